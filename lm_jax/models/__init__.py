@@ -1,0 +1,1 @@
+"""The one transformer: attention, layers, the stack and its outputs, sizes."""

@@ -1,0 +1,213 @@
+"""Attention over visible tokens: a plain kernel and a blocked causal one.
+
+Queries are [B, T, H, K]; keys and values [B, S, H, K]. A token that may
+attend to nothing outputs zeros. Scores and softmax are float32.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax.types import Array
+
+BLOCK = 64
+
+
+def plain(
+  q_BxTxHxK: Array,
+  k_BxSxHxK: Array,
+  v_BxSxHxK: Array,
+  visible_BxTxS: Array,
+  bias_BxHxTxS: Array | None = None,
+  dropout=None,
+) -> Array:
+  """softmax(q k^T / sqrt(K) + bias) v over the visible keys: [B, T, H, K].
+
+  Vaswani et al. 2017, equation 1. The square reference: T x S scores are
+  held, and model FLOPs are defined by it.
+
+  Args:
+    q_BxTxHxK, k_BxSxHxK, v_BxSxHxK: of the compute dtype.
+    visible_BxTxS: bool.
+    bias_BxHxTxS: float32, broadcastable, added to the scores; or None.
+    dropout: applied to the weights; or None.
+  """
+  scale = q_BxTxHxK.shape[-1] ** -0.5
+  score_BxHxTxS = jnp.einsum(
+    "BTHK,BSHK->BHTS",
+    q_BxTxHxK,
+    k_BxSxHxK,
+    preferred_element_type=jnp.float32,
+  )
+  score_BxHxTxS = score_BxHxTxS * scale
+  if bias_BxHxTxS is not None:
+    score_BxHxTxS = score_BxHxTxS + bias_BxHxTxS
+  visible_Bx1xTxS = visible_BxTxS[:, None]
+  score_BxHxTxS = jnp.where(visible_Bx1xTxS, score_BxHxTxS, -jnp.inf)
+  top_BxHxTx1 = jnp.max(score_BxHxTxS, axis=-1, keepdims=True)
+  top_BxHxTx1 = jax.lax.stop_gradient(
+    jnp.where(jnp.isfinite(top_BxHxTx1), top_BxHxTx1, 0.0)
+  )
+  weight_BxHxTxS = jnp.exp(score_BxHxTxS - top_BxHxTx1)
+  sum_BxHxTx1 = jnp.sum(weight_BxHxTxS, axis=-1, keepdims=True)
+  weight_BxHxTxS = weight_BxHxTxS / jnp.where(sum_BxHxTx1 > 0, sum_BxHxTx1, 1)
+  if dropout is not None:
+    weight_BxHxTxS = dropout(weight_BxHxTxS)
+  return jnp.einsum(
+    "BHTS,BSHK->BTHK", weight_BxHxTxS.astype(v_BxSxHxK.dtype), v_BxSxHxK
+  )
+
+
+def can_block(mask: str, length: int) -> bool:
+  """Does the blocked kernel apply to a stream of this mask and length?"""
+  return mask == "causal" and length > BLOCK and length % BLOCK == 0
+
+
+@jax.custom_vjp
+def blocked_causal(
+  q_BxTxHxK: Array, k_BxTxHxK: Array, v_BxTxHxK: Array, segment_BxT: Array
+) -> Array:
+  """Causal attention within segments, by blocks of queries: [B, T, H, K].
+
+  The same as `plain` where ranks grow with the index. Each block of 64
+  queries reads only the keys up to its end, and the backward pass computes
+  the weights again from the log-sum-exp (Dao et al. 2022, appendix B.4), so
+  that nothing of size T x T is kept. T must be a multiple of 64.
+  """
+  return _forward(q_BxTxHxK, k_BxTxHxK, v_BxTxHxK, segment_BxT)[0]
+
+
+def _heads_first(x_BxTxHxK: Array) -> Array:
+  return x_BxTxHxK.transpose(0, 2, 1, 3)
+
+
+def _scores(q, k, segment_BxT, start: int):
+  """Masked float32 scores [B, H, 64, end] of the block from `start`."""
+  end = start + BLOCK
+  score = jnp.einsum(
+    "BHTK,BHSK->BHTS",
+    q[:, :, start:end],
+    k[:, :, :end],
+    preferred_element_type=jnp.float32,
+  )
+  index = jnp.arange(end)
+  seen = index[None, None, :] <= index[None, start:, None]
+  seen = seen & (
+    segment_BxT[:, start:end, None] == segment_BxT[:, None, :end]
+  )
+  return jnp.where(seen[:, None], score, -jnp.inf)
+
+
+def _forward(q_BxTxHxK, k_BxTxHxK, v_BxTxHxK, segment_BxT):
+  scale = q_BxTxHxK.shape[-1] ** -0.5
+  q = _heads_first(q_BxTxHxK) * jnp.asarray(scale, q_BxTxHxK.dtype)
+  k, v = _heads_first(k_BxTxHxK), _heads_first(v_BxTxHxK)
+  outs, lses = [], []
+  for start in range(0, q.shape[2], BLOCK):
+    score = _scores(q, k, segment_BxT, start)
+    # A token sees at least itself, so the maximum is finite.
+    top = jnp.max(score, axis=-1, keepdims=True)
+    weight = jnp.exp(score - top)
+    total = jnp.sum(weight, axis=-1, keepdims=True)
+    end = start + BLOCK
+    out = jnp.einsum(
+      "BHTS,BHSK->BHTK", weight.astype(v.dtype), v[:, :, :end]
+    )
+    outs.append(out / total.astype(out.dtype))
+    lses.append(top + jnp.log(total))
+  out = jnp.concatenate(outs, axis=2)
+  lse = jnp.concatenate(lses, axis=2)
+  return _heads_first(out), (q, k, v, segment_BxT, out, lse)
+
+
+def _backward(saved, grad_BxTxHxK):
+  q, k, v, segment_BxT, out, lse = saved
+  scale = q.shape[-1] ** -0.5
+  grad = _heads_first(grad_BxTxHxK)
+  delta = jnp.sum(
+    (grad * out).astype(jnp.float32), axis=-1, keepdims=True
+  )
+  length = q.shape[2]
+  grad_q, grad_k, grad_v = [], 0.0, 0.0
+  # From the last block, whose keys are all, so that the sums start whole.
+  for start in reversed(range(0, length, BLOCK)):
+    end = start + BLOCK
+    block = slice(start, end)
+    weight = jnp.exp(_scores(q, k, segment_BxT, start) - lse[:, :, block])
+    grad_weight = jnp.einsum(
+      "BHTK,BHSK->BHTS",
+      grad[:, :, block],
+      v[:, :, :end],
+      preferred_element_type=jnp.float32,
+    )
+    grad_score = weight * (grad_weight - delta[:, :, block])
+    grad_score = grad_score.astype(q.dtype)
+    grad_q.append(
+      jnp.einsum("BHTS,BHSK->BHTK", grad_score, k[:, :, :end]) * scale
+    )
+    rest = ((0, 0), (0, 0), (0, length - end), (0, 0))
+    grad_k += jnp.pad(
+      jnp.einsum("BHTS,BHTK->BHSK", grad_score, q[:, :, block]), rest
+    )
+    grad_v += jnp.pad(
+      jnp.einsum(
+        "BHTS,BHTK->BHSK", weight.astype(q.dtype), grad[:, :, block]
+      ),
+      rest,
+    )
+  whole_q = jnp.concatenate(grad_q[::-1], axis=2).astype(q.dtype)
+  grads = (_heads_first(x) for x in (whole_q, grad_k, grad_v))
+  return (*grads, None)
+
+
+blocked_causal.defvjp(_forward, _backward)
+
+
+def repeat_heads(x_BxSxGxK: Array, heads: int) -> Array:
+  """Grouped-query attention: each key head serves heads / G query heads."""
+  groups = x_BxSxGxK.shape[2]
+  if groups == heads:
+    return x_BxSxGxK
+  return jnp.repeat(x_BxSxGxK, heads // groups, axis=2)
+
+
+@functools.partial(jax.jit, static_argnames=("buckets", "farthest", "both"))
+def relative_bucket(
+  distance: Array, buckets: int, farthest: int, both: bool
+) -> Array:
+  """T5's bucket of key position - query position: int32, of that shape.
+
+  Raffel et al. 2020, section 2.1: half of the buckets are exact, the others
+  grow logarithmically up to `farthest`; `both` halves them by direction.
+  """
+  offset = jnp.zeros_like(distance)
+  if both:
+    buckets //= 2
+    offset = jnp.where(distance > 0, buckets, 0)
+    distance = jnp.abs(distance)
+  else:
+    distance = -jnp.minimum(distance, 0)
+  exact = buckets // 2
+  large = jnp.log(jnp.maximum(distance, 1) / exact) / jnp.log(
+    farthest / exact
+  )
+  large = exact + (large * (buckets - exact)).astype(jnp.int32)
+  large = jnp.minimum(large, buckets - 1)
+  return offset + jnp.where(distance < exact, distance, large)
+
+
+def alibi_slopes(heads: int) -> list[float]:
+  """Press et al. 2022, section 3: 2^(-8 h / H) for h = 1 .. H.
+
+  Where H is no power of two, the released code takes the slopes of the next
+  lower power and every other one of the next higher.
+  """
+  power = 1 << (heads.bit_length() - 1)
+  slopes = [2.0 ** (-8.0 * (i + 1) / power) for i in range(power)]
+  if power < heads:
+    finer = [2.0 ** (-4.0 * (i + 1) / power) for i in range(2 * power)]
+    slopes += finer[0::2][: heads - power]
+  return slopes

@@ -1,0 +1,238 @@
+"""Layers of the transformer. Position-wise ones read flat tokens [N, D].
+
+N = B * T: XLA's CPU backend transposes operands of rank three in the backward
+pass of a projection, and no backend loses by flat ones. Parameters carry
+logical axis names, which lm_jax/sharding.py maps to the mesh.
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from lm_jax import visibility
+from lm_jax.models import attention
+from lm_jax.types import Array, Stream, Trunk
+
+
+def parameter(module, name, initializer, shape, axes) -> Array:
+  """A float32 parameter with logical axis names."""
+  boxed = nn.with_logical_partitioning(initializer, axes)
+  return module.param(name, boxed, shape, jnp.float32)
+
+
+class Dense(nn.Module):
+  """x W + b, flat: [N, in] -> [N, out]."""
+
+  features: int
+  axes: tuple[str | None, str | None]
+  bias: bool
+  dtype: str
+  initializer_range: float
+
+  @nn.compact
+  def __call__(self, x_NxI: Array) -> Array:
+    kernel_IxO = parameter(
+      self,
+      "kernel",
+      nn.initializers.normal(self.initializer_range),
+      (x_NxI.shape[-1], self.features),
+      self.axes,
+    )
+    y_NxO = x_NxI.astype(self.dtype) @ kernel_IxO.astype(self.dtype)
+    if self.bias:
+      bias_O = parameter(
+        self, "bias", nn.initializers.zeros, (self.features,), self.axes[1:]
+      )
+      y_NxO = y_NxO + bias_O.astype(self.dtype)
+    return y_NxO
+
+
+def dense(trunk: Trunk, features: int, axes, name: str, **kwargs) -> Dense:
+  """A projection with the trunk's options."""
+  kwargs.setdefault("bias", trunk.bias)
+  kwargs.setdefault("initializer_range", trunk.initializer_range)
+  return Dense(features, axes, dtype=trunk.dtype, name=name, **kwargs)
+
+
+class Norm(nn.Module):
+  """LayerNorm (Ba et al. 2016) or RMSNorm (Zhang and Sennrich 2019)."""
+
+  trunk: Trunk
+
+  @nn.compact
+  def __call__(self, x_NxD: Array) -> Array:
+    width = x_NxD.shape[-1:]
+    x_NxD = x_NxD.astype(jnp.float32)
+    if self.trunk.norm == "layernorm":
+      x_NxD = x_NxD - jnp.mean(x_NxD, axis=-1, keepdims=True)
+    square_Nx1 = jnp.mean(jnp.square(x_NxD), axis=-1, keepdims=True)
+    x_NxD = x_NxD * jax.lax.rsqrt(square_Nx1 + self.trunk.norm_epsilon)
+    ones, zeros = nn.initializers.ones, nn.initializers.zeros
+    x_NxD = x_NxD * parameter(self, "scale", ones, width, ("norm",))
+    if self.trunk.norm == "layernorm":
+      x_NxD = x_NxD + parameter(self, "bias", zeros, width, ("norm",))
+    return x_NxD.astype(self.trunk.dtype)
+
+
+def rotate(x_BxTxHxK: Array, position_BxT: Array, base: float) -> Array:
+  """Rotary positions (Su et al. 2021, equation 34), halves paired."""
+  half = x_BxTxHxK.shape[-1] // 2
+  frequency_K = base ** (-jnp.arange(half, dtype=jnp.float32) / half)
+  angle = position_BxT[:, :, None, None] * frequency_K[None, None, None, :]
+  cos = jnp.cos(angle).astype(x_BxTxHxK.dtype)
+  sin = jnp.sin(angle).astype(x_BxTxHxK.dtype)
+  a, b = x_BxTxHxK[..., :half], x_BxTxHxK[..., half:]
+  return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+
+
+def sinusoid(position_BxT: Array, width: int) -> Array:
+  """Sinusoidal positions (Vaswani et al. 2017, section 3.5), sines first."""
+  half = width // 2
+  frequency = 10000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
+  angle = position_BxT[:, :, None] * frequency[None, None, :]
+  return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+
+
+class RelativeBias(nn.Module):
+  """T5's learned bias by bucketed distance, shared by the layers."""
+
+  trunk: Trunk
+
+  @nn.compact
+  def __call__(self, stream: Stream) -> Array:
+    trunk = self.trunk
+    table_RxH = parameter(
+      self,
+      "relative_bias",
+      nn.initializers.normal(trunk.initializer_range),
+      (trunk.relative_buckets, trunk.heads),
+      (None, "heads"),
+    )
+    bucket_BxTxS = attention.relative_bucket(
+      distances(stream),
+      trunk.relative_buckets,
+      trunk.relative_distance,
+      stream.mask != "causal",
+    )
+    return table_RxH[bucket_BxTxS].transpose(0, 3, 1, 2)
+
+
+def distances(stream: Stream) -> Array:
+  """Key position - query position: int32 [B, T, T]."""
+  position_BxT = stream.position_BxT
+  return position_BxT[:, None, :] - position_BxT[:, :, None]
+
+
+def alibi_bias(stream: Stream, heads: int) -> Array:
+  """-slope * |distance|: float32 [B, H, T, T] (Press et al. 2022)."""
+  slope_H = jnp.array(attention.alibi_slopes(heads))
+  distance = jnp.abs(distances(stream))[:, None].astype(jnp.float32)
+  return -slope_H[None, :, None, None] * distance
+
+
+class Attention(nn.Module):
+  """Multi-head attention of a stream to itself or to a source.
+
+  window: keys further than this away are not seen; 0 sees all.
+  """
+
+  trunk: Trunk
+  window: int = 0
+
+  @nn.compact
+  def __call__(
+    self,
+    x_NxD: Array,
+    stream: Stream,
+    bias: Array | None,
+    memory_MxD: Array | None = None,
+    source: Stream | None = None,
+    deterministic: bool = True,
+  ) -> Array:
+    trunk = self.trunk
+    heads, groups = trunk.heads, trunk.kv_heads or trunk.heads
+    size = trunk.head_width or trunk.width // heads
+    batch, length = stream.tokens_BxT.shape
+
+    def project(x, count, name, axis):
+      y = dense(trunk, count * size, ("embed", axis), name)(x)
+      return y.reshape(batch, -1, count, size)
+
+    cross = memory_MxD is not None
+    memory_MxD = memory_MxD if cross else x_NxD
+    q = project(x_NxD, heads, "query", "heads")
+    k = project(memory_MxD, groups, "key", "kv_heads")
+    v = project(memory_MxD, groups, "value", "kv_heads")
+    if trunk.positions == "rotary" and not cross:
+      q = rotate(q, stream.position_BxT, trunk.rotary_base)
+      k = rotate(k, stream.position_BxT, trunk.rotary_base)
+    k = attention.repeat_heads(k, heads)
+    v = attention.repeat_heads(v, heads)
+    dropout = None
+    if trunk.attention_dropout and not deterministic:
+      dropout = nn.Dropout(trunk.attention_dropout, deterministic=False)
+    can_block = (
+      bias is None and dropout is None and not cross and not self.window
+    ) and attention.can_block(stream.mask, length)
+    wanted = trunk.attention == "blocked" or (
+      trunk.attention == "auto" and jax.default_backend() == "cpu"
+    )
+    if can_block and wanted:
+      out = attention.blocked_causal(q, k, v, stream.segment_BxT)
+    else:
+      seen = self.visible(stream, source)
+      out = attention.plain(q, k, v, seen, bias, dropout)
+    out_NxE = out.reshape(batch * length, heads * size)
+    return dense(trunk, trunk.width, ("heads", "embed"), "out")(out_NxE)
+
+  def visible(self, stream: Stream, source: Stream | None) -> Array:
+    if source is not None:  # cross-attention compares segments only
+      zero_BxS = jnp.zeros_like(source.segment_BxT)
+      return visibility.visible(
+        stream.segment_BxT,
+        jnp.zeros_like(stream.segment_BxT),
+        source.segment_BxT,
+        zero_BxS,
+      )
+    seen = visibility.visible(
+      stream.segment_BxT,
+      stream.query_rank_BxT,
+      stream.segment_BxT,
+      stream.key_rank_BxT,
+    )
+    if self.window:
+      seen = seen & (jnp.abs(distances(stream)) < self.window)
+    return seen
+
+
+ACTIVATIONS = {
+  "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+  "gelu_tanh": lambda x: jax.nn.gelu(x, approximate=True),
+  "relu": jax.nn.relu,
+  "silu": jax.nn.silu,
+}
+GATED = {"swiglu": "silu", "geglu": "gelu_tanh"}  # Shazeer 2020
+
+
+def activation(trunk: Trunk):
+  """The trunk's non-linearity, or that of its gate."""
+  return ACTIVATIONS[GATED.get(trunk.activation, trunk.activation)]
+
+
+class FeedForward(nn.Module):
+  """Two projections and a non-linearity, or three with a gate."""
+
+  trunk: Trunk
+
+  @nn.compact
+  def __call__(self, x_NxD: Array) -> Array:
+    trunk, axes = self.trunk, ("embed", "mlp")
+    y_NxF = dense(trunk, trunk.feedforward, axes, "up")(x_NxD)
+    if trunk.activation in GATED:
+      gate_NxF = dense(trunk, trunk.feedforward, axes, "gate")(x_NxD)
+      y_NxF = activation(trunk)(gate_NxF) * y_NxF
+    else:
+      y_NxF = activation(trunk)(y_NxF)
+    return dense(trunk, trunk.width, ("mlp", "embed"), "down")(y_NxF)

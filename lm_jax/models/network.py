@@ -1,0 +1,114 @@
+"""The network of an objective: its stacks and heads, as the loss sees them.
+
+A Network is an lm_jax.types.Apply. Run it with `flax.linen.apply` on a
+function of it (`objective.loss`); `flax.linen.init` on the same function
+makes exactly the parameters of the stacks and heads that it calls.
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from lm_jax.models.outputs import (
+  HeadOutput,
+  Output,
+  chunks_for,
+  logits,
+  vocabulary_nll,
+)
+from lm_jax.models.transformer import Embedder, Stack
+from lm_jax.types import Array, Head, Stream, Trunk
+
+
+class Network(nn.Module):
+  """Stacks by name, sharing embeddings as their trunks say, and heads.
+
+  trunks, head_specs: (name, options) pairs; hashable.
+  deterministic: no dropout; otherwise an rng "dropout" is needed.
+  """
+
+  trunks: tuple[tuple[str, Trunk], ...]
+  head_specs: tuple[tuple[str, Head], ...] = ()
+  deterministic: bool = True
+
+  def setup(self):
+    trunks = dict(self.trunks)
+    self.embedder = {
+      name: Embedder(trunks[name])
+      for name in sorted({trunk.embeddings for trunk in trunks.values()})
+    }
+    self.stack = {name: Stack(trunk) for name, trunk in self.trunks}
+    self.output = {name: Output(trunk) for name, trunk in self.trunks}
+    self.heads = {
+      name: HeadOutput(spec, trunks["main"]) for name, spec in self.head_specs
+    }
+
+  def _trunk(self, stack: str) -> Trunk:
+    return dict(self.trunks)[stack]
+
+  def hidden(
+    self, inputs: Stream, source: Stream | None = None, stack: str = "main"
+  ) -> Array:
+    """Last-layer states of `inputs`, [B, T, D], in the compute dtype."""
+    embedder = self.embedder[self._trunk(stack).embeddings]
+    return self.stack[stack](embedder, inputs, source, self.deterministic)
+
+  def head(
+    self,
+    name: str,
+    hidden_BxTxD: Array,
+    positions: Array | None = None,
+    stack: str = "main",
+  ) -> Array:
+    """float32 logits: [B, P, V] of "vocabulary", [B, P, size] of a "token"
+    head, [B, size] of a "pooled" one (the first position).
+    """
+    x_BxPxD = _at(hidden_BxTxD, positions)
+    batch, size, width = x_BxPxD.shape
+    if name == "vocabulary":
+      x_NxE, table_VxE, bias_V = self._output(x_BxPxD, stack)
+      return logits(x_NxE, table_VxE, bias_V).reshape(batch, size, -1)
+    spec = dict(self.head_specs)[name]
+    if spec.kind == "pooled":
+      return self.heads[name](x_BxPxD[:, 0])
+    return self.heads[name](x_BxPxD.reshape(-1, width)).reshape(
+      batch, size, -1
+    )
+
+  def nll(
+    self,
+    hidden_BxTxD: Array,
+    targets_BxP: Array,
+    positions: Array | None = None,
+    stack: str = "main",
+  ) -> Array:
+    """-log p(target), float32 [B, P], without [B, T, V] in memory."""
+    x_BxPxD = _at(hidden_BxTxD, positions)
+    batch, size = targets_BxP.shape
+    x_NxE, table_VxE, bias_V = self._output(x_BxPxD, stack)
+    x_BxPxE = x_NxE.reshape(batch, size, -1)
+    chunks = chunks_for(batch, size, table_VxE.shape[0])
+    spare = -size % chunks
+    if spare:
+      x_BxPxE = jnp.pad(x_BxPxE, ((0, 0), (0, spare), (0, 0)))
+      targets_BxP = jnp.pad(targets_BxP, ((0, 0), (0, spare)))
+    loss_BxP = vocabulary_nll(
+      x_BxPxE, table_VxE, bias_V, targets_BxP, chunks
+    )
+    return loss_BxP[:, :size]
+
+  def _output(self, x_BxPxD: Array, stack: str):
+    """States [B * P, E] before the table, the table, and the bias or None."""
+    x_NxD = x_BxPxD.reshape(-1, x_BxPxD.shape[-1])
+    x_NxE, table_VxE, bias_V = self.output[stack](x_NxD)
+    if table_VxE is None:
+      embedder = self.embedder[self._trunk(stack).embeddings]
+      table_VxE = embedder.embedding_VxE
+    return x_NxE, table_VxE, bias_V
+
+
+def _at(hidden_BxTxD: Array, positions: Array | None) -> Array:
+  if positions is None:
+    return hidden_BxTxD
+  return jnp.take_along_axis(hidden_BxTxD, positions[:, :, None], axis=1)

@@ -1,0 +1,220 @@
+"""What is read off the last layer: the vocabulary, its loss, and heads."""
+
+from __future__ import annotations
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from lm_jax.models.layers import Norm, activation, dense, parameter
+from lm_jax.types import Array, Head, Trunk
+
+# The most logits that the loss holds at once, as numbers: 128 MiB.
+MOST_LOGITS = 2**25
+
+
+class Output(nn.Module):
+  """States before the vocabulary's table, and the table where it is untied.
+
+  BERT's transform (dense, activation, norm), or the way back from the width
+  of the trunk to that of a factorized embedding (Lan et al. 2020).
+  """
+
+  trunk: Trunk
+
+  @nn.compact
+  def __call__(self, x_NxD: Array) -> tuple[Array, Array | None, Array | None]:
+    trunk = self.trunk
+    width = trunk.embedding_width or trunk.width
+    if trunk.output_transform:
+      x_NxD = dense(
+        trunk, width, ("embed", None), "transform", bias=True
+      )(x_NxD)
+      x_NxD = Norm(trunk, name="norm")(activation(trunk)(x_NxD))
+    elif trunk.tied and width != trunk.width:
+      x_NxD = dense(trunk, width, ("embed", None), "projection")(x_NxD)
+    table_VxE = bias_V = None
+    if not trunk.tied:
+      table_VxE = parameter(
+        self,
+        "embedding",
+        nn.initializers.normal(trunk.initializer_range),
+        (trunk.vocabulary, x_NxD.shape[-1]),
+        ("vocabulary", "embed"),
+      )
+    if trunk.output_bias:
+      bias_V = parameter(
+        self,
+        "bias",
+        nn.initializers.zeros,
+        (trunk.vocabulary,),
+        ("vocabulary",),
+      )
+    return x_NxD, table_VxE, bias_V
+
+
+class HeadOutput(nn.Module):
+  """A head besides the vocabulary (lm_jax.types.Head)."""
+
+  spec: Head
+  trunk: Trunk
+
+  @nn.compact
+  def __call__(self, x_NxD: Array) -> Array:
+    """float32 logits [N, size]."""
+    trunk = self.trunk
+    y_NxD = dense(trunk, trunk.width, ("embed", None), "dense", bias=True)(
+      x_NxD
+    )
+    if self.spec.kind == "pooled":
+      y_NxD = jnp.tanh(y_NxD)
+    else:
+      y_NxD = activation(trunk)(y_NxD)
+    out = dense(trunk, self.spec.size, (None, None), "out", bias=True)
+    return out(y_NxD).astype(jnp.float32)
+
+
+def logits(x_NxE: Array, table_VxE: Array, bias_V: Array | None) -> Array:
+  """float32 [N, V]."""
+  out_NxV = jax.lax.dot_general(
+    x_NxE,
+    table_VxE.astype(x_NxE.dtype),
+    (((1,), (1,)), ((), ())),
+    preferred_element_type=jnp.float32,
+  )
+  return out_NxV if bias_V is None else out_NxV + bias_V
+
+
+def _nll(x_NxE, table_VxE, bias_V, targets_N):
+  logits_NxV = logits(x_NxE, table_VxE, bias_V)
+  lse_N = jax.nn.logsumexp(logits_NxV, axis=-1)
+  at_N = jnp.take_along_axis(logits_NxV, targets_N[:, None], axis=1)[:, 0]
+  return lse_N - at_N, logits_NxV, lse_N
+
+
+def _nll_gradients(x_NxE, table_VxE, logits_NxV, lse_N, targets_N, grad_N):
+  """d loss / d logits = softmax - one-hot, and from it the three others."""
+  grad_NxV = jnp.exp(logits_NxV - lse_N[:, None]) * grad_N[:, None]
+  vocabulary = jnp.arange(logits_NxV.shape[1])[None]
+  hit_NxV = vocabulary == targets_N[:, None]
+  grad_NxV = jnp.where(hit_NxV, grad_NxV - grad_N[:, None], grad_NxV)
+  low_NxV = grad_NxV.astype(x_NxE.dtype)
+  grad_x = low_NxV @ table_VxE.astype(x_NxE.dtype)
+  grad_table = jax.lax.dot_general(
+    low_NxV,
+    x_NxE,
+    (((0,), (0,)), ((), ())),
+    preferred_element_type=jnp.float32,
+  )
+  return grad_x, grad_table, jnp.sum(grad_NxV, axis=0)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
+def vocabulary_nll(
+  x_BxPxE: Array,
+  table_VxE: Array,
+  bias_V: Array | None,
+  targets_BxP: Array,
+  chunks: int,
+) -> Array:
+  """-log softmax(x table^T + bias)[target], float32 [B, P].
+
+  With one chunk the logits are kept for the backward pass. With more, they
+  are computed chunk by chunk along P, and again in the backward pass, so that
+  no more than a chunk of them is ever held.
+  """
+  return _nll_forward(x_BxPxE, table_VxE, bias_V, targets_BxP, chunks)[0]
+
+
+def _split(x_BxP, chunks):
+  """[B, P, ...] -> [chunks, B * P / chunks, ...]; P is divisible."""
+  batch, size = x_BxP.shape[:2]
+  x = x_BxP.reshape(batch, chunks, size // chunks, *x_BxP.shape[2:])
+  x = jnp.moveaxis(x, 1, 0)
+  return x.reshape(chunks, batch * size // chunks, *x_BxP.shape[2:])
+
+
+def _join(x_CxN, batch):
+  chunks = x_CxN.shape[0]
+  x = x_CxN.reshape(chunks, batch, -1, *x_CxN.shape[2:])
+  x = jnp.moveaxis(x, 0, 1)
+  return x.reshape(batch, -1, *x_CxN.shape[2:])
+
+
+def _nll_forward(x_BxPxE, table_VxE, bias_V, targets_BxP, chunks):
+  shape = targets_BxP.shape
+  if chunks == 1:
+    x_NxE = x_BxPxE.reshape(-1, x_BxPxE.shape[-1])
+    loss_N, *kept = _nll(x_NxE, table_VxE, bias_V, targets_BxP.reshape(-1))
+    saved = (x_BxPxE, table_VxE, bias_V, targets_BxP, kept)
+    return loss_N.reshape(shape), saved
+
+  def chunk(args):
+    x_NxE, targets_N = args
+    loss_N, _, lse_N = _nll(x_NxE, table_VxE, bias_V, targets_N)
+    return loss_N, lse_N
+
+  loss, lse = jax.lax.map(
+    chunk, (_split(x_BxPxE, chunks), _split(targets_BxP, chunks))
+  )
+  saved = (x_BxPxE, table_VxE, bias_V, targets_BxP, [None, lse])
+  return _join(loss, shape[0]), saved
+
+
+def _nll_backward(chunks, saved, grad_BxP):
+  x_BxPxE, table_VxE, bias_V, targets_BxP, (logits_NxV, lse) = saved
+  width = x_BxPxE.shape[-1]
+  if chunks == 1:
+    grad_x, grad_table, grad_bias = _nll_gradients(
+      x_BxPxE.reshape(-1, width),
+      table_VxE,
+      logits_NxV,
+      lse,
+      targets_BxP.reshape(-1),
+      grad_BxP.reshape(-1),
+    )
+    grad_x = grad_x.reshape(x_BxPxE.shape)
+  else:
+
+    def chunk(sums, args):
+      x_NxE, targets_N, lse_N, grad_N = args
+      logits_NxV = logits(x_NxE, table_VxE, bias_V)
+      grad_x, *more = _nll_gradients(
+        x_NxE, table_VxE, logits_NxV, lse_N, targets_N, grad_N
+      )
+      return jax.tree.map(jnp.add, sums, tuple(more)), grad_x
+
+    zeros = (
+      jnp.zeros(table_VxE.shape, jnp.float32),
+      jnp.zeros(table_VxE.shape[:1], jnp.float32),
+    )
+    (grad_table, grad_bias), grad_x = jax.lax.scan(
+      chunk,
+      zeros,
+      (
+        _split(x_BxPxE, chunks),
+        _split(targets_BxP, chunks),
+        lse,
+        _split(grad_BxP, chunks),
+      ),
+    )
+    grad_x = _join(grad_x, x_BxPxE.shape[0])
+  if bias_V is None:
+    grad_bias = None
+  return grad_x.astype(x_BxPxE.dtype), grad_table, grad_bias, None
+
+
+vocabulary_nll.defvjp(_nll_forward, _nll_backward)
+
+
+def chunks_for(rows: int, positions: int, vocabulary: int) -> int:
+  """The fewest chunks of the positions that keep within MOST_LOGITS."""
+  chunks = 1
+  while (
+    rows * -(-positions // chunks) * vocabulary > MOST_LOGITS
+    and chunks < positions
+  ):
+    chunks *= 2
+  return min(chunks, positions)

@@ -1,0 +1,93 @@
+"""Sizes of the common trunk, and the published shapes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from lm_jax.types import Trunk
+
+
+def _size(layers: int, width: int, heads: int) -> Trunk:
+  return Trunk(
+    layers=layers, width=width, heads=heads, feedforward=4 * width
+  )
+
+
+# small, base and large are the layers and widths of the published models.
+SIZES: dict[str, Trunk] = {
+  "nano": _size(2, 64, 2),
+  "tiny": _size(4, 128, 4),
+  "small": _size(12, 256, 4),
+  "base": _size(12, 768, 12),
+  "large": _size(24, 1024, 16),
+}
+
+NAMESAKES: dict[str, str] = {
+  "nano": "for tests",
+  "tiny": "BERT-mini's depth at BERT-tiny's width (Turc et al. 2019)",
+  "small": "ELECTRA-small without its factorized embedding",
+  "base": "BERT-base, GPT-2 small, T5-base's encoder",
+  "large": "BERT-large, GPT-2 medium, XLNet-large",
+}
+
+_BERT = Trunk(
+  layers=12,
+  width=768,
+  heads=12,
+  feedforward=3072,
+  norm_placement="post",
+  norm_epsilon=1e-12,
+  embedding_norm=True,
+  positions="learned",
+  activation="gelu",
+  bias=True,
+  token_types=2,
+  output_bias=True,
+  output_transform=True,
+  dropout=0.1,
+  attention_dropout=0.1,
+)
+
+
+def _like(trunk: Trunk, **changes) -> Trunk:
+  return dataclasses.replace(trunk, **changes)
+
+
+# Published shapes: --trunk.preset=bert.
+PRESETS: dict[str, Trunk] = {
+  "bert": _BERT,
+  "gpt2": Trunk(
+    layers=12,
+    width=768,
+    heads=12,
+    feedforward=3072,
+    positions="learned",
+    activation="gelu_tanh",
+    bias=True,
+    dropout=0.1,
+    attention_dropout=0.1,
+  ),
+  "electra": _like(
+    _BERT, width=256, heads=4, feedforward=1024, embedding_width=128
+  ),
+  "xlnet": _like(_BERT, positions="relative", token_types=0),
+  "t5": Trunk(
+    layers=12,
+    width=768,
+    heads=12,
+    feedforward=3072,
+    norm="rmsnorm",
+    norm_epsilon=1e-6,
+    positions="relative",
+    activation="relu",
+    dropout=0.1,
+    attention_dropout=0.1,
+  ),
+  "bart": _like(
+    _BERT,
+    layers=6,
+    token_types=0,
+    norm_epsilon=1e-5,
+    output_transform=False,
+  ),
+}

@@ -1,0 +1,1 @@
+"""Pretraining objectives, one file each: the file's name is its name."""

@@ -1,0 +1,214 @@
+"""The interface of everything that trains.
+
+An objective turns rows into a problem (`make`, pure, on the device, with
+static shapes), a problem into losses (`loss`, given the network), and scores
+texts in its own terms (`score`). To add one, write one new file beside this
+one with one subclass; its fields become flags (`--objective.rate=0.3`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax import layout
+from lm_jax.layout import Part
+from lm_jax.types import (
+  ANSWER,
+  Apply,
+  Architecture,
+  Array,
+  Head,
+  Problem,
+  Rows,
+  Spec,
+  Term,
+  Trunk,
+  UsageError,
+)
+
+
+def option(default, help_line: str):
+  """A field of an objective: its default and the help line of its flag."""
+  return dataclasses.field(default=default, metadata={"help": help_line})
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+  """What every objective has; hashable, so that `jit` can tell two apart."""
+
+  # Where it fits, and where it runs unless told otherwise.
+  architectures: ClassVar[frozenset[str]]
+  natural: ClassVar[Architecture]
+  # What `score` returns: "log_likelihood", "pseudo_log_likelihood",
+  # "infilling" or "energy". Only equal kinds compare.
+  scoring: ClassVar[str]
+  # Does it need rows that hold one document each?
+  needs_documents: ClassVar[bool] = False
+
+  def stacks(self, trunk: Trunk) -> dict[str, Trunk]:
+    """The transformer stacks, by name; "main" is what gets fine-tuned."""
+    return {"main": trunk}
+
+  def heads(self, spec: Spec) -> dict[str, Head]:
+    """The outputs besides the vocabulary, by name."""
+    return {}
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    """Raises UsageError where its options do not fit the batch."""
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    """Corrupts the whole batch: a pure function, static shapes.
+
+    Args:
+      rng: a key that depends on the seed and the step alone.
+      rows: [B, L].
+      spec: what may be known of the model.
+    """
+    raise NotImplementedError
+
+  def loss(
+    self, apply: Apply, problem: Problem, rng: Array
+  ) -> dict[str, Term]:
+    """The summands of the loss; by default the targets' cross-entropy.
+
+    `problem` may be a part of the batch (accumulation), so whatever is random
+    here must be drawn from keys in `problem.extra` if it is to be exact.
+    """
+    hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
+    losses_BxP = apply.nll(
+      hidden_BxTxD, problem.targets_BxP, problem.positions_BxP
+    )
+    return {"nll": Term(losses_BxP)}
+
+  def score(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
+    """Per token, float32 [B, L], in nats; 0 on special tokens and padding."""
+    raise NotImplementedError
+
+  def read(self, rows: Rows, spec: Spec) -> Problem:
+    """The layout in which a whole text is read, for features; no targets.
+
+    An encoder and the prefix of a prefix_decoder see both ways. An
+    encoder_decoder reads the text in both stacks, as BART does for
+    classification (Lewis et al. 2020, section 3.1).
+    """
+    source = None
+    if spec.architecture == "encoder_decoder":
+      source = layout.stream(rows.tokens_BxL, rows.segment_BxL, "full")
+    if spec.architecture == "prefix_decoder":
+      inputs = layout.stream(rows.tokens_BxL, rows.segment_BxL, "full")
+    else:
+      inputs = layout.in_place(rows, spec)
+    return Problem(inputs, source, rows.tokens_BxL, {})
+
+
+def eligible(rows: Rows, spec: Spec) -> Array:
+  """Tokens of the text, neither special nor padding nor context: [B, L]."""
+  return (rows.part_BxL == ANSWER) & (
+    rows.tokens_BxL >= spec.specials.count
+  )
+
+
+def total(
+  terms: dict[str, Term], problem: Problem, denominators: dict[str, Array]
+) -> tuple[Array, dict[str, Array]]:
+  """The loss, sum over terms of scale * sum(loss * weight) / denominator.
+
+  Args:
+    terms: of the problem, which may be a part of the batch.
+    problem: has the weights.
+    denominators: the weights summed over the whole batch, per term, so that
+      the parts of a batch add up to it exactly.
+
+  Returns:
+    The scalar, and the (scaled) terms and their metrics by name.
+  """
+  loss, metrics = jnp.float32(0), {}
+  for name, term in terms.items():
+    weight = problem.weights[name]
+    share = weight / jnp.maximum(denominators[name], 1)
+    value = term.scale * jnp.sum(term.losses * share)
+    loss = loss + value
+    if len(terms) > 1:
+      metrics[name] = value
+    for key, values in term.metrics.items():
+      metrics[key] = jnp.sum(values * share)
+  return loss, metrics
+
+
+def denominators(problem: Problem) -> dict[str, Array]:
+  """The weights of each term, summed over the batch."""
+  return {name: jnp.sum(w) for name, w in problem.weights.items()}
+
+
+def next_token(rows: Rows, spec: Spec) -> tuple[Array, Array]:
+  """Targets and weights [B, L] of predicting each next token of a segment."""
+  target_BxL = jnp.roll(rows.tokens_BxL, -1, axis=1)
+  after_BxL = jnp.roll(rows.segment_BxL, -1, axis=1).at[:, -1].set(0)
+  answer_BxL = jnp.roll(rows.part_BxL, -1, axis=1) == ANSWER
+  same_BxL = (after_BxL == rows.segment_BxL) & (rows.segment_BxL > 0)
+  return target_BxL, (same_BxL & answer_BxL).astype(jnp.float32)
+
+
+def left_to_right_score(apply: Apply, rows: Rows, spec: Spec) -> Array:
+  """Exact log-likelihood by the chain rule: log p(x_i | x_<i), [B, L]."""
+  target_BxL, _ = next_token(rows, spec)
+  inputs = layout.stream(rows.tokens_BxL, rows.segment_BxL, "causal")
+  hidden_BxLxD = apply.hidden(inputs)
+  score_BxL = -apply.nll(hidden_BxLxD, target_BxL)
+  score_BxL = jnp.roll(score_BxL, 1, axis=1)
+  return jnp.where(eligible(rows, spec), score_BxL, 0.0)
+
+
+def one_at_a_time(score_one, rows: Rows, spec: Spec) -> Array:
+  """Scores each position by a pass of its own: float32 [B, L].
+
+  Args:
+    score_one: takes a position (int32 scalar), returns float32 [B].
+  """
+  length = rows.tokens_BxL.shape[1]
+  # Position 0 holds the boundary token, which has no score.
+  score_LxB = jax.lax.map(score_one, jnp.arange(1, length))
+  score_BxL = jnp.pad(score_LxB.T, ((0, 0), (1, 0)))
+  return jnp.where(eligible(rows, spec), score_BxL, 0.0)
+
+
+def infilling_score(
+  apply: Apply, rows: Rows, spec: Spec, hole: int, answer_of
+) -> Array:
+  """Infilling pseudo-likelihood: log p(x_i | the text with a hole at i).
+
+  Args:
+    apply, rows, spec: the network, and one text a row.
+    hole: the token that stands for x_i in the context.
+    answer_of: takes i; returns the answer as a Part [B, A], and the index of
+      x_i in it.
+  """
+  boundary_BxL = rows.tokens_BxL == spec.specials.boundary
+  segment_BxL = jnp.where(boundary_BxL, 0, rows.segment_BxL)
+
+  def score_one(i):
+    at_i = jnp.arange(rows.tokens_BxL.shape[1])[None] == i
+    context = Part(jnp.where(at_i, hole, rows.tokens_BxL), segment_BxL)
+    answer, index = answer_of(i)
+    problem = layout.pair(context, answer, spec)
+    hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
+    index_Bx1 = jnp.full_like(rows.tokens_BxL[:, :1], index)
+    if problem.positions_BxP is not None:
+      index_Bx1 = layout.take(problem.positions_BxP, index_Bx1)
+    target_Bx1 = rows.tokens_BxL[:, i][:, None]
+    return -apply.nll(hidden_BxTxD, target_Bx1, index_Bx1)[:, 0]
+
+  return one_at_a_time(score_one, rows, spec)
+
+
+def unit_interval(name: str, value: float, *, zero: bool = False) -> None:
+  """Raises UsageError unless 0 < value < 1 (0 allowed where `zero`)."""
+  if not (0 < value < 1 or (zero and value == 0)):
+    bound = "at least 0" if zero else "above 0"
+    raise UsageError(
+      f"--objective.{name}={value}: must be {bound} and below 1"
+    )

@@ -1,0 +1,37 @@
+"""Causal language modelling."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from lm_jax import layout
+from lm_jax.objectives import base
+from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+
+
+@dataclasses.dataclass(frozen=True)
+class CausalLM(base.Objective):
+  """Predicts each token from those before it (GPT).
+
+  Radford et al. 2018, equation 1: L = -sum_i log p(x_i | x_1 .. x_(i-1)).
+  Departure: the context starts anew with each document of a packed row. In a
+  prefix_decoder the prefix is always empty.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset(
+    {"causal_decoder", "prefix_decoder"}
+  )
+  natural: ClassVar[Architecture] = "causal_decoder"
+  scoring: ClassVar[str] = "log_likelihood"
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    target_BxL, weight_BxL = base.next_token(rows, spec)
+    inputs = layout.in_place(rows, spec)
+    return Problem(inputs, None, target_BxL, {"nll": weight_BxL})
+
+  def score(self, apply, rows: Rows, spec: Spec) -> Array:
+    return base.left_to_right_score(apply, rows, spec)
+
+  def read(self, rows: Rows, spec: Spec) -> Problem:
+    return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})

@@ -1,0 +1,204 @@
+"""Random choices that several objectives share; pure, of static shapes.
+
+The counts of a batch may differ from row to row (padding, special tokens),
+so every routine takes counts as arrays and sizes as static bounds.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax import layout
+from lm_jax.types import Array, Spec
+
+
+def row_keys(rng: Array, tokens_BxL: Array, dynamic: bool = True) -> Array:
+  """A key for each row, [B].
+
+  dynamic: drawn from `rng`, so that a row is corrupted anew every time
+    (RoBERTa); otherwise from the row's own tokens, so that it is corrupted
+    once and for all (BERT's static masking with one copy of the data).
+  """
+  if dynamic:
+    return jax.random.split(rng, tokens_BxL.shape[0])
+  index = jnp.arange(tokens_BxL.shape[1], dtype=jnp.uint32)
+  mixed = (tokens_BxL.astype(jnp.uint32) + 1) * (2 * index + 2654435761)
+  mixed = (mixed ^ (mixed >> 15)) * jnp.uint32(2246822519)
+  hash_B = jnp.sum(mixed, axis=1, dtype=jnp.uint32)
+  return jax.vmap(lambda h: jax.random.fold_in(jax.random.key(0), h))(hash_B)
+
+
+def two_keys(keys_B: Array) -> tuple[Array, Array]:
+  """Two independent keys for each row."""
+  keys_Bx2 = jax.vmap(jax.random.split)(keys_B)
+  return keys_Bx2[:, 0], keys_Bx2[:, 1]
+
+
+def uniform(keys_B: Array, size: int) -> Array:
+  """float32 [B, size] in [0, 1), one key a row."""
+  return jax.vmap(lambda key: jax.random.uniform(key, (size,)))(keys_B)
+
+
+def ranks(values_BxN: Array) -> Array:
+  """Rank of each value in its row, from 0; equal values keep their order."""
+  order = jnp.argsort(values_BxN, axis=1, stable=True)
+  return jnp.argsort(order, axis=1, stable=True).astype(jnp.int32)
+
+
+def share(rate: float, eligible_BxL: Array) -> Array:
+  """round(rate * number of eligible tokens), at least 1: int32 [B]."""
+  count_B = jnp.sum(eligible_BxL, axis=1)
+  wanted_B = jnp.round(rate * count_B).astype(jnp.int32)
+  return jnp.minimum(jnp.maximum(wanted_B, 1), count_B)
+
+
+def slots(rate: float, length: int) -> int:
+  """The most that `share` can give for rows of `length`."""
+  return max(1, round(rate * length))
+
+
+def choose(keys_B: Array, eligible_BxL: Array, count_B: Array) -> Array:
+  """`count` of the eligible tokens, uniformly, no repeats: bool [B, L]."""
+  noise_BxL = uniform(keys_B, eligible_BxL.shape[1])
+  noise_BxL = jnp.where(eligible_BxL, noise_BxL, 2.0)
+  return (ranks(noise_BxL) < count_B[:, None]) & eligible_BxL
+
+
+def choose_units(
+  keys_B: Array, unit_BxL: Array, eligible_BxL: Array, count_B: Array
+) -> Array:
+  """Whole units (words, spans) of at most `count` tokens in all: bool [B, L].
+
+  The units come in random order; those that fit wholly into the first
+  `count` eligible tokens are chosen, as in BERT's whole-word masking, which
+  also skips a word that would exceed the number of predictions.
+  """
+  length = unit_BxL.shape[1]
+  noise_BxU = uniform(keys_B, length)
+  noise_BxL = jnp.take_along_axis(noise_BxU, unit_BxL, axis=1)
+  rank_BxL = ranks(jnp.where(eligible_BxL, noise_BxL, 2.0))
+  fits_BxL = (rank_BxL < count_B[:, None]) & eligible_BxL
+  batch = jnp.arange(unit_BxL.shape[0])[:, None]
+  cut_BxU = jnp.zeros((unit_BxL.shape[0], length), bool)
+  cut_BxU = cut_BxU.at[batch, unit_BxL].max(eligible_BxL & ~fits_BxL)
+  return fits_BxL & ~jnp.take_along_axis(cut_BxU, unit_BxL, axis=1)
+
+
+def geometric_tiles(
+  keys_B: Array, length: int, p: float, longest: int
+) -> Array:
+  """Unit ids that tile a row by spans of geometric length: int32 [B, L].
+
+  Lengths follow Geometric(p) clipped at `longest`, as SpanBERT draws them
+  (Joshi et al. 2020, section 3.1: p = 0.2, at most 10).
+  """
+  noise_BxL = uniform(keys_B, length)
+
+  def tile(key_noise):
+    def step(run, noise):
+      new = (noise < p) | (run >= longest)
+      run = jnp.where(new, 1, run + 1)
+      return run, new
+
+    _, new_L = jax.lax.scan(step, jnp.int32(longest), key_noise)
+    return jnp.cumsum(new_L) - 1
+
+  return jax.vmap(tile)(noise_BxL).astype(jnp.int32)
+
+
+def at_positions(chosen_BxL: Array, size: int) -> tuple[Array, Array]:
+  """Positions int32 [B, size] of what is chosen, and bool: is there one?"""
+  return layout.compact(chosen_BxL, size)
+
+
+def mask_out(
+  keys_B: Array,
+  tokens_BxL: Array,
+  chosen_BxL: Array,
+  spec: Spec,
+  masked: float = 0.8,
+  replaced: float = 0.1,
+) -> Array:
+  """BERT's 80/10/10: [MASK], a random token, or unchanged: int32 [B, L].
+
+  Devlin et al. 2019, section 3.1. Random tokens are uniform over the
+  vocabulary without special tokens.
+  """
+  length = tokens_BxL.shape[1]
+  action_BxL = uniform(keys_B, length)
+  other_B = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_B)
+  random_BxL = jax.vmap(
+    lambda key: jax.random.randint(
+      key, (length,), spec.specials.count, spec.vocabulary
+    )
+  )(other_B)
+  out_BxL = jnp.where(
+    action_BxL < masked,
+    spec.specials.mask,
+    jnp.where(action_BxL < masked + replaced, random_BxL, tokens_BxL),
+  )
+  return jnp.where(chosen_BxL, out_BxL, tokens_BxL)
+
+
+def composition(
+  keys_B: Array, total_B: Array, parts_B: Array, size: int, most: int
+) -> Array:
+  """Splits `total` into `parts` random sizes of at least 1: int32 [B, most].
+
+  Uniform over the compositions: parts - 1 of the total - 1 gaps are breaks,
+  as in T5's random_spans_noise_mask. Sizes beyond `parts` are 0.
+
+  Args:
+    keys_B: one key a row.
+    total_B, parts_B: int32; parts <= total <= size, parts <= most.
+    size, most: static bounds.
+  """
+  index = jnp.arange(size)[None]
+  noise_BxN = jnp.where(
+    (index >= 1) & (index < total_B[:, None]), uniform(keys_B, size), 2.0
+  )
+  breaks_BxN = ranks(noise_BxN) < (parts_B - 1)[:, None]
+  part_BxN = jnp.cumsum(breaks_BxN, axis=1)
+  inside_BxN = (index < total_B[:, None]).astype(jnp.int32)
+  batch = jnp.arange(keys_B.shape[0])[:, None]
+  out_BxM = jnp.zeros((keys_B.shape[0], most), jnp.int32)
+  return out_BxM.at[batch, part_BxN].add(inside_BxN, mode="drop")
+
+
+def lay_spans(
+  keys_B: Array,
+  lengths_BxM: Array,
+  count_B: Array,
+  size: int,
+  trailing: bool = False,
+) -> tuple[Array, Array]:
+  """Sets spans of given lengths into rows of `count` tokens, at random.
+
+  Between any two spans, and before the first, at least one token is left, so
+  that spans never merge and the row starts with what is not noise. As in
+  T5's random_spans_noise_mask the row ends with noise, unless `trailing`
+  asks for at least one token behind the last span.
+
+  Args:
+    keys_B: one key a row.
+    lengths_BxM: int32; spans of length 0 at the end are none.
+    count_B: int32, tokens of each row, at most `size`.
+    size: static bound.
+
+  Returns:
+    noise, bool [B, size], and first, bool [B, size]: starts a span.
+  """
+  gaps_B = jnp.sum(lengths_BxM > 0, axis=1) + int(trailing)
+  rest_B = count_B - jnp.sum(lengths_BxM, axis=1)
+  most = lengths_BxM.shape[1]
+  gaps_BxM = composition(keys_B, rest_B, gaps_B, size, most + 1)[:, :most]
+  end_BxM = jnp.cumsum(gaps_BxM + lengths_BxM, axis=1)
+  start_BxM = end_BxM - lengths_BxM
+  there_BxM = lengths_BxM > 0
+  batch = jnp.arange(keys_B.shape[0])[:, None]
+  zero = jnp.zeros((keys_B.shape[0], size + 1), jnp.int32)
+  first = zero.at[batch, jnp.where(there_BxM, start_BxM, size)].add(1)
+  after = zero.at[batch, jnp.where(there_BxM, end_BxM, size)].add(1)
+  inside = jnp.cumsum(first[:, :size] - after[:, :size], axis=1) > 0
+  return inside, inside & (first[:, :size] > 0)

@@ -1,0 +1,126 @@
+"""Masked language modelling, and its whole-word and span variants."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax import layout
+from lm_jax.layout import take
+from lm_jax.objectives import base, corrupt
+from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskedLM(base.Objective):
+  """Predicts hidden tokens from both sides (BERT, RoBERTa).
+
+  Devlin et al. 2019, section 3.1: L = -1/|M| sum_(i in M) log p(x_i | x~),
+  with |M| = round(0.15 n) tokens chosen uniformly without repeats, of which
+  80 % read [MASK], 10 % a random token, 10 % themselves. Dynamic masking is
+  RoBERTa's (Liu et al. 2019, section 4.1); static masks a row the same way
+  each time it comes (BERT made ten copies; here there is one).
+  Span masking: SpanBERT's lengths, Geometric(0.2) clipped at 10 (Joshi et
+  al. 2020, section 3.1), in tokens, where SpanBERT counts words; the row is
+  tiled by such spans and spans are drawn, where SpanBERT draws a length and a
+  start. 80/10/10 is drawn per token, where SpanBERT draws it per span.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
+  natural: ClassVar[Architecture] = "encoder"
+  scoring: ClassVar[str] = "pseudo_log_likelihood"
+
+  rate: float = base.option(0.15, "fraction of the tokens that is predicted")
+  unit: Literal["token", "word", "span"] = base.option(
+    "token", "what is masked as a whole"
+  )
+  dynamic: bool = base.option(True, "mask a row anew each time it comes")
+  masked: float = base.option(0.8, "fraction of the chosen that reads [MASK]")
+  replaced: float = base.option(
+    0.1, "fraction of the chosen that reads a random token"
+  )
+  pseudo_likelihood: Literal["within_word", "original"] = base.option(
+    "within_word",
+    "within_word also hides the rest of the word to the right",
+  )
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    base.unit_interval("rate", self.rate)
+    if min(self.masked, self.replaced) < 0 or self.masked + self.replaced > 1:
+      raise base.UsageError(
+        f"--objective.masked={self.masked} and --objective.replaced="
+        f"{self.replaced}: must be at least 0 and add up to at most 1"
+      )
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    keys_B = corrupt.row_keys(rng, rows.tokens_BxL, self.dynamic)
+    chosen_BxL = choose(keys_B, rows, spec, self.rate, self.unit)
+    slots = corrupt.slots(self.rate, rows.tokens_BxL.shape[1])
+    position_BxP, there_BxP = corrupt.at_positions(chosen_BxL, slots)
+    tokens_BxL = corrupt.mask_out(
+      keys_B, rows.tokens_BxL, chosen_BxL, spec, self.masked, self.replaced
+    )
+    masked = dataclasses.replace(rows, tokens_BxL=tokens_BxL)
+    return Problem(
+      inputs=layout.in_place(masked, spec),
+      source=None,
+      targets_BxP=take(rows.tokens_BxL, position_BxP),
+      weights={"nll": there_BxP.astype(jnp.float32)},
+      positions_BxP=position_BxP,
+    )
+
+  def score(self, apply, rows: Rows, spec: Spec) -> Array:
+    within_word = self.pseudo_likelihood == "within_word"
+    return masked_score(apply, rows, spec, within_word)
+
+
+def choose(
+  keys_B: Array, rows: Rows, spec: Spec, rate: float, unit: str
+) -> Array:
+  """The tokens to be predicted, bool [B, L]; special tokens never are."""
+  length = rows.tokens_BxL.shape[1]
+  eligible_BxL = base.eligible(rows, spec)
+  count_B = corrupt.share(rate, eligible_BxL)
+  keys_B = jax.vmap(lambda key: jax.random.fold_in(key, 2))(keys_B)
+  if unit == "token":
+    return corrupt.choose(keys_B, eligible_BxL, count_B)
+  if unit == "word":
+    unit_BxL = rows.word_BxL
+  else:
+    tile_B = jax.vmap(lambda key: jax.random.fold_in(key, 3))(keys_B)
+    unit_BxL = corrupt.geometric_tiles(tile_B, length, 0.2, 10)
+  return corrupt.choose_units(keys_B, unit_BxL, eligible_BxL, count_B)
+
+
+def masked_score(
+  apply, rows: Rows, spec: Spec, within_word: bool, back: int = 0
+) -> Array:
+  """Pseudo-log-likelihood: log p(x_i | x without i), float32 [B, L].
+
+  Salazar et al. 2020, equation 1. With `within_word` the tokens of the same
+  word to the right of i are hidden too, so that the pieces of a word do not
+  give one another away (Kauf and Ivanova 2023, PLL-word-l2r).
+
+  Args:
+    apply, rows, spec: the network, and one text a row.
+    within_word: which variant.
+    back: token i is predicted at position i - back (1: masked next token).
+  """
+
+  def score_one(i):
+    index = jnp.arange(rows.tokens_BxL.shape[1])[None]
+    hidden_BxL = index == i
+    if within_word:
+      word_Bx1 = rows.word_BxL[:, i][:, None]
+      hidden_BxL = hidden_BxL | ((rows.word_BxL == word_Bx1) & (index > i))
+    tokens_BxL = jnp.where(hidden_BxL, spec.specials.mask, rows.tokens_BxL)
+    inputs = layout.stream(tokens_BxL, rows.segment_BxL, "full")
+    state_BxLxD = apply.hidden(inputs)
+    position_Bx1 = jnp.full_like(rows.tokens_BxL[:, :1], i - back)
+    target_Bx1 = rows.tokens_BxL[:, i][:, None]
+    return -apply.nll(state_BxLxD, target_Bx1, position_Bx1)[:, 0]
+
+  return base.one_at_a_time(score_one, rows, spec)

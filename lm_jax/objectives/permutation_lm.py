@@ -1,0 +1,138 @@
+"""Permutation language modelling."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax import layout
+from lm_jax.layout import take
+from lm_jax.objectives import base, corrupt
+from lm_jax.types import (
+  NEVER,
+  Architecture,
+  Array,
+  Problem,
+  Rows,
+  Spec,
+  Stream,
+  UsageError,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class PermutationLM(base.Objective):
+  """Predicts tokens in a random order, from those before in it (XLNet).
+
+  Yang et al. 2019, equation 5: L = -sum_(t > c) log p(x_(z_t) | x_(z_<t)),
+  z a random order, of which the last 1/K (K = 6) are predicted. The second
+  stream is more tokens of the same stream: query tokens that read [MASK] at
+  the target's position, see what comes before it in the order, and are seen
+  by nobody. Special tokens come first in every order.
+
+  Departures. With context="ordered" a token that is not a target sees only
+  those before it in the order, as equation 3 reads; with the default,
+  "mutual", these tokens see one another, as in the released code. Targets
+  are single tokens; the released code takes spans of 1 to 5. The query
+  starts from the embedding of [MASK], not from a vector of its own. No
+  memory, no relative segment encoding.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
+  natural: ClassVar[Architecture] = "encoder"
+  scoring: ClassVar[str] = "pseudo_log_likelihood"
+
+  K: int = base.option(6, "one token in K is predicted")
+  context: Literal["mutual", "ordered"] = base.option(
+    "mutual", "whether tokens that are not predicted see one another"
+  )
+  pseudo_likelihood: Literal["within_word", "original"] = base.option(
+    "within_word",
+    "within_word also hides the rest of the word to the right",
+  )
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    if not 1 <= self.K <= spec.length // 2:
+      raise UsageError(
+        f"--objective.K={self.K}: must be 1 to {spec.length // 2} "
+        f"(half of --length={spec.length})"
+      )
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    keys_B = corrupt.row_keys(rng, rows.tokens_BxL)
+    length = rows.tokens_BxL.shape[1]
+    eligible_BxL = base.eligible(rows, spec)
+    size_B = jnp.sum(eligible_BxL, axis=1)
+    noise_BxL = corrupt.uniform(keys_B, length)
+    order_BxL = corrupt.ranks(jnp.where(eligible_BxL, noise_BxL, 2.0))
+    count_B = jnp.minimum(jnp.maximum(size_B // self.K, 1), size_B)
+    first_Bx1 = (size_B - count_B)[:, None]
+    target_BxL = eligible_BxL & (order_BxL >= first_Bx1)
+    rank_BxL = jnp.where(eligible_BxL, 1 + order_BxL, 0)
+    if self.context == "mutual":
+      rank_BxL = jnp.where(target_BxL, 1 + order_BxL - first_Bx1, 0)
+    slots = max(1, length // self.K)
+    return queries(rows, rank_BxL, target_BxL, slots, spec)
+
+  def score(self, apply, rows: Rows, spec: Spec) -> Array:
+    """log p(x_i | all others), each by a query token: [B, L]."""
+
+    def score_one(i):
+      index = jnp.arange(rows.tokens_BxL.shape[1])[None]
+      at_BxL = jnp.broadcast_to(index == i, rows.tokens_BxL.shape)
+      hidden_BxL = at_BxL
+      if self.pseudo_likelihood == "within_word":
+        same = rows.word_BxL == rows.word_BxL[:, i][:, None]
+        hidden_BxL = hidden_BxL | (same & (index > i))
+      problem = queries(rows, hidden_BxL.astype(jnp.int32), at_BxL, 1, spec)
+      hidden_BxTxD = apply.hidden(problem.inputs)
+      nll_Bx1 = apply.nll(
+        hidden_BxTxD, problem.targets_BxP, problem.positions_BxP
+      )
+      return -nll_Bx1[:, 0]
+
+    return base.one_at_a_time(score_one, rows, spec)
+
+
+def queries(
+  rows: Rows, rank_BxL: Array, target_BxL: Array, slots: int, spec: Spec
+) -> Problem:
+  """The row with a query token for each target behind it: T = L + slots.
+
+  Args:
+    rows: [B, L].
+    rank_BxL: int32, place in the order; equal ranks see one another.
+    target_BxL: bool, what is predicted, at most `slots` in a row.
+    slots: number of query tokens, static.
+    spec: the special tokens.
+  """
+  length = rows.tokens_BxL.shape[1]
+  at_BxP, there_BxP = corrupt.at_positions(target_BxL, slots)
+  position_BxL = layout.positions(rows.segment_BxL)
+
+  def join(content_BxL, query_BxP, absent):
+    query_BxP = jnp.where(there_BxP, query_BxP, absent)
+    return jnp.concatenate([content_BxL, query_BxP], axis=1)
+
+  mask_BxP = jnp.full_like(at_BxP, spec.specials.mask)
+  segment_BxT = join(rows.segment_BxL, take(rows.segment_BxL, at_BxP), 0)
+  inputs = Stream(
+    tokens_BxT=join(rows.tokens_BxL, mask_BxP, spec.specials.pad),
+    position_BxT=join(position_BxL, take(position_BxL, at_BxP), 0),
+    segment_BxT=segment_BxT,
+    query_rank_BxT=join(rank_BxL, take(rank_BxL, at_BxP) - 1, 0),
+    key_rank_BxT=join(rank_BxL, jnp.full_like(at_BxP, NEVER), NEVER),
+    type_BxT=jnp.zeros_like(segment_BxT),
+    mask="ranked",
+  )
+  place_BxP = jnp.arange(length, length + slots, dtype=jnp.int32)
+  return Problem(
+    inputs=inputs,
+    source=None,
+    targets_BxP=take(rows.tokens_BxL, at_BxP),
+    weights={"nll": there_BxP.astype(jnp.float32)},
+    positions_BxP=jnp.broadcast_to(place_BxP, at_BxP.shape),
+  )

@@ -1,0 +1,97 @@
+"""Prefix language modelling."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax import layout
+from lm_jax.layout import Part
+from lm_jax.objectives import base
+from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+
+
+@dataclasses.dataclass(frozen=True)
+class PrefixLM(base.Objective):
+  """Predicts a text's second part; its first is seen both ways (T5, UniLM).
+
+  Raffel et al. 2020, section 3.2.1: a cut c is drawn for each segment, and
+  L = -sum_(i >= c) log p(x_i | x_1 .. x_(i-1)), x_1 .. x_(c-1) bidirectional.
+  The cut is uniform from 0 (so the exact likelihood of a whole text is in
+  distribution) to one token before the end. Departure: T5 cuts spans of 512
+  tokens once; here each segment of a packed row is cut.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset(
+    {"prefix_decoder", "encoder_decoder"}
+  )
+  natural: ClassVar[Architecture] = "prefix_decoder"
+  scoring: ClassVar[str] = "log_likelihood"
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    batch, length = rows.tokens_BxL.shape
+    # One uniform number a segment: the segment's number looks it up.
+    noise_BxS = jax.random.uniform(rng, (batch, length + 1))
+    noise_BxL = jnp.take_along_axis(noise_BxS, rows.segment_BxL, axis=1)
+    return split(rows, noise_BxL, spec)
+
+  def score(self, apply, rows: Rows, spec: Spec) -> Array:
+    return prefix_score(apply, rows, spec)
+
+
+def segment_sizes(rows: Rows) -> Array:
+  """Tokens of each token's segment: int32 [B, L]."""
+  batch, length = rows.tokens_BxL.shape
+  index = jnp.arange(batch)[:, None]
+  size_BxS = jnp.zeros((batch, length + 1), jnp.int32)
+  size_BxS = size_BxS.at[index, rows.segment_BxL].add(1)
+  return jnp.take_along_axis(size_BxS, rows.segment_BxL, axis=1)
+
+
+def split(rows: Rows, noise_BxL: Array, spec: Spec) -> Problem:
+  """Cuts each segment in a prefix and what is predicted.
+
+  Args:
+    rows: [B, L].
+    noise_BxL: in [0, 1), equal within a segment: where to cut.
+    spec: a prefix_decoder reads the row in place; an encoder_decoder gets
+      prefix and rest in its two stacks.
+  """
+  size_BxL = segment_sizes(rows)
+  # The boundary token is always in the prefix and never predicted.
+  cut_BxL = 1 + jnp.floor(
+    noise_BxL * jnp.maximum(size_BxL - 1, 1)
+  ).astype(jnp.int32)
+  position_BxL = layout.positions(rows.segment_BxL)
+  if spec.architecture == "encoder_decoder":
+    prefix_BxL = position_BxL < cut_BxL
+    index, there = layout.compact(
+      ~prefix_BxL & (rows.segment_BxL > 0), rows.tokens_BxL.shape[1] - 1
+    )
+    context = Part(
+      rows.tokens_BxL, jnp.where(prefix_BxL, rows.segment_BxL, 0)
+    )
+    answer = Part(
+      jnp.where(there, layout.take(rows.tokens_BxL, index), 0),
+      jnp.where(there, layout.take(rows.segment_BxL, index), 0),
+    )
+    return layout.pair(context, answer, spec)
+  target_BxL, weight_BxL = base.next_token(rows, spec)
+  inputs = layout.in_place(rows, spec, prefix_BxL=cut_BxL)
+  weight_BxL = weight_BxL * (position_BxL >= cut_BxL - 1)
+  return Problem(inputs, None, target_BxL, {"nll": weight_BxL})
+
+
+def prefix_score(apply, rows: Rows, spec: Spec) -> Array:
+  """Exact log-likelihood after an empty prefix, float32 [B, L]."""
+  if spec.architecture != "encoder_decoder":
+    return base.left_to_right_score(apply, rows, spec)
+  problem = split(rows, jnp.zeros(rows.tokens_BxL.shape), spec)
+  hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
+  score_BxP = -apply.nll(hidden_BxTxD, problem.targets_BxP)
+  # With one segment a row, answer i is token i + 1.
+  score_BxL = jnp.pad(score_BxP, ((0, 0), (1, 0)))
+  return jnp.where(base.eligible(rows, spec), score_BxL, 0.0)

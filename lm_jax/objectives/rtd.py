@@ -1,0 +1,154 @@
+"""Replaced-token detection."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax import layout
+from lm_jax.objectives import base, corrupt, mlm
+from lm_jax.types import (
+  Architecture,
+  Array,
+  Head,
+  Problem,
+  Rows,
+  Spec,
+  Term,
+  Trunk,
+  UsageError,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReplacedTokenDetection(base.Objective):
+  """Finds the tokens that a small generator has replaced (ELECTRA).
+
+  Clark et al. 2020, section 2: L = L_MLM(generator) + 50 * L_disc, where
+  L_disc is the mean binary cross-entropy over all real tokens of "was x_t
+  replaced?", x_t drawn from the generator's softmax at the masked positions;
+  a draw that equals the original counts as original. No gradient flows
+  through the draw. Token, position and type embeddings are shared; 85 % of
+  the chosen tokens read [MASK] and 15 % themselves, as in the released code.
+  The generator is the trunk at `generator` of its width, heads and
+  feed-forward width.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
+  natural: ClassVar[Architecture] = "encoder"
+  scoring: ClassVar[str] = "energy"
+
+  rate: float = base.option(0.15, "fraction of the tokens that is masked")
+  weight: float = base.option(50.0, "weight of the discriminator's loss")
+  generator: float = base.option(
+    0.25, "width of the generator as a fraction of the discriminator's"
+  )
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    base.unit_interval("rate", self.rate)
+    if not 0 < self.generator <= 1:
+      raise UsageError(
+        f"--objective.generator={self.generator}: must be above 0, at most 1"
+      )
+
+  def stacks(self, trunk: Trunk) -> dict[str, Trunk]:
+    return {"main": trunk, "generator": shrink(trunk, self.generator)}
+
+  def heads(self, spec: Spec) -> dict[str, Head]:
+    return {"replaced": Head("token", 1)}
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    mask_rng, sample_rng = jax.random.split(rng)
+    masking = mlm.MaskedLM(rate=self.rate, masked=0.85, replaced=0.0)
+    problem = masking.make(mask_rng, rows, spec)
+    # One key a row, so that a row's sample is the same in any microbatch.
+    keys_B = jax.random.split(sample_rng, rows.tokens_BxL.shape[0])
+    return dataclasses.replace(
+      problem,
+      weights={
+        **problem.weights,
+        "replaced": (rows.segment_BxL > 0).astype(jnp.float32),
+      },
+      extra={
+        "original_BxL": rows.tokens_BxL,
+        "keys_Bx2": jax.random.key_data(keys_B),
+      },
+    )
+
+  def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
+    state_BxLxE = apply.hidden(problem.inputs, stack="generator")
+    logits_BxPxV = apply.head(
+      "vocabulary", state_BxLxE, problem.positions_BxP, stack="generator"
+    )
+    logp_BxPxV = jax.nn.log_softmax(logits_BxPxV)
+    nll_BxP = -jnp.take_along_axis(
+      logp_BxPxV, problem.targets_BxP[:, :, None], axis=2
+    )[:, :, 0]
+    sample_BxP = draw(problem.extra["keys_Bx2"], logp_BxPxV)
+    original_BxL = problem.extra["original_BxL"]
+    chosen_BxP = problem.weights["nll"] > 0
+    corrupt_BxL = put(
+      original_BxL, problem.positions_BxP, sample_BxP, chosen_BxP
+    )
+    inputs = dataclasses.replace(problem.inputs, tokens_BxT=corrupt_BxL)
+    logit_BxL = apply.head("replaced", apply.hidden(inputs))[:, :, 0]
+    replaced_BxL = (corrupt_BxL != original_BxL).astype(jnp.float32)
+    # -log sigmoid(z) where replaced, -log sigmoid(-z) where not.
+    cross_BxL = jax.nn.softplus(logit_BxL) - replaced_BxL * logit_BxL
+    right_BxL = ((logit_BxL > 0) == (replaced_BxL > 0)).astype(jnp.float32)
+    return {
+      "nll": Term(nll_BxP),
+      "replaced": Term(
+        cross_BxL,
+        self.weight,
+        {"replaced_rate": replaced_BxL, "replaced_accuracy": right_BxL},
+      ),
+    }
+
+  def score(self, apply, rows: Rows, spec: Spec) -> Array:
+    """log P(token is original), summed over a text: its negative energy."""
+    hidden_BxLxD = apply.hidden(layout.in_place(rows, spec))
+    logit_BxL = apply.head("replaced", hidden_BxLxD)[:, :, 0]
+    return jnp.where(
+      base.eligible(rows, spec), -jax.nn.softplus(logit_BxL), 0.0
+    )
+
+
+def shrink(trunk: Trunk, fraction: float) -> Trunk:
+  """The generator: narrower by `fraction`, reading the same embeddings."""
+  width = max(8, 8 * round(trunk.width * fraction / 8))
+  heads = max(1, round(trunk.heads * fraction))
+  while width % heads:
+    heads -= 1
+  return dataclasses.replace(
+    trunk,
+    width=width,
+    heads=heads,
+    kv_heads=0,
+    head_width=0,
+    feedforward=max(8, round(trunk.feedforward * fraction)),
+    embedding_width=trunk.embedding_width or trunk.width,
+    embeddings="main",
+  )
+
+
+def draw(keys_Bx2: Array, logp_BxPxV: Array) -> Array:
+  """Samples tokens, one key a row: int32 [B, P], no gradient."""
+  logp_BxPxV = jax.lax.stop_gradient(logp_BxPxV)
+  return jax.vmap(
+    lambda key, logp: jax.random.categorical(
+      jax.random.wrap_key_data(key), logp
+    )
+  )(keys_Bx2, logp_BxPxV).astype(jnp.int32)
+
+
+def put(
+  tokens_BxL: Array, position_BxP: Array, value_BxP: Array, where_BxP: Array
+) -> Array:
+  """Tokens with values[b, p] at positions[b, p], where `where` holds."""
+  batch = jnp.arange(tokens_BxL.shape[0])[:, None]
+  position_BxP = jnp.where(where_BxP, position_BxP, tokens_BxL.shape[1])
+  return tokens_BxL.at[batch, position_BxP].set(value_BxP, mode="drop")

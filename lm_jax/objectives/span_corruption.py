@@ -1,0 +1,199 @@
+"""Span corruption."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax import layout
+from lm_jax.layout import Part
+from lm_jax.objectives import base, corrupt
+from lm_jax.types import Architecture, Array, Problem, Rows, Spec, UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class SpanCorruption(base.Objective):
+  """Predicts short spans that sentinels stand for in the context (T5).
+
+  Raffel et al. 2020, section 3.1.4: noise density 15 %, mean span length 3;
+  n = round(0.15 E) noise tokens in round(n / 3) spans, both they and the rest
+  cut by uniform random compositions (random_spans_noise_mask). The context
+  has one sentinel for each span; the answer is sentinel, span, sentinel,
+  span, ..., [EOS]. L = mean cross-entropy of the answer.
+  Departures: a span ends at a document's end; sentinels are numbered from 0
+  in each document of a packed row; the closing sentinel is [EOS] alone.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset(
+    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
+  )
+  natural: ClassVar[Architecture] = "prefix_decoder"
+  scoring: ClassVar[str] = "infilling"
+
+  rate: float = base.option(0.15, "noise density")
+  mean_span: float = base.option(3.0, "mean length of a span, in tokens")
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    base.unit_interval("rate", self.rate)
+    if self.mean_span < 1:
+      raise UsageError(
+        f"--objective.mean_span={self.mean_span}: must be at least 1"
+      )
+    _, spans = most_noise(spec.length, self.rate, self.mean_span)
+    check_sentinels(spans, spec)
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    length = rows.tokens_BxL.shape[1]
+    keys_B = corrupt.row_keys(rng, rows.tokens_BxL)
+    eligible_BxL = base.eligible(rows, spec)
+    noise, spans = most_noise(length, self.rate, self.mean_span)
+    noise_BxL = span_noise(
+      keys_B, eligible_BxL, self.rate, self.mean_span, spans
+    )
+    # Boundary tokens are dropped from the context; documents that end inside
+    # a row may cost a few tokens more, for which the slack is.
+    slack = 2 + length // 64
+    context, answer = sentinel_parts(
+      rows,
+      noise_BxL,
+      spec,
+      context_size=length - noise + spans + slack,
+      answer_size=noise + spans + slack,
+    )
+    return layout.pair(context, answer, spec)
+
+  def score(self, apply, rows: Rows, spec: Spec) -> Array:
+    sentinel = spec.specials.first_sentinel
+
+    def answer_of(i):
+      token_Bx1 = rows.tokens_BxL[:, i][:, None]
+      opening_Bx1 = jnp.full_like(token_Bx1, sentinel)
+      segment_Bx1 = rows.segment_BxL[:, i][:, None]
+      return Part(
+        jnp.concatenate([opening_Bx1, token_Bx1], axis=1),
+        jnp.concatenate([segment_Bx1, segment_Bx1], axis=1),
+      ), 1
+
+    return base.infilling_score(apply, rows, spec, sentinel, answer_of)
+
+
+def check_sentinels(spans: int, spec: Spec) -> None:
+  """Raises UsageError where the vocabulary has too few sentinels."""
+  if spans > spec.specials.sentinels:
+    raise UsageError(
+      f"--length={spec.length}: needs {spans} sentinels, and the tokenizer "
+      f"has --data.sentinels={spec.specials.sentinels}"
+    )
+
+
+def most_noise(length: int, rate: float, mean_span: float) -> tuple[int, int]:
+  """The most noise tokens and spans that a row of `length` can get."""
+  noise = max(1, round(rate * length))
+  return noise, max(1, round(noise / mean_span))
+
+
+def span_noise(
+  keys_B: Array, eligible_BxL: Array, rate, mean_span, most: int
+) -> Array:
+  """T5's noise mask over the eligible tokens of each row: bool [B, L].
+
+  Args:
+    keys_B: one key a row.
+    eligible_BxL: bool; the mask is laid over these as if they were alone.
+    rate, mean_span: numbers, or float32 [B].
+    most: static bound of the number of spans.
+  """
+  size_B = jnp.sum(eligible_BxL, axis=1)
+  noise_B = jnp.round(rate * size_B).astype(jnp.int32)
+  noise_B = jnp.clip(noise_B, 1, jnp.maximum(size_B - 1, 1))
+  spans_B = jnp.round(noise_B / mean_span).astype(jnp.int32)
+  spans_B = jnp.clip(spans_B, 1, jnp.minimum(noise_B, size_B - noise_B))
+  spans_B = jnp.minimum(spans_B, most)
+  noise_B = jnp.where(size_B < 2, 0, noise_B)
+  spans_B = jnp.where(size_B < 2, 0, spans_B)
+  length = eligible_BxL.shape[1]
+  length_keys, place_keys = corrupt.two_keys(keys_B)
+  lengths_BxM = corrupt.composition(
+    length_keys, noise_B, spans_B, length, most
+  )
+  noise_BxE, _ = corrupt.lay_spans(place_keys, lengths_BxM, size_B, length)
+  index_BxL = jnp.maximum(jnp.cumsum(eligible_BxL, axis=1) - 1, 0)
+  return jnp.take_along_axis(noise_BxE, index_BxL, axis=1) & eligible_BxL
+
+
+def sentinel_parts(
+  rows: Rows, noise_BxL: Array, spec: Spec, context_size: int, answer_size: int
+) -> tuple[Part, Part]:
+  """The context with sentinels, and the answer that tells what they hide."""
+  first_BxL, sentinel_BxL = number_spans(noise_BxL, rows.segment_BxL, spec)
+  boundary_BxL = rows.tokens_BxL == spec.specials.boundary
+  keep_BxL = (rows.segment_BxL > 0) & ~boundary_BxL
+  context = pick(
+    jnp.where(first_BxL, sentinel_BxL, rows.tokens_BxL),
+    rows.segment_BxL,
+    keep_BxL & (~noise_BxL | first_BxL),
+    context_size,
+  )
+  return context, answer_part(
+    rows, noise_BxL, first_BxL, sentinel_BxL, last_of(rows), spec, answer_size
+  )
+
+
+def number_spans(
+  noise_BxL: Array, segment_BxL: Array, spec: Spec
+) -> tuple[Array, Array]:
+  """Which tokens start a span, and the sentinel of each token's span."""
+  new_BxL = layout.starts(segment_BxL)
+  before_BxL = jnp.roll(noise_BxL, 1, axis=1) & ~new_BxL
+  first_BxL = noise_BxL & ~before_BxL
+  count_BxL = jnp.cumsum(first_BxL, axis=1, dtype=jnp.int32)
+  base_BxL = _last_start(count_BxL - first_BxL, new_BxL)
+  number_BxL = jnp.maximum(count_BxL - base_BxL - 1, 0)
+  number_BxL = jnp.minimum(number_BxL, spec.specials.sentinels - 1)
+  return first_BxL, spec.specials.first_sentinel + number_BxL
+
+
+def answer_part(
+  rows, noise_BxL, first_BxL, sentinel_BxL, end_BxL, spec: Spec, size: int
+) -> Part:
+  """sentinel, span, sentinel, span, ..., [EOS], for each segment: [B, size].
+
+  Args:
+    rows: the text.
+    noise_BxL: tokens of the answer; first_BxL: those with a sentinel before
+      them; end_BxL: those with [EOS] behind them.
+  """
+  triples = [
+    (sentinel_BxL, first_BxL),
+    (rows.tokens_BxL, noise_BxL),
+    (jnp.full_like(rows.tokens_BxL, spec.specials.end), end_BxL),
+  ]
+  batch, length = rows.tokens_BxL.shape
+  tokens, keep = (
+    jnp.stack(part, axis=2).reshape(batch, 3 * length)
+    for part in zip(*triples, strict=True)
+  )
+  return pick(tokens, jnp.repeat(rows.segment_BxL, 3, axis=1), keep, size)
+
+
+def last_of(rows: Rows) -> Array:
+  """The last token of each segment: bool [B, L]."""
+  after_BxL = jnp.roll(rows.segment_BxL, -1, axis=1).at[:, -1].set(-1)
+  return (after_BxL != rows.segment_BxL) & (rows.segment_BxL > 0)
+
+
+def pick(tokens_BxN, segment_BxN, keep_BxN, size: int) -> Part:
+  """The kept tokens, moved to the front of `size` places."""
+  index, there = layout.compact(keep_BxN, size)
+  return Part(
+    jnp.where(there, layout.take(tokens_BxN, index), 0),
+    jnp.where(there, layout.take(segment_BxN, index), 0),
+  )
+
+
+def _last_start(values_BxL: Array, new_BxL: Array) -> Array:
+  """Carries the (growing) value at each segment's start along the segment."""
+  return jax.lax.cummax(jnp.where(new_BxL, values_BxL, 0), axis=1)

@@ -1,0 +1,141 @@
+"""The mixture of denoisers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax import layout
+from lm_jax.layout import Part
+from lm_jax.objectives import base, corrupt, span_corruption
+from lm_jax.objectives.prefix_lm import segment_sizes
+from lm_jax.types import Architecture, Array, Problem, Rows, Spec, UsageError
+
+# Mean span and noise density of the seven denoisers (Tay et al. 2023,
+# table 1); a span of 0 means "all to the end of the text".
+R, S, X = "regular", "sequential", "extreme"
+DENOISERS = (
+  (R, 3.0, 0.15),
+  (R, 8.0, 0.15),
+  (X, 3.0, 0.5),
+  (X, 8.0, 0.5),
+  (X, 64.0, 0.15),
+  (X, 64.0, 0.5),
+  (S, 0.0, 0.25),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class MixtureOfDenoisers(base.Objective):
+  """Span corruption of three kinds, told apart by a mode token (UL2).
+
+  Tay et al. 2023, section 3.1: each row draws one of seven denoisers: R
+  (spans of 3 or 8, 15 %), X (long spans or 50 %), S (the text's end after its
+  beginning, 25 %). The context starts with [R], [S] or [X] in the place of
+  the boundary token. L = mean cross-entropy of the answer, laid out as in
+  span_corruption (R, X) or as plain text (S). Departures: denoisers are drawn
+  with equal probability but for `sequential`; S predicts the fraction u^3 of
+  each document, u uniform, of mean 25 % and up to the whole text, so that the
+  likelihood of a whole text is in distribution.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset(
+    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
+  )
+  natural: ClassVar[Architecture] = "prefix_decoder"
+  scoring: ClassVar[str] = "log_likelihood"
+
+  sequential: float = base.option(1 / 7, "fraction of rows in S mode")
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    if not 0 <= self.sequential <= 1:
+      raise UsageError(
+        f"--objective.sequential={self.sequential}: must be 0 to 1"
+      )
+    span_corruption.check_sentinels(_most_spans(spec.length), spec)
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    batch, length = rows.tokens_BxL.shape
+    keys_B = corrupt.row_keys(rng, rows.tokens_BxL)
+    kind_keys, keys_B = corrupt.two_keys(keys_B)
+    span_keys, cut_keys = corrupt.two_keys(keys_B)
+    kind_B = jax.vmap(lambda key: jax.random.categorical(key, self._logits()))(
+      kind_keys
+    )
+    sequential_Bx1 = (kind_B == len(DENOISERS) - 1)[:, None]
+    most = _most_spans(length)
+    spans_BxL = span_corruption.span_noise(
+      span_keys,
+      base.eligible(rows, spec),
+      jnp.array([rate for _, _, rate in DENOISERS])[kind_B],
+      jnp.array([span or 1.0 for _, span, _ in DENOISERS])[kind_B],
+      most,
+    )
+    noise_BxL = jnp.where(
+      sequential_Bx1, suffixes(cut_keys, rows), spans_BxL
+    )
+    first_BxL, sentinel_BxL = span_corruption.number_spans(
+      noise_BxL, rows.segment_BxL, spec
+    )
+    first_BxL = first_BxL & ~sequential_Bx1
+    mode_B = jnp.array([getattr(spec.specials, kind) for kind, _, _ in DENOISERS])[
+      kind_B
+    ]
+    boundary_BxL = rows.tokens_BxL == spec.specials.boundary
+    opened_BxL = jnp.where(boundary_BxL, mode_B[:, None], rows.tokens_BxL)
+    context = span_corruption.pick(
+      jnp.where(first_BxL, sentinel_BxL, opened_BxL),
+      rows.segment_BxL,
+      (rows.segment_BxL > 0) & (~noise_BxL | first_BxL),
+      length,
+    )
+    end_BxL = span_corruption.last_of(rows) & ~sequential_Bx1
+    answer = span_corruption.answer_part(
+      rows, noise_BxL, first_BxL, sentinel_BxL, end_BxL, spec, length
+    )
+    # Each span costs a sentinel on both sides; the parts of a row are never
+    # longer than this together.
+    joint = length + 2 * most + 2 + length // 32
+    return layout.pair(context, answer, spec, length=joint)
+
+  def score(self, apply, rows: Rows, spec: Spec) -> Array:
+    """Exact log-likelihood in S mode after an empty text: [B, L]."""
+    mode_Bx1 = jnp.full_like(rows.tokens_BxL[:, :1], spec.specials.sequential)
+    problem = layout.pair(
+      Part(mode_Bx1, rows.segment_BxL[:, :1]),
+      Part(rows.tokens_BxL[:, 1:], rows.segment_BxL[:, 1:]),
+      spec,
+    )
+    hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
+    score_BxP = -apply.nll(
+      hidden_BxTxD, problem.targets_BxP, problem.positions_BxP
+    )
+    score_BxL = jnp.pad(score_BxP, ((0, 0), (1, 0)))
+    return jnp.where(base.eligible(rows, spec), score_BxL, 0.0)
+
+  def _logits(self) -> Array:
+    others = len(DENOISERS) - 1
+    share = [(1 - self.sequential) / others] * others + [self.sequential]
+    return jnp.log(jnp.array(share))
+
+
+def _most_spans(length: int) -> int:
+  return max(
+    span_corruption.most_noise(length, rate, span)[1]
+    for _, span, rate in DENOISERS
+    if span
+  )
+
+
+def suffixes(keys_B: Array, rows: Rows) -> Array:
+  """The last fraction u^3 of each segment, at least a token: bool [B, L]."""
+  length = rows.tokens_BxL.shape[1]
+  noise_BxL = layout.take(corrupt.uniform(keys_B, length + 1), rows.segment_BxL)
+  text_BxL = segment_sizes(rows) - 1
+  answer_BxL = jnp.ceil(noise_BxL**3 * text_BxL).astype(jnp.int32)
+  position_BxL = layout.positions(rows.segment_BxL)
+  cut_BxL = text_BxL - jnp.clip(answer_BxL, 1, jnp.maximum(text_BxL, 1))
+  return (position_BxL > cut_BxL) & (rows.segment_BxL > 0)
