@@ -1,0 +1,81 @@
+"""Digests of arrays: computed where they lie, whatever their sharding."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax.types import Array
+
+PyTree = Any
+
+
+def digest(tree: PyTree) -> str:
+  """64 hex digits of the names, shapes, dtypes and bits of all leaves.
+
+  Computed on the device; the same for every sharding.
+  """
+  return sha256(record(flatten(tree)))
+
+
+def flatten(tree: PyTree) -> dict[str, Any]:
+  """The leaves by their dotted paths, in the tree's order."""
+  leaves = jax.tree_util.tree_leaves_with_path(tree)
+  named = {
+    jax.tree_util.keystr(path, simple=True, separator="."): leaf
+    for path, leaf in leaves
+  }
+  if len(named) != len(leaves):
+    raise ValueError("two leaves have the same dotted path")
+  return named
+
+
+def sha256(value: Any) -> str:
+  text = json.dumps(value, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
+
+
+def record(leaves: Mapping[str, Array]) -> dict[str, list]:
+  """Of every leaf its shape, dtype and digest (16 hex digits), for JSON."""
+  sums = jax.device_get({name: _sums(leaf) for name, leaf in leaves.items()})
+  return {
+    name: [
+      list(leaf.shape),
+      str(leaf.dtype),
+      "".join(f"{int(x):08x}" for x in sums[name]),
+    ]
+    for name, leaf in leaves.items()
+  }
+
+
+@jax.jit
+def _sums(x: Array) -> tuple[Array, Array]:
+  """Two uint32 sums over the elements' bits, mixed with their positions.
+
+  Sums of integers that wrap do not depend on their order, and so not on the
+  sharding. One element's mix is a bijection (the finalizer of MurmurHash3,
+  Appleby 2011), so that a change to one element always shows.
+  """
+  if x.dtype == jnp.bool:
+    x = x.astype(jnp.uint8)
+  bits = jax.lax.bitcast_convert_type(x, f"uint{min(32, 8 * x.dtype.itemsize)}")
+  bits = bits.astype(jnp.uint32)
+  index = jnp.zeros(bits.shape, jnp.uint32)
+  for axis, size in enumerate(bits.shape):
+    index = index * size + jax.lax.broadcasted_iota(
+      jnp.uint32, bits.shape, axis
+    )
+
+  y = bits ^ (index * jnp.uint32(0x9E3779B9))
+  for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+    y = (y ^ (y >> shift)) * jnp.uint32(factor)
+  y ^= y >> 16
+  # Odd weights are invertible: the second sum shows any one change as well.
+  return jnp.sum(y, dtype=jnp.uint32), jnp.sum(
+    y * (2 * index + 1), dtype=jnp.uint32
+  )

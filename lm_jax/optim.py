@@ -1,0 +1,287 @@
+"""Optimizers as directions, and learning rates as functions of the budget.
+
+The train step applies `params - learning_rate(fraction) * direction`: how much
+of the budget is spent is known there only, so no optimizer counts steps
+towards a horizon.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax.types import Array, UsageError
+
+if TYPE_CHECKING:
+  import optax
+
+PyTree = Any
+
+# Adafactor: Shazeer and Stern 2018, section 9 (epsilon_2 and d there).
+_RMS_FLOOR, _UPDATE_RMS = 1e-3, 1.0
+# Muon: the root mean square of AdamW's updates (Liu et al. 2025, section 2.2).
+_ADAM_RMS = 0.2
+
+
+def _option(default: Any, line: str) -> Any:
+  return dataclasses.field(default=default, metadata={"help": line})
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerOptions:
+  """The fields are flags: --optimizer.learning_rate=1e-3.
+
+  Raises:
+    UsageError: a value is out of range or an unknown name.
+  """
+
+  name: Literal["adamw", "lamb", "adafactor", "lion", "muon"] = _option(
+    "adamw", "The method."
+  )
+  learning_rate: float = _option(1e-3, "The peak learning rate.")
+  schedule: Literal["cosine", "linear", "wsd", "rsqrt", "constant"] = _option(
+    "cosine", "The learning rate's course after the warm-up."
+  )
+  warmup: float = _option(0.05, "Fraction of the budget for a linear warm-up.")
+  final: float = _option(
+    0.1, "Last learning rate as a fraction of the peak (cosine, linear, wsd)."
+  )
+  decay: float = _option(
+    0.2, "Last fraction of the budget, over which wsd decays."
+  )
+  weight_decay: float = _option(
+    0.1, "Decoupled decay of kernels and embeddings, times the learning rate."
+  )
+  beta1: float = _option(0.9, "Decay of the first moment (not adafactor).")
+  beta2: float = _option(
+    0.98, "Decay of the second moment (adamw, lamb, lion)."
+  )
+  epsilon: float = _option(
+    1e-8, "Added to the denominator (adamw, lamb, muon)."
+  )
+  momentum: float = _option(0.95, "Decay of muon's momentum.")
+  parameter_scale: bool = _option(
+    False, "adafactor: steps relative to the size of the parameter (T5)."
+  )
+  clip: float = _option(1.0, "Largest global norm of the gradient; 0 is off.")
+
+  def __post_init__(self):
+    hints = typing.get_type_hints(type(self))
+    for name in ("name", "schedule"):
+      names = typing.get_args(hints[name])
+      self._check(f"one of {', '.join(names)}", names.__contains__, name)
+    self._check("above 0", lambda x: x > 0, "learning_rate", "epsilon")
+    self._check("0 or more", lambda x: x >= 0, "weight_decay", "clip")
+    self._check(
+      "at least 0 and below 1",
+      lambda x: 0 <= x < 1,
+      *("warmup", "beta1", "beta2", "momentum"),
+    )
+    self._check("from 0 to 1", lambda x: 0 <= x <= 1, "final", "decay")
+    if self.schedule == "wsd":
+      rest = 1 - self.warmup
+      line = f"above 0 and at most {rest:g}, which --optimizer.warmup leaves"
+      self._check(line, lambda x: 0 < x <= rest, "decay")
+    if self.schedule == "rsqrt":
+      line = "above 0 for --optimizer.schedule=rsqrt"
+      self._check(line, lambda x: x > 0, "warmup")
+
+  def _check(
+    self, expected: str, valid: Callable[[Any], bool], *names: str
+  ) -> None:
+    for name in names:
+      value = getattr(self, name)
+      if not valid(value) or value == math.inf:
+        raise UsageError(f"--optimizer.{name}={value}: must be {expected}")
+
+
+def schedule(options: OptimizerOptions) -> Callable[[Array | float], Array]:
+  """The learning rate as a function of the fraction of the budget spent.
+
+  With f the fraction, w `warmup`, p the peak and e = final * p: p f / w up to
+  w; then, with t = (f - w) / (1 - w),
+    cosine: e + (p - e) (1 + cos(pi t)) / 2 (Loshchilov and Hutter 2017, eq. 5)
+    linear: p - (p - e) t
+    wsd: p, and linearly to e over the last `decay` (Hu et al. 2024, section
+      4.2; the linear form is Haegele et al. 2024, section 3)
+    rsqrt: p sqrt(w / f) (Vaswani et al. 2017, eq. 3)
+    constant: p
+
+  Returns:
+    A traceable function of a scalar, clipped to [0, 1], to a float32 scalar.
+    At 0 it is 0 where there is a warm-up: pass (k + 1) / steps, or the
+    fraction after the step, so that the first step moves.
+  """
+  peak, warmup, final = options.learning_rate, options.warmup, options.final
+
+  def after_warmup(f):
+    t = (f - warmup) / (1 - warmup)
+    match options.schedule:
+      case "cosine":
+        return final + (1 - final) * 0.5 * (1 + jnp.cos(jnp.pi * t))
+      case "linear":
+        return 1 - (1 - final) * t
+      case "wsd":
+        left = jnp.minimum(1.0, (1 - f) / options.decay)
+        return final + (1 - final) * left
+      case "rsqrt":
+        return jnp.sqrt(warmup / jnp.maximum(f, warmup))
+      case _:
+        return jnp.ones_like(f)
+
+  def learning_rate(fraction):
+    f = jnp.clip(jnp.asarray(fraction, jnp.float32), 0, 1)
+    if not warmup:
+      return peak * after_warmup(f)
+    return peak * jnp.where(f < warmup, f / warmup, after_warmup(f))
+
+  return learning_rate
+
+
+def global_norm(tree: PyTree) -> Array:
+  """The Euclidean norm of all leaves together, summed in float32."""
+  squares = [
+    jnp.sum(jnp.square(leaf.astype(jnp.float32)))
+    for leaf in jax.tree.leaves(tree)
+  ]
+  return jnp.sqrt(sum(squares, start=jnp.float32(0)))
+
+
+def optimizer(
+  options: OptimizerOptions, params_or_shapes: PyTree
+) -> optax.GradientTransformation:
+  """The direction of descent: clipping, the method, decoupled weight decay.
+
+  It has neither a learning rate nor a sign: the step is
+  `params - learning_rate * direction`. Leaves are known by the last part of
+  their path: only a "kernel" or an "...embedding" that is not relative decays;
+  a norm's "scale", a "bias", a table of relative positions never does, even
+  where layers stacked by scan make it 2-d. What the methods do by layer
+  (trust ratios, update clipping, orthogonal matrices) is done by layer in a
+  stack too.
+
+  adamw: Loshchilov and Hutter 2019, algorithm 2.
+  lamb: You et al. 2020, algorithm 2, phi the identity; as in the authors'
+    code, what does not decay gets no trust ratio.
+  adafactor: Shazeer and Stern 2018, algorithms 4 and 5, no first moment;
+    matrices with a side below 128 are not factored; steps are absolute unless
+    `parameter_scale`, so that learning rates like AdamW's fit.
+  lion: Chen et al. 2023, algorithm 2.
+  muon: Jordan 2024, with the scale 0.2 sqrt(max(in, out)) of Liu et al. 2025,
+    eq. 4, on hidden kernels; embeddings, vocabulary, heads and all vectors by
+    AdamW.
+
+  Args:
+    options: of the method.
+    params_or_shapes: what will be trained; only paths and shapes are used.
+  """
+  import optax
+
+  decays = _map(_decays, params_or_shapes)
+  decay = optax.add_decayed_weights(options.weight_decay, decays)
+  stacked = _map(_stacked_axes, params_or_shapes)
+  adam = optax.scale_by_adam(options.beta1, options.beta2, options.epsilon)
+  match options.name:
+    case "adamw":
+      method = [adam, decay]
+    case "lamb":
+      trust = _by_layer(optax.scale_by_trust_ratio(), stacked, decays)
+      method = [adam, decay, trust]
+    case "adafactor":
+      method = [
+        optax.scale_by_factored_rms(),
+        _by_layer(optax.clip_by_block_rms(_UPDATE_RMS), stacked),
+      ]
+      if options.parameter_scale:
+        scale = optax.scale_by_param_block_rms(_RMS_FLOOR)
+        method.append(_by_layer(scale, stacked))
+      method.append(decay)
+    case "lion":
+      method = [optax.scale_by_lion(options.beta1, options.beta2), decay]
+    case "muon":
+      labels = _map(
+        lambda path, leaf: "muon" if _hidden(path, leaf) else "adam",
+        params_or_shapes,
+      )
+      methods = {"muon": _muon(options), "adam": adam}
+      method = [optax.partition(methods, labels), decay]
+  if options.clip:
+    method.insert(0, optax.clip_by_global_norm(options.clip))
+  return optax.chain(*method)
+
+
+def _map(rule: Callable[[list[str], Any], Any], tree: PyTree) -> PyTree:
+  def named(path, leaf):
+    parts = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
+    # Boxed parameters end in their box's attribute.
+    return rule(parts[:-1] if parts[-1] == "value" else parts, leaf)
+
+  return jax.tree_util.tree_map_with_path(named, tree)
+
+
+def _decays(path: list[str], leaf: Any) -> bool:
+  name = path[-1]
+  matrix = name == "kernel" or name.endswith("embedding")
+  return matrix and "relative" not in name and leaf.ndim > 1
+
+
+def _stacked_axes(path: list[str], leaf: Any) -> int:
+  """How many leading axes of a leaf count layers of a scan."""
+  return max(0, leaf.ndim - (1 if path[-1] in ("scale", "bias") else 2))
+
+
+def _hidden(path: list[str], leaf: Any) -> bool:
+  """Whether Muon is meant for the leaf: a kernel between hidden layers."""
+  outer = any(part.startswith(("vocabulary", "head")) for part in path)
+  return path[-1] == "kernel" and leaf.ndim > 1 and not outer
+
+
+def _by_layer(
+  stateless: optax.GradientTransformation,
+  stacked: PyTree,
+  chosen: PyTree | None = None,
+) -> optax.GradientTransformation:
+  """Applies a stateless transformation to each layer of a stack by itself."""
+  import optax
+
+  def update(updates, state, params=None):
+    def one(update, param, axes, choose=True):
+      if not choose:
+        return update
+
+      def layer(u, p):
+        return stateless.update(u, optax.EmptyState(), p)[0]
+
+      for _ in range(axes):
+        layer = jax.vmap(layer)
+      return layer(update, param)
+
+    trees = (stacked,) if chosen is None else (stacked, chosen)
+    return jax.tree.map(one, updates, params, *trees), state
+
+  return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
+
+
+def _muon(options: OptimizerOptions) -> optax.GradientTransformation:
+  import optax
+  import optax.contrib
+
+  axes = optax.contrib.MuonDimensionNumbers(reduction_axis=-2, output_axis=-1)
+
+  def rescale(update, _):
+    return update * (_ADAM_RMS * math.sqrt(max(update.shape[-2:])))
+
+  return optax.chain(
+    optax.contrib.scale_by_muon(
+      beta=options.momentum,
+      eps=options.epsilon,
+      weight_dimension_numbers=lambda tree: jax.tree.map(lambda _: axes, tree),
+    ),
+    optax.stateless_with_tree_map(rescale),
+  )
