@@ -1,0 +1,155 @@
+"""What a report is made of, and its plain-text and Markdown forms."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import re
+import textwrap
+
+WIDTH = 100  # columns of the plain-text form
+
+
+@dataclasses.dataclass(frozen=True)
+class Heading:
+  text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+  """A paragraph; `strong` ones carry the answer."""
+
+  text: str
+  strong: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+  """Rows of cells; `words` names the columns of running text."""
+
+  head: tuple[str, ...]
+  rows: tuple[tuple[str, ...], ...]
+  words: tuple[int, ...] = (0,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+  """A figure: the stem of its files under figures/, and its caption."""
+
+  stem: str
+  caption: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Code:
+  """Text to be kept as it is: a command, a traceback."""
+
+  text: str
+  title: str = ""
+
+
+Block = Heading | Text | Table | Image | Code
+
+
+# Control and direction characters, which a terminal or a page would obey.
+_CONTROLS = re.compile(
+  "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def printable(text: str) -> str:
+  """The text with what must not reach a terminal or a page replaced."""
+  return _CONTROLS.sub("\ufffd", text)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+  return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
+def _widths(table: Table) -> list[int]:
+  """Column widths that fit WIDTH, taken from the widest text columns."""
+  columns = list(zip(table.head, *table.rows, strict=True))
+  widths = [max(len(cell) for cell in column) for column in columns]
+  words = [i for i in table.words if i < len(widths)]
+  while sum(widths) + 2 * (len(widths) - 1) > WIDTH:
+    widest = max(words, key=lambda i: widths[i])
+    if widths[widest] <= 8:
+      break
+    widths[widest] -= 1
+  return widths
+
+
+def _plain_table(table: Table) -> list[str]:
+  widths = _widths(table)
+  lines = []
+  for row in (table.head, *table.rows):
+    cells = [
+      _wrap(cell, width) or [""]
+      for cell, width in zip(row, widths, strict=True)
+    ]
+    for line in range(max(len(cell) for cell in cells)):
+      parts = []
+      for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        part = cell[line] if line < len(cell) else ""
+        left = i in table.words
+        parts.append(part.ljust(width) if left else part.rjust(width))
+      lines.append("  ".join(parts).rstrip())
+    if row is table.head:
+      lines.append("  ".join("-" * width for width in widths))
+  return lines
+
+
+def plain(blocks: list[Block]) -> str:
+  """The terminal's form: no line is longer than WIDTH; no figures."""
+  lines: list[str] = []
+  for block in blocks:
+    if lines and not isinstance(block, Image):
+      lines.append("")
+    if isinstance(block, Heading):
+      lines += [block.text, "=" * min(WIDTH, len(block.text))]
+    elif isinstance(block, Text):
+      lines += _wrap(block.text, WIDTH)
+    elif isinstance(block, Table):
+      lines += _plain_table(block)
+    elif isinstance(block, Code):
+      for line in [block.title, *block.text.splitlines()]:
+        lines += _wrap(line, WIDTH) if line else []
+  return printable("\n".join(lines) + "\n")
+
+
+def _escape(text: str) -> str:
+  """Text that Markdown shows as it is, on one line."""
+  text = html.escape(" ".join(text.split()), quote=False)
+  text = re.sub(r"([\\`*|#~])", r"\\\1", text)
+  return text.replace("](", "]\\(")
+
+
+def markdown(blocks: list[Block]) -> str:
+  """`report.md`; figures are links to their PNG files."""
+  parts: list[str] = []
+  for block in blocks:
+    if isinstance(block, Heading):
+      level = "#" if not parts else "##"
+      parts.append(f"{level} {_escape(block.text)}")
+    elif isinstance(block, Text):
+      text = _escape(block.text)
+      parts.append(f"**{text}**" if block.strong else text)
+    elif isinstance(block, Table):
+      rule = [":--" if i in block.words else "--:" for i in _range(block)]
+      rows = [list(map(_escape, row)) for row in (block.head, *block.rows)]
+      rows.insert(1, rule)
+      parts.append("\n".join("| " + " | ".join(row) + " |" for row in rows))
+    elif isinstance(block, Image):
+      caption = _escape(block.caption)
+      alt = caption.replace("[", "(").replace("]", ")")
+      parts.append(f"![{alt}](figures/{block.stem}.png)\n\n{caption}")
+    else:
+      runs = re.findall(r"`+", block.text)
+      fence = "`" * max(3, *(len(run) + 1 for run in runs), 3)
+      title = f"{_escape(block.title)}\n\n" if block.title else ""
+      parts.append(f"{title}{fence}text\n{block.text.rstrip()}\n{fence}")
+  return printable("\n\n".join(parts) + "\n")
+
+
+def _range(table: Table) -> range:
+  return range(len(table.head))

@@ -1,0 +1,234 @@
+"""Reads an experiment directory, whatever state its runs are in."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lm_jax.report import metrics as metrics_lib
+
+DONE = "done"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """One run: what its files say, or what their absence says.
+
+  status: that of `result.json`; without one "unfinished" (it logged steps) or
+    "not started"; "unreadable" where the file is damaged.
+  ledger: the currencies spent; of an unfinished run, as last logged.
+  metrics: finite final values.  items: a score per item, [I].
+  history: logged steps in order, an object each.
+  """
+
+  name: str
+  arm: str
+  seed: int
+  status: str
+  error: str = ""
+  traceback: str = ""
+  scoring: str = ""
+  parameters: int | None = None
+  ledger: dict[str, float] = dataclasses.field(default_factory=dict)
+  metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+  items: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+  history: tuple[dict[str, Any], ...] = ()
+  raw: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+  @property
+  def done(self) -> bool:
+    return self.status == DONE
+
+  def curve(self, currency: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """(spend, value), both [points], where the metric was logged."""
+    points = [
+      (row[currency], row[metric])
+      for row in self.history
+      if _finite(row.get(currency)) and _finite(row.get(metric))
+    ]
+    points.sort(key=lambda point: point[0])
+    xy = np.array(points, float).reshape(-1, 2)
+    return xy[:, 0], xy[:, 1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+  """An experiment directory as it was read; `notes` are for the reader."""
+
+  directory: Path
+  name: str
+  baseline: str
+  runs: tuple[Run, ...]
+  about: dict[str, Any]
+  notes: tuple[str, ...] = ()
+
+  @property
+  def arms(self) -> tuple[str, ...]:
+    """Every arm, the baseline first, then in the experiment's order."""
+    names = dict.fromkeys((self.baseline, *(run.arm for run in self.runs)))
+    return tuple(names)
+
+  def of(self, arm: str, done: bool = True) -> tuple[Run, ...]:
+    """An arm's runs in the order of their seeds; only those that are done."""
+    runs = [r for r in self.runs if r.arm == arm and (r.done or not done)]
+    return tuple(sorted(runs, key=lambda run: run.seed))
+
+  def count(self, status: str = DONE) -> int:
+    return sum(run.status == status for run in self.runs)
+
+
+def _finite(value: Any) -> bool:
+  return (
+    isinstance(value, (int, float))
+    and not isinstance(value, bool)
+    and math.isfinite(value)
+  )
+
+
+def _history(path: Path, notes: list[str]) -> tuple[dict[str, Any], ...]:
+  """Logged steps; a step that a resumed run logged again counts once."""
+  if not path.exists():
+    return ()
+  steps: dict[int, dict[str, Any]] = {}
+  lines = path.read_text("utf-8", errors="replace").splitlines()
+  for number, line in enumerate(lines, 1):
+    try:
+      row = json.loads(line)
+      steps.setdefault(int(row["step"]), {}).update(row)
+    except (ValueError, TypeError, KeyError):
+      # A kill cuts the last line short; the report must not end for it.
+      name = f"{path.parent.name}/{path.name}"
+      notes.append(f"{name}: line {number} is unreadable and was left out.")
+  return tuple(steps[step] for step in sorted(steps))
+
+
+def _object(path: Path) -> dict[str, Any]:
+  """A JSON object; ValueError says what is wrong with the file."""
+  value = json.loads(path.read_text("utf-8"))
+  if not isinstance(value, dict):
+    raise ValueError(f"holds {type(value).__name__}, not an object")
+  return value
+
+
+def _items(raw: dict[str, Any]) -> dict[str, np.ndarray]:
+  items = {k: np.array(v, float) for k, v in raw.items()}
+  return {
+    name: scores_I
+    for name, scores_I in items.items()
+    if scores_I.ndim == 1 and len(scores_I) and np.isfinite(scores_I).all()
+  }
+
+
+def _run(directory: Path, entry: dict[str, Any], notes: list[str]) -> Run:
+  folder = directory / "runs" / entry["name"]
+  history = _history(folder / "metrics.jsonl", notes)
+  named = {"name": entry["name"], "arm": entry["arm"], "seed": entry["seed"]}
+  last = history[-1] if history else {}
+  ledger = {k: last[k] for k in metrics_lib.CURRENCIES if _finite(last.get(k))}
+  if history:
+    ledger["steps"] = last["step"]
+  path = folder / "result.json"
+  if not path.exists():
+    status = "unfinished" if history else "not started"
+    return Run(**named, status=status, ledger=ledger, history=history)
+  try:
+    raw = _object(path)
+    for name, value in (raw.get("metrics") or {}).items():
+      if not _finite(value):
+        notes.append(f"{entry['name']}: {name} is {value} and was left out.")
+    return Run(
+      **named,
+      status=str(raw["status"]),
+      error=str(raw.get("error") or ""),
+      traceback=str(raw.get("traceback") or ""),
+      scoring=str(raw.get("scoring") or ""),
+      parameters=raw.get("parameters"),
+      ledger=ledger
+      | {k: v for k, v in (raw.get("ledger") or {}).items() if _finite(v)},
+      metrics={
+        k: float(v) for k, v in (raw.get("metrics") or {}).items() if _finite(v)
+      },
+      items=_items(raw.get("items") or {}),
+      history=history,
+      raw=raw,
+    )
+  except (ValueError, TypeError, KeyError, AttributeError) as error:
+    text = f"result.json: {type(error).__name__}: {error}"
+    return Run(
+      **named, status="unreadable", error=text, ledger=ledger, history=history
+    )
+
+
+def load(directory: str | os.PathLike[str]) -> Experiment:
+  """Reads `experiment.json` and every run that it names.
+
+  Raises UsageError if there is no readable `experiment.json`, it names a run
+  twice, or its baseline is no arm of it. Runs may be absent, partial, failed
+  or damaged: their status says so.
+  """
+  import difflib
+
+  from lm_jax.types import UsageError
+
+  root = Path(directory)
+  path = root / "experiment.json"
+  try:
+    about = _object(path)
+    planned: list[dict[str, Any]] = [
+      {"name": str(r["name"]), "arm": str(r["arm"]), "seed": int(r["seed"])}
+      for r in about["runs"]
+    ]
+  except OSError as error:
+    raise UsageError(
+      f"--workdir={root}: {path.name}: {error.strerror}; a report needs a "
+      "directory that `compare` has written"
+    ) from error
+  except (ValueError, TypeError, KeyError) as error:
+    raise UsageError(
+      f"{path}: {type(error).__name__}: {error}; it must be an object with "
+      '"runs", a list of {"name", "arm", "seed"}'
+    ) from error
+  cells = [(entry["arm"], entry["seed"]) for entry in planned]
+  twice = next((cell for cell in cells if cells.count(cell) > 1), None)
+  if not planned or twice:
+    what = "two runs of arm {}, seed {}".format(*twice) if twice else "no runs"
+    raise UsageError(f"{path}: {what}; each arm has one run a seed")
+  arms = list(dict.fromkeys(entry["arm"] for entry in planned))
+  baseline = str(about.get("baseline") or arms[0])
+  if baseline not in arms:
+    near = difflib.get_close_matches(baseline, arms, 3) or arms
+    raise UsageError(
+      f"{path}: baseline {baseline!r} is no arm; valid: {', '.join(near)}"
+    )
+  notes: list[str] = []
+  runs = tuple(_run(root, entry, notes) for entry in planned)
+  name = str(about.get("name") or root.name)
+  return Experiment(root, name, baseline, runs, about, tuple(notes))
+
+
+def table_csv(experiment: Experiment) -> str:
+  """`results.csv`: a row per run, every currency and metric a column."""
+  found = {name for run in experiment.runs for name in run.metrics}
+  names = [n for n in metrics_lib.METRICS if n in found]
+  names += sorted(found - set(names))
+  head = ["name", "arm", "seed", "status", "objective", "architecture"]
+  head += ["scoring", "parameters", *metrics_lib.LEDGER, *names]
+  out = io.StringIO()
+  writer = csv.writer(out, lineterminator="\n")
+  writer.writerow([*head, "digest", "error"])
+  for run in experiment.runs:
+    row = [run.name, run.arm, run.seed, run.status]
+    row += [run.raw.get("objective", ""), run.raw.get("architecture", "")]
+    row += [run.scoring, run.parameters]
+    row += [run.ledger.get(currency) for currency in metrics_lib.LEDGER]
+    row += [run.metrics.get(name) for name in names]
+    writer.writerow([*row, run.raw.get("digest", ""), run.error])
+  return out.getvalue()

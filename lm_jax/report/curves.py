@@ -1,0 +1,165 @@
+"""Learning curves, and the small multiples of each arm's own loss."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+
+from lm_jax.report import metrics as metrics_lib
+from lm_jax.report.collect import Experiment
+from lm_jax.report.compare import Analysis
+from lm_jax.report.style import BROKEN, GREY, axis_unit, ink, style
+
+
+def _spread(places: np.ndarray, gap: float, low: float, high: float):
+  """Moves label places apart, at least `gap` each, in their order."""
+  order = np.argsort(places, kind="stable")
+  gap = min(gap, (high - low) / max(1, len(places) - 1))
+  y = places[order].astype(float)
+  for i in range(1, len(y)):
+    y[i] = max(y[i], y[i - 1] + gap)
+  y -= max(0.0, y[-1] - high)
+  for i in range(len(y) - 2, -1, -1):
+    y[i] = min(y[i], y[i + 1] - gap)
+  y += max(0.0, low - y[0])
+  moved = np.empty_like(y)
+  moved[order] = y
+  return moved
+
+
+def _mean_curve(curves: list[tuple[np.ndarray, np.ndarray]]):
+  """Mean of curves where all of them are defined, on all their points."""
+  low = max(x[0] for x, _ in curves)
+  high = min(x[-1] for x, _ in curves)
+  grid = np.unique(np.concatenate([x for x, _ in curves]))
+  grid = grid[(grid >= low) & (grid <= high)]
+  return grid, np.mean([np.interp(grid, x, y) for x, y in curves], axis=0)
+
+
+def _curves(experiment: Experiment, arm: str, currency: str, metric: str):
+  """Curves of an arm's runs, and which of them count in the mean."""
+  found = []
+  size, _ = axis_unit(experiment, currency)
+  for run in experiment.of(arm, done=False):
+    x, y = run.curve(currency, metric)
+    if len(x):
+      found.append(((x / size, y * metrics_lib.of(metric).scale), run))
+  return found
+
+
+def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
+  """Thin lines are seeds, the thick one their mean; returns its last point.
+
+  A run that failed or diverged ends in a cross and counts in no mean; a run
+  that goes on counts only where its arm has none that is done.
+  """
+  look = style(experiment, arm)
+  found = _curves(experiment, arm, currency, metric)
+  done = [curve for curve, run in found if run.done]
+  going = [c for c, run in found if run.status in ("unfinished", "interrupted")]
+  whole = done or going
+  for (x, y), run in found:
+    axes.plot(x, y, color=look["color"], linewidth=0.8, alpha=0.4)
+    if run.status in BROKEN:
+      axes.plot(x[-1], y[-1], "x", color=look["color"], markersize=7)
+  if not whole:
+    return None
+  x, y = _mean_curve(whole)
+  if not len(x):
+    return None
+  axes.plot(x, y, linewidth=2, **look)
+  return x[-1], y[-1]
+
+
+def learning_curves(analysis: Analysis, currency: str):
+  """The tested metric against a currency, or None if it was not logged."""
+  from matplotlib.figure import Figure
+
+  experiment, name = analysis.experiment, analysis.metric or "minimal_pairs"
+  metric = metrics_lib.of(name)
+  tall = max(4.3, 0.22 * len(experiment.arms))
+  figure = Figure(figsize=(7.2, tall))
+  axes = figure.add_subplot()
+  ends = {}
+  for arm in experiment.arms:
+    end = _draw_arm(axes, experiment, arm, currency, name)
+    if end is not None:
+      ends[arm] = end
+  if not ends:
+    return None
+  chance = metric.chance
+  if chance is not None:
+    axes.axhline(chance * metric.scale, color=GREY, linewidth=1, dashes=(4, 3))
+  axes.set_xlim(left=0)
+  axes.margins(x=0.02)
+  unit = " (%)" if metric.unit == "%" else ""
+  axes.locator_params(steps=[1, 2, 5, 10])
+  axes.set_xlabel(axis_unit(experiment, currency)[1])
+  axes.set_ylabel(f"{metric.label}, accuracy{unit}")
+  low, high = axes.get_ylim()
+  if chance is not None:
+    axes.text(
+      0.995,
+      chance * metric.scale - 0.012 * (high - low),
+      "chance",
+      color="#555555",
+      fontsize=9,
+      ha="right",
+      va="top",
+      transform=axes.get_yaxis_transform(),
+    )
+  places = _spread(
+    np.array([y for _, y in ends.values()]),
+    0.23 / tall * (high - low),
+    low,
+    high,
+  )
+  right = axes.get_xlim()[1]
+  for (arm, (x, y)), place in zip(ends.items(), places, strict=True):
+    axes.annotate(
+      arm,
+      (x, y),
+      (right * 1.03, place),
+      color=ink(experiment, arm),
+      va="center",
+      fontsize=10,
+      annotation_clip=False,
+      arrowprops={
+        "arrowstyle": "-",
+        "relpos": (0, 0.5),
+        "color": style(experiment, arm)["color"],
+        "linewidth": 0.6,
+        "alpha": 0.6,
+      },
+    )
+  return figure
+
+
+def own_losses(analysis: Analysis):
+  """Each arm's own validation loss, on axes of its own; None if not logged."""
+  from matplotlib.figure import Figure
+
+  experiment = analysis.experiment
+  arms = [
+    arm
+    for arm in experiment.arms
+    if _curves(experiment, arm, "flops", "validation_loss")
+  ]
+  if not arms:
+    return None
+  columns = min(3, len(arms))
+  rows = -(-len(arms) // columns)
+  figure = Figure(figsize=(7.2, 0.6 + 2.1 * rows), layout="constrained")
+  grid = figure.subplots(rows, columns, squeeze=False)
+  for axes in grid.flat[len(arms) :]:
+    axes.set_visible(False)
+  for axes, arm in zip(grid.flat, arms, strict=False):
+    _draw_arm(axes, experiment, arm, "flops", "validation_loss")
+    title = "\n".join(textwrap.wrap(arm, 26))
+    axes.set_title(title, color=ink(experiment, arm), loc="left")
+    axes.set_xlim(left=0)
+    axes.locator_params(nbins=4)
+  figure.supxlabel(axis_unit(experiment, "flops")[1], fontsize=10)
+  figure.supylabel("own loss: not comparable\nbetween objectives", fontsize=10)
+  return figure

@@ -1,0 +1,100 @@
+"""What the report knows of each metric and each currency, in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+  """How a number of `result.json` is read and shown.
+
+  label: for people.
+  unit: "%" for a fraction of 1 that is shown as a percentage, else as it is.
+  higher_better: None means that the number is never ranked.
+  chance: the value of a model that knows nothing, where it is known.
+  interval: "seeds and items" where `result.json` holds a score per item, so
+    that both can be resampled; "seeds" where it holds one number a run.
+  """
+
+  label: str
+  unit: str
+  higher_better: bool | None
+  chance: float | None = None
+  interval: str = "seeds"
+
+  @property
+  def scale(self) -> float:
+    """What a value is multiplied by to be shown in `unit`."""
+    return 100.0 if self.unit == "%" else 1.0
+
+  @property
+  def digits(self) -> int:
+    return 1 if self.unit == "%" else 3
+
+
+# In the order of preference for the one metric that arms are tested on.
+METRICS: dict[str, Metric] = {
+  "minimal_pairs": Metric("minimal pairs", "%", True, 0.5, "seeds and items"),
+  "minimal_pairs/swap": Metric("pairs: two words swapped", "%", True, 0.5),
+  "minimal_pairs/replace": Metric("pairs: a word replaced", "%", True, 0.5),
+  "minimal_pairs/inflection": Metric("pairs: an inflection", "%", True, 0.5),
+  "probe/era": Metric("probe: era", "%", True),
+  "probe/party": Metric("probe: party", "%", True),
+  "bits_per_byte": Metric("bits per byte", "bits", False),
+  "validation_loss": Metric("own validation loss", "nats", None),
+}
+
+# Each compares only with its own kind; bits per byte must say which it is.
+LIKELIHOODS: dict[str, str] = {
+  "log_likelihood": "exact",
+  "pseudo_log_likelihood": "pseudo",
+  "infilling": "infilling",
+  "energy": "energy",
+}
+
+# The currencies of the ledger that a ranking is given for; the first is the
+# one that the others are compared with.
+CURRENCIES: dict[str, str] = {
+  "flops": "FLOPs",
+  "tokens": "tokens read",
+  "positions": "positions computed",
+  "targets": "targets predicted",
+  "seconds": "seconds",
+}
+LEDGER = ("steps", *CURRENCIES)
+
+
+def of(name: str) -> Metric:
+  """The entry of METRICS; a name that is not there is shown, never ranked."""
+  return METRICS.get(name, Metric(name, "", None))
+
+
+def amount(value: float | None, currency: str = "") -> str:
+  """A count as people read it: 3.31 M, 1.00e13 (FLOPs), 41.2 (seconds)."""
+  if value is None:
+    return "–"
+  if currency == "flops":
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+  if currency == "seconds":
+    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+  for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e4)):
+    if value >= size:
+      return f"{value / (1e3 if unit == 'k' else size):.3g} {unit}"
+  return f"{value:,.0f}"
+
+
+def show(name: str, value: float | None) -> str:
+  """A metric's value in its unit, without the unit: 62.1, 1.912."""
+  metric = of(name)
+  if value is None:
+    return "–"
+  return f"{value * metric.scale:.{metric.digits}f}"
+
+
+def p_value(p: float | None) -> str:
+  """A p value as it is printed: three digits, never 0."""
+  if p is None:
+    return "–"
+  return "< 0.001" if p < 0.001 else f"{p:.3f}"

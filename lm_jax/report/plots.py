@@ -1,0 +1,116 @@
+"""The figures: the forest plot, and the files that all of them go into."""
+
+from __future__ import annotations
+
+import io
+
+from lm_jax.report import curves
+from lm_jax.report import metrics as metrics_lib
+from lm_jax.report.blocks import Image
+from lm_jax.report.compare import Analysis
+from lm_jax.report.statistics import Estimate
+from lm_jax.report.style import BROKEN, GREY, RC, style
+
+
+def _bar(axes, y: float, estimate: Estimate, scale: float, **look):
+  if estimate.low is not None and estimate.high is not None:
+    ends = [estimate.low * scale, estimate.high * scale]
+    axes.plot(ends, [y, y], solid_capstyle="butt", **look)
+
+
+def forest(analysis: Analysis):
+  """Differences to the baseline with intervals; None if there are none."""
+  from matplotlib.figure import Figure
+
+  name = analysis.metric
+  if name is None or not analysis.differences:
+    return None
+  metric = metrics_lib.of(name)
+  scale = metric.scale
+  rows = analysis.differences
+  figure = Figure(figsize=(7.2, 1.5 + 0.5 * len(rows)), layout="constrained")
+  axes = figure.add_subplot()
+  axes.axvline(0, color=GREY, linewidth=1)
+  for i, row in enumerate(rows):
+    colour = style(analysis.experiment, row.arm)["color"]
+    if row.seeds and row.wide:
+      _bar(axes, i, row.wide, scale, color=colour, linewidth=1.2)
+      _bar(axes, i, row.seeds, scale, color=colour, linewidth=5, alpha=0.75)
+      axes.plot(row.seeds.value * scale, i, "o", color=colour, markersize=7)
+    if row.items:
+      y = i + 0.27 if row.seeds else i
+      _bar(axes, y, row.items, scale, color=GREY, linewidth=1.2)
+      point = row.items.value * scale
+      axes.plot(point, y, "o", color=GREY, markersize=4, mfc="white")
+  axes.set_yticks(range(len(rows)), [row.arm for row in rows], fontsize=10)
+  axes.set_ylim(len(rows) - 0.4, -0.6)
+  axes.spines["left"].set_visible(False)
+  axes.tick_params(axis="y", length=0)
+  unit = "points" if metric.unit == "%" else metric.unit
+  baseline = analysis.experiment.baseline
+  label = f"{metric.label}: difference to {baseline} ({unit})"
+  axes.set_xlabel(f"worse  ←  {label}  →  better")
+  return figure
+
+
+def _bytes(figure, kind: str) -> bytes:
+  out = io.BytesIO()
+  meta = {"Date": None} if kind == "svg" else {"Software": None}
+  figure.savefig(out, format=kind, dpi=160, metadata=meta, bbox_inches="tight")
+  return out.getvalue()
+
+
+def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
+  """Every figure that can be drawn; the bytes by file name."""
+  import matplotlib
+
+  images, files = [], {}
+  with matplotlib.rc_context(RC):
+    for stem, caption, make in _figures(analysis):
+      figure = make()
+      if figure is None:
+        continue
+      images.append(Image(stem, caption))
+      for kind in ("png", "svg"):
+        files[f"{stem}.{kind}"] = _bytes(figure, kind)
+  return images, files
+
+
+def _figures(analysis: Analysis):
+  label = metrics_lib.of(analysis.metric or "minimal_pairs").label
+  label = label[0].upper() + label[1:]
+  seeds = "Thick lines are means over seeds, thin ones single seeds"
+  if analysis.regime == "items":
+    seeds = "One seed a line"
+  statuses = {run.status for run in analysis.experiment.runs}
+  if statuses & {"unfinished", "interrupted"}:
+    seeds += "; lines that end early are unfinished"
+  if statuses & set(BROKEN):
+    seeds += "; a cross ends a run that failed"
+  over = "thick: 95% over seeds; thin: all comparisons at once; "
+  if analysis.regime == "items":
+    over = ""
+  return (
+    (
+      "differences",
+      f"{label}: difference to {analysis.experiment.baseline} ({over}grey: "
+      "95% over items, these checkpoints only).",
+      lambda: forest(analysis),
+    ),
+    (
+      "curves_flops",
+      f"{label} (a subset) against FLOPs. {seeds}.",
+      lambda: curves.learning_curves(analysis, "flops"),
+    ),
+    (
+      "curves_tokens",
+      f"{label} (a subset) against tokens read. {seeds}.",
+      lambda: curves.learning_curves(analysis, "tokens"),
+    ),
+    (
+      "validation_loss",
+      "Each arm's own validation loss, each on its own axes: not comparable "
+      "between objectives.",
+      lambda: curves.own_losses(analysis),
+    ),
+  )

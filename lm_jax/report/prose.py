@@ -1,0 +1,111 @@
+"""The report's sentences."""
+
+from __future__ import annotations
+
+from lm_jax.report import metrics as metrics_lib
+from lm_jax.report.arms import MANY_SEEDS
+from lm_jax.report.collect import Experiment
+from lm_jax.report.compare import Analysis
+from lm_jax.report.metrics import amount
+
+
+def counts(experiment: Experiment) -> str:
+  total = len(experiment.runs)
+  text = f"{experiment.count()} of {total} runs done"
+  others = [r.status for r in experiment.runs if not r.done]
+  for status in dict.fromkeys(others):
+    text += f", {others.count(status)} {status}"
+  return text + "."
+
+
+def intervals(analysis: Analysis) -> str:
+  """Which intervals these are, in a sentence or two."""
+  if analysis.metric is None:
+    return "No finished run has a metric that compares between objectives."
+  if analysis.regime == "items":
+    return (
+      "One seed an arm: there is no seed interval, so nothing here says that "
+      "another seed would give the same order. Intervals and tests are over "
+      "items and hold for these checkpoints only."
+    )
+  if analysis.regime == "t":
+    return (
+      f"Fewer than {MANY_SEEDS} seeds an arm: 95% t intervals over seeds, "
+      "with the variance pooled over arms. The seed-level test is "
+      "underpowered: that a difference is not shown does not mean that there "
+      "is none. The item-level test holds for these checkpoints only."
+    )
+  return (
+    f"{MANY_SEEDS} seeds or more: 95% intervals by bootstrap over seeds and "
+    "items. The item-level test holds for these checkpoints only."
+  )
+
+
+def answer(analysis: Analysis) -> str:
+  """The experiment's answer in a sentence, after correction."""
+  name, baseline = analysis.metric, analysis.experiment.baseline
+  if name is None:
+    return "Nothing can be compared yet."
+  label = metrics_lib.of(name).label
+  if len(analysis.arms) == 1:
+    return f"One arm, {baseline}: there is nothing to compare it with."
+  if not analysis.differences:
+    return f"No arm can be compared with the baseline {baseline} yet."
+  if analysis.regime == "items":
+    return f"No claim on objectives: one seed an arm ({label})."
+  parts = []
+  for claim in ("better", "worse"):
+    arms = [d.arm for d in analysis.differences if d.claim == claim]
+    if arms:
+      more = f" and {len(arms) - 6} more" if len(arms) > 6 else ""
+      parts.append(f"{claim} than {baseline}: {', '.join(arms[:6])}{more}")
+  if not parts:
+    return f"In {label}, no arm is shown to differ from {baseline} over seeds."
+  rest = sum(not d.claim for d in analysis.differences)
+  tail = f"; not shown to differ: {rest}" if rest else ""
+  return f"In {label}, over seeds: {'; '.join(parts)}{tail}."
+
+
+def notes(analysis: Analysis) -> list[str]:
+  """What a reader must know before comparing the numbers."""
+  found = []
+  arms = [arm for arm in analysis.arms if arm.done]
+  spent = [arm.ledger["flops"] for arm in arms if "flops" in arm.ledger]
+  if spent and max(spent) > 1.02 * min(spent):
+    found.append(
+      f"The arms did not spend the same FLOPs: {amount(min(spent), 'flops')} "
+      f"to {amount(max(spent), 'flops')}."
+    )
+  sizes = [arm.parameters for arm in arms if arm.parameters]
+  if sizes and max(sizes) > 1.02 * min(sizes):
+    found.append(
+      f"The arms differ in size: {amount(min(sizes))} to "
+      f"{amount(max(sizes))} parameters."
+    )
+  kinds = {a.scoring for a in arms if "bits_per_byte" in a.metrics}
+  if len(kinds) > 1:
+    found.append(
+      "Bits per byte compare within one kind only: exact is a likelihood of "
+      "the text; pseudo and infilling see text on both sides of what they "
+      "predict, and come out lower."
+    )
+  return [*found, *analysis.experiment.notes]
+
+
+def reading(analysis: Analysis) -> list[str]:
+  """How to read the report: what compares, and what does not."""
+  return [
+    "Every arm reads the same rows in the same order with the same tokenizer; "
+    "only the objective changes (and the architecture, where it has to).",
+    "Minimal pairs: how often the objective's own score prefers a real "
+    "held-out sentence to a damaged one; a tie counts as half. It compares "
+    "between objectives.",
+    "Probes: accuracy of a logistic regression on frozen features.",
+    "The validation loss is each objective's own. It says whether an arm "
+    "still learns; it is not comparable between objectives and is not ranked.",
+    "FLOPs are those of the model's dot products, forward and backward; "
+    "seconds depend on the machine and on what else ran on it.",
+    "Forest plot: thick lines are 95% intervals, each on its own; thin lines "
+    "cover all comparisons at once (Bonferroni). Claims follow the p values "
+    "after Holm's correction only.",
+  ]

@@ -1,0 +1,205 @@
+"""The report's tables, as blocks that each form renders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lm_jax.report import metrics as metrics_lib
+from lm_jax.report.arms import Arm
+from lm_jax.report.blocks import Block, Table, Text
+from lm_jax.report.collect import Experiment
+from lm_jax.report.compare import Analysis
+from lm_jax.report.metrics import amount, p_value, show
+from lm_jax.report.ranking import Flip, Ranking
+from lm_jax.report.statistics import Estimate
+
+
+def interval(name: str, estimate: Estimate | None, signed: bool = False) -> str:
+  """As in 62.1 [60.0, 64.2], in the metric's unit; only what is known."""
+  if estimate is None:
+    return "–"
+  metric = metrics_lib.of(name)
+  sign = "+" if signed else ""
+
+  def number(value: float) -> str:
+    text = f"{value * metric.scale:{sign}.{metric.digits}f}"
+    return text.replace("-", "−")
+
+  if estimate.low is None or estimate.high is None:
+    return number(estimate.value)
+  low, high = number(estimate.low), number(estimate.high)
+  return f"{number(estimate.value)} [{low}, {high}]"
+
+
+def budgets(analysis: Analysis, currencies: tuple[str, ...]) -> Table:
+  names = ["FLOPs" if c == "flops" else c for c in currencies]
+  head = ("arm", "runs", "parameters", *names)
+  rows = []
+  for arm in analysis.arms:
+    row = (arm.name, f"{arm.done}/{arm.planned}", amount(arm.parameters))
+    spent = [amount(arm.ledger.get(c), c) for c in currencies]
+    rows.append((*row, *spent))
+  return Table(head, tuple(rows))
+
+
+def yardsticks(
+  analysis: Analysis, names: list[str], intervals: bool = True
+) -> Table:
+  """A row per arm: metrics, the likelihood with its kind.
+
+  intervals: of every metric; else of the tested one only.
+  """
+  head = ["arm"]
+  for name in names:
+    metric = metrics_lib.of(name)
+    unit = ", %" if metric.unit == "%" else ""
+    head.append(metric.label + unit)
+  rows = []
+  for arm in analysis.arms:
+    row = [arm.name]
+    for name in names:
+      estimate = arm.metrics.get(name)
+      if name == analysis.metric and analysis.regime == "items":
+        estimate = arm.total
+      bare = not intervals and name != analysis.metric
+      if estimate and bare:
+        text = show(name, estimate.value)
+      else:
+        text = interval(name, estimate)
+      if name == "bits_per_byte" and arm.scoring:
+        kind = metrics_lib.LIKELIHOODS.get(arm.scoring, arm.scoring)
+        text = f"{text} {kind}" if estimate else f"– ({kind})"
+      row.append(text)
+    rows.append(tuple(row))
+  return Table(tuple(head), tuple(rows))
+
+
+def differences(analysis: Analysis) -> list[Block]:
+  name = analysis.metric
+  if name is None or not analysis.differences:
+    return []
+  baseline = analysis.experiment.baseline
+  unit = ", points" if metrics_lib.of(name).unit == "%" else ""
+  over = {"t": "seeds", "items": "items"}.get(
+    analysis.regime, "seeds and items"
+  )
+  minus = f"difference to {baseline}{unit}"
+  head = ("arm", minus, "p, seeds", "p, items", "verdict")
+  rows = tuple(
+    (
+      d.arm,
+      interval(name, d.seeds or d.items, signed=True),
+      p_value(d.p_seeds),
+      p_value(d.p_items),
+      d.verdict,
+    )
+    for d in analysis.differences
+  )
+  test = {
+    "t": "t, paired by seed, pooled variance",
+    "bootstrap": "bootstrap",
+    "items": "none",
+  }
+  note = (
+    f"Interval: over {over}, 95% each, uncorrected. p: Holm's correction for "
+    f"{len(rows)} comparison{'s' if len(rows) > 1 else ''}. Seed test: "
+    f"{test[analysis.regime]}. Item test (exact McNemar, or sign flips where "
+    "there are ties or several seeds): these checkpoints only."
+  )
+  return [Table(head, rows, words=(0, 4)), Text(note)]
+
+
+def _against_chance(arm: Arm, chance: float) -> str:
+  estimate = arm.total
+  if estimate is None:
+    return "not measured"
+  if estimate.low is None or estimate.high is None:
+    return "no interval, so it can't be said"
+  if estimate.low > chance:
+    return "above chance by more than its interval"
+  if estimate.high < chance:
+    return "below chance by more than its interval"
+  return "not above chance by more than its interval"
+
+
+def chance(analysis: Analysis) -> list[Block]:
+  name = analysis.metric
+  level = metrics_lib.of(name).chance if name else None
+  if name is None or level is None:
+    return []
+  measured = any(arm.items for arm in analysis.arms)
+  over = "seeds and items" if measured else "seeds"
+  if analysis.regime == "items":
+    over = "items"
+  rows = tuple(
+    (arm.name, interval(name, arm.total), _against_chance(arm, level))
+    for arm in analysis.arms
+  )
+  head = ("arm", f"{metrics_lib.of(name).label}, over {over}")
+  against = f"against chance ({show(name, level)})"
+  return [Table((*head, against), rows, words=(0, 2))]
+
+
+def _pairs(flips: Sequence[Flip], most: int = 8) -> str:
+  pairs = [f"{flip.ahead} > {flip.behind}" for flip in flips[:most]]
+  more = len(flips) - most
+  return ", ".join(pairs) + (f" and {more} more" if more > 0 else "")
+
+
+def ranking(analysis: Analysis, found: list[Ranking]) -> list[Block]:
+  """Scores at equal spend in every currency, and where the order flips."""
+  name = analysis.metric
+  if name is None or not found:
+    return []
+  first = found[0]
+  names = metrics_lib.CURRENCIES
+  scored = {arm for r in found for arm in r.scores}
+  arms = first.order + sorted(scored - set(first.scores))
+  rows = [("equal at", *(amount(r.spend, r.currency) for r in found))]
+  for arm in arms:
+    cells = [
+      f"{r.order.index(arm) + 1}. {show(name, r.scores[arm])}"
+      if arm in r.scores
+      else "–"
+      for r in found
+    ]
+    rows.append((arm, *cells))
+  head = ("arm", *(names[r.currency] for r in found))
+  blocks: list[Block] = [
+    Table(head, tuple(rows)),
+    Text(
+      f"Rank and mean {metrics_lib.of(name).label} on the learning curves "
+      "(evaluated on a subset of the items), interpolated at the largest "
+      "spend that every finished run reached. An arm without a score had not "
+      "been evaluated by then."
+    ),
+  ]
+  base = names[first.currency]
+  for r in found[1:]:
+    if not r.flips:
+      continue
+    pairs = _pairs(r.flips)
+    shown = [flip for flip in r.flips if flip.shown]
+    if all(f.shown is None for f in r.flips):
+      tail = "no seed interval says whether that is noise"
+    elif shown:
+      tail = f"larger than the spread over seeds: {_pairs(shown)}"
+    else:
+      tail = "none of it is larger than the spread over seeds"
+    text = f"At equal {names[r.currency]} the order flips against equal {base}"
+    blocks.append(Text(f"{text}: {pairs}; {tail}."))
+  if not any(r.flips for r in found):
+    blocks.append(Text("The order is the same in every currency."))
+  return blocks
+
+
+def failures(experiment: Experiment) -> list[Block]:
+  rows = tuple(
+    (run.name, run.status, run.error) for run in experiment.runs if not run.done
+  )
+  if not rows:
+    return []
+  return [
+    Table(("run", "status", "error"), rows, words=(0, 1, 2)),
+    Text("Runs that are not done count in no mean, interval or ranking."),
+  ]

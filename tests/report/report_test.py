@@ -1,0 +1,117 @@
+"""The whole report, in every state of an experiment."""
+
+import html.parser
+import json
+import re
+
+import pytest
+
+from lm_jax import report
+from lm_jax.types import UsageError
+
+BAD = {"mlm-1": "failed", "rtd-0": "unfinished", "clm-1": ""}
+
+
+class _Page(html.parser.HTMLParser):
+  """Collects tags, what they refer to, and the text."""
+
+  def __init__(self, text):
+    super().__init__()
+    self.tags, self.links, self.text = [], [], ""
+    self.feed(text)
+
+  def handle_starttag(self, tag, attributes):
+    self.tags.append(tag)
+    self.links += [v for k, v in attributes if k in ("src", "href", "style")]
+    assert not [k for k, _ in attributes if k.startswith("on")]
+
+  def handle_data(self, data):
+    self.text += data
+
+
+def _files(root):
+  paths = [p for p in root.rglob("*") if p.is_file()]
+  return {str(path.relative_to(root)): path.read_bytes() for path in paths}
+
+
+def test_writes_every_file_twice_the_same(experiment):
+  root = experiment(bad=BAD)
+  written = report.write(root)
+  assert (written.done, written.planned, written.complete) == (9, 12, False)
+  first = _files(root)
+  stems = ("curves_flops", "curves_tokens", "differences", "validation_loss")
+  for stem in stems:
+    assert first[f"figures/{stem}.png"].startswith(b"\x89PNG")
+    assert b"</svg>" in first[f"figures/{stem}.svg"]
+  report.write(root)
+  assert _files(root) == first  # and no temporary file is left
+
+
+def test_page_is_self_contained_and_escaped(experiment):
+  root = experiment(bad=BAD, seeds=2)
+  path = root / "experiment.json"
+  about = json.loads(path.read_text())
+  path.write_text(json.dumps(about | {"question": "<img src=x onerror=y>?"}))
+  page = _Page(report.write(root).html.read_text())
+  assert "script" not in page.tags
+  assert page.tags.count("img") == 4
+  assert all(link.startswith("data:image/svg+xml") for link in page.links)
+  assert "<script>alert('x')</script>" in page.text  # as text
+  assert "<img src=x onerror=y>" in page.text
+  assert "\x1b" not in page.text
+
+
+def test_markdown_keeps_errors_inside_their_cells(experiment):
+  written = report.write(experiment(bad=BAD))
+  text = written.markdown.read_text()
+  assert "<script>" not in re.sub(r"(?s)`{3,}.*?\n`{3,}\n", "", text)
+  row = next(line for line in text.splitlines() if line.startswith("| mlm-1"))
+  assert len(re.findall(r"(?<!\\)\|", row)) == 4
+  assert "````text\nTraceback" in text  # the traceback holds a fence
+
+
+@pytest.mark.parametrize(
+  "options",
+  [
+    {"bad": BAD},
+    {"seeds": 1},
+    {"seeds": 5, "items": 50},
+    {"arms": ("clm",)},
+    {"seeds": 1, "arms": ("clm",), "bad": {"clm-0": ""}},
+    {"bad": {"clm-0": "failed", "clm-1": "failed"}},
+  ],
+  ids=["partial", "one", "five", "arm", "nothing", "no-baseline"],
+)
+def test_terminal_table_fits_in_every_state(experiment, options):
+  root = experiment(**options)
+  text = report.table(root)
+  assert max(map(len, text.splitlines())) <= 100
+  assert "\x1b" not in text
+  assert re.search(r"\d+ of \d+ runs? done", text)
+  assert report.write(root).html.exists()
+
+
+def test_table_says_what_it_may_say(experiment):
+  two = report.table(experiment(bad=BAD))
+  flat = " ".join(two.split())
+  assert "underpowered" in flat
+  assert "these checkpoints only" in flat
+  assert "Holm's correction for 5 comparisons" in flat
+  assert "above chance by more than its interval" in flat
+  assert "1.9 exact" in re.sub(r"(\d\.\d)\d\d", r"\1", flat)
+  assert "compare within one kind only" in flat
+  assert "9 of 12 runs done, 1 not started, 1 failed, 1 unfinished" in flat
+  assert "targets predicted" in flat
+  assert "own validation loss" not in flat
+
+
+def test_one_seed_says_that_there_is_no_seed_interval(tmp_path, experiment):
+  text = " ".join(report.table(experiment(seeds=1)).split())
+  assert "there is no seed interval" in text
+  assert "No claim on objectives" in text
+
+
+def test_bad_input_is_a_usage_error(tmp_path):
+  with pytest.raises(UsageError):
+    report.write(tmp_path)
+  assert not list(tmp_path.iterdir())
