@@ -18,7 +18,7 @@ from lm_jax.models.outputs import (
   vocabulary_nll,
 )
 from lm_jax.models.transformer import Embedder, Stack
-from lm_jax.types import Array, Head, Stream, Trunk
+from lm_jax.types import Array, Head, Stream, Trunk, UsageError
 
 
 class Network(nn.Module):
@@ -51,7 +51,17 @@ class Network(nn.Module):
     self, inputs: Stream, source: Stream | None = None, stack: str = "main"
   ) -> Array:
     """Last-layer states of `inputs`, [B, T, D], in the compute dtype."""
-    embedder = self.embedder[self._trunk(stack).embeddings]
+    trunk = self._trunk(stack)
+    for stream in (inputs, source):
+      # A look-up outside the table would be clamped without a word.
+      if stream is not None and trunk.positions == "learned":
+        length = stream.tokens_BxT.shape[1]
+        if length > trunk.max_positions:
+          raise UsageError(
+            f"a stream of {length} tokens is too long: the model has "
+            f"{trunk.max_positions} learned positions"
+          )
+    embedder = self.embedder[trunk.embeddings]
     return self.stack[stack](embedder, inputs, source, self.deterministic)
 
   def head(

@@ -112,38 +112,6 @@ def eligible(rows: Rows, spec: Spec) -> Array:
   )
 
 
-def total(
-  terms: dict[str, Term], problem: Problem, denominators: dict[str, Array]
-) -> tuple[Array, dict[str, Array]]:
-  """The loss, sum over terms of scale * sum(loss * weight) / denominator.
-
-  Args:
-    terms: of the problem, which may be a part of the batch.
-    problem: has the weights.
-    denominators: the weights summed over the whole batch, per term, so that
-      the parts of a batch add up to it exactly.
-
-  Returns:
-    The scalar, and the (scaled) terms and their metrics by name.
-  """
-  loss, metrics = jnp.float32(0), {}
-  for name, term in terms.items():
-    weight = problem.weights[name]
-    share = weight / jnp.maximum(denominators[name], 1)
-    value = term.scale * jnp.sum(term.losses * share)
-    loss = loss + value
-    if len(terms) > 1:
-      metrics[name] = value
-    for key, values in term.metrics.items():
-      metrics[key] = jnp.sum(values * share)
-  return loss, metrics
-
-
-def denominators(problem: Problem) -> dict[str, Array]:
-  """The weights of each term, summed over the batch."""
-  return {name: jnp.sum(w) for name, w in problem.weights.items()}
-
-
 def next_token(rows: Rows, spec: Spec) -> tuple[Array, Array]:
   """Targets and weights [B, L] of predicting each next token of a segment."""
   target_BxL = jnp.roll(rows.tokens_BxL, -1, axis=1)
@@ -160,6 +128,37 @@ def left_to_right_score(apply: Apply, rows: Rows, spec: Spec) -> Array:
   hidden_BxLxD = apply.hidden(inputs)
   score_BxL = -apply.nll(hidden_BxLxD, target_BxL)
   score_BxL = jnp.roll(score_BxL, 1, axis=1)
+  return jnp.where(eligible(rows, spec), score_BxL, 0.0)
+
+
+def whole_text_score(
+  apply: Apply, rows: Rows, spec: Spec, opening: int
+) -> Array:
+  """Exact log-likelihood of the texts after a context of one token: [B, L].
+
+  The context is `opening`, in the place of the boundary token; the text is
+  the answer of `layout.pair`.
+  """
+  length = rows.tokens_BxL.shape[1]
+  boundary_BxL = rows.tokens_BxL == spec.specials.boundary
+  context = Part(
+    jnp.full_like(rows.tokens_BxL, opening),
+    jnp.where(boundary_BxL, rows.segment_BxL, 0),
+  )
+  index, there = layout.compact((rows.segment_BxL > 0) & ~boundary_BxL, length)
+  answer = Part(
+    jnp.where(there, layout.take(rows.tokens_BxL, index), spec.specials.pad),
+    jnp.where(there, layout.take(rows.segment_BxL, index), 0),
+  )
+  problem = layout.pair(context, answer, spec, length=length + 1)
+  hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
+  score_BxP = -apply.nll(
+    hidden_BxTxD, problem.targets_BxP, problem.positions_BxP
+  )
+  batch = jnp.arange(rows.tokens_BxL.shape[0])[:, None]
+  index = jnp.where(there, index, length)
+  score_BxL = jnp.zeros(rows.tokens_BxL.shape, jnp.float32)
+  score_BxL = score_BxL.at[batch, index].set(score_BxP, mode="drop")
   return jnp.where(eligible(rows, spec), score_BxL, 0.0)
 
 

@@ -39,7 +39,10 @@ class PrefixLM(base.Objective):
     return split(rows, noise_BxL, spec)
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
-    return prefix_score(apply, rows, spec)
+    if spec.architecture == "encoder_decoder":
+      boundary = spec.specials.boundary
+      return base.whole_text_score(apply, rows, spec, boundary)
+    return base.left_to_right_score(apply, rows, spec)
 
 
 def segment_sizes(rows: Rows) -> Array:
@@ -83,15 +86,3 @@ def split(rows: Rows, noise_BxL: Array, spec: Spec) -> Problem:
   inputs = layout.in_place(rows, spec, prefix_BxL=cut_BxL)
   weight_BxL = weight_BxL * (position_BxL >= cut_BxL - 1)
   return Problem(inputs, None, target_BxL, {"nll": weight_BxL})
-
-
-def prefix_score(apply, rows: Rows, spec: Spec) -> Array:
-  """Exact log-likelihood after an empty prefix, float32 [B, L]."""
-  if spec.architecture != "encoder_decoder":
-    return base.left_to_right_score(apply, rows, spec)
-  problem = split(rows, jnp.zeros(rows.tokens_BxL.shape), spec)
-  hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
-  score_BxP = -apply.nll(hidden_BxTxD, problem.targets_BxP)
-  # With one segment a row, answer i is token i + 1.
-  score_BxL = jnp.pad(score_BxP, ((0, 0), (1, 0)))
-  return jnp.where(base.eligible(rows, spec), score_BxL, 0.0)

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
-from lm_jax.layout import Part
 from lm_jax.objectives import base, corrupt, span_corruption
 from lm_jax.objectives.prefix_lm import segment_sizes
 from lm_jax.types import Architecture, Array, Problem, Rows, Spec, UsageError
@@ -103,18 +102,8 @@ class MixtureOfDenoisers(base.Objective):
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     """Exact log-likelihood in S mode after an empty text: [B, L]."""
-    mode_Bx1 = jnp.full_like(rows.tokens_BxL[:, :1], spec.specials.sequential)
-    problem = layout.pair(
-      Part(mode_Bx1, rows.segment_BxL[:, :1]),
-      Part(rows.tokens_BxL[:, 1:], rows.segment_BxL[:, 1:]),
-      spec,
-    )
-    hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
-    score_BxP = -apply.nll(
-      hidden_BxTxD, problem.targets_BxP, problem.positions_BxP
-    )
-    score_BxL = jnp.pad(score_BxP, ((0, 0), (1, 0)))
-    return jnp.where(base.eligible(rows, spec), score_BxL, 0.0)
+    sequential = spec.specials.sequential
+    return base.whole_text_score(apply, rows, spec, sequential)
 
   def _logits(self) -> Array:
     others = len(DENOISERS) - 1

@@ -1,0 +1,346 @@
+"""What is compiled for an arm: the initializer, the step, the validation.
+
+Everything here is a pure function of its arguments. A step's randomness
+depends on (seed, step) alone, so nothing stateful exists between steps, and
+the seeds of an arm share one compiled program.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from lm_jax import flops, ledger, optim, sharding
+from lm_jax.types import (
+  PADDING,
+  Array,
+  Head,
+  Problem,
+  Rows,
+  Spec,
+  Term,
+  Trunk,
+)
+
+Tree = Any
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class State:
+  """What a step changes, and all that a checkpoint holds.
+
+  params, optimizer: pytrees of arrays; key: uint32 key data of the seed.
+  step: int32. tokens, targets: two-limb counters (lm_jax/ledger.py).
+  """
+
+  params: Tree
+  optimizer: Tree
+  key: Array
+  step: Array
+  tokens: Array
+  targets: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """What a program is compiled for; hashable, so that equal plans share it.
+
+  objective: makes problems and losses; the train step asks no more of it.
+  network: of the objective's stacks and heads, with dropout as the trunk has.
+  spec: what the objective may know.
+  batch_size, accumulate: rows of a step, and parts it is computed in.
+  optimizer: its options.
+  budget: a currency of tokens or targets drives the schedule on the device.
+  """
+
+  objective: Any
+  network: Any
+  spec: Spec
+  batch_size: int
+  accumulate: int
+  optimizer: optim.OptimizerOptions
+  budget: ledger.Budget
+  mesh: Mesh
+
+
+def abstract_rows(batch_size: int, length: int) -> Rows:
+  """Shapes of the rows of a batch, for tracing."""
+  leaf = jax.ShapeDtypeStruct((batch_size, length), jnp.int32)
+  return Rows(leaf, leaf, leaf, leaf, leaf)
+
+
+def total(
+  terms: dict[str, Term], problem: Problem, denominators: dict[str, Array]
+) -> tuple[Array, dict[str, Array]]:
+  """The loss, sum over terms of scale * sum(losses * weight) / denominator.
+
+  Args:
+    terms: of the problem, which may be a part of the batch.
+    problem: has the weights.
+    denominators: the weights summed over the whole batch, per term, so that
+      the parts of a batch add up to it exactly.
+
+  Returns:
+    The scalar; and where there are several terms each one's (scaled) share,
+    and the terms' metrics, by name.
+  """
+  loss, metrics = jnp.float32(0), {}
+  for name, term in terms.items():
+    share = problem.weights[name] / jnp.maximum(denominators[name], 1)
+    value = term.scale * jnp.sum(term.losses * share)
+    loss = loss + value
+    if len(terms) > 1:
+      metrics[f"loss/{name}"] = value
+    for key, values in term.metrics.items():
+      metrics[key] = jnp.sum(values * share)
+  return loss, metrics
+
+
+def denominators(problem: Problem) -> dict[str, Array]:
+  """The weights of each term, summed over the batch."""
+  return {name: jnp.sum(w) for name, w in problem.weights.items()}
+
+
+def count_targets(problem: Problem) -> Array:
+  """Predictions that bear loss, over all terms: int32."""
+  counts = [jnp.sum(w > 0) for w in problem.weights.values()]
+  return sum(counts, start=jnp.int32(0))
+
+
+def loss_function(objective, network):
+  """(variables, problem, rng, rngs) -> terms, the network bound."""
+
+  def loss(net, problem, rng):
+    return objective.loss(net, problem, rng)
+
+  return nn.apply(loss, network)
+
+
+class Program:
+  """The compiled functions of a plan, and what one step costs.
+
+  flops, positions: of one step, host integers.
+  parameters: number of trained numbers.
+  """
+
+  def __init__(self, plan: Plan):
+    self.plan = plan
+    self._rows = abstract_rows(plan.batch_size, plan.spec.length)
+    boxed = jax.eval_shape(self._boxed_params, jax.random.key(0))
+    shapes = nn.meta.unbox(boxed)
+    self._optimizer = optim.optimizer(plan.optimizer, shapes)
+    self._schedule = optim.schedule(plan.optimizer)
+    self.parameters = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    self.abstract = jax.eval_shape(self._initial, np.uint32(0))
+    params = sharding.parameters(plan.mesh, boxed)
+    whole = sharding.replicated(plan.mesh)
+    self.shardings = State(
+      params=params,
+      optimizer=sharding.like_parameters(
+        plan.mesh, self.abstract.optimizer, shapes, params
+      ),
+      key=whole,
+      step=whole,
+      tokens=whole,
+      targets=whole,
+    )
+    self.flops, self.positions = self._measure()
+    batch = sharding.rows(plan.mesh)
+    self.initial = jax.jit(self._initial, out_shardings=self.shardings)
+    self._step = jax.jit(
+      self._train_step,
+      in_shardings=(self.shardings, batch, whole),
+      out_shardings=(self.shardings, whole),
+      donate_argnums=0,
+    )
+    self.validate = jax.jit(
+      self._validate, in_shardings=(params, batch, None)
+    )
+
+  @functools.cached_property
+  def step(self):
+    """The compiled step: (state, rows, fraction) -> (state, metrics).
+
+    fraction: of the budget, after this step; float32.
+    """
+    fraction = jax.ShapeDtypeStruct((), jnp.float32)
+    lowered = self._step.lower(self.abstract, self._rows, fraction)
+    return lowered.compile()
+
+  def place(self, rows: Rows) -> Rows:
+    """The rows of a batch, put on the devices."""
+    return jax.device_put(rows, sharding.rows(self.plan.mesh))
+
+  def abstract_state(self) -> State:
+    """Shapes with shardings, for restoring."""
+    return jax.tree.map(
+      lambda leaf, place: jax.ShapeDtypeStruct(
+        leaf.shape, leaf.dtype, sharding=place
+      ),
+      self.abstract,
+      self.shardings,
+    )
+
+  def _boxed_params(self, key: Array) -> Tree:
+    """Initializes what the loss calls, by tracing the loss itself."""
+    plan = self.plan
+
+    def loss(net, problem, rng):
+      return plan.objective.loss(net, problem, rng)
+
+    rows = jax.tree.map(
+      lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), self._rows
+    )
+    problem = plan.objective.make(key, rows, plan.spec)
+    initialize = nn.init(loss, plan.network.clone(deterministic=True))
+    return initialize({"params": key}, problem, key)["params"]
+
+  def _initial(self, seed: Array) -> State:
+    key = jax.random.key(seed)
+    params_key, run_key = jax.random.split(key)
+    params = nn.meta.unbox(self._boxed_params(params_key))
+    return State(
+      params=params,
+      optimizer=self._optimizer.init(params),
+      key=jax.random.key_data(run_key),
+      step=jnp.int32(0),
+      tokens=ledger.zero(),
+      targets=ledger.zero(),
+    )
+
+  def _measure(self) -> tuple[int, int]:
+    """Model FLOPs and positions of a step, counted from the loss's calls."""
+    plan, counters = self.plan, []
+
+    def counted(net, problem, rng):
+      counter = flops.Counter(
+        net, dict(plan.network.trunks), dict(plan.network.head_specs)
+      )
+      counters.append(counter)
+      return plan.objective.loss(counter, problem, rng)
+
+    def trace(params, rows, key):
+      problem = plan.objective.make(key, rows, plan.spec)
+      network = plan.network.clone(deterministic=True)
+      return nn.apply(counted, network)({"params": params}, problem, key)
+
+    key = jax.random.key(0)
+    jax.eval_shape(trace, self.abstract.params, self._rows, key)
+    return 3 * counters[-1].forward, counters[-1].positions
+
+  def _train_step(self, state: State, rows: Rows, fraction: Array):
+    plan = self.plan
+    key = jax.random.wrap_key_data(state.key)
+    make_key, loss_key, dropout_key = jax.random.split(
+      jax.random.fold_in(key, state.step), 3
+    )
+    problem = plan.objective.make(make_key, rows, plan.spec)
+    (loss, metrics), grads = self._gradients(
+      state.params, problem, loss_key, dropout_key
+    )
+    read = jnp.sum(rows.part_BxL != PADDING)
+    tokens = ledger.add(state.tokens, read)
+    targets = ledger.add(state.targets, count_targets(problem))
+    if plan.budget.currency in ("tokens", "targets"):
+      counter = tokens if plan.budget.currency == "tokens" else targets
+      fraction = ledger.share(counter, int(plan.budget.amount))
+    learning_rate = self._schedule(fraction)
+    direction, optimizer = self._optimizer.update(
+      grads, state.optimizer, state.params
+    )
+    params = jax.tree.map(
+      lambda p, d: p - learning_rate * d, state.params, direction
+    )
+    metrics |= {
+      "loss": loss,
+      "grad_norm": optim.global_norm(grads),
+      "learning_rate": learning_rate,
+      "tokens": tokens,
+      "targets": targets,
+    }
+    state = State(
+      params, optimizer, state.key, state.step + 1, tokens, targets
+    )
+    return state, metrics
+
+  def _gradients(self, params, problem: Problem, loss_key, dropout_key):
+    plan = self.plan
+    whole = denominators(problem)
+    apply = loss_function(plan.objective, plan.network)
+
+    def loss(params, part, number):
+      rngs = {"dropout": jax.random.fold_in(dropout_key, number)}
+      key = jax.random.fold_in(loss_key, number)
+      terms = apply({"params": params}, part, key, rngs=rngs)
+      return total(terms, part, whole)
+
+    gradient = jax.value_and_grad(loss, has_aux=True)
+    if plan.accumulate == 1:
+      return gradient(params, problem, 0)
+    parts = jax.tree.map(
+      lambda x: x.reshape(plan.accumulate, -1, *x.shape[1:]), problem
+    )
+    first = jax.eval_shape(
+      gradient, params, jax.tree.map(lambda x: x[0], parts), 0
+    )
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), first)
+
+    def add(sums, numbered):
+      number, part = numbered
+      return jax.tree.map(jnp.add, sums, gradient(params, part, number)), None
+
+    numbers = jnp.arange(plan.accumulate)
+    return jax.lax.scan(add, zeros, (numbers, parts))[0]
+
+  def _validate(self, params, rows: Rows, number) -> dict[str, Array]:
+    """Sums of the loss's terms over held-out rows, corrupted by `number`."""
+    plan = self.plan
+    key = jax.random.fold_in(jax.random.key(0), number)
+    problem = plan.objective.make(key, rows, plan.spec)
+    network = plan.network.clone(deterministic=True)
+    terms = loss_function(plan.objective, network)(
+      {"params": params}, problem, key
+    )
+    weight = denominators(problem)
+    return {
+      name: jnp.stack(
+        [
+          term.scale * jnp.sum(term.losses * problem.weights[name]),
+          weight[name],
+        ]
+      )
+      for name, term in terms.items()
+    }
+
+  def validation_loss(self, params, batches: list[Rows]) -> float:
+    """The objective's own loss over held-out batches, in nats."""
+    sums: dict[str, np.ndarray] = {}
+    for number, rows in enumerate(batches):
+      out = jax.device_get(self.validate(params, self.place(rows), number))
+      for name, pair in out.items():
+        sums[name] = sums.get(name, np.zeros(2)) + pair
+    return float(sum(loss / max(weight, 1) for loss, weight in sums.values()))
+
+
+@functools.lru_cache(maxsize=32)
+def compile_plan(plan: Plan) -> Program:
+  """The program of a plan; equal plans get the same one."""
+  return Program(plan)
+
+
+def trunks_of(objective, trunk: Trunk) -> tuple[tuple[str, Trunk], ...]:
+  """The stacks of an objective, as a Network takes them."""
+  return tuple(objective.stacks(trunk).items())
+
+
+def heads_of(objective, spec: Spec) -> tuple[tuple[str, Head], ...]:
+  """The heads of an objective, as a Network takes them."""
+  return tuple(objective.heads(spec).items())

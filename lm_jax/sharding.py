@@ -1,0 +1,116 @@
+"""One jitted step over a mesh: logical axes of parameters to mesh axes.
+
+Rows are split over data and fsdp; parameters over fsdp by their width and
+over tensor by heads, feed-forward width and vocabulary. XLA inserts the
+collectives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from lm_jax.types import UsageError
+
+AXES = ("data", "fsdp", "tensor")
+
+# Logical axis of a parameter -> mesh axis.
+RULES: dict[str, str | None] = {
+  "vocabulary": "tensor",
+  "heads": "tensor",
+  "kv_heads": "tensor",
+  "mlp": "tensor",
+  "embed": "fsdp",
+  "norm": None,
+  "layers": None,
+}
+
+Tree = Any
+
+
+def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
+  """A mesh of all devices; axes not named get size 1, or data the rest.
+
+  Raises:
+    UsageError: the sizes do not multiply to the number of devices.
+  """
+  sizes = dict(sizes or {})
+  devices = jax.device_count()
+  others = int(np.prod([sizes.get(axis, 1) for axis in AXES[1:]]))
+  sizes.setdefault("data", max(1, devices // others))
+  shape = tuple(sizes.get(axis, 1) for axis in AXES)
+  if int(np.prod(shape)) != devices:
+    wanted = ",".join(
+      f"{axis}={size}" for axis, size in zip(AXES, shape, strict=True)
+    )
+    raise UsageError(
+      f"--mesh={wanted}: multiplies to {int(np.prod(shape))}, and there are "
+      f"{devices} devices"
+    )
+  return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES))
+
+
+def rows(mesh: Mesh) -> NamedSharding:
+  """Of arrays whose first axis is the batch."""
+  return NamedSharding(mesh, PartitionSpec(("data", "fsdp")))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+  """The whole array on every device."""
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def parameters(mesh: Mesh, boxed: Tree) -> Tree:
+  """Shardings of parameters that carry logical axis names.
+
+  An axis that its mesh axis does not divide stays whole.
+
+  Args:
+    mesh: data x fsdp x tensor.
+    boxed: shapes from `jax.eval_shape` of the initializer, still boxed.
+  """
+
+  def sharding(leaf):
+    if not isinstance(leaf, nn.LogicallyPartitioned):
+      return replicated(mesh)
+    axes = []
+    for name, size in zip(leaf.names, leaf.value.shape, strict=True):
+      axis = RULES[name] if name is not None else None
+      divides = axis is not None and size % mesh.shape[axis] == 0
+      axes.append(axis if divides else None)
+    return NamedSharding(mesh, PartitionSpec(*axes))
+
+  is_box = lambda x: isinstance(x, nn.LogicallyPartitioned)  # noqa: E731
+  return jax.tree.map(sharding, boxed, is_leaf=is_box)
+
+
+def like_parameters(
+  mesh: Mesh, shapes: Tree, params: Tree, shardings: Tree
+) -> Tree:
+  """Shardings of optimizer state: moments lie as their parameters do.
+
+  A leaf whose path ends in a parameter's path and that has its shape gets
+  its sharding; anything else is replicated.
+  """
+  known = {}
+  paths = jax.tree_util.tree_leaves_with_path(params)
+  for (path, leaf), place in zip(
+    paths, jax.tree.leaves(shardings), strict=True
+  ):
+    known[tuple(map(str, path))] = (leaf.shape, place)
+  depths = {len(path) for path in known}
+
+  def place(path, leaf):
+    path = tuple(map(str, path))
+    for depth in depths:
+      shape, sharding = known.get(path[-depth:], (None, None))
+      if shape == leaf.shape:
+        return sharding
+    return replicated(mesh)
+
+  return jax.tree_util.tree_map_with_path(place, shapes)

@@ -1,0 +1,89 @@
+"""The yardsticks of a pretraining run, on its own corpus's held-out text."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from lm_jax import evaluate
+from lm_jax.config import Config
+from lm_jax.data import minimal_pairs, passages, rows
+from lm_jax.program import Program
+from lm_jax.score import Scorer
+
+# Items are the same for every run of an experiment, whatever its seed.
+SEED = 0
+PAIRS = 600
+QUICK_PAIRS = 90
+LIKELIHOOD_ROWS = 256
+PASSAGES = 400
+TASKS = ("era", "party")
+
+
+class Yardsticks:
+  """Scores a program's parameters; items are drawn once.
+
+  Args:
+    dataset: of the run.
+    program: has the objective, the network and the spec.
+    config: has the batch size of likelihoods.
+  """
+
+  def __init__(self, dataset: Any, program: Program, config: Config):
+    self._dataset = dataset
+    self._plan = program.plan
+    self._batch_size = config.batch_size
+
+  def scorer(self, params: Any) -> Scorer:
+    plan, tokenizer = self._plan, self._dataset.tokenizer
+    network = plan.network.clone(deterministic=True)
+    return Scorer(
+      plan.objective,
+      network,
+      params,
+      plan.spec,
+      functools.partial(rows.pad_texts, tokenizer),
+      lambda texts: [1 + len(tokenizer.encode(text)) for text in texts],
+    )
+
+  @functools.cached_property
+  def _pairs(self) -> list[Any]:
+    pairs = minimal_pairs.minimal_pairs(self._dataset.corpus, PAIRS, SEED)
+    fits = self._plan.spec.length
+    encode = self._dataset.tokenizer.encode
+    return [
+      pair
+      for pair in pairs
+      if max(len(encode(pair.good)), len(encode(pair.bad))) < fits
+    ]
+
+  def quick(self, params: Any) -> dict[str, float]:
+    """Minimal pairs on a part of the items, for learning curves."""
+    pairs = self._pairs[:QUICK_PAIRS]
+    if not pairs:
+      return {}
+    metrics, _ = evaluate.minimal_pairs(self.scorer(params), pairs)
+    return {"minimal_pairs": metrics["minimal_pairs"]}
+
+  def full(self, params: Any) -> tuple[dict[str, float], dict[str, list]]:
+    """All that applies to the corpus and the objective: metrics and items."""
+    scorer = self.scorer(params)
+    metrics: dict[str, float] = {}
+    items: dict[str, list] = {}
+    if self._pairs:
+      found, items["minimal_pairs"] = evaluate.minimal_pairs(
+        scorer, self._pairs
+      )
+      metrics |= found
+    batches = self._dataset.fixed(
+      "validation", self._batch_size, limit_rows=LIKELIHOOD_ROWS
+    )
+    counts = self._dataset.bytes("validation")[:LIKELIHOOD_ROWS]
+    metrics |= evaluate.bits_per_byte(scorer, batches, counts)
+    corpus = self._dataset.corpus
+    for task in TASKS:
+      train = passages.passages(corpus, task, "train", PASSAGES, SEED)
+      test = passages.passages(corpus, task, "test", PASSAGES, SEED)
+      if train and test:
+        metrics[f"probe/{task}"] = evaluate.probe(scorer, train, test)
+    return metrics, items
