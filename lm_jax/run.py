@@ -30,7 +30,7 @@ from lm_jax.program import (
 from lm_jax.types import Specials, Spec, Trunk, UsageError
 
 # Evaluations that a run has where --eval_every is 0.
-EVALUATIONS = 10
+EVALUATIONS = 5
 # Held-out batches of the own-loss curve.
 VALIDATION_BATCHES = 4
 

@@ -18,8 +18,8 @@ from lm_jax.types import PADDING, Array, Rows, Spec
 
 # Texts are padded to a multiple of this, and as many of equal length scored
 # together: few compilations, little padding.
-BUCKET = 16
-BATCH = 64
+BUCKET = 8
+BATCH = 32
 
 
 @functools.lru_cache(maxsize=64)

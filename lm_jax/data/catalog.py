@@ -1,0 +1,158 @@
+"""Any data set that TFDS knows by name, without TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import io
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from lm_jax.types import UsageError
+
+
+def _import_module_of(name: str) -> None:
+  """Imports the module of an old-style builder, which registers it."""
+  import tensorflow_datasets as tfds
+
+  package = pathlib.Path(tfds.__file__).parent
+  for path in sorted(package.glob(f"*/{name}.py")):
+    importlib.import_module(f"{package.name}.{path.parent.name}.{name}")
+  for path in sorted(package.glob(f"*/{name}/__init__.py")):
+    if path.parent.parent.name != "datasets":  # Those are found by name.
+      category = path.parent.parent.name
+      importlib.import_module(f"{package.name}.{category}.{name}")
+
+
+def _old_style_names() -> set[str]:
+  """The texts among the builders that TFDS lists once they are imported."""
+  import tensorflow_datasets as tfds
+
+  folder = pathlib.Path(tfds.__file__).parent / "text"
+  names = {path.stem for path in folder.iterdir()}
+  return {n for n in names if not n.startswith("_") and n + "_test" in names}
+
+
+def find(corpus: str) -> Any:
+  """The builder of a TFDS name, such as `wikipedia/20230601.en`.
+
+  Raises:
+    UsageError: there is no such data set, configuration or version.
+  """
+  import tensorflow_datasets as tfds
+
+  name = corpus.partition("/")[0].partition(":")[0]
+  if ":" not in corpus:
+    _import_module_of(name)
+  known = tfds.list_builders(with_community_datasets=False)
+  if name not in known or ":" in corpus:
+    names = sorted({"sotu", *known, *_old_style_names()})
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    raise UsageError(
+      f"--data.corpus={corpus}: no such file, directory or TFDS data set; "
+      'valid are "sotu", a path or glob, and the names that '
+      "tfds.list_builders() gives"
+      + (f" (nearest: {', '.join(near)})" if near else "")
+    )
+  try:
+    return tfds.builder(corpus, file_format="array_record")
+  except (ValueError, AssertionError, tfds.core.DatasetNotFoundError) as error:
+    configs = sorted(tfds.builder_cls(name).builder_configs)
+    near = difflib.get_close_matches(
+      corpus.partition("/")[2], configs, n=3, cutoff=0
+    )
+    reason = str(error).strip().partition("\n")[0]
+    raise UsageError(
+      f"--data.corpus={corpus}: {reason}"
+      + (f"; nearest configurations: {', '.join(near)}" if near else "")
+    ) from error
+
+
+def check_text(builder: Any, text_key: str) -> None:
+  """Raises UsageError unless `--data.text_key` is a text of the data set."""
+  import tensorflow_datasets as tfds
+
+  features = builder.info.features or {}
+  kind = tfds.features.Text
+  valid = sorted(k for k in features if isinstance(features[k], kind))
+  if text_key not in valid:
+    raise UsageError(
+      f"--data.text_key={text_key}: no text of {builder.info.full_name}; "
+      f"valid: {', '.join(valid) or 'none, it holds no text'}"
+    )
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+  """Drops what TFDS prints; its progress bars stay, on terminals only."""
+  import tensorflow_datasets as tfds
+
+  if not sys.stderr.isatty():
+    tfds.disable_progress_bar()
+  with contextlib.redirect_stdout(io.StringIO()):
+    yield
+
+
+def prepare(builder: Any, corpus: str) -> None:
+  """Downloads and prepares what isn't there yet.
+
+  Raises:
+    UsageError: it takes Beam, a manual download, TensorFlow or a network
+      that isn't there; the message names the step.
+  """
+  import tensorflow_datasets as tfds
+
+  if builder.is_prepared():
+    return
+  where = f"--data.corpus={corpus}: not prepared in {builder.data_dir}"
+  if isinstance(builder, tfds.core.BeamBasedBuilder):
+    raise UsageError(
+      f"{where}, and preparing it takes Apache Beam: where that and "
+      "TensorFlow are installed run `tfds build "
+      f"{corpus} --file_format=array_record`, then copy it there"
+    )
+  if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+    steps = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+    raise UsageError(
+      f"{where}, and it takes a manual download into "
+      f"{builder._data_dir_root}/downloads/manual: {steps}"
+    )
+  try:
+    with quiet():
+      builder.download_and_prepare()
+  except FileExistsError:
+    if not builder.is_prepared():  # Else another process was faster.
+      raise
+  except ModuleNotFoundError as error:
+    raise UsageError(
+      f"{where}, and preparing it takes the module {error.name}, which is not "
+      "installed"
+    ) from error
+  except OSError as error:
+    reason = " ".join(str(error).split())
+    raise UsageError(f"{where}, and preparing it failed: {reason}") from error
+
+
+def source(builder: Any, corpus: str, split: str) -> Any:
+  """Random access to the examples of a prepared data set.
+
+  Raises:
+    UsageError: it has no such split, or was prepared in a file format that
+      TensorFlow alone reads.
+  """
+  if split not in builder.info.splits:
+    raise UsageError(
+      f"--data.corpus={corpus}: it has no split {split!r}, only "
+      f"{', '.join(sorted(builder.info.splits))}"
+    )
+  file_format = builder.info.file_format.value
+  if file_format != "array_record":
+    raise UsageError(
+      f"--data.corpus={corpus}: {builder.data_dir} was prepared as "
+      f"{file_format}, which takes TensorFlow to read; valid is array_record: "
+      "name another directory in $TFDS_DATA_DIR"
+    )
+  return builder.as_data_source(split=split)

@@ -1,0 +1,166 @@
+"""The documents of a corpus, wherever they come from."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lm_jax.data import cache, catalog, files, formats, sotu
+from lm_jax.data import text as texts
+from lm_jax.data.options import DataOptions
+from lm_jax.types import UsageError
+
+SPLITS = ("train", "validation", "test")
+# The numbers in the keys below go up when the documents or splits that this
+# code makes of the same source change.
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+  """A text, or a piece of one.
+
+  metadata: what else the corpus says of it. `ends` is False where the text
+    goes on in the next document or in another split.
+  """
+
+  text: str
+  metadata: dict[str, Any]
+
+  @property
+  def ends(self) -> bool:
+    return self.metadata.get("ends", True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+  """A named collection of documents in three splits.
+
+  fingerprint: hexadecimal; equal for equal documents in equal splits.
+  read: the documents of a split, in a fixed order.
+  """
+
+  name: str
+  fingerprint: str
+  read: Callable[[str], Iterator[Document]]
+
+  def documents(self, split: str) -> Iterator[Document]:
+    """Streams the documents of "train", "validation" or "test"."""
+    if split not in SPLITS:
+      raise ValueError(f"split {split!r}; valid: {', '.join(SPLITS)}")
+    return self.read(split)
+
+
+def _plain(example: dict[str, Any], text_key: str, errors: str) -> Document:
+  """A TFDS example as a document: texts as str, numbers as Python's own."""
+  facts: dict[str, Any] = {}
+  for name, value in example.items():
+    if isinstance(value, bytes):
+      facts[name] = value.decode("utf-8", errors)
+    elif isinstance(value, str | int | float):
+      facts[name] = value
+    elif getattr(value, "ndim", None) == 0:
+      facts[name] = value.item()
+  return Document(facts.pop(text_key), facts)
+
+
+def _directory(
+  path: pathlib.Path, make: Callable[[pathlib.Path], Any]
+) -> Callable[[str], Iterator[Document]]:
+  """Reads the data set of one builder of ours, prepared in `path`."""
+
+  def build(partial: pathlib.Path) -> None:
+    with catalog.quiet():
+      make(partial).download_and_prepare()
+
+  def read(split: str) -> Iterator[Document]:
+    import tensorflow_datasets as tfds
+
+    cache.prepared(path, build)
+    (folder,) = path.glob("*/*/dataset_info.json")
+    builder = tfds.builder_from_directory(folder.parent)
+    # Long training texts are in several splits: train_00+train_01+...
+    names = [n for n in builder.info.splits if n.partition("_")[0] == split]
+    names.sort(key=lambda name: (len(name), name))
+    for example in builder.as_data_source(split="+".join(names)):
+      yield _plain(example, "text", "strict")
+
+  return read
+
+
+def _open_sotu(options: DataOptions) -> Corpus:
+  splits = [sotu.PERIOD, sotu.VALIDATION_YEAR, sotu.TEST_YEAR]
+  fingerprint = cache.key("sotu 1", sotu.VERSION, sotu.SHA256, splits)
+
+  def make(folder: pathlib.Path) -> Any:
+    return sotu.builder_class()(data_dir=folder, file_format="array_record")
+
+  path = cache.root(options.cache) / "tfds" / f"sotu-{fingerprint}"
+  return Corpus("sotu", fingerprint, _directory(path, make))
+
+
+def _open_files(options: DataOptions) -> Corpus:
+  paths = formats.find(options.corpus)
+  digests = [cache.file_hash(options.cache, path) for path in paths]
+  names = [path.name for path in paths]
+  fingerprint = cache.key(
+    "files 1", names, digests, options.text_key, options.errors
+  )
+
+  def make(folder: pathlib.Path) -> Any:
+    planned = files.plan(paths, options.text_key, options.errors)
+    return files.builder_class()(
+      plan=planned, data_dir=folder, file_format="array_record"
+    )
+
+  path = cache.root(options.cache) / "tfds" / f"files-{fingerprint}"
+  return Corpus(options.corpus, fingerprint, _directory(path, make))
+
+
+def _open_catalog(options: DataOptions) -> Corpus:
+  """A TFDS data set; splits that it lacks come from its training documents."""
+  builder = catalog.find(options.corpus)
+  name = builder.info.full_name
+  catalog.check_text(builder, options.text_key)
+  fingerprint = cache.key("tfds 1", name, options.text_key, options.errors)
+
+  def read(split: str) -> Iterator[Document]:
+    catalog.prepare(builder, options.corpus)
+    existing = builder.info.splits
+    found = split if split in existing else "train"
+    source = catalog.source(builder, options.corpus, found)
+    for index, example in enumerate(source):
+      try:
+        document = _plain(example, options.text_key, options.errors)
+      except UnicodeDecodeError as error:
+        raise UsageError(
+          f"{name}, {found}[{index}]: byte {error.start} is not UTF-8; "
+          "--data.errors=replace goes on with U+FFFD in its place"
+        ) from error
+      if document.text.strip() and split == _split(document, split, existing):
+        yield document
+
+  return Corpus(options.corpus, fingerprint, read)
+
+
+def _split(document: Document, split: str, existing: Any) -> str:
+  """The split of a document that was found where `split` is looked for."""
+  if split != "train" and split in existing:
+    return split
+  held = texts.held_out(texts.text_hash(document.text))
+  # What the data set has already need not be held out again.
+  return "train" if held in existing else held
+
+
+def open_corpus(options: DataOptions) -> Corpus:
+  """Opens the corpus that `--data.corpus` names; documents are read later.
+
+  Raises:
+    UsageError: there is no such corpus, or it cannot be read.
+  """
+  if options.corpus == "sotu":
+    return _open_sotu(options)
+  if formats.looks_like_files(options.corpus):
+    return _open_files(options)
+  return _open_catalog(options)

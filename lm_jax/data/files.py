@@ -1,0 +1,189 @@
+"""Local files as a corpus, through TFDS.
+
+With at least 20 different documents, the twentieth of them with the lowest
+hashes is held out for validation and the next twentieth for testing, so that
+equal documents stay together. With fewer, the last tenth of each document's
+text is held out, the first half of it for validation, in whole paragraphs (in
+lines, if it has no blank lines): on tiny Shakespeare that is the usual split.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import functools
+import itertools
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from lm_jax.data import formats
+from lm_jax.data import text as texts
+from lm_jax.types import UsageError
+
+FEW = 20  # Below this many documents, parts of documents are held out.
+# TFDS spills through TensorFlow above 1,000 MiB a split.
+SPLIT_BYTES = 256 * 2**20
+RECORD_CHARACTERS = 4 * 2**20
+
+
+def tails(text: str) -> dict[str, str]:
+  """A document's text by split: its last tenth is held out.
+
+  The tenth is of the characters, and parted from the rest, as its halves are,
+  between paragraphs. Nothing is held out of fewer than three.
+  """
+  parts = texts.paragraphs(text)
+  count = len(parts)
+  first = second = count
+  if count > 2:
+    starts = list(itertools.accumulate(map(len, parts), initial=0))[:count]
+    first = bisect.bisect_left(starts, 0.9 * len(text), 1, count - 2)
+    second = bisect.bisect_left(starts, 0.95 * len(text), first + 1, count - 1)
+  return {
+    "train": "".join(parts[:first]),
+    "validation": "".join(parts[first:second]),
+    "test": "".join(parts[second:]),
+  }
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """Which documents, or which parts of them, make up each split.
+
+  thresholds: the hashes below which a document is held out for validation
+    and for testing; None where each document's tail is held out.
+  """
+
+  paths: list[pathlib.Path]
+  text_key: str
+  errors: str
+  thresholds: tuple[int, int] | None
+
+  def records(self, split: str) -> Iterator[dict[str, Any]]:
+    """The records of a split: text, name, and whether the document ends."""
+    for name, text in formats.read(self.paths, self.text_key, self.errors):
+      if self.thresholds is None:
+        part = tails(text)
+        # Whichever split holds the document's last words holds its end.
+        last = "test" if part["test"] else "train"
+        wanted, ends = part[split], split == last
+      else:
+        hashed = texts.held_out(texts.text_hash(text), *self.thresholds)
+        wanted, ends = (text if hashed == split else ""), True
+      if not wanted.strip():
+        continue
+      *firsts, final = texts.pieces(wanted, RECORD_CHARACTERS)
+      for piece in firsts:
+        yield {"text": piece, "name": name, "ends": False}
+      yield {"text": final, "name": name, "ends": ends}
+
+
+def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
+  """Reads everything once, so that bad input is found before it is written.
+
+  Raises:
+    UsageError: an empty corpus, and all that `formats.read` raises.
+  """
+  import numpy as np
+
+  hashed = (
+    texts.text_hash(text) for _, text in formats.read(paths, text_key, errors)
+  )
+  hashes = np.unique(np.fromiter(hashed, np.uint64))
+  if not hashes.size:
+    raise UsageError(
+      f"--data.corpus: empty: there is no text in {paths[0]}"
+      + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+    )
+  if hashes.size < FEW:
+    small = Plan(paths, text_key, errors, None)
+    for split in ("train", "validation", "test"):
+      if next(small.records(split), None) is None:
+        raise UsageError(
+          f"--data.corpus: too small: no text is left for {split}; it takes "
+          f"{FEW} different documents, or a document of 3 paragraphs or lines"
+        )
+    return small
+  held = round(hashes.size * texts.VALIDATION_SHARE)
+  tested = held + round(hashes.size * texts.TEST_SHARE)
+  thresholds = (int(hashes[held]), int(hashes[tested]))
+  return Plan(paths, text_key, errors, thresholds)
+
+
+def shards(
+  records: Iterator[dict[str, Any]], limit: int
+) -> Iterator[Iterator[dict[str, Any]]]:
+  """Groups records by the shard of `limit` bytes that they begin in.
+
+  A group has to be read before the next one is asked for.
+  """
+
+  def numbered() -> Iterator[tuple[int, dict[str, Any]]]:
+    start = 0
+    for record in records:
+      yield start // limit, record
+      start += len(record["text"].encode())
+
+  for _, group in itertools.groupby(numbered(), key=lambda pair: pair[0]):
+    yield (record for _, record in group)
+
+
+def _next(groups: Iterator[Iterator[Any]]) -> Iterator[Any]:
+  yield from next(groups)
+
+
+@functools.cache
+def builder_class() -> type:
+  """The TFDS builder, made when TFDS is needed and not before."""
+  import numpy as np
+  import tensorflow_datasets as tfds
+
+  class LocalText(tfds.core.GeneratorBasedBuilder):
+    """Text from local files."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    # Where TFDS would look for checksums of downloads; there are none.
+    code_path = None
+
+    def __init__(self, *, plan: Plan, **options: Any):
+      self._plan = plan
+      super().__init__(**options)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+      return self.dataset_info_from_configs(
+        description=__doc__,
+        features=tfds.features.FeaturesDict(
+          {
+            "text": tfds.features.Text(),
+            "name": tfds.features.Text(),
+            "ends": tfds.features.Scalar(np.bool_),
+          }
+        ),
+        disable_shuffling=True,
+      )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
+      del dl_manager  # Nothing is downloaded.
+      records = self._plan.records
+      count = sum(
+        any(True for _ in shard)
+        for shard in shards(records("train"), SPLIT_BYTES)
+      )
+      # TFDS exhausts one split after the other, in this order, so that one
+      # reading of the files feeds all the splits of the training text.
+      stream = shards(records("train"), SPLIT_BYTES)
+      generators = {
+        f"train_{number:02d}": self._generate_examples(_next(stream))
+        for number in range(count)
+      }
+      for split in ("validation", "test"):
+        generators[split] = self._generate_examples(records(split))
+      return generators
+
+    def _generate_examples(
+      self, records: Iterator[dict[str, Any]]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+      yield from enumerate(records)
+
+  return LocalText

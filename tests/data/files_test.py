@@ -1,0 +1,107 @@
+import gzip
+import json
+
+import pytest
+
+from lm_jax.data import files, formats
+from lm_jax.data.corpus import SPLITS, open_corpus
+from lm_jax.data.options import DataOptions
+from lm_jax.types import UsageError
+
+
+def _lines(values):
+  return "".join(json.dumps(value) + "\n" for value in values).encode()
+
+
+def _documents(folder, pattern="*", **options):
+  options |= {"corpus": str(folder / pattern), "cache": str(folder / "cache")}
+  corpus = open_corpus(DataOptions(**options))
+  return {split: list(corpus.documents(split)) for split in SPLITS}
+
+
+def test_whole_documents_are_held_out_and_equal_ones_stay_together(tmp_path):
+  written = [{"text": f"Document {i % 60}.", "n": i} for i in range(70)]
+  (tmp_path / "a.jsonl").write_bytes(_lines(written[:40]) + b"\n")
+  (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(_lines(written[40:69])))
+  (tmp_path / "c.txt").write_text(written[69]["text"])
+  found = _documents(tmp_path)
+  texts = {split: [d.text for d in found[split]] for split in SPLITS}
+  together = texts["train"] + texts["validation"] + texts["test"]
+  assert sorted(together) == sorted(w["text"] for w in written)
+  assert len(set(texts["validation"])) == len(set(texts["test"])) == 3
+  assert not set(texts["train"]) & {*texts["validation"], *texts["test"]}
+  assert not set(texts["validation"]) & set(texts["test"])
+  # Within a split, files and lines keep their order.
+  order = [w["text"] for w in written if w["text"] in set(texts["train"])]
+  assert texts["train"] == order
+  assert all(d.ends for split in SPLITS for d in found[split])
+
+
+def test_the_tail_of_few_documents_is_held_out(tmp_path):
+  text = "".join(f"Paragraph {i:03}.\n\n" for i in range(100))
+  (tmp_path / "a.txt").write_text(text)
+  found = _documents(tmp_path)
+  assert [len(found[split]) for split in SPLITS] == [1, 1, 1]
+  assert "".join(found[split][0].text for split in SPLITS) == text
+  assert found["validation"][0].text.startswith("Paragraph 090.")
+  assert found["test"][0].text.startswith("Paragraph 095.")
+  assert [found[split][0].ends for split in SPLITS] == [False, False, True]
+
+
+def test_shards_are_read_as_one_split(tmp_path, monkeypatch):
+  monkeypatch.setattr(files, "SPLIT_BYTES", 100)
+  written = [{"body": f"Document {i}. " * 5} for i in range(40)]
+  (tmp_path / "a.jsonl").write_bytes(_lines(written))
+  found = _documents(tmp_path, text_key="body")
+  train = [d.text for d in found["train"]]
+  assert len(train) == 36
+  assert train == [w["body"] for w in written if w["body"] in set(train)]
+  shards = list(tmp_path.glob("cache/tfds/*/local_text/*/*-train_*"))
+  assert len(shards) > 10
+
+
+def test_long_documents_are_cut_and_end_once(tmp_path, monkeypatch):
+  monkeypatch.setattr(files, "RECORD_CHARACTERS", 40)
+  (tmp_path / "a.jsonl").write_bytes(
+    _lines({"text": f"{i} " + "word " * 30} for i in range(20))
+  )
+  train = _documents(tmp_path)["train"]
+  assert sum(d.ends for d in train) == 18
+  assert train[-1].ends
+  assert sum(len(d.text) for d in train) > 18 * 150
+
+
+@pytest.mark.parametrize(
+  ("name", "content", "message"),
+  [
+    ("a.txt", b"abc\n\xe9t\xe9", r"a\.txt: byte 4 \(0xe9\) is not UTF-8"),
+    ("a.jsonl", b'{"text": "a"}\n{"text": "\xff"}', r"jsonl: byte 24 \(0xff"),
+    ("a.jsonl", b'{"text": "a"}\n{"txt": 1}', r"line 2: no field 'text' .*txt"),
+    ("a.jsonl", b'{"text": "a"}\n{"text": ', r"a\.jsonl, line 2: not JSON"),
+    ("a.jsonl", b'{"text": 3}', r"line 1: field 'text' is not a string"),
+    ("a.jsonl", b'{"text": "\\ud800"}', r"line 1: '.ud800' is not a char"),
+    ("a.txt.gz", b"plain", r"a\.txt\.gz: damaged gzip"),
+    ("a.txt", b" \n", r"empty: there is no text in .*a\.txt"),
+    ("a.txt", b"One line.", r"too small: no text is left for validation"),
+    ("a.csv", b"One line.", r"no file found; valid are"),
+  ],
+)
+def test_bad_input_is_named(tmp_path, name, content, message):
+  (tmp_path / name).write_bytes(content)
+  with pytest.raises(UsageError, match=message) as caught:
+    _documents(tmp_path)
+  assert "\n" not in str(caught.value)
+
+
+def test_errors_can_be_replaced(tmp_path):
+  (tmp_path / "a.txt").write_bytes(b"\xe9t\xe9\nb\nc\n")
+  assert _documents(tmp_path, errors="replace")["train"][0].text == "�t�\n"
+
+
+def test_what_names_files(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "books").mkdir()
+  for corpus in ("books", "b/*.txt", "nothing.jsonl.gz", "~/x", "./x"):
+    assert formats.looks_like_files(corpus)
+  for corpus in ("lm1b", "wikipedia/20230601.en"):
+    assert not formats.looks_like_files(corpus)

@@ -1,0 +1,121 @@
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+
+from lm_jax.data import pack
+from lm_jax.data.tokenizer import Encoded
+from lm_jax.types import Specials
+
+_SPECIALS = Specials()
+
+
+def _document(seed, size):
+  # Every field counts up in steps of its own, so that mix-ups show.
+  rng = np.random.default_rng([seed, size])
+  word = np.cumsum(np.r_[0, rng.integers(0, 2, size)])[:size]
+  sentence = np.cumsum(np.r_[0, rng.random(size) < 0.1])[:size]
+  return Encoded(
+    ids=rng.integers(109, 999, size).astype(np.int32),
+    word=word.astype(np.int32),
+    sentence=sentence.astype(np.int32),
+    bytes=rng.integers(1, 9, size).astype(np.int32),
+  )
+
+
+def _segments(row_FxL):
+  """The segments of a row, after checking its form."""
+  segment = row_FxL[pack.SEGMENT]
+  used = int((segment > 0).sum())
+  assert (segment[used:] == 0).all()
+  assert (row_FxL[:, used:][pack.WORD] == 0).all()
+  assert (row_FxL[pack.TOKENS, used:] == _SPECIALS.pad).all()
+  found = [row_FxL[:, segment == k] for k in range(1, segment.max() + 1)]
+  assert np.concatenate(found, 1).shape[1] == used
+  return found
+
+
+def _expected(document, ends):
+  """(token, word, sentence) of a document, counted from 0."""
+  rows = [document.ids, document.word, document.sentence]
+  out = np.stack(rows, 1).tolist()
+  if ends and out:
+    out.append([_SPECIALS.end, out[-1][1] + 1, out[-1][2]])
+  return out
+
+
+@hypothesis.given(
+  st.lists(st.tuples(st.integers(0, 90), st.booleans()), max_size=12),
+  st.integers(16, 40),
+  st.sampled_from(["packed", "document"]),
+)
+@hypothesis.settings(deadline=None)
+def test_rows_hold_the_documents_and_nothing_else(shapes, length, packing):
+  documents = [
+    (_document(i, size), ends) for i, (size, ends) in enumerate(shapes)
+  ]
+  blocks = list(pack.pack(documents, length, packing, _SPECIALS))
+  rows = np.concatenate([block for block, _ in blocks])
+  sizes = np.concatenate([size for _, size in blocks])
+  left = [d for d in (_expected(*pair) for pair in documents) if d]
+  for row in rows:
+    segments = _segments(row)
+    assert packing == "packed" or len(segments) == 1
+    word = sentence = 0  # Where the next segment's counts must start.
+    for piece in segments:
+      assert piece[pack.TOKENS, 0] == _SPECIALS.boundary
+      assert piece[pack.WORD, 0] == word
+      assert piece[pack.SENTENCE, 0] == sentence
+      body = piece[:, 1:]
+      wanted, left[0] = left[0][: body.shape[1]], left[0][body.shape[1] :]
+      tokens, words, sentences = np.array(wanted).T
+      np.testing.assert_array_equal(body[pack.TOKENS], tokens)
+      np.testing.assert_array_equal(
+        body[pack.WORD], words - words[0] + word + 1
+      )
+      np.testing.assert_array_equal(
+        body[pack.SENTENCE], sentences - sentences[0] + sentence
+      )
+      word, sentence = body[pack.WORD, -1] + 1, body[pack.SENTENCE, -1] + 1
+      whole = not left[0]
+      if whole:
+        left.pop(0)
+      if packing == "packed":
+        # A piece that goes on fills its row, and isn't a scrap at its end.
+        ended = np.flatnonzero(row[pack.SEGMENT])[-1] == length - 1
+        assert whole or (ended and piece.shape[1] >= pack.SHORTEST)
+  assert not left
+  assert sizes.sum() == sum(document.bytes.sum() for document, _ in documents)
+
+
+def test_full_blocks_follow_one_another(monkeypatch):
+  monkeypatch.setattr(pack, "ROWS", 2)
+  document = _document(0, 16 * 15)
+  blocks = list(pack.pack([(document, False)], 16, "packed", _SPECIALS))
+  tokens = np.concatenate([rows[:, pack.TOKENS, 1:] for rows, _ in blocks])
+  np.testing.assert_array_equal(tokens.ravel(), document.ids)
+
+
+@pytest.mark.parametrize("mean", [30, 300])
+def test_packing_wastes_less_than_two_percent(mean):
+  rng = np.random.default_rng(0)
+  documents = [
+    (_document(i, size), True)
+    for i, size in enumerate(rng.geometric(1 / mean, 60_000 // mean))
+  ]
+  ((rows, _),) = pack.pack(documents, 128, "packed", _SPECIALS)
+  assert (rows[:, pack.SEGMENT] == 0).mean() < 0.02
+
+
+def test_documents_are_cut_at_sentences():
+  sentence = np.repeat(np.arange(40), 13)
+  numbers = np.arange(sentence.size, dtype=np.int32)
+  document = Encoded(numbers + 200, numbers, sentence, numbers)
+  ((rows, _),) = pack.pack([(document, False)], 64, "document", _SPECIALS)
+  # Four sentences of 13 and a boundary fit in 64, and end in its last quarter.
+  assert ((rows[:, pack.SEGMENT] > 0).sum(1) == 53).all()
+  ((rows, _),) = pack.pack([(document, False)], 50, "document", _SPECIALS)
+  assert ((rows[:-1, pack.SEGMENT] > 0).sum(1) == 40).all()
+  # Sentences of 13 don't end in the last quarter of every row of 33.
+  ((rows, _),) = pack.pack([(document, False)], 21, "document", _SPECIALS)
+  assert (rows[0, pack.SEGMENT] > 0).sum() == 21

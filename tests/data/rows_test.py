@@ -1,0 +1,178 @@
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from lm_jax.data import cache, rows, tokenizer
+from lm_jax.data.options import DataOptions
+from lm_jax.types import ANSWER, PADDING, UsageError
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("data")
+  rng = np.random.default_rng(0)
+  words = ["alpha", "beta,", "gamma.", "Delta", "épsilon"]
+  for i in range(40):
+    text = " ".join(rng.choice(words, 20 + i))
+    (folder / f"{i:02}.txt").write_text(text)
+  return DataOptions(
+    corpus=str(folder),
+    tokenizer="bytes",
+    cache=str(folder / "cache"),
+    sentinels=3,
+  )
+
+
+@pytest.fixture(scope="module")
+def dataset(options):
+  return rows.load(options, 32)
+
+
+def _same(a, b):
+  for x, y in zip(_arrays(a), _arrays(b), strict=True):
+    np.testing.assert_array_equal(x, y)
+
+
+def _arrays(batch):
+  assert batch.label is None
+  found = [
+    batch.tokens_BxL,
+    batch.segment_BxL,
+    batch.word_BxL,
+    batch.sentence_BxL,
+    batch.part_BxL,
+  ]
+  assert all(isinstance(x, np.ndarray) and x.dtype == np.int32 for x in found)
+  return found
+
+
+def test_an_epoch_reads_every_row_once_and_the_next_in_another_order(dataset):
+  count = dataset.rows("train")
+  size = 7
+  assert count % size  # So that a batch holds parts of two epochs.
+  batches = [dataset.batch(1, k, size) for k in range(2 * count // size + 1)]
+  tokens = np.concatenate([b.tokens_BxL for b in batches])
+  file_order = np.concatenate(
+    [b.tokens_BxL for b in dataset.fixed("train", count)]
+  )
+  first, second = tokens[:count], tokens[count : 2 * count]
+  assert sorted(first.tolist()) == sorted(file_order.tolist())
+  assert sorted(second.tolist()) == sorted(file_order.tolist())
+  assert (first != second).any()
+  assert (first != file_order).any()
+  other = dataset.batch(2, 0, count).tokens_BxL
+  assert (other != first).any()
+
+
+def test_a_batch_is_a_function_of_seed_and_step(options, dataset):
+  again = rows.load(options, 32)
+  assert again.fingerprint == dataset.fingerprint
+  for step in (5, 10**9, 5):
+    _same(again.batch(3, step, 8), dataset.batch(3, step, 8))
+  # Batch size cuts the same stream elsewhere.
+  whole = dataset.batch(3, 4, 8).tokens_BxL
+  halves = [dataset.batch(3, 8 + i, 4).tokens_BxL for i in range(2)]
+  np.testing.assert_array_equal(np.concatenate(halves), whole)
+
+
+def test_read_ahead_gives_the_same_batches(dataset):
+  for start in (0, 123_456_789):
+    iterator = dataset.batches(3, 4, start)
+    found = list(itertools.islice(iterator, 3))
+    iterator.close()
+    for k, batch in enumerate(found):
+      _same(batch, dataset.batch(3, start + k, 4))
+
+
+def test_fixed_batches_are_in_file_order_and_padded(dataset):
+  count = dataset.rows("test")
+  batches = dataset.fixed("test", 4)
+  assert len(batches) == -(-count // 4)
+  assert all(b.tokens_BxL.shape == (4, 32) for b in batches)
+  part = np.concatenate([b.part_BxL for b in batches])
+  segment = np.concatenate([b.segment_BxL for b in batches])
+  tokens = np.concatenate([b.tokens_BxL for b in batches])
+  np.testing.assert_array_equal(part, np.where(segment > 0, ANSWER, PADDING))
+  assert (part[count:] == PADDING).all()
+  assert (tokens[part == PADDING] == dataset.specials.pad).all()
+  assert len(dataset.fixed("test", 4, limit_rows=5)) == 2
+  assert (dataset.fixed("test", 4, limit_rows=5)[1].part_BxL[1:] < 0).all()
+
+
+def test_the_text_comes_back_and_its_bytes_are_counted(dataset):
+  for split in ("train", "validation", "test"):
+    documents = "".join(d.text for d in dataset.corpus.documents(split))
+    (batch,) = dataset.fixed(split, dataset.rows(split))
+    assert dataset.tokenizer.decode(batch.tokens_BxL.ravel()) == documents
+    per_row = (batch.tokens_BxL >= dataset.specials.count).sum(1)
+    np.testing.assert_array_equal(dataset.bytes(split), per_row)
+
+
+def test_long_documents_are_tokenized_in_pieces(options, tmp_path, monkeypatch):
+  monkeypatch.setattr(rows, "PIECE_CHARACTERS", 50)
+  monkeypatch.setattr(rows, "GROUP_CHARACTERS", 120)
+  other = dataclasses.replace(options, cache=str(tmp_path))
+  dataset = rows.load(other, 32)
+  documents = list(dataset.corpus.documents("train"))
+  (batch,) = dataset.fixed("train", dataset.rows("train"))
+  text = "".join(d.text for d in documents)
+  assert dataset.tokenizer.decode(batch.tokens_BxL.ravel()) == text
+  assert (batch.tokens_BxL == dataset.specials.end).sum() == len(documents)
+
+
+def test_a_warm_load_reads_only_the_cache(options, dataset, monkeypatch):
+  for module, name in ((rows.pack, "pack"), (tokenizer.vocabulary, "train")):
+    monkeypatch.setattr(module, name, None)
+  monkeypatch.setattr(rows.Corpus, "documents", None)
+  assert rows.load(options, 32).fingerprint == dataset.fingerprint
+
+
+def test_whatever_changes_the_rows_changes_the_fingerprint(options, dataset):
+  found = {dataset.fingerprint, rows.load(options, 24).fingerprint}
+  for change in ({"packing": "document"}, {"sentinels": 4}):
+    other = dataclasses.replace(options, **change)
+    found.add(rows.load(other, 32).fingerprint)
+  assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+  ("change", "length", "message"),
+  [
+    ({}, 15, "--length=15: must be 16 or more"),
+    ({"packing": "pack"}, 32, "packing=pack: valid are packed and document"),
+    ({"errors": "ignore"}, 32, "errors=ignore: valid are strict and replace"),
+    ({"sentinels": -1}, 32, "sentinels=-1: must be 0 or more"),
+  ],
+)
+def test_bad_options_are_named(options, change, length, message):
+  with pytest.raises(UsageError, match=message):
+    rows.load(dataclasses.replace(options, **change), length)
+
+
+def test_too_few_rows_are_named(dataset):
+  with pytest.raises(UsageError, match=r"--batch_size=10000: .* has only \d+"):
+    dataset.batch(0, 0, 10_000)
+  with pytest.raises(UsageError, match="--batch_size=10000"):
+    dataset.batches(0, 10_000)
+
+
+def test_padded_texts(dataset):
+  texts = ["abc", "", "x" * 15, "x" * 16]
+  batch, cut = rows.pad_texts(dataset.tokenizer, texts, 16)
+  _arrays(batch)
+  assert cut == 1
+  assert (batch.tokens_BxL[:, 0] == dataset.specials.boundary).all()
+  np.testing.assert_array_equal(
+    (batch.part_BxL == ANSWER).sum(1), [4, 1, 16, 16]
+  )
+  decoded = [dataset.tokenizer.decode(row) for row in batch.tokens_BxL]
+  assert decoded == ["abc", "", "x" * 15, "x" * 15]
+  assert [rows.bucket(x) for x in ([], [1], [8], [3, 9])] == [8, 8, 8, 16]
+
+
+def test_the_order_is_what_it_was():
+  # A run must go on with the order that it began with, whatever the versions.
+  assert rows._order(3, 1, 8).tolist() == [0, 6, 2, 1, 3, 7, 4, 5]
+  assert cache.key("a", 1) != cache.key("a", "1")

@@ -1,0 +1,189 @@
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from lm_jax.data import vocabulary
+from lm_jax.data.corpus import Corpus, Document
+from lm_jax.data.options import DataOptions
+from lm_jax.data.text import sentences
+from lm_jax.data.tokenizer import Tokenizer, load_tokenizer
+from lm_jax.types import Specials, UsageError
+
+_TRAIN = [
+  "It's 12 o'clock, and all is well [MASK].\n\nSo they said: yes! " * 8,
+  "Une étude naïve — où ça? 日本 [SENTINEL_0] [PAD]." * 4,
+]
+_NEW = [
+  *_TRAIN,
+  "",
+  " \n\t ",
+  " Leading, and trailing \n",
+  "[MASK][PAD] [R] [X][UNK] [SENTINEL_3] [BOS]",
+  "Zwölf Ωμέγα 🙂🙂 \x00 end.\r\nNext",
+]
+_EXACT = ("bpe", "unigram", "bytes")
+
+
+def _corpus(texts=_TRAIN, fingerprint="tiny"):
+  documents = [Document(text, {}) for text in texts]
+  return Corpus("tiny", fingerprint, lambda split: iter(documents))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+  return tmp_path_factory.mktemp("cache")
+
+
+def _load(folder, kind, **options):
+  options |= {"tokenizer": str(kind), "cache": str(folder), "sentinels": 5}
+  options.setdefault("vocabulary_size", 400)
+  return load_tokenizer(DataOptions(**options), _corpus())
+
+
+@pytest.fixture(params=vocabulary.KINDS)
+def tokenizer(request, folder):
+  return _load(folder, request.param)
+
+
+def test_special_tokens_have_the_ids_of_specials(tokenizer):
+  content = json.loads(tokenizer.path.read_text())
+  ids = {t["content"]: t["id"] for t in content["added_tokens"]}
+  specials = Specials(sentinels=5)
+  assert tokenizer.specials == specials
+  assert ids == {
+    "[PAD]": specials.pad,
+    "[UNK]": specials.unknown,
+    "[BOS]": specials.boundary,
+    "[EOS]": specials.end,
+    "[SEP]": specials.separator,
+    "[MASK]": specials.mask,
+    "[R]": specials.regular,
+    "[S]": specials.sequential,
+    "[X]": specials.extreme,
+    **{f"[SENTINEL_{i}]": specials.first_sentinel + i for i in range(5)},
+  }
+
+
+def test_text_that_looks_special_is_text(tokenizer):
+  ids = np.concatenate([e.ids for e in tokenizer.encode_batch(_NEW)])
+  special = set(ids[ids < tokenizer.specials.count].tolist())
+  assert special <= {tokenizer.specials.unknown}
+  assert ids.max() < tokenizer.vocabulary_size
+  if tokenizer.decode(tokenizer.encode("🙂")):  # Bytes know every character.
+    assert not special
+
+
+def test_bytes_add_up_and_indices_count_from_zero(tokenizer):
+  for text, encoded in zip(_NEW, tokenizer.encode_batch(_NEW), strict=True):
+    assert encoded.ids.tolist() == tokenizer.encode(text)
+    for array in (encoded.ids, encoded.word, encoded.sentence, encoded.bytes):
+      assert array.dtype == np.int32
+      assert array.shape == encoded.ids.shape
+    if not encoded.ids.size:
+      assert not text.strip()
+      continue
+    assert encoded.bytes.sum() == len(text.encode())
+    assert encoded.bytes.min() >= 0
+    assert encoded.word[0] == encoded.sentence[0] == 0
+    assert set(np.diff(encoded.word)) <= {0, 1}
+    assert (np.diff(encoded.sentence) >= 0).all()
+    assert encoded.sentence[-1] == max(1, len(sentences(text))) - 1
+
+
+@pytest.mark.parametrize("kind", _EXACT)
+def test_byte_level_tokenizers_give_any_text_back(folder, kind):
+  tokenizer = _load(folder, kind)
+  for text in _NEW:
+    encoded = tokenizer.encode_batch([text])[0]
+    assert tokenizer.decode(encoded.ids) == text
+    data, place = text.encode(), 0
+    for i, size in zip(encoded.ids, encoded.bytes, strict=True):
+      token = tokenizer.decode([i])
+      piece = data[place : place + size]
+      place += size
+      assert token == piece.decode("utf-8", "replace")
+
+
+def test_words_are_those_of_gpt2(folder):
+  text = "It's 12 o'clock.\n\nAll is  well"
+  words = ["It", "'s", " 12", " o", "'", "clock", ".", "\n", "\n", "All"]
+  words += [" is", " ", " well"]
+  for kind in ("bpe", "unigram", "bytes", "characters"):
+    tokenizer = _load(folder, kind)
+    encoded = tokenizer.encode_batch([text])[0]
+    found = [
+      "".join(tokenizer.decode([token]) for token, _ in group)
+      for _, group in itertools.groupby(
+        zip(encoded.ids, encoded.word, strict=True), key=lambda pair: pair[1]
+      )
+    ]
+    assert found == words, kind
+
+
+def test_special_tokens_can_be_shown(folder):
+  tokenizer = _load(folder, "bpe")
+  ids = [2, *tokenizer.encode("all is"), 5, 3]
+  assert tokenizer.decode(ids) == "all is"
+  assert tokenizer.decode(ids, False) == "[BOS]all is[MASK][EOS]"
+
+
+def test_a_second_load_trains_nothing(folder, monkeypatch):
+  first = _load(folder, "bpe")
+  monkeypatch.setattr(vocabulary, "train", None)
+  second = _load(folder, "bpe")
+  assert second.fingerprint == first.fingerprint
+  assert second.path == first.path
+
+
+@pytest.mark.parametrize("kind", ["bpe", "wordpiece", "unigram", "characters"])
+def test_a_tokenizer_json_is_adopted(folder, tmp_path, kind):
+  # One with other specials at other ids, and tokens of its own around a text.
+  tokenizer = _load(folder, kind)
+  content = json.loads(tokenizer.path.read_text())
+  vocab = content["model"]["vocab"]
+  if isinstance(vocab, dict):
+    content["model"]["vocab"] = {
+      token: len(vocab) - 1 - i for token, i in vocab.items()
+    }
+  else:
+    content["model"]["vocab"] = vocab[::-1]
+    content["model"]["unk_id"] = len(vocab) - 2
+  content["added_tokens"] = []
+  path = tmp_path / "tokenizer.json"
+  path.write_text(json.dumps(content))
+  adopted = _load(folder, path)
+  assert adopted.vocabulary_size == tokenizer.vocabulary_size
+  for text in _NEW:
+    ids = adopted.encode(text)
+    assert adopted.decode(ids) == tokenizer.decode(tokenizer.encode(text))
+    if kind != "characters":  # Which knows some special tokens as characters.
+      assert len(ids) == len(tokenizer.encode(text))
+  Tokenizer(adopted.path, Specials(sentinels=5))
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    ({"kind": "bppe"}, r"tokenizer=bppe: valid are .*nearest: bpe"),
+    (
+      {"kind": "bpe", "vocabulary_size": 200},
+      r"vocabulary_size=200: too .*270",
+    ),
+    ({"kind": "unigram", "vocabulary_size": 200}, r"size=200: too small"),
+    ({"kind": "characters", "vocabulary_size": 20}, r"size=20: too small"),
+    ({"kind": "wordpiece", "vocabulary_size": 30}, r"size=30: too small"),
+  ],
+)
+def test_bad_options_are_named(folder, options, message):
+  with pytest.raises(UsageError, match=message):
+    _load(folder, **options)
+
+
+def test_what_is_no_tokenizer_json_is_refused(folder, tmp_path):
+  path = tmp_path / "tokenizer.json"
+  for content in ("", "[]", '{"model": {"vocab": {}}}'):
+    path.write_text(content)
+    with pytest.raises(UsageError, match=r"not a tokenizer\.json"):
+      _load(folder, path)
