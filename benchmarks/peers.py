@@ -1,0 +1,75 @@
+"""Runs two contestants in processes of their own, taking turns.
+
+Thread pools of two frameworks in one process disturb each other; taking turns
+lets both see the same noise of the machine.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def _serve(connection, make: Callable[..., Any], args: tuple) -> None:
+  """Builds a contestant, a (facts, step) pair, and runs steps as asked."""
+  facts, step = make(*args)
+  connection.send(facts)
+  while (count := connection.recv()) is not None:
+    times = []
+    for _ in range(count):
+      start = time.perf_counter()
+      step()
+      times.append(time.perf_counter() - start)
+    connection.send(times)
+
+
+class Contestant:
+  """A process that builds something and times its steps.
+
+  Args:
+    make: a top-level function that returns (facts, step): anything that can
+      be sent, and a function that runs one step to its end.
+    args: of `make`.
+  """
+
+  def __init__(self, make: Callable[..., Any], *args: Any):
+    context = multiprocessing.get_context("spawn")
+    self._pipe, theirs = context.Pipe()
+    self._process = context.Process(
+      target=_serve, args=(theirs, make, args), daemon=True
+    )
+    self._process.start()
+    theirs.close()
+    self.facts = self._pipe.recv()
+
+  def run(self, count: int) -> list[float]:
+    """Seconds of each of `count` steps."""
+    self._pipe.send(count)
+    return self._pipe.recv()
+
+  def stop(self) -> None:
+    self._pipe.send(None)
+    self._process.join()
+
+
+def alternate(
+  ours: Contestant, theirs: Contestant, rounds: int, steps: int
+) -> tuple[list[float], list[float]]:
+  """Both contestants' step times in seconds; they take turns of `steps`."""
+  a: list[float] = []
+  b: list[float] = []
+  for contestant in (ours, theirs):  # to warm up
+    contestant.run(2)
+  for _ in range(rounds):
+    a += ours.run(steps)
+    b += theirs.run(steps)
+  return a, b
+
+
+def spread(times: list[float]) -> str:
+  """The median and the middle half, in milliseconds."""
+  low, middle, high = statistics.quantiles(times, n=4)
+  return f"{1e3 * middle:.0f} ms ({1e3 * low:.0f} to {1e3 * high:.0f})"

@@ -1,0 +1,1 @@
+"""Experiments, one file each: the file's name is the question's."""

@@ -1,0 +1,44 @@
+"""Which pretraining objective learns most of English under one budget?
+
+Command: python launch.py
+Cost: about 10 minutes on two cores.
+Expected: on minimal pairs every arm is above chance and clm and prefix_lm,
+which predict every token, are ahead of mlm and permutation_lm, which predict
+one in six. Only clm and prefix_lm have a likelihood, hence bits per byte.
+
+Every arm reads the same rows in the same order, and stops at the same number
+of model FLOPs: ELECTRA's generator and XLNet's second stream are charged, so
+those arms read fewer tokens.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from lm_jax.config import Config
+
+BASELINE = "clm"
+SEEDS = 2
+OBJECTIVES = (
+  "clm",
+  "prefix_lm",
+  "mlm",
+  "rtd",
+  "permutation_lm",
+  "span_corruption",
+)
+COMMON = Config(
+  size="tiny",
+  length=128,
+  batch_size=32,
+  budget="flops:2e12",
+  checkpoint_every=0,
+)
+
+
+def runs(objectives: Sequence[str] = OBJECTIVES) -> list[Config]:
+  """One arm for each objective, on its natural architecture."""
+  return [
+    dataclasses.replace(COMMON, objective=name, arm=name) for name in objectives
+  ]

@@ -1,0 +1,202 @@
+"""The command line: which commands there are, and how they end.
+
+Exit codes: 0 done, 1 a bug or a failed arm, 2 bad usage or input, 3 diverged,
+75 interrupted with everything saved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+
+from lm_jax import listing, registry
+
+# Everything heavy is imported by the command that needs it, so that help,
+# listings and mistakes are answered at once.
+
+BAD_USAGE, INTERRUPTED = 2, 75
+
+
+def main(argv: Sequence[str]) -> int:
+  """Runs a command and returns the exit code; bugs raise.
+
+  Args:
+    argv: what follows the program's name; nothing, or flags only, means
+      `compare`.
+  """
+  try:
+    if argv and (argv[0] == "help" or _asks_help(argv[:1])):
+      print(usage())
+      return 0
+    command, rest = "compare", list(argv)
+    if argv and not argv[0].startswith("-"):
+      command, *rest = argv
+    if command not in COMMANDS:
+      raise registry.unknown("", command, COMMANDS)
+    return COMMANDS[command][1](rest)
+  except ValueError as error:
+    # Brings jax, hence only now.
+    from lm_jax.types import UsageError
+
+    if not isinstance(error, UsageError):
+      raise
+    print(f"lm_jax: {error}", file=sys.stderr)
+    return BAD_USAGE
+  except KeyboardInterrupt:
+    print(
+      "lm_jax: interrupted; the same command goes on from what is saved",
+      file=sys.stderr,
+    )
+    return INTERRUPTED
+
+
+def usage() -> str:
+  """The commands, a line each."""
+  rows = [(name, summary) for name, (summary, _) in COMMANDS.items()]
+  return (
+    "python launch.py [COMMAND] [--FLAG=VALUE ...]; without a command:"
+    " compare\n\n"
+    + listing.columns(rows)
+    + "\n\npython launch.py COMMAND --help tells its flags."
+  )
+
+
+def _compare(argv: list[str]) -> int:
+  from lm_jax import compare
+
+  known = compare.schema()
+  if _help("compare", known, argv):
+    return 0
+  return compare.main(argv)
+
+
+def _train(argv: list[str]) -> int:
+  from lm_jax import config as config_lib
+  from lm_jax import flags, settings, workdir
+
+  known = config_lib.schema() | settings.objective_flags()
+  del known["name"], known["arm"]
+  if _help("train", known, argv):
+    return 0
+  given = flags.parse("train", known, argv)
+  config = config_lib.Config()
+  if "model" in given:
+    config = settings.continued(given["model"][-1], given)
+  config = settings.override(
+    config, {path: texts[-1] for path, texts in given.items()}
+  )
+  name = f"{config.objective}-seed{config.seed}"
+  config = dataclasses.replace(
+    config,
+    workdir=config.workdir or f"runs/{name}",
+    name=name,
+    arm=config.objective,
+  )
+  from lm_jax import run
+  from lm_jax.sweep import local
+
+  run.check(config)
+  workdir.check(config.workdir)
+  workdir.check_same(config)
+  workdir.create(config.workdir)
+  result = run.pretrain(config)
+  print(f"{result['status']}: {config.workdir}/result.json")
+  for key, value in sorted(result.get("metrics", {}).items()):
+    print(f"  {key}: {value}")
+  return local.EXIT[result["status"]]
+
+
+def _evaluate(argv: list[str]) -> int:
+  from lm_jax import flags
+  from lm_jax.options import Option
+  from lm_jax.types import UsageError
+
+  known = {
+    "model": Option("model", str, "", "a run directory"),
+    "tasks": Option(
+      "tasks", tuple[str, ...], (), "what to measure: `list tasks`"
+    ),
+  }
+  if _help("evaluate", known, argv):
+    return 0
+  given = flags.parse("evaluate", known, argv)
+  valid = registry.names(listing.PACKAGES["tasks"])
+  if "model" not in given:
+    raise UsageError("--model: needed, a run directory")
+  tasks = [t for t in given.get("tasks", [""])[-1].split(",") if t]
+  for task in tasks:
+    if task not in valid:
+      raise registry.unknown("--tasks", task, valid)
+  from lm_jax import evaluate
+
+  metrics = evaluate.evaluate(given["model"][-1], tasks or valid)
+  for key, value in metrics.items():
+    print(f"{key}: {value}")
+  return 0
+
+
+def _report(argv: list[str]) -> int:
+  from lm_jax import flags
+  from lm_jax.options import Option
+
+  default = "runs/compare_objectives"
+  known = {
+    "workdir": Option("workdir", str, default, "an experiment's directory")
+  }
+  if _help("report", known, argv):
+    return 0
+  given = flags.parse("report", known, argv)
+  directory = given.get("workdir", [default])[-1]
+  from lm_jax import report
+
+  report.write(directory)
+  print(report.table(directory))
+  return 0
+
+
+def _doctor(argv: list[str]) -> int:
+  from lm_jax import doctor, flags
+
+  if _help("doctor", {}, argv):
+    return 0
+  flags.parse("doctor", {}, argv)
+  text, missing = doctor.report()
+  print(text)
+  return 1 if missing else 0
+
+
+def _list(argv: list[str]) -> int:
+  if _asks_help(argv):
+    print(f"python launch.py list {'|'.join(listing.KINDS)}")
+    return 0
+  if len(argv) != 1:
+    from lm_jax.types import UsageError
+
+    raise UsageError(f"list: takes one of {', '.join(listing.KINDS)}")
+  print(listing.listing(argv[0]))
+  return 0
+
+
+def _asks_help(argv: Sequence[str]) -> bool:
+  return bool({"--help", "-help", "-h"} & set(argv))
+
+
+def _help(command: str, known, argv: Sequence[str]) -> bool:
+  """Prints the help of a command if that is what was asked for."""
+  if not _asks_help(argv):
+    return False
+  from lm_jax import flags
+
+  print(flags.usage(command, COMMANDS[command][0], known.values()))
+  return True
+
+
+COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
+  "compare": ("objectives under one budget, with a report", _compare),
+  "train": ("one run of one objective", _train),
+  "evaluate": ("measure a trained model", _evaluate),
+  "report": ("write an experiment's report again", _report),
+  "doctor": ("versions, devices, caches, disk and cores", _doctor),
+  "list": ("everything that can be named", _list),
+}

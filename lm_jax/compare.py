@@ -1,0 +1,127 @@
+"""The command `compare`: an experiment's arms, crossed, run and reported."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pathlib
+import shlex
+import sys
+from collections.abc import Sequence
+
+from lm_jax import config as config_lib
+from lm_jax import flags, lock, registry, settings, workdir
+from lm_jax.config import Config
+from lm_jax.options import Option, option, options
+from lm_jax.sweep import grid, local, record
+from lm_jax.types import UsageError
+
+EXPERIMENTS = "experiments"
+DEFAULT = "compare_objectives"
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareOptions:
+  """What `compare` takes besides the settings that all arms share."""
+
+  experiment: str = option(DEFAULT, "which question: `list experiments`")
+  objectives: tuple[str, ...] = option(
+    (), "the arms of the default experiment, instead of its own: mlm,rtd"
+  )
+  sweep: tuple[str, ...] = option(
+    (),
+    "an option and its values, optimizer.learning_rate=1e-3,3e-3; may be"
+    " given several times: all combinations are run",
+    repeat=True,
+  )
+  seeds: int = option(0, "runs of each arm; 0: as the experiment has it")
+  baseline: str = option("", "the arm to compare with; the experiment's own")
+  workdir: str = option("", "where all is kept; runs/<experiment> by default")
+
+
+def schema() -> dict[str, Option]:
+  """The flags of `compare`, by path."""
+  common = config_lib.schema()
+  for path in ("objective", "model", "workdir", "name", "arm"):
+    del common[path]
+  return options(CompareOptions) | common | settings.objective_flags()
+
+
+def main(argv: Sequence[str]) -> int:
+  """Runs an experiment; returns the exit code.
+
+  Args:
+    argv: what follows the command.
+  """
+  given = flags.parse("compare", schema(), argv)
+  name = given.get("experiment", [DEFAULT])[-1]
+  experiment = registry.module(EXPERIMENTS, name, "--experiment")
+  arms = _arms(experiment, name, given)
+  own = options(CompareOptions)
+  common = {p: texts[-1] for p, texts in given.items() if p not in own}
+  arms = [settings.override(arm, common) for arm in arms]
+  seeds = own["seeds"].parse(given.get("seeds", ["0"])[-1])
+  configs = grid.cross(
+    arms,
+    grid.parse(given.get("sweep", [])),
+    experiment.SEEDS if seeds == 0 else seeds,
+  )
+  baseline = _baseline(
+    given.get("baseline", [""])[-1], experiment.BASELINE, configs
+  )
+  directory = given.get("workdir", [""])[-1] or str(pathlib.Path("runs", name))
+  configs = record.place(configs, directory)
+  run = importlib.import_module("lm_jax.run")
+  for config in configs:
+    run.check(config)
+  workdir.check(directory)
+  record.check_same(directory, name, configs)
+
+  workdir.create(directory)
+  with lock.hold(directory):
+    command = shlex.join(["python", "launch.py", "compare", *argv])
+    record.write(
+      directory, name, experiment.__doc__ or name, command, baseline, configs
+    )
+    statuses = local.execute(configs, run.pretrain)
+  code = local.exit_code(statuses)
+  if code == local.EXIT[local.INTERRUPTED]:
+    print(
+      "lm_jax: interrupted; the same command goes on from here",
+      file=sys.stderr,
+    )
+    return code
+  report = importlib.import_module("lm_jax.report")
+  report.write(directory)
+  print(report.table(directory))
+  return code
+
+
+def _arms(experiment, name: str, given: dict[str, list[str]]) -> list[Config]:
+  if "objectives" not in given:
+    return experiment.runs()
+  text = given["objectives"][-1]
+  if name != DEFAULT:
+    raise UsageError(
+      f"--objectives={text}: the arms of --experiment={name} are its own;"
+      f" give one of the two flags"
+    )
+  objectives = [word for word in text.split(",") if word]
+  valid = registry.names(config_lib.OBJECTIVES)
+  for objective in objectives:
+    if objective not in valid:
+      raise registry.unknown("--objectives", objective, valid)
+  if not objectives or len(set(objectives)) < len(objectives):
+    raise UsageError(f"--objectives={text}: must name some, each once")
+  return experiment.runs(objectives)
+
+
+def _baseline(asked: str, usual: str, configs: Sequence[Config]) -> str:
+  arms = list(dict.fromkeys(config.arm for config in configs))
+  if asked and asked not in arms:
+    raise registry.unknown("--baseline", asked, arms)
+  if asked or usual in arms:
+    return asked or usual
+  # Swept, an arm carries its values in its name: take the first such.
+  swept = [arm for arm in arms if arm.startswith(f"{usual}-")]
+  return (swept or arms)[0]

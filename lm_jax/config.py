@@ -1,0 +1,276 @@
+"""What a run is: the configuration, its file, and the parts it names.
+
+A `Config` says what was asked for: a field left alone stays "the default",
+so that another size or objective may still be put under it. `resolve` writes
+every default out; that is what config.json holds and what is compared.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from lm_jax import limits, registry, trunk_options
+from lm_jax.data.options import DataOptions
+from lm_jax.ledger import Budget
+from lm_jax.objectives.base import Objective
+from lm_jax.optim import OptimizerOptions
+from lm_jax.options import Option, option, options, show
+from lm_jax.types import ARCHITECTURES, Architecture, Trunk, UsageError
+
+OBJECTIVES = "lm_jax.objectives"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """One run; its fields are flags.
+
+  objective_options: the objective's own fields, by name.
+  trunk: fields of Trunk that differ from the size's, by name, and "preset".
+  name, arm: where the run stands in an experiment.
+  """
+
+  objective: str = option("clm", "what is trained: `list objectives`")
+  architecture: Literal[
+    "", "encoder", "causal_decoder", "prefix_decoder", "encoder_decoder"
+  ] = option("", "the objective's natural one unless given")
+  size: str = option("tiny", "the trunk's shape: `list sizes`")
+  length: int = option(128, "tokens a row")
+  batch_size: int = option(32, "rows a step")
+  accumulate: int = option(1, "parts that a batch is computed in")
+  seed: int = option(0, "of the parameters, the order and the corruption")
+  budget: str = option(
+    "flops:3e12", "flops:, tokens:, targets:, seconds: or steps: and a number"
+  )
+  model: str = option("", "run directory whose model is trained further")
+  checkpoint_every: int = option(
+    200, "steps between checkpoints; 0: at the end and when interrupted"
+  )
+  eval_every: int = option(
+    0, "steps between evaluations; 0: at ten points of the budget"
+  )
+  log_every: int = option(10, "steps between lines of metrics.jsonl")
+  dtype: Literal["float32", "bfloat16"] = option(
+    "float32", "of the computation; parameters, softmax and loss are float32"
+  )
+  mesh: str = option(
+    "", "devices by axis, data=4,fsdp=1,tensor=2; all on data unless given"
+  )
+  workdir: str = option("", "where the run is kept; under runs/ unless given")
+  name: str = ""
+  arm: str = ""
+  data: DataOptions = dataclasses.field(default_factory=DataOptions)
+  optimizer: OptimizerOptions = dataclasses.field(
+    default_factory=OptimizerOptions
+  )
+  objective_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+  trunk: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+# What may differ between two calls for the same run: it does not change what
+# is computed (another mesh does by rounding only).
+_NOT_IDENTITY = frozenset(
+  {"workdir", "name", "arm", "log_every", "checkpoint_every", "mesh"}
+  | {"data.cache"}
+  # What these stand for is compared field by field instead.
+  | {"size", "trunk.preset"}
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+  """The parts that a configuration names.
+
+  trunk: its vocabulary and max_positions are left to who reads the data.
+  mesh: devices by axis; {} where none was asked for.
+  """
+
+  objective: Objective
+  trunk: Trunk
+  mesh: dict[str, int]
+
+
+def schema() -> dict[str, Option]:
+  """All options but the objective's own, by path."""
+  return options(Config) | trunk_options.schema()
+
+
+def objective_class(name: str) -> type[Objective]:
+  """The objective of that name, or UsageError."""
+  return registry.find(OBJECTIVES, name, Objective, "--objective")
+
+
+def objective_schema(name: str) -> dict[str, Option]:
+  """The options that an objective has of its own: "objective.rate"."""
+  return options(objective_class(name), "objective.")
+
+
+def require_option(
+  objective: str, path: str, valid: Iterable[str], where: str
+) -> None:
+  """Raises UsageError if an objective has no option of that path.
+
+  Args:
+    objective: its name.
+    path: "objective.rate".
+    valid: the paths that it has.
+    where: what is wrong, for the message.
+  """
+  if path not in valid:
+    close = registry.nearest(path, valid)
+    hint = f"; did you mean {close[0]}?" if close else "."
+    names = ", ".join(map(_last, valid))
+    raise UsageError(
+      f"{where}: {objective} has no such option{hint} It has: {names or 'none'}"
+    )
+
+
+def resolve(config: Config) -> Config:
+  """The configuration with every default written out; idempotent.
+
+  Raises:
+    UsageError: a name is unknown, or an option's value impossible.
+  """
+  cls = objective_class(config.objective)
+  own = {_last(o.path): o.default for o in options(cls).values()}
+  architecture = config.architecture or cls.natural
+  trunk = _trunk(config, architecture)
+  shape = {name: getattr(trunk, name) for name in trunk_options.FIELDS}
+  if "preset" in config.trunk:
+    shape["preset"] = config.trunk["preset"]
+  return dataclasses.replace(
+    config,
+    architecture=architecture,
+    budget=str(Budget.parse(config.budget)),
+    objective_options=own | config.objective_options,
+    trunk=shape,
+  )
+
+
+def build(config: Config) -> Built:
+  """The objective and the trunk, checked; nothing is compiled or written.
+
+  Raises:
+    UsageError: what was asked for is impossible.
+  """
+  cls = objective_class(config.objective)
+  architecture = config.architecture or cls.natural
+  if architecture not in cls.architectures:
+    fits = [name for name in ARCHITECTURES if name in cls.architectures]
+    raise UsageError(
+      f"--architecture={architecture}: --objective={config.objective} fits"
+      f" {' or '.join(fits)} only"
+    )
+  limits.check_numbers(config)
+  Budget.parse(config.budget)
+  if cls.needs_documents and config.data.packing != "document":
+    raise UsageError(
+      f"--data.packing={config.data.packing}:"
+      f" --objective={config.objective} needs --data.packing=document"
+    )
+  trunk = _trunk(config, architecture)
+  trunk_options.check(trunk)
+  rows = config.batch_size // config.accumulate
+  mesh = limits.check_mesh(config.mesh, rows)
+  return Built(cls(**config.objective_options), trunk, mesh)
+
+
+def to_json(config: Config) -> str:
+  """The content of config.json."""
+  return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+def from_json(text: str, where: str = "config.json") -> Config:
+  """The configuration that `to_json` wrote; keys left out are defaults.
+
+  Args:
+    text: of the file.
+    where: its name, for messages.
+
+  Raises:
+    UsageError: not JSON, an unknown key, a value of another type.
+  """
+  try:
+    tree = json.loads(text)
+  except ValueError as error:
+    raise UsageError(f"{where}: not JSON: {error}") from None
+  flat = dict(_flatten(tree, where))
+  known = schema()
+  objective = known["objective"].check(
+    flat.get("objective", Config.objective), where
+  )
+  own = objective_schema(objective)
+  values: dict[str, dict[str, Any]] = {}
+  for path, value in flat.items():
+    head, _, name = path.rpartition(".")
+    if head == "objective_options":
+      path = f"objective.{name}"
+      require_option(objective, path, own, f"{where}: {path}")
+    elif path not in known:
+      raise registry.unknown(f"{where}: key", path, known, listing=False)
+    values.setdefault(head, {})[name] = (own | known)[path].check(value, where)
+  return Config(
+    **values.get("", {}),
+    data=DataOptions(**values.get("data", {})),
+    optimizer=OptimizerOptions(**values.get("optimizer", {})),
+    objective_options=values.get("objective_options", {}),
+    trunk=values.get("trunk", {}),
+  )
+
+
+def read(directory: str, flag: str = "--model") -> Config:
+  """The configuration of a run directory, or UsageError."""
+  path = pathlib.Path(directory, "config.json")
+  try:
+    text = path.read_text(encoding="utf-8")
+  except OSError as error:
+    raise UsageError(
+      f"{flag}={directory}: not a run directory: {path.name}: {error.strerror}"
+    ) from None
+  return from_json(text, str(path))
+
+
+def differences(old: Config, new: Config) -> list[str]:
+  """What makes two runs different ones, ["seed: 0 -> 1"]; [] for the same."""
+  before, after = (
+    {
+      path.replace("objective_options.", "objective."): value
+      for path, value in _flatten(dataclasses.asdict(resolve(config)), "")
+    }
+    for config in (old, new)
+  )
+  absent = "(none)"
+  return [
+    f"{path}: {show(before.get(path, absent))}"
+    f" -> {show(after.get(path, absent))}"
+    for path in {**before, **after}
+    if path not in _NOT_IDENTITY
+    and before.get(path, absent) != after.get(path, absent)
+  ]
+
+
+def _last(path: str) -> str:
+  return path.rpartition(".")[2]
+
+
+def _flatten(tree: Any, where: str) -> Iterable[tuple[str, Any]]:
+  groups = ("data", "optimizer", "objective_options", "trunk")
+  if not isinstance(tree, dict):
+    raise UsageError(f"{where}: must hold a JSON object")
+  for key, value in tree.items():
+    if key not in groups:
+      yield key, value
+      continue
+    if not isinstance(value, dict):
+      raise UsageError(f"{where}: {key}={value!r}: must be an object")
+    for name, leaf in value.items():
+      yield f"{key}.{name}", leaf
+
+
+def _trunk(config: Config, architecture: Architecture) -> Trunk:
+  return trunk_options.make(
+    config.size, config.trunk, architecture, config.dtype
+  )

@@ -1,0 +1,72 @@
+"""What no run can be, whatever its objective: checked before compilation."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import jax
+
+from lm_jax.types import UsageError
+
+if TYPE_CHECKING:
+  from lm_jax.config import Config
+
+AXES = ("data", "fsdp", "tensor")
+
+
+def check_numbers(config: Config) -> None:
+  """Raises UsageError if a number is out of range."""
+  for name, least in {
+    "length": 16,
+    "batch_size": 1,
+    "accumulate": 1,
+    "seed": 0,
+    "log_every": 1,
+    "checkpoint_every": 0,
+    "eval_every": 0,
+  }.items():
+    value = getattr(config, name)
+    if value < least:
+      raise UsageError(f"--{name}={value}: must be at least {least}")
+  if config.batch_size % config.accumulate:
+    raise UsageError(
+      f"--accumulate={config.accumulate}: must divide"
+      f" --batch_size={config.batch_size}"
+    )
+
+
+def check_mesh(text: str, rows: int) -> dict[str, int]:
+  """The devices by axis that "data=4,tensor=2" asks for; {} for "".
+
+  Args:
+    text: of --mesh.
+    rows: computed at a time, which data and fsdp share among them.
+
+  Raises:
+    UsageError: an unknown axis, too few devices, rows that don't divide.
+  """
+  flag = f"--mesh={text}"
+  mesh: dict[str, int] = {}
+  for part in filter(None, text.split(",")):
+    axis, _, number = part.partition("=")
+    if axis not in AXES or axis in mesh or not number.isdecimal():
+      raise UsageError(
+        f"{flag}: {part!r} is not one of {', '.join(AXES)} with a number of"
+        " devices, each once: data=4,tensor=2"
+      )
+    mesh[axis] = int(number)
+  total = math.prod(mesh.values())
+  shards = mesh.get("data", 1) * mesh.get("fsdp", 1)
+  if total < 1:
+    raise UsageError(f"{flag}: an axis has at least one device")
+  if total > 1 and total > jax.device_count():
+    raise UsageError(
+      f"{flag}: takes {total} devices, there are {jax.device_count()}"
+    )
+  if rows % shards:
+    raise UsageError(
+      f"{flag}: data and fsdp are {shards} devices, which must divide the"
+      f" {rows} rows of --batch_size / --accumulate"
+    )
+  return mesh

@@ -1,0 +1,74 @@
+"""Everything that can be named, as `list` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lm_jax import registry
+
+# Files that are found by name: their package, by kind.
+PACKAGES = {
+  "objectives": "lm_jax.objectives",
+  "tasks": "lm_jax.tasks",
+  "experiments": "experiments",
+  "families": "lm_jax.families",
+}
+KINDS = (
+  "objectives",
+  "architectures",
+  "sizes",
+  "tasks",
+  "experiments",
+  "corpora",
+  "families",
+)
+
+_ARCHITECTURES = {
+  "encoder": "every token sees every token (BERT)",
+  "causal_decoder": "a token sees those before it (GPT)",
+  "prefix_decoder": "the context is seen both ways, the answer causally",
+  "encoder_decoder": "an encoder reads, a decoder answers (T5)",
+}
+_CORPORA = {
+  "<NAME>/<VERSION>": "any TFDS data set with texts: wikipedia/20230601.en",
+  "<DIRECTORY>": "its .txt and .jsonl files, gzipped or not",
+  "<GLOB>": "such files, quoted: 'books/*.txt.gz'",
+}
+
+
+def listing(kind: str) -> str:
+  """A line for each name of a kind, one of KINDS, or UsageError."""
+  if kind in PACKAGES:
+    package = PACKAGES[kind]
+    found = {n: registry.summary(package, n) for n in registry.names(package)}
+  elif kind == "architectures":
+    found = _ARCHITECTURES
+  elif kind == "corpora":
+    found = {"sotu": registry.summary("lm_jax.data", "sotu"), **_CORPORA}
+  elif kind == "sizes":
+    return "\n".join(_sizes())
+  else:
+    raise registry.unknown("", kind, KINDS)
+  return columns(found.items()) or "none"
+
+
+def columns(rows: Iterable[tuple[str, str]]) -> str:
+  """Names and what they mean, aligned."""
+  rows = list(rows)
+  width = max((len(name) for name, _ in rows), default=0)
+  return "\n".join(f"{name:{width}}  {text}".rstrip() for name, text in rows)
+
+
+def _sizes() -> Iterable[str]:
+  from lm_jax.models import sizes
+
+  for flag, table in (
+    ("--size", sizes.SIZES),
+    ("--trunk.preset", sizes.PRESETS),
+  ):
+    yield f"{flag:16} layers  width  heads  feedforward"
+    for name, trunk in table.items():
+      yield (
+        f"{name:16} {trunk.layers:6}  {trunk.width:5}  {trunk.heads:5}"
+        f"  {trunk.feedforward:11}"
+      )

@@ -1,0 +1,163 @@
+"""The fields of dataclasses as options: dotted, typed and checked.
+
+An option is read from text (a flag, a swept value) or from JSON (a
+configuration file); both go through here, so both are checked alike.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from lm_jax import registry
+from lm_jax.types import UsageError
+
+_FORM = {
+  bool: "true or false",
+  int: "a whole number",
+  float: "a finite number",
+}
+
+
+def option(default: Any, help_line: str, **metadata: Any) -> Any:
+  """A field of a dataclass with the help line of its flag."""
+  metadata["help"] = help_line
+  if isinstance(default, type):  # the class of a nested dataclass, or dict
+    return dataclasses.field(default_factory=default, metadata=metadata)
+  return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+  """One option.
+
+  path: dotted, "optimizer.learning_rate".
+  kind: bool, int, float, str, a Literal, or tuple[one of these, ...].
+  default: of that kind.
+  help: one line.
+  repeat: whether the flag may be given several times (kind is a tuple).
+  """
+
+  path: str
+  kind: Any
+  default: Any
+  help: str = ""
+  repeat: bool = False
+
+  @property
+  def choices(self) -> tuple[str, ...]:
+    """The valid values, where they are few."""
+    return typing.get_args(self.kind) if _is_literal(self.kind) else ()
+
+  def parse(self, text: str) -> Any:
+    """The value that a text stands for, or UsageError."""
+    return _parse(self.kind, text, f"--{self.path}")
+
+  def check(self, value: Any, where: str) -> Any:
+    """The value that a JSON value stands for, or UsageError."""
+    return _check(self.kind, value, f"{where}: {self.path}")
+
+
+def options(
+  cls: type, prefix: str = "", helps: Mapping[str, str] | None = None
+) -> dict[str, Option]:
+  """The options of a dataclass by path, nested ones included.
+
+  Fields that hold a dict are not options.
+
+  Args:
+    cls: the dataclass.
+    prefix: put before each path, "optimizer.".
+    helps: help lines of fields that carry none.
+  """
+  hints = typing.get_type_hints(cls)
+  found: dict[str, Option] = {}
+  for field in dataclasses.fields(cls):
+    path, kind = prefix + field.name, hints[field.name]
+    if dataclasses.is_dataclass(kind):
+      found |= options(typing.cast(type, kind), path + ".")
+      continue
+    if typing.get_origin(kind) is dict:
+      continue
+    _require_supported(kind, f"{cls.__name__}.{field.name}")
+    default = field.default
+    if field.default_factory is not dataclasses.MISSING:
+      default = field.default_factory()
+    help_line = field.metadata.get("help") or (helps or {}).get(field.name, "")
+    repeat = field.metadata.get("repeat", False)
+    found[path] = Option(path, kind, default, help_line, repeat)
+  return found
+
+
+def show(value: Any) -> str:
+  """A value as one would write it after a flag."""
+  if isinstance(value, bool):
+    return str(value).lower()
+  if isinstance(value, (tuple, list)):
+    return ",".join(map(show, value))
+  return str(value)
+
+
+def _is_literal(kind: Any) -> bool:
+  return typing.get_origin(kind) is Literal
+
+
+def _require_supported(kind: Any, where: str) -> None:
+  if typing.get_origin(kind) is tuple:
+    item, *rest = typing.get_args(kind)
+    if rest == [...]:
+      return _require_supported(item, where)
+  elif kind in (bool, int, float, str) or _is_literal(kind):
+    return None
+  raise TypeError(f"{where}: {kind} can't be a flag")
+
+
+def _bad(where: str, value: Any, kind: Any) -> UsageError:
+  shown = value if isinstance(value, str) else repr(value)
+  return UsageError(f"{where}={shown}: must be {_FORM.get(kind, 'text')}")
+
+
+def _parse(kind: Any, text: str, where: str) -> Any:
+  if typing.get_origin(kind) is tuple:
+    item = typing.get_args(kind)[0]
+    return tuple(_parse(item, t, where) for t in text.split(",") if t)
+  if _is_literal(kind):
+    by_text = {str(value): value for value in typing.get_args(kind)}
+    if text not in by_text:
+      raise registry.unknown(where, text, [c or '""' for c in by_text])
+    return by_text[text]
+  if kind is bool:
+    if text.lower() not in ("true", "false"):
+      raise _bad(where, text, kind)
+    return text.lower() == "true"
+  try:
+    value = kind(text)
+  except ValueError:
+    raise _bad(where, text, kind) from None
+  if kind is float and not math.isfinite(value):
+    raise _bad(where, text, kind)
+  return value
+
+
+def _check(kind: Any, value: Any, where: str) -> Any:
+  if typing.get_origin(kind) is tuple:
+    if not isinstance(value, (list, tuple)):
+      raise UsageError(f"{where}={value!r}: must be a list")
+    item = typing.get_args(kind)[0]
+    return tuple(_check(item, v, where) for v in value)
+  if _is_literal(kind):
+    valid = typing.get_args(kind)
+    if value not in valid:
+      shown = [str(v) or '""' for v in valid]
+      raise registry.unknown(where, str(value), shown)
+    return value
+  if kind is float and type(value) is int:
+    return float(value)
+  if type(value) is not kind:
+    raise _bad(where, value, kind)
+  if kind is float and not math.isfinite(value):
+    raise _bad(where, value, kind)
+  return value

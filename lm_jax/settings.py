@@ -1,0 +1,108 @@
+"""Configurations from text: flags, swept values, and a model's own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lm_jax import config as config_lib
+from lm_jax import registry
+from lm_jax.config import Config
+from lm_jax.options import Option, show
+from lm_jax.types import UsageError
+
+# What a model's parameters and tokens are tied to.
+_FIXED = ("size", "trunk.", "data.tokenizer", "data.vocabulary_size")
+_FREE = ("trunk.dropout", "trunk.attention_dropout", "trunk.remat")
+
+
+def objective_flags() -> dict[str, Option]:
+  """The options of all objectives, by path.
+
+  Where two objectives mean different things by one name, the flag takes any
+  text, and `override` checks it for the objective that is chosen.
+  """
+  union: dict[str, dict[str, Option]] = {}
+  for name in registry.names(config_lib.OBJECTIVES):
+    for path, option in config_lib.objective_schema(name).items():
+      union.setdefault(path, {})[name] = option
+  return {path: _merged(path, owners) for path, owners in union.items()}
+
+
+def _merged(path: str, owners: Mapping[str, Option]) -> Option:
+  helps: dict[tuple[str, str], list[str]] = {}
+  for name, option in owners.items():
+    key = (option.help, show(option.default))
+    helps.setdefault(key, []).append(name)
+  lines = [
+    f"{help_line} ({', '.join(names)}: {default})"
+    for (help_line, default), names in helps.items()
+  ]
+  kinds = {option.kind for option in owners.values()}
+  kind = kinds.pop() if len(kinds) == 1 else str
+  return Option(path, kind, None, "; ".join(lines))
+
+
+def override(config: Config, settings: Mapping[str, str]) -> Config:
+  """The configuration with options set from text.
+
+  Another objective brings its own natural architecture and its own options.
+
+  Args:
+    config: to start from.
+    settings: text by path, {"optimizer.learning_rate": "1e-3"}.
+
+  Raises:
+    UsageError: an unknown path, one that the objective lacks, a bad value.
+  """
+  known = config_lib.schema()
+  tree: dict[str, dict[str, Any]] = {}
+  own: dict[str, str] = {}
+  for path, text in settings.items():
+    head, _, tail = path.rpartition(".")
+    if head == "objective":
+      own[path] = text
+    elif path in known:
+      tree.setdefault(head, {})[tail] = known[path].parse(text)
+    else:
+      raise registry.unknown("--sweep", path, known, listing=False)
+  changes = tree.get("", {})
+  if changes.get("objective", config.objective) != config.objective:
+    changes = {"architecture": "", "objective_options": {}, **changes}
+  if "trunk" in tree:
+    changes["trunk"] = config.trunk | tree["trunk"]
+  for group in ("data", "optimizer"):
+    if group in tree:
+      old = getattr(config, group)
+      changes[group] = dataclasses.replace(old, **tree[group])
+  config = dataclasses.replace(config, **changes)
+  if own:
+    valid = config_lib.objective_schema(config.objective)
+    values = dict(config.objective_options)
+    for path, text in own.items():
+      config_lib.require_option(
+        config.objective, path, valid, f"--{path}={text}"
+      )
+      values[path.rpartition(".")[2]] = valid[path].parse(text)
+    config = dataclasses.replace(config, objective_options=values)
+  return config
+
+
+def continued(directory: str, given: Iterable[str]) -> Config:
+  """What a further run on a model starts from: the settings of its own run.
+
+  Args:
+    directory: of the run that trained it.
+    given: the paths that the user sets.
+
+  Raises:
+    UsageError: not a run directory, or an option that the model fixes.
+  """
+  for path in given:
+    if path.startswith(_FIXED) and path not in _FREE:
+      raise UsageError(f"--{path}: --model={directory} has its own")
+  config = config_lib.read(directory)
+  return dataclasses.replace(
+    config, model=directory, workdir="", name="", arm=""
+  )

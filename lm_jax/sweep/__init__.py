@@ -1,0 +1,1 @@
+"""Many runs: which ones there are, and how they are run."""

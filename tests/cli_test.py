@@ -1,0 +1,260 @@
+import json
+import pathlib
+import subprocess
+import sys
+import types
+
+import pytest
+
+import lm_jax
+from lm_jax import cli, listing, lock
+from lm_jax import config as config_lib
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+class FakeRun(types.ModuleType):
+  """Stands in for lm_jax.run: trains nothing, ends as told."""
+
+  def __init__(self):
+    super().__init__("lm_jax.run")
+    self.configs, self.outcomes = [], {}
+
+  def check(self, config):
+    config_lib.build(config)
+
+  def pretrain(self, config, progress=True):
+    self.configs.append(config)
+    path = pathlib.Path(config.workdir)
+    path.mkdir(parents=True, exist_ok=True)
+    text = config_lib.to_json(config_lib.resolve(config))
+    (path / "config.json").write_text(text)
+    outcome = self.outcomes.get(config.name, "done")
+    if isinstance(outcome, Exception):
+      raise outcome
+    result = {"status": outcome, "step": 1, "metrics": {"loss": 2.5}}
+    if outcome != "interrupted":
+      (path / "result.json").write_text(json.dumps(result))
+    return result
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+  fake = FakeRun()
+  monkeypatch.setitem(sys.modules, "lm_jax.run", fake)
+  monkeypatch.setattr(lm_jax, "run", fake, raising=False)
+  # The report has tests of its own, and its figures cost seconds.
+  report = types.ModuleType("lm_jax.report")
+  report.write = lambda directory: None
+  report.table = lambda directory: f"table of {directory}"
+  monkeypatch.setitem(sys.modules, "lm_jax.report", report)
+  monkeypatch.setattr(lm_jax, "report", report, raising=False)
+  monkeypatch.chdir(tmp_path)
+  return fake
+
+
+def _files():
+  return sorted(str(p) for p in pathlib.Path().rglob("*") if p.is_file())
+
+
+BAD = [
+  (["trian"], "trian: unknown; did you mean train? Valid: compare"),
+  (["finetune"], "finetune: unknown"),
+  (["list"], "list: takes one of objectives"),
+  (["list", "task"], "did you mean tasks"),
+  (["doctor", "x"], "doctor takes flags only"),
+  (["train", "x"], "x: train takes flags only"),
+  (["train", "--sise=tiny"], "--sise: train has no such flag"),
+  (["train", "--learning_rate=1"], "did you mean --optimizer.learning_rate?"),
+  (["train", "--name=x"], "--name: train has no such flag"),
+  (["train", "--size"], "--size"),
+  (["train", "--size=tinny"], "did you mean tiny"),
+  (["train", "--length=1.5"], "--length=1.5: must be a whole number"),
+  (["train", "--dtype=float16"], "--dtype=float16: unknown"),
+  (["train", "--objective=clmm"], "--objective=clmm: unknown"),
+  (["train", "--objective.rate=0.3"], "clm has no such option. It has: none"),
+  (["train", "--objective.dynamic=7"], "must be true or false"),
+  (["train", "--objective=mlm", "--architecture=causal_decoder"], "encoder"),
+  (["train", "--trunk.heads=5"], "--trunk.heads=5: must divide"),
+  (["train", "--budget=much"], "--budget=much"),
+  (["train", "--optimizer.clip=-1"], "--optimizer.clip=-1"),
+  (["train", "--model=nowhere"], "--model=nowhere: not a run directory"),
+  (["train", "--workdir=file/x"], "file is not a directory"),
+  (["--experiment=mask"], "--experiment=mask: unknown"),
+  (["--objectives=mlm,rdt"], "--objectives=rdt: unknown; did you mean rtd"),
+  (["--objectives=mlm,mlm"], "each once"),
+  (["--objectives=mlm", "--experiment=masking_rate"], "one of the two"),
+  (["--baseline=ctl"], "--baseline=ctl: unknown"),
+  (["--seeds=-1"], "--seeds=-1"),
+  (["--sweep=batch=1"], "--sweep=batch"),
+  (["--sweep=objective.rate=0.1"], "clm has no such option"),
+  (["--sweep=batch_size=8,x"], "--batch_size=x: must be a whole number"),
+  (["--sweep=trunk.heads=4,5"], "--trunk.heads=5"),
+  (["--objective=mlm"], "--objective: compare has no such flag"),
+  (["--workdir=file"], "file is not a directory"),
+  (["evaluate"], "--model: needed"),
+  (["evaluate", "--model=x", "--tasks=era_of_glory"], "--tasks=era_of_glory"),
+]
+
+
+@pytest.mark.parametrize(("argv", "message"), BAD, ids=lambda v: str(v))
+def test_bad_usage_is_one_line_and_nothing_is_written(
+  argv, message, run, capsys
+):
+  pathlib.Path("file").write_text("")
+  assert cli.main(argv) == 2
+  out, err = capsys.readouterr()
+  assert out == ""
+  assert err.startswith("lm_jax: ")
+  assert err.count("\n") == 1
+  assert message in err
+  assert run.configs == []
+  assert _files() == ["file"]
+
+
+def test_train_passes_every_flag_on(run, capsys):
+  argv = ["--objective=mlm", "--size", "nano", "--objective.rate=0.3"]
+  argv += ["--seed=3", "--noobjective.dynamic", "--trunk.bias"]
+  assert cli.main(["train", *argv]) == 0
+  (config,) = run.configs
+  assert (config.objective, config.size, config.seed) == ("mlm", "nano", 3)
+  assert config.objective_options == {"rate": 0.3, "dynamic": False}
+  assert config.trunk == {"bias": True}
+  assert config.workdir == "runs/mlm-seed3"
+  assert "loss: 2.5" in capsys.readouterr().out
+  # The same directory, for something else.
+  assert cli.main(["train", *argv, "--length=64"]) == 2
+  assert "(length: 128 -> 64)" in capsys.readouterr().err
+  assert len(run.configs) == 1
+
+
+@pytest.mark.parametrize(
+  ("status", "code"), [("done", 0), ("diverged", 3), ("interrupted", 75)]
+)
+def test_train_exit_code(run, status, code):
+  run.outcomes["clm-seed0"] = status
+  assert cli.main(["train"]) == code
+
+
+def test_a_bug_is_not_bad_usage(run):
+  run.outcomes["clm-seed0"] = ValueError("shapes")
+  with pytest.raises(ValueError, match="shapes"):
+    cli.main(["train"])
+
+
+def test_no_command_is_the_default_experiment(run, capsys):
+  assert cli.main([]) == 0
+  assert len(run.configs) == 12
+  names = [config.name for config in run.configs]
+  assert names[:3] == ["clm-seed0", "clm-seed1", "prefix_lm-seed0"]
+  assert "table of runs/compare_objectives" in capsys.readouterr().out
+  # Again: nothing is left to do, and another budget is refused.
+  assert cli.main([]) == 0
+  assert cli.main(["--budget=steps:1"]) == 2
+  assert len(run.configs) == 12
+  assert "budget: " in capsys.readouterr().err
+
+
+def test_compare_crosses_and_names(run):
+  argv = ["--objectives=mlm,rtd", "--seeds=1", "--size=nano", "--workdir=w"]
+  argv += ["--sweep=optimizer.learning_rate=1e-3,3e-3"]
+  argv += ["--sweep=objective.rate=0.15,0.3", "--budget=steps:2"]
+  assert cli.main(["compare", *argv]) == 0
+  assert len(run.configs) == 8
+  first = run.configs[0]
+  assert first.workdir == "w/runs/mlm-learning_rate=1e-3-rate=0.15-seed0"
+  assert {c.size for c in run.configs} == {"nano"}
+  assert {c.budget for c in run.configs} == {"steps:2"}
+  about = json.loads(pathlib.Path("w/experiment.json").read_text())
+  assert about["baseline"] == "mlm-learning_rate=1e-3-rate=0.15"
+  assert about["command"].startswith("python launch.py compare --objectives")
+
+
+def test_a_failed_arm_ends_in_1_and_is_tried_again(run):
+  run.outcomes["rtd-seed1"] = RuntimeError("boom")
+  assert cli.main(["compare"]) == 1
+  assert len(run.configs) == 12
+  run.outcomes.clear()
+  assert cli.main(["compare"]) == 0
+  assert [config.name for config in run.configs[12:]] == ["rtd-seed1"]
+
+
+def test_an_interrupted_experiment_goes_on(run, capsys):
+  run.outcomes["mlm-seed0"] = "interrupted"
+  assert cli.main([]) == 75
+  assert len(run.configs) == 5
+  assert "the same command goes on" in capsys.readouterr().err
+  run.outcomes.clear()
+  assert cli.main([]) == 0
+  assert run.configs[5].name == "mlm-seed0"
+  assert len(run.configs) == 5 + 8
+
+
+def test_help_names_every_flag_and_command(capsys):
+  assert cli.main(["--help"]) == 0
+  out = capsys.readouterr().out
+  assert all(f"\n{command} " in out for command in cli.COMMANDS)
+  for command in cli.COMMANDS:
+    assert cli.main([command, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 88
+  assert cli.main(["train", "--help"]) == 0
+  out = capsys.readouterr().out
+  for flag in config_lib.schema().keys() - {"name", "arm"}:
+    assert f"--{flag}" in out
+  assert "--objective.mean_span" in out
+
+
+@pytest.mark.parametrize("kind", listing.KINDS)
+def test_list(kind, capsys):
+  assert cli.main(["list", kind]) == 0
+  out = capsys.readouterr().out
+  expected = {
+    "objectives": "permutation_lm",
+    "architectures": "prefix_decoder",
+    "sizes": "bert",
+    "experiments": "masking_rate",
+    "corpora": "sotu",
+  }
+  assert expected.get(kind, "\n") in out
+
+
+def test_doctor(capsys):
+  assert cli.main(["doctor"]) == 0
+  out = capsys.readouterr().out
+  for word in ("python: 3.", "jax: ", "cores", "cpu", "cache: ", "free"):
+    assert word in out
+
+
+def test_help_and_listings_import_nothing_heavy():
+  code = (
+    "import sys; from lm_jax import cli; cli.main(['list', 'objectives']);"
+    "cli.main(['--help']); print(sorted({'jax', 'optax'} & set(sys.modules)))"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", code],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert done.stdout.endswith("[]\n")
+
+
+def test_launch_from_a_shell():
+  done = subprocess.run(
+    [sys.executable, "launch.py", "trian"],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 2
+  assert done.stderr.startswith("lm_jax: trian: unknown")
+
+
+def test_two_processes_do_not_share_an_experiment(run, capsys):
+  with lock.hold("w"):
+    assert cli.main(["--workdir=w"]) == 2
+  assert "in use by" in capsys.readouterr().err
+  assert run.configs == []

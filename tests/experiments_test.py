@@ -1,0 +1,47 @@
+import importlib
+
+import pytest
+
+from lm_jax import config as config_lib
+from lm_jax import registry
+from lm_jax.sweep import grid
+
+NAMES = registry.names("experiments")
+
+
+def test_the_default_experiment_has_its_six_arms():
+  from experiments import compare_objectives
+
+  arms = [config.objective for config in compare_objectives.runs()]
+  assert arms == [
+    "clm",
+    "prefix_lm",
+    "mlm",
+    "rtd",
+    "permutation_lm",
+    "span_corruption",
+  ]
+  assert compare_objectives.BASELINE == "clm"
+  assert compare_objectives.SEEDS == 2
+  assert len({config.budget for config in compare_objectives.runs()}) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_experiment_tells_how_dear_it_is_and_what_to_expect(name):
+  text = importlib.import_module(f"experiments.{name}").__doc__
+  assert text.partition("\n")[0].endswith("?")
+  assert "\nCommand: python launch.py" in text
+  assert "\nCost: " in text
+  assert "\nExpected: " in text
+  if name != "compare_objectives":
+    assert f"--experiment={name}\n" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_experiment_s_runs_can_be_built(name):
+  experiment = importlib.import_module(f"experiments.{name}")
+  runs = grid.cross(experiment.runs(), {}, experiment.SEEDS)
+  assert experiment.BASELINE in {config.arm for config in runs}
+  assert all(config.workdir == "" for config in runs)
+  for config in runs:
+    config_lib.build(config)
