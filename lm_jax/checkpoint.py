@@ -23,8 +23,8 @@ from absl import logging
 
 from lm_jax.digest import digest as digest  # offered here too
 from lm_jax.digest import flatten, record, sha256
+from lm_jax.errors import UsageError
 from lm_jax.lock import hold as hold  # offered here too
-from lm_jax.types import UsageError
 
 PyTree = Any
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from lm_jax import listing, registry
+from lm_jax.errors import UsageError
 
 # Everything heavy is imported by the command that needs it, so that help,
 # listings and mistakes are answered at once.
@@ -35,12 +36,7 @@ def main(argv: Sequence[str]) -> int:
     if command not in COMMANDS:
       raise registry.unknown("", command, COMMANDS)
     return COMMANDS[command][1](rest)
-  except ValueError as error:
-    # Brings jax, hence only now.
-    from lm_jax.types import UsageError
-
-    if not isinstance(error, UsageError):
-      raise
+  except UsageError as error:
     print(f"lm_jax: {error}", file=sys.stderr)
     return BAD_USAGE
   except KeyboardInterrupt:
@@ -110,7 +106,6 @@ def _train(argv: list[str]) -> int:
 def _evaluate(argv: list[str]) -> int:
   from lm_jax import flags
   from lm_jax.options import Option
-  from lm_jax.types import UsageError
 
   known = {
     "model": Option("model", str, "", "a run directory"),
@@ -171,9 +166,7 @@ def _list(argv: list[str]) -> int:
     print(f"python launch.py list {'|'.join(listing.KINDS)}")
     return 0
   if len(argv) != 1:
-    from lm_jax.types import UsageError
-
-    raise UsageError(f"list: takes one of {', '.join(listing.KINDS)}")
+      raise UsageError(f"list: takes one of {', '.join(listing.KINDS)}")
   print(listing.listing(argv[0]))
   return 0
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from lm_jax import config as config_lib
 from lm_jax import flags, lock, registry, settings, workdir
 from lm_jax.config import Config
+from lm_jax.errors import UsageError
 from lm_jax.options import Option, option, options
 from lm_jax.sweep import grid, local, record
-from lm_jax.types import UsageError
 
 EXPERIMENTS = "experiments"
 DEFAULT = "compare_objectives"

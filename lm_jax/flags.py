@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from absl import flags
 
 from lm_jax import registry
+from lm_jax.errors import UsageError
 from lm_jax.options import Option, show
-from lm_jax.types import UsageError
 
 WIDTH = 80
 

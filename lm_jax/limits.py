@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 if TYPE_CHECKING:
   from lm_jax.config import Config

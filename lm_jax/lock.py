@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 @contextlib.contextmanager

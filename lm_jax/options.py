@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from lm_jax import registry
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 _FORM = {
   bool: "true or false",

@@ -14,10 +14,9 @@ import pathlib
 import pkgutil
 from collections.abc import Iterable
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-if TYPE_CHECKING:
-  from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 T = TypeVar("T")
 
@@ -116,8 +115,6 @@ def unknown(
     listing: whether to name all of them.
   """
   # Imported here because it brings jax, which a mere listing can do without.
-  from lm_jax.types import UsageError
-
   valid = list(valid)
   message = f"{what}={name}: unknown" if what else f"{name}: unknown"
   close = nearest(name, valid)

@@ -22,12 +22,12 @@ from lm_jax.program import (
   Plan,
   Program,
   State,
-  compile_plan,
   abstract_rows,
+  compile_plan,
   heads_of,
   trunks_of,
 )
-from lm_jax.types import Specials, Spec, Trunk, UsageError
+from lm_jax.types import Spec, Specials, Trunk, UsageError
 
 # Evaluations that a run has where --eval_every is 0.
 EVALUATIONS = 5

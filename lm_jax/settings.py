@@ -9,8 +9,8 @@ from typing import Any
 from lm_jax import config as config_lib
 from lm_jax import registry
 from lm_jax.config import Config
+from lm_jax.errors import UsageError
 from lm_jax.options import Option, show
-from lm_jax.types import UsageError
 
 # What a model's parameters and tokens are tied to.
 _FIXED = ("size", "trunk.", "data.tokenizer", "data.vocabulary_size")

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 AXES = ("data", "fsdp", "tensor")
 
@@ -85,8 +85,11 @@ def parameters(mesh: Mesh, boxed: Tree) -> Tree:
       axes.append(axis if divides else None)
     return NamedSharding(mesh, PartitionSpec(*axes))
 
-  is_box = lambda x: isinstance(x, nn.LogicallyPartitioned)  # noqa: E731
-  return jax.tree.map(sharding, boxed, is_leaf=is_box)
+  return jax.tree.map(
+    sharding,
+    boxed,
+    is_leaf=lambda leaf: isinstance(leaf, nn.LogicallyPartitioned),
+  )
 
 
 def like_parameters(
@@ -97,12 +100,12 @@ def like_parameters(
   A leaf whose path ends in a parameter's path and that has its shape gets
   its sharding; anything else is replicated.
   """
-  known = {}
-  paths = jax.tree_util.tree_leaves_with_path(params)
-  for (path, leaf), place in zip(
-    paths, jax.tree.leaves(shardings), strict=True
-  ):
-    known[tuple(map(str, path))] = (leaf.shape, place)
+  leaves = jax.tree_util.tree_leaves_with_path(params)
+  places = jax.tree.leaves(shardings)
+  known = {
+    tuple(map(str, path)): (leaf.shape, sharding)
+    for (path, leaf), sharding in zip(leaves, places, strict=True)
+  }
   depths = {len(path) for path in known}
 
   def place(path, leaf):

@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 
 import jax
 
+from lm_jax.errors import UsageError as UsageError  # part of this interface
+
 Array = Any  # numpy on the host, jax on a device; both index and broadcast
 
 Architecture = Literal[
@@ -31,10 +33,6 @@ PADDING, CONTEXT, ANSWER = -1, 0, 1
 
 # The rank of a key that nothing may attend to (a query token of XLNet).
 NEVER = 2**30
-
-
-class UsageError(ValueError):
-  """Bad input: the message is for the user, and the exit code is 2."""
 
 
 def _pytree(*static: str):

@@ -8,7 +8,7 @@ import tempfile
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 def check(directory: str, flag: str = "--workdir") -> None:

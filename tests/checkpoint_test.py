@@ -14,7 +14,7 @@ from absl import logging
 
 from lm_jax import checkpoint
 from lm_jax.checkpoint import Checkpoints
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 def _state(seed=0, width=64):

@@ -6,9 +6,9 @@ import pytest
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.data.options import DataOptions
+from lm_jax.errors import UsageError
 from lm_jax.models import sizes
 from lm_jax.optim import OptimizerOptions
-from lm_jax.types import UsageError
 
 RICH = Config(
   objective="mlm",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lm_jax import ledger
+from lm_jax.errors import UsageError
 from lm_jax.ledger import Budget, Ledger
-from lm_jax.types import UsageError
 
 
 def test_budgets_are_read_exactly():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lm_jax import lock
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 def test_a_second_holder_is_told_who_holds(tmp_path):

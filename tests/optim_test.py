@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lm_jax import optim
+from lm_jax.errors import UsageError
 from lm_jax.optim import OptimizerOptions
-from lm_jax.types import UsageError
 
 NAMES = ("adamw", "lamb", "adafactor", "lion", "muon")
 B1, B2, EPSILON, DECAY = 0.9, 0.98, 1e-8, 0.1

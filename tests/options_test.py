@@ -3,8 +3,8 @@ from typing import Literal
 
 import pytest
 
+from lm_jax.errors import UsageError
 from lm_jax.options import Option, option, options, show
-from lm_jax.types import UsageError
 
 
 @dataclasses.dataclass(frozen=True)

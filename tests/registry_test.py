@@ -4,8 +4,8 @@ import sys
 import pytest
 
 from lm_jax import registry
+from lm_jax.errors import UsageError
 from lm_jax.objectives.base import Objective
-from lm_jax.types import UsageError
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from lm_jax import config as config_lib
 from lm_jax import settings
 from lm_jax.config import Config
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 def test_override_sets_every_kind_of_option():

@@ -5,7 +5,7 @@ import pytest
 from lm_jax import config as config_lib
 from lm_jax import workdir
 from lm_jax.config import Config
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 def test_check_writes_nothing_and_create_makes_parents(tmp_path):

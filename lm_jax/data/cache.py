@@ -12,7 +12,7 @@ import pathlib
 import shutil
 from collections.abc import Callable, Iterator
 
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 def root(cache: str = "") -> pathlib.Path:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 def _import_module_of(name: str) -> None:

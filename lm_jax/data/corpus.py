@@ -10,7 +10,7 @@ from typing import Any
 from lm_jax.data import cache, catalog, files, formats, sotu
 from lm_jax.data import text as texts
 from lm_jax.data.options import DataOptions
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 SPLITS = ("train", "validation", "test")
 # The numbers in the keys below go up when the documents or splits that this

@@ -19,7 +19,7 @@ from typing import Any
 
 from lm_jax.data import formats
 from lm_jax.data import text as texts
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 FEW = 20  # Below this many documents, parts of documents are held out.
 # TFDS spills through TensorFlow above 1,000 MiB a split.

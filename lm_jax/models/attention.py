@@ -131,9 +131,8 @@ def _backward(saved, grad_BxTxHxK):
     (grad * out).astype(jnp.float32), axis=-1, keepdims=True
   )
   length = q.shape[2]
-  grad_q, grad_k, grad_v = [], 0.0, 0.0
-  # From the last block, whose keys are all, so that the sums start whole.
-  for start in reversed(range(0, length, BLOCK)):
+  grad_q, grad_k, grad_v = [], jnp.zeros_like(k), jnp.zeros_like(v)
+  for start in range(0, length, BLOCK):
     end = start + BLOCK
     block = slice(start, end)
     weight = jnp.exp(_scores(q, k, segment_BxT, start) - lse[:, :, block])
@@ -149,16 +148,16 @@ def _backward(saved, grad_BxTxHxK):
       jnp.einsum("BHTS,BHSK->BHTK", grad_score, k[:, :, :end]) * scale
     )
     rest = ((0, 0), (0, 0), (0, length - end), (0, 0))
-    grad_k += jnp.pad(
+    grad_k = grad_k + jnp.pad(
       jnp.einsum("BHTS,BHTK->BHSK", grad_score, q[:, :, block]), rest
     )
-    grad_v += jnp.pad(
+    grad_v = grad_v + jnp.pad(
       jnp.einsum(
         "BHTS,BHTK->BHSK", weight.astype(q.dtype), grad[:, :, block]
       ),
       rest,
     )
-  whole_q = jnp.concatenate(grad_q[::-1], axis=2).astype(q.dtype)
+  whole_q = jnp.concatenate(grad_q, axis=2).astype(q.dtype)
   grads = (_heads_first(x) for x in (whole_q, grad_k, grad_v))
   return (*grads, None)
 

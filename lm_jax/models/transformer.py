@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from lm_jax.models import layers
 from lm_jax.models.layers import Attention, FeedForward, Norm, dense, parameter
@@ -132,7 +133,7 @@ class Blocks(nn.Module):
     elif trunk.positions == "alibi":
       bias = layers.alibi_bias(stream, trunk.heads)
     context = (stream, bias, memory_MxD, source)
-    body = Period if trunk.scan else Block
+    body: Any = Period if trunk.scan else Block
     if trunk.remat != "none":
       body = nn.remat(
         body, policy=REMAT[trunk.remat], prevent_cse=not trunk.scan

@@ -9,9 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from lm_jax import layout
-from lm_jax.layout import take
 from lm_jax.objectives import base, mlm
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec, Term, UsageError
+from lm_jax.types import (
+  Architecture,
+  Array,
+  Problem,
+  Rows,
+  Spec,
+  Term,
+  UsageError,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Hybrid(base.Objective):
     causal_B = self._is_causal(rows.tokens_BxL.shape[0])
     masking = mlm.MaskedLM(rate=self.rate)
     masked = masking.make(rng, rows, spec)
-    at_BxP = masked.positions_BxP
+    at_BxP: Array = masked.positions_BxP
     if self.masked == "mntp":
       at_BxP = jnp.maximum(at_BxP - 1, 0)
     next_BxL, weight_BxL = base.next_token(rows, spec)

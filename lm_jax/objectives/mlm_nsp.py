@@ -44,7 +44,9 @@ class MaskedLMNextSentence(mlm.MaskedLM):
       first,
       other,
     )
-    joined, type_BxT = join(first.tokens, first.a, second.tokens, second.b, spec)
+    joined, type_BxT = join(
+      first.tokens, first.a, second.tokens, second.b, spec
+    )
     return self.pair_problem(
       mask_rng, joined, type_BxT, swap_B, real_B, spec
     )

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
-from lm_jax.objectives import base, corrupt, mlm
+from lm_jax.objectives import base, mlm
 from lm_jax.types import (
   Architecture,
   Array,

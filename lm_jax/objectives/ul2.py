@@ -57,7 +57,7 @@ class MixtureOfDenoisers(base.Objective):
     span_corruption.check_sentinels(_most_spans(spec.length), spec)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
-    batch, length = rows.tokens_BxL.shape
+    length = rows.tokens_BxL.shape[1]
     keys_B = corrupt.row_keys(rng, rows.tokens_BxL)
     kind_keys, keys_B = corrupt.two_keys(keys_B)
     span_keys, cut_keys = corrupt.two_keys(keys_B)
@@ -80,9 +80,8 @@ class MixtureOfDenoisers(base.Objective):
       noise_BxL, rows.segment_BxL, spec
     )
     first_BxL = first_BxL & ~sequential_Bx1
-    mode_B = jnp.array([getattr(spec.specials, kind) for kind, _, _ in DENOISERS])[
-      kind_B
-    ]
+    modes = [getattr(spec.specials, kind) for kind, _, _ in DENOISERS]
+    mode_B = jnp.array(modes)[kind_B]
     boundary_BxL = rows.tokens_BxL == spec.specials.boundary
     opened_BxL = jnp.where(boundary_BxL, mode_B[:, None], rows.tokens_BxL)
     context = span_corruption.pick(

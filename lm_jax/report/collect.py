@@ -176,7 +176,7 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
   """
   import difflib
 
-  from lm_jax.types import UsageError
+  from lm_jax.errors import UsageError
 
   root = Path(directory)
   path = root / "experiment.json"

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from lm_jax import settings as settings_lib
 from lm_jax.config import Config
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 def parse(sweeps: Sequence[str]) -> dict[str, list[str]]:

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from lm_jax import workdir
 from lm_jax.config import Config
+from lm_jax.errors import UsageError
 from lm_jax.log import write_atomically
-from lm_jax.types import UsageError
 
 DONE, DIVERGED, FAILED = "done", "diverged", "failed"
 INTERRUPTED = "interrupted"

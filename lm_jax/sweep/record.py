@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from lm_jax import doctor, workdir
 from lm_jax.config import Config
+from lm_jax.errors import UsageError
 from lm_jax.log import write_atomically
 from lm_jax.sweep import local
-from lm_jax.types import UsageError
 
 FILE = "experiment.json"
 

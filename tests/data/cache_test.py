@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lm_jax.data import cache
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 def _build_slowly(path: str, log: str) -> None:

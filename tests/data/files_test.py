@@ -6,7 +6,7 @@ import pytest
 from lm_jax.data import files, formats
 from lm_jax.data.corpus import SPLITS, open_corpus
 from lm_jax.data.options import DataOptions
-from lm_jax.types import UsageError
+from lm_jax.errors import UsageError
 
 
 def _lines(values):

@@ -1,8 +1,8 @@
 import pytest
 
 from lm_jax.config import Config
+from lm_jax.errors import UsageError
 from lm_jax.sweep import grid
-from lm_jax.types import UsageError
 
 
 def test_parse_splits_values_and_honours_quotes():

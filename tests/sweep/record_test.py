@@ -5,8 +5,8 @@ import pytest
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
+from lm_jax.errors import UsageError
 from lm_jax.sweep import grid, local, record
-from lm_jax.types import UsageError
 
 
 def _configs(directory, seeds, **changes):
