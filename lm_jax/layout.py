@@ -157,9 +157,15 @@ def pair(
   reads_BxA = shift(answer, spec)
   weight_BxA = (answer.segment_BxN > 0).astype(jnp.float32)
   if spec.architecture == "encoder_decoder":
+    source = stream(
+      context.tokens_BxN,
+      context.segment_BxN,
+      "full",
+      position_BxT=rank_in_segment(context.segment_BxN),
+    )
     return Problem(
       inputs=stream(reads_BxA, answer.segment_BxN, "causal"),
-      source=stream(context.tokens_BxN, context.segment_BxN, "full"),
+      source=source,
       targets_BxP=answer.tokens_BxN,
       weights={"nll": weight_BxA},
     )

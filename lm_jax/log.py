@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,36 +14,48 @@ class MetricsLog:
 
   Args:
     directory: of the run.
-    step: lines behind it are dropped: a resumed run writes them again.
+    step: that the run goes on from. Lines behind it are dropped, to be
+      written again; those of the step itself are not written twice.
   """
 
   def __init__(self, directory: str | os.PathLike, step: int):
     from tensorboardX import SummaryWriter
 
     self._path = Path(directory, "metrics.jsonl")
-    if self._path.exists():
-      keep = [line for line in self._lines() if line["step"] <= step]
-      text = "".join(json.dumps(line) + "\n" for line in keep)
-      write_atomically(self._path, text)
+    lines = [line for line in self._lines() if line["step"] <= step]
+    write_atomically(self._path, "".join(map(_json, lines)))
+    self._there = {(line["step"], *line) for line in lines}
     self._file = self._path.open("a", encoding="utf-8")
-    purge = step + 1 if step else None
     self._events = SummaryWriter(
-      str(Path(directory, "events")), purge_step=purge
+      str(Path(directory, "events")),
+      purge_step=step + 1,
+      # Files of one second would have the same name.
+      filename_suffix=f".{step}",
     )
 
-  def write(self, step: int, values: Mapping[str, float | int]) -> None:
-    """Appends a line; `values` are plain numbers."""
-    self._file.write(json.dumps({"step": step, **values}) + "\n")
-    self._file.flush()
-    for name, value in values.items():
-      self._events.add_scalar(name, value, step)
+  def __enter__(self) -> MetricsLog:
+    return self
 
-  def close(self) -> None:
+  def __exit__(self, *_: object) -> None:
     self._file.close()
     self._events.close()
 
+  def write(self, step: int, values: Mapping[str, float | int]) -> None:
+    """Appends a line; `values` are plain numbers, null if not finite."""
+    finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
+    line = {"step": step, **finite}
+    if (step, *line) in self._there:
+      return
+    self._file.write(_json(line))
+    self._file.flush()
+    for name, value in finite.items():
+      if value is not None:
+        self._events.add_scalar(name, value, step)
+
   def _lines(self) -> list[dict]:
     """The complete lines; a killed run may have left half of one."""
+    if not self._path.exists():
+      return []
     lines = []
     for text in self._path.read_text(encoding="utf-8").splitlines():
       try:
@@ -50,6 +63,10 @@ class MetricsLog:
       except ValueError:
         break
     return lines
+
+
+def _json(line: dict) -> str:
+  return json.dumps(line, allow_nan=False) + "\n"
 
 
 def write_atomically(path: str | os.PathLike, text: str) -> None:

@@ -114,7 +114,6 @@ def unknown(
     valid: what exists.
     listing: whether to name all of them.
   """
-  # Imported here because it brings jax, which a mere listing can do without.
   valid = list(valid)
   message = f"{what}={name}: unknown" if what else f"{name}: unknown"
   close = nearest(name, valid)

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from lm_jax import checkpoint, sharding, train, workdir, yardsticks
+from lm_jax import checkpoint, train, trained, workdir, yardsticks
 from lm_jax import config as config_lib
-from lm_jax.config import Built, Config
+from lm_jax.assemble import enable_compilation_cache, make_program
+from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.ledger import Budget, Ledger
 from lm_jax.log import MetricsLog, write_atomically
-from lm_jax.models.network import Network
-from lm_jax.program import (
-  Plan,
-  Program,
-  State,
-  abstract_rows,
-  compile_plan,
-  heads_of,
-  trunks_of,
-)
-from lm_jax.types import Spec, Specials, Trunk, UsageError
+from lm_jax.program import Program, State
+from lm_jax.types import Spec, Specials, UsageError
 
 # Evaluations that a run has where --eval_every is 0.
 EVALUATIONS = 5
@@ -48,7 +39,7 @@ def check(config: Config) -> None:
   )
   built.objective.check(spec, config.batch_size, config.accumulate)
   if config.model:
-    continued(config)
+    trained.check(config)
   if config.workdir:
     workdir.check(config.workdir)
     workdir.check_same(config)
@@ -71,97 +62,51 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
     finished = _read_result(directory)
     if finished is not None and finished["status"] == train.DONE:
       return finished
-    resolved = config_lib.resolve(config)
-    write_atomically(directory / "config.json", config_lib.to_json(resolved))
     enable_compilation_cache(config.data.cache)
     dataset = rows_lib.load(config.data, config.length)
-    program = make_program(config, dataset)
-    return _run(config, directory, dataset, program, progress)
-
-
-def make_program(config: Config, dataset: Any) -> Program:
-  """The compiled functions of a configuration; equal ones share them."""
-  built = config_lib.build(config)
-  spec = make_spec(built, dataset)
-  built.objective.check(spec, config.batch_size, config.accumulate)
-  network = make_network(built, spec)
-  plan = Plan(
-    objective=built.objective,
-    network=network,
-    spec=spec,
-    batch_size=config.batch_size,
-    accumulate=config.accumulate,
-    optimizer=config.optimizer,
-    budget=Budget.parse(config.budget),
-    mesh=sharding.make_mesh(built.mesh),
-  )
-  return compile_plan(plan)
-
-
-def make_spec(built: Built, dataset: Any) -> Spec:
-  """What the objective may know of the model and the data."""
-  return Spec(
-    built.trunk.architecture,
-    dataset.length,
-    dataset.vocabulary_size,
-    dataset.specials,
-  )
-
-
-def make_network(built: Built, spec: Spec, deterministic: bool = False):
-  """The objective's stacks and heads, for its longest stream."""
-  problem = jax.eval_shape(
-    lambda key, rows: built.objective.make(key, rows, spec),
-    jax.random.key(0),
-    abstract_rows(1, spec.length),
-  )
-  streams = [problem.inputs, problem.source]
-  longest = max(s.tokens_BxT.shape[1] for s in streams if s is not None)
-  trunk: Trunk = dataclasses.replace(
-    built.trunk,
-    vocabulary=spec.vocabulary,
-    max_positions=max(longest, spec.length),
-  )
-  return Network(
-    trunks_of(built.objective, trunk),
-    heads_of(built.objective, spec),
-    deterministic,
-  )
+    return _run(config, directory, dataset, progress)
 
 
 def _run(
-  config: Config,
-  directory: Path,
-  dataset: Any,
-  program: Program,
-  progress: bool,
+  config: Config, directory: Path, dataset: rows_lib.Dataset, progress: bool
 ) -> dict[str, Any]:
+  # Raises where there are too few rows for a batch.
+  dataset.batch(config.seed, 0, config.batch_size)
+  program = make_program(config, dataset)
   budget = Budget.parse(config.budget)
   steps = budget.steps(program.flops, program.positions)
+  yardstick = yardsticks.Yardsticks(dataset, program.plan)
+  validation = dataset.fixed(
+    "validation",
+    config.batch_size,
+    limit_rows=VALIDATION_BATCHES * config.batch_size,
+  )
+
+  def own_loss(state: State) -> dict[str, float]:
+    loss = program.validation_loss(state.params, validation)
+    return {"validation_loss": loss}
+
+  def evaluate(state: State) -> dict[str, float]:
+    return own_loss(state) | yardstick.quick(state.params)
+
+  def save(state: State, ledger: Ledger, evaluated: dict[str, float]) -> None:
+    meta = {"ledger": ledger.as_dict(), "data": dataset.fingerprint}
+    checkpoints.save(ledger.steps, state, meta, evaluated)
+
   with checkpoint.Checkpoints(
     directory / "checkpoints", best_metric="validation_loss"
   ) as checkpoints:
-    state, ledger = start(config, program, checkpoints)
-    log = MetricsLog(directory, ledger.steps)
-    yardstick = yardsticks.Yardsticks(dataset, program, config)
-    validation = dataset.fixed(
-      "validation",
-      config.batch_size,
-      limit_rows=VALIDATION_BATCHES * config.batch_size,
-    )
-
-    def evaluate(state: State) -> dict[str, float]:
-      loss = program.validation_loss(state.params, validation)
-      return {"validation_loss": loss, **yardstick.quick(state.params)}
-
-    def save(state, ledger, evaluated) -> None:
-      meta = {"ledger": ledger.as_dict(), "data": dataset.fingerprint}
-      checkpoints.save(ledger.steps, state, meta, evaluated)
-
+    state, ledger = start(config, dataset, program, checkpoints)
+    # What can be wrong with the input has shown by now: from here on the
+    # directory is this run's.
+    _describe(directory, config, dataset)
     batches = dataset.batches(
       config.seed, config.batch_size, start=ledger.steps
     )
-    try:
+    with (
+      contextlib.closing(batches),
+      MetricsLog(directory, ledger.steps) as log,
+    ):
       status, state = train.fit(
         program,
         state,
@@ -177,91 +122,50 @@ def _run(
         title=config.name or config.objective,
         progress=progress,
       )
-    finally:
-      batches.close()
-      log.close()
-    checkpoints.wait()
   result = _result(config, program, status, state, ledger)
   if status == train.DONE:
     metrics, items = yardstick.full(state.params)
-    result["metrics"] = {
-      "validation_loss": program.validation_loss(state.params, validation),
-      **metrics,
-    }
+    result["metrics"] = own_loss(state) | metrics
     result["items"] = items
   write_atomically(directory / "result.json", json.dumps(result) + "\n")
   return result
 
 
+def _describe(
+  directory: Path, config: Config, dataset: rows_lib.Dataset
+) -> None:
+  """Writes what the run is: its tokenizer and its configuration."""
+  tokenizer = dataset.tokenizer.path.read_text(encoding="utf-8")
+  write_atomically(directory / trained.TOKENIZER, tokenizer)
+  resolved = config_lib.resolve(config)
+  write_atomically(directory / "config.json", config_lib.to_json(resolved))
+
+
 def start(
-  config: Config, program: Program, checkpoints: checkpoint.Checkpoints
+  config: Config,
+  dataset: rows_lib.Dataset,
+  program: Program,
+  checkpoints: checkpoint.Checkpoints,
 ) -> tuple[State, Ledger]:
-  """The state to go on from: of this run, of --model, or a new one."""
+  """The state to go on from: of this run, of --model, or a new one.
+
+  Raises:
+    UsageError: the run has read other data so far, or --model does not fit.
+  """
   restored = checkpoints.restore(program.abstract_state())
   if restored is not None:
     state, meta = restored
-    return state, Ledger(**meta["ledger"])
-  state = program.initial(np.uint32(config.seed))
-  if config.model:
-    state = dataclasses.replace(state, params=continued_params(config, program))
-  return state, Ledger()
-
-
-def continued(config: Config) -> Config:
-  """The configuration of --model, which must be of the same network.
-
-  Raises:
-    UsageError: it differs in what shapes the parameters.
-  """
-  base = config_lib.read(config.model)
-  mine, theirs = config_lib.build(config), config_lib.build(base)
-  same = {
-    "--architecture": (theirs.trunk.architecture, mine.trunk.architecture),
-    "--data.tokenizer": (base.data.tokenizer, config.data.tokenizer),
-    "--data.vocabulary_size": (
-      base.data.vocabulary_size,
-      config.data.vocabulary_size,
-    ),
-  }
-  ignored = {"dropout", "attention_dropout", "remat", "dtype", "attention"}
-  for field in dataclasses.fields(Trunk):
-    if field.name not in ignored:
-      same[f"--trunk.{field.name}"] = (
-        getattr(theirs.trunk, field.name),
-        getattr(mine.trunk, field.name),
-      )
-  for flag, (old, new) in same.items():
-    if old != new:
+    if meta["data"] != dataset.fingerprint:
       raise UsageError(
-        f"--model={config.model}: its {flag} is {old}, and this run's {new}"
+        f"--data.corpus={config.data.corpus}: has changed since "
+        f"{config.workdir} was begun; name another --workdir"
       )
-  return base
-
-
-def continued_params(config: Config, program: Program):
-  """The last parameters of --model, in this program's places."""
-  base = continued(config)
-  dataset = rows_lib.load(base.data, base.length)
-  theirs = make_program(base, dataset)
-  place = Path(config.model, "checkpoints")
-  with checkpoint.Checkpoints(place, read_only=True) as checkpoints:
-    restored = checkpoints.restore(theirs.abstract_state())
-  if restored is None:
-    raise UsageError(f"--model={config.model}: has no readable checkpoint")
-  wanted = {k for k, _ in _named(program.abstract.params)}
-  found = dict(_named(restored[0].params))
-  if wanted != set(found):
-    odd = sorted(wanted ^ set(found))[0]
-    raise UsageError(
-      f"--model={config.model}: its objective {base.objective} and "
-      f"{config.objective} differ in parameters, at {odd}"
-    )
-  return restored[0].params
-
-
-def _named(tree):
-  for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-    yield jax.tree_util.keystr(path, simple=True, separator="."), leaf
+    return state, Ledger(**meta["ledger"])
+  if not config.model:
+    return program.initial(np.uint32(config.seed)), Ledger()
+  params = trained.params_for(config, dataset.tokenizer, program)
+  state = program.initial(np.uint32(config.seed))
+  return dataclasses.replace(state, params=params), Ledger()
 
 
 def _result(
@@ -274,7 +178,7 @@ def _result(
   plan = program.plan
   error = None
   if status == train.DIVERGED:
-    error = f"the loss is not finite at step {ledger.steps}"
+    error = f"the loss or the parameters are not finite at step {ledger.steps}"
   return {
     "name": config.name,
     "arm": config.arm or config.objective,
@@ -301,14 +205,3 @@ def _read_result(directory: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8"))
   except ValueError as error:
     raise UsageError(f"{path}: damaged ({error}); remove it to go on") from None
-
-
-def enable_compilation_cache(cache: str) -> None:
-  """Compiled programs are kept beside the prepared data, for later runs."""
-  from lm_jax.data import cache as cache_lib
-
-  directory = cache_lib.root(cache) / "xla"
-  os.makedirs(directory, exist_ok=True)
-  jax.config.update("jax_compilation_cache_dir", str(directory))
-  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-  jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

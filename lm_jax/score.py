@@ -5,6 +5,7 @@ Evaluators get a Scorer and never re-implement a loss.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -14,41 +15,61 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lm_jax.types import PADDING, Array, Rows, Spec
+from lm_jax.data.rows import pad_texts
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.types import PADDING, Array, Rows, Spec, UsageError
 
-# Texts are padded to a multiple of this, and as many of equal length scored
-# together: few compilations, little padding.
+# Texts are padded to a multiple of this, and as many of equal length go
+# together. A pseudo-likelihood takes a pass for each token, so padding is dear;
+# features take one for all, so another compilation is.
 BUCKET = 8
+FEATURE_BUCKET = 32
 BATCH = 32
 
 
 @functools.lru_cache(maxsize=64)
 def _compiled(objective, network, spec: Spec, kind: str):
-  """A jitted function (params, rows) -> scores [B, L] or features [B, D]."""
+  """A jitted function (params, rows) -> the values of that kind."""
 
   def scores(net, rows):
     return objective.score(net, rows, spec)
 
-  def features(net, rows):
+  def states(net, rows):
     problem = objective.read(rows, spec)
     hidden_BxLxD = net.hidden(problem.inputs, problem.source)
-    weight_BxL = (rows.part_BxL != PADDING).astype(jnp.float32)
-    sum_BxD = jnp.sum(
-      hidden_BxLxD.astype(jnp.float32) * weight_BxL[:, :, None], axis=1
-    )
-    count_Bx1 = jnp.sum(weight_BxL, axis=1, keepdims=True)
-    return sum_BxD / jnp.maximum(count_Bx1, 1)
+    return hidden_BxLxD.astype(jnp.float32)
 
-  apply = nn.apply({"scores": scores, "features": features}[kind], network)
+  def features(net, rows):
+    weight_BxLx1 = (rows.part_BxL != PADDING)[:, :, None].astype(jnp.float32)
+    sum_BxD = jnp.sum(states(net, rows) * weight_BxLx1, axis=1)
+    return sum_BxD / jnp.maximum(jnp.sum(weight_BxLx1, axis=1), 1)
+
+  kinds = {"scores": scores, "states": states, "features": features}
+  return exact(kinds[kind], network)
+
+
+def exact(function: Callable, network: Any) -> Callable:
+  """A jitted (params, *args) -> function(net, *args), in true float32.
+
+  On every backend: differences between two sentences are small.
+  """
+  apply = nn.apply(function, network)
 
   @jax.jit
-  def run(params, rows):
-    # Float32 means float32, on every backend: differences between two
-    # sentences are small.
+  def run(params, *args):
     with jax.default_matmul_precision("highest"):
-      return apply({"params": params}, rows)
+      return apply({"params": params}, *args)
 
   return run
+
+
+def for_measuring(network: Any) -> Any:
+  """The network without dropout, in float32 whatever it was trained in."""
+  trunks = tuple(
+    (name, dataclasses.replace(trunk, dtype="float32"))
+    for name, trunk in network.trunks
+  )
+  return network.clone(trunks=trunks, deterministic=True)
 
 
 class Scorer:
@@ -56,12 +77,10 @@ class Scorer:
 
   Args:
     objective: gives the score and the layout for reading.
-    network: its network, deterministic, in float32.
+    network: as it was trained.
     params: its parameters.
     spec: its spec.
-    pad_texts: texts and a length to Rows and the number of texts cut
-      (lm_jax/data/rows.py).
-    count_tokens: lengths of texts in tokens, with the boundary token.
+    tokenizer: of its texts.
   """
 
   def __init__(
@@ -70,63 +89,94 @@ class Scorer:
     network: Any,
     params: Any,
     spec: Spec,
-    pad_texts: Callable[[Sequence[str], int], tuple[Rows, int]],
-    count_tokens: Callable[[Sequence[str]], list[int]],
+    tokenizer: Tokenizer,
   ):
     self.objective = objective
     self.scoring: str = objective.scoring
-    self._network = network
-    self._params = params
     self.spec = spec
-    self._pad_texts = pad_texts
-    self._count_tokens = count_tokens
+    self._network = for_measuring(network)
+    self._params = params
+    self._tokenizer = tokenizer
 
   def token_scores(self, rows: Rows) -> np.ndarray:
     """Score of each token, float32 [B, L]; 0 on specials and padding."""
     return np.asarray(self._run("scores", rows))
 
+  def states(self, rows: Rows) -> np.ndarray:
+    """Last-layer states, float32 [B, L, D]; without meaning on padding."""
+    return np.asarray(self._run("states", rows))
+
   def text_scores(self, texts: Sequence[str]) -> np.ndarray:
     """Sum of each text's token scores, in nats: float64 [n].
 
     Raises:
-      ValueError: a text is longer than the model's rows.
+      UsageError: a text is longer than the model's rows.
     """
-    sums = np.zeros(len(texts))
-    for index, rows in self._batches(texts, cut=False):
-      scores = self.token_scores(rows).astype(np.float64)
-      sums[index] = scores.sum(axis=1)[: len(index)]
-    return sums
+    sums = [s.astype(np.float64).sum() for s in self.text_token_scores(texts)]
+    return np.array(sums, np.float64)
+
+  def text_token_scores(self, texts: Sequence[str]) -> list[np.ndarray]:
+    """Score of each token of each text, in nats: n of float32 [T].
+
+    Raises:
+      UsageError: a text is longer than the model's rows.
+    """
+    # The boundary token in front has no score.
+    return [x_T[1:] for x_T in self._by_text(texts, self.token_scores)]
+
+  def text_states(self, texts: Sequence[str]) -> list[np.ndarray]:
+    """Last-layer states of each text: n of float32 [1 + T, D].
+
+    The first is that of the boundary token, in front of each text.
+
+    Raises:
+      UsageError: a text is longer than the model's rows.
+    """
+    return self._by_text(texts, self.states)
 
   def text_features(self, texts: Sequence[str]) -> np.ndarray:
-    """Mean last-layer state of each text, float32 [n, D]; long texts are cut.
-    """
-    out: np.ndarray | None = None
-    for index, rows in self._batches(texts, cut=True):
-      features = np.asarray(self._run("features", rows))[: len(index)]
-      if out is None:
-        out = np.zeros((len(texts), features.shape[1]), np.float32)
-      out[index] = features
-    return np.zeros((0, 0), np.float32) if out is None else out
+    """Mean last-layer state of each text, long ones cut: float32 [n, D]."""
+    lengths = np.minimum(self._lengths(texts), self.spec.length)
+    width = dict(self._network.trunks)["main"].width
+    features = np.zeros((len(texts), width), np.float32)
+    for index, rows in self._batches(texts, lengths, FEATURE_BUCKET):
+      features[index] = self._run("features", rows)[: len(index)]
+    return features
+
+  def _by_text(
+    self, texts: Sequence[str], function: Callable[[Rows], np.ndarray]
+  ) -> list[np.ndarray]:
+    lengths = self._lengths(texts)
+    longest = lengths.max(initial=0)
+    if longest > self.spec.length:
+      raise UsageError(
+        f"a text of {longest} tokens, with the one in front: the model reads "
+        f"{self.spec.length}"
+      )
+    found: list[Any] = [None] * len(texts)
+    for index, rows in self._batches(texts, lengths, BUCKET):
+      for i, values in zip(index, function(rows), strict=False):
+        found[i] = values[: lengths[i]]
+    return found
 
   def _run(self, kind: str, rows: Rows) -> Array:
     run = _compiled(self.objective, self._network, self.spec, kind)
     return run(self._params, rows)
 
+  def _lengths(self, texts: Sequence[str]) -> np.ndarray:
+    """In tokens, with the boundary token in front of each."""
+    counts = [1 + len(self._tokenizer.encode(text)) for text in texts]
+    return np.array(counts, np.int64)
+
   def _batches(
-    self, texts: Sequence[str], cut: bool
+    self, texts: Sequence[str], lengths: np.ndarray, multiple: int
   ) -> Iterator[tuple[np.ndarray, Rows]]:
     """Texts of like length together: their indices, and rows of BATCH."""
-    lengths = np.array(self._count_tokens(texts))
-    if not cut and lengths.max(initial=0) > self.spec.length:
-      raise ValueError(
-        f"a text of {lengths.max()} tokens: the model reads "
-        f"{self.spec.length}"
-      )
-    buckets = np.minimum(-(-lengths // BUCKET) * BUCKET, self.spec.length)
+    buckets = np.minimum(-(-lengths // multiple) * multiple, self.spec.length)
     for bucket in np.unique(buckets):
       members = np.flatnonzero(buckets == bucket)
       for start in range(0, len(members), BATCH):
         index = members[start : start + BATCH]
         chosen = [texts[i] for i in index]
         chosen += [""] * (BATCH - len(chosen))
-        yield index, self._pad_texts(chosen, int(bucket))[0]
+        yield index, pad_texts(self._tokenizer, chosen, int(bucket))[0]

@@ -9,18 +9,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
 from lm_jax import ledger as ledger_lib
+from lm_jax.interruption import Interruption
 from lm_jax.ledger import Budget, Ledger
 from lm_jax.program import Program, State
 
@@ -52,34 +52,6 @@ class Intervals:
   save: int
 
 
-class Interruption:
-  """Notes TERM, INT, USR1 and USR2; the loop reads the note once a step.
-
-  A second INT aborts. Within the context only, and in the main thread only.
-  """
-
-  SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
-
-  def __init__(self) -> None:
-    self.noted = False
-    self._before: dict[int, Any] = {}
-
-  def __enter__(self) -> Interruption:
-    if threading.current_thread() is threading.main_thread():
-      for number in self.SIGNALS:
-        self._before[number] = signal.signal(number, self._note)
-    return self
-
-  def __exit__(self, *_: object) -> None:
-    for number, handler in self._before.items():
-      signal.signal(number, handler)
-
-  def _note(self, number: int, frame: Any) -> None:
-    if self.noted and number == signal.SIGINT:
-      raise KeyboardInterrupt
-    self.noted = True
-
-
 def fit(
   program: Program,
   state: State,
@@ -105,23 +77,22 @@ def fit(
 
   Returns:
     The status, DONE, DIVERGED or INTERRUPTED, and the last state, saved
-    unless the run diverged.
+    unless the run diverged: a loss, a number of the state or of an evaluation
+    is not finite.
   """
   loop = _Loop(program, state, ledger, budget, intervals, hooks)
-  if not loop.finished():
-    step = program.step  # compiled before the clock starts
-    with Interruption() as interruption, _bar(title, progress) as bar:
-      bar.update(loop.percent())
-      loop.clock = time.perf_counter()
-      while not loop.finished():
-        loop.run(step, next(batches))
-        bar.update(max(0, loop.percent() - bar.n))
-        if loop.diverged:
-          return DIVERGED, loop.state
-        if interruption.noted:
-          loop.save({})
-          return INTERRUPTED, loop.state
-  return loop.end(), loop.state
+  if not loop.over:
+    loop.step = program.step  # compiled before the clock starts
+  with Interruption() as interruption, _bar(title, progress) as bar:
+    bar.update(loop.percent())
+    loop.clock = time.perf_counter()
+    while not (loop.over or loop.diverged or interruption.noted):
+      loop.run(next(batches))
+      bar.update(max(0, loop.percent() - bar.n))
+    loop.save({} if interruption.noted else loop.evaluate())
+    if loop.diverged:
+      return DIVERGED, loop.state
+    return (INTERRUPTED if interruption.noted else DONE), loop.state
 
 
 @contextlib.contextmanager
@@ -144,71 +115,74 @@ class _Loop:
 
   def __init__(self, program, state, ledger, budget, intervals, hooks):
     self.program: Program = program
+    self.step: Any = None
     self.state: State = state
     self.ledger: Ledger = ledger
     self.budget: Budget = budget
     self.intervals: Intervals = intervals
     self.hooks: Hooks = hooks
     self.steps = budget.steps(program.flops, program.positions)
+    self.over = self._finished()  # as of the last step
     self.diverged = False
     self.clock = time.perf_counter()
     # Metrics are fetched a step late, so that the device never waits.
     self.pending: tuple[dict[str, float], dict[str, Any]] | None = None
-
-  def finished(self) -> bool:
-    if self.steps is not None:
-      return self.ledger.steps >= self.steps
-    return self.ledger.fraction(self.budget) >= 1
 
   def percent(self) -> int:
     if self.steps is not None:
       return int(100 * self.ledger.steps / self.steps)
     return int(100 * min(1.0, self.ledger.fraction(self.budget)))
 
-  def run(self, step, rows) -> None:
+  def run(self, rows) -> None:
     """One step, and what is due after it."""
     ledger = self.ledger
     rows = self.program.place(rows)
-    self.state, metrics = step(self.state, rows, self._fraction())
+    self.state, metrics = self.step(self.state, rows, self._fraction())
     ledger.charge(self.program.flops, self.program.positions)
     if self.budget.currency in ("tokens", "targets"):
       # The only budgets that need a number from the device at each step.
-      self._count(metrics)
+      self._count(metrics["tokens"], metrics["targets"])
     self._tick()
     self._fetch()
-    if _due(ledger.steps, self.intervals.log) or self.finished():
+    self.over = self._finished()
+    if self.over or _due(ledger.steps, self.intervals.log):
       self.pending = (ledger.as_dict(), metrics)
+    if self.over:
+      return
     evaluated: dict[str, float] = {}
-    if _due(ledger.steps, self.intervals.evaluate) and not self.finished():
-      evaluated = self._evaluate()
-    if _due(ledger.steps, self.intervals.save) and not self.diverged:
+    if _due(ledger.steps, self.intervals.evaluate):
+      evaluated = self.evaluate()
+    if _due(ledger.steps, self.intervals.save):
       self.save(evaluated)
 
+  def evaluate(self) -> dict[str, float]:
+    """Measures, unless the run diverged; the clock stands still."""
+    self._settle()
+    if self.diverged:
+      return {}
+    values = self.hooks.evaluate(self.state)
+    self._check(values.values())
+    self._write(self.ledger.as_dict(), values)
+    self.clock = time.perf_counter()
+    return values
+
   def save(self, evaluated: dict[str, float]) -> None:
-    """Saves unless the loss is not finite; the clock stands still."""
-    self._fetch()
+    """Saves, unless the run diverged; the clock stands still."""
     self._settle()
     if not self.diverged:
       self.hooks.save(self.state, self.ledger, evaluated)
     self.clock = time.perf_counter()
 
-  def end(self) -> str:
-    """The last log line, evaluation and checkpoint."""
-    self._fetch()
-    if self.diverged:
-      return DIVERGED
-    self.save(self._evaluate())
-    return DONE
+  def _finished(self) -> bool:
+    if self.steps is not None:
+      return self.ledger.steps >= self.steps
+    return self.ledger.fraction(self.budget) >= 1
 
   def _fraction(self) -> np.float32:
     """Of the budget, after the coming step."""
     if self.steps is not None:
       return np.float32((self.ledger.steps + 1) / self.steps)
     return np.float32(min(1.0, self.ledger.fraction(self.budget)))
-
-  def _count(self, metrics: dict[str, Any]) -> None:
-    counts = jax.device_get((metrics["tokens"], metrics["targets"]))
-    self.ledger.tokens, self.ledger.targets = map(ledger_lib.value, counts)
 
   def _fetch(self) -> None:
     """Writes the log line that is due from an earlier step."""
@@ -220,34 +194,43 @@ class _Loop:
     spent["tokens"] = ledger_lib.value(values.pop("tokens"))
     spent["targets"] = ledger_lib.value(values.pop("targets"))
     numbers = {name: float(value) for name, value in values.items()}
-    self.diverged = not all(
-      math.isfinite(numbers[name]) for name in ("loss", "grad_norm")
-    )
+    self._check([numbers["loss"], numbers["grad_norm"]])
     self._write(spent, numbers)
 
   def _write(self, spent: dict[str, float], values: dict[str, float]) -> None:
     step = int(spent.pop("steps"))
     self.hooks.log(step, {**spent, **values})
 
-  def _evaluate(self) -> dict[str, float]:
-    self._fetch()
-    self._settle()
-    values = self.hooks.evaluate(self.state)
-    self._write(self.ledger.as_dict(), values)
-    self.clock = time.perf_counter()
-    return values
-
   def _settle(self) -> None:
-    """Waits for the device, so that the ledger holds what was spent."""
+    """Waits for the device, so that all that was spent and lost is known."""
+    self._fetch()
     jax.block_until_ready(self.state.step)
     self._tick()
-    counts = jax.device_get((self.state.tokens, self.state.targets))
-    self.ledger.tokens, self.ledger.targets = map(ledger_lib.value, counts)
+    self.diverged |= not _finite(self.state)
+    self._count(self.state.tokens, self.state.targets)
+
+  def _check(self, values: Iterable[float]) -> None:
+    self.diverged |= not all(map(math.isfinite, values))
+
+  def _count(self, *counters: Any) -> None:
+    values = map(ledger_lib.value, jax.device_get(counters))
+    self.ledger.tokens, self.ledger.targets = values
 
   def _tick(self) -> None:
     now = time.perf_counter()
     self.ledger.seconds += now - self.clock
     self.clock = now
+
+
+@jax.jit
+def _finite(state: State) -> Any:
+  """Is every number of the state finite? A bool scalar."""
+  floats = [
+    leaf
+    for leaf in jax.tree.leaves(state)
+    if jnp.issubdtype(leaf.dtype, jnp.floating)
+  ]
+  return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in floats]))
 
 
 def _due(step: int, interval: int) -> bool:

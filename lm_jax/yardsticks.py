@@ -6,9 +6,8 @@ import functools
 from typing import Any
 
 from lm_jax import evaluate
-from lm_jax.config import Config
 from lm_jax.data import minimal_pairs, passages, rows
-from lm_jax.program import Program
+from lm_jax.program import Plan
 from lm_jax.score import Scorer
 
 # Items are the same for every run of an experiment, whatever its seed.
@@ -23,29 +22,21 @@ TASKS = ("era", "party")
 
 
 class Yardsticks:
-  """Scores a program's parameters; items are drawn once.
+  """Scores a plan's parameters; items are drawn once.
 
   Args:
     dataset: of the run.
-    program: has the objective, the network and the spec.
-    config: has the batch size of likelihoods.
+    plan: has the objective, the network, the spec and the batch size.
   """
 
-  def __init__(self, dataset: Any, program: Program, config: Config):
+  def __init__(self, dataset: rows.Dataset, plan: Plan):
     self._dataset = dataset
-    self._plan = program.plan
-    self._batch_size = config.batch_size
+    self._plan = plan
 
   def scorer(self, params: Any) -> Scorer:
-    plan, tokenizer = self._plan, self._dataset.tokenizer
-    network = plan.network.clone(deterministic=True)
+    plan = self._plan
     return Scorer(
-      plan.objective,
-      network,
-      params,
-      plan.spec,
-      functools.partial(rows.pad_texts, tokenizer),
-      lambda texts: [1 + len(tokenizer.encode(text)) for text in texts],
+      plan.objective, plan.network, params, plan.spec, self._dataset.tokenizer
     )
 
   @functools.cached_property
@@ -80,7 +71,7 @@ class Yardsticks:
       )
       metrics |= found
     batches = self._dataset.fixed(
-      "validation", self._batch_size, limit_rows=LIKELIHOOD_ROWS
+      "validation", self._plan.batch_size, limit_rows=LIKELIHOOD_ROWS
     )
     counts = self._dataset.bytes("validation")[:LIKELIHOOD_ROWS]
     metrics |= evaluate.bits_per_byte(scorer, batches, counts)

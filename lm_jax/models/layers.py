@@ -110,11 +110,14 @@ class RelativeBias(nn.Module):
       (trunk.relative_buckets, trunk.heads),
       (None, "heads"),
     )
+    # A prefix_decoder also reads streams that happen to be causal (a score
+    # from left to right): its buckets must mean the same there.
+    both = stream.mask != "causal" or trunk.architecture == "prefix_decoder"
     bucket_BxTxS = attention.relative_bucket(
       distances(stream),
       trunk.relative_buckets,
       trunk.relative_distance,
-      stream.mask != "causal",
+      both,
     )
     return table_RxH[bucket_BxTxS].transpose(0, 3, 1, 2)
 

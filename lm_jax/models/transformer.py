@@ -9,7 +9,7 @@ import jax
 
 from lm_jax.models import layers
 from lm_jax.models.layers import Attention, FeedForward, Norm, dense, parameter
-from lm_jax.types import Array, Stream, Trunk
+from lm_jax.types import Array, Stream, Trunk, UsageError
 
 REMAT = {
   "dots": jax.checkpoint_policies.checkpoint_dots_with_no_batch_dims,
@@ -139,6 +139,12 @@ class Blocks(nn.Module):
         body, policy=REMAT[trunk.remat], prevent_cse=not trunk.scan
       )
     if trunk.scan:
+      if self.count % len(trunk.windows):
+        shown = ",".join(map(str, trunk.windows))
+        raise UsageError(
+          f"--trunk.windows={shown}: with --trunk.scan their number must "
+          f"divide the {self.count} layers"
+        )
       scanned = nn.scan(
         body,
         variable_axes={"params": 0},

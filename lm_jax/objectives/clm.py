@@ -1,4 +1,4 @@
-"""Causal language modelling."""
+"""Causal language modelling (GPT)."""
 
 from __future__ import annotations
 

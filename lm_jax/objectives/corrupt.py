@@ -23,7 +23,9 @@ def row_keys(rng: Array, tokens_BxL: Array, dynamic: bool = True) -> Array:
   if dynamic:
     return jax.random.split(rng, tokens_BxL.shape[0])
   index = jnp.arange(tokens_BxL.shape[1], dtype=jnp.uint32)
-  mixed = (tokens_BxL.astype(jnp.uint32) + 1) * (2 * index + 2654435761)
+  mixed = (tokens_BxL.astype(jnp.uint32) + 1) * (
+    2 * index + jnp.uint32(2654435761)
+  )
   mixed = (mixed ^ (mixed >> 15)) * jnp.uint32(2246822519)
   hash_B = jnp.sum(mixed, axis=1, dtype=jnp.uint32)
   return jax.vmap(lambda h: jax.random.fold_in(jax.random.key(0), h))(hash_B)
@@ -66,19 +68,26 @@ def choose(keys_B: Array, eligible_BxL: Array, count_B: Array) -> Array:
 
 
 def choose_units(
-  keys_B: Array, unit_BxL: Array, eligible_BxL: Array, count_B: Array
+  keys_B: Array,
+  unit_BxL: Array,
+  eligible_BxL: Array,
+  count_B: Array,
+  whole: bool = True,
 ) -> Array:
-  """Whole units (words, spans) of at most `count` tokens in all: bool [B, L].
+  """Units (words, spans) in random order, up to `count` tokens: bool [B, L].
 
-  The units come in random order; those that fit wholly into the first
-  `count` eligible tokens are chosen, as in BERT's whole-word masking, which
-  also skips a word that would exceed the number of predictions.
+  whole: a unit that does not fit whole into the rest of the `count` ends the
+    choice, so that up to a unit less is chosen (BERT's whole-word masking
+    skips it and tries the next). Otherwise that last unit is cut at its right
+    and exactly `count` tokens are chosen, as SpanBERT's released code does.
   """
   length = unit_BxL.shape[1]
   noise_BxU = uniform(keys_B, length)
   noise_BxL = jnp.take_along_axis(noise_BxU, unit_BxL, axis=1)
   rank_BxL = ranks(jnp.where(eligible_BxL, noise_BxL, 2.0))
   fits_BxL = (rank_BxL < count_B[:, None]) & eligible_BxL
+  if not whole:
+    return fits_BxL
   batch = jnp.arange(unit_BxL.shape[0])[:, None]
   cut_BxU = jnp.zeros((unit_BxL.shape[0], length), bool)
   cut_BxU = cut_BxU.at[batch, unit_BxL].max(eligible_BxL & ~fits_BxL)
@@ -90,14 +99,17 @@ def geometric_tiles(
 ) -> Array:
   """Unit ids that tile a row by spans of geometric length: int32 [B, L].
 
-  Lengths follow Geometric(p) clipped at `longest`, as SpanBERT draws them
-  (Joshi et al. 2020, section 3.1: p = 0.2, at most 10).
+  Lengths follow Geometric(p) given that they are at most `longest`, as
+  SpanBERT draws them (Joshi et al. 2020, section 3.1: p = 0.2, at most 10, of
+  mean 3.8).
   """
   noise_BxL = uniform(keys_B, length)
 
   def tile(key_noise):
     def step(run, noise):
-      new = (noise < p) | (run >= longest)
+      # P(length = run | run <= length <= longest).
+      ends = p / (1 - (1 - p) ** (longest - run + 1))
+      new = (noise < ends) | (run >= longest)
       run = jnp.where(new, 1, run + 1)
       return run, new
 

@@ -1,4 +1,4 @@
-"""Denoising of infilled and shuffled text."""
+"""Denoising of infilled and shuffled text (BART)."""
 
 from __future__ import annotations
 

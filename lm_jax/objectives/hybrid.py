@@ -1,4 +1,4 @@
-"""Causal and masked language modelling in one batch."""
+"""Causal and masked language modelling in one batch (GPT-BERT)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masked language modelling, and its whole-word and span variants."""
+"""Masked language modelling (BERT, RoBERTa, SpanBERT)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ class MaskedLM(base.Objective):
   80 % read [MASK], 10 % a random token, 10 % themselves. Dynamic masking is
   RoBERTa's (Liu et al. 2019, section 4.1); static masks a row the same way
   each time it comes (BERT made ten copies; here there is one).
-  Span masking: SpanBERT's lengths, Geometric(0.2) clipped at 10 (Joshi et
-  al. 2020, section 3.1), in tokens, where SpanBERT counts words; the row is
+  Whole words: random words up to |M| tokens; the first that does not fit ends
+  the choice, where BERT goes on to words that do.
+  Span masking: SpanBERT's lengths, Geometric(0.2) up to 10 (Joshi et al.
+  2020, section 3.1), in tokens, where SpanBERT counts words; the row is
   tiled by such spans and spans are drawn, where SpanBERT draws a length and a
   start. 80/10/10 is drawn per token, where SpanBERT draws it per span.
   """
@@ -88,11 +90,12 @@ def choose(
   if unit == "token":
     return corrupt.choose(keys_B, eligible_BxL, count_B)
   if unit == "word":
-    unit_BxL = rows.word_BxL
-  else:
-    tile_B = jax.vmap(lambda key: jax.random.fold_in(key, 3))(keys_B)
-    unit_BxL = corrupt.geometric_tiles(tile_B, length, 0.2, 10)
-  return corrupt.choose_units(keys_B, unit_BxL, eligible_BxL, count_B)
+    return corrupt.choose_units(keys_B, rows.word_BxL, eligible_BxL, count_B)
+  tile_B = jax.vmap(lambda key: jax.random.fold_in(key, 3))(keys_B)
+  tile_BxL = corrupt.geometric_tiles(tile_B, length, 0.2, 10)
+  return corrupt.choose_units(
+    keys_B, tile_BxL, eligible_BxL, count_B, whole=False
+  )
 
 
 def masked_score(

@@ -1,4 +1,4 @@
-"""Masked language modelling with next-sentence prediction."""
+"""Masked language modelling with next-sentence prediction (BERT)."""
 
 from __future__ import annotations
 

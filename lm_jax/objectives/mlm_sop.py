@@ -1,4 +1,4 @@
-"""Masked language modelling with sentence-order prediction."""
+"""Masked language modelling with sentence order (ALBERT)."""
 
 from __future__ import annotations
 

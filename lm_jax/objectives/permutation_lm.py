@@ -1,4 +1,4 @@
-"""Permutation language modelling."""
+"""Permutation language modelling (XLNet)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prefix language modelling."""
+"""Prefix language modelling (UniLM, T5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replaced-token detection."""
+"""Replaced-token detection (ELECTRA)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Span corruption."""
+"""Span corruption (T5)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ class SpanCorruption(base.Objective):
   cut by uniform random compositions (random_spans_noise_mask). The context
   has one sentinel for each span; the answer is sentinel, span, sentinel,
   span, ..., [EOS]. L = mean cross-entropy of the answer.
-  Departures: a span ends at a document's end; sentinels are numbered from 0
-  in each document of a packed row; the closing sentinel is [EOS] alone.
+  As there, a row's last token is always noise. Departures: a span ends at a
+  document's end; sentinels are numbered from 0 in each document of a packed
+  row; the closing sentinel is [EOS] alone; a document that no span falls in
+  has no answer.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(
@@ -53,17 +55,21 @@ class SpanCorruption(base.Objective):
     noise_BxL = span_noise(
       keys_B, eligible_BxL, self.rate, self.mean_span, spans
     )
-    # Boundary tokens are dropped from the context; documents that end inside
-    # a row may cost a few tokens more, for which the slack is.
-    slack = 2 + length // 64
+    # A span over a document's end is two, and needs a sentinel and an [EOS]
+    # more: room for two such, and in long rows for more.
+    slack = 4 + length // 64
     context, answer = sentinel_parts(
       rows,
       noise_BxL,
       spec,
       context_size=length - noise + spans + slack,
-      answer_size=noise + spans + slack,
+      answer_size=noise + 2 * spans + slack,
     )
-    return layout.pair(context, answer, spec)
+    # Each span costs a sentinel on both sides; [EOS] takes the place of the
+    # boundary token, which the context does without.
+    return layout.pair(
+      context, answer, spec, length=length + 2 * spans + slack
+    )
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     sentinel = spec.specials.first_sentinel
@@ -138,7 +144,7 @@ def sentinel_parts(
     context_size,
   )
   return context, answer_part(
-    rows, noise_BxL, first_BxL, sentinel_BxL, last_of(rows), spec, answer_size
+    rows, noise_BxL, first_BxL, sentinel_BxL, spec, answer_size
   )
 
 
@@ -157,19 +163,23 @@ def number_spans(
 
 
 def answer_part(
-  rows, noise_BxL, first_BxL, sentinel_BxL, end_BxL, spec: Spec, size: int
+  rows, noise_BxL, first_BxL, sentinel_BxL, spec: Spec, size: int
 ) -> Part:
   """sentinel, span, sentinel, span, ..., [EOS], for each segment: [B, size].
 
   Args:
     rows: the text.
-    noise_BxL: tokens of the answer; first_BxL: those with a sentinel before
-      them; end_BxL: those with [EOS] behind them.
+    noise_BxL: tokens of the answer.
+    first_BxL: those with a sentinel before them. A segment that has none gets
+      no [EOS].
   """
   triples = [
     (sentinel_BxL, first_BxL),
     (rows.tokens_BxL, noise_BxL),
-    (jnp.full_like(rows.tokens_BxL, spec.specials.end), end_BxL),
+    (
+      jnp.full_like(rows.tokens_BxL, spec.specials.end),
+      last_of(rows) & in_segments_with(first_BxL, rows.segment_BxL),
+    ),
   ]
   batch, length = rows.tokens_BxL.shape
   tokens, keep = (
@@ -183,6 +193,15 @@ def last_of(rows: Rows) -> Array:
   """The last token of each segment: bool [B, L]."""
   after_BxL = jnp.roll(rows.segment_BxL, -1, axis=1).at[:, -1].set(-1)
   return (after_BxL != rows.segment_BxL) & (rows.segment_BxL > 0)
+
+
+def in_segments_with(mark_BxL: Array, segment_BxL: Array) -> Array:
+  """The tokens whose segment has a marked token: bool [B, L]."""
+  batch, length = segment_BxL.shape
+  index = jnp.arange(batch)[:, None]
+  has_BxS = jnp.zeros((batch, length + 1), bool)
+  has_BxS = has_BxS.at[index, segment_BxL].max(mark_BxL)
+  return layout.take(has_BxS, segment_BxL)
 
 
 def pick(tokens_BxN, segment_BxN, keep_BxN, size: int) -> Part:

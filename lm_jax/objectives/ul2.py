@@ -1,4 +1,4 @@
-"""The mixture of denoisers."""
+"""The mixture of denoisers (UL2)."""
 
 from __future__ import annotations
 
@@ -90,13 +90,12 @@ class MixtureOfDenoisers(base.Objective):
       (rows.segment_BxL > 0) & (~noise_BxL | first_BxL),
       length,
     )
-    end_BxL = span_corruption.last_of(rows) & ~sequential_Bx1
     answer = span_corruption.answer_part(
-      rows, noise_BxL, first_BxL, sentinel_BxL, end_BxL, spec, length
+      rows, noise_BxL, first_BxL, sentinel_BxL, spec, length
     )
-    # Each span costs a sentinel on both sides; the parts of a row are never
-    # longer than this together.
-    joint = length + 2 * most + 2 + length // 32
+    # Each span costs a sentinel on both sides, and each document an [EOS]; a
+    # span over a document's end is two. Three documents always fit.
+    joint = length + 2 * most + 4 + length // 32
     return layout.pair(context, answer, spec, length=joint)
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:

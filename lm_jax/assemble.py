@@ -1,0 +1,91 @@
+"""From a configuration and a tokenizer to the compiled program."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Protocol
+
+import jax
+
+from lm_jax import config as config_lib
+from lm_jax import sharding
+from lm_jax.config import Built, Config
+from lm_jax.ledger import Budget
+from lm_jax.models.network import Network
+from lm_jax.program import (
+  Plan,
+  Program,
+  abstract_rows,
+  compile_plan,
+  heads_of,
+  trunks_of,
+)
+from lm_jax.types import Spec, Specials
+
+
+class Vocabulary(Protocol):
+  """A tokenizer, or a data set, as the network knows it."""
+
+  vocabulary_size: int
+  specials: Specials
+
+
+def make_program(config: Config, vocabulary: Vocabulary) -> Program:
+  """The compiled functions of a configuration; equal ones share them.
+
+  Raises:
+    UsageError: the configuration is impossible.
+  """
+  built = config_lib.build(config)
+  spec = Spec(
+    built.trunk.architecture,
+    config.length,
+    vocabulary.vocabulary_size,
+    vocabulary.specials,
+  )
+  built.objective.check(spec, config.batch_size, config.accumulate)
+  plan = Plan(
+    objective=built.objective,
+    network=make_network(built, spec),
+    spec=spec,
+    batch_size=config.batch_size,
+    accumulate=config.accumulate,
+    optimizer=config.optimizer,
+    budget=Budget.parse(config.budget),
+    mesh=sharding.make_mesh(built.mesh),
+  )
+  return compile_plan(plan)
+
+
+def make_network(built: Built, spec: Spec) -> Network:
+  """The objective's stacks and heads, for its longest stream."""
+  problem = jax.eval_shape(
+    lambda key, rows: built.objective.make(key, rows, spec),
+    jax.random.key(0),
+    abstract_rows(1, spec.length),
+  )
+  streams = [problem.inputs, problem.source]
+  longest = max(s.tokens_BxT.shape[1] for s in streams if s is not None)
+  trunk = dataclasses.replace(
+    built.trunk,
+    vocabulary=spec.vocabulary,
+    max_positions=max(longest, spec.length),
+  )
+  return Network(
+    trunks_of(built.objective, trunk),
+    heads_of(built.objective, spec),
+    deterministic=False,
+  )
+
+
+def enable_compilation_cache(cache: str) -> None:
+  """Compiled programs are kept beside the prepared data, for later runs."""
+  from lm_jax.data import cache as cache_lib
+
+  directory = cache_lib.root(cache) / "xla"
+  os.makedirs(directory, exist_ok=True)
+  directory = directory.resolve()  # JAX makes the path a part of its keys.
+  jax.config.update("jax_compilation_cache_dir", str(directory))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+  jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

@@ -1,0 +1,149 @@
+"""Imports go one way (the layout is to be read as the architecture)."""
+
+import ast
+import graphlib
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+FILES = sorted((ROOT / "lm_jax").rglob("*.py"))
+
+# Which parts of lm_jax a part may import, besides itself and `errors`.
+ALLOWED = {
+  "errors": set(),
+  "types": set(),
+  "visibility": {"types"},
+  "layout": {"types", "visibility"},
+  "objectives": {"types", "visibility", "layout"},
+  "models": {"types", "visibility"},
+  "data": {"types"},
+  "tasks": {"types", "data"},
+  "report": {"types"},
+  "optim": {"types"},
+  "ledger": {"types"},
+  "flops": {"types"},
+  "sharding": {"types"},
+}
+# What is trained comes in arguments; names are looked up elsewhere.
+FORBIDDEN = {
+  "program": {"objectives", "models", "registry", "config", "data", "report"},
+  "train": {"objectives", "models", "registry", "config", "data", "report"},
+  "score": {"objectives", "models", "registry", "config"},
+}
+# Slow to import, or absent on a machine that only trains.
+HEAVY = {
+  "array_record",
+  "grain",
+  "matplotlib",
+  "orbax",
+  "scipy",
+  "sklearn",
+  "tensorboardX",
+  "tensorflow_datasets",
+  "tokenizers",
+}
+
+
+def _module(path):
+  parts = path.relative_to(ROOT).with_suffix("").parts
+  return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _part(module):
+  """The file or folder of lm_jax that a module belongs to."""
+  return (module.split(".") + [""])[1]
+
+
+def _imports(path, deferred=True):
+  """Modules that a file imports; without `deferred`, when it is imported."""
+  found = set()
+
+  def visit(node):
+    if isinstance(node, ast.Import):
+      found.update(name.name for name in node.names)
+    elif isinstance(node, ast.ImportFrom):
+      assert not node.level, f"{path}: a relative import"
+      for name in node.names:
+        inner = f"{node.module}.{name.name}"
+        known = inner in MODULES if node.module.startswith("lm_jax") else False
+        found.add(inner if known else node.module)
+    inside = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(
+      node.test
+    )
+    if deferred or not (inside or typing):
+      for child in ast.iter_child_nodes(node):
+        visit(child)
+
+  visit(ast.parse(path.read_text()))
+  return found
+
+
+MODULES = {_module(path): path for path in FILES}
+
+
+def _parts(path):
+  own = _part(_module(path))
+  found = {_part(m) for m in _imports(path) if m.startswith("lm_jax.")}
+  return found - {own, "errors"}
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_a_part_imports_only_what_stands_before_it(part):
+  for module, path in MODULES.items():
+    if _part(module) == part:
+      assert _parts(path) <= ALLOWED[part], path
+
+
+@pytest.mark.parametrize("part", FORBIDDEN)
+def test_what_trains_and_measures_names_nothing(part):
+  path = ROOT / "lm_jax" / f"{part}.py"
+  assert not _parts(path) & FORBIDDEN[part]
+
+
+def test_no_module_imports_itself_by_way_of_others():
+  graph = {
+    module: {m for m in _imports(path, deferred=False) if m in MODULES}
+    for module, path in MODULES.items()
+  }
+  assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(
+    MODULES
+  )
+
+
+def test_heavy_packages_are_imported_where_they_are_used():
+  for path in FILES:
+    roots = {name.split(".")[0] for name in _imports(path, deferred=False)}
+    assert not roots & HEAVY, path
+
+
+def test_the_launcher_only_calls_the_command_line():
+  own = {
+    name
+    for name in _imports(ROOT / "launch.py")
+    if name.startswith("lm_jax")
+  }
+  assert {_part(name) for name in own} == {"cli"}
+
+
+def test_the_rules_see_what_they_forbid(tmp_path):
+  """A test of the reader: every way of writing an import is found."""
+  path = tmp_path / "file.py"
+  path.write_text(
+    "import lm_jax.report.page\n"
+    "from lm_jax import optim, types\n"
+    "from lm_jax.models.network import Network\n"
+    "if TYPE_CHECKING:\n  import grain\n"
+    "def f():\n  import scipy.stats\n"
+    "class C:\n  from lm_jax.data import rows\n"
+  )
+  lazy = {"grain", "scipy.stats"}
+  assert _imports(path) - _imports(path, deferred=False) == lazy
+  assert _imports(path) - lazy == {
+    "lm_jax.report.page",
+    "lm_jax.optim",
+    "lm_jax.types",
+    "lm_jax.models.network",
+    "lm_jax.data.rows",
+  }

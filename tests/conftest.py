@@ -1,0 +1,36 @@
+"""What all tests share: the helpers beside this file, and one flag."""
+
+import pathlib
+import sys
+
+import pytest
+
+# Tests are imported by path (--import-mode=importlib), so that helpers of
+# theirs (toy.py, reference.py) are found only if this folder is searched.
+sys.path.append(str(pathlib.Path(__file__).parent))
+
+
+def pytest_addoption(parser):
+  parser.addoption(
+    "--rewrite-golden",
+    action="store_true",
+    help="write the numbers of tests/golden.json anew",
+  )
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+  """Configurations of tiny runs (tests/tiny.py)."""
+  from tiny import Tiny
+
+  return Tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def finished(tiny, tmp_path_factory):
+  """A run of clm that is done, not to be changed: its configuration."""
+  from lm_jax import run
+
+  config = tiny.config(tmp_path_factory.mktemp("finished"))
+  assert run.pretrain(config, progress=False)["status"] == "done"
+  return config

@@ -1,0 +1,153 @@
+import math
+import types
+
+import numpy as np
+import pytest
+
+from lm_jax import assemble, evaluate, yardsticks
+from lm_jax.data import minimal_pairs, passages
+from lm_jax.data import rows as rows_lib
+from lm_jax.data.minimal_pairs import MinimalPair
+from lm_jax.data.passages import Passage
+
+
+class FakeScorer:
+  """Scores and features by text."""
+
+  scoring = "log_likelihood"
+
+  def __init__(self, values):
+    self.values = values
+
+  def text_scores(self, texts):
+    return np.array([self.values[text] for text in texts], np.float64)
+
+  text_features = text_scores
+
+
+def test_minimal_pairs_count_ties_as_half_and_by_kind():
+  pairs = [
+    MinimalPair("a", "b", "swap"),
+    MinimalPair("b", "a", "swap"),
+    MinimalPair("a", "c", "replace"),
+    MinimalPair("a", "d", "replace"),
+  ]
+  scorer = FakeScorer({"a": -3.0, "b": -3.5, "c": -3.0, "d": -4.0})
+  metrics, items = evaluate.minimal_pairs(scorer, pairs)
+  assert items == [1.0, 0.0, 0.5, 1.0]
+  assert metrics == {
+    "minimal_pairs": 0.625,
+    "minimal_pairs/swap": 0.5,
+    "minimal_pairs/replace": 0.75,
+  }
+  assert all(type(x) is float for x in [*items, *metrics.values()])
+
+
+def test_a_model_that_scores_all_alike_is_at_chance():
+  pairs = [MinimalPair("a", "b", "swap")] * 3
+  metrics, _ = evaluate.minimal_pairs(FakeScorer({"a": 0.0, "b": 0.0}), pairs)
+  assert metrics["minimal_pairs"] == 0.5
+
+
+@pytest.fixture(scope="module")
+def trained(tiny):
+  """A data set, a plan of clm and parameters that are not trained."""
+  config = tiny.config()
+  dataset = rows_lib.load(config.data, config.length)
+  program = assemble.make_program(config, dataset)
+  return dataset, program.plan, program.initial(np.uint32(0)).params
+
+
+def test_bits_per_byte_are_those_of_the_text(trained):
+  dataset, plan, params = trained
+  scorer = yardsticks.Yardsticks(dataset, plan).scorer(params)
+  batches = dataset.fixed("validation", 4)
+  counts = dataset.bytes("validation")
+  found = evaluate.bits_per_byte(scorer, batches, counts)
+
+  # Each segment alone, token by token, from the logits, in float64; with a
+  # tokenizer of bytes, those are the text's.
+  from lm_jax.api import LanguageModel
+  from lm_jax.trained import Trained
+
+  program = types.SimpleNamespace(plan=plan)
+  model = LanguageModel(Trained(None, dataset.tokenizer, program, params))
+  nats = tokens = 0
+  for rows in batches:
+    for tokens_L, segment_L in zip(
+      rows.tokens_BxL, rows.segment_BxL, strict=True
+    ):
+      for segment in range(1, segment_L.max() + 1):
+        ids_T = tokens_L[segment_L == segment]
+        row_L = np.zeros(32, int)
+        row_L[: len(ids_T)] = ids_T
+        logits_LxV = model.logits(
+          row_L[None], (np.arange(32) < len(ids_T))[None].astype(int)
+        )[0].astype(np.float64)
+        for t in range(1, len(ids_T)):
+          if ids_T[t] >= plan.spec.specials.count:  # not the end
+            logits_V = logits_LxV[t - 1]
+            nats += np.logaddexp.reduce(logits_V) - logits_V[ids_T[t]]
+            tokens += 1
+  assert tokens == counts.sum() > 200
+  expected = nats / math.log(2) / tokens
+  assert found == {"bits_per_byte": pytest.approx(expected, rel=1e-5)}
+
+
+@pytest.mark.parametrize("kind", ["pseudo_log_likelihood", "energy"])
+def test_bits_per_byte_need_a_likelihood(kind):
+  scorer = FakeScorer({})
+  scorer.scoring = kind
+  assert evaluate.bits_per_byte(scorer, [], np.ones(3)) == {}
+
+
+def test_probe():
+  rng = np.random.default_rng(0)
+  labels = np.arange(120) % 2
+  texts = [str(i) for i in range(240)]
+  noise = rng.normal(size=(240, 3)) * [1, 100, 1e-3] + [0, 1000, 0]
+  told = np.concatenate([labels, labels])[:, None] * [0, 0, 1e-2]
+
+  def accuracy(features):
+    scorer = FakeScorer(dict(zip(texts, features, strict=True)))
+    items = [
+      Passage(text, int(label))
+      for text, label in zip(texts, [*labels, *labels], strict=True)
+    ]
+    return evaluate.probe(scorer, items[:120], items[120:])
+
+  # The feature that tells is the smallest: it has to be standardized.
+  assert accuracy(noise + told) > 0.95
+  assert abs(accuracy(noise) - 0.5) < 0.15
+
+
+def test_which_yardsticks_apply(trained, monkeypatch):
+  dataset, plan, params = trained
+  ours = yardsticks.Yardsticks(dataset, plan)
+  metrics, items = ours.full(params)
+  kinds = {"swap", "replace", "inflection"}
+  assert set(metrics) == {
+    "minimal_pairs",
+    "bits_per_byte",
+    *(f"minimal_pairs/{kind}" for kind in kinds),
+  }
+  assert len(items["minimal_pairs"]) > 10
+  assert set(ours.quick(params)) == {"minimal_pairs"}
+
+  # Without sentences that fit, and with labels.
+  monkeypatch.setattr(minimal_pairs, "minimal_pairs", lambda *_, **__: [])
+  found = [Passage("we act so new"[i:], i % 2) for i in range(6)]
+  monkeypatch.setattr(passages, "passages", lambda *_: found)
+  bare = yardsticks.Yardsticks(dataset, plan)
+  assert bare.quick(params) == {}
+  metrics, items = bare.full(params)
+  assert set(metrics) == {"bits_per_byte", "probe/era", "probe/party"}
+  assert items == {}
+
+
+def test_items_are_the_same_for_every_run(trained):
+  dataset, plan, _ = trained
+  one, two = (yardsticks.Yardsticks(dataset, plan) for _ in range(2))
+  assert one._pairs == two._pairs
+  longest = max(len(p.good.encode()) for p in one._pairs)
+  assert longest < plan.spec.length

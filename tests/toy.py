@@ -1,0 +1,260 @@
+"""Tiny rows and programs, made once and shared by the tests of a process."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import zlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+
+from lm_jax import optim, registry, sharding
+from lm_jax.ledger import Budget
+from lm_jax.models.network import Network
+from lm_jax.objectives.base import Objective
+from lm_jax.program import Plan, Program, State, heads_of, trunks_of
+from lm_jax.types import ARCHITECTURES, PADDING, Rows, Spec, Specials, Trunk
+
+SPECIALS = Specials(sentinels=10)
+# A prime, so that an array with an axis of this size holds the vocabulary.
+VOCABULARY = 97
+LENGTH = 32
+BATCH = 8
+TRUNK = {"layers": 1, "width": 32, "heads": 2, "feedforward": 64}
+# The large epsilon keeps the sign of a gradient that is 0 but for rounding
+# from deciding the step.
+OPTIMIZER = optim.OptimizerOptions(
+  learning_rate=1e-2, schedule="constant", warmup=0.0, epsilon=1e-3
+)
+
+
+def objective_class(name: str) -> type[Objective]:
+  return registry.find("lm_jax.objectives", name, Objective, "--objective")
+
+
+OBJECTIVES = registry.names("lm_jax.objectives")
+# Every objective on every architecture that it declares.
+ARMS = [
+  (name, architecture)
+  for name in OBJECTIVES
+  for architecture in ARCHITECTURES
+  if architecture in objective_class(name).architectures
+]
+
+
+@functools.cache
+def program(
+  name: str,
+  architecture: str = "",
+  accumulate: int = 1,
+  batch: int = BATCH,
+  length: int = LENGTH,
+  vocabulary: int = VOCABULARY,
+  optimizer: optim.OptimizerOptions = OPTIMIZER,
+  budget: str = "steps:20",
+  mesh: tuple[tuple[str, int], ...] = (),
+  **trunk,
+) -> Program:
+  """A program of an objective with its defaults; equal calls share it."""
+  objective = objective_class(name)()
+  architecture = architecture or objective.natural
+  options = TRUNK | {"max_positions": 2 * length} | trunk
+  shape = Trunk(
+    architecture=architecture, vocabulary=vocabulary, **options
+  )
+  spec = Spec(architecture, length, vocabulary, SPECIALS)
+  objective.check(spec, batch, accumulate)
+  network = Network(
+    trunks_of(objective, shape),
+    heads_of(objective, spec),
+    deterministic=not (shape.dropout or shape.attention_dropout),
+  )
+  return Program(
+    Plan(
+      objective,
+      network,
+      spec,
+      batch,
+      accumulate,
+      optimizer,
+      Budget.parse(budget),
+      sharding.make_mesh(dict(mesh)),
+    )
+  )
+
+
+def rows_for(program: Program, seed: int = 0) -> Rows:
+  """Rows of the shape and kind that the program's objective reads."""
+  plan = program.plan
+  return rows(
+    seed,
+    plan.batch_size,
+    plan.spec.length,
+    plan.spec.vocabulary,
+    documents=plan.objective.needs_documents,
+  )
+
+
+def rows(
+  seed: int,
+  batch: int = BATCH,
+  length: int = LENGTH,
+  vocabulary: int = VOCABULARY,
+  documents: bool = False,
+) -> Rows:
+  """Random texts of a skewed vocabulary, as the data layer would pack them.
+
+  documents: one to a row with padding behind it; otherwise rows are full, but
+    for the last, which ends in padding. So parts of a batch differ in
+    their number of tokens.
+  """
+  rng = np.random.default_rng(seed)
+  names = ("tokens", "segment", "word", "sentence")
+  out = {name: np.zeros((batch, length), np.int32) for name in names}
+  part = np.full((batch, length), PADDING, np.int32)
+  # Zipf's law, so that there is something to learn in a few steps.
+  share = 1 / np.arange(1, vocabulary - SPECIALS.count + 1)
+  for row in range(batch):
+    size = length
+    if documents:
+      size -= (length * (1 + row % 5)) // 10
+    elif row == batch - 1:
+      size -= rng.integers(length // 4, length // 2)
+    start, segment, word, sentence = 0, 0, -1, -1
+    while start < size:
+      end = size
+      if not documents and size - start > 12:
+        end = start + rng.integers(6, size - start - 5)
+      segment += 1
+      sentence += 1
+      for i in range(start, end):
+        if i == start:
+          token, word = SPECIALS.boundary, word + 1
+        else:
+          token = SPECIALS.count + rng.choice(len(share), p=share / sum(share))
+          word += i == start + 1 or rng.random() < 0.6
+          sentence += i > start + 2 and rng.random() < 0.2
+        for name, value in zip(
+          names, (token, segment, word, sentence), strict=True
+        ):
+          out[name][row, i] = value
+      part[row, start:end] = 1
+      start = end
+  return Rows(
+    out["tokens"], out["segment"], out["word"], out["sentence"], part
+  )
+
+
+def start(program: Program, seed: int = 0) -> State:
+  """A state of step 0 of usual size, without compiling the initializer.
+
+  Drawn by NumPy in place of `program.initial`, so that it is the same under
+  every version of jax, and for every program of these shapes.
+  """
+  leaves, tree = jax.tree_util.tree_flatten_with_path(
+    program.abstract.params
+  )
+  params = jax.tree.unflatten(
+    tree,
+    [
+      _initial(jax.tree_util.keystr(path, simple=True), leaf, seed)
+      for path, leaf in leaves
+    ],
+  )
+  zeros = jax.tree.map(
+    lambda x: jnp.zeros(x.shape, x.dtype), program.abstract
+  )
+  key = jax.random.key_data(jax.random.key(seed))
+  return dataclasses.replace(zeros, params=params, key=key)
+
+
+def _initial(path: str, leaf, seed: int):
+  if path.endswith("scale"):
+    return jnp.ones(leaf.shape)
+  if path.endswith("bias") and "relative" not in path:
+    return jnp.zeros(leaf.shape)
+  rng = np.random.default_rng([seed, zlib.crc32(path.encode())])
+  return jnp.float32(0.02 * rng.standard_normal(leaf.shape))
+
+
+@functools.cache
+def _quick_step(program: Program):
+  fraction = jax.ShapeDtypeStruct((), jnp.float32)
+  return compile_quickly(
+    program._step, program.abstract, program._rows, fraction
+  )
+
+
+QUICKLY = {
+  "xla_backend_optimization_level": 0,
+  "xla_cpu_use_fusion_emitters": False,
+}
+
+
+def compile_quickly(jitted, *args):
+  """Compiled with less care: most of a test's time is compilation."""
+  return jitted.lower(*args).compile(QUICKLY)
+
+
+def step(program: Program, state: State, rows: Rows, fraction: float = 0.5):
+  """State and metrics after a step; the state given is not donated."""
+  state = jax.tree.map(jnp.copy, state)
+  return _quick_step(program)(state, rows, np.float32(fraction))
+
+
+def abstract_problem(program: Program):
+  """Shapes of what the program's objective makes of rows."""
+  plan = program.plan
+  return jax.eval_shape(
+    lambda key, rows: plan.objective.make(key, rows, plan.spec),
+    jax.random.key(0),
+    program._rows,
+  )
+
+
+def draw(shapes, seed: int = 0, scale: float = 0.3):
+  """float32 normal numbers in place of shapes, from NumPy."""
+  rng = np.random.default_rng(seed)
+
+  def leaf(shape):
+    return jnp.float32(scale * rng.standard_normal(shape.shape))
+
+  return jax.tree.map(leaf, shapes)
+
+
+def equations(jaxpr):
+  """All equations of a jaxpr, those of its calls and loops included."""
+  if isinstance(jaxpr, core.ClosedJaxpr):
+    jaxpr = jaxpr.jaxpr
+  for equation in jaxpr.eqns:
+    yield equation
+    for value in equation.params.values():
+      for inner in value if isinstance(value, (tuple, list)) else [value]:
+        if isinstance(inner, (core.Jaxpr, core.ClosedJaxpr)):
+          yield from equations(inner)
+
+
+def most_logits(jaxpr, vocabulary: int) -> int:
+  """Rows of the largest array with an axis of the vocabulary's size.
+
+  The table itself, [V, E], and its gradient do not count.
+  """
+  most = 0
+  for equation in equations(jaxpr):
+    for out in equation.outvars:
+      shape = getattr(out.aval, "shape", ())
+      if vocabulary in shape[-1:]:
+        most = max(most, math.prod(shape[:-1]))
+  return most
+
+
+def first_moment(state: State):
+  """Adam's first moment, a tenth of the gradient after a first step."""
+  is_adam = lambda x: hasattr(x, "mu")  # noqa: E731
+  leaves = jax.tree.leaves(state.optimizer, is_leaf=is_adam)
+  return next(leaf.mu for leaf in leaves if is_adam(leaf))
+
