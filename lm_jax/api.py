@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lm_jax import evaluate as evaluate_lib
 from lm_jax import layout, trained
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
@@ -18,7 +19,6 @@ from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.score import Scorer, exact, for_measuring
 from lm_jax.trained import Trained
 from lm_jax.types import ANSWER, PADDING, Array, Rows, Stream, UsageError
-from lm_jax.yardsticks import Yardsticks
 
 
 def load(path: str | os.PathLike) -> LanguageModel:
@@ -30,13 +30,20 @@ def load(path: str | os.PathLike) -> LanguageModel:
   return LanguageModel(trained.load(os.fspath(path), "path"))
 
 
-def evaluate(model_dir: str | os.PathLike) -> dict[str, float]:
-  """The yardsticks of a run's model, on its own corpus's held-out text.
+def evaluate(
+  model_dir: str | os.PathLike, tasks: Sequence[str] = ()
+) -> dict[str, float]:
+  """Measures a run's model on its own corpus's held-out text.
 
   Writes nothing into the directory.
 
+  Args:
+    model_dir: of the run.
+    tasks: by name; none means all that apply.
+
   Raises:
-    UsageError: as `load`, or the run's corpus is gone or has changed.
+    UsageError: as `load`, an unknown task, or the run's corpus is gone or has
+      changed.
   """
   model = trained.load(os.fspath(model_dir))
   options = model.config.data
@@ -46,8 +53,8 @@ def evaluate(model_dir: str | os.PathLike) -> dict[str, float]:
       f"--model={os.fspath(model_dir)}: its corpus {options.corpus} has "
       "changed since it was trained"
     )
-  metrics, _ = Yardsticks(dataset, model.program.plan).full(model.params)
-  return metrics
+  scorer = evaluate_lib.scorer(model.program.plan, model.params, dataset)
+  return evaluate_lib.evaluate(scorer, dataset, tasks).metrics
 
 
 class LanguageModel:

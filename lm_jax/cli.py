@@ -123,9 +123,9 @@ def _evaluate(argv: list[str]) -> int:
   for task in tasks:
     if task not in valid:
       raise registry.unknown("--tasks", task, valid)
-  from lm_jax import evaluate
+  from lm_jax import api
 
-  metrics = evaluate.evaluate(given["model"][-1], tasks or valid)
+  metrics = api.evaluate(given["model"][-1], tasks)
   for key, value in metrics.items():
     print(f"{key}: {value}")
   return 0

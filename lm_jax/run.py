@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax import checkpoint, train, trained, workdir, yardsticks
+from lm_jax import checkpoint, evaluate, train, trained, workdir
 from lm_jax import config as config_lib
 from lm_jax.assemble import enable_compilation_cache, make_program
 from lm_jax.config import Config
@@ -18,6 +18,7 @@ from lm_jax.data import rows as rows_lib
 from lm_jax.ledger import Budget, Ledger
 from lm_jax.log import MetricsLog, write_atomically
 from lm_jax.program import Program, State
+from lm_jax.tasks.base import Measure
 from lm_jax.types import Spec, Specials, UsageError
 
 # Evaluations that a run has where --eval_every is 0.
@@ -75,7 +76,6 @@ def _run(
   program = make_program(config, dataset)
   budget = Budget.parse(config.budget)
   steps = budget.steps(program.flops, program.positions)
-  yardstick = yardsticks.Yardsticks(dataset, program.plan)
   validation = dataset.fixed(
     "validation",
     config.batch_size,
@@ -86,8 +86,15 @@ def _run(
     loss = program.validation_loss(state.params, validation)
     return {"validation_loss": loss}
 
-  def evaluate(state: State) -> dict[str, float]:
-    return own_loss(state) | yardstick.quick(state.params)
+  def measure(state: State, quick: bool) -> Measure:
+    model = evaluate.scorer(program.plan, state.params, dataset)
+    return evaluate.evaluate(model, dataset, quick=quick)
+
+  def quickly(state: State) -> dict[str, float]:
+    accuracy = measure(state, quick=True).metrics
+    return own_loss(state) | {
+      name: value for name, value in accuracy.items() if "/" not in name
+    }
 
   def save(state: State, ledger: Ledger, evaluated: dict[str, float]) -> None:
     meta = {"ledger": ledger.as_dict(), "data": dataset.fingerprint}
@@ -118,15 +125,15 @@ def _run(
           config.eval_every or max(1, (steps or 1000) // EVALUATIONS),
           config.checkpoint_every,
         ),
-        train.Hooks(log.write, evaluate, save),
+        train.Hooks(log.write, quickly, save),
         title=config.name or config.objective,
         progress=progress,
       )
   result = _result(config, program, status, state, ledger)
   if status == train.DONE:
-    metrics, items = yardstick.full(state.params)
-    result["metrics"] = own_loss(state) | metrics
-    result["items"] = items
+    found = measure(state, quick=False)
+    result["metrics"] = own_loss(state) | found.metrics
+    result["items"] = found.items
   write_atomically(directory / "result.json", json.dumps(result) + "\n")
   return result
 

@@ -4,11 +4,14 @@ import types
 import numpy as np
 import pytest
 
-from lm_jax import assemble, evaluate, yardsticks
+from lm_jax import assemble, evaluate
 from lm_jax.data import minimal_pairs, passages
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.minimal_pairs import MinimalPair
 from lm_jax.data.passages import Passage
+from lm_jax.errors import UsageError
+from lm_jax.tasks import _probe, bits_per_byte
+from lm_jax.tasks import minimal_pairs as pairs_task
 
 
 class FakeScorer:
@@ -33,7 +36,7 @@ def test_minimal_pairs_count_ties_as_half_and_by_kind():
     MinimalPair("a", "d", "replace"),
   ]
   scorer = FakeScorer({"a": -3.0, "b": -3.5, "c": -3.0, "d": -4.0})
-  metrics, items = evaluate.minimal_pairs(scorer, pairs)
+  metrics, items = pairs_task.accuracy(scorer, pairs)
   assert items == [1.0, 0.0, 0.5, 1.0]
   assert metrics == {
     "minimal_pairs": 0.625,
@@ -45,7 +48,7 @@ def test_minimal_pairs_count_ties_as_half_and_by_kind():
 
 def test_a_model_that_scores_all_alike_is_at_chance():
   pairs = [MinimalPair("a", "b", "swap")] * 3
-  metrics, _ = evaluate.minimal_pairs(FakeScorer({"a": 0.0, "b": 0.0}), pairs)
+  metrics, _ = pairs_task.accuracy(FakeScorer({"a": 0.0, "b": 0.0}), pairs)
   assert metrics["minimal_pairs"] == 0.5
 
 
@@ -60,10 +63,10 @@ def trained(tiny):
 
 def test_bits_per_byte_are_those_of_the_text(trained):
   dataset, plan, params = trained
-  scorer = yardsticks.Yardsticks(dataset, plan).scorer(params)
+  scorer = evaluate.scorer(plan, params, dataset)
   batches = dataset.fixed("validation", 4)
   counts = dataset.bytes("validation")
-  found = evaluate.bits_per_byte(scorer, batches, counts)
+  found = bits_per_byte.bits(scorer, batches, counts)
 
   # Each segment alone, token by token, from the logits, in float64; with a
   # tokenizer of bytes, those are the text's.
@@ -91,14 +94,14 @@ def test_bits_per_byte_are_those_of_the_text(trained):
             tokens += 1
   assert tokens == counts.sum() > 200
   expected = nats / math.log(2) / tokens
-  assert found == {"bits_per_byte": pytest.approx(expected, rel=1e-5)}
+  assert found == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["pseudo_log_likelihood", "energy"])
 def test_bits_per_byte_need_a_likelihood(kind):
   scorer = FakeScorer({})
   scorer.scoring = kind
-  assert evaluate.bits_per_byte(scorer, [], np.ones(3)) == {}
+  assert bits_per_byte.BitsPerByte().measure(scorer, None).metrics == {}
 
 
 def test_probe():
@@ -114,40 +117,48 @@ def test_probe():
       Passage(text, int(label))
       for text, label in zip(texts, [*labels, *labels], strict=True)
     ]
-    return evaluate.probe(scorer, items[:120], items[120:])
+    return _probe.accuracy(scorer, items[:120], items[120:])
 
   # The feature that tells is the smallest: it has to be standardized.
   assert accuracy(noise + told) > 0.95
   assert abs(accuracy(noise) - 0.5) < 0.15
 
 
-def test_which_yardsticks_apply(trained, monkeypatch):
+def test_which_tasks_apply(trained, monkeypatch):
   dataset, plan, params = trained
-  ours = yardsticks.Yardsticks(dataset, plan)
-  metrics, items = ours.full(params)
+  model = evaluate.scorer(plan, params, dataset)
+  found = evaluate.evaluate(model, dataset)
   kinds = {"swap", "replace", "inflection"}
-  assert set(metrics) == {
+  assert set(found.metrics) == {
     "minimal_pairs",
     "bits_per_byte",
     *(f"minimal_pairs/{kind}" for kind in kinds),
   }
-  assert len(items["minimal_pairs"]) > 10
-  assert set(ours.quick(params)) == {"minimal_pairs"}
+  assert len(found.items["minimal_pairs"]) > 10
+  quick = evaluate.evaluate(model, dataset, quick=True)
+  assert set(quick.metrics) <= {*found.metrics} - {"bits_per_byte"}
+  assert "minimal_pairs" in quick.metrics
+  one = evaluate.evaluate(model, dataset, ["bits_per_byte"])
+  assert set(one.metrics) == {"bits_per_byte"}
+  with pytest.raises(UsageError, match="--tasks=eras: unknown; did you mean"):
+    evaluate.evaluate(model, dataset, ["eras"])
 
   # Without sentences that fit, and with labels.
   monkeypatch.setattr(minimal_pairs, "minimal_pairs", lambda *_, **__: [])
-  found = [Passage("we act so new"[i:], i % 2) for i in range(6)]
-  monkeypatch.setattr(passages, "passages", lambda *_: found)
-  bare = yardsticks.Yardsticks(dataset, plan)
-  assert bare.quick(params) == {}
-  metrics, items = bare.full(params)
-  assert set(metrics) == {"bits_per_byte", "probe/era", "probe/party"}
-  assert items == {}
+  labelled = [Passage("we act so new"[i:], i % 2) for i in range(6)]
+  monkeypatch.setattr(passages, "passages", lambda *_: labelled)
+  pairs_task.fitting_pairs.cache_clear()
+  assert evaluate.evaluate(model, dataset, quick=True).metrics == {}
+  found = evaluate.evaluate(model, dataset)
+  assert set(found.metrics) == {"bits_per_byte", "probe/era", "probe/party"}
+  assert found.items == {}
+  pairs_task.fitting_pairs.cache_clear()
 
 
 def test_items_are_the_same_for_every_run(trained):
   dataset, plan, _ = trained
-  one, two = (yardsticks.Yardsticks(dataset, plan) for _ in range(2))
-  assert one._pairs == two._pairs
-  longest = max(len(p.good.encode()) for p in one._pairs)
+  one = pairs_task.fitting_pairs(dataset)
+  pairs_task.fitting_pairs.cache_clear()
+  assert one == pairs_task.fitting_pairs(dataset)
+  longest = max(len(p.good.encode()) for p in one)
   assert longest < plan.spec.length

@@ -136,7 +136,7 @@ def check_pair(problem, rows, architecture):
     slots = np.flatnonzero(weight[b])
     assert set(weight[b].tolist()) <= {0.0, 1.0}
     assert targets[b][slots].tolist() == [t for t, _ in want]
-    answered = {s: 0 for s in text.answer}
+    answered = dict.fromkeys(text.answer, 0)
     for slot, (_, s) in zip(slots, want, strict=True):
       k = answered[s]
       answered[s] += 1

@@ -86,8 +86,8 @@ def test_two_runs_are_equal_to_the_bit_and_seeds_differ():
     state = program.initial(np.uint32(seed))
     losses = []
     for number in range(3):
-      rows = program.place(toy.rows_for(program, number))
-      state, metrics = program.step(state, rows, np.float32(0.5))
+      rows = toy.rows_for(program, number)
+      state, metrics = toy.step(program, state, rows)
       losses.append(float(metrics["loss"]))
     return digest(state.params), losses
 

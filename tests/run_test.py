@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from tiny import metrics, pretrain, result_of, states
 
-from lm_jax import assemble, checkpoint, run, train, trained, yardsticks
+from lm_jax import assemble, checkpoint, evaluate, run, train, trained
 from lm_jax import config as config_lib
 from lm_jax.data import rows as rows_lib
 from lm_jax.types import UsageError
@@ -125,17 +125,17 @@ def test_another_run_is_refused_and_nothing_overwritten(finished):
 def test_an_interrupted_run_goes_on_to_the_same_end(
   tiny, finished, tmp_path, monkeypatch
 ):
-  quick = yardsticks.Yardsticks.quick
+  measure = evaluate.evaluate
 
-  def interrupt(self, params):
+  def interrupt(*args, **options):
     os.kill(os.getpid(), signal.SIGTERM)
-    return quick(self, params)
+    return measure(*args, **options)
 
   config = dataclasses.replace(
     finished, workdir=str(tmp_path), checkpoint_every=0
   )
   with monkeypatch.context() as patch:
-    patch.setattr(yardsticks.Yardsticks, "quick", interrupt)
+    patch.setattr(evaluate, "evaluate", interrupt)
     first = pretrain(config)
   assert (first["status"], first["step"]) == ("interrupted", 3)
   assert result_of(config) == first

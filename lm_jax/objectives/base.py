@@ -106,10 +106,13 @@ class Objective:
 
 
 def eligible(rows: Rows, spec: Spec) -> Array:
-  """Tokens of the text, neither special nor padding nor context: [B, L]."""
-  return (rows.part_BxL == ANSWER) & (
-    rows.tokens_BxL >= spec.specials.count
-  )
+  """Tokens of the text, neither special nor padding nor context: [B, L].
+
+  An unknown token stands for text, and so is one.
+  """
+  text_BxL = rows.tokens_BxL >= spec.specials.count
+  text_BxL = text_BxL | (rows.tokens_BxL == spec.specials.unknown)
+  return (rows.part_BxL == ANSWER) & text_BxL
 
 
 def next_token(rows: Rows, spec: Spec) -> tuple[Array, Array]:

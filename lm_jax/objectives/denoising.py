@@ -82,9 +82,9 @@ class Denoising(base.Objective):
     )
     index_BxL = jnp.maximum(jnp.cumsum(eligible_BxL, axis=1) - 1, 0)
     noise_BxL = take(noise_BxE, index_BxL) & eligible_BxL
-    # A span that runs over a document's end is two.
+    # A span over a document's end, or around [UNK], is two.
     first_BxL = noise_BxL & (
-      take(first_BxE, index_BxL) | layout.starts(rows.segment_BxL)
+      take(first_BxE, index_BxL) | ~jnp.roll(noise_BxL, 1, axis=1)
     )
     insert_BxL = corrupt.choose(
       insert_keys, eligible_BxL & ~noise_BxL, empty_B
@@ -127,12 +127,11 @@ def poisson(keys_B: Array, mean: float, size: int) -> Array:
 def shuffle_sentences(keys_B: Array, rows: Rows, spec: Spec) -> Rows:
   """Puts the sentences of each segment in random order.
 
-  Boundary tokens stay in front and other special tokens at the end.
+  Boundary tokens stay in front and [EOS] at the end.
   """
   noise_BxL = corrupt.uniform(keys_B, rows.tokens_BxL.shape[1])
   key_BxL = take(noise_BxL, rows.sentence_BxL)
-  special_BxL = ~base.eligible(rows, spec)
-  key_BxL = jnp.where(special_BxL, 1.0, key_BxL)
+  key_BxL = jnp.where(rows.tokens_BxL == spec.specials.end, 1.0, key_BxL)
   boundary_BxL = rows.tokens_BxL == spec.specials.boundary
   key_BxL = jnp.where(boundary_BxL, -1.0, key_BxL)
   by_key = jnp.argsort(key_BxL, axis=1, stable=True)

@@ -9,8 +9,17 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
-from lm_jax.objectives import base, mlm
-from lm_jax.types import PADDING, Array, Head, Problem, Rows, Spec, Term
+from lm_jax.objectives import mlm
+from lm_jax.types import (
+  PADDING,
+  Array,
+  Head,
+  Problem,
+  Rows,
+  Spec,
+  Term,
+  UsageError,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +35,14 @@ class MaskedLMNextSentence(mlm.MaskedLM):
   """
 
   needs_documents: ClassVar[bool] = True
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
+    if batch_size < 2:
+      raise UsageError(
+        f"--batch_size={batch_size}: mlm_nsp takes second halves from other "
+        "rows of the batch, so it must be 2 or more"
+      )
 
   def heads(self, spec: Spec) -> dict[str, Head]:
     return {"pair": Head("pooled", 2)}
@@ -94,7 +111,9 @@ class Halves:
 def halves(rows: Rows, spec: Spec) -> Halves:
   """Cuts each row at the sentence start nearest to its middle."""
   index = jnp.arange(rows.tokens_BxL.shape[1])[None]
-  text_BxL = base.eligible(rows, spec)
+  specials = spec.specials
+  text_BxL = (rows.segment_BxL > 0) & (rows.tokens_BxL != specials.end)
+  text_BxL = text_BxL & (rows.tokens_BxL != specials.boundary)
   size_Bx1 = jnp.sum(rows.segment_BxL > 0, axis=1, keepdims=True)
   new_BxL = jnp.roll(rows.sentence_BxL, 1, axis=1) != rows.sentence_BxL
   new_BxL = new_BxL & text_BxL & (index > 1)
@@ -111,9 +130,14 @@ def halves(rows: Rows, spec: Spec) -> Halves:
 def join(
   first: Rows, a_BxL: Array, second: Rows, b_BxL: Array, spec: Spec
 ) -> tuple[Rows, Array]:
-  """[BOS] A [SEP] B [SEP] in rows of L + 2 tokens, and the token types."""
+  """[BOS] A [SEP] B [SEP] in rows of L + 2 tokens, and the token types.
+
+  Where A and B of two rows are too long together, the end of B is cut.
+  """
   length = first.tokens_BxL.shape[1]
   specials = spec.specials
+  room_Bx1 = length - 1 - jnp.sum(a_BxL, axis=1, keepdims=True)
+  b_BxL = b_BxL & (jnp.cumsum(b_BxL, axis=1) <= room_Bx1)
   one = jnp.ones_like(first.tokens_BxL[:, :1])
   keep = jnp.concatenate([one, a_BxL, one, b_BxL, one], axis=1) > 0
   index, there = layout.compact(keep, length + 2)

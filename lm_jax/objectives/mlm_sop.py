@@ -7,7 +7,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from lm_jax.objectives import mlm_nsp
+from lm_jax.objectives import mlm, mlm_nsp
 from lm_jax.types import Array, Problem, Rows, Spec
 
 
@@ -19,6 +19,9 @@ class MaskedLMSentenceOrder(mlm_nsp.MaskedLMNextSentence):
   boundary token. The layout is that of mlm_nsp; for half of the rows A and B
   change places. Departure: ALBERT masks n-grams; here `unit` chooses.
   """
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    mlm.MaskedLM.check(self, spec, batch_size, accumulate)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     pair_rng, mask_rng = jax.random.split(rng)

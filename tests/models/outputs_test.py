@@ -115,7 +115,8 @@ def _run(function, hidden, *args):
   network = Network((("main", TRUNK),), HEADS)
   init = nn.init(lambda net: _all(net, hidden), network)
   shapes = nn.meta.unbox(jax.eval_shape(init, jax.random.key(0)))
-  return nn.apply(function, network)(toy.draw(shapes), *args)
+  run = jax.jit(nn.apply(function, network), compiler_options=toy.QUICKLY)
+  return run(toy.draw(shapes), *args)
 
 
 def _all(net, hidden):

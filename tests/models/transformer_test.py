@@ -240,7 +240,9 @@ def _differ(a, b):
 def test_the_initial_range_is_that_of_the_parameters():
   for spread in (0.02, 0.2):
     trunk = _like(initializer_range=spread, positions="learned")
-    init = nn.init(_forward, _network(trunk))
+    init = jax.jit(
+      nn.init(_forward, _network(trunk)), compiler_options=toy.QUICKLY
+    )
     params = nn.meta.unbox(init(jax.random.key(0), *_inputs(trunk)))["params"]
     leaves = jax.tree_util.tree_leaves_with_path(params)
     for path, leaf in leaves:
@@ -347,11 +349,12 @@ def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32():
 
   targets = args[0].tokens_BxT
   network = _network(trunk)
-  losses = nn.apply(nll, network)({"params": params}, args[0], targets)
-  assert losses.dtype == jnp.float32
-  jaxpr = jax.make_jaxpr(
-    lambda p: nn.apply(nll, network)({"params": p}, args[0], targets)
-  )(params)
+
+  def losses(params):
+    return nn.apply(nll, network)({"params": params}, args[0], targets)
+
+  assert jax.eval_shape(losses, params).dtype == jnp.float32
+  jaxpr = jax.make_jaxpr(losses)(params)
   products = [
     equation
     for equation in toy.equations(jaxpr)

@@ -42,7 +42,7 @@ class Tiny:
   """
 
   length: int = 40
-  vocabulary: int = 300
+  vocabulary: int = 400
   specials: Specials = Specials()
 
   def jit(self, function):

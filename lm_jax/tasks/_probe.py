@@ -1,0 +1,51 @@
+"""Logistic regression on frozen features, for tasks with labelled passages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lm_jax.data import passages
+from lm_jax.tasks import base
+
+PASSAGES = 300
+
+
+def measure(scorer, dataset, task: str) -> base.Measure:
+  """Accuracy on passages of held-out messages; empty without labels.
+
+  Args:
+    scorer: the model.
+    dataset: its corpus has the labels, or not.
+    task: of lm_jax/data/passages.py.
+  """
+  train, test = (
+    passages.passages(dataset.corpus, task, split, PASSAGES, base.SEED)
+    for split in ("train", "test")
+  )
+  if not (train and test):
+    return base.Measure()
+  return base.Measure({f"probe/{task}": accuracy(scorer, train, test)})
+
+
+def accuracy(scorer, train: Sequence[Any], test: Sequence[Any]) -> float:
+  """Of a logistic regression on mean-pooled last-layer states.
+
+  Features are standardized on the training passages; C = 1 (scikit-learn).
+
+  Args:
+    scorer: the model.
+    train, test: passages with fields text and label.
+  """
+  from sklearn.linear_model import LogisticRegression
+  from sklearn.pipeline import make_pipeline
+  from sklearn.preprocessing import StandardScaler
+
+  classifier = make_pipeline(
+    StandardScaler(), LogisticRegression(C=1.0, max_iter=2000)
+  )
+  classifier.fit(
+    scorer.text_features([p.text for p in train]), [p.label for p in train]
+  )
+  features = scorer.text_features([p.text for p in test])
+  return float(classifier.score(features, [p.label for p in test]))

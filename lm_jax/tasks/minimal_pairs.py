@@ -1,0 +1,73 @@
+"""Real held-out sentences against changed ones: is the real one preferred?"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lm_jax.data import minimal_pairs
+from lm_jax.tasks import base
+
+# A pseudo-likelihood takes one pass per token: short sentences keep it cheap.
+WORDS = 12
+PAIRS = 360
+QUICK_PAIRS = 90
+
+
+class MinimalPairs(base.Task):
+  """How often the real sentence scores above the changed one.
+
+  As BLiMP (Warstadt et al. 2020) by the model's own score of the whole
+  sentence, here computed in float32 and summed in float64.
+  """
+
+  quick = True
+
+  def measure(self, scorer, dataset, quick=False) -> base.Measure:
+    pairs = fitting_pairs(dataset)
+    if quick:
+      pairs = pairs[:QUICK_PAIRS]
+    if not pairs:
+      return base.Measure()
+    metrics, items = accuracy(scorer, pairs)
+    return base.Measure(metrics, {"minimal_pairs": items})
+
+
+@functools.lru_cache(maxsize=4)
+def fitting_pairs(dataset) -> list[minimal_pairs.MinimalPair]:
+  """The pairs whose sentences both fit a row; the same for every model."""
+  pairs = minimal_pairs.minimal_pairs(
+    dataset.corpus, PAIRS, base.SEED, max_words=WORDS
+  )
+  encode = dataset.tokenizer.encode
+  return [
+    pair
+    for pair in pairs
+    if max(len(encode(pair.good)), len(encode(pair.bad))) < dataset.length
+  ]
+
+
+def accuracy(
+  scorer, pairs: Sequence[Any]
+) -> tuple[dict[str, float], list[float]]:
+  """Accuracies, and the score of each pair: 1, 0 or, for a tie, 0.5.
+
+  Args:
+    scorer: the model.
+    pairs: with fields good, bad and kind.
+
+  Returns:
+    Accuracies over all and by kind, and the items.
+  """
+  texts = [pair.good for pair in pairs] + [pair.bad for pair in pairs]
+  scores = scorer.text_scores(texts)
+  good, bad = scores[: len(pairs)], scores[len(pairs) :]
+  items = np.where(good == bad, 0.5, (good > bad).astype(float))
+  metrics = {"minimal_pairs": float(items.mean())}
+  for kind in sorted({pair.kind for pair in pairs}):
+    chosen = np.array([pair.kind == kind for pair in pairs])
+    metrics[f"minimal_pairs/{kind}"] = float(items[chosen].mean())
+  return metrics, [float(item) for item in items]

@@ -1,0 +1,69 @@
+"""One training step of each objective gives the numbers that it always gave.
+
+They were computed on a CPU in float32. Where a change is meant,
+
+    python -m pytest -n 0 tests/golden_test.py --rewrite-golden
+
+writes tests/golden.json anew; say in the commit why the numbers moved.
+"""
+
+import json
+import math
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+import toy
+
+PATH = pathlib.Path(__file__).with_name("golden.json")
+
+
+def _checksum(params):
+  """A sum over all parameters in which each has a weight of its own."""
+  total, index = 0.0, 0
+  for leaf in jax.tree.leaves(params):
+    flat = np.asarray(leaf, np.float64).ravel()
+    total += float(flat @ np.cos(index + np.arange(flat.size)))
+    index += flat.size
+  return total
+
+
+def _check(request, name, found):
+  """Compares with the file's numbers under a name, or writes them there."""
+  numbers = json.loads(PATH.read_text()) if PATH.exists() else {}
+  if request.config.getoption("--rewrite-golden"):
+    numbers[name] = found
+    PATH.write_text(json.dumps(numbers, indent=2, sort_keys=True) + "\n")
+  # The absolute part is for checksums that happen to cancel.
+  assert found == pytest.approx(numbers[name], rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", toy.OBJECTIVES)
+def test_a_step_is_golden(request, name):
+  program = toy.program(name)
+  state, metrics = toy.step(
+    program, toy.start(program), toy.rows_for(program)
+  )
+  found = {key: float(metrics[key]) for key in ("loss", "grad_norm")}
+  found["parameters"] = _checksum(state.params)
+  # What it must be near to, whatever the file says: small random weights
+  # know nothing of the vocabulary, the pair, or the replaced tokens.
+  blind = math.log(toy.VOCABULARY)
+  if name in ("mlm_nsp", "mlm_sop"):
+    blind += math.log(2)
+  if name == "rtd":
+    blind += 50 * math.log(2)
+  assert found["loss"] == pytest.approx(blind, rel=0.02)
+  _check(request, name, found)
+
+
+def test_initial_parameters_are_golden(request):
+  program = toy.program("rtd")  # it has every kind of them
+  params = program.initial(np.uint32(0)).params
+  _check(request, "initial", {"parameters": _checksum(params)})
+
+
+def test_the_file_has_no_numbers_of_what_is_gone():
+  numbers = json.loads(PATH.read_text())
+  assert set(numbers) == {*toy.OBJECTIVES, "initial"}
