@@ -69,7 +69,7 @@ def _compare(argv: list[str]) -> int:
 
 def _train(argv: list[str]) -> int:
   from lm_jax import config as config_lib
-  from lm_jax import flags, settings, workdir
+  from lm_jax import flags, settings
 
   known = config_lib.schema() | settings.objective_flags()
   del known["name"], known["arm"]
@@ -93,9 +93,6 @@ def _train(argv: list[str]) -> int:
   from lm_jax.sweep import local
 
   run.check(config)
-  workdir.check(config.workdir)
-  workdir.check_same(config)
-  workdir.create(config.workdir)
   result = run.pretrain(config)
   print(f"{result['status']}: {config.workdir}/result.json")
   for key, value in sorted(result.get("metrics", {}).items()):

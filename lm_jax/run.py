@@ -57,15 +57,17 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
     UsageError: the run is impossible, or its directory is taken.
   """
   check(config)
+  finished = _done(config)
+  if finished is not None:
+    return finished
+  enable_compilation_cache(config.data.cache)
+  # A corpus that cannot be read leaves no directory behind.
+  dataset = rows_lib.load(config.data, config.length)
   directory = workdir.create(config.workdir)
   with checkpoint.hold(directory):
+    # Another process may have been faster.
     workdir.check_same(config)
-    finished = _read_result(directory)
-    if finished is not None and finished["status"] == train.DONE:
-      return finished
-    enable_compilation_cache(config.data.cache)
-    dataset = rows_lib.load(config.data, config.length)
-    return _run(config, directory, dataset, progress)
+    return _done(config) or _run(config, directory, dataset, progress)
 
 
 def _run(
@@ -204,11 +206,13 @@ def _result(
   }
 
 
-def _read_result(directory: Path) -> dict[str, Any] | None:
-  path = directory / "result.json"
+def _done(config: Config) -> dict[str, Any] | None:
+  """What result.json holds, if the run is complete."""
+  path = Path(config.workdir, "result.json")
   if not path.exists():
     return None
   try:
-    return json.loads(path.read_text(encoding="utf-8"))
+    result = json.loads(path.read_text(encoding="utf-8"))
   except ValueError as error:
     raise UsageError(f"{path}: damaged ({error}); remove it to go on") from None
+  return result if result["status"] == train.DONE else None

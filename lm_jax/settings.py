@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import pathlib
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from lm_jax import config as config_lib
@@ -89,8 +90,10 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
   return config
 
 
-def continued(directory: str, given: Iterable[str]) -> Config:
+def continued(directory: str, given: Collection[str]) -> Config:
   """What a further run on a model starts from: the settings of its own run.
+
+  On another corpus it keeps the model's tokenizer.
 
   Args:
     directory: of the run that trained it.
@@ -103,6 +106,10 @@ def continued(directory: str, given: Iterable[str]) -> Config:
     if path.startswith(_FIXED) and path not in _FREE:
       raise UsageError(f"--{path}: --model={directory} has its own")
   config = config_lib.read(directory)
+  data = config.data
+  if "data.corpus" in given:
+    tokenizer = str(pathlib.Path(directory, "tokenizer.json"))
+    data = dataclasses.replace(data, tokenizer=tokenizer)
   return dataclasses.replace(
-    config, model=directory, workdir="", name="", arm=""
+    config, model=directory, data=data, workdir="", name="", arm=""
   )

@@ -52,7 +52,7 @@ def _module(path):
 
 def _part(module):
   """The file or folder of lm_jax that a module belongs to."""
-  return (module.split(".") + [""])[1]
+  return [*module.split("."), ""][1]
 
 
 def _imports(path, deferred=True):
@@ -69,9 +69,7 @@ def _imports(path, deferred=True):
         known = inner in MODULES if node.module.startswith("lm_jax") else False
         found.add(inner if known else node.module)
     inside = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(
-      node.test
-    )
+    typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
     if deferred or not (inside or typing):
       for child in ast.iter_child_nodes(node):
         visit(child)
@@ -120,9 +118,7 @@ def test_heavy_packages_are_imported_where_they_are_used():
 
 def test_the_launcher_only_calls_the_command_line():
   own = {
-    name
-    for name in _imports(ROOT / "launch.py")
-    if name.startswith("lm_jax")
+    name for name in _imports(ROOT / "launch.py") if name.startswith("lm_jax")
   }
   assert {_part(name) for name in own} == {"cli"}
 

@@ -7,7 +7,7 @@ import types
 import pytest
 
 import lm_jax
-from lm_jax import cli, listing, lock
+from lm_jax import cli, listing, lock, workdir
 from lm_jax import config as config_lib
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -22,6 +22,8 @@ class FakeRun(types.ModuleType):
 
   def check(self, config):
     config_lib.build(config)
+    workdir.check(config.workdir)
+    workdir.check_same(config)
 
   def pretrain(self, config, progress=True):
     self.configs.append(config)

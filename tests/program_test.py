@@ -1,6 +1,7 @@
 """The compiled step: what it computes, counts, holds and depends on."""
 
 import dataclasses
+import itertools
 import math
 
 import jax
@@ -12,7 +13,7 @@ import toy
 from lm_jax import ledger, optim
 from lm_jax.digest import digest
 from lm_jax.program import loss_function
-from lm_jax.types import PADDING, Rows
+from lm_jax.types import PADDING
 
 
 def _close(found, expected, relative):
@@ -83,7 +84,7 @@ def test_a_step_of_usual_size_does_not_hold_all_logits():
 
 def test_two_runs_are_equal_to_the_bit_and_seeds_differ():
   def run(program, seed):
-    state = program.initial(np.uint32(seed))
+    state = toy.initial(program, seed)
     losses = []
     for number in range(3):
       rows = toy.rows_for(program, number)
@@ -145,7 +146,7 @@ def _next_tokens(rows):
   return sum(
     int(a == b and a > 0)
     for segment in rows.segment_BxL
-    for a, b in zip(segment, segment[1:], strict=False)
+    for a, b in itertools.pairwise(segment)
   )
 
 
@@ -167,9 +168,7 @@ def test_tokens_and_targets_are_counted_exactly(name, targets):
   program = toy.program(name)
   state = toy.start(program)
   near = 2**32 - 3  # the low limb is about to overflow
-  state = dataclasses.replace(
-    state, tokens=jnp.array([near, 0], jnp.uint32)
-  )
+  state = dataclasses.replace(state, tokens=jnp.array([near, 0], jnp.uint32))
   expected = [near, 0]
   for number in range(2):
     rows = toy.rows_for(program, number)
@@ -195,9 +194,7 @@ def test_validation_is_the_loss_over_all_batches():
     terms = apply({"params": params}, problem, key)
     return {k: term.losses for k, term in terms.items()}, problem.weights
 
-  measured = toy.compile_quickly(
-    jax.jit(measure), state.params, batches[0], 0
-  )
+  measured = toy.compile_quickly(jax.jit(measure), state.params, batches[0], 0)
   sums = {"nll": np.zeros(2), "replaced": np.zeros(2)}
   for number, rows in enumerate(batches):
     losses, weights = measured(state.params, rows, number)
@@ -244,47 +241,6 @@ def test_a_budget_of_tokens_drives_the_schedule_on_the_device():
     state, metrics = toy.step(program, state, rows, fraction=0.0)
     rate = float(metrics["learning_rate"])
     assert rate == pytest.approx(_cosine(number * read / 1000), rel=1e-5)
-
-
-def _copies(seed, batch, size):
-  """[BOS] text [SEP] text, of which the second text is the answer."""
-  rng = np.random.default_rng(seed)
-  first = toy.SPECIALS.count
-  text = rng.integers(first, first + 16, (batch, size), dtype=np.int32)
-  one = np.ones((batch, 1), np.int32)
-  tokens = np.concatenate(
-    [one * toy.SPECIALS.boundary, text, one * toy.SPECIALS.separator, text],
-    axis=1,
-  )
-  index = np.broadcast_to(np.arange(2 * size + 2, dtype=np.int32), tokens.shape)
-  answer = (index > size + 1).astype(np.int32)
-  return Rows(tokens, np.ones_like(tokens), index, 0 * index, answer)
-
-
-def test_the_causal_decoder_learns_to_copy():
-  size, batch, steps = 7, 32, 200
-  program = toy.program(
-    "clm",
-    batch=batch,
-    length=2 * size + 2,
-    vocabulary=toy.SPECIALS.count + 16,
-    optimizer=optim.OptimizerOptions(
-      learning_rate=3e-3, warmup=0.1, weight_decay=0.0
-    ),
-    layers=2,
-    width=64,
-    heads=4,
-    feedforward=128,
-  )
-  state = toy.start(program)
-  unseen = [_copies(10_000, batch, size)]
-  before = program.validation_loss(state.params, unseen)
-  assert before > math.log(16)
-  for number in range(steps):
-    state, _ = program.step(
-      state, _copies(number, batch, size), np.float32((number + 1) / steps)
-    )
-  assert program.validation_loss(state.params, unseen) < 0.05
 
 
 def test_parameters_are_what_the_loss_calls():

@@ -146,9 +146,7 @@ class Transformer:
       memory, across = None, None
       if source is not None:
         memory = self.blocks("encoder", source, b)
-        across = (
-          inputs.segment_BxT[b][:, None] == source.segment_BxT[b][None]
-        )
+        across = inputs.segment_BxT[b][:, None] == source.segment_BxT[b][None]
       rows.append(self.blocks("blocks", inputs, b, memory, across))
     return np.stack(rows)
 

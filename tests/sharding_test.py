@@ -24,7 +24,6 @@ LENGTH = 128  # two blocks of queries, so that their kernel is in it
 # Numbers that two devices divide, and a vocabulary that they do not share
 # with any other axis.
 RICH = {
-  "layers": 2,
   "kv_heads": 1,
   "positions": "learned",
   "activation": "swiglu",
@@ -48,12 +47,12 @@ def run(mesh):
     mesh=tuple(mesh.items()),
     **RICH,
   )
-  state = program.initial(np.uint32(0))
+  state = toy.initial(program)
   losses = []
   for number in range(STEPS):
     rows = program.place(toy.rows_for(program, number))
-    fraction = np.float32((number + 1) / STEPS)
-    state, metrics = program.step(state, rows, fraction)
+    fraction = (number + 1) / STEPS
+    state, metrics = toy.step(program, state, rows, fraction)
     losses.append(float(metrics["loss"]))
   shards = {
     part: {

@@ -63,9 +63,7 @@ def program(
   objective = objective_class(name)()
   architecture = architecture or objective.natural
   options = TRUNK | {"max_positions": 2 * length} | trunk
-  shape = Trunk(
-    architecture=architecture, vocabulary=vocabulary, **options
-  )
+  shape = Trunk(architecture=architecture, vocabulary=vocabulary, **options)
   spec = Spec(architecture, length, vocabulary, SPECIALS)
   objective.check(spec, batch, accumulate)
   network = Network(
@@ -144,9 +142,7 @@ def rows(
           out[name][row, i] = value
       part[row, start:end] = 1
       start = end
-  return Rows(
-    out["tokens"], out["segment"], out["word"], out["sentence"], part
-  )
+  return Rows(out["tokens"], out["segment"], out["word"], out["sentence"], part)
 
 
 def start(program: Program, seed: int = 0) -> State:
@@ -155,9 +151,7 @@ def start(program: Program, seed: int = 0) -> State:
   Drawn by NumPy in place of `program.initial`, so that it is the same under
   every version of jax, and for every program of these shapes.
   """
-  leaves, tree = jax.tree_util.tree_flatten_with_path(
-    program.abstract.params
-  )
+  leaves, tree = jax.tree_util.tree_flatten_with_path(program.abstract.params)
   params = jax.tree.unflatten(
     tree,
     [
@@ -165,9 +159,7 @@ def start(program: Program, seed: int = 0) -> State:
       for path, leaf in leaves
     ],
   )
-  zeros = jax.tree.map(
-    lambda x: jnp.zeros(x.shape, x.dtype), program.abstract
-  )
+  zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), program.abstract)
   key = jax.random.key_data(jax.random.key(seed))
   return dataclasses.replace(zeros, params=params, key=key)
 
@@ -198,6 +190,12 @@ QUICKLY = {
 def compile_quickly(jitted, *args):
   """Compiled with less care: most of a test's time is compilation."""
   return jitted.lower(*args).compile(QUICKLY)
+
+
+def initial(program: Program, seed: int = 0) -> State:
+  """The state that the program itself starts from."""
+  seed = np.uint32(seed)
+  return compile_quickly(program.initial, seed)(seed)
 
 
 def step(program: Program, state: State, rows: Rows, fraction: float = 0.5):
@@ -257,4 +255,3 @@ def first_moment(state: State):
   is_adam = lambda x: hasattr(x, "mu")  # noqa: E731
   leaves = jax.tree.leaves(state.optimizer, is_leaf=is_adam)
   return next(leaf.mu for leaf in leaves if is_adam(leaf))
-

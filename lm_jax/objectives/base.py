@@ -116,7 +116,15 @@ def eligible(rows: Rows, spec: Spec) -> Array:
 
 
 def next_token(rows: Rows, spec: Spec) -> tuple[Array, Array]:
-  """Targets and weights [B, L] of predicting each next token of a segment."""
+  """Targets and weights [B, L] of predicting each next token of a segment.
+
+  >>> one = jnp.ones((1, 4), jnp.int32)
+  >>> tokens = jnp.array([[2, 200, 2, 201]])
+  >>> segment = jnp.array([[1, 1, 2, 2]])
+  >>> rows = Rows(tokens, segment, one, one, one)
+  >>> next_token(rows, Spec("causal_decoder", 4, 300))[1]
+  Array([[1., 0., 1., 0.]], dtype=float32)
+  """
   target_BxL = jnp.roll(rows.tokens_BxL, -1, axis=1)
   after_BxL = jnp.roll(rows.segment_BxL, -1, axis=1).at[:, -1].set(0)
   answer_BxL = jnp.roll(rows.part_BxL, -1, axis=1) == ANSWER

@@ -82,7 +82,7 @@ class Denoising(base.Objective):
     )
     index_BxL = jnp.maximum(jnp.cumsum(eligible_BxL, axis=1) - 1, 0)
     noise_BxL = take(noise_BxE, index_BxL) & eligible_BxL
-    # A span over a document's end, or around [UNK], is two.
+    # A span that runs over a document's end is two.
     first_BxL = noise_BxL & (
       take(first_BxE, index_BxL) | ~jnp.roll(noise_BxL, 1, axis=1)
     )

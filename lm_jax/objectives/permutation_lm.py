@@ -107,6 +107,23 @@ def queries(
     target_BxL: bool, what is predicted, at most `slots` in a row.
     slots: number of query tokens, static.
     spec: the special tokens.
+
+  Tokens 2 and 3 come last, and each has a query that sees what is before:
+
+  >>> from lm_jax.visibility import visible
+  >>> one = jnp.ones((1, 4), jnp.int32)
+  >>> rows = Rows(jnp.array([[2, 200, 201, 202]]), one, one, one, one)
+  >>> rank = jnp.array([[0, 0, 1, 2]])
+  >>> s = queries(rows, rank, rank > 0, 2, Spec("encoder", 4, 300)).inputs
+  >>> visible(
+  ...   s.segment_BxT, s.query_rank_BxT, s.segment_BxT, s.key_rank_BxT
+  ... )[0].astype(int)
+  Array([[1, 1, 0, 0, 0, 0],
+         [1, 1, 0, 0, 0, 0],
+         [1, 1, 1, 0, 0, 0],
+         [1, 1, 1, 1, 0, 0],
+         [1, 1, 0, 0, 0, 0],
+         [1, 1, 1, 0, 0, 0]], dtype=int32)
   """
   length = rows.tokens_BxL.shape[1]
   at_BxP, there_BxP = corrupt.at_positions(target_BxL, slots)

@@ -133,7 +133,20 @@ def span_noise(
 def sentinel_parts(
   rows: Rows, noise_BxL: Array, spec: Spec, context_size: int, answer_size: int
 ) -> tuple[Part, Part]:
-  """The context with sentinels, and the answer that tells what they hide."""
+  """The context with sentinels, and the answer that tells what they hide.
+
+  >>> one = jnp.ones((1, 6), jnp.int32)
+  >>> rows = Rows(
+  ...   jnp.array([[2, 200, 201, 202, 203, 204]]), one, one, one, one
+  ... )
+  >>> noise = jnp.array([[False, False, True, False, True, True]])
+  >>> spec = Spec("encoder_decoder", 6, 300)
+  >>> context, answer = sentinel_parts(rows, noise, spec, 5, 6)
+  >>> context.tokens_BxN
+  Array([[200,   9, 202,  10,   0]], dtype=int32)
+  >>> answer.tokens_BxN
+  Array([[  9, 201,  10, 203, 204,   3]], dtype=int32)
+  """
   first_BxL, sentinel_BxL = number_spans(noise_BxL, rows.segment_BxL, spec)
   boundary_BxL = rows.tokens_BxL == spec.specials.boundary
   keep_BxL = (rows.segment_BxL > 0) & ~boundary_BxL

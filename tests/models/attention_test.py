@@ -133,8 +133,7 @@ def test_relative_buckets_are_those_of_a_scalar_port(buckets, farthest, both):
   distance = np.arange(-2 * farthest, 2 * farthest)
   found = attention.relative_bucket(distance, buckets, farthest, both)
   expected = [
-    reference.relative_bucket(int(d), buckets, farthest, both)
-    for d in distance
+    reference.relative_bucket(int(d), buckets, farthest, both) for d in distance
   ]
   np.testing.assert_array_equal(found, expected)
   # A distance above 0 is never 0, so that its first bucket stays unused.
@@ -150,9 +149,7 @@ def test_alibi_slopes():
   sixteen = [2.0 ** (-i / 2) for i in range(1, 17)]
   np.testing.assert_allclose(attention.alibi_slopes(16), sixteen)
   # Those of 8, and of 16 the first, third, fifth and seventh.
-  np.testing.assert_allclose(
-    attention.alibi_slopes(12), eight + sixteen[0:8:2]
-  )
+  np.testing.assert_allclose(attention.alibi_slopes(12), eight + sixteen[0:8:2])
 
 
 def _stream(position_BxT, segment_BxT, mask="full", rank_BxT=None):
@@ -189,8 +186,9 @@ def test_rotary_scores_depend_on_the_distance_only():
 
   def score(query_at, key_at):
     at = lambda x: jnp.full((1, 1), x)  # noqa: E731
-    turned = layers.rotate(q, at(query_at), 1e4), layers.rotate(
-      k, at(key_at), 1e4
+    turned = (
+      layers.rotate(q, at(query_at), 1e4),
+      layers.rotate(k, at(key_at), 1e4),
     )
     return np.einsum("bthk,bthk->bh", *turned)
 

@@ -163,9 +163,7 @@ def test_heads_are_what_they_say():
 
   network = Network((("main", TRUNK),), HEADS)
   params = toy.draw(
-    nn.meta.unbox(
-      jax.eval_shape(nn.init(ask, network), jax.random.key(0))
-    )
+    nn.meta.unbox(jax.eval_shape(nn.init(ask, network), jax.random.key(0)))
   )
   pair, token = nn.apply(ask, network)(params)
   x = np.asarray(hidden, np.float64)

@@ -43,11 +43,15 @@ class Tiny:
 
   length: int = 40
   vocabulary: int = 400
-  specials: Specials = Specials()
+  specials: Specials = dataclasses.field(default_factory=Specials)
 
   def jit(self, function):
     """`jax.jit` that compiles fast."""
     return jax.jit(function, compiler_options=fast_options())
+
+  def is_text(self, tokens):
+    """Neither special nor padding; an unknown token stands for text."""
+    return (tokens >= self.specials.count) | (tokens == self.specials.unknown)
 
   def spec(self, architecture, length=None, **kwargs) -> Spec:
     kwargs.setdefault("vocabulary", self.vocabulary)
@@ -205,9 +209,7 @@ class Tiny:
         int(s): tokens[segment == s][1:]
         for s in np.unique(segment[segment > 0])
       }
-      for tokens, segment in zip(
-        rows.tokens_BxL, rows.segment_BxL, strict=True
-      )
+      for tokens, segment in zip(rows.tokens_BxL, rows.segment_BxL, strict=True)
     ]
 
   def apply(self, network, function):

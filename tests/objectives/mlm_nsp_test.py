@@ -58,8 +58,7 @@ def check_row(tiny, problem, b, first, second):
     2 + len(first) + i: ("B", word) for i, (_, word) in enumerate(second)
   }
   hidden = {words[i] for i in at.tolist()}
-  text = {i for i in words if tokens[i] >= specials.count}
-  assert {i for i in text if words[i] in hidden} == set(at.tolist())
+  assert {i for i in words if words[i] in hidden} == set(at.tolist())
 
 
 @pytest.mark.parametrize("cls", [MaskedLMNextSentence, MaskedLMSentenceOrder])
@@ -75,9 +74,7 @@ def test_pairs(tiny, rows, cls):
       first, second = parts[b]
       _, other = parts[b - 1]
       label = problem.extra["label_B"][b]
-      is_pair = bool(second) and (
-        bool(other) or cls is MaskedLMSentenceOrder
-      )
+      is_pair = bool(second) and (bool(other) or cls is MaskedLMSentenceOrder)
       assert problem.weights["pair"][b] == is_pair
       if is_pair and label:
         changed += 1
@@ -87,7 +84,7 @@ def test_pairs(tiny, rows, cls):
           second = other
       real += is_pair
       check_row(tiny, problem, b, first, second)
-  assert real >= 3 * (count - 2)
+  assert real > 0.9 * 3 * count
   assert scipy.stats.binomtest(changed, real, 0.5).pvalue > 1e-4
 
 

@@ -30,9 +30,7 @@ def test_what_is_chosen(tiny, rows, unit):
       text = np.flatnonzero(rows.tokens_BxL[b] >= tiny.specials.count)
       most = min(len(text), max(1, round(0.15 * len(text))))
       assert np.all(np.isin(at, text)) and np.all(np.diff(at) > 0)
-      np.testing.assert_array_equal(
-        targets[b][slots], rows.tokens_BxL[b][at]
-      )
+      np.testing.assert_array_equal(targets[b][slots], rows.tokens_BxL[b][at])
       changed = np.flatnonzero(reads[b] != rows.tokens_BxL[b])
       assert np.all(np.isin(changed, at))
       assert len(at) <= most if unit == "word" else len(at) == most

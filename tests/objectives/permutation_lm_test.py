@@ -31,9 +31,7 @@ def test_the_last_of_the_order_are_predicted(tiny, context):
     rank = inputs.key_rank_BxT[b, :length]
     assert len(slots) == len(text) // 6
     targets = [
-      i
-      for i in text
-      if rows.tokens_BxL[b, i] in problem.targets_BxP[b][slots]
+      i for i in text if rows.tokens_BxL[b, i] in problem.targets_BxP[b][slots]
     ]
     others = np.setdiff1d(text, targets)
     count = len(text) if context == "ordered" else len(slots)

@@ -69,7 +69,9 @@ def test_the_noise_is_t5s(tiny):
   assert np.all(noise.sum(axis=1) == 12)
   assert not np.any(noise[:, 0]) and np.all(noise[:, -1])
   edges = np.diff(np.pad(noise.astype(int), ((0, 0), (1, 1))), axis=1)
-  starts, ends = (np.nonzero(edges == sign)[1].reshape(n, 4) for sign in (1, -1))
+  starts, ends = (
+    np.nonzero(edges == sign)[1].reshape(n, 4) for sign in (1, -1)
+  )
   lengths = ends - starts
   assert lengths.sum() == 12 * n
   single = np.mean(lengths == 1, axis=0)

@@ -6,159 +6,10 @@ prediction may depend on, and must.
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-
-import flax.linen as nn
 import jax
 import numpy as np
-import pytest
 
-from lm_jax import program, registry
-from lm_jax.objectives.base import Objective
-from lm_jax.types import ARCHITECTURES, Rows
-
-PACKAGE = "lm_jax.objectives"
-PIECES = [[14, 12], [40], [9, 8, 11], [19]]
-DOCUMENTS = [[24], [40], [28], [19]]
-
-
-def find(name):
-  return registry.find(PACKAGE, name, Objective, "--objective")
-
-
-CASES = [
-  (name, architecture)
-  for name in registry.names(PACKAGE)
-  for architecture in ARCHITECTURES
-  if architecture in find(name).architectures
-]
-
-
-class Recorder:
-  """The network; keeps what a loss reads from it.
-
-  vocabulary: logits and targets, by call; heads: other heads' logits.
-  reads: the tokens that stacks read.
-  """
-
-  def __init__(self, net, problem):
-    self.net = net
-    self.problem = problem
-    self.kept = {"vocabulary": [], "heads": [], "reads": []}
-
-  def hidden(self, inputs, source=None, stack="main"):
-    self.kept["reads"].append(inputs.tokens_BxT)
-    return self.net.hidden(inputs, source, stack)
-
-  def head(self, name, *args, **kwargs):
-    logits = self.net.head(name, *args, **kwargs)
-    if name == "vocabulary":
-      self.kept[name].append((logits, self.problem.targets_BxP))
-    else:
-      self.kept["heads"].append(logits)
-    return logits
-
-  def nll(self, hidden, targets, positions=None, stack="main"):
-    logits = self.net.head("vocabulary", hidden, positions, stack)
-    self.kept["vocabulary"].append((logits, targets))
-    return self.net.nll(hidden, targets, positions, stack)
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-  """An objective on an architecture, with rows of all-distinct tokens."""
-
-  name: str
-  architecture: str
-  tiny: object
-  seed: int = 3
-
-  @functools.cached_property
-  def objective(self):
-    """Masked LM with 100/0/0 for 80/10/10, so that targets stand nowhere."""
-    cls = find(self.name)
-    hide = {"masked": 1.0, "replaced": 0.0}
-    fields = {field.name: field.default for field in dataclasses.fields(cls)}
-    return cls(
-      **{k: v for k, v in hide.items() if isinstance(fields.get(k), float)}
-    )
-
-  @functools.cached_property
-  def spec(self):
-    return self.tiny.spec(self.architecture)
-
-  @functools.cached_property
-  def network(self):
-    return self.tiny.network(self.objective, self.spec, layers=2)
-
-  @functools.cached_property
-  def params(self):
-    return self.tiny.parameters(self.objective, self.spec, self.network)
-
-  @functools.cached_property
-  def rows(self):
-    pieces = DOCUMENTS if self.objective.needs_documents else PIECES
-    return self.tiny.rows(pieces, distinct=True)
-
-  @functools.cached_property
-  def places(self):
-    """Row and index of every text token."""
-    is_text_BxL = self.rows.tokens_BxL >= self.tiny.specials.count
-    return list(zip(*np.nonzero(is_text_BxL), strict=True))
-
-  @functools.cached_property
-  def variants(self):
-    """The rows; then, for each place, the rows with another token there."""
-
-    def repeat(values_BxL):
-      return np.repeat(values_BxL[None], len(self.places) + 1, axis=0)
-
-    rows = jax.tree.map(repeat, self.rows)
-    for n, (b, j) in enumerate(self.places, 1):
-      rows.tokens_BxL[n, b, j] = self.tiny.vocabulary - 1
-    return rows
-
-  @functools.cached_property
-  def found(self):
-    """Of each variant: problem, loss, gradients, what the loss read.
-
-    The variants go through one program one by one, so that equal input gives
-    equal bits.
-    """
-    objective, spec = self.objective, self.spec
-
-    def record(net, problem, key):
-      recorder = Recorder(net, problem)
-      return objective.loss(recorder, problem, key), recorder.kept
-
-    def loss(params, problem, key):
-      apply = nn.apply(record, self.network)
-      terms, kept = apply({"params": params}, problem, key)
-      whole = program.denominators(problem)
-      return program.total(terms, problem, whole)[0], kept
-
-    def run(params, variants, key):
-      def one(rows):
-        problem = objective.make(key, rows, spec)
-        gradient = jax.value_and_grad(loss, has_aux=True)
-        (value, kept), grads = gradient(params, problem, key)
-        return problem, value, grads, kept
-
-      return jax.lax.map(one, variants)
-
-    key = jax.random.key(self.seed)
-    return jax.device_get(self.tiny.jit(run)(self.params, self.variants, key))
-
-  @functools.cached_property
-  def problem(self):
-    """That of the rows as they are."""
-    return jax.tree.map(lambda x: x[0], self.found[0])
-
-
-@pytest.fixture(scope="module", params=CASES, ids="-".join)
-def case(request, tiny):
-  return Case(*request.param, tiny)
+from lm_jax import program
 
 
 def same(tree, other):
@@ -184,9 +35,8 @@ def test_shapes_are_static(case):
     rows,
   )
   jax.tree.map(
-    lambda shape, array: (
-      np.testing.assert_equal((shape.shape, shape.dtype), (
-        array.shape, array.dtype))
+    lambda shape, array: np.testing.assert_equal(
+      (shape.shape, shape.dtype), (array.shape, array.dtype)
     ),
     shapes,
     case.problem,
@@ -370,31 +220,36 @@ def test_a_prediction_depends_on_what_it_may_see_and_on_no_more(case):
     assert np.any(want) and not np.all(want)
 
 
-def test_scores(case, tiny):
-  """Zero on specials and padding; nothing but the text bears on a score."""
-  network = tiny.network(case.objective, case.spec)
-  params = tiny.parameters(case.objective, case.spec, network)
-  score = tiny.score(case.objective, case.spec, network)
+def score(case, rows):
+  """Scores by a network of one layer, from its own parameters."""
+  tiny, objective, spec = case.tiny, case.objective, case.spec
+  network = tiny.network(objective, spec)
+  params = tiny.parameters(objective, spec, network)
+  compiled = tiny.score(objective, spec, network)
+  return [np.asarray(compiled(params, some)) for some in rows]
+
+
+def test_scores_are_of_the_text_alone(case, tiny):
+  """Zero on specials and padding; other rows do not bear on a score."""
   texts = tiny.rows([[20], [9], [13], [3]], 20, end=False)
   texts.tokens_BxL[0, 7] = tiny.specials.unknown
-  scores_BxL = np.asarray(score(params, texts))
-  assert scores_BxL.shape == (4, 20) and scores_BxL.dtype == np.float32
-  is_text_BxL = texts.tokens_BxL >= tiny.specials.count
+  others = jax.tree.map(lambda x: x[[2, 0, 1, 0]], texts)
+  others.tokens_BxL[3, 1:] += 1
+  scores_BxL, others_BxL = score(case, (texts, others))
+  assert scores_BxL.shape == (4, 20)
+  assert scores_BxL.dtype == np.float32
+  is_text_BxL = tiny.is_text(texts.tokens_BxL)
   np.testing.assert_array_equal(scores_BxL != 0, is_text_BxL)
   assert np.all(scores_BxL <= 0)
-  # The same texts in longer rows, in another order, beside another text.
-  other = jax.tree.map(lambda x: x[2:] + (x[2:] >= 109), texts)
-  wide = Rows(
-    *(
-      np.pad(
-        np.concatenate([getattr(part, field.name) for part in (other, texts)]),
-        ((0, 0), (0, 4)),
-        constant_values=-1 if field.name == "part_BxL" else 0,
-      )
-      for field in dataclasses.fields(Rows)
-      if field.name != "label"
-    )
-  )
-  wide_BxL = np.asarray(score(params, wide))
-  np.testing.assert_allclose(wide_BxL[2:, :20], scores_BxL, 0, 2e-5)
-  assert not np.any(wide_BxL[:, 20:])
+  np.testing.assert_allclose(others_BxL[:3], scores_BxL[[2, 0, 1]], 0, 1e-5)
+
+
+def test_padding_does_not_bear_on_a_score(natural, tiny):
+  pieces = [[14], [9], [3]]
+  short, long = (tiny.rows(pieces, length, end=False) for length in (16, 24))
+  for b, (size,) in enumerate(pieces):
+    for field in ("tokens_BxL", "word_BxL", "sentence_BxL"):
+      getattr(long, field)[b, :size] = getattr(short, field)[b, :size]
+  short_BxL, long_BxL = score(natural, (short, long))
+  np.testing.assert_allclose(long_BxL[:, :16], short_BxL, 0, 1e-5)
+  assert not np.any(long_BxL[:, 16:])

@@ -1,0 +1,150 @@
+"""Scores: against loops in plain Python, and that they are probabilities."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from lm_jax.objectives.clm import CausalLM
+from lm_jax.objectives.denoising import Denoising
+from lm_jax.objectives.hybrid import Hybrid
+from lm_jax.objectives.mlm import MaskedLM
+from lm_jax.objectives.prefix_lm import PrefixLM
+from lm_jax.objectives.span_corruption import SpanCorruption
+from lm_jax.objectives.ul2 import MixtureOfDenoisers
+from lm_jax.types import Specials, Stream
+
+SIZE = 10  # tokens of the text, with the boundary token
+
+
+def stream(tokens, rank=None, mask="full", position=None):
+  """Texts [N, T] of one segment each; ranks and positions [T]."""
+  tokens = np.array(tokens, np.int32)
+  zero = np.zeros_like(tokens)
+  rank = zero if rank is None else zero + np.array(rank, np.int32)
+  index = np.arange(tokens.shape[1]) if position is None else position
+  place = (zero + index).astype(np.int32)
+  return Stream(tokens, place, zero + 1, rank, rank, zero, mask)
+
+
+def log_softmax(logits):
+  logits = np.float64(logits)
+  top = logits.max(axis=-1, keepdims=True)
+  return logits - top - np.log(np.sum(np.exp(logits - top), -1, keepdims=True))
+
+
+class Lab:
+  """A network and one text: its tokens and words."""
+
+  def __init__(self, tiny, objective, architecture):
+    self.tiny, self.objective = tiny, objective
+    self.spec = tiny.spec(architecture, SIZE)
+    self.network = tiny.network(objective, self.spec)
+    self.params = tiny.parameters(objective, self.spec, self.network)
+    self.rows = tiny.rows([[SIZE]], SIZE, end=False, seed=2)
+    self.text = self.rows.tokens_BxL[0].tolist()
+    self.word = self.rows.word_BxL[0].tolist()
+
+  def score(self):
+    score = self.tiny.score(self.objective, self.spec, self.network)
+    return np.asarray(score(self.params, self.rows))[0]
+
+  def log_p(self, inputs, source=None):
+    """Of every token at every position: [N, T, V]."""
+    logits = self.tiny.apply(
+      self.network,
+      lambda net, inputs, source: net.head(
+        "vocabulary", net.hidden(inputs, source)
+      ),
+    )
+    return log_softmax(logits(self.params, inputs, source))
+
+
+@pytest.mark.parametrize("variant", ["original", "within_word"])
+@pytest.mark.parametrize(
+  ("cls", "options", "architecture", "back"),
+  [
+    (MaskedLM, {}, "encoder", 0),
+    (Hybrid, {}, "prefix_decoder", 1),
+    (Hybrid, {"masked": "mlm"}, "prefix_decoder", 0),
+  ],
+)
+def test_pseudo_log_likelihood(tiny, cls, options, architecture, back, variant):
+  """Mask one token (and the rest of its word), run, read off log p."""
+  objective = cls(pseudo_likelihood=variant, **options)
+  lab = Lab(tiny, objective, architecture)
+  assert len(set(lab.word)) < SIZE  # some word has several tokens
+  texts = []
+  for i in range(1, SIZE):
+    hidden = list(lab.text)
+    for j in range(i, SIZE):
+      if j == i or (variant == "within_word" and lab.word[j] == lab.word[i]):
+        hidden[j] = tiny.specials.mask
+    texts.append(hidden)
+  log_p = lab.log_p(stream(texts))
+  want = [log_p[i - 1, i - back, lab.text[i]] for i in range(1, SIZE)]
+  np.testing.assert_allclose(lab.score(), [0, *want], 0, 1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["prefix_decoder", "encoder_decoder"])
+@pytest.mark.parametrize("cls", [SpanCorruption, Denoising])
+def test_infilling(tiny, cls, architecture):
+  """The text with a hole for x_i, and the answer up to x_i."""
+  lab = Lab(tiny, cls(), architecture)
+  specials, text = tiny.specials, lab.text[1:]
+  is_spans = cls is SpanCorruption
+  hole = specials.first_sentinel if is_spans else specials.mask
+  contexts = [[*text[:i], hole, *text[i + 1 :]] for i in range(len(text))]
+  # The whole answer, whose later tokens are not seen.
+  answer = [hole] if is_spans else text[:-1]
+  reads = [[specials.boundary, *answer]] * len(text)
+  size = len(reads[0])
+  if architecture == "encoder_decoder":
+    inputs = stream(reads, np.arange(size), "causal")
+    log_p = lab.log_p(inputs, stream(contexts))
+  else:
+    rank = [0] * len(text) + [*range(1, size + 1)]
+    both = np.concatenate([contexts, reads], axis=1)
+    log_p = lab.log_p(stream(both, rank, "ranked"))[:, len(text) :]
+  want = [log_p[i, 1 if is_spans else i, token] for i, token in enumerate(text)]
+  np.testing.assert_allclose(lab.score(), [0, *want], 0, 1e-5)
+
+
+@pytest.mark.parametrize(
+  ("cls", "architecture"),
+  [
+    (CausalLM, "causal_decoder"),
+    (PrefixLM, "prefix_decoder"),
+    (PrefixLM, "encoder_decoder"),
+    (MixtureOfDenoisers, "causal_decoder"),
+    (MixtureOfDenoisers, "prefix_decoder"),
+    (MixtureOfDenoisers, "encoder_decoder"),
+  ],
+)
+def test_likelihoods_are_probabilities(tiny, cls, architecture):
+  """Those of all texts of two and of three tokens sum to one.
+
+  The network gives special tokens no probability: they have no score.
+  """
+  small = dataclasses.replace(
+    tiny, specials=Specials(sentinels=4), vocabulary=18, length=4
+  )
+  objective = cls()
+  spec = small.spec(architecture, specials=small.specials)
+  network = small.network(objective, spec, output_bias=True)
+  params = small.parameters(objective, spec, network)
+  first = small.specials.count
+  params["output_main"]["bias"][:first] = -1e9
+  texts = list(itertools.product(range(first, 18), repeat=3))
+  tokens = np.array([[2, *text] for text in texts])
+  rows = small.as_rows(tokens, np.ones_like(tokens))
+  scores = np.asarray(small.score(objective, spec, network)(params, rows))
+  assert np.ptp(scores[:, 1]) > 0.1  # some tokens are likelier than others
+  scores = np.float64(scores).reshape(5, 5, 5, 4)
+  np.testing.assert_allclose(np.exp(scores[..., 3]).sum(axis=2), 1, 1e-5)
+  # What comes later does not bear on a token's score.
+  np.testing.assert_allclose(np.ptp(scores[..., 2], axis=2), 0, 0, 1e-5)
+  assert np.exp(scores.sum(axis=-1)).sum() == pytest.approx(1, abs=1e-5)
