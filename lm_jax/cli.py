@@ -163,7 +163,7 @@ def _list(argv: list[str]) -> int:
     print(f"python launch.py list {'|'.join(listing.KINDS)}")
     return 0
   if len(argv) != 1:
-      raise UsageError(f"list: takes one of {', '.join(listing.KINDS)}")
+    raise UsageError(f"list: takes one of {', '.join(listing.KINDS)}")
   print(listing.listing(argv[0]))
   return 0
 

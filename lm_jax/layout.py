@@ -98,9 +98,7 @@ def stream(
   )
 
 
-def in_place(
-  rows: Rows, spec: Spec, prefix_BxL: Array | None = None
-) -> Stream:
+def in_place(rows: Rows, spec: Spec, prefix_BxL: Array | None = None) -> Stream:
   """The row itself, seen as the architecture sees a text.
 
   Args:
@@ -127,9 +125,7 @@ def shift(answer: Part, spec: Spec) -> Array:
   answer's own previous token (teacher forcing).
   """
   before = jnp.roll(answer.tokens_BxN, 1, axis=1)
-  return jnp.where(
-    starts(answer.segment_BxN), spec.specials.boundary, before
-  )
+  return jnp.where(starts(answer.segment_BxN), spec.specials.boundary, before)
 
 
 def pair(

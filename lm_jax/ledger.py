@@ -96,7 +96,7 @@ class Ledger:
   steps: optimizer steps.
   tokens: tokens read, padding left out.
   positions: positions computed, by every stack.
-  targets: targets predicted (of the objective's main term).
+  targets: predictions that bear loss, over all terms of the loss.
   flops: model FLOPs, forward and backward (lm_jax/flops.py).
   seconds: wall time of training.
   """

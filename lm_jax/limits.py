@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import jax
@@ -44,7 +43,8 @@ def check_mesh(text: str, rows: int) -> dict[str, int]:
     rows: computed at a time, which data and fsdp share among them.
 
   Raises:
-    UsageError: an unknown axis, too few devices, rows that don't divide.
+    UsageError: an unknown axis, another number of devices than there are, rows
+      that don't divide.
   """
   flag = f"--mesh={text}"
   mesh: dict[str, int] = {}
@@ -56,14 +56,17 @@ def check_mesh(text: str, rows: int) -> dict[str, int]:
         " devices, each once: data=4,tensor=2"
       )
     mesh[axis] = int(number)
-  total = math.prod(mesh.values())
-  shards = mesh.get("data", 1) * mesh.get("fsdp", 1)
-  if total < 1:
+  if 0 in mesh.values():
     raise UsageError(f"{flag}: an axis has at least one device")
-  if total > 1 and total > jax.device_count():
+  # Where data is not named it gets the devices that are left.
+  devices = jax.device_count()
+  others = mesh.get("fsdp", 1) * mesh.get("tensor", 1)
+  data = mesh.get("data", max(1, devices // others))
+  if data * others != devices:
     raise UsageError(
-      f"{flag}: takes {total} devices, there are {jax.device_count()}"
+      f"{flag}: takes {data * others} devices, there are {devices}"
     )
+  shards = data * mesh.get("fsdp", 1)
   if rows % shards:
     raise UsageError(
       f"{flag}: data and fsdp are {shards} devices, which must divide the"

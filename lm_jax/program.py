@@ -161,9 +161,7 @@ class Program:
       out_shardings=(self.shardings, whole),
       donate_argnums=0,
     )
-    self.validate = jax.jit(
-      self._validate, in_shardings=(params, batch, None)
-    )
+    self.validate = jax.jit(self._validate, in_shardings=(params, batch, None))
 
   @functools.cached_property
   def step(self):
@@ -266,9 +264,7 @@ class Program:
       "tokens": tokens,
       "targets": targets,
     }
-    state = State(
-      params, optimizer, state.key, state.step + 1, tokens, targets
-    )
+    state = State(params, optimizer, state.key, state.step + 1, tokens, targets)
     return state, metrics
 
   def _gradients(self, params, problem: Problem, loss_key, dropout_key):

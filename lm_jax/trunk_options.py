@@ -108,7 +108,7 @@ def check(trunk: Trunk) -> None:
     "head_width": 0,
     "embedding_width": 0,
     "encoder_layers": 0,
-    "relative_buckets": 2,
+    "relative_buckets": 4,
     "relative_distance": 1,
     "token_types": 0,
     "norm_epsilon": 0,
@@ -139,6 +139,23 @@ def check(trunk: Trunk) -> None:
     raise UsageError(
       f"--trunk.kv_heads={trunk.kv_heads}: must divide"
       f" --trunk.heads={trunk.heads}"
+    )
+  if trunk.scan and trunk.layers % len(trunk.windows):
+    shown = ",".join(map(str, trunk.windows))
+    raise UsageError(
+      f"--trunk.windows={shown}: with --trunk.scan their number must divide"
+      f" --trunk.layers={trunk.layers}"
+    )
+  if trunk.relative_distance <= trunk.relative_buckets // 2:
+    raise UsageError(
+      f"--trunk.relative_distance={trunk.relative_distance}: must be above"
+      f" half of --trunk.relative_buckets={trunk.relative_buckets}"
+    )
+  width = trunk.embedding_width or trunk.width
+  if trunk.positions == "sinusoidal" and width % 2:
+    raise UsageError(
+      f"--trunk.positions=sinusoidal: needs embeddings of an even width, not"
+      f" {width}"
     )
   head_width = trunk.head_width or trunk.width // trunk.heads
   if trunk.positions == "rotary" and head_width % 2:

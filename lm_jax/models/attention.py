@@ -95,9 +95,7 @@ def _scores(q, k, segment_BxT, start: int):
   )
   index = jnp.arange(end)
   seen = index[None, None, :] <= index[None, start:, None]
-  seen = seen & (
-    segment_BxT[:, start:end, None] == segment_BxT[:, None, :end]
-  )
+  seen = seen & (segment_BxT[:, start:end, None] == segment_BxT[:, None, :end])
   return jnp.where(seen[:, None], score, -jnp.inf)
 
 
@@ -113,9 +111,7 @@ def _forward(q_BxTxHxK, k_BxTxHxK, v_BxTxHxK, segment_BxT):
     weight = jnp.exp(score - top)
     total = jnp.sum(weight, axis=-1, keepdims=True)
     end = start + BLOCK
-    out = jnp.einsum(
-      "BHTS,BHSK->BHTK", weight.astype(v.dtype), v[:, :, :end]
-    )
+    out = jnp.einsum("BHTS,BHSK->BHTK", weight.astype(v.dtype), v[:, :, :end])
     outs.append(out / total.astype(out.dtype))
     lses.append(top + jnp.log(total))
   out = jnp.concatenate(outs, axis=2)
@@ -127,9 +123,7 @@ def _backward(saved, grad_BxTxHxK):
   q, k, v, segment_BxT, out, lse = saved
   scale = q.shape[-1] ** -0.5
   grad = _heads_first(grad_BxTxHxK)
-  delta = jnp.sum(
-    (grad * out).astype(jnp.float32), axis=-1, keepdims=True
-  )
+  delta = jnp.sum((grad * out).astype(jnp.float32), axis=-1, keepdims=True)
   length = q.shape[2]
   grad_q, grad_k, grad_v = [], jnp.zeros_like(k), jnp.zeros_like(v)
   for start in range(0, length, BLOCK):
@@ -152,9 +146,7 @@ def _backward(saved, grad_BxTxHxK):
       jnp.einsum("BHTS,BHTK->BHSK", grad_score, q[:, :, block]), rest
     )
     grad_v = grad_v + jnp.pad(
-      jnp.einsum(
-        "BHTS,BHTK->BHSK", weight.astype(q.dtype), grad[:, :, block]
-      ),
+      jnp.einsum("BHTS,BHTK->BHSK", weight.astype(q.dtype), grad[:, :, block]),
       rest,
     )
   whole_q = jnp.concatenate(grad_q, axis=2).astype(q.dtype)
@@ -190,9 +182,7 @@ def relative_bucket(
   else:
     distance = -jnp.minimum(distance, 0)
   exact = buckets // 2
-  large = jnp.log(jnp.maximum(distance, 1) / exact) / jnp.log(
-    farthest / exact
-  )
+  large = jnp.log(jnp.maximum(distance, 1) / exact) / jnp.log(farthest / exact)
   large = exact + (large * (buckets - exact)).astype(jnp.int32)
   large = jnp.minimum(large, buckets - 1)
   return offset + jnp.where(distance < exact, distance, large)

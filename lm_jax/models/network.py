@@ -82,9 +82,7 @@ class Network(nn.Module):
     spec = dict(self.head_specs)[name]
     if spec.kind == "pooled":
       return self.heads[name](x_BxPxD[:, 0])
-    return self.heads[name](x_BxPxD.reshape(-1, width)).reshape(
-      batch, size, -1
-    )
+    return self.heads[name](x_BxPxD.reshape(-1, width)).reshape(batch, size, -1)
 
   def nll(
     self,
@@ -103,9 +101,7 @@ class Network(nn.Module):
     if spare:
       x_BxPxE = jnp.pad(x_BxPxE, ((0, 0), (0, spare), (0, 0)))
       targets_BxP = jnp.pad(targets_BxP, ((0, 0), (0, spare)))
-    loss_BxP = vocabulary_nll(
-      x_BxPxE, table_VxE, bias_V, targets_BxP, chunks
-    )
+    loss_BxP = vocabulary_nll(x_BxPxE, table_VxE, bias_V, targets_BxP, chunks)
     return loss_BxP[:, :size]
 
   def _output(self, x_BxPxD: Array, stack: str):

@@ -29,9 +29,9 @@ class Output(nn.Module):
     trunk = self.trunk
     width = trunk.embedding_width or trunk.width
     if trunk.output_transform:
-      x_NxD = dense(
-        trunk, width, ("embed", None), "transform", bias=True
-      )(x_NxD)
+      x_NxD = dense(trunk, width, ("embed", None), "transform", bias=True)(
+        x_NxD
+      )
       x_NxD = Norm(trunk, name="norm")(activation(trunk)(x_NxD))
     elif trunk.tied and width != trunk.width:
       x_NxD = dense(trunk, width, ("embed", None), "projection")(x_NxD)

@@ -8,9 +8,7 @@ from lm_jax.types import Trunk
 
 
 def _size(layers: int, width: int, heads: int) -> Trunk:
-  return Trunk(
-    layers=layers, width=width, heads=heads, feedforward=4 * width
-  )
+  return Trunk(layers=layers, width=width, heads=heads, feedforward=4 * width)
 
 
 # small, base and large are the layers and widths of the published models.

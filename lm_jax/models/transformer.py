@@ -32,9 +32,7 @@ class Embedder(nn.Module):
 
     self.embedding_VxE = table("embedding", trunk.vocabulary, "vocabulary")
     if trunk.positions == "learned":
-      self.position_PxE = table(
-        "position_embedding", trunk.max_positions, None
-      )
+      self.position_PxE = table("position_embedding", trunk.max_positions, None)
     if trunk.token_types:
       self.type_KxE = table("type_embedding", trunk.token_types, None)
     if trunk.embedding_norm:

@@ -70,9 +70,7 @@ class Objective:
     """
     raise NotImplementedError
 
-  def loss(
-    self, apply: Apply, problem: Problem, rng: Array
-  ) -> dict[str, Term]:
+  def loss(self, apply: Apply, problem: Problem, rng: Array) -> dict[str, Term]:
     """The summands of the loss; by default the targets' cross-entropy.
 
     `problem` may be a part of the batch (accumulation), so whatever is random
@@ -219,6 +217,4 @@ def unit_interval(name: str, value: float, *, zero: bool = False) -> None:
   """Raises UsageError unless 0 < value < 1 (0 allowed where `zero`)."""
   if not (0 < value < 1 or (zero and value == 0)):
     bound = "at least 0" if zero else "above 0"
-    raise UsageError(
-      f"--objective.{name}={value}: must be {bound} and below 1"
-    )
+    raise UsageError(f"--objective.{name}={value}: must be {bound} and below 1")

@@ -86,9 +86,7 @@ class Denoising(base.Objective):
     first_BxL = noise_BxL & (
       take(first_BxE, index_BxL) | ~jnp.roll(noise_BxL, 1, axis=1)
     )
-    insert_BxL = corrupt.choose(
-      insert_keys, eligible_BxL & ~noise_BxL, empty_B
-    )
+    insert_BxL = corrupt.choose(insert_keys, eligible_BxL & ~noise_BxL, empty_B)
     tokens_BxL = jnp.where(noise_BxL, spec.specials.mask, rows.tokens_BxL)
     boundary_BxL = rows.tokens_BxL == spec.specials.boundary
     keep_BxL = (rows.segment_BxL > 0) & ~boundary_BxL

@@ -64,9 +64,7 @@ class MaskedLMNextSentence(mlm.MaskedLM):
     joined, type_BxT = join(
       first.tokens, first.a, second.tokens, second.b, spec
     )
-    return self.pair_problem(
-      mask_rng, joined, type_BxT, swap_B, real_B, spec
-    )
+    return self.pair_problem(mask_rng, joined, type_BxT, swap_B, real_B, spec)
 
   def pair_problem(
     self, rng, joined: Rows, type_BxT, label_B, real_B, spec: Spec

@@ -65,18 +65,16 @@ def split(rows: Rows, noise_BxL: Array, spec: Spec) -> Problem:
   """
   size_BxL = segment_sizes(rows)
   # The boundary token is always in the prefix and never predicted.
-  cut_BxL = 1 + jnp.floor(
-    noise_BxL * jnp.maximum(size_BxL - 1, 1)
-  ).astype(jnp.int32)
+  cut_BxL = 1 + jnp.floor(noise_BxL * jnp.maximum(size_BxL - 1, 1)).astype(
+    jnp.int32
+  )
   position_BxL = layout.positions(rows.segment_BxL)
   if spec.architecture == "encoder_decoder":
     prefix_BxL = position_BxL < cut_BxL
     index, there = layout.compact(
       ~prefix_BxL & (rows.segment_BxL > 0), rows.tokens_BxL.shape[1] - 1
     )
-    context = Part(
-      rows.tokens_BxL, jnp.where(prefix_BxL, rows.segment_BxL, 0)
-    )
+    context = Part(rows.tokens_BxL, jnp.where(prefix_BxL, rows.segment_BxL, 0))
     answer = Part(
       jnp.where(there, layout.take(rows.tokens_BxL, index), 0),
       jnp.where(there, layout.take(rows.segment_BxL, index), 0),

@@ -67,9 +67,7 @@ class SpanCorruption(base.Objective):
     )
     # Each span costs a sentinel on both sides; [EOS] takes the place of the
     # boundary token, which the context does without.
-    return layout.pair(
-      context, answer, spec, length=length + 2 * spans + slack
-    )
+    return layout.pair(context, answer, spec, length=length + 2 * spans + slack)
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     sentinel = spec.specials.first_sentinel
@@ -122,9 +120,7 @@ def span_noise(
   spans_B = jnp.where(size_B < 2, 0, spans_B)
   length = eligible_BxL.shape[1]
   length_keys, place_keys = corrupt.two_keys(keys_B)
-  lengths_BxM = corrupt.composition(
-    length_keys, noise_B, spans_B, length, most
-  )
+  lengths_BxM = corrupt.composition(length_keys, noise_B, spans_B, length, most)
   noise_BxE, _ = corrupt.lay_spans(place_keys, lengths_BxM, size_B, length)
   index_BxL = jnp.maximum(jnp.cumsum(eligible_BxL, axis=1) - 1, 0)
   return jnp.take_along_axis(noise_BxE, index_BxL, axis=1) & eligible_BxL

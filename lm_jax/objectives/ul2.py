@@ -73,9 +73,7 @@ class MixtureOfDenoisers(base.Objective):
       jnp.array([span or 1.0 for _, span, _ in DENOISERS])[kind_B],
       most,
     )
-    noise_BxL = jnp.where(
-      sequential_Bx1, suffixes(cut_keys, rows), spans_BxL
-    )
+    noise_BxL = jnp.where(sequential_Bx1, suffixes(cut_keys, rows), spans_BxL)
     first_BxL, sentinel_BxL = span_corruption.number_spans(
       noise_BxL, rows.segment_BxL, spec
     )

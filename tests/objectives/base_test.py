@@ -114,6 +114,31 @@ def test_infilling(tiny, cls, architecture):
 
 
 @pytest.mark.parametrize(
+  ("cls", "architecture", "opening"),
+  [
+    (CausalLM, "causal_decoder", None),
+    (PrefixLM, "prefix_decoder", None),
+    (PrefixLM, "encoder_decoder", "boundary"),
+    (MixtureOfDenoisers, "prefix_decoder", "sequential"),
+    (MixtureOfDenoisers, "encoder_decoder", "sequential"),
+  ],
+)
+def test_log_likelihood(tiny, cls, architecture, opening):
+  """The chain rule, after nothing or after a context of one token."""
+  lab = Lab(tiny, cls(), architecture)
+  reads, source = lab.text[:-1], None
+  assert reads[0] == tiny.specials.boundary
+  context = [getattr(tiny.specials, opening)] if opening else []
+  if architecture == "encoder_decoder":
+    context, source = [], stream([context])
+  both = [*context, *reads]
+  inputs = stream([both], np.arange(len(both)), "causal")
+  log_p = lab.log_p(inputs, source)[0, len(context) :]
+  want = [log_p[i, token] for i, token in enumerate(lab.text[1:])]
+  np.testing.assert_allclose(lab.score(), [0, *want], 0, 1e-5)
+
+
+@pytest.mark.parametrize(
   ("cls", "architecture"),
   [
     (CausalLM, "causal_decoder"),

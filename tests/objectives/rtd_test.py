@@ -112,7 +112,7 @@ def test_no_gradient_flows_through_the_draw(learned):
 
 
 def test_the_draw_is_from_the_softmax(tiny):
-  n = 4000
+  n = 30000
   logits = np.random.default_rng(0).normal(0, 1.5, 8)
   chance = np.exp(logits) / np.sum(np.exp(logits))
   keys = jax.random.key_data(jax.random.split(jax.random.key(0), n))
