@@ -58,14 +58,18 @@ class Contestant:
 def alternate(
   ours: Contestant, theirs: Contestant, rounds: int, steps: int
 ) -> tuple[list[float], list[float]]:
-  """Both contestants' step times in seconds; they take turns of `steps`."""
+  """Both contestants' step times in seconds; they take turns of `steps`.
+
+  The first step of a turn is not counted.
+  """
   a: list[float] = []
   b: list[float] = []
-  for contestant in (ours, theirs):  # to warm up
-    contestant.run(2)
   for _ in range(rounds):
-    a += ours.run(steps)
-    b += theirs.run(steps)
+    for contestant, times in ((ours, a), (theirs, b)):
+      # While the other's threads come to rest and the caches fill again.
+      time.sleep(0.5)
+      contestant.run(1)
+      times += contestant.run(steps)
   return a, b
 
 

@@ -30,6 +30,9 @@ def tokens() -> np.ndarray:
 
 def make_ours() -> tuple[dict[str, Any], Any]:
   """Facts (loss, parameters, FLOPs) and a step of lm_jax."""
+  from lm_jax import memory
+
+  memory.keep_freed_memory()  # as the command line does
   import jax
 
   from lm_jax import ledger, optim, program, sharding

@@ -10,7 +10,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 
-from lm_jax import listing, registry
+from lm_jax import listing, memory, registry
 from lm_jax.errors import UsageError
 
 # Everything heavy is imported by the command that needs it, so that help,
@@ -59,6 +59,7 @@ def usage() -> str:
 
 
 def _compare(argv: list[str]) -> int:
+  memory.keep_freed_memory()
   from lm_jax import compare
 
   known = compare.schema()
@@ -68,6 +69,7 @@ def _compare(argv: list[str]) -> int:
 
 
 def _train(argv: list[str]) -> int:
+  memory.keep_freed_memory()
   from lm_jax import config as config_lib
   from lm_jax import flags, settings
 

@@ -124,7 +124,7 @@ def _run(
         budget,
         train.Intervals(
           config.log_every,
-          config.eval_every or max(1, (steps or 1000) // EVALUATIONS),
+          config.eval_every or -(-(steps or 1000) // EVALUATIONS),
           config.checkpoint_every,
         ),
         train.Hooks(log.write, quickly, save),
