@@ -35,4 +35,5 @@ def keep_freed_memory() -> bool:
     (_TOP_PAD, _GROWTH),
     (_ARENA_MAX, 1),
   )
-  return all([mallopt(name, value) == 1 for name, value in options])
+  taken = [mallopt(name, value) == 1 for name, value in options]
+  return all(taken)
