@@ -1,7 +1,7 @@
 """Which pretraining objective learns most of English under one budget?
 
 Command: python launch.py
-Cost: about 10 minutes on two cores.
+Cost: about 7 minutes on two cores.
 Expected: on minimal pairs every arm is above chance and clm and prefix_lm,
 which predict every token, are ahead of mlm and permutation_lm, which predict
 one in six. Only clm and prefix_lm have a likelihood, hence bits per byte.
