@@ -7,8 +7,9 @@ which predict every token, are ahead of mlm and permutation_lm, which predict
 one in six. Only clm and prefix_lm have a likelihood, hence bits per byte.
 
 Every arm reads the same rows in the same order, and stops at the same number
-of model FLOPs: ELECTRA's generator and XLNet's second stream are charged, so
-those arms read fewer tokens.
+of model FLOPs: ELECTRA's generator, XLNet's second stream and the vocabulary
+logits that clm computes at every position are charged, so that clm and
+prefix_lm read fewer tokens than the others.
 """
 
 from __future__ import annotations

@@ -66,9 +66,9 @@ def _sizes() -> Iterable[str]:
     ("--size", sizes.SIZES),
     ("--trunk.preset", sizes.PRESETS),
   ):
-    yield f"{flag:16} layers  width  heads  feedforward"
+    yield f"{flag:16} layers  width  heads  feedforward  published namesake"
     for name, trunk in table.items():
       yield (
         f"{name:16} {trunk.layers:6}  {trunk.width:5}  {trunk.heads:5}"
-        f"  {trunk.feedforward:11}"
+        f"  {trunk.feedforward:11}  {sizes.NAMESAKES[name]}"
       )

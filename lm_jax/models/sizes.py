@@ -20,12 +20,19 @@ SIZES: dict[str, Trunk] = {
   "large": _size(24, 1024, 16),
 }
 
+# What has the same layers and width.
 NAMESAKES: dict[str, str] = {
-  "nano": "for tests",
-  "tiny": "BERT-mini's depth at BERT-tiny's width (Turc et al. 2019)",
-  "small": "ELECTRA-small without its factorized embedding",
-  "base": "BERT-base, GPT-2 small, T5-base's encoder",
+  "nano": "none: for quick answers",
+  "tiny": "none: BERT-mini's depth, BERT-tiny's width",
+  "small": "ELECTRA-small, but for its narrow embedding",
+  "base": "BERT-base, GPT-2, XLNet-base, T5-base",
   "large": "BERT-large, GPT-2 medium, XLNet-large",
+  "bert": "BERT-base",
+  "gpt2": "GPT-2, 124 M parameters",
+  "electra": "ELECTRA-small",
+  "xlnet": "XLNet-base, with T5's relative positions",
+  "t5": "T5-base",
+  "bart": "BART-base",
 }
 
 _BERT = Trunk(

@@ -30,11 +30,12 @@ class PermutationLM(base.Objective):
   z a random order, of which the last 1/K (K = 6) are predicted. The second
   stream is more tokens of the same stream: query tokens that read [MASK] at
   the target's position, see what comes before it in the order, and are seen
-  by nobody. Special tokens come first in every order.
+  by nobody.
 
   Departures. With context="ordered" a token that is not a target sees only
   those before it in the order, as equation 3 reads; with the default,
-  "mutual", these tokens see one another, as in the released code. Targets
+  "mutual", these tokens see one another, as in the released code. Special
+  tokens come first in every order. Targets
   are single tokens; the released code takes spans of 1 to 5. The query
   starts from the embedding of [MASK], not from a vector of its own. No
   memory, no relative segment encoding.
