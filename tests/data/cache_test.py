@@ -1,7 +1,6 @@
-import multiprocessing
-import os
 import pathlib
-import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -9,31 +8,31 @@ import pytest
 from lm_jax.data import cache
 from lm_jax.errors import UsageError
 
+BUILD_SLOWLY = """
+import pathlib, sys, time
+from lm_jax.data import cache
 
-def _build_slowly(path: str, log: str) -> None:
-  def build(folder: pathlib.Path) -> None:
-    (folder / "half").write_text("")
-    with pathlib.Path(log).open("a") as file:
-      file.write("built\n")
-    time.sleep(0.3)
-    (folder / "whole").write_text("")
+def build(folder):
+  (folder / "half").write_text("")
+  with pathlib.Path(sys.argv[2]).open("a") as file:
+    file.write("built\\n")
+  time.sleep(0.3)
+  (folder / "whole").write_text("")
 
-  cache.prepared(pathlib.Path(path), build)
+cache.prepared(pathlib.Path(sys.argv[1]), build)
+"""
 
 
-def _start(path: pathlib.Path, log: pathlib.Path):
-  context = multiprocessing.get_context("spawn")
-  process = context.Process(target=_build_slowly, args=(str(path), str(log)))
-  process.start()
-  return process
+def _start(path: pathlib.Path, log: pathlib.Path) -> subprocess.Popen:
+  return subprocess.Popen(
+    [sys.executable, "-c", BUILD_SLOWLY, str(path), str(log)]
+  )
 
 
 def test_of_two_at_once_one_builds_and_both_end_well(tmp_path):
   path, log = tmp_path / "entry", tmp_path / "log"
   processes = [_start(path, log) for _ in range(2)]
-  for process in processes:
-    process.join()
-  assert [process.exitcode for process in processes] == [0, 0]
+  assert [process.wait() for process in processes] == [0, 0]
   assert log.read_text() == "built\n"
   assert sorted(f.name for f in path.iterdir()) == ["half", "whole"]
 
@@ -42,11 +41,12 @@ def test_a_killed_builder_leaves_no_damage(tmp_path):
   path, log = tmp_path / "entry", tmp_path / "log"
   process = _start(path, log)
   while not log.exists():
+    assert process.poll() is None
     time.sleep(0.01)
-  os.kill(process.pid, signal.SIGKILL)
-  process.join()
+  process.kill()
+  process.wait()
   assert not path.exists()
-  _build_slowly(str(path), str(log))
+  assert _start(path, log).wait() == 0
   assert sorted(f.name for f in path.iterdir()) == ["half", "whole"]
   assert not list(tmp_path.glob("*.partial"))
 
