@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import jax
 
 from lm_jax.errors import UsageError
+from lm_jax.types import MESH_AXES
 
 if TYPE_CHECKING:
   from lm_jax.config import Config
-
-AXES = ("data", "fsdp", "tensor")
 
 
 def check_numbers(config: Config) -> None:
@@ -50,10 +49,10 @@ def check_mesh(text: str, rows: int) -> dict[str, int]:
   mesh: dict[str, int] = {}
   for part in filter(None, text.split(",")):
     axis, _, number = part.partition("=")
-    if axis not in AXES or axis in mesh or not number.isdecimal():
+    if axis not in MESH_AXES or axis in mesh or not number.isdecimal():
       raise UsageError(
-        f"{flag}: {part!r} is not one of {', '.join(AXES)} with a number of"
-        " devices, each once: data=4,tensor=2"
+        f"{flag}: {part!r} is not one of {', '.join(MESH_AXES)} with a number"
+        " of devices, each once: data=4,tensor=2"
       )
     mesh[axis] = int(number)
   if 0 in mesh.values():

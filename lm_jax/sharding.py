@@ -16,8 +16,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from lm_jax.errors import UsageError
-
-AXES = ("data", "fsdp", "tensor")
+from lm_jax.types import MESH_AXES
 
 # Logical axis of a parameter -> mesh axis.
 RULES: dict[str, str | None] = {
@@ -41,18 +40,20 @@ def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
   """
   sizes = dict(sizes or {})
   devices = jax.device_count()
-  others = int(np.prod([sizes.get(axis, 1) for axis in AXES[1:]]))
+  others = int(np.prod([sizes.get(axis, 1) for axis in MESH_AXES[1:]]))
   sizes.setdefault("data", max(1, devices // others))
-  shape = tuple(sizes.get(axis, 1) for axis in AXES)
+  shape = tuple(sizes.get(axis, 1) for axis in MESH_AXES)
   if int(np.prod(shape)) != devices:
     wanted = ",".join(
-      f"{axis}={size}" for axis, size in zip(AXES, shape, strict=True)
+      f"{axis}={size}" for axis, size in zip(MESH_AXES, shape, strict=True)
     )
     raise UsageError(
       f"--mesh={wanted}: multiplies to {int(np.prod(shape))}, and there are "
       f"{devices} devices"
     )
-  return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES))
+  return jax.make_mesh(
+    shape, MESH_AXES, axis_types=(AxisType.Auto,) * len(MESH_AXES)
+  )
 
 
 def rows(mesh: Mesh) -> NamedSharding:

@@ -26,6 +26,10 @@ ARCHITECTURES: tuple[Architecture, ...] = (
   "encoder_decoder",
 )
 
+# The axes of the device mesh: rows are split over data and fsdp, parameters
+# over fsdp and tensor.
+MESH_AXES = ("data", "fsdp", "tensor")
+
 Mask = Literal["full", "causal", "ranked"]
 
 # Values of Rows.part_BxL.
