@@ -7,6 +7,7 @@ figure is the same on every backend, whatever its kernels skip or repeat.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -41,18 +42,32 @@ def forward_hidden(
   if source_length is None:
     return flops + trunk.layers * _layer(trunk, batch, length)
   flops += _embed(trunk, batch * source_length)
-  flops += (trunk.encoder_layers or trunk.layers) * _layer(
-    trunk, batch, source_length
+  encoder = dataclasses.replace(
+    trunk,
+    layers=trunk.encoder_layers or trunk.layers,
+    heads=trunk.encoder_heads or trunk.heads,
+    feedforward=trunk.encoder_feedforward or trunk.feedforward,
   )
+  flops += encoder.layers * _layer(encoder, batch, source_length)
   cross = _attention(trunk, batch, length, source_length)
   return flops + trunk.layers * (_layer(trunk, batch, length) + cross)
 
 
 def _layer(trunk: Trunk, batch: int, length: int) -> int:
-  gated = trunk.activation in ("swiglu", "geglu")
+  gated = trunk.activation.removesuffix("_exact").endswith("glu")
   matrices = 3 if gated else 2
   feedforward = matrices * 2 * batch * length * trunk.width * trunk.feedforward
-  return _attention(trunk, batch, length, length) + feedforward
+  flops = _attention(trunk, batch, length, length) + feedforward
+  if trunk.positions == "xlnet":
+    flops += _apart(trunk, batch, length)
+  return flops
+
+
+def _apart(trunk: Trunk, batch: int, length: int) -> int:
+  """Every distance projected, once for all rows, and scored by each query."""
+  width = trunk.heads * (trunk.head_width or trunk.width // trunk.heads)
+  distances = 2 * length - 1
+  return 2 * distances * (trunk.width + batch * length) * width
 
 
 def _attention(trunk: Trunk, batch: int, queries: int, keys: int) -> int:
@@ -85,13 +100,14 @@ def forward_head(head: Head, trunk: Trunk, batch: int, tokens: int) -> int:
   """FLOPs of a head's forward pass.
 
   Args:
-    head: "pooled" reads `batch` rows, "token" reads `tokens` positions.
+    head: reads `batch` rows if it pools, or else `tokens` positions.
     trunk: of the stack that the head sits on.
     batch: B.
     tokens: positions of the whole batch at which logits are asked for.
   """
-  rows = batch if head.kind == "pooled" else tokens
-  return 2 * rows * trunk.width * (trunk.width + head.size)
+  rows = tokens if head.pool == "none" else batch
+  transform = trunk.width if head.transform else 0
+  return 2 * rows * trunk.width * (transform + head.size)
 
 
 class Counter:

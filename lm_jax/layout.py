@@ -77,7 +77,10 @@ def stream(
   position_BxT: Array | None = None,
   type_BxT: Array | None = None,
 ) -> Stream:
-  """A stream whose ranks follow from the mask, unless they are given."""
+  """A stream whose ranks follow from the mask, unless they are given.
+
+  Without types it has none.
+  """
   if rank_BxT is None:
     if mask == "causal":
       rank_BxT = visibility.causal(segment_BxT)
@@ -85,8 +88,6 @@ def stream(
       rank_BxT = visibility.bidirectional(segment_BxT)
   if position_BxT is None:
     position_BxT = positions(segment_BxT)
-  if type_BxT is None:
-    type_BxT = jnp.zeros_like(segment_BxT)
   return Stream(
     tokens_BxT=tokens_BxT,
     position_BxT=position_BxT,
@@ -121,11 +122,14 @@ def in_place(rows: Rows, spec: Spec, prefix_BxL: Array | None = None) -> Stream:
 def shift(answer: Part, spec: Spec) -> Array:
   """What a decoder reads to predict `answer`: int32 [B, A].
 
-  Each segment of the answer starts from the boundary token; all else is the
+  Each segment of the answer starts from the boundary token, or, in a decoder
+  that has an encoder, from the token that such start from; all else is the
   answer's own previous token (teacher forcing).
   """
+  specials, paired = spec.specials, spec.architecture == "encoder_decoder"
+  first = specials.start if paired else specials.boundary
   before = jnp.roll(answer.tokens_BxN, 1, axis=1)
-  return jnp.where(starts(answer.segment_BxN), spec.specials.boundary, before)
+  return jnp.where(starts(answer.segment_BxN), first, before)
 
 
 def pair(
@@ -143,7 +147,7 @@ def pair(
   Args:
     context: absent tokens may stand anywhere.
     answer: absent tokens stand at the end.
-    spec: the architecture and the boundary token.
+    spec: the architecture and the special tokens.
     length: of a decoder's stream, where S + A is more than a row can need;
       absent tokens are squeezed out to fit.
 

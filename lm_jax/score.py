@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lm_jax import specials as specials_lib
 from lm_jax.data.rows import pad_texts
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.types import PADDING, Array, Rows, Spec, UsageError
@@ -81,6 +82,8 @@ class Scorer:
     params: its parameters.
     spec: its spec.
     tokenizer: of its texts.
+    scoring: what its scores are; "" for a model without the output that they
+      are read from. By default the objective's.
   """
 
   def __init__(
@@ -90,16 +93,23 @@ class Scorer:
     params: Any,
     spec: Spec,
     tokenizer: Tokenizer,
+    scoring: str | None = None,
   ):
     self.objective = objective
-    self.scoring: str = objective.scoring
+    self.scoring: str = objective.scoring if scoring is None else scoring
     self.spec = spec
     self._network = for_measuring(network)
     self._params = params
     self._tokenizer = tokenizer
 
   def token_scores(self, rows: Rows) -> np.ndarray:
-    """Score of each token, float32 [B, L]; 0 on specials and padding."""
+    """Score of each token, float32 [B, L]; 0 on specials and padding.
+
+    Raises:
+      UsageError: the tokenizer lacks a token that the score needs ([MASK]).
+    """
+    needs = self.objective.needs
+    specials_lib.require(self.spec.specials, needs, self.objective.name)
     return np.asarray(self._run("scores", rows))
 
   def states(self, rows: Rows) -> np.ndarray:
@@ -118,16 +128,24 @@ class Scorer:
   def text_token_scores(self, texts: Sequence[str]) -> list[np.ndarray]:
     """Score of each token of each text, in nats: n of float32 [T].
 
+    Aligned with `tokenizer.encode(text)`: what stands around a text has no
+    score.
+
     Raises:
       UsageError: a text is longer than the model's rows.
     """
-    # The boundary token in front has no score.
-    return [x_T[1:] for x_T in self._by_text(texts, self.token_scores)]
+    specials = self._tokenizer.specials
+    before, after = len(specials.before), len(specials.after)
+    return [
+      x_T[before : len(x_T) - after]
+      for x_T in self._by_text(texts, self.token_scores)
+    ]
 
   def text_states(self, texts: Sequence[str]) -> list[np.ndarray]:
-    """Last-layer states of each text: n of float32 [1 + T, D].
+    """Last-layer states of each text: n of float32 [before + T + after, D].
 
-    The first is that of the boundary token, in front of each text.
+    Those of the special tokens around it (Specials.before and .after, by
+    default one boundary token in front) are among them.
 
     Raises:
       UsageError: a text is longer than the model's rows.
@@ -150,8 +168,8 @@ class Scorer:
     longest = lengths.max(initial=0)
     if longest > self.spec.length:
       raise UsageError(
-        f"a text of {longest} tokens, with the one in front: the model reads "
-        f"{self.spec.length}"
+        f"a text of {longest} tokens, with the special ones around it: the "
+        f"model reads {self.spec.length}"
       )
     found: list[Any] = [None] * len(texts)
     for index, rows in self._batches(texts, lengths, BUCKET):
@@ -164,15 +182,18 @@ class Scorer:
     return run(self._params, rows)
 
   def _lengths(self, texts: Sequence[str]) -> np.ndarray:
-    """In tokens, with the boundary token in front of each."""
-    counts = [1 + len(self._tokenizer.encode(text)) for text in texts]
+    """In tokens, with the special ones around each."""
+    specials = self._tokenizer.specials
+    around = len(specials.before) + len(specials.after)
+    counts = [around + len(self._tokenizer.encode(text)) for text in texts]
     return np.array(counts, np.int64)
 
   def _batches(
     self, texts: Sequence[str], lengths: np.ndarray, multiple: int
   ) -> Iterator[tuple[np.ndarray, Rows]]:
     """Texts of like length together: their indices, and rows of BATCH."""
-    buckets = np.minimum(-(-lengths // multiple) * multiple, self.spec.length)
+    buckets = multiple * np.maximum(-(-lengths // multiple), 1)
+    buckets = np.minimum(buckets, self.spec.length)
     for bucket in np.unique(buckets):
       members = np.flatnonzero(buckets == bucket)
       for start in range(0, len(members), BATCH):

@@ -8,14 +8,15 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from lm_jax import config as config_lib
-from lm_jax import registry
+from lm_jax import registry, trunk_options
 from lm_jax.config import Config
+from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
 from lm_jax.options import Option, show
 
 # What a model's parameters and tokens are tied to.
 _FIXED = ("size", "trunk.", "data.tokenizer", "data.vocabulary_size")
-_FREE = ("trunk.dropout", "trunk.attention_dropout", "trunk.remat")
+_FREE = tuple(f"trunk.{name}" for name in trunk_options.FREE)
 
 
 def objective_flags() -> dict[str, Option]:
@@ -93,23 +94,43 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
 def continued(directory: str, given: Collection[str]) -> Config:
   """What a further run on a model starts from: the settings of its own run.
 
-  On another corpus it keeps the model's tokenizer.
+  It keeps the model's tokenizer, whatever the corpus.
 
   Args:
-    directory: of the run that trained it.
+    directory: of the run that trained it, or of Hugging Face Transformers.
     given: the paths that the user sets.
 
   Raises:
-    UsageError: not a run directory, or an option that the model fixes.
+    UsageError: no such directory, or an option that the model fixes.
   """
+  from lm_jax import assemble  # They import jax.
+  from lm_jax.hugging_face import pretrained
+
   for path in given:
     if path.startswith(_FIXED) and path not in _FREE:
       raise UsageError(f"--{path}: --model={directory} has its own")
-  config = config_lib.read(directory)
+  if pretrained.is_directory(directory):
+    foreign = pretrained.read(directory)
+    config = foreign.config
+    tokenizer = pathlib.Path(config.data.tokenizer)
+    if foreign.tokenizer is not None:
+      config = assemble.fitting(config, foreign.tokenizer)
+  else:
+    config = config_lib.read(directory)
+    tokenizer = pathlib.Path(directory, "tokenizer.json")
+    if config.family and tokenizer.exists():
+      config = assemble.fitting(config, Tokenizer(tokenizer))
   data = config.data
-  if "data.corpus" in given:
-    tokenizer = str(pathlib.Path(directory, "tokenizer.json"))
-    data = dataclasses.replace(data, tokenizer=tokenizer)
+  # Older runs have no specials.json: theirs is made again by its recipe.
+  if "data.corpus" in given or tokenizer.with_name("specials.json").exists():
+    data = dataclasses.replace(data, tokenizer=str(tokenizer))
   return dataclasses.replace(
-    config, model=directory, data=data, workdir="", name="", arm=""
+    config,
+    model=directory,
+    data=data,
+    workdir="",
+    name="",
+    arm="",
+    family="",
+    heads={},
   )

@@ -11,17 +11,21 @@ from lm_jax.models import sizes
 from lm_jax.options import Option, options
 from lm_jax.types import Architecture, Trunk, UsageError
 
-# Set from elsewhere: the data, --architecture, --dtype, and the objective.
-_DERIVED = frozenset(
-  {"vocabulary", "max_positions", "architecture", "dtype", "embeddings"}
-)
+# Set from elsewhere: --architecture, --dtype, and the objective.
+_DERIVED = frozenset({"architecture", "dtype", "embeddings"})
+# Follow from the data where they are 0.
+FROM_DATA = ("vocabulary", "max_positions")
+# May change when a model's training goes on.
+FREE = frozenset({"dropout", "attention_dropout", "remat", "attention"})
 FIELDS = tuple(
   field.name
   for field in dataclasses.fields(Trunk)
-  if field.name not in _DERIVED
+  if field.name not in (*_DERIVED, *FROM_DATA)
 )
 
 _HELPS = {
+  "vocabulary": "rows of the embedding table; 0: as many as there are tokens",
+  "max_positions": "learned positions; 0: as many as the rows need",
   "layers": "layers of the stack, of the decoder where there are two",
   "width": "width of the residual stream",
   "heads": "attention heads",
@@ -30,7 +34,17 @@ _HELPS = {
   "head_width": "width of a head; 0: width / heads",
   "embedding_width": "width of a factorized embedding; 0: width",
   "encoder_layers": "layers of the encoder of encoder_decoder; 0: layers",
+  "encoder_heads": "heads of the encoder of encoder_decoder; 0: heads",
+  "encoder_feedforward": "and its feed-forward width; 0: feedforward",
+  "sharing": "the set of parameters that each layer uses: 0,0,0,0 is ALBERT;"
+  " empty: each its own",
   "norm": "kind of normalization",
+  "norm_bias": "a bias in layer norms",
+  "first_norm": "a norm before the first layer's attention (pre)",
+  "embedding_scaling": "multiply token embeddings by sqrt(width)",
+  "encoder_embeddings": "the encoder has position tables and an embedding"
+  " norm of its own",
+  "position_offset": "rows of the position table before the first position's",
   "norm_placement": "before each part (pre) or after its residual sum (post)",
   "norm_epsilon": "added to the variance",
   "embedding_norm": "normalize the embeddings",
@@ -38,17 +52,28 @@ _HELPS = {
   "relative_buckets": "T5's relative positions: buckets",
   "relative_distance": "T5's relative positions: where the last bucket starts",
   "rotary_base": "rotary positions: base of the wavelengths",
-  "activation": "of the feed-forward network; swiglu and geglu are gated",
+  "local_rotary_base": "the base in layers of local attention; 0: the same",
+  "rotary_scaling": "empty, or FACTOR, or FACTOR,LOW,HIGH,LENGTH (LLaMA 3.1)",
+  "attention_scaling": "divide attention scores by sqrt(head width)",
+  "depth_scaling": "divide those of layer i by i, counted from 1",
+  "activation": "of the feed-forward network; those in -glu are gated",
   "bias": "biases in the projections",
+  "bias_except": "projections that differ from bias: qkv, out, up, down",
   "tied": "the output uses the embedding table",
   "output_bias": "a bias on the vocabulary logits",
+  "output_scaling": "divide states by sqrt(width) before the vocabulary",
   "output_transform": "BERT's dense layer, activation and norm before it",
+  "output_transform_bias": "a bias in that dense layer",
+  "output_activation": "of that; empty: as the trunk",
   "token_types": "kinds of token with an embedding of their own; 0: none",
+  "types_are_tokens": "token types are looked up in the table of tokens",
+  "query_embedding": "XLNet's query tokens start from a vector of their own",
   "windows": "local attention windows, layer by layer, repeated; 0: dense",
   "dropout": "rate on embeddings and on what is added to the residual stream",
   "attention_dropout": "rate on attention weights",
   "attention": "the kernel; auto: the fastest that fits",
   "initializer_range": "standard deviation of the initial parameters",
+  "embedding_range": "that of the embeddings; 0: initializer_range",
   "remat": "what the backward pass computes again to save memory",
   "scan": "compile one layer and loop over it",
 }
@@ -67,7 +92,7 @@ def schema() -> dict[str, Option]:
     " or the preset, has it",
   )
   found = options(Trunk, "trunk.", _HELPS)
-  fields = [found[f"trunk.{name}"] for name in FIELDS]
+  fields = [found[f"trunk.{name}"] for name in (*FIELDS, *FROM_DATA)]
   return {
     preset.path: preset,
     **{o.path: dataclasses.replace(o, default=None) for o in fields},
@@ -82,10 +107,12 @@ def make(
 ) -> Trunk:
   """The trunk of a size, or of changes["preset"], with its changes.
 
+  What follows from the data is 0 unless it is among the changes.
+
   Raises:
     UsageError: there is no such size or preset.
   """
-  changes = dict(changes)
+  changes = dict.fromkeys(FROM_DATA, 0) | dict(changes)
   preset = changes.pop("preset", "")
   flag, name, table = "--size", size, sizes.SIZES
   if preset:
@@ -108,6 +135,13 @@ def check(trunk: Trunk) -> None:
     "head_width": 0,
     "embedding_width": 0,
     "encoder_layers": 0,
+    "encoder_heads": 0,
+    "encoder_feedforward": 0,
+    "position_offset": 0,
+    "vocabulary": 0,
+    "max_positions": 0,
+    "local_rotary_base": 0,
+    "embedding_range": 0,
     "relative_buckets": 4,
     "relative_distance": 1,
     "token_types": 0,
@@ -146,16 +180,27 @@ def check(trunk: Trunk) -> None:
       f"--trunk.windows={shown}: with --trunk.scan their number must divide"
       f" --trunk.layers={trunk.layers}"
     )
+  _check_layers(trunk)
   if trunk.relative_distance <= trunk.relative_buckets // 2:
     raise UsageError(
       f"--trunk.relative_distance={trunk.relative_distance}: must be above"
       f" half of --trunk.relative_buckets={trunk.relative_buckets}"
     )
   width = trunk.embedding_width or trunk.width
-  if trunk.positions == "sinusoidal" and width % 2:
+  if trunk.positions in ("sinusoidal", "fairseq") and width % 2:
     raise UsageError(
-      f"--trunk.positions=sinusoidal: needs embeddings of an even width, not"
-      f" {width}"
+      f"--trunk.positions={trunk.positions}: needs embeddings of an even width,"
+      f" not {width}"
+    )
+  scaling = trunk.rotary_scaling
+  ordered = len(scaling) in (0, 1) or (
+    len(scaling) == 4 and scaling[1] < scaling[2]
+  )
+  if not ordered or any(number <= 0 for number in scaling):
+    shown = ",".join(map(str, scaling))
+    raise UsageError(
+      f"--trunk.rotary_scaling={shown}: must be one number above 0, or four,"
+      " the second below the third"
     )
   head_width = trunk.head_width or trunk.width // trunk.heads
   if trunk.positions == "rotary" and head_width % 2:
@@ -163,4 +208,46 @@ def check(trunk: Trunk) -> None:
       f"--trunk.positions=rotary: needs heads of an even width, not"
       f" {head_width} (--trunk.width={trunk.width} by"
       f" --trunk.heads={trunk.heads})"
+    )
+
+
+def _check_layers(trunk: Trunk) -> None:
+  """What layers of one stack may have of their own, or in common."""
+  if trunk.encoder_heads and trunk.width % trunk.encoder_heads:
+    raise UsageError(
+      f"--trunk.encoder_heads={trunk.encoder_heads}: must divide"
+      f" --trunk.width={trunk.width}"
+    )
+  if trunk.kv_heads and trunk.encoder_heads % trunk.kv_heads:
+    raise UsageError(
+      f"--trunk.kv_heads={trunk.kv_heads}: must divide"
+      f" --trunk.encoder_heads={trunk.encoder_heads}"
+    )
+  if trunk.sharing:
+    shown = ",".join(map(str, trunk.sharing))
+    counts = {trunk.layers, trunk.encoder_layers or trunk.layers}
+    if counts != {len(trunk.sharing)} or min(trunk.sharing) < 0:
+      raise UsageError(
+        f"--trunk.sharing={shown}: must be {trunk.layers} whole numbers from"
+        " 0, one for each layer"
+      )
+    if any(trunk.windows):
+      raise UsageError(
+        f"--trunk.sharing={shown}: does not go with --trunk.windows"
+      )
+  if trunk.depth_scaling and (trunk.sharing or trunk.positions == "xlnet"):
+    flag = "sharing" if trunk.sharing else "positions=xlnet"
+    raise UsageError(
+      f"--trunk.depth_scaling=true: does not go with --trunk.{flag}"
+    )
+  own = {
+    "sharing": trunk.sharing,
+    "first_norm": not trunk.first_norm,
+    "depth_scaling": trunk.depth_scaling,
+  }
+  if trunk.scan and any(own.values()):
+    flag = next(name for name, there in own.items() if there)
+    raise UsageError(
+      f"--trunk.scan=true: does not go with --trunk.{flag}: its layers are"
+      " alike and have parameters of their own"
     )

@@ -35,6 +35,9 @@ Mask = Literal["full", "causal", "ranked"]
 # Values of Rows.part_BxL.
 PADDING, CONTEXT, ANSWER = -1, 0, 1
 
+# The id of a special token that a tokenizer lacks.
+ABSENT = -1
+
 # The rank of a key that nothing may attend to (a query token of XLNet).
 NEVER = 2**30
 
@@ -82,7 +85,8 @@ class Stream:
   Token i attends to token j iff they share a segment and
   key_rank[j] <= query_rank[i] (lm_jax/visibility.py). `mask` is static and
   names the kernel that suffices: "full" (ranks are all 0), "causal" (ranks
-  grow with the index), or "ranked" (anything).
+  grow with the index), or "ranked" (anything). Where type_BxT is None, no
+  token types were told: they are 0 for a trunk that has them.
   """
 
   tokens_BxT: Array
@@ -90,7 +94,7 @@ class Stream:
   segment_BxT: Array
   query_rank_BxT: Array
   key_rank_BxT: Array
-  type_BxT: Array
+  type_BxT: Array | None = None
   mask: Mask = "full"
 
 
@@ -131,24 +135,50 @@ class Term:
 
 @dataclasses.dataclass(frozen=True)
 class Specials:
-  """Ids of the special tokens: the same in every tokenizer of ours."""
+  """Ids of the special tokens; the defaults are those of our tokenizers.
+
+  ABSENT stands for a token that a tokenizer of somebody else lacks. Two names
+  may share an id (GPT-2's boundary ends texts, too).
+
+  pad: holds the place of what is not there; never told by its id.
+  boundary: starts every segment: BERT's [CLS], GPT's <|endoftext|>.
+  end: ends a document and an answer.
+  start: what the decoder of an encoder_decoder reads first.
+  regular, sequential, extreme: UL2's mode tokens [R], [S], [X].
+  first_sentinel, sentinels, sentinel_step: T5's sentinel i is
+    first_sentinel + sentinel_step * i.
+  before, after: what stands around a text that a model is to read.
+  others: further ids that are no text.
+  """
 
   pad: int = 0
   unknown: int = 1
-  boundary: int = 2  # starts every segment: BERT's [CLS], GPT's <|endoftext|>
-  end: int = 3  # ends a document and an answer
+  boundary: int = 2
+  end: int = 3
   separator: int = 4
   mask: int = 5
-  regular: int = 6  # UL2's mode tokens [R], [S], [X]
+  regular: int = 6
   sequential: int = 7
   extreme: int = 8
   first_sentinel: int = 9
   sentinels: int = 100
+  sentinel_step: int = 1
+  start: int = 2
+  before: tuple[int, ...] = (2,)
+  after: tuple[int, ...] = ()
+  others: tuple[int, ...] = ()
 
   @property
-  def count(self) -> int:
-    """Ids below this one are special, the others are text."""
-    return self.first_sentinel + self.sentinels
+  def ids(self) -> tuple[int, ...]:
+    """All of them, ascending."""
+    first, step = self.first_sentinel, self.sentinel_step
+    found = {
+      *(self.pad, self.unknown, self.boundary, self.end, self.separator),
+      *(self.mask, self.regular, self.sequential, self.extreme, self.start),
+      *(first + step * i for i in range(self.sentinels)),
+      *(*self.before, *self.after, *self.others),
+    }
+    return tuple(sorted(found - {ABSENT}))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,15 +193,25 @@ class Spec:
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-  """An output besides the vocabulary.
+  """An output besides the vocabulary: logits of a token or of a whole text.
 
-  kind: "token" (a logit vector per token: dense, activation, dense) or
-    "pooled" (per row: dense and tanh on the first token, then dense).
-  size: number of logits.
+  size: number of logits; 0 gives what comes before them (a bare pooler).
+  pool: what is read: "none" (each token), or of each row its "first" token,
+    the "last" one, the "mean" of all, or the last of the tokens that "end".
+  transform: activation after a dense layer of the trunk's width, a key of
+    lm_jax.models.layers.ACTIVATIONS; "" has no such layer, "trunk" takes the
+    trunk's own activation.
+  norm: a norm after that.
+  bias: of the logits.
+  transform_bias: of the dense layer.
   """
 
-  kind: Literal["token", "pooled"]
   size: int
+  pool: Literal["none", "first", "last", "mean", "end"] = "none"
+  transform: str = ""
+  norm: bool = False
+  bias: bool = True
+  transform_bias: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,35 +225,89 @@ class Trunk:
   vocabulary: int = 4096
   max_positions: int = 512
   architecture: Architecture = "causal_decoder"
-  # 0 in the next four means "as the plain transformer has it".
+  # 0 in the next six means "as the plain transformer has it".
   kv_heads: int = 0
   head_width: int = 0
   embedding_width: int = 0
   encoder_layers: int = 0
+  encoder_heads: int = 0
+  encoder_feedforward: int = 0
+  # Which set of parameters each layer uses, (0, 0, 0, 0) as ALBERT; () gives
+  # each its own.
+  sharing: tuple[int, ...] = ()
   norm: Literal["layernorm", "rmsnorm"] = "layernorm"
   norm_placement: Literal["pre", "post"] = "pre"
   norm_epsilon: float = 1e-5
+  norm_bias: bool = True
+  # Is there a norm before the first layer's attention (pre)? ModernBERT has
+  # the embeddings' instead.
+  first_norm: bool = True
   embedding_norm: bool = False
+  # Are token embeddings multiplied by sqrt(width)? (M2M-100)
+  embedding_scaling: bool = False
+  # Has the encoder position tables and an embedding norm of its own? (BART)
+  encoder_embeddings: bool = False
   positions: Literal[
-    "learned", "sinusoidal", "rotary", "relative", "alibi", "none"
+    "learned",
+    "sinusoidal",
+    "fairseq",
+    "rotary",
+    "relative",
+    "xlnet",
+    "alibi",
+    "none",
   ] = "rotary"
+  # Rows of the position table before the first position's: 2 in RoBERTa.
+  position_offset: int = 0
   relative_buckets: int = 32
   relative_distance: int = 128
   rotary_base: float = 10000.0
+  # The base in layers of local attention; 0: the same.
+  local_rotary_base: float = 0.0
+  # Longer contexts by scaled frequencies: (factor,) divides all of them, and
+  # (factor, low, high, length) as LLaMA 3.1 those of long wavelength.
+  rotary_scaling: tuple[float, ...] = ()
+  # Are attention scores divided by sqrt(head width)? Not in T5.
+  attention_scaling: bool = True
+  # And those of layer i by i, counted from 1? (GPT-2s of Stanford's Mistral)
+  depth_scaling: bool = False
   activation: Literal[
-    "gelu", "gelu_tanh", "relu", "silu", "swiglu", "geglu"
+    "gelu",
+    "gelu_tanh",
+    "relu",
+    "silu",
+    "tanh",
+    "swiglu",
+    "geglu",
+    "geglu_exact",
+    "reglu",
   ] = "gelu_tanh"
   bias: bool = False
+  # Projections that have a bias where the others have none, or none where
+  # they have: of "qkv", "out" (of attention), "up" (and gate), "down".
+  bias_except: tuple[Literal["qkv", "out", "up", "down"], ...] = ()
   tied: bool = True
+  # Are states divided by sqrt(width) before the vocabulary? (T5)
+  output_scaling: bool = False
   output_bias: bool = False
   output_transform: bool = False  # BERT's dense, activation and norm
+  output_transform_bias: bool = True
+  # Of the transform; "": the trunk's.
+  output_activation: Literal[
+    "", "gelu", "gelu_tanh", "relu", "silu", "tanh"
+  ] = ""
   token_types: int = 0
+  # Are token types looked up in the table of tokens, where told? (GPT-2)
+  types_are_tokens: bool = False
+  # Do query tokens (XLNet) start from a vector of their own?
+  query_embedding: bool = False
   # Width of the local attention window, layer by layer, repeated; 0 is dense:
   # (256, 0) alternates as in GPT-3.
   windows: tuple[int, ...] = (0,)
   dropout: float = 0.0
   attention_dropout: float = 0.0
   initializer_range: float = 0.02
+  embedding_range: float = 0.0  # of the embeddings; 0: initializer_range
   remat: Literal["none", "dots", "full"] = "none"
   scan: bool = False
   # "auto" takes the fastest kernel that computes the same; "plain" is the

@@ -136,7 +136,10 @@ def test_the_counter_charges_every_stack_head_and_position():
   small = Trunk(**_BASE | {"layers": 1})
   seq2seq = Trunk(**_BASE | {"architecture": "encoder_decoder"})
   trunks = {"main": main, "generator": small, "seq2seq": seq2seq}
-  heads = {"replaced": Head("token", 1), "pair": Head("pooled", 2)}
+  heads = {
+    "replaced": Head(1, transform="trunk"),
+    "pair": Head(2, pool="first", transform="tanh"),
+  }
   counter = flops.Counter(_Shapes(), trunks, heads)
 
   def loss():

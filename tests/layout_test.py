@@ -201,3 +201,20 @@ def test_a_pair_that_is_too_long_loses_its_end_and_its_weight():
     200, 201, 202, BOUNDARY, 300,
   ]  # fmt: skip
   assert np.asarray(problem.weights["nll"])[0].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("architecture", [*DECODERS, "encoder_decoder"])
+def test_a_decoder_with_an_encoder_has_a_first_token_of_its_own(architecture):
+  specials = Specials(start=7)
+  spec = Spec(architecture, 8, 500, specials)
+  answer = layout.Part(
+    np.array([[200, 201, 202, 0]], np.int32), np.array([[1, 1, 2, 0]], np.int32)
+  )
+  first = 7 if architecture == "encoder_decoder" else BOUNDARY
+  reads = layout.shift(answer, spec)
+  assert reads[0, :3].tolist() == [first, 200, first]
+
+
+def test_a_stream_without_types_has_none():
+  segment = np.ones((1, 4), np.int32)
+  assert layout.stream(segment, segment, "full").type_BxT is None

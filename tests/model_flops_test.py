@@ -49,6 +49,43 @@ def test_flops_are_the_dots_of_the_plain_gradient(name, architecture, trunk):
     {"embedding_width": 24, "heads": 4, "kv_heads": 2},
     {"output_transform": True, "encoder_layers": 2},
     {"windows": (4, 0), "layers": 4, "scan": True, "positions": "relative"},
+    {
+      "layers": 2,
+      "encoder_heads": 4,
+      "encoder_feedforward": 24,
+      "head_width": 12,
+      "activation": "geglu_exact",
+    },
+    {
+      "layers": 2,
+      "sharing": (0, 0),
+      "activation": "reglu",
+      "bias": True,
+      "bias_except": ("qkv", "down"),
+      "attention_scaling": False,
+    },
+    {
+      "layers": 2,
+      "positions": "learned",
+      "position_offset": 2,
+      "encoder_embeddings": True,
+      "embedding_norm": True,
+      "embedding_scaling": True,
+      "output_scaling": True,
+      "embedding_width": 24,
+    },
+    {
+      "layers": 2,
+      "first_norm": False,
+      "norm_bias": False,
+      "depth_scaling": True,
+      "windows": (4, 0),
+      "local_rotary_base": 100.0,
+      "rotary_scaling": (2.0, 1.0, 4.0, 16.0),
+      "output_transform": True,
+      "output_transform_bias": False,
+      "output_activation": "tanh",
+    },
   ],
 )
 def test_flops_follow_each_option(trunk):
@@ -59,6 +96,18 @@ def test_flops_follow_each_option(trunk):
     assert _exact(
       _ratio(toy.program(name, architecture, attention="plain", **trunk))
     )
+
+
+def test_flops_of_xlnet_are_a_little_more_than_its_dots():
+  """Distances have no gradient, so that their projection has but two dots."""
+  options = {"positions": "xlnet", "query_embedding": True, "head_width": 12}
+  program = toy.program("permutation_lm", "encoder", layers=2, **options)
+  ratio = _ratio(program)
+  heads_width = 2 * options["head_width"]
+  stream = toy.LENGTH + toy.LENGTH // 6
+  spare = 2 * 2 * (2 * stream - 1) * 32 * heads_width
+  assert 1 < ratio < 1.01
+  assert program.flops * (1 - 1 / ratio) == pytest.approx(spare)
 
 
 def test_flops_do_not_depend_on_how_they_are_computed():

@@ -5,10 +5,15 @@ It reads the parameters of lm_jax.models by name, and shares no code with it.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 
 import numpy as np
+import xlnet_reference
 from scipy import special
+
+from lm_jax.types import NEVER
 
 
 def norm(trunk, p, x):
@@ -17,7 +22,8 @@ def norm(trunk, p, x):
     rms = np.sqrt((x**2).mean(-1, keepdims=True) + trunk.norm_epsilon)
     return x / rms * p["scale"]
   deviation = np.sqrt(x.var(-1, keepdims=True) + trunk.norm_epsilon)
-  return (x - x.mean(-1, keepdims=True)) / deviation * p["scale"] + p["bias"]
+  x = (x - x.mean(-1, keepdims=True)) / deviation * p["scale"]
+  return x + p["bias"] if trunk.norm_bias else x
 
 
 def dense(p, x):
@@ -38,27 +44,50 @@ ACTIVATIONS = {
   "gelu_tanh": gelu_tanh,
   "relu": lambda x: np.maximum(x, 0),
   "silu": silu,
+  "tanh": np.tanh,
   "swiglu": silu,
   "geglu": gelu_tanh,
 }
+ACTIVATIONS |= {"geglu_exact": ACTIVATIONS["gelu"]}
+ACTIVATIONS |= {"reglu": ACTIVATIONS["relu"]}
 
 
 def feedforward(trunk, p, x):
   """Vaswani et al. 2017, eq. 2; Shazeer 2020, eq. 6 with a gate."""
   activate = ACTIVATIONS[trunk.activation]
   up = dense(p["up"], x)
-  if trunk.activation in ("swiglu", "geglu"):
+  if trunk.activation in ("swiglu", "geglu", "geglu_exact", "reglu"):
     return dense(p["down"], activate(dense(p["gate"], x)) * up)
   return dense(p["down"], activate(up))
 
 
-def rotate(x_TxHxK, positions, base):
+def wavelength(i, half, base, scaling):
+  """2 pi / theta_i (Su et al. 2021, section 3.2.2), for longer contexts.
+
+  scaling: (factor,) stretches all (Chen et al. 2023, eq. 3); (factor, low,
+    high, length) as the released code of LLaMA 3.1, case by case.
+  """
+  wave = 2 * math.pi * base ** (i / half)
+  if len(scaling) == 1:
+    return wave * scaling[0]
+  if not scaling:
+    return wave
+  factor, low, high, length = scaling
+  if wave > length / low:
+    return wave * factor
+  if wave < length / high:
+    return wave
+  kept = (length / wave - low) / (high - low)
+  return 1 / ((1 - kept) / (factor * wave) + kept / wave)
+
+
+def rotate(x_TxHxK, positions, base, scaling=()):
   """Su et al. 2021, eq. 15: pairs (i, i + K/2) turned by m theta_i."""
   out = np.zeros_like(x_TxHxK)
   half = x_TxHxK.shape[-1] // 2
   for t, m in enumerate(positions):
     for i in range(half):
-      angle = m * base ** (-2 * i / (2 * half))
+      angle = m * 2 * math.pi / wavelength(i, half, base, scaling)
       turn = np.array(
         [
           [math.cos(angle), -math.sin(angle)],
@@ -92,19 +121,21 @@ def alibi_slope(head, heads):
   return 2 ** (-8 * (head + 1) / heads)
 
 
-def attend(q, k, v, visible, bias=None):
+def attend(q, k, v, visible, bias=None, divisor=None):
   """Vaswani et al. 2017, eq. 1, one query at a time; [T, H, K] each.
 
-  visible: bool [T, S]; bias: [H, T, S] or None.
+  visible: bool [T, S]; bias: [H, T, S] or None; divisor: of the scores,
+  by default sqrt(K).
   """
   length, heads, size = q.shape
+  divisor = divisor or math.sqrt(size)
   out = np.zeros((length, heads, v.shape[-1]))
   for h in range(heads):
     for t in range(length):
       seen = np.flatnonzero(visible[t])
       if not len(seen):
         continue
-      score = np.array([q[t, h] @ k[s, h] for s in seen]) / math.sqrt(size)
+      score = np.array([q[t, h] @ k[s, h] for s in seen]) / divisor
       if bias is not None:
         score = score + bias[h, t, seen]
       weight = special.softmax(score)
@@ -154,31 +185,43 @@ class Transformer:
     """[B, T, V]."""
     trunk, x = self.trunk, hidden
     if "transform" in self.output:
-      x = ACTIVATIONS[trunk.activation](dense(self.output["transform"], x))
+      activate = ACTIVATIONS[trunk.output_activation or trunk.activation]
+      x = activate(dense(self.output["transform"], x))
       x = norm(trunk, self.output["norm"], x)
     elif "projection" in self.output:
       x = dense(self.output["projection"], x)
+    if trunk.output_scaling:  # Raffel et al. 2020, released code
+      x = x / math.sqrt(trunk.width)
     owner = self.embedder if trunk.tied else self.output
     return x @ owner["embedding"].T + self.output.get("bias", 0.0)
 
-  def embed(self, stream, b):
+  def embed(self, stream, b, name):
     trunk, p = self.trunk, self.embedder
-    position = stream.position_BxT[b]
+    own = name + "_" if name == "encoder" and trunk.encoder_embeddings else ""
+    position = stream.position_BxT[b] + trunk.position_offset
     x = p["embedding"][stream.tokens_BxT[b]]
+    if trunk.query_embedding:
+      x[stream.key_rank_BxT[b] == NEVER] = p["query_embedding"]
+    if trunk.embedding_scaling:  # Vaswani et al. 2017, section 3.4
+      x = x * math.sqrt(trunk.width)
     if trunk.positions == "learned":
-      x = x + p["position_embedding"][position]
-    if trunk.positions == "sinusoidal":
+      x = x + p[own + "position_embedding"][position]
+    if trunk.positions in ("sinusoidal", "fairseq"):
       # Vaswani et al. 2017, section 3.5; all sines before all cosines.
+      # fairseq's last wavelength is that of the exponent 1.
       half = x.shape[-1] // 2
-      angle = position[:, None] / 10000 ** (2 * np.arange(half) / (2 * half))
+      last = half - 1 if trunk.positions == "fairseq" else half
+      angle = position[:, None] / 10000 ** (np.arange(half) / last)
       x = x + np.concatenate([np.sin(angle), np.cos(angle)], axis=-1)
     if trunk.token_types:
       x = x + p["type_embedding"][stream.type_BxT[b]]
-    return norm(trunk, p["norm"], x) if trunk.embedding_norm else x
+    elif trunk.types_are_tokens:
+      x = x + p["embedding"][stream.type_BxT[b]]
+    return norm(trunk, p[own + "norm"], x) if trunk.embedding_norm else x
 
-  def bias(self, p, stream, b):
+  def bias(self, trunk, p, stream, b):
     """[H, T, T] or None."""
-    trunk, position = self.trunk, stream.position_BxT[b]
+    position = stream.position_BxT[b]
     if trunk.positions not in ("relative", "alibi"):
       return None
     length = len(position)
@@ -201,53 +244,68 @@ class Transformer:
             out[h, i, j] = -alibi_slope(h, trunk.heads) * abs(distance)
     return out
 
-  def attention(self, p, x, memory, seen, bias, position=None):
-    trunk = self.trunk
+  def attention(
+    self, trunk, p, x, memory, seen, depth, bias=None, position=None, base=0
+  ):
     size = trunk.head_width or trunk.width // trunk.heads
     groups = trunk.kv_heads or trunk.heads
     q = dense(p["query"], x).reshape(len(x), trunk.heads, size)
     k = dense(p["key"], memory).reshape(len(memory), groups, size)
     v = dense(p["value"], memory).reshape(len(memory), groups, size)
     if trunk.positions == "rotary" and position is not None:
-      q = rotate(q, position, trunk.rotary_base)
-      k = rotate(k, position, trunk.rotary_base)
+      q = rotate(q, position, base, trunk.rotary_scaling)
+      k = rotate(k, position, base, trunk.rotary_scaling)
     # Ainslie et al. 2023: neighbouring query heads share a key head.
     of_head = [h * groups // trunk.heads for h in range(trunk.heads)]
-    out = attend(q, k[:, of_head], v[:, of_head], seen, bias)
+    divisor = math.sqrt(size) if trunk.attention_scaling else 1
+    divisor *= depth if trunk.depth_scaling else 1
+    out = attend(q, k[:, of_head], v[:, of_head], seen, bias, divisor)
     return dense(p["out"], out.reshape(len(x), -1))
 
   def blocks(self, name, stream, b, memory=None, across=None):
     trunk, p = self.trunk, self.stack[name]
+    if name == "encoder":
+      trunk = dataclasses.replace(
+        trunk,
+        layers=trunk.encoder_layers or trunk.layers,
+        heads=trunk.encoder_heads or trunk.heads,
+        feedforward=trunk.encoder_feedforward or trunk.feedforward,
+      )
     position = stream.position_BxT[b]
-    x = self.embed(stream, b)
+    x = self.embed(stream, b, name)
     if "embedding_projection" in p:
       x = dense(p["embedding_projection"], x)
-    bias = self.bias(p, stream, b)
-    count = trunk.layers
-    if name == "encoder":
-      count = trunk.encoder_layers or trunk.layers
+    bias = self.bias(trunk, p, stream, b)
 
     def residual(x, normed, layer):
       if trunk.norm_placement == "pre":  # Xiong et al. 2020, table 1
-        return x + layer(norm(trunk, normed, x))
+        return x + layer(x if normed is None else norm(trunk, normed, x))
       return norm(trunk, normed, x + layer(x))
 
-    for i in range(count):
-      layer = p[f"layer_{i}"]
-      seen = visible(stream, b, trunk.windows[i % len(trunk.windows)])
+    def attention(p, x, i):
+      window = trunk.windows[i % len(trunk.windows)]
+      if trunk.positions == "xlnet":
+        return xlnet_reference.attention(trunk, p, x, stream, b, window)
+      seen = visible(stream, b, window)
+      local = trunk.local_rotary_base if window else 0
+      base = local or trunk.rotary_base
+      return self.attention(trunk, p, x, x, seen, i + 1, bias, position, base)
+
+    for i in range(trunk.layers):
+      layer = p[f"layer_{trunk.sharing[i] if trunk.sharing else i}"]
+      # ModernBERT's first layer reads embeddings that are normalized already.
+      bare = i == 0 and not trunk.first_norm
       x = residual(
         x,
-        layer["attention_norm"],
-        lambda y, p=layer["attention"], seen=seen: self.attention(
-          p, y, y, seen, bias, position
-        ),
+        None if bare else layer["attention_norm"],
+        functools.partial(attention, layer["attention"], i=i),
       )
       if memory is not None:
         x = residual(
           x,
           layer["cross_attention_norm"],
-          lambda y, p=layer["cross_attention"]: self.attention(
-            p, y, memory, across, None
+          lambda y, p=layer["cross_attention"], i=i: self.attention(
+            trunk, p, y, memory, across, i + 1
           ),
         )
       x = residual(

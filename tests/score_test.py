@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import random
 
@@ -149,3 +150,32 @@ def test_compiled_in_true_float32(make):
   run = score.exact(lambda net, y: y @ y, plan.network)
   text = run.lower({}, x).as_text()
   assert "HIGHEST" in text
+
+
+@pytest.mark.parametrize(
+  ("before", "after"), [((), ()), ((), (3,)), ((4, 2), (3, 4))]
+)
+def test_other_special_tokens_around_a_text(make, dataset, before, after):
+  plan, params = make("mlm")
+  given = dataclasses.replace(dataset.specials, before=before, after=after)
+  spec = dataclasses.replace(plan.spec, specials=given)
+  tokenizer = copy.copy(dataset.tokenizer)
+  tokenizer.specials = given
+  ours = Scorer(plan.objective, plan.network, params, spec, tokenizer)
+  texts = ["We act.", "", "a"]
+  around = len(before) + len(after)
+  own = applied(plan, lambda net, rows: plan.objective.score(net, rows, spec))
+  for text, scores, states in zip(
+    texts, ours.text_token_scores(texts), ours.text_states(texts), strict=True
+  ):
+    count = len(tokenizer.encode(text))
+    rows, _ = rows_lib.pad_texts(tokenizer, [text], LENGTH)
+    assert scores.shape == (count,)
+    assert states.shape == (count + around, 32)
+    (expected_L,) = own({"params": params}, rows)
+    inside = slice(len(before), len(before) + count)
+    np.testing.assert_allclose(scores, expected_L[inside], 1e-4, 1e-5)
+    assert np.count_nonzero(expected_L) == count
+  assert np.isfinite(ours.text_features(texts)).all()
+  with pytest.raises(UsageError, match=f"a text of {20 + around + 5} tokens"):
+    ours.text_scores(["x" * 25])

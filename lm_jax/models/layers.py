@@ -49,9 +49,22 @@ class Dense(nn.Module):
     return y_NxO
 
 
+# What Trunk.bias_except calls the projections of a layer.
+GROUPS = {
+  "query": "qkv",
+  "key": "qkv",
+  "value": "qkv",
+  "out": "out",
+  "up": "up",
+  "gate": "up",
+  "down": "down",
+}
+
+
 def dense(trunk: Trunk, features: int, axes, name: str, **kwargs) -> Dense:
   """A projection with the trunk's options."""
-  kwargs.setdefault("bias", trunk.bias)
+  excepted = GROUPS.get(name) in trunk.bias_except
+  kwargs.setdefault("bias", trunk.bias != excepted)
   kwargs.setdefault("initializer_range", trunk.initializer_range)
   return Dense(features, axes, dtype=trunk.dtype, name=name, **kwargs)
 
@@ -71,15 +84,20 @@ class Norm(nn.Module):
     x_NxD = x_NxD * jax.lax.rsqrt(square_Nx1 + self.trunk.norm_epsilon)
     ones, zeros = nn.initializers.ones, nn.initializers.zeros
     x_NxD = x_NxD * parameter(self, "scale", ones, width, ("norm",))
-    if self.trunk.norm == "layernorm":
+    if self.trunk.norm == "layernorm" and self.trunk.norm_bias:
       x_NxD = x_NxD + parameter(self, "bias", zeros, width, ("norm",))
     return x_NxD.astype(self.trunk.dtype)
 
 
-def rotate(x_BxTxHxK: Array, position_BxT: Array, base: float) -> Array:
+def rotate(
+  x_BxTxHxK: Array,
+  position_BxT: Array,
+  base: float,
+  scaling: tuple[float, ...] = (),
+) -> Array:
   """Rotary positions (Su et al. 2021, equation 34), halves paired."""
   half = x_BxTxHxK.shape[-1] // 2
-  frequency_K = base ** (-jnp.arange(half, dtype=jnp.float32) / half)
+  frequency_K = rotary_frequencies(half, base, scaling)
   angle = position_BxT[:, :, None, None] * frequency_K[None, None, None, :]
   cos = jnp.cos(angle).astype(x_BxTxHxK.dtype)
   sin = jnp.sin(angle).astype(x_BxTxHxK.dtype)
@@ -87,10 +105,39 @@ def rotate(x_BxTxHxK: Array, position_BxT: Array, base: float) -> Array:
   return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
 
 
-def sinusoid(position_BxT: Array, width: int) -> Array:
-  """Sinusoidal positions (Vaswani et al. 2017, section 3.5), sines first."""
+def rotary_frequencies(
+  half: int, base: float, scaling: tuple[float, ...] = ()
+) -> Array:
+  """Radians a position, float32 [half]: base^(-k / half), perhaps scaled.
+
+  Args:
+    half: half of the width of a head.
+    base: of the wavelengths.
+    scaling: () leaves them; (factor,) divides all (Chen et al. 2023);
+      (factor, low, high, length) divides those whose wavelength exceeds
+      length / low, leaves those below length / high, and goes smoothly from
+      the one to the other between (LLaMA 3.1).
+  """
+  frequency_K = base ** (-jnp.arange(half, dtype=jnp.float32) / half)
+  if not scaling:
+    return frequency_K
+  if len(scaling) == 1:
+    return frequency_K / scaling[0]
+  factor, low, high, length = scaling
+  turns_K = length * frequency_K / (2 * jnp.pi)  # within the old length
+  kept_K = jnp.clip((turns_K - low) / (high - low), 0, 1)
+  return frequency_K * (kept_K + (1 - kept_K) / factor)
+
+
+def sinusoid(position_BxT: Array, width: int, fairseq: bool = False) -> Array:
+  """Sinusoidal positions (Vaswani et al. 2017, section 3.5), sines first.
+
+  `fairseq` spaces the wavelengths as the released code of M2M-100 (Fan et al.
+  2020) does: the longest is 2 pi 10000.
+  """
   half = width // 2
-  frequency = 10000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
+  steps = max(half - 1, 1) if fairseq else half
+  frequency = 10000.0 ** (-jnp.arange(half, dtype=jnp.float32) / steps)
   angle = position_BxT[:, :, None] * frequency[None, None, :]
   return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
 
@@ -139,10 +186,12 @@ class Attention(nn.Module):
   """Multi-head attention of a stream to itself or to a source.
 
   window: keys further than this away are not seen; 0 sees all.
+  depth: of its layer, from 1.
   """
 
   trunk: Trunk
   window: int = 0
+  depth: int = 1
 
   @nn.compact
   def __call__(
@@ -160,7 +209,16 @@ class Attention(nn.Module):
     batch, length = stream.tokens_BxT.shape
 
     def project(x, count, name, axis):
-      y = dense(trunk, count * size, ("embed", axis), name)(x)
+      spread = trunk.initializer_range
+      if name == "query" and not trunk.attention_scaling:
+        spread *= size**-0.5  # Raffel et al. 2020, released code.
+      y = dense(
+        trunk,
+        count * size,
+        ("embed", axis),
+        name,
+        initializer_range=spread,
+      )(x)
       return y.reshape(batch, -1, count, size)
 
     cross = memory_MxD is not None
@@ -168,9 +226,15 @@ class Attention(nn.Module):
     q = project(x_NxD, heads, "query", "heads")
     k = project(memory_MxD, groups, "key", "kv_heads")
     v = project(memory_MxD, groups, "value", "kv_heads")
+    if not trunk.attention_scaling:  # The kernels divide by it.
+      q = q * jnp.asarray(size**0.5, q.dtype)
+    if trunk.depth_scaling:
+      q = q * jnp.asarray(1 / self.depth, q.dtype)
     if trunk.positions == "rotary" and not cross:
-      q = rotate(q, stream.position_BxT, trunk.rotary_base)
-      k = rotate(k, stream.position_BxT, trunk.rotary_base)
+      local = trunk.local_rotary_base if self.window else 0
+      base = local or trunk.rotary_base
+      q = rotate(q, stream.position_BxT, base, trunk.rotary_scaling)
+      k = rotate(k, stream.position_BxT, base, trunk.rotary_scaling)
     k = attention.repeat_heads(k, heads)
     v = attention.repeat_heads(v, heads)
     dropout = None
@@ -215,13 +279,21 @@ ACTIVATIONS = {
   "gelu_tanh": lambda x: jax.nn.gelu(x, approximate=True),
   "relu": jax.nn.relu,
   "silu": jax.nn.silu,
+  "tanh": jnp.tanh,
 }
-GATED = {"swiglu": "silu", "geglu": "gelu_tanh"}  # Shazeer 2020
+# Shazeer 2020, with the gate that the released models have.
+GATED = {
+  "swiglu": "silu",
+  "geglu": "gelu_tanh",
+  "geglu_exact": "gelu",
+  "reglu": "relu",
+}
 
 
-def activation(trunk: Trunk):
-  """The trunk's non-linearity, or that of its gate."""
-  return ACTIVATIONS[GATED.get(trunk.activation, trunk.activation)]
+def activation(trunk: Trunk, name: str = ""):
+  """The non-linearity of that name, or else the trunk's, or of its gate."""
+  name = name or trunk.activation
+  return ACTIVATIONS[GATED.get(name, name)]
 
 
 class FeedForward(nn.Module):

@@ -48,9 +48,17 @@ class Network(nn.Module):
     return dict(self.trunks)[stack]
 
   def hidden(
-    self, inputs: Stream, source: Stream | None = None, stack: str = "main"
+    self,
+    inputs: Stream,
+    source: Stream | None = None,
+    stack: str = "main",
+    past: tuple[Array, ...] = (),
   ) -> Array:
-    """Last-layer states of `inputs`, [B, T, D], in the compute dtype."""
+    """Last-layer states of `inputs`, [B, T, D], in the compute dtype.
+
+    past: a memory [B, M, D] for each layer, of XLNet's attention only; see
+      lm_jax/models/relative_attention.py for the way to get it.
+    """
     trunk = self._trunk(stack)
     for stream in (inputs, source):
       # A look-up outside the table would be clamped without a word.
@@ -62,7 +70,7 @@ class Network(nn.Module):
             f"{trunk.max_positions} learned positions"
           )
     embedder = self.embedder[trunk.embeddings]
-    return self.stack[stack](embedder, inputs, source, self.deterministic)
+    return self.stack[stack](embedder, inputs, source, self.deterministic, past)
 
   def head(
     self,
@@ -71,8 +79,10 @@ class Network(nn.Module):
     positions: Array | None = None,
     stack: str = "main",
   ) -> Array:
-    """float32 logits: [B, P, V] of "vocabulary", [B, P, size] of a "token"
-    head, [B, size] of a "pooled" one (the first position).
+    """float32 logits: [B, P, V] of "vocabulary", [B, P, size] of a head that
+    reads tokens, [B, size] of one that reads a text: from the first of the
+    positions, which are those of `lm_jax.pooling.pooled` unless it is the
+    first token.
     """
     x_BxPxD = _at(hidden_BxTxD, positions)
     batch, size, width = x_BxPxD.shape
@@ -80,7 +90,7 @@ class Network(nn.Module):
       x_NxE, table_VxE, bias_V = self._output(x_BxPxD, stack)
       return logits(x_NxE, table_VxE, bias_V).reshape(batch, size, -1)
     spec = dict(self.head_specs)[name]
-    if spec.kind == "pooled":
+    if spec.pool != "none":
       return self.heads[name](x_BxPxD[:, 0])
     return self.heads[name](x_BxPxD.reshape(-1, width)).reshape(batch, size, -1)
 

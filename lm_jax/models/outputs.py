@@ -29,12 +29,19 @@ class Output(nn.Module):
     trunk = self.trunk
     width = trunk.embedding_width or trunk.width
     if trunk.output_transform:
-      x_NxD = dense(trunk, width, ("embed", None), "transform", bias=True)(
-        x_NxD
-      )
-      x_NxD = Norm(trunk, name="norm")(activation(trunk)(x_NxD))
+      x_NxD = dense(
+        trunk,
+        width,
+        ("embed", None),
+        "transform",
+        bias=trunk.output_transform_bias,
+      )(x_NxD)
+      x_NxD = activation(trunk, trunk.output_activation)(x_NxD)
+      x_NxD = Norm(trunk, name="norm")(x_NxD)
     elif trunk.tied and width != trunk.width:
       x_NxD = dense(trunk, width, ("embed", None), "projection")(x_NxD)
+    if trunk.output_scaling:
+      x_NxD = x_NxD * jnp.asarray(trunk.width**-0.5, x_NxD.dtype)
     table_VxE = bias_V = None
     if not trunk.tied:
       table_VxE = parameter(
@@ -63,17 +70,24 @@ class HeadOutput(nn.Module):
 
   @nn.compact
   def __call__(self, x_NxD: Array) -> Array:
-    """float32 logits [N, size]."""
-    trunk = self.trunk
-    y_NxD = dense(trunk, trunk.width, ("embed", None), "dense", bias=True)(
-      x_NxD
-    )
-    if self.spec.kind == "pooled":
-      y_NxD = jnp.tanh(y_NxD)
-    else:
-      y_NxD = activation(trunk)(y_NxD)
-    out = dense(trunk, self.spec.size, (None, None), "out", bias=True)
-    return out(y_NxD).astype(jnp.float32)
+    """float32 logits [N, size], or [N, D] before them if the size is 0."""
+    spec, trunk = self.spec, self.trunk
+    if spec.transform:
+      name = "" if spec.transform == "trunk" else spec.transform
+      x_NxD = dense(
+        trunk,
+        trunk.width,
+        ("embed", None),
+        "dense",
+        bias=spec.transform_bias,
+      )(x_NxD)
+      x_NxD = activation(trunk, name)(x_NxD)
+    if spec.norm:
+      x_NxD = Norm(trunk, name="norm")(x_NxD)
+    if spec.size:
+      axes = ("embed", None)
+      x_NxD = dense(trunk, spec.size, axes, "out", bias=spec.bias)(x_NxD)
+    return x_NxD.astype(jnp.float32)
 
 
 def logits(x_NxE: Array, table_VxE: Array, bias_V: Array | None) -> Array:

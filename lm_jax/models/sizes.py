@@ -28,9 +28,11 @@ NAMESAKES: dict[str, str] = {
   "base": "BERT-base, GPT-2, XLNet-base, T5-base",
   "large": "BERT-large, GPT-2 medium, XLNet-large",
   "bert": "BERT-base",
+  "roberta": "RoBERTa-base",
+  "albert": "ALBERT-base",
   "gpt2": "GPT-2, 124 M parameters",
   "electra": "ELECTRA-small",
-  "xlnet": "XLNet-base, with T5's relative positions",
+  "xlnet": "XLNet-base",
   "t5": "T5-base",
   "bart": "BART-base",
 }
@@ -61,6 +63,16 @@ def _like(trunk: Trunk, **changes) -> Trunk:
 # Published shapes: --trunk.preset=bert.
 PRESETS: dict[str, Trunk] = {
   "bert": _BERT,
+  # Our tokenizers pad with 0, and positions begin behind that.
+  "roberta": _like(_BERT, token_types=1, norm_epsilon=1e-5, position_offset=1),
+  "albert": _like(
+    _BERT,
+    embedding_width=128,
+    sharing=(0,) * 12,
+    activation="gelu_tanh",
+    dropout=0.0,
+    attention_dropout=0.0,
+  ),
   "gpt2": Trunk(
     layers=12,
     width=768,
@@ -75,7 +87,22 @@ PRESETS: dict[str, Trunk] = {
   "electra": _like(
     _BERT, width=256, heads=4, feedforward=1024, embedding_width=128
   ),
-  "xlnet": _like(_BERT, positions="relative", token_types=0),
+  "xlnet": Trunk(
+    layers=12,
+    width=768,
+    heads=12,
+    feedforward=3072,
+    norm_placement="post",
+    norm_epsilon=1e-12,
+    positions="xlnet",
+    query_embedding=True,
+    activation="gelu",
+    bias=True,
+    bias_except=("qkv", "out"),
+    output_bias=True,
+    dropout=0.1,
+    attention_dropout=0.1,
+  ),
   "t5": Trunk(
     layers=12,
     width=768,
@@ -85,6 +112,9 @@ PRESETS: dict[str, Trunk] = {
     norm_epsilon=1e-6,
     positions="relative",
     activation="relu",
+    attention_scaling=False,
+    output_scaling=True,
+    embedding_range=1.0,
     dropout=0.1,
     attention_dropout=0.1,
   ),
@@ -94,5 +124,7 @@ PRESETS: dict[str, Trunk] = {
     token_types=0,
     norm_epsilon=1e-5,
     output_transform=False,
+    position_offset=2,
+    encoder_embeddings=True,
   ),
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from lm_jax.models import layers
 from lm_jax.models.layers import Attention, FeedForward, Norm, dense, parameter
-from lm_jax.types import Array, Stream, Trunk, UsageError
+from lm_jax.models.relative_attention import RelativeAttention
+from lm_jax.types import NEVER, Array, Stream, Trunk, UsageError
 
 REMAT = {
   "dots": jax.checkpoint_policies.checkpoint_dots_with_no_batch_dims,
@@ -25,62 +28,106 @@ class Embedder(nn.Module):
   def setup(self):
     trunk = self.trunk
     width = trunk.embedding_width or trunk.width
-    initializer = nn.initializers.normal(trunk.initializer_range)
+    spread = trunk.embedding_range or trunk.initializer_range
+    initializer = nn.initializers.normal(spread)
 
     def table(name, rows, axis):
       return parameter(self, name, initializer, (rows, width), (axis, "embed"))
 
     self.embedding_VxE = table("embedding", trunk.vocabulary, "vocabulary")
+    rows = trunk.max_positions + trunk.position_offset
+    own = trunk.encoder_embeddings
     if trunk.positions == "learned":
-      self.position_PxE = table("position_embedding", trunk.max_positions, None)
+      self.position_PxE = table("position_embedding", rows, None)
+      if own:
+        self.encoder_position_PxE = table(
+          "encoder_position_embedding", rows, None
+        )
     if trunk.token_types:
       self.type_KxE = table("type_embedding", trunk.token_types, None)
+    if trunk.query_embedding:
+      self.query_E = parameter(
+        self, "query_embedding", initializer, (width,), ("embed",)
+      )
     if trunk.embedding_norm:
       self.norm = Norm(trunk)
+      if own:
+        self.encoder_norm = Norm(trunk)
 
-  def __call__(self, stream: Stream) -> Array:
-    """The sum of the embeddings, flat: [B * T, E] in the compute dtype."""
-    trunk = self.trunk
-    x_BxTxE = self.embedding_VxE.astype(trunk.dtype)[stream.tokens_BxT]
+  def __call__(self, stream: Stream, encoder: bool = False) -> Array:
+    """The sum of the embeddings, flat: [B * T, E] in the compute dtype.
+
+    Args:
+      stream: [B, T].
+      encoder: is it read by the encoder of an encoder_decoder?
+    """
+    trunk, dtype = self.trunk, self.trunk.dtype
+    own = encoder and trunk.encoder_embeddings
+    table_VxE = self.embedding_VxE.astype(dtype)
+    x_BxTxE = table_VxE[stream.tokens_BxT]
+    if trunk.query_embedding:
+      is_query_BxTx1 = (stream.key_rank_BxT == NEVER)[:, :, None]
+      query_1x1xE = self.query_E.astype(dtype)[None, None]
+      x_BxTxE = jnp.where(is_query_BxTx1, query_1x1xE, x_BxTxE)
+    if trunk.embedding_scaling:
+      x_BxTxE = x_BxTxE * jnp.asarray(trunk.width**0.5, dtype)
+    position_BxT = stream.position_BxT + trunk.position_offset
     if trunk.positions == "learned":
-      table = self.position_PxE.astype(trunk.dtype)
-      x_BxTxE = x_BxTxE + table[stream.position_BxT]
-    elif trunk.positions == "sinusoidal":
-      wave = layers.sinusoid(stream.position_BxT, x_BxTxE.shape[-1])
-      x_BxTxE = x_BxTxE + wave.astype(trunk.dtype)
+      table = self.encoder_position_PxE if own else self.position_PxE
+      x_BxTxE = x_BxTxE + table.astype(dtype)[position_BxT]
+    elif trunk.positions in ("sinusoidal", "fairseq"):
+      fairseq = trunk.positions == "fairseq"
+      wave = layers.sinusoid(position_BxT, x_BxTxE.shape[-1], fairseq)
+      x_BxTxE = x_BxTxE + wave.astype(dtype)
     if trunk.token_types:
-      x_BxTxE = x_BxTxE + self.type_KxE.astype(trunk.dtype)[stream.type_BxT]
+      type_BxT = stream.type_BxT
+      if type_BxT is None:
+        type_BxT = jnp.zeros_like(stream.tokens_BxT)
+      x_BxTxE = x_BxTxE + self.type_KxE.astype(dtype)[type_BxT]
+    elif trunk.types_are_tokens and stream.type_BxT is not None:
+      x_BxTxE = x_BxTxE + table_VxE[stream.type_BxT]
     x_NxE = x_BxTxE.reshape(-1, x_BxTxE.shape[-1])
-    return self.norm(x_NxE) if trunk.embedding_norm else x_NxE
+    if not trunk.embedding_norm:
+      return x_NxE
+    return self.encoder_norm(x_NxE) if own else self.norm(x_NxE)
 
 
 class Block(nn.Module):
-  """Self-attention, cross-attention where there is a source, feed-forward."""
+  """Self-attention, cross-attention where there is a source, feed-forward.
+
+  skip_norm: is there no norm before its attention?
+  depth: its number, from 1.
+  """
 
   trunk: Trunk
   window: int
   deterministic: bool
+  skip_norm: bool = False
+  depth: int = 1
 
   @nn.compact
-  def __call__(self, x_NxD, stream, bias, memory_MxD, source):
+  def __call__(self, x_NxD, stream, bias, memory_MxD, source, past_BxMxD=None):
     trunk, deterministic = self.trunk, self.deterministic
 
     def residual(x_NxD, name, layer):
       before = trunk.norm_placement == "pre"
-      norm = Norm(trunk, name=f"{name}_norm")
+      bare = self.skip_norm and name == "attention"
+      norm = Norm(trunk, name=f"{name}_norm") if not bare else lambda x: x
       y_NxD = layer(norm(x_NxD) if before else x_NxD)
       if trunk.dropout and not deterministic:
         y_NxD = nn.Dropout(trunk.dropout, deterministic=False)(y_NxD)
       return x_NxD + y_NxD if before else norm(x_NxD + y_NxD)
 
-    attention = Attention(trunk, self.window, name="attention")
-    x_NxD = residual(
-      x_NxD,
-      "attention",
-      lambda x: attention(x, stream, bias, deterministic=deterministic),
-    )
+    def attention(x_NxD):
+      if trunk.positions == "xlnet":
+        relative = RelativeAttention(trunk, self.window, name="attention")
+        return relative(x_NxD, stream, past_BxMxD, deterministic)
+      plain = Attention(trunk, self.window, self.depth, name="attention")
+      return plain(x_NxD, stream, bias, deterministic=deterministic)
+
+    x_NxD = residual(x_NxD, "attention", attention)
     if memory_MxD is not None:
-      cross = Attention(trunk, name="cross_attention")
+      cross = Attention(trunk, depth=self.depth, name="cross_attention")
       x_NxD = residual(
         x_NxD,
         "cross_attention",
@@ -115,9 +162,22 @@ class Blocks(nn.Module):
 
   @nn.compact
   def __call__(
-    self, x_NxE, stream, memory_MxD=None, source=None, deterministic=True
+    self,
+    x_NxE,
+    stream,
+    memory_MxD=None,
+    source=None,
+    deterministic=True,
+    past=(),
   ):
     trunk = self.trunk
+    if past and (
+      trunk.positions != "xlnet" or trunk.scan or len(past) != self.count
+    ):
+      raise ValueError(
+        f"{len(past)} memories for {self.count} layers; only a trunk with "
+        'positions="xlnet" and without a scan takes them'
+      )
     x_NxD = x_NxE
     if x_NxE.shape[-1] != trunk.width:
       x_NxD = dense(
@@ -153,11 +213,18 @@ class Blocks(nn.Module):
       )
       x_NxD, _ = scanned(trunk, deterministic, name="layers")(x_NxD, *context)
     else:
+      made: dict[int, Any] = {}
       for i in range(self.count):
-        window = trunk.windows[i % len(trunk.windows)]
-        x_NxD = body(trunk, window, deterministic, name=f"layer_{i}")(
-          x_NxD, *context
-        )
+        number = trunk.sharing[i] if trunk.sharing else i
+        if number not in made:
+          window = trunk.windows[i % len(trunk.windows)]
+          pre = trunk.norm_placement == "pre"
+          bare = i == 0 and pre and not trunk.first_norm
+          made[number] = body(
+            trunk, window, deterministic, bare, i + 1, name=f"layer_{number}"
+          )
+        own = (past[i],) if past else ()
+        x_NxD = made[number](x_NxD, *context, *own)
     if trunk.norm_placement == "pre":
       x_NxD = Norm(trunk, name="final_norm")(x_NxD)
     return x_NxD
@@ -172,7 +239,8 @@ class Stack(nn.Module):
     trunk = self.trunk
     self.blocks = Blocks(trunk, trunk.layers)
     if trunk.architecture == "encoder_decoder":
-      self.encoder = Blocks(trunk, trunk.encoder_layers or trunk.layers)
+      encoder = encoder_of(trunk)
+      self.encoder = Blocks(encoder, encoder.layers)
 
   def __call__(
     self,
@@ -180,14 +248,25 @@ class Stack(nn.Module):
     inputs: Stream,
     source: Stream | None,
     deterministic: bool,
+    past: tuple[Array, ...] = (),
   ) -> Array:
     """Last-layer states, [B, T, D]."""
     memory_MxD = None
     if source is not None:
       memory_MxD = self.encoder(
-        embedder(source), source, deterministic=deterministic
+        embedder(source, encoder=True), source, deterministic=deterministic
       )
     x_NxD = self.blocks(
-      embedder(inputs), inputs, memory_MxD, source, deterministic
+      embedder(inputs), inputs, memory_MxD, source, deterministic, past
     )
     return x_NxD.reshape(*inputs.tokens_BxT.shape, self.trunk.width)
+
+
+def encoder_of(trunk: Trunk) -> Trunk:
+  """The options of the encoder of an encoder_decoder."""
+  return dataclasses.replace(
+    trunk,
+    layers=trunk.encoder_layers or trunk.layers,
+    heads=trunk.encoder_heads or trunk.heads,
+    feedforward=trunk.encoder_feedforward or trunk.feedforward,
+  )

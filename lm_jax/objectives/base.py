@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
+from lm_jax import specials as specials_lib
 from lm_jax.layout import Part
 from lm_jax.types import (
   ANSWER,
@@ -48,6 +49,13 @@ class Objective:
   scoring: ClassVar[str]
   # Does it need rows that hold one document each?
   needs_documents: ClassVar[bool] = False
+  # The special tokens that it needs besides the boundary, fields of Specials.
+  needs: ClassVar[tuple[str, ...]] = ()
+
+  @property
+  def name(self) -> str:
+    """That of its file (lm_jax/registry.py)."""
+    return type(self).__module__.rpartition(".")[2]
 
   def stacks(self, trunk: Trunk) -> dict[str, Trunk]:
     """The transformer stacks, by name; "main" is what gets fine-tuned."""
@@ -58,7 +66,14 @@ class Objective:
     return {}
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
-    """Raises UsageError where its options do not fit the batch."""
+    """Raises UsageError where it fits not the tokenizer or not the batch.
+
+    Nothing is compiled before. Overriding methods call this one.
+    """
+    needs = ("boundary", *self.needs)
+    if spec.architecture == "encoder_decoder":
+      needs = (*needs, "start")
+    specials_lib.require(spec.specials, needs, self.name)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     """Corrupts the whole batch: a pure function, static shapes.
@@ -91,11 +106,15 @@ class Objective:
 
     An encoder and the prefix of a prefix_decoder see both ways. An
     encoder_decoder reads the text in both stacks, as BART does for
-    classification (Lewis et al. 2020, section 3.1).
+    classification (Lewis et al. 2020, section 3.1), the decoder behind its
+    start token.
     """
     source = None
     if spec.architecture == "encoder_decoder":
       source = layout.stream(rows.tokens_BxL, rows.segment_BxL, "full")
+      if spec.specials.before[:1] != (spec.specials.start,):
+        text = Part(rows.tokens_BxL, rows.segment_BxL)
+        rows = dataclasses.replace(rows, tokens_BxL=layout.shift(text, spec))
     if spec.architecture == "prefix_decoder":
       inputs = layout.stream(rows.tokens_BxL, rows.segment_BxL, "full")
     else:
@@ -108,9 +127,22 @@ def eligible(rows: Rows, spec: Spec) -> Array:
 
   An unknown token stands for text, and so is one.
   """
-  text_BxL = rows.tokens_BxL >= spec.specials.count
-  text_BxL = text_BxL | (rows.tokens_BxL == spec.specials.unknown)
+  text_BxL = specials_lib.is_text(rows.tokens_BxL, spec.specials)
   return (rows.part_BxL == ANSWER) & text_BxL
+
+
+def opening(rows: Rows, spec: Spec) -> Array:
+  """The boundary tokens that segments start with: bool [B, L].
+
+  The id alone does not tell them: padding and ends may share it.
+
+  >>> one = jnp.ones((1, 4), jnp.int32)
+  >>> rows = Rows(jnp.array([[2, 200, 2, 2]]), one, one, one, one)
+  >>> opening(rows, Spec("causal_decoder", 4, 300))
+  Array([[ True, False, False, False]], dtype=bool)
+  """
+  first_BxL = layout.starts(rows.segment_BxL) & (rows.segment_BxL > 0)
+  return first_BxL & (rows.tokens_BxL == spec.specials.boundary)
 
 
 def next_token(rows: Rows, spec: Spec) -> tuple[Array, Array]:
@@ -131,30 +163,34 @@ def next_token(rows: Rows, spec: Spec) -> tuple[Array, Array]:
 
 
 def left_to_right_score(apply: Apply, rows: Rows, spec: Spec) -> Array:
-  """Exact log-likelihood by the chain rule: log p(x_i | x_<i), [B, L]."""
+  """Exact log-likelihood by the chain rule: log p(x_i | x_<i), [B, L].
+
+  The first token of a text without a boundary before it has the score 0:
+  nothing predicts it.
+  """
   target_BxL, _ = next_token(rows, spec)
   inputs = layout.stream(rows.tokens_BxL, rows.segment_BxL, "causal")
   hidden_BxLxD = apply.hidden(inputs)
   score_BxL = -apply.nll(hidden_BxLxD, target_BxL)
   score_BxL = jnp.roll(score_BxL, 1, axis=1)
-  return jnp.where(eligible(rows, spec), score_BxL, 0.0)
+  scored_BxL = eligible(rows, spec) & ~layout.starts(rows.segment_BxL)
+  return jnp.where(scored_BxL, score_BxL, 0.0)
 
 
-def whole_text_score(
-  apply: Apply, rows: Rows, spec: Spec, opening: int
-) -> Array:
+def whole_text_score(apply: Apply, rows: Rows, spec: Spec, first: int) -> Array:
   """Exact log-likelihood of the texts after a context of one token: [B, L].
 
-  The context is `opening`, in the place of the boundary token; the text is
-  the answer of `layout.pair`.
+  The context is `first`, in the place of the boundary token where there is
+  one; the text is the answer of `layout.pair`.
   """
   length = rows.tokens_BxL.shape[1]
-  boundary_BxL = rows.tokens_BxL == spec.specials.boundary
+  starts_BxL = layout.starts(rows.segment_BxL)
   context = Part(
-    jnp.full_like(rows.tokens_BxL, opening),
-    jnp.where(boundary_BxL, rows.segment_BxL, 0),
+    jnp.full_like(rows.tokens_BxL, first),
+    jnp.where(starts_BxL, rows.segment_BxL, 0),
   )
-  index, there = layout.compact((rows.segment_BxL > 0) & ~boundary_BxL, length)
+  text_BxL = (rows.segment_BxL > 0) & ~opening(rows, spec)
+  index, there = layout.compact(text_BxL, length)
   answer = Part(
     jnp.where(there, layout.take(rows.tokens_BxL, index), spec.specials.pad),
     jnp.where(there, layout.take(rows.segment_BxL, index), 0),
@@ -178,10 +214,8 @@ def one_at_a_time(score_one, rows: Rows, spec: Spec) -> Array:
     score_one: takes a position (int32 scalar), returns float32 [B].
   """
   length = rows.tokens_BxL.shape[1]
-  # Position 0 holds the boundary token, which has no score.
-  score_LxB = jax.lax.map(score_one, jnp.arange(1, length))
-  score_BxL = jnp.pad(score_LxB.T, ((0, 0), (1, 0)))
-  return jnp.where(eligible(rows, spec), score_BxL, 0.0)
+  score_LxB = jax.lax.map(score_one, jnp.arange(length))
+  return jnp.where(eligible(rows, spec), score_LxB.T, 0.0)
 
 
 def infilling_score(
@@ -193,10 +227,9 @@ def infilling_score(
     apply, rows, spec: the network, and one text a row.
     hole: the token that stands for x_i in the context.
     answer_of: takes i; returns the answer as a Part [B, A], and the index of
-      x_i in it.
+      x_i in it, int32 [B, 1] or a number.
   """
-  boundary_BxL = rows.tokens_BxL == spec.specials.boundary
-  segment_BxL = jnp.where(boundary_BxL, 0, rows.segment_BxL)
+  segment_BxL = jnp.where(opening(rows, spec), 0, rows.segment_BxL)
 
   def score_one(i):
     at_i = jnp.arange(rows.tokens_BxL.shape[1])[None] == i
@@ -204,7 +237,7 @@ def infilling_score(
     answer, index = answer_of(i)
     problem = layout.pair(context, answer, spec)
     hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
-    index_Bx1 = jnp.full_like(rows.tokens_BxL[:, :1], index)
+    index_Bx1 = jnp.zeros_like(rows.tokens_BxL[:, :1]) + index
     if problem.positions_BxP is not None:
       index_Bx1 = layout.take(problem.positions_BxP, index_Bx1)
     target_Bx1 = rows.tokens_BxL[:, i][:, None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from lm_jax import layout
+from lm_jax import layout, specials
 from lm_jax.types import Array, Spec
 
 
@@ -140,11 +140,9 @@ def mask_out(
   length = tokens_BxL.shape[1]
   action_BxL = uniform(keys_B, length)
   other_B = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_B)
-  random_BxL = jax.vmap(
-    lambda key: jax.random.randint(
-      key, (length,), spec.specials.count, spec.vocabulary
-    )
-  )(other_B)
+  random_BxL = jax.vmap(lambda key: specials.random_text(key, (length,), spec))(
+    other_B
+  )
   out_BxL = jnp.where(
     action_BxL < masked,
     spec.specials.mask,

@@ -31,12 +31,14 @@ class Denoising(base.Objective):
   )
   natural: ClassVar[Architecture] = "prefix_decoder"
   scoring: ClassVar[str] = "infilling"
+  needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   rate: float = base.option(0.3, "fraction of the tokens that is hidden")
   mean_span: float = base.option(3.0, "mean of the Poisson span lengths")
   shuffle: bool = base.option(True, "put sentences in random order")
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
     base.unit_interval("rate", self.rate)
     if not 1 <= self.mean_span <= 20:
       raise UsageError(
@@ -53,11 +55,10 @@ class Denoising(base.Objective):
     noise = max(1, round(self.rate * length))
     most = math.ceil(1.25 * noise / self.mean_span) + 4
     context = self.infill(keys_B, shuffled, most, noise, spec)
-    boundary_BxL = rows.tokens_BxL == spec.specials.boundary
     answer = span_corruption.pick(
       rows.tokens_BxL,
       rows.segment_BxL,
-      (rows.segment_BxL > 0) & ~boundary_BxL,
+      (rows.segment_BxL > 0) & ~base.opening(rows, spec),
       length - 1,
     )
     return layout.pair(context, answer, spec)
@@ -88,8 +89,7 @@ class Denoising(base.Objective):
     )
     insert_BxL = corrupt.choose(insert_keys, eligible_BxL & ~noise_BxL, empty_B)
     tokens_BxL = jnp.where(noise_BxL, spec.specials.mask, rows.tokens_BxL)
-    boundary_BxL = rows.tokens_BxL == spec.specials.boundary
-    keep_BxL = (rows.segment_BxL > 0) & ~boundary_BxL
+    keep_BxL = (rows.segment_BxL > 0) & ~base.opening(rows, spec)
     keep_BxL = keep_BxL & (~noise_BxL | first_BxL)
     mask_BxL = jnp.full_like(tokens_BxL, spec.specials.mask)
     doubled = (batch, 2 * length)
@@ -101,8 +101,14 @@ class Denoising(base.Objective):
     )
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
+    keep_BxL = (rows.segment_BxL > 0) & ~base.opening(rows, spec)
+    index_BxL = jnp.maximum(jnp.cumsum(keep_BxL, axis=1) - 1, 0)
+    answer = span_corruption.pick(
+      rows.tokens_BxL, rows.segment_BxL, keep_BxL, keep_BxL.shape[1]
+    )
+
     def answer_of(i):
-      return Part(rows.tokens_BxL[:, 1:], rows.segment_BxL[:, 1:]), i - 1
+      return answer, index_BxL[:, i][:, None]
 
     return base.infilling_score(
       apply, rows, spec, spec.specials.mask, answer_of
@@ -130,8 +136,7 @@ def shuffle_sentences(keys_B: Array, rows: Rows, spec: Spec) -> Rows:
   noise_BxL = corrupt.uniform(keys_B, rows.tokens_BxL.shape[1])
   key_BxL = take(noise_BxL, rows.sentence_BxL)
   key_BxL = jnp.where(rows.tokens_BxL == spec.specials.end, 1.0, key_BxL)
-  boundary_BxL = rows.tokens_BxL == spec.specials.boundary
-  key_BxL = jnp.where(boundary_BxL, -1.0, key_BxL)
+  key_BxL = jnp.where(base.opening(rows, spec), -1.0, key_BxL)
   by_key = jnp.argsort(key_BxL, axis=1, stable=True)
   # Then by segment; padding (0) stays at the end.
   segment_BxL = jnp.where(

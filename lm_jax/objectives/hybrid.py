@@ -36,6 +36,7 @@ class Hybrid(base.Objective):
   architectures: ClassVar[frozenset[str]] = frozenset({"prefix_decoder"})
   natural: ClassVar[Architecture] = "prefix_decoder"
   scoring: ClassVar[str] = "pseudo_log_likelihood"
+  needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   causal: float = base.option(0.5, "fraction of causal rows in a batch")
   rate: float = base.option(0.15, "fraction of the tokens that is masked")
@@ -48,6 +49,7 @@ class Hybrid(base.Objective):
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
     base.unit_interval("rate", self.rate)
     base.unit_interval("causal", self.causal)
     micro = batch_size // accumulate

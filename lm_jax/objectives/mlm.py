@@ -34,6 +34,7 @@ class MaskedLM(base.Objective):
   architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
   natural: ClassVar[Architecture] = "encoder"
   scoring: ClassVar[str] = "pseudo_log_likelihood"
+  needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   rate: float = base.option(0.15, "fraction of the tokens that is predicted")
   unit: Literal["token", "word", "span"] = base.option(
@@ -50,6 +51,7 @@ class MaskedLM(base.Objective):
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
     base.unit_interval("rate", self.rate)
     if min(self.masked, self.replaced) < 0 or self.masked + self.replaced > 1:
       raise base.UsageError(
@@ -111,6 +113,7 @@ def masked_score(
     apply, rows, spec: the network, and one text a row.
     within_word: which variant.
     back: token i is predicted at position i - back (1: masked next token).
+      A text's first token then has the score 0: nothing predicts it.
   """
 
   def score_one(i):
@@ -122,8 +125,12 @@ def masked_score(
     tokens_BxL = jnp.where(hidden_BxL, spec.specials.mask, rows.tokens_BxL)
     inputs = layout.stream(tokens_BxL, rows.segment_BxL, "full")
     state_BxLxD = apply.hidden(inputs)
-    position_Bx1 = jnp.full_like(rows.tokens_BxL[:, :1], i - back)
+    position = jnp.maximum(i - back, 0)
+    position_Bx1 = jnp.full_like(rows.tokens_BxL[:, :1], position)
     target_Bx1 = rows.tokens_BxL[:, i][:, None]
     return -apply.nll(state_BxLxD, target_Bx1, position_Bx1)[:, 0]
 
-  return base.one_at_a_time(score_one, rows, spec)
+  score_BxL = base.one_at_a_time(score_one, rows, spec)
+  if not back:
+    return score_BxL
+  return jnp.where(layout.starts(rows.segment_BxL), 0.0, score_BxL)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
-from lm_jax.objectives import mlm
+from lm_jax.objectives import base, mlm
 from lm_jax.types import (
   PADDING,
   Array,
@@ -35,6 +35,7 @@ class MaskedLMNextSentence(mlm.MaskedLM):
   """
 
   needs_documents: ClassVar[bool] = True
+  needs: ClassVar[tuple[str, ...]] = ("mask", "separator")
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
@@ -45,7 +46,7 @@ class MaskedLMNextSentence(mlm.MaskedLM):
       )
 
   def heads(self, spec: Spec) -> dict[str, Head]:
-    return {"pair": Head("pooled", 2)}
+    return {"pair": Head(2, pool="first", transform="tanh")}
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     pair_rng, mask_rng = jax.random.split(rng)
@@ -109,9 +110,8 @@ class Halves:
 def halves(rows: Rows, spec: Spec) -> Halves:
   """Cuts each row at the sentence start nearest to its middle."""
   index = jnp.arange(rows.tokens_BxL.shape[1])[None]
-  specials = spec.specials
-  text_BxL = (rows.segment_BxL > 0) & (rows.tokens_BxL != specials.end)
-  text_BxL = text_BxL & (rows.tokens_BxL != specials.boundary)
+  text_BxL = (rows.segment_BxL > 0) & (rows.tokens_BxL != spec.specials.end)
+  text_BxL = text_BxL & ~base.opening(rows, spec)
   size_Bx1 = jnp.sum(rows.segment_BxL > 0, axis=1, keepdims=True)
   new_BxL = jnp.roll(rows.sentence_BxL, 1, axis=1) != rows.sentence_BxL
   new_BxL = new_BxL & text_BxL & (index > 1)

@@ -37,13 +37,15 @@ class PermutationLM(base.Objective):
   "mutual", these tokens see one another, as in the released code. Special
   tokens come first in every order. Targets
   are single tokens; the released code takes spans of 1 to 5. The query
-  starts from the embedding of [MASK], not from a vector of its own. No
-  memory, no relative segment encoding.
+  starts from the embedding of [MASK], or from a vector of its own where the
+  trunk has a query_embedding. No memory; the rows tell no token types, so
+  XLNet's relative segment encoding takes no part.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
   natural: ClassVar[Architecture] = "encoder"
   scoring: ClassVar[str] = "pseudo_log_likelihood"
+  needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   K: int = base.option(6, "one token in K is predicted")
   context: Literal["mutual", "ordered"] = base.option(
@@ -55,6 +57,7 @@ class PermutationLM(base.Objective):
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
     if not 1 <= self.K <= spec.length // 2:
       raise UsageError(
         f"--objective.K={self.K}: must be 1 to {spec.length // 2} "
@@ -135,14 +138,12 @@ def queries(
     return jnp.concatenate([content_BxL, query_BxP], axis=1)
 
   mask_BxP = jnp.full_like(at_BxP, spec.specials.mask)
-  segment_BxT = join(rows.segment_BxL, take(rows.segment_BxL, at_BxP), 0)
   inputs = Stream(
     tokens_BxT=join(rows.tokens_BxL, mask_BxP, spec.specials.pad),
     position_BxT=join(position_BxL, take(position_BxL, at_BxP), 0),
-    segment_BxT=segment_BxT,
+    segment_BxT=join(rows.segment_BxL, take(rows.segment_BxL, at_BxP), 0),
     query_rank_BxT=join(rank_BxL, take(rank_BxL, at_BxP) - 1, 0),
     key_rank_BxT=join(rank_BxL, jnp.full_like(at_BxP, NEVER), NEVER),
-    type_BxT=jnp.zeros_like(segment_BxT),
     mask="ranked",
   )
   place_BxP = jnp.arange(length, length + slots, dtype=jnp.int32)

@@ -40,6 +40,7 @@ class ReplacedTokenDetection(base.Objective):
   architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
   natural: ClassVar[Architecture] = "encoder"
   scoring: ClassVar[str] = "energy"
+  needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   rate: float = base.option(0.15, "fraction of the tokens that is masked")
   weight: float = base.option(50.0, "weight of the discriminator's loss")
@@ -48,6 +49,7 @@ class ReplacedTokenDetection(base.Objective):
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
     base.unit_interval("rate", self.rate)
     if not 0 < self.generator <= 1:
       raise UsageError(
@@ -58,7 +60,7 @@ class ReplacedTokenDetection(base.Objective):
     return {"main": trunk, "generator": shrink(trunk, self.generator)}
 
   def heads(self, spec: Spec) -> dict[str, Head]:
-    return {"replaced": Head("token", 1)}
+    return {"replaced": Head(1, transform="trunk")}
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     mask_rng, sample_rng = jax.random.split(rng)

@@ -34,11 +34,13 @@ class SpanCorruption(base.Objective):
   )
   natural: ClassVar[Architecture] = "prefix_decoder"
   scoring: ClassVar[str] = "infilling"
+  needs: ClassVar[tuple[str, ...]] = ("sentinels", "end")
 
   rate: float = base.option(0.15, "noise density")
   mean_span: float = base.option(3.0, "mean length of a span, in tokens")
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
     base.unit_interval("rate", self.rate)
     if self.mean_span < 1:
       raise UsageError(
@@ -89,7 +91,7 @@ def check_sentinels(spans: int, spec: Spec) -> None:
   if spans > spec.specials.sentinels:
     raise UsageError(
       f"--length={spec.length}: needs {spans} sentinels, and the tokenizer "
-      f"has --data.sentinels={spec.specials.sentinels}"
+      f"has {spec.specials.sentinels} (--data.sentinels, if it is of ours)"
     )
 
 
@@ -144,8 +146,7 @@ def sentinel_parts(
   Array([[  9, 201,  10, 203, 204,   3]], dtype=int32)
   """
   first_BxL, sentinel_BxL = number_spans(noise_BxL, rows.segment_BxL, spec)
-  boundary_BxL = rows.tokens_BxL == spec.specials.boundary
-  keep_BxL = (rows.segment_BxL > 0) & ~boundary_BxL
+  keep_BxL = (rows.segment_BxL > 0) & ~base.opening(rows, spec)
   context = pick(
     jnp.where(first_BxL, sentinel_BxL, rows.tokens_BxL),
     rows.segment_BxL,
@@ -168,7 +169,8 @@ def number_spans(
   base_BxL = _last_start(count_BxL - first_BxL, new_BxL)
   number_BxL = jnp.maximum(count_BxL - base_BxL - 1, 0)
   number_BxL = jnp.minimum(number_BxL, spec.specials.sentinels - 1)
-  return first_BxL, spec.specials.first_sentinel + number_BxL
+  sentinel_BxL = spec.specials.sentinel_step * number_BxL
+  return first_BxL, spec.specials.first_sentinel + sentinel_BxL
 
 
 def answer_part(

@@ -46,10 +46,12 @@ class MixtureOfDenoisers(base.Objective):
   )
   natural: ClassVar[Architecture] = "prefix_decoder"
   scoring: ClassVar[str] = "log_likelihood"
+  needs: ClassVar[tuple[str, ...]] = (R, S, X, "sentinels", "end")
 
   sequential: float = base.option(1 / 7, "fraction of rows in S mode")
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
     if not 0 <= self.sequential <= 1:
       raise UsageError(
         f"--objective.sequential={self.sequential}: must be 0 to 1"
@@ -80,8 +82,9 @@ class MixtureOfDenoisers(base.Objective):
     first_BxL = first_BxL & ~sequential_Bx1
     modes = [getattr(spec.specials, kind) for kind, _, _ in DENOISERS]
     mode_B = jnp.array(modes)[kind_B]
-    boundary_BxL = rows.tokens_BxL == spec.specials.boundary
-    opened_BxL = jnp.where(boundary_BxL, mode_B[:, None], rows.tokens_BxL)
+    opened_BxL = jnp.where(
+      base.opening(rows, spec), mode_B[:, None], rows.tokens_BxL
+    )
     context = span_corruption.pick(
       jnp.where(first_BxL, sentinel_BxL, opened_BxL),
       rows.segment_BxL,

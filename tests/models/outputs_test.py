@@ -108,7 +108,10 @@ def test_chunks_are_as_few_as_keep_within_the_bound():
 TRUNK = Trunk(
   layers=1, width=E, heads=1, vocabulary=V, head_width=4, output_bias=True
 )
-HEADS = (("pair", Head("pooled", 2)), ("token", Head("token", 3)))
+HEADS = (
+  ("pair", Head(2, pool="first", transform="tanh")),
+  ("token", Head(3, transform="trunk")),
+)
 
 
 def _run(function, hidden, *args):

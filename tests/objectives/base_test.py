@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
+import jax
 import numpy as np
 import pytest
 
@@ -161,7 +162,7 @@ def test_likelihoods_are_probabilities(tiny, cls, architecture):
   spec = small.spec(architecture, specials=small.specials)
   network = small.network(objective, spec, output_bias=True)
   params = small.parameters(objective, spec, network)
-  first = small.specials.count
+  first = small.text_ids[0]
   params["output_main"]["bias"][:first] = -1e9
   texts = list(itertools.product(range(first, 18), repeat=3))
   tokens = np.array([[2, *text] for text in texts])
@@ -173,3 +174,48 @@ def test_likelihoods_are_probabilities(tiny, cls, architecture):
   # What comes later does not bear on a token's score.
   np.testing.assert_allclose(np.ptp(scores[..., 2], axis=2), 0, 0, 1e-5)
   assert np.exp(scores.sum(axis=-1)).sum() == pytest.approx(1, abs=1e-5)
+
+
+def without_boundary(lab):
+  """The same text, told from its first token on."""
+  bare = Lab(lab.tiny, lab.objective, lab.spec.architecture)
+  bare.params, bare.network = lab.params, lab.network
+  bare.rows = jax.tree.map(lambda x: x[:, 1:], lab.rows)
+  return bare
+
+
+@pytest.mark.parametrize(
+  ("cls", "architecture"),
+  [
+    (SpanCorruption, "prefix_decoder"),
+    (Denoising, "encoder_decoder"),
+    (PrefixLM, "encoder_decoder"),
+    (MixtureOfDenoisers, "prefix_decoder"),
+  ],
+)
+def test_scores_do_without_a_boundary_that_they_drop(tiny, cls, architecture):
+  lab = Lab(tiny, cls(), architecture)
+  bare = without_boundary(lab).score()
+  np.testing.assert_allclose(bare, lab.score()[1:], 0, 1e-5)
+  assert np.all(bare < 0)
+
+
+@pytest.mark.parametrize("cls", [MaskedLM, Hybrid, CausalLM])
+def test_scores_of_texts_without_a_boundary(tiny, cls):
+  """The first token has one where something predicts it."""
+  lab = without_boundary(Lab(tiny, cls(), cls.natural))
+  text, size = lab.text[1:], SIZE - 1
+  if cls is CausalLM:
+    log_p = lab.log_p(stream([text], np.arange(size), "causal"))
+    want = [log_p[0, i - 1, text[i]] for i in range(1, size)]
+  else:
+    texts = []
+    for i in range(size):
+      alike = [j for j in range(i, size) if lab.word[j + 1] == lab.word[i + 1]]
+      texts.append(
+        [tiny.specials.mask if j in alike else text[j] for j in range(size)]
+      )
+    log_p, back = lab.log_p(stream(texts)), int(cls is Hybrid)
+    want = [log_p[i, i - back, text[i]] for i in range(back, size)]
+  want = [0] * (size - len(want)) + want
+  np.testing.assert_allclose(lab.score(), want, 0, 1e-5)

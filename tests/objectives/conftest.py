@@ -13,7 +13,7 @@ import pytest
 
 from lm_jax import program
 from lm_jax.models.network import Network
-from lm_jax.types import ANSWER, PADDING, Rows, Spec, Specials, Trunk
+from lm_jax.types import ABSENT, ANSWER, PADDING, Rows, Spec, Specials, Trunk
 
 
 @functools.cache
@@ -49,12 +49,26 @@ class Tiny:
     """`jax.jit` that compiles fast."""
     return jax.jit(function, compiler_options=fast_options())
 
+  @functools.cached_property
+  def text_ids(self):
+    """Those that no special token has, ascending."""
+    every = np.arange(self.vocabulary)
+    return np.setdiff1d(every, self.specials.ids)
+
+  @functools.cached_property
+  def sentinels(self):
+    """By id, the number of each."""
+    first, step = self.specials.first_sentinel, self.specials.sentinel_step
+    return {first + step * i: i for i in range(self.specials.sentinels)}
+
   def is_text(self, tokens):
     """Neither special nor padding; an unknown token stands for text."""
-    return (tokens >= self.specials.count) | (tokens == self.specials.unknown)
+    is_unknown = tokens == self.specials.unknown
+    return np.isin(tokens, self.text_ids) | is_unknown
 
   def spec(self, architecture, length=None, **kwargs) -> Spec:
     kwargs.setdefault("vocabulary", self.vocabulary)
+    kwargs.setdefault("specials", self.specials)
     return Spec(architecture, length or self.length, **kwargs)
 
   def rows(
@@ -71,13 +85,11 @@ class Tiny:
     """
     rng = np.random.default_rng(seed)
     shape = (len(pieces), length or self.length)
-    first = self.specials.count
     if distinct:
-      ids = first + np.arange(shape[0] * shape[1])
+      ids = self.text_ids[: shape[0] * shape[1]]
       tokens = rng.permutation(ids).reshape(shape)
-      assert tokens.max() < self.vocabulary
     else:
-      tokens = rng.integers(first, self.vocabulary, shape)
+      tokens = self.text_ids[rng.integers(0, len(self.text_ids), shape)]
     segment = np.zeros(shape, int)
     word, sentence = np.zeros(shape, int), np.zeros(shape, int)
     for b, sizes in enumerate(pieces):
@@ -86,17 +98,16 @@ class Tiny:
         stop = start + size
         segment[b, start:stop] = number
         tokens[b, start] = self.specials.boundary
-        if end and size > 1:
+        if end and size > 1 and self.specials.end != ABSENT:
           tokens[b, stop - 1] = self.specials.end
         start = stop
-      special = tokens[b, :start] < first
+      special = ~np.isin(tokens[b, :start], self.text_ids)
       begins = special | np.append(False, special[:-1])
       new_word = begins | (rng.random(start) < 0.6)
       word[b, :start] = np.cumsum(new_word) - 1
       # [EOS] belongs to the last sentence.
-      opens = (tokens[b, :start] == self.specials.boundary) | (
-        ~special & (rng.random(start) < 0.2)
-      )
+      edge = np.append(True, np.diff(segment[b, :start]) > 0)
+      opens = edge | (~special & (rng.random(start) < 0.2))
       sentence[b, :start] = np.cumsum(opens) - 1
     return self.as_rows(tokens, segment, word, sentence)
 
@@ -182,19 +193,19 @@ class Tiny:
 
   def fill(self, context, answer):
     """The text that a context with sentinels and their answer spell."""
-    first, spans = self.specials.first_sentinel, []
+    spans = []
     assert not answer.size or answer[-1] == self.specials.end
     for token in answer[:-1].tolist():
-      if first <= token < self.specials.count:
-        assert token == first + len(spans)  # in order, from 0
+      if token in self.sentinels:
+        assert self.sentinels[token] == len(spans)  # in order, from 0
         spans.append([])
       else:
         spans[-1].append(token)
     assert all(spans)  # none is empty
     text, used = [], 0
     for token in context.tolist():
-      if first <= token < self.specials.count:
-        assert token == first + used
+      if token in self.sentinels:
+        assert self.sentinels[token] == used
         text += spans[used]
         used += 1
       else:

@@ -137,21 +137,21 @@ def test_geometric_tiles(tiny):
 def test_80_10_10(tiny):
   spec = tiny.spec("encoder", 512)
   rng = np.random.default_rng(4)
-  tokens = rng.integers(tiny.specials.count, 400, (64, 512))
+  tokens = rng.integers(tiny.text_ids[0], 400, (64, 512))
   chosen = rng.random(tokens.shape) < 0.5
   hide = tiny.jit(lambda *args: corrupt.mask_out(*args, spec))
   out = np.asarray(hide(keys(64), tokens, chosen))
   np.testing.assert_array_equal(out[~chosen], tokens[~chosen])
   out, tokens = out[chosen], tokens[chosen]
-  text = 400 - tiny.specials.count
+  text = 400 - tiny.text_ids[0]
   masked, kept = out == tiny.specials.mask, out == tokens
   other = out[~masked & ~kept]
   # One random token in `text` is the original.
   chance = np.array([0.8, 0.1 + 0.1 / text, 0.1 - 0.1 / text])
   observed = np.array([masked.sum(), kept.sum(), other.size])
   assert scipy.stats.chisquare(observed, chance * out.size).pvalue > RARE
-  assert other.min() >= tiny.specials.count and other.max() < 400
-  uniform = np.bincount(other - tiny.specials.count, minlength=text)
+  assert other.min() >= tiny.text_ids[0] and other.max() < 400
+  uniform = np.bincount(other - tiny.text_ids[0], minlength=text)
   assert scipy.stats.chisquare(uniform).pvalue > RARE
 
 

@@ -34,7 +34,7 @@ def test_the_kinds_of_rows(tiny, masked):
     there = problem.weights["masked"][k] > 0
     at = extra["at_BxP"][k][there] + (masked == "mntp")
     np.testing.assert_array_equal(extra["targets_BxP"][k][there], tokens[at])
-    text = np.sum(tokens >= tiny.specials.count)
+    text = np.sum(tokens >= tiny.text_ids[0])
     assert len(at) == round(0.15 * text)
     changed = np.flatnonzero(inputs.tokens_BxT[b] != tokens)
     assert np.all(np.isin(changed, at))

@@ -27,7 +27,7 @@ def test_what_is_chosen(tiny, rows, unit):
     for b in range(len(rows.tokens_BxL)):
       slots = problem.weights["nll"][b] > 0
       at = problem.positions_BxP[b][slots]
-      text = np.flatnonzero(rows.tokens_BxL[b] >= tiny.specials.count)
+      text = np.flatnonzero(rows.tokens_BxL[b] >= tiny.text_ids[0])
       most = min(len(text), max(1, round(0.15 * len(text))))
       assert np.all(np.isin(at, text)) and np.all(np.diff(at) > 0)
       np.testing.assert_array_equal(targets[b][slots], rows.tokens_BxL[b][at])

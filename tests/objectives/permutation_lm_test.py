@@ -26,7 +26,7 @@ def test_the_last_of_the_order_are_predicted(tiny, context):
   rows, problem = problem_of(tiny, context)
   inputs, length = problem.inputs, tiny.length
   for b in range(len(PIECES)):
-    text = np.flatnonzero(rows.tokens_BxL[b] >= tiny.specials.count)
+    text = np.flatnonzero(rows.tokens_BxL[b] >= tiny.text_ids[0])
     slots = np.flatnonzero(problem.weights["nll"][b])
     rank = inputs.key_rank_BxT[b, :length]
     assert len(slots) == len(text) // 6

@@ -38,14 +38,14 @@ def test_the_parts_spell_the_text(tiny, rows, architecture):
         assert tiny.fill(context, answer) == texts[b][s].tolist()
         answers += answer.tolist()
       # T5: n = round(0.15 E) tokens in round(n / 3) spans.
-      text = np.sum(rows.tokens_BxL[b] >= tiny.specials.count)
+      text = np.sum(rows.tokens_BxL[b] >= tiny.text_ids[0])
       noise = max(1, round(0.15 * text)) if text > 1 else 0
       spans = max(1, round(noise / 3)) if noise else 0
       answers = np.array(answers, int)
-      is_sentinel = (answers < tiny.specials.count) & (
+      is_sentinel = (answers < tiny.text_ids[0]) & (
         answers >= tiny.specials.first_sentinel
       )
-      assert np.sum(answers >= tiny.specials.count) == noise
+      assert np.sum(answers >= tiny.text_ids[0]) == noise
       # A span over a document's end is two.
       most = spans + max(len(parts) - 1, 0)
       assert spans <= np.sum(is_sentinel) <= most

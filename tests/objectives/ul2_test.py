@@ -54,8 +54,8 @@ def test_seven_denoisers_alike(tiny):
   specials, counts, shares = tiny.specials, {}, []
   for parts in tiny.by_segment(problem):
     context, answer = parts[1]
-    noise = int(np.sum(answer >= specials.count))
-    spans = int(np.sum(context < specials.count)) - 1
+    noise = int(np.sum(answer >= tiny.text_ids[0]))
+    spans = int(np.sum(context < tiny.text_ids[0])) - 1
     if context[0] == specials.sequential:
       shares.append(noise)
       key = "S"
@@ -92,7 +92,7 @@ def test_a_row_of_many_short_documents_loses_little(tiny):
       assert spelt(tiny, *by_segment[s]) == text[s].tolist()
     context, answer = by_segment[8]
     if context[0] != tiny.specials.sequential:
-      context = context[context < tiny.specials.count]
+      context = context[context < tiny.text_ids[0]]
       is_hidden = np.any(context >= tiny.specials.first_sentinel)
       cut += is_hidden and answer[-1:].tolist() != [tiny.specials.end]
   assert cut <= 30

@@ -1,0 +1,188 @@
+"""Which ids are special tokens: tests, random text, specials.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import json
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax.types import ABSENT, Array, Spec, Specials, UsageError
+
+FILE = "specials.json"
+MOST_SENTINELS = 2**20  # their ids are listed
+_DEFAULT = Specials()
+# As a message calls them.
+_NAMES = {
+  "regular": "[R] (regular denoising)",
+  "sequential": "[S] (sequential denoising)",
+  "extreme": "[X] (extreme denoising)",
+  "sentinels": "sentinel",
+  "start": "decoder start",
+}
+
+
+@functools.lru_cache(maxsize=64)
+def runs(specials: Specials) -> tuple[tuple[int, int], ...]:
+  """The ids as ranges [first, stop), ascending and apart.
+
+  >>> runs(Specials(sentinels=3))
+  ((0, 12),)
+  """
+  found: list[tuple[int, int]] = []
+  for i in specials.ids:
+    if found and found[-1][1] == i:
+      found[-1] = found[-1][0], i + 1
+    else:
+      found.append((i, i + 1))
+  return tuple(found)
+
+
+def is_special(tokens: Array, specials: Specials) -> Array:
+  """Is each token a special one? bool, of the shape of `tokens`.
+
+  One comparison with ids from 0 on, two for each further range of ids; NumPy
+  gives NumPy.
+  """
+  parts = (
+    (tokens >= first) & (tokens < stop) if first else tokens < stop
+    for first, stop in runs(specials)
+  )
+  return functools.reduce(operator.or_, parts)
+
+
+@functools.lru_cache(maxsize=64)
+def _never_text(specials: Specials) -> Specials:
+  """The special tokens without the unknown one, unless it is another too.
+
+  Nor padding: GPT has none, and another's id in its place.
+  """
+  return dataclasses.replace(specials, unknown=ABSENT, pad=ABSENT)
+
+
+def is_text(tokens: Array, specials: Specials) -> Array:
+  """Does each token stand for text? bool, of the shape of `tokens`.
+
+  An unknown token does, where its id is no other special token's. Padding is
+  not told by its id; see Rows.part_BxL.
+  """
+  text = ~is_special(tokens, specials)
+  if specials.unknown in (ABSENT, *_never_text(specials).ids):
+    return text
+  return text | (tokens == specials.unknown)
+
+
+def random_text(key: Array, shape: tuple[int, ...], spec: Spec) -> Array:
+  """Uniform over the ids below spec.vocabulary that are not special: int32."""
+  ranges = [pair for pair in runs(spec.specials) if pair[0] < spec.vocabulary]
+  taken = sum(min(stop, spec.vocabulary) - first for first, stop in ranges)
+  # Ids from 0 on are stepped over by the draw itself, the others after it.
+  least = ranges[0][1] if ranges and ranges[0][0] == 0 else 0
+  tokens = jax.random.randint(
+    key, shape, least, spec.vocabulary - taken + least
+  )
+  for first, stop in ranges:
+    if first:
+      tokens = jnp.where(tokens >= first, tokens + (stop - first), tokens)
+  return tokens
+
+
+def require(specials: Specials, names: Iterable[str], objective: str) -> None:
+  """Raises UsageError where a tokenizer lacks what an objective needs.
+
+  Args:
+    specials: of the tokenizer.
+    names: fields of Specials; "sentinels" asks for one at least.
+    objective: its name.
+  """
+  for name in names:
+    value = getattr(specials, name)
+    if value == ABSENT or (name == "sentinels" and not value):
+      raise UsageError(
+        f"--objective={objective}: the tokenizer has no "
+        f"{_NAMES.get(name, name)} token"
+      )
+
+
+def to_json(specials: Specials) -> str:
+  """What specials.json holds: the fields of Specials."""
+  return json.dumps(dataclasses.asdict(specials), indent=1) + "\n"
+
+
+def from_json(text: str, where: object) -> Specials:
+  """The inverse of `to_json`.
+
+  Args:
+    text: of a specials.json.
+    where: names the file in messages.
+
+  Raises:
+    UsageError: not JSON, fields that are missing or unknown, what is no id.
+  """
+  try:
+    found = json.loads(text)
+  except ValueError as error:
+    raise UsageError(f"{where}: not JSON: {error}") from None
+  if not isinstance(found, dict):
+    raise UsageError(f"{where}: must be an object, not {_short(found)}")
+  fields = [field.name for field in dataclasses.fields(Specials)]
+  for name in found:
+    if name not in fields:
+      near = difflib.get_close_matches(name, fields, n=1)
+      hint = f"nearest: {near[0]}" if near else f"valid: {', '.join(fields)}"
+      raise UsageError(f"{where}: unknown field {_short(name)} ({hint})")
+  for name in fields:
+    if name not in found:
+      raise UsageError(f"{where}: lacks the field {name}")
+    _check(name, found[name], where)
+  for name in ("before", "after", "others"):
+    found[name] = tuple(found[name])
+  specials = Specials(**found)
+  if specials.sentinels:
+    last = specials.first_sentinel + specials.sentinel_step * (
+      specials.sentinels - 1
+    )
+    if min(specials.first_sentinel, last) < 0:
+      raise UsageError(
+        f"{where}: {specials.sentinels} sentinels from "
+        f"{specials.first_sentinel} by steps of {specials.sentinel_step} do "
+        "not have ids of 0 or more"
+      )
+  return specials
+
+
+def _check(name: str, value: Any, where: object) -> None:
+  """Raises UsageError where a field of specials.json is none."""
+
+  def bad(wanted: str) -> UsageError:
+    return UsageError(f"{where}: {name}={_short(value)}: must be {wanted}")
+
+  if isinstance(getattr(_DEFAULT, name), tuple):
+    if not isinstance(value, list) or not all(_is_id(i) for i in value):
+      raise bad("a list of ids, integers of 0 or more")
+  elif name == "sentinel_step":
+    if type(value) is not int or not value:
+      raise bad("an integer other than 0")
+  elif name == "sentinels":
+    if type(value) is not int or not 0 <= value <= MOST_SENTINELS:
+      raise bad(f"an integer from 0 to {MOST_SENTINELS}")
+  elif name == "pad":
+    if not _is_id(value):
+      raise bad("an id, an integer of 0 or more")
+  elif not _is_id(value) and (type(value) is not int or value != ABSENT):
+    raise bad(f"an id, or {ABSENT} where there is none")
+
+
+def _is_id(value: Any) -> bool:
+  return type(value) is int and 0 <= value < 2**31
+
+
+def _short(value: Any) -> str:
+  text = json.dumps(value)
+  return text if len(text) <= 40 else f"{text[:37]}..."
