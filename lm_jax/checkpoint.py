@@ -1,34 +1,32 @@
-"""Checkpoints that are checked when they are read.
+"""The checkpoints of a run: which are kept, and the last one that is whole.
 
-A checkpoint of ours is an orbax step with two items: `state`, the arrays under
-their dotted paths, and `meta`, JSON: the caller's meta and metrics, and of
-every leaf its shape, its dtype and a digest. Orbax restores a flipped bit, and
-casts to another dtype, without a word; so what is restored is compared with
-that record, and a checkpoint that fails is passed over for the one before.
+What a step holds is compared with what its run wants, and a step that is
+damaged (lm_jax/steps.py) is passed over for the one before.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
+import numpy as np
 from absl import logging
 
 from lm_jax.digest import digest as digest  # offered here too
-from lm_jax.digest import flatten, record, sha256
+from lm_jax.digest import flatten
 from lm_jax.errors import UsageError
 from lm_jax.lock import hold as hold  # offered here too
+from lm_jax.steps import Damaged, Keep, Steps, seal
 
 PyTree = Any
+_Result = TypeVar("_Result")
 
-_TRASH = "trash"
+_PARAMS = "params."
 
 
 class Checkpoints:
@@ -61,8 +59,6 @@ class Checkpoints:
     asynchronous: bool = True,
     read_only: bool = False,
   ):
-    import orbax.checkpoint as ocp
-
     self.directory = Path(directory).absolute()
     if read_only and not self.directory.is_dir():
       raise UsageError(f"{self.directory}: there are no checkpoints here")
@@ -70,22 +66,13 @@ class Checkpoints:
     self._read_only = read_only
     self._damaged: set[int] = set()
     self._metrics: dict[int, float] = {}
-    self._manager = ocp.CheckpointManager(
-      self.directory,
-      options=ocp.CheckpointManagerOptions(
-        create=not read_only,
-        # Deleting in place would leave half a step behind when killed.
-        todelete_subdir=None if read_only else _TRASH,
-        cleanup_tmp_directories=not read_only,
-        preservation_policy=_Keep(keep_last, keep_every, self._metrics),
-        enable_async_checkpointing=asynchronous,
-      ),
-    )
+    policy = Keep(keep_last, keep_every, self._metrics)
+    self._steps = Steps(self.directory, policy, asynchronous, read_only)
     if best_metric and not read_only:
       for step in self._complete():
         # A damaged one is the affair of `restore`, which says so.
-        with contextlib.suppress(_Damaged):
-          self._note(step, self._read_meta(step)["metrics"])
+        with contextlib.suppress(Damaged):
+          self._note(step, self._steps.read_body(step)["metrics"])
 
   def __enter__(self) -> Checkpoints:
     return self
@@ -107,6 +94,9 @@ class Checkpoints:
   ) -> bool:
     """Saves a step; waits for the save before it.
 
+    On a CPU the arrays are written from where they lie; other devices' are
+    on the host once while they are written.
+
     Args:
       step: not before the latest one.
       state: a pytree of jax arrays.
@@ -117,33 +107,20 @@ class Checkpoints:
     Returns:
       False if the step was there and was left as it is.
     """
-    import orbax.checkpoint as ocp
-
     if self._read_only:
       raise ValueError(f"{self.directory} is open for reading only")
-    self._manager.wait_until_finished()
+    self._steps.wait()
     latest = self.latest()
     if latest is not None and step < latest:
       raise ValueError(f"step {step} comes before checkpoint {latest}")
     if step == latest and not force:
       return False
+    scalars = {name: float(x) for name, x in (metrics or {}).items()}
     leaves = flatten(state)
-    body = {
-      "meta": dict(meta),
-      "metrics": {name: float(x) for name, x in (metrics or {}).items()},
-      "leaves": record(leaves),
-    }
-    body = json.loads(json.dumps(body))  # what a reader will see
-    body["sha256"] = sha256(body)
+    body = seal(leaves, {"meta": dict(meta), "metrics": scalars})
     self._clear([step] if force else [])
-    self._note(step, body["metrics"])
-    self._manager.save(
-      step,
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(leaves), meta=ocp.args.JsonSave(body)
-      ),
-      force=True,
-    )
+    self._note(step, scalars)
+    self._steps.write(step, leaves, body)
     return True
 
   def restore(
@@ -164,16 +141,65 @@ class Checkpoints:
       UsageError: the stored arrays are not those of `abstract_state` (it names
         the first that differs), or `step` is missing or damaged.
     """
-    self._manager.wait_until_finished()
-    steps = sorted(self._manager.all_steps())
+    return self._first_whole(
+      step, lambda candidate: self._restore(candidate, abstract_state, "")
+    )
+
+  def restore_params(
+    self, abstract_params: PyTree, step: int | None = None
+  ) -> tuple[PyTree, dict[str, Any]] | None:
+    """Like `restore`, of a state's `params` alone.
+
+    Nothing else of the step is read: not the optimizer's state, whatever that
+    is, nor is it missed when it is damaged.
+    """
+    return self._first_whole(
+      step, lambda candidate: self._restore(candidate, abstract_params, _PARAMS)
+    )
+
+  def stored(
+    self, step: int | None = None
+  ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Shape and dtype of what a step holds, by dotted path.
+
+    Args:
+      step: asked for by number; else the last one whose record is whole.
+
+    Returns:
+      Nothing if there is no checkpoint; no array is read.
+
+    Raises:
+      UsageError: `step` is missing or damaged.
+    """
+    body = self._first_whole(step, self._steps.read_body)
+    leaves = body["leaves"] if body else {}
+    return {
+      name: (tuple(shape), jax.numpy.dtype(dtype))
+      for name, (shape, dtype, _) in leaves.items()
+    }
+
+  def wait(self) -> None:
+    """Waits until the last save is on disk; raises what went wrong in it."""
+    self._steps.wait()
+
+  def close(self) -> None:
+    """Waits, and lets go of the directory."""
+    self._steps.close()
+
+  def _first_whole(
+    self, step: int | None, read: Callable[[int], _Result]
+  ) -> _Result | None:
+    """What `read` gives of `step`, or of the last step it finds undamaged."""
+    self._steps.wait()
+    steps = self._steps.all()
     if step is not None and step not in steps:
       raise UsageError(
         f"{self.directory}: there is no checkpoint {step}, only {steps}"
       )
     for candidate in [step] if step is not None else reversed(steps):
       try:
-        return self._restore(candidate, abstract_state)
-      except _Damaged as error:
+        return read(candidate)
+      except Damaged as error:
         self._damaged.add(candidate)
         if step is not None:
           raise UsageError(
@@ -187,61 +213,27 @@ class Checkpoints:
         )
     return None
 
-  def wait(self) -> None:
-    """Waits until the last save is on disk; raises what went wrong in it."""
-    self._manager.wait_until_finished()
-
-  def close(self) -> None:
-    """Waits, and lets go of the directory."""
-    self._manager.wait_until_finished()
-    self._empty_trash()
-    self._manager.close()
-
   def _restore(
-    self, step: int, abstract_state: PyTree
+    self, step: int, abstract_tree: PyTree, prefix: str
   ) -> tuple[PyTree, dict[str, Any]]:
-    import orbax.checkpoint as ocp
-
-    body = self._read_meta(step)
-    abstract = flatten(abstract_state)
-    _compare(f"{self.directory}/{step}", abstract, body["leaves"])
-    wanted = {name: _placed(leaf) for name, leaf in abstract.items()}
-    restored = self._read(step, state=ocp.args.StandardRestore(wanted)).state
-    for name, found in record(restored).items():
-      if found != body["leaves"][name]:
-        raise _Damaged(f"the bits of {name} are not those that were saved")
+    """The leaves under a prefix, as a tree, and the meta."""
+    body = self._steps.read_body(step)
+    abstract = {
+      prefix + name: leaf for name, leaf in flatten(abstract_tree).items()
+    }
+    stored = {
+      name: leaf
+      for name, leaf in body["leaves"].items()
+      if name.startswith(prefix)
+    }
+    _compare(f"{self.directory}/{step}", abstract, stored)
+    restored = self._steps.read_leaves(step, abstract, stored)
     leaves = [restored[name] for name in abstract]
-    treedef = jax.tree.structure(abstract_state)
+    treedef = jax.tree.structure(abstract_tree)
     return jax.tree.unflatten(treedef, leaves), body["meta"]
 
-  def _read_meta(self, step: int) -> dict[str, Any]:
-    import orbax.checkpoint as ocp
-
-    body = self._read(step, meta=ocp.args.JsonRestore()).meta
-    if not isinstance(body, dict) or body.pop("sha256", "") != sha256(body):
-      raise _Damaged("its JSON is not what was saved")
-    return body
-
-  def _read(self, step: int, **items: Any) -> Any:
-    import orbax.checkpoint as ocp
-
-    try:
-      return self._manager.restore(step, args=ocp.args.Composite(**items))
-    except (MemoryError, PermissionError, jax.errors.JaxRuntimeError):
-      raise  # of this machine, not of the checkpoint
-    except Exception as error:  # a truncated file raises any kind
-      line = " ".join(str(error).split())[:200]
-      raise _Damaged(f"{type(error).__name__}: {line}") from error
-
   def _complete(self) -> list[int]:
-    """Steps that are not empty directories, as a crash or a hand may leave."""
-    items = ("state", "meta")
-    return [
-      step
-      for step in self._manager.all_steps()
-      if step not in self._damaged
-      and all((self.directory / str(step) / item).is_dir() for item in items)
-    ]
+    return [x for x in self._steps.complete() if x not in self._damaged]
 
   def _note(self, step: int, metrics: Mapping[str, float]) -> None:
     value = metrics.get(self._best_metric or "", math.nan)
@@ -252,51 +244,12 @@ class Checkpoints:
     """Clears the way for a save: orbax refuses a step that is there, and would
     count one that cannot be read among the latest.
     """
-    self._empty_trash()
-    steps = set(self._manager.all_steps())
+    self._steps.empty_trash()
+    steps = set(self._steps.all())
     for step in (steps - set(self._complete())) | (steps & set(replaced)):
-      self._manager.delete(step)
+      self._steps.delete(step)
       self._damaged.discard(step)
       self._metrics.pop(step, None)
-
-  def _empty_trash(self) -> None:
-    trash = self.directory / _TRASH
-    if trash.is_dir() and not self._read_only and jax.process_index() == 0:
-      shutil.rmtree(trash)
-
-
-class _Damaged(Exception):
-  """A checkpoint that cannot be read, or is not what was saved."""
-
-
-class _Keep:
-  """An orbax preservation policy over our own record of the metric.
-
-  Orbax's BestN forgets the metrics of an earlier process, and lets one NaN
-  evict the best step.
-  """
-
-  def __init__(self, last: int, every: int, metrics: Mapping[int, float]):
-    self._last, self._every, self._metrics = last, every, metrics
-
-  def should_preserve(self, checkpoints, *, context) -> list[bool]:
-    del context
-    steps = [checkpoint.step for checkpoint in checkpoints]
-    kept = set(sorted(steps)[-self._last :])
-    known = [step for step in steps if step in self._metrics]
-    if known:
-      kept.add(min(known, key=self._metrics.__getitem__))
-    return [
-      step in kept or bool(self._every and step % self._every == 0)
-      for step in steps
-    ]
-
-
-def _placed(leaf: Any) -> jax.ShapeDtypeStruct:
-  sharding = getattr(leaf, "sharding", None)
-  if sharding is None:
-    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-  return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 
 def _compare(

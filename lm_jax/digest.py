@@ -76,6 +76,11 @@ def _sums(x: Array) -> tuple[Array, Array]:
     y = (y ^ (y >> shift)) * jnp.uint32(factor)
   y ^= y >> 16
   # Odd weights are invertible: the second sum shows any one change as well.
-  return jnp.sum(y, dtype=jnp.uint32), jnp.sum(
-    y * (2 * index + 1), dtype=jnp.uint32
+  # Both in one pass, so that nothing of the array's size is held besides it.
+  zero = jnp.uint32(0)
+  return jax.lax.reduce(
+    (y, y * (2 * index + 1)),
+    (zero, zero),
+    lambda a, b: (a[0] + b[0], a[1] + b[1]),
+    tuple(range(y.ndim)),
   )

@@ -234,3 +234,113 @@ def test_a_reader_needs_a_directory(tmp_path):
   with pytest.raises(UsageError, match="are no checkpoints"):
     Checkpoints(tmp_path / "none", read_only=True)
   assert not (tmp_path / "none").exists()
+
+
+def _flip(folder, array):
+  """Flips a bit of an array in the files, which hold its very bytes."""
+  for file in folder.rglob("*"):
+    content = bytearray(file.read_bytes()) if file.is_file() else b""
+    place = content.find(np.asarray(array).tobytes())
+    if place >= 0:
+      content[place] ^= 1
+      file.write_bytes(content)
+      return
+  raise AssertionError("not in the files")
+
+
+def test_params_come_back_alone_whatever_else_there_is(tmp_path, warnings):
+  states = {step: _state(step) for step in (1, 2, 3)}
+  wanted = _abstract(states[1]["params"])
+  with Checkpoints(tmp_path, keep_last=3) as checkpoints:
+    assert checkpoints.stored() == {}
+    assert checkpoints.restore_params(wanted) is None
+    for step, state in states.items():
+      state["moment"] = jnp.full(1000, step, jnp.float32)
+      checkpoints.save(step, state, {"step": step})
+  with Checkpoints(tmp_path, read_only=True) as checkpoints:
+    stored = checkpoints.stored()
+    assert stored["params.half"] == ((7,), jnp.bfloat16)
+    assert stored["step"] == ((), np.dtype(np.int32))
+    params, meta = checkpoints.restore_params(wanted)
+    assert meta == {"step": 3}
+    _equal(params, states[3]["params"])
+    _flip(tmp_path / "3" / "state", states[3]["moment"])
+    _equal(checkpoints.restore_params(wanted)[0], states[3]["params"])
+    _flip(tmp_path / "3" / "state", states[3]["params"]["layers"][0]["kernel"])
+    params, meta = checkpoints.restore_params(wanted)
+    assert meta == {"step": 2}
+    _equal(params, states[2]["params"])
+    assert (
+      len(warnings) == 1 and "bits of params.layers.0.kernel" in warnings[0]
+    )
+    _flip(tmp_path / "2" / "state", states[2]["moment"])
+    with pytest.raises(UsageError, match="the bits of moment are not those"):
+      checkpoints.restore(_abstract(states[2]), 2)
+    assert checkpoints.restore(_abstract(states[1]))[1] == {"step": 1}
+    file = tmp_path / "3" / "meta" / "metadata"
+    file.write_text(file.read_text().replace("bfloat16", "float16"))
+    assert checkpoints.stored()["params.half"] == ((7,), jnp.bfloat16)
+    with pytest.raises(UsageError, match="checkpoint 3 is damaged"):
+      checkpoints.stored(3)
+    wanted["half"] = jax.ShapeDtypeStruct((8,), jnp.bfloat16)
+    with pytest.raises(UsageError, match=r"at params.half bfloat16\[8\] was"):
+      checkpoints.restore_params(wanted)
+
+
+def test_memory_is_a_copy_less_than_orbax_would_take(tmp_path):
+  """Saved from where it lies, and read a part at a time."""
+  script = """
+import jax, jax.numpy as jnp, numpy as np, sys, threading, time
+from pathlib import Path
+from lm_jax.checkpoint import Checkpoints
+
+def own():
+  text = Path("/proc/self/status").read_text()
+  return int(text.split("RssAnon:")[1].split()[0]) << 10
+
+def peak_of(work):
+  done, peak = threading.Event(), [before := own()]
+  def watch():
+    while not done.is_set():
+      peak.append(own())
+      time.sleep(0.001)
+  thread = threading.Thread(target=watch)
+  thread.start()
+  result = work()
+  done.set()
+  thread.join()
+  return result, max(peak) - before
+
+rng = np.random.default_rng(0)
+def make():
+  return {i: jnp.asarray(rng.random(2**21, np.float32)) for i in range(16)}
+def save(to, tree):
+  with Checkpoints(to, asynchronous=False) as checkpoints:
+    checkpoints.save(1, {"params": tree}, {})
+def restore(to, tree):
+  with Checkpoints(to, read_only=True) as checkpoints:
+    return checkpoints.restore_params(tree)[0]
+
+small, large = {0: jnp.ones(3)}, make()
+abstract = jax.eval_shape(lambda: large)
+nbytes = sum(x.nbytes for x in large.values())
+save(sys.argv[1] + "/small", small)  # compiles and imports
+restore(sys.argv[1] + "/small", small)
+_, peak = peak_of(lambda: save(sys.argv[1] + "/large", large))
+print("save", peak / nbytes)
+del large
+_, peak = peak_of(lambda: restore(sys.argv[1] + "/large", abstract))
+print("restore", peak / nbytes)
+"""
+  done = subprocess.run(
+    [sys.executable, "-c", script, str(tmp_path)],
+    env=os.environ | {"JAX_PLATFORMS": "cpu"},
+    cwd=Path(__file__).parents[1],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  found = dict(line.split() for line in done.stdout.splitlines())
+  assert found, done.stderr
+  assert float(found["save"]) < 0.5
+  assert float(found["restore"]) < 1.5
