@@ -10,6 +10,8 @@
   corpus.py         open_corpus(): documents of a split, whatever they come from
   vocabulary.py     what each kind of tokenizer is made of, and its training
   tokenizer.py      Tokenizer: text <-> ids, with words, sentences and bytes
+  beside.py         special and language tokens of anybody's tokenizer.json
+  open_tokenizer.py load_tokenizer(): the one that --data.tokenizer names
   pack.py           documents -> rows of one length
   rows.py           Dataset: cached rows, batches by step
   minimal_pairs.py  real held-out sentences against damaged ones

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lm_jax.data.tokenizer import Encoded
-from lm_jax.types import Specials
+from lm_jax.types import ABSENT, Specials
 
 # The arrays of a row, in the order in which they are stored.
 TOKENS, SEGMENT, WORD, SENTENCE = range(4)
@@ -28,15 +28,29 @@ def _with_end(encoded: Encoded, end: int) -> Encoded:
 
 
 class Block:
-  """Rows that are being filled, and where the next piece goes."""
+  """Rows that are being filled, and where the next piece goes.
+
+  Args:
+    size, length: of the rows.
+    pad: where nothing is.
+    before, after: special tokens around each piece.
+    dtype: of the rows.
+  """
 
   def __init__(
-    self, size: int, length: int, specials: Specials, dtype: Any = np.int32
+    self,
+    size: int,
+    length: int,
+    pad: int,
+    before: tuple[int, ...],
+    after: tuple[int, ...] = (),
+    dtype: Any = np.int32,
   ):
     self.size = size
     self.length = length
-    self.boundary = specials.boundary
-    self.pad = specials.pad
+    self.pad = pad
+    self.before = before
+    self.after = after
     self.dtype = dtype
     self.clear()
 
@@ -56,24 +70,34 @@ class Block:
     self.column = self.segment = self.word = self.sentence = 0
 
   def add(self, document: Encoded, start: int, stop: int) -> None:
-    """Adds the boundary and tokens start to stop, if any, as a segment."""
+    """Adds tokens start to stop, if any, and what is around, as a segment.
+
+    The special tokens are words of their own, in the sentences beside them.
+    """
     row_FxL = self.rows_NxFxL[self.row]
-    first, end = self.column, self.column + 1 + stop - start
-    inside = slice(first + 1, end)
-    words = document.word[start:stop]
+    before, after = len(self.before), len(self.after)
+    inside = slice(self.column + before, self.column + before + stop - start)
+    end = inside.stop + after
+    words = document.word[start:stop] - document.word[start : start + 1]
     sentences = document.sentence[start:stop]
+    sentences = sentences - sentences[:1]
     self.segment += 1
-    row_FxL[SEGMENT, first:end] = self.segment
-    row_FxL[TOKENS, first] = self.boundary
+    row_FxL[SEGMENT, self.column : end] = self.segment
+    row_FxL[TOKENS, self.column : inside.start] = self.before
     row_FxL[TOKENS, inside] = document.ids[start:stop]
-    row_FxL[WORD, first] = self.word
-    row_FxL[WORD, inside] = words - words[:1] + self.word + 1
-    row_FxL[SENTENCE, first] = self.sentence
-    row_FxL[SENTENCE, inside] = sentences - sentences[:1] + self.sentence
+    row_FxL[TOKENS, inside.stop : end] = self.after
+    word = self.word + before
+    row_FxL[WORD, self.column : inside.start] = range(self.word, word)
+    row_FxL[WORD, inside] = words + word
+    self.word = word + (int(words[-1]) + 1 if words.size else 0) + after
+    row_FxL[WORD, inside.stop : end] = range(self.word - after, self.word)
+    row_FxL[SENTENCE, self.column : inside.start] = self.sentence
+    row_FxL[SENTENCE, inside] = sentences + self.sentence
+    self.sentence += int(sentences[-1]) if sentences.size else 0
+    row_FxL[SENTENCE, inside.stop : end] = self.sentence
+    self.sentence += 1
     self.bytes_N[self.row] += document.bytes[start:stop].sum()
     self.column = end
-    self.word = int(row_FxL[WORD, end - 1]) + 1
-    self.sentence = int(row_FxL[SENTENCE, end - 1]) + 1
 
   def filled(self) -> tuple[np.ndarray, np.ndarray]:
     return self.rows_NxFxL[: self.row + 1], self.bytes_N[: self.row + 1]
@@ -107,18 +131,20 @@ def pack(
   the last quarter of the row.
 
   Args:
-    documents: each with whether it ends here and so gets an [EOS].
+    documents: each with whether it ends here and so gets an [EOS], where the
+      tokenizer has one.
 
   Yields:
     rows [N, 4, length], fields in the order of this module's constants and
     word and sentence counted from 0 in each row, zeros (and `specials.pad`)
     where nothing is; and bytes [N], the UTF-8 bytes of text in each row.
   """
-  block = Block(ROWS, length, specials, dtype)
+  before = (specials.boundary,)
+  block = Block(ROWS, length, specials.pad, before, dtype=dtype)
   for document, ends in documents:
     if not document.ids.size:
       continue
-    if ends:
+    if ends and specials.end != ABSENT:
       document = _with_end(document, specials.end)
     start, count = 0, document.ids.size
     while start < count:

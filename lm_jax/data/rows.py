@@ -12,10 +12,11 @@ import numpy as np
 
 from lm_jax.data import cache, pack
 from lm_jax.data.corpus import SPLITS, Corpus, Document, open_corpus
+from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
 from lm_jax.data.text import pieces
-from lm_jax.data.tokenizer import Encoded, Tokenizer, load_tokenizer
-from lm_jax.types import ANSWER, PADDING, Rows, UsageError
+from lm_jax.data.tokenizer import Encoded, Tokenizer
+from lm_jax.types import ABSENT, ANSWER, PADDING, Rows, UsageError
 
 SHORTEST_ROW = 16
 # Text is tokenized by the group, and long documents in pieces of this size.
@@ -204,6 +205,11 @@ def load(options: DataOptions, length: int) -> Dataset:
   _check(options, length)
   corpus = open_corpus(options)
   tokenizer = load_tokenizer(options, corpus)
+  if tokenizer.specials.boundary == ABSENT:
+    raise UsageError(
+      f"--data.tokenizer={options.tokenizer}: has no boundary token, which "
+      "pieces of text start with"
+    )
   fingerprint = cache.key(
     "rows 1", corpus.fingerprint, tokenizer.fingerprint, options.packing, length
   )
@@ -253,16 +259,30 @@ def bucket(lengths: Iterable[int]) -> int:
 def pad_texts(
   tokenizer: Tokenizer, texts: Sequence[str], length: int
 ) -> tuple[Rows, int]:
-  """A text per row: [BOS] and its tokens, without [EOS], then padding.
+  """A text per row: its tokens, and around them what a model reads there.
+
+  That is `Specials.before` and `Specials.after`, which stay where a text is
+  cut; then comes padding.
 
   Returns:
     Rows of numpy int32 [len(texts), length], and how many texts were cut
     because they did not fit.
+
+  Raises:
+    UsageError: `length` has no room for what stands around a text.
   """
-  block = pack.Block(len(texts), length, tokenizer.specials)
+  specials = tokenizer.specials
+  block = pack.Block(
+    len(texts), length, specials.pad, specials.before, specials.after
+  )
+  room = length - len(specials.before) - len(specials.after)
+  if room < 0:
+    raise UsageError(
+      f"--length={length}: {length - room} special tokens stand around a text"
+    )
   cut = 0
   for encoded in tokenizer.encode_batch(texts):
-    count = min(encoded.ids.size, length - 1)
+    count = min(encoded.ids.size, room)
     cut += count < encoded.ids.size
     block.next_row()
     block.add(encoded, 0, count)

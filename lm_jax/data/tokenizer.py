@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -11,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.data import cache, vocabulary
-from lm_jax.data.corpus import Corpus
-from lm_jax.data.options import DataOptions
+from lm_jax import specials as specials_lib
+from lm_jax.data import beside, vocabulary
 from lm_jax.data.text import sentence_starts
 from lm_jax.types import Specials, UsageError
 
@@ -36,46 +36,128 @@ class Encoded:
 
 
 class Tokenizer:
-  """A tokenizer.json whose first ids are the special tokens."""
+  """A tokenizer.json, and which of its ids are special tokens.
 
-  def __init__(self, path: pathlib.Path, specials: Specials):
-    """Reads `path`, which `load_tokenizer` wrote, or another one like it.
+  Attributes:
+    path: of the file.
+    specials: told by a specials.json beside it (it is "native" then and may
+      be anybody's), or else the first ids, as in all tokenizers of ours.
+    languages: ids of the language tokens by name, of a languages.json beside
+      it; {} without one.
+    vocabulary_size: ids are below this.
+    fingerprint: equal where the same text gives the same rows.
+  """
+
+  def __init__(self, path: pathlib.Path, specials: Specials | None = None):
+    """Reads `path`.
+
+    Args:
+      path: of a tokenizer.json.
+      specials: where no specials.json tells them.
 
     Raises:
-      UsageError: the file's first ids are not those of `specials`.
+      UsageError: no tokenizer.json, one whose first ids are not those of
+        `specials`, or what stands beside it does not fit it.
     """
+    self.path = path
+    told = beside.specials(path)
+    chosen = told or specials
+    if chosen is None:
+      raise UsageError(f"{path}: has no {specials_lib.FILE} beside it")
+    self.specials: Specials = chosen
+    try:
+      self._content = path.read_bytes().decode()
+    except (OSError, ValueError) as error:
+      raise vocabulary.not_a_tokenizer(path, error) from error
+    # "[MASK]" in a text is text.
+    self._tokenizer = self._build(self._content, parse_special=False)
+    vocab = self._tokenizer.get_vocab()
+    self.vocabulary_size: int = 1 + max(vocab.values(), default=-1)
+    if told is None:
+      self._check_names()
+    else:
+      beside.check_ids(path, told, self.vocabulary_size)
+    self.languages = beside.languages(path, self.vocabulary_size)
+    facts = self._content
+    if self.specials != Specials(sentinels=self.specials.sentinels):
+      facts += specials_lib.to_json(self.specials)
+    self.fingerprint = hashlib.sha256(facts.encode()).hexdigest()[:16]
+    self._bytes_V = self._byte_table(json.loads(self._content), vocab)
+    # A text that spells "</s>" may be read as that all the same, by a unigram
+    # model or where the file doesn't call it special.
+    self._shunned = frozenset(self.specials.ids) - {self.specials.unknown}
+
+  def _build(self, content: str, parse_special: bool) -> Any:
     import tokenizers
 
-    self.path = path
-    self.specials = specials
-    content = path.read_text()
-    self.fingerprint = hashlib.sha256(content.encode()).hexdigest()[:16]
-    self._tokenizer = tokenizers.Tokenizer.from_str(content)
-    signs = vocabulary.special_tokens(specials)
+    try:
+      built = tokenizers.Tokenizer.from_str(content)
+    except Exception as error:  # The library raises nothing more specific.
+      raise vocabulary.not_a_tokenizer(self.path, error) from error
+    built.no_truncation()
+    built.no_padding()
+    built.encode_special_tokens = not parse_special
+    return built
+
+  @functools.cached_property
+  def _parser(self) -> Any:
+    return self._build(self._content, parse_special=True)
+
+  @functools.cached_property
+  def _careful(self) -> Any:
+    content = vocabulary.shun(self._content, self._shunned)
+    return self._build(content, parse_special=False)
+
+  def _check_names(self) -> None:
+    signs = vocabulary.special_tokens(self.specials)
     if [self._tokenizer.id_to_token(i) for i in range(len(signs))] != signs:
       raise UsageError(
-        f"{path}: its first ids are not {signs[0]} to {signs[-1]}; valid is a "
-        f"tokenizer.json of --data.sentinels={specials.sentinels}"
+        f"{self.path}: its first ids are not {signs[0]} to {signs[-1]}; valid "
+        f"is a tokenizer.json of --data.sentinels={self.specials.sentinels}"
       )
-    # "[MASK]" in a text is text.
-    self._tokenizer.encode_special_tokens = True
-    self.vocabulary_size: int = self._tokenizer.get_vocab_size()
-    self._bytes_V = self._byte_table(json.loads(content))
 
-  def _byte_table(self, content: Any) -> np.ndarray | None:
+  def files(self) -> dict[str, str]:
+    """What makes the same tokenizer elsewhere: contents by file name."""
+    found = {specials_lib.FILE: specials_lib.to_json(self.specials)}
+    if self.languages:
+      found[beside.LANGUAGES] = json.dumps(self.languages) + "\n"
+    # The last: without it the others are nothing.
+    return found | {"tokenizer.json": self._content}
+
+  def _byte_table(
+    self, content: Any, vocab: dict[str, int]
+  ) -> np.ndarray | None:
     """Bytes per token, where each character of a token stands for a byte."""
-    before = content["pre_tokenizer"] or {}
-    plain = content["normalizer"] is None and not before.get("add_prefix_space")
+    before = content.get("pre_tokenizer") or {}
+    plain = not content.get("normalizer") and not before.get("add_prefix_space")
     if before.get("type") != "ByteLevel" or not plain:
       return None
     sizes = np.zeros(self.vocabulary_size, np.int32)
-    for token, i in self._tokenizer.get_vocab().items():
+    for token, i in vocab.items():
       sizes[i] = len(token)
+    # These are text as it is.
+    for added in content.get("added_tokens") or ():
+      sizes[added["id"]] = len(added["content"].encode())
     return sizes
 
-  def encode(self, text: str) -> list[int]:
-    """The ids of a text, without special tokens around it."""
-    return self._tokenizer.encode(text, add_special_tokens=False).ids
+  def encode(self, text: str, parse_special: bool = False) -> list[int]:
+    """The ids of a text, without special tokens around it.
+
+    Args:
+      text: any.
+      parse_special: whether names of special tokens in the text stand for
+        them, as in Transformers. Otherwise they are text like any other.
+    """
+    if parse_special:
+      return self._parser.encode(text, add_special_tokens=False).ids
+    encoding = self._tokenizer.encode(text, add_special_tokens=False)
+    return self._as_text(text, encoding).ids
+
+  def _as_text(self, text: str, encoding: Any) -> Any:
+    """The encoding, or one in which no name of a special token is a piece."""
+    if self._shunned.isdisjoint(encoding.ids):
+      return encoding
+    return self._careful.encode(text, add_special_tokens=False)
 
   def decode(self, ids: Iterable[int], skip_special_tokens: bool = True) -> str:
     """The text of ids; exact for bpe, unigram and bytes."""
@@ -91,7 +173,7 @@ class Tokenizer:
       list(texts), add_special_tokens=False
     )
     return [
-      self._encoded(text, encoding)
+      self._encoded(text, self._as_text(text, encoding))
       for text, encoding in zip(texts, encodings, strict=True)
     ]
 
@@ -126,39 +208,3 @@ def _byte_positions(text: str) -> Any:
   sizes = 1 + (codes >= 0x80) + (codes >= 0x800) + (codes >= 0x10000)
   table = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
   return lambda positions: table[positions]
-
-
-def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
-  """The tokenizer that `--data.tokenizer` names, trained where need be.
-
-  It is trained on the first 50 MB of the training split and kept in the cache
-  under a key of corpus, kind, size and number of sentinels.
-
-  Raises:
-    UsageError: an unknown kind, a vocabulary that is too small, a file that
-      is no tokenizer.json.
-  """
-  if options.sentinels < 0:
-    raise UsageError(f"--data.sentinels={options.sentinels}: must be 0 or more")
-  vocabulary.check_kind(options.tokenizer)
-  specials = Specials(sentinels=options.sentinels)
-  kind = options.tokenizer
-  if kind in vocabulary.KINDS:
-    facts = [kind, options.vocabulary_size, corpus.fingerprint]
-  else:
-    source = pathlib.Path(kind).expanduser()
-    facts = ["adopted", cache.file_hash(options.cache, source)]
-
-  def build(folder: pathlib.Path) -> None:
-    if kind in vocabulary.KINDS:
-      texts = (document.text for document in corpus.documents("train"))
-      size = options.vocabulary_size
-      content = vocabulary.train(kind, texts, size, specials)
-    else:
-      content = vocabulary.adopt(source, specials)
-    (folder / "tokenizer.json").write_text(content)
-
-  name = cache.key("tokenizer 1", *facts, options.sentinels)
-  folder = cache.root(options.cache) / "tokenizers" / name
-  cache.prepared(folder, build)
-  return Tokenizer(folder / "tokenizer.json", specials)

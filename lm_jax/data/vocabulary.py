@@ -11,7 +11,7 @@ import difflib
 import itertools
 import json
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from lm_jax.types import Specials, UsageError
@@ -213,16 +213,37 @@ def adopt(path: pathlib.Path, specials: Specials) -> str:
     found |= {"added_tokens": [], "post_processor": None}
     found |= {"truncation": None, "padding": None}
   except (OSError, KeyError, TypeError, ValueError) as error:
-    raise _not_a_tokenizer(path, error) from error
+    raise not_a_tokenizer(path, error) from error
   try:
     tokenizer = tokenizers.Tokenizer.from_str(json.dumps(found))
   except Exception as error:  # The library raises nothing more specific.
-    raise _not_a_tokenizer(path, error) from error
+    raise not_a_tokenizer(path, error) from error
   tokenizer.add_special_tokens(signs)
   return tokenizer.to_str()
 
 
-def _not_a_tokenizer(path: pathlib.Path, error: Exception) -> UsageError:
+def shun(content: str, ids: Collection[int]) -> str:
+  """A tokenizer.json in which the tokens of these ids are found in no text.
+
+  They get names of characters that Unicode keeps out of texts. (A bad score
+  would not do: a unigram model has unknown characters score worse still.)
+  """
+  found = json.loads(content)
+  model = found["model"]
+  names = {i: f"\ufdd0{i}\ufdd1" for i in ids}
+  if isinstance(model["vocab"], dict):
+    vocab = model["vocab"].items()
+    model["vocab"] = {names.get(i, token): i for token, i in vocab}
+  else:
+    for i, pair in enumerate(model["vocab"]):
+      pair[0] = names.get(i, pair[0])
+  for token in found.get("added_tokens") or ():
+    token["content"] = names.get(token["id"], token["content"])
+  return json.dumps(found)
+
+
+def not_a_tokenizer(path: pathlib.Path, error: Exception) -> UsageError:
+  """The message for a file that is no tokenizer.json."""
   return UsageError(f"--data.tokenizer={path}: not a tokenizer.json: {error!r}")
 
 

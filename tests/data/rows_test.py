@@ -1,12 +1,14 @@
 import dataclasses
 import itertools
+import shutil
 
 import numpy as np
 import pytest
 
+from lm_jax import specials
 from lm_jax.data import cache, rows, tokenizer
 from lm_jax.data.options import DataOptions
-from lm_jax.types import ANSWER, PADDING, UsageError
+from lm_jax.types import ABSENT, ANSWER, PADDING, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def test_the_text_comes_back_and_its_bytes_are_counted(dataset):
     documents = "".join(d.text for d in dataset.corpus.documents(split))
     (batch,) = dataset.fixed(split, dataset.rows(split))
     assert dataset.tokenizer.decode(batch.tokens_BxL.ravel()) == documents
-    per_row = (batch.tokens_BxL >= dataset.specials.count).sum(1)
+    per_row = specials.is_text(batch.tokens_BxL, dataset.specials).sum(1)
     np.testing.assert_array_equal(dataset.bytes(split), per_row)
 
 
@@ -176,3 +178,50 @@ def test_the_order_is_what_it_was():
   # A run must go on with the order that it began with, whatever the versions.
   assert rows._order(3, 1, 8).tolist() == [0, 6, 2, 1, 3, 7, 4, 5]
   assert cache.key("a", 1) != cache.key("a", "1")
+
+
+def _native(dataset, folder, **changes):
+  """The same tokenizer with other special tokens around a text."""
+  found = dataclasses.replace(dataset.specials, **changes)
+  path = folder / "tokenizer.json"
+  shutil.copyfile(dataset.tokenizer.path, path)
+  path.with_name("specials.json").write_text(specials.to_json(found))
+  return path
+
+
+def test_padded_texts_with_other_special_tokens_around(dataset, tmp_path):
+  path = _native(dataset, tmp_path, before=(), after=(3, 4))
+  native = tokenizer.Tokenizer(path)
+  batch, cut = rows.pad_texts(native, ["ab c", "", "x" * 14, "x" * 15], 16)
+  _arrays(batch)
+  assert cut == 1
+  used = batch.part_BxL == ANSWER
+  assert used.sum(1).tolist() == [6, 2, 16, 16]
+  for b, size in enumerate(used.sum(1)):
+    assert batch.tokens_BxL[b, size - 2 : size].tolist() == [3, 4]
+  decoded = [native.decode(row) for row in batch.tokens_BxL]
+  assert decoded == ["ab c", "", "x" * 14, "x" * 14]
+  assert batch.word_BxL[0, :6].tolist() == [0, 0, 1, 1, 2, 3]
+  assert batch.word_BxL[1, :2].tolist() == [0, 1]
+  assert not batch.sentence_BxL.any()
+  with pytest.raises(UsageError, match="--length=1: 2 special tokens"):
+    rows.pad_texts(native, ["a"], 1)
+
+
+def test_rows_of_a_tokenizer_without_an_end(options, dataset, tmp_path):
+  path = _native(dataset, tmp_path, end=ABSENT, before=())
+  other = dataclasses.replace(options, tokenizer=str(path))
+  found = rows.load(other, 32)
+  (batch,) = found.fixed("test", found.rows("test"))
+  text = "".join(d.text for d in found.corpus.documents("test"))
+  assert found.tokenizer.decode(batch.tokens_BxL.ravel()) == text
+  assert (batch.tokens_BxL[:, 0] == dataset.specials.boundary).all()
+  assert not (batch.tokens_BxL == dataset.specials.end).any()
+  assert found.fingerprint != dataset.fingerprint
+
+
+def test_rows_need_a_boundary_token(options, dataset, tmp_path):
+  path = _native(dataset, tmp_path, boundary=ABSENT)
+  other = dataclasses.replace(options, tokenizer=str(path))
+  with pytest.raises(UsageError, match=r"tokenizer=.*: has no boundary token"):
+    rows.load(other, 32)

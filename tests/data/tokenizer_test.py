@@ -1,14 +1,17 @@
+import dataclasses
 import itertools
 import json
 
 import numpy as np
 import pytest
 
+from lm_jax import specials as specials_lib
 from lm_jax.data import vocabulary
 from lm_jax.data.corpus import Corpus, Document
+from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
 from lm_jax.data.text import sentences
-from lm_jax.data.tokenizer import Tokenizer, load_tokenizer
+from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.types import Specials, UsageError
 
 _TRAIN = [
@@ -68,7 +71,7 @@ def test_special_tokens_have_the_ids_of_specials(tokenizer):
 
 def test_text_that_looks_special_is_text(tokenizer):
   ids = np.concatenate([e.ids for e in tokenizer.encode_batch(_NEW)])
-  special = set(ids[ids < tokenizer.specials.count].tolist())
+  special = set(ids.tolist()) & set(tokenizer.specials.ids)
   assert special <= {tokenizer.specials.unknown}
   assert ids.max() < tokenizer.vocabulary_size
   if tokenizer.decode(tokenizer.encode("🙂")):  # Bytes know every character.
@@ -187,3 +190,150 @@ def test_what_is_no_tokenizer_json_is_refused(folder, tmp_path):
     path.write_text(content)
     with pytest.raises(UsageError, match=r"not a tokenizer\.json"):
       _load(folder, path)
+
+
+def _keep(tokenizer, folder, **changes):
+  """Writes what makes the tokenizer into a folder; returns the path."""
+  for name, content in (tokenizer.files() | changes).items():
+    (folder / name).write_text(content, encoding="utf-8")
+  return folder / "tokenizer.json"
+
+
+def test_what_a_run_keeps_makes_the_same_tokenizer(tokenizer, folder, tmp_path):
+  path = _keep(tokenizer, tmp_path)
+  assert path.read_bytes() == tokenizer.path.read_bytes()
+  native = _load(folder, path, sentinels=77)  # which has no say
+  assert native.fingerprint == tokenizer.fingerprint
+  assert native.specials == tokenizer.specials == Specials(sentinels=5)
+  assert native.path.read_bytes() == path.read_bytes()
+  for text in _NEW:
+    assert native.encode(text) == tokenizer.encode(text)
+    assert native.encode(text, True) == tokenizer.encode(text, True)
+
+
+def _foreign(kind, **changes):
+  """A tokenizer.json as others write it, its special tokens far apart."""
+  pieces = ["a", "b", "c", "<s>", " ", "<", ">", "s", "é"]
+  content = {"version": "1.0", "normalizer": None, "post_processor": None}
+  content |= {"pre_tokenizer": None, "decoder": {"type": "Fuse"}}
+  if kind == "Unigram":
+    pieces[6] = "d"  # ">" is unknown, as "<" is to T5.
+    # As SentencePiece's control symbols: without a cost.
+    vocab = [[p, 0.0 if p == "<s>" else -2.0 - i] for i, p in enumerate(pieces)]
+    content["model"] = {"type": kind, "unk_id": 8, "vocab": vocab}
+  else:
+    vocab = {piece: i for i, piece in enumerate(pieces)}
+    content["model"] = {"type": kind, "vocab": vocab, "merges": []}
+  special = {"single_word": False, "lstrip": False, "rstrip": False}
+  special |= {"normalized": False, "special": True}
+  content["added_tokens"] = [
+    {"id": 3, "content": "<s>", **special},
+    {"id": 9, "content": "<de>", **special},
+  ]
+  content["truncation"] = {
+    "direction": "Right",
+    "max_length": 2,
+    "strategy": "LongestFirst",
+    "stride": 0,
+  }
+  content["padding"] = {
+    "strategy": {"Fixed": 8},
+    "direction": "Right",
+    "pad_to_multiple_of": None,
+    "pad_id": 3,
+    "pad_type_id": 0,
+    "pad_token": "<s>",
+  }
+  return json.dumps(content | changes, indent=2).replace("\n", "\r\n")
+
+
+_FOREIGN = Specials(
+  *(3, -1, 3, 3, -1, -1, -1, -1, -1, -1, 0, 1),
+  start=9, before=(9,), after=(3,), others=(9,),
+)  # fmt: skip
+
+
+def _write(folder, content, specials=_FOREIGN, **others):
+  files = {"tokenizer.json": content}
+  files["specials.json"] = specials_lib.to_json(specials)
+  for name, text in (files | others).items():
+    (folder / name).write_bytes(text.encode())
+  return folder / "tokenizer.json"
+
+
+@pytest.mark.parametrize("kind", ["Unigram", "BPE"])
+def test_a_foreign_tokenizer_is_used_as_it_is(folder, tmp_path, kind):
+  languages = {"languages.json": '{"de": 9}'}
+  path = _write(tmp_path, _foreign(kind), **languages)
+  native = _load(folder, path)
+  for name in ("tokenizer.json", "specials.json", "languages.json"):
+    kept = native.path.with_name(name).read_bytes()
+    assert kept == path.with_name(name).read_bytes()
+  assert native.specials == _FOREIGN
+  assert native.languages == {"de": 9}
+  assert native.vocabulary_size == 10
+  text = "ab<s> c<de>"
+  assert native.encode("ab ca") == [0, 1, 4, 2, 0]  # not cut, not padded
+  assert native.encode(text, parse_special=True) == [0, 1, 3, 4, 2, 9]
+  plain = native.encode(text)
+  closing = 8 if kind == "Unigram" else 6
+  assert plain[:8] == [0, 1, 5, 7, closing, 4, 2, 5]
+  assert not {3, 9} & set(plain)
+  (encoded,) = native.encode_batch([text])
+  assert encoded.ids.tolist() == plain
+  assert encoded.bytes.sum() == len(text)
+  # The same from what a run keeps; with other special tokens, other rows.
+  (tmp_path / "run").mkdir()
+  again = _load(folder, _keep(native, tmp_path / "run"))
+  assert again.fingerprint == native.fingerprint
+  assert again.languages == native.languages
+  (tmp_path / "other").mkdir()
+  other = dataclasses.replace(_FOREIGN, end=9)
+  changed = _load(folder, _write(tmp_path / "other", _foreign(kind), other))
+  assert changed.fingerprint != native.fingerprint
+
+
+@pytest.mark.parametrize(
+  ("files", "message"),
+  [
+    ({"specials.json": "{"}, r"specials\.json: not JSON"),
+    ({"languages.json": "[]"}, r"languages\.json: must be an object"),
+    ({"languages.json": '{"de": 10}'}, "ids from 0 to 9, by name"),
+    ({"languages.json": "{"}, r"languages\.json: not JSON"),
+    ({"tokenizer.json": "{}"}, r"not a tokenizer\.json"),
+  ],
+)
+def test_what_stands_beside_must_fit(folder, tmp_path, files, message):
+  path = _write(tmp_path, _foreign("BPE"), **files)
+  with pytest.raises(UsageError, match=message) as raised:
+    _load(folder, path)
+  assert str(tmp_path) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+  ("change", "what"),
+  [
+    ({"mask": 10}, 10),
+    ({"first_sentinel": 4, "sentinels": 7}, 10),
+  ],
+)
+def test_special_ids_must_lie_in_the_vocabulary(folder, tmp_path, change, what):
+  specials = dataclasses.replace(_FOREIGN, **change)
+  path = _write(tmp_path, _foreign("BPE"), specials)
+  with pytest.raises(UsageError, match=f"specials.json: the id {what} is not"):
+    _load(folder, path)
+
+
+def test_special_tokens_can_be_parsed(tokenizer):
+  specials = tokenizer.specials
+  text = "all[MASK][BOS][SENTINEL_3]"
+  want = [specials.mask, specials.boundary, specials.first_sentinel + 3]
+  assert tokenizer.encode(text, parse_special=True)[-3:] == want
+  assert not {*want} & {*tokenizer.encode(text)}
+
+
+def test_a_tokenizer_without_special_tokens_is_refused(folder, tmp_path):
+  path = tmp_path / "tokenizer.json"
+  path.write_text(_foreign("BPE"))
+  with pytest.raises(UsageError, match=r"has no specials\.json beside it"):
+    Tokenizer(path)

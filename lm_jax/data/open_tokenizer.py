@@ -1,0 +1,83 @@
+"""The tokenizer that `--data.tokenizer` names, kept in the cache."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+
+from lm_jax import specials as specials_lib
+from lm_jax.data import beside, cache, vocabulary
+from lm_jax.data.corpus import Corpus
+from lm_jax.data.options import DataOptions
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.types import Specials, UsageError
+
+
+def specials_of(options: DataOptions) -> Specials:
+  """The special tokens of `load_tokenizer(options, ...)`, ahead of it.
+
+  Raises:
+    UsageError: the specials.json beside a tokenizer.json is none.
+  """
+  told = None
+  if options.tokenizer not in vocabulary.KINDS:
+    told = beside.specials(pathlib.Path(options.tokenizer).expanduser())
+  return told or Specials(sentinels=options.sentinels)
+
+
+def _native(options: DataOptions, source: pathlib.Path) -> Tokenizer:
+  """A tokenizer.json with a specials.json beside it, copied as they are."""
+  files = [p for p in map(source.with_name, beside.FILES) if p.is_file()]
+  hashes = [(p.name, cache.file_hash(options.cache, p)) for p in files]
+  content = cache.file_hash(options.cache, source)
+
+  def build(folder: pathlib.Path) -> None:
+    Tokenizer(source)  # Raises where it is none, and names the source.
+    shutil.copyfile(source, folder / "tokenizer.json")
+    for path in files:
+      shutil.copyfile(path, folder / path.name)
+
+  name = cache.key("tokenizer 1", "native", content, hashes)
+  folder = cache.root(options.cache) / "tokenizers" / name
+  cache.prepared(folder, build)
+  return Tokenizer(folder / "tokenizer.json")
+
+
+def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
+  """The tokenizer that `--data.tokenizer` names, trained where need be.
+
+  It is trained on the first 50 MB of the training split and kept in the cache
+  under a key of corpus, kind, size and number of sentinels. A tokenizer.json
+  with a specials.json beside it is used as it is, and any other gets our
+  special tokens first.
+
+  Raises:
+    UsageError: an unknown kind, a vocabulary that is too small, a file that
+      is no tokenizer.json, or what stands beside it does not fit it.
+  """
+  if options.sentinels < 0:
+    raise UsageError(f"--data.sentinels={options.sentinels}: must be 0 or more")
+  vocabulary.check_kind(options.tokenizer)
+  specials = Specials(sentinels=options.sentinels)
+  kind = options.tokenizer
+  if kind in vocabulary.KINDS:
+    facts = [kind, options.vocabulary_size, corpus.fingerprint]
+  else:
+    source = pathlib.Path(kind).expanduser()
+    if source.with_name(specials_lib.FILE).is_file():
+      return _native(options, source)
+    facts = ["adopted", cache.file_hash(options.cache, source)]
+
+  def build(folder: pathlib.Path) -> None:
+    if kind in vocabulary.KINDS:
+      texts = (document.text for document in corpus.documents("train"))
+      size = options.vocabulary_size
+      content = vocabulary.train(kind, texts, size, specials)
+    else:
+      content = vocabulary.adopt(source, specials)
+    (folder / "tokenizer.json").write_text(content, encoding="utf-8")
+
+  name = cache.key("tokenizer 1", *facts, options.sentinels)
+  folder = cache.root(options.cache) / "tokenizers" / name
+  cache.prepared(folder, build)
+  return Tokenizer(folder / "tokenizer.json", specials)
