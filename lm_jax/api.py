@@ -1,33 +1,45 @@
-"""Trained models from Python, with arguments as Transformers users know them.
+"""Models from Python, with arguments as Transformers users know them.
 
-lm = lm_jax.load("runs/clm-seed0")
+lm = lm_jax.load("runs/clm-seed0")  # or a Hugging Face directory
 lm.score(["The state of the Union is strong."])
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
 from collections.abc import Sequence
 
+import flax.linen as nn
+import jax
 import numpy as np
 
 from lm_jax import evaluate as evaluate_lib
-from lm_jax import layout, trained
+from lm_jax import inputs as inputs_lib
+from lm_jax import pooling, trained
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.hugging_face import pretrained
+from lm_jax.models.relative_attention import memories
 from lm_jax.score import Scorer, exact, for_measuring
 from lm_jax.trained import Trained
-from lm_jax.types import ANSWER, PADDING, Array, Rows, Stream, UsageError
+from lm_jax.types import Array, Head, Stream, UsageError
 
 
 def load(path: str | os.PathLike) -> LanguageModel:
-  """The model of a run directory, as its last whole checkpoint has it.
+  """The model of a run, as its last whole checkpoint has it, or of theirs.
+
+  Args:
+    path: a run directory, or a Hugging Face directory of one of
+      `list families`, which is read as it is.
 
   Raises:
-    UsageError: not a run directory, or no checkpoint of it can be read.
+    UsageError: neither of them, or it cannot be read.
   """
-  return LanguageModel(trained.load(os.fspath(path), "path"))
+  path = os.path.expanduser(os.fspath(path))
+  return LanguageModel(trained.load(path, "path"))
 
 
 def evaluate(
@@ -46,14 +58,18 @@ def evaluate(
       changed.
   """
   model = trained.load(os.fspath(model_dir))
+  tokenizer = _require_tokenizer(model, f"--model={os.fspath(model_dir)}")
   options = model.config.data
+  if model.config.family:
+    path = str(tokenizer.path)
+    options = dataclasses.replace(options, tokenizer=path)
   dataset = rows_lib.load(options, model.config.length)
-  if dataset.tokenizer.fingerprint != model.tokenizer.fingerprint:
+  if dataset.tokenizer.fingerprint != tokenizer.fingerprint:
     raise UsageError(
       f"--model={os.fspath(model_dir)}: its corpus {options.corpus} has "
       "changed since it was trained"
     )
-  scorer = evaluate_lib.scorer(model.program.plan, model.params, dataset)
+  scorer = trained.scorer(model)
   return evaluate_lib.evaluate(scorer, dataset, tasks).metrics
 
 
@@ -61,28 +77,35 @@ class LanguageModel:
   """A trained model; made by `load`.
 
   All results are NumPy arrays in float32, computed in float32, but for sums
-  of scores. Texts have at most `config.length - 1` tokens. Inputs of another
-  shape are compiled for once.
+  of scores. Texts have at most `config.length` tokens, special ones included.
+  Inputs of another shape are compiled for once.
 
   Attributes:
-    config: of the run that trained it.
-    tokenizer: text to ids and back, without special tokens around them.
+    config: of the run that trained it, or of the one that an imported model
+      would become.
+    tokenizer: text to ids and back, without special tokens around them; None
+      for a directory without tokenizer files.
+    outputs: what `logits` may give, by name: "vocabulary", and heads.
     scoring: what its scores are: "log_likelihood", "pseudo_log_likelihood",
-      "infilling" or "energy". Only equal kinds compare.
+      "infilling" or "energy"; "" for a model without an output to score by.
+      Only equal kinds compare.
   """
 
   def __init__(self, model: Trained):
+    self._model = model
     self.config: Config = model.config
-    self.tokenizer: Tokenizer = model.tokenizer
+    self.tokenizer: Tokenizer | None = model.tokenizer
+    self.outputs: tuple[str, ...] = tuple(model.outputs)
+    self.scoring: str = trained.scoring(model)
     self._params = model.params
-    plan = model.program.plan
-    self._spec = plan.spec
-    self._scorer = Scorer(
-      plan.objective, plan.network, model.params, plan.spec, model.tokenizer
-    )
-    self.scoring = self._scorer.scoring
-    self._token_types = dict(plan.network.trunks)["main"].token_types
-    self._logits = exact(_logits, for_measuring(plan.network))
+    self._spec = model.spec
+    self._network = for_measuring(model.network)
+    self._trunk = dict(model.network.trunks)["main"]
+
+  @functools.cached_property
+  def _scorer(self) -> Scorer:
+    _require_tokenizer(self._model, "texts")
+    return trained.scorer(self._model)
 
   def logits(
     self,
@@ -90,11 +113,17 @@ class LanguageModel:
     attention_mask: Array | None = None,
     token_type_ids: Array | None = None,
     decoder_input_ids: Array | None = None,
+    position_ids: Array | None = None,
+    mems: Sequence[Array] = (),
+    output: str = "",
   ) -> np.ndarray:
-    """Logits over the vocabulary at each position, float32 [B, T, V].
+    """The logits of one of `outputs`, as Transformers' `.logits` are.
 
-    An encoder sees both ways, and a decoder the past: position t of it tells
-    of token t + 1. Texts in training start with the boundary token.
+    Over the vocabulary they are [B, T, V]: an encoder sees both ways, and a
+    decoder the past, so that position t of it tells of token t + 1. A head of
+    tokens gives [B, T, size] (question answering: start and end), or [B, T]
+    where it has one logit (a discriminator); a head of texts [B, size], or
+    [B, D] of a bare pooler.
 
     Args:
       input_ids: integers [B, T], read by the encoder where there is one.
@@ -102,53 +131,121 @@ class LanguageModel:
         Logits on padding have no meaning.
       token_type_ids: [B, T], where the model has token types.
       decoder_input_ids: [B, T'] of an encoder_decoder, whose logits are
-        [B, T', V].
+        [B, T', V]. Its heads read input_ids shifted by one unless it is given.
+      position_ids: [B, T]; by default they count from 0 behind the padding
+        (Transformers counts padding on the left, too, unless it is told).
+      mems: of XLNet: what `mems` gave for the segments before.
+      output: one of `outputs`; the first by default.
 
     Raises:
       UsageError: an argument that the model lacks or needs, ids that it has
-        not, or a model without logits over tokens (a discriminator).
+        not, or a model without outputs.
     """
-    if self.scoring == "energy":
+    name = output or next(iter(self.outputs), "")
+    if name not in self.outputs:
+      valid = ", ".join(self.outputs) or "none: hidden() has its states"
+      raise UsageError(f"logits: output={name}: valid are {valid}")
+    inputs, source = inputs_lib.streams(
+      self._trunk,
+      self._spec,
+      input_ids,
+      attention_mask,
+      token_type_ids,
+      decoder_input_ids,
+      position_ids,
+      shifted=name != trained.VOCABULARY,
+      starts_with_last=pretrained.starts_with_last(self.config),
+    )
+    head = self._model.outputs[name]
+    end = self._spec.specials.end
+    if head is not None and head.pool == "end":
+      read = inputs if source is None else source
+      inputs_lib.require_token(read, end, name)
+    run = _compiled(self._network, name, head, end)
+    past = self._past(mems)
+    found = np.asarray(run(self._params, inputs, source, past))
+    if head is not None and head.pool == "none" and head.size == 1:
+      return found[:, :, 0]
+    return found
+
+  def mems(
+    self,
+    input_ids: Array,
+    attention_mask: Array | None = None,
+    token_type_ids: Array | None = None,
+    mems: Sequence[Array] = (),
+    mem_len: int = 0,
+  ) -> tuple[np.ndarray, ...]:
+    """XLNet's memory of a segment: float32 [B, M, D] for each layer.
+
+    Args:
+      input_ids, attention_mask, token_type_ids: as of `logits`.
+      mems: of the segments before this one.
+      mem_len: states to keep; 0 keeps all.
+
+    Raises:
+      UsageError: the model is no XLNet, or `logits` would raise.
+    """
+    self._past(mems)
+    if self._trunk.positions != "xlnet":
+      raise UsageError("mems: only an XLNet has a memory")
+    inputs, _ = inputs_lib.streams(
+      self._trunk, self._spec, input_ids, attention_mask, token_type_ids
+    )
+    found = _remember(self._network, mem_len)(self._params, inputs, tuple(mems))
+    return tuple(map(np.asarray, found))
+
+  def _past(self, mems: Sequence[Array]) -> tuple[Array, ...]:
+    if mems and self._trunk.positions != "xlnet":
+      raise UsageError("mems: only an XLNet has a memory")
+    if mems and len(mems) != self._trunk.layers:
       raise UsageError(
-        f"logits: {self.config.objective} predicts no tokens; score() has its "
-        "energies"
+        f"mems: {len(mems)} are given, and the model has {self._trunk.layers} "
+        "layers"
       )
-    if token_type_ids is not None and not self._token_types:
-      raise UsageError("token_type_ids: the model has no token types")
-    paired = self._spec.architecture == "encoder_decoder"
-    if paired != (decoder_input_ids is not None):
-      raise UsageError(
-        f"decoder_input_ids: {'needed by' if paired else 'not for'} a model "
-        f"with the architecture {self._spec.architecture}"
-      )
-    types = None
-    if token_type_ids is not None:
-      types = self._ids(token_type_ids, "token_type_ids", self._token_types)
-    rows = self._rows(input_ids, attention_mask)
-    mask = "full" if self._spec.architecture in _BOTH_WAYS else "causal"
-    inputs, source = _stream(rows, mask, types), None
-    if decoder_input_ids is not None:
-      source, inputs = inputs, _stream(self._rows(decoder_input_ids), "causal")
-    return np.asarray(self._logits(self._params, inputs, source))
+    return tuple(mems)
 
   def hidden(
     self,
     texts_or_ids: Sequence[str] | Array,
     attention_mask: Array | None = None,
+    token_type_ids: Array | None = None,
+    decoder_input_ids: Array | None = None,
+    position_ids: Array | None = None,
+    mems: Sequence[Array] = (),
   ) -> list[np.ndarray] | np.ndarray:
     """Last-layer states, as the objective has a whole text read.
 
+    An encoder and the prefix of a prefix_decoder see both ways; an
+    encoder_decoder gives the decoder's states, which reads the text behind
+    its start token unless it is given something else.
+
     Args:
       texts_or_ids: texts, or integers [B, T] as `logits` takes them.
-      attention_mask: of ids.
+      attention_mask, token_type_ids, decoder_input_ids, position_ids, mems:
+        of ids, as `logits` takes them.
 
     Returns:
-      For texts a list of float32 [1 + T, D], one state for the boundary token
-      and each token; for ids float32 [B, T, D].
+      For texts a list of float32 [T, D], one state for each token, and for
+      each special token that the model has around a text; for ids float32
+      [B, T, D].
     """
     if _are_texts(texts_or_ids):
       return self._scorer.text_states(_texts(texts_or_ids))
-    return self._scorer.states(self._rows(texts_or_ids, attention_mask))
+    inputs, source = inputs_lib.streams(
+      self._trunk,
+      self._spec,
+      texts_or_ids,
+      attention_mask,
+      token_type_ids,
+      decoder_input_ids,
+      position_ids,
+      shifted=True,
+      starts_with_last=pretrained.starts_with_last(self.config),
+      whole=True,
+    )
+    run = _states(self._network)
+    return np.asarray(run(self._params, inputs, source, self._past(mems)))
 
   def embed(self, texts: Sequence[str]) -> np.ndarray:
     """Mean of each text's last-layer states, long ones cut: [n, D]."""
@@ -166,55 +263,76 @@ class LanguageModel:
     Raises:
       UsageError: a text is longer than the model's rows.
     """
+    if not self.scoring:
+      raise UsageError(
+        "score: the model has no output to score by, only "
+        f"{', '.join(self.outputs) or 'its states'}"
+      )
     if per_token:
       return self._scorer.text_token_scores(_texts(texts))
     return self._scorer.text_scores(_texts(texts))
 
-  def _rows(self, ids: Array, attention_mask: Array | None = None) -> Rows:
-    tokens_BxT = self._ids(ids, "input_ids", self._spec.vocabulary)
-    real_BxT = np.ones_like(tokens_BxT)
-    if attention_mask is not None:
-      real_BxT = self._ids(attention_mask, "attention_mask", 2)
-      if real_BxT.shape != tokens_BxT.shape:
-        raise UsageError(
-          f"attention_mask: has the shape {real_BxT.shape}, and the ids "
-          f"{tokens_BxT.shape}"
-        )
-      if (layout.starts(real_BxT) & (real_BxT > 0)).sum(axis=1).max() > 1:
-        raise UsageError("attention_mask: has padding inside a text")
-    word_BxT = np.broadcast_to(
-      np.arange(tokens_BxT.shape[1], dtype=np.int32), tokens_BxT.shape
-    )
-    part_BxT = np.where(real_BxT > 0, ANSWER, PADDING).astype(np.int32)
-    none_BxT = np.zeros_like(tokens_BxT)
-    return Rows(tokens_BxT, real_BxT, word_BxT, none_BxT, part_BxT)
+  def save_pretrained(
+    self, path: str | os.PathLike, family: str = ""
+  ) -> list[str]:
+    """Writes Hugging Face directories that Transformers reads.
 
-  def _ids(self, values: Array, name: str, count: int) -> np.ndarray:
-    array = np.asarray(values)
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
-      raise UsageError(
-        f"{name}: must be integers [batch, length], not {array.dtype} of the "
-        f"shape {array.shape}"
-      )
-    if array.size and not 0 <= array.min() <= array.max() < count:
-      raise UsageError(
-        f"{name}: must lie between 0 and {count - 1}, not between "
-        f"{array.min()} and {array.max()}"
-      )
-    return array.astype(np.int32)
+    Args:
+      path: a new or empty directory; a model of rtd is written as two,
+        "discriminator" and "generator", below it.
+      family: one of `list families`; by default the one that the model came
+        from, or else that of the objective.
+
+    Returns:
+      the directories.
+
+    Raises:
+      UsageError: the model does not fit the family, or the directory is
+        taken.
+    """
+    from lm_jax.hugging_face import export
+
+    return export.save(self._model, os.fspath(path), family)
 
 
-_BOTH_WAYS = ("encoder", "encoder_decoder")
+@functools.lru_cache(maxsize=64)
+def _compiled(network, name: str, head: Head | None, end: int):
+  def run(net, inputs: Stream, source: Stream | None, past) -> Array:
+    return pooling.logits(net, inputs, source, name, head, end, past)
+
+  return exact(run, network)
 
 
-def _logits(net, inputs: Stream, source: Stream | None) -> Array:
-  return net.head("vocabulary", net.hidden(inputs, source))
+@functools.lru_cache(maxsize=8)
+def _states(network):
+  def run(net, inputs: Stream, source: Stream | None, past) -> Array:
+    hidden_BxTxD = pooling.hidden(net, inputs, source, past)
+    return hidden_BxTxD.astype(np.float32)
+
+  return exact(run, network)
 
 
-def _stream(rows: Rows, mask, type_BxT: Array | None = None) -> Stream:
-  return layout.stream(
-    rows.tokens_BxL, rows.segment_BxL, mask, type_BxT=type_BxT
-  )
+@functools.lru_cache(maxsize=8)
+def _remember(network, longest: int):
+  def hidden(net, inputs: Stream, past) -> Array:
+    return net.hidden(inputs, past=past)
+
+  apply = nn.apply(hidden, network, mutable=["intermediates"])
+  trunk = dict(network.trunks)["main"]
+
+  @jax.jit
+  def run(params, inputs, past):
+    with jax.default_matmul_precision("highest"):
+      _, variables = apply({"params": params}, inputs, past)
+    return memories(variables, trunk, past, longest=longest)
+
+  return run
+
+
+def _require_tokenizer(model: Trained, what: str) -> Tokenizer:
+  if model.tokenizer is None:
+    raise UsageError(f"{what}: the model has no tokenizer files beside it")
+  return model.tokenizer
 
 
 def _are_texts(value) -> bool:

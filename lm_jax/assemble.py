@@ -21,7 +21,7 @@ from lm_jax.program import (
   heads_of,
   trunks_of,
 )
-from lm_jax.types import Spec, Specials
+from lm_jax.types import Spec, Specials, UsageError
 
 
 class Vocabulary(Protocol):
@@ -60,23 +60,52 @@ def make_program(config: Config, vocabulary: Vocabulary) -> Program:
 
 def make_network(built: Built, spec: Spec) -> Network:
   """The objective's stacks and heads, for its longest stream."""
-  problem = jax.eval_shape(
-    lambda key, rows: built.objective.make(key, rows, spec),
-    jax.random.key(0),
-    abstract_rows(1, spec.length),
-  )
-  streams = [problem.inputs, problem.source]
-  longest = max(s.tokens_BxT.shape[1] for s in streams if s is not None)
+  longest = longest_stream(built, spec)
+  trunk = built.trunk
+  if trunk.vocabulary and trunk.vocabulary < spec.vocabulary:
+    raise UsageError(
+      f"--trunk.vocabulary={trunk.vocabulary}: the tokenizer has "
+      f"{spec.vocabulary} tokens"
+    )
+  if trunk.positions == "learned" and 0 < trunk.max_positions < longest:
+    raise UsageError(
+      f"--length={spec.length}: its streams take {longest} positions, and "
+      f"--trunk.max_positions={trunk.max_positions}"
+    )
   trunk = dataclasses.replace(
-    built.trunk,
-    vocabulary=spec.vocabulary,
-    max_positions=max(longest, spec.length),
+    trunk,
+    vocabulary=trunk.vocabulary or spec.vocabulary,
+    max_positions=trunk.max_positions or longest,
   )
   return Network(
     trunks_of(built.objective, trunk),
     heads_of(built.objective, spec),
     deterministic=False,
   )
+
+
+def longest_stream(built: Built, spec: Spec) -> int:
+  """Tokens of the longest stream that the objective makes of a row."""
+  problem = jax.eval_shape(
+    lambda key, rows: built.objective.make(key, rows, spec),
+    jax.random.key(0),
+    abstract_rows(1, spec.length),
+  )
+  streams = [problem.inputs, problem.source]
+  found = [s.tokens_BxT.shape[1] for s in streams if s is not None]
+  return max(spec.length, *found)
+
+
+def fitting(config: Config, vocabulary: Vocabulary) -> Config:
+  """The configuration with rows that its trunk has positions for."""
+  built = config_lib.build(config)
+  size, specials = vocabulary.vocabulary_size, vocabulary.specials
+  spec = Spec(built.trunk.architecture, config.length, size, specials)
+  limit = built.trunk.max_positions
+  if built.trunk.positions != "learned" or not limit:
+    return config
+  spare = limit - longest_stream(built, spec)
+  return dataclasses.replace(config, length=config.length + min(spare, 0))
 
 
 def enable_compilation_cache(cache: str) -> None:

@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 a bug or a failed arm, 2 bad usage or input, 3 diverged,
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
 
@@ -74,7 +75,8 @@ def _train(argv: list[str]) -> int:
   from lm_jax import flags, settings
 
   known = config_lib.schema() | settings.objective_flags()
-  del known["name"], known["arm"]
+  for name in ("name", "arm", "family"):
+    del known[name]
   if _help("train", known, argv):
     return 0
   given = flags.parse("train", known, argv)
@@ -107,7 +109,9 @@ def _evaluate(argv: list[str]) -> int:
   from lm_jax.options import Option
 
   known = {
-    "model": Option("model", str, "", "a run directory"),
+    "model": Option(
+      "model", str, "", "a run directory, or a Hugging Face directory"
+    ),
     "tasks": Option(
       "tasks", tuple[str, ...], (), "what to measure: `list tasks`"
     ),
@@ -127,6 +131,80 @@ def _evaluate(argv: list[str]) -> int:
   metrics = api.evaluate(given["model"][-1], tasks)
   for key, value in metrics.items():
     print(f"{key}: {value}")
+  return 0
+
+
+def _import(argv: list[str]) -> int:
+  from lm_jax import flags
+  from lm_jax.options import Option
+
+  known = {
+    "model": Option("model", str, "", "a Hugging Face directory"),
+    "workdir": Option(
+      "workdir", str, "", "the run directory to be; under runs/ unless given"
+    ),
+    "mesh": Option("mesh", str, "", "devices by axis, data=4,fsdp=2"),
+    "data.cache": Option("data.cache", str, "", "directory of prepared data"),
+  }
+  if _help("import", known, argv):
+    return 0
+  given = {k: v[-1] for k, v in flags.parse("import", known, argv).items()}
+  if "model" not in given:
+    raise UsageError("--model: needed, a Hugging Face directory")
+  from lm_jax.hugging_face import importing
+
+  model = given["model"].rstrip("/")
+  workdir = given.get("workdir") or f"runs/{pathlib.Path(model).name}"
+  result, reused = importing.run(
+    model, workdir, given.get("mesh", ""), given.get("data.cache", "")
+  )
+  print(
+    f"{workdir}: {'was there: ' if reused else ''}{result['class']},"
+    f" {result['parameters']:,} parameters, goes on by"
+    f" --objective={result['objective']}"
+  )
+  return 0
+
+
+def _export(argv: list[str]) -> int:
+  from lm_jax import flags
+  from lm_jax.options import Option
+
+  known = {
+    "model": Option("model", str, "", "a run directory"),
+    "to": Option("to", str, "", "the Hugging Face directory to be"),
+    "family": Option(
+      "family",
+      str,
+      "",
+      "one of `list families`; by default that of the objective",
+    ),
+    "dtype": Option(
+      "dtype",
+      str,
+      "",
+      "float32, float16 or bfloat16; by default float32, or what an imported"
+      " model had",
+    ),
+  }
+  if _help("export", known, argv):
+    return 0
+  given = {k: v[-1] for k, v in flags.parse("export", known, argv).items()}
+  for name, what in (
+    ("model", "a run directory"),
+    ("to", "a directory that is new or empty"),
+  ):
+    if not given.get(name):
+      raise UsageError(f"--{name}: needed, {what}")
+  from lm_jax.hugging_face import export
+
+  for directory in export.run(
+    given["model"],
+    given["to"],
+    given.get("family", ""),
+    given.get("dtype", ""),
+  ):
+    print(directory)
   return 0
 
 
@@ -188,6 +266,8 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
   "compare": ("objectives under one budget, with a report", _compare),
   "train": ("one run of one objective", _train),
   "evaluate": ("measure a trained model", _evaluate),
+  "import": ("a Hugging Face directory becomes a run directory", _import),
+  "export": ("a model becomes a Hugging Face directory", _export),
   "report": ("write an experiment's report again", _report),
   "doctor": ("versions, devices, caches, disk and cores", _doctor),
   "list": ("everything that can be named", _list),

@@ -42,7 +42,10 @@ class CompareOptions:
 def schema() -> dict[str, Option]:
   """The flags of `compare`, by path."""
   common = config_lib.schema()
-  for path in ("objective", "model", "workdir", "name", "arm"):
+  for path in (
+    *("objective", "model", "workdir"),
+    *("name", "arm", "family"),
+  ):
     del common[path]
   return options(CompareOptions) | common | settings.objective_flags()
 

@@ -29,6 +29,9 @@ class Config:
   """One run; its fields are flags.
 
   objective_options: the objective's own fields, by name.
+  family: of an imported model: `list families`.
+  heads: of an imported model, what it has in place of the objective's own
+    heads: fields of Head by name, and {} for the vocabulary.
   trunk: fields of Trunk that differ from the size's, by name, and "preset".
   name, arm: where the run stands in an experiment.
   """
@@ -45,7 +48,9 @@ class Config:
   budget: str = option(
     "flops:3e12", "flops:, tokens:, targets:, seconds: or steps: and a number"
   )
-  model: str = option("", "run directory whose model is trained further")
+  model: str = option(
+    "", "run or Hugging Face directory whose model is trained further"
+  )
   checkpoint_every: int = option(
     200, "steps between checkpoints; 0: at the end and when interrupted"
   )
@@ -62,12 +67,14 @@ class Config:
   workdir: str = option("", "where the run is kept; under runs/ unless given")
   name: str = ""
   arm: str = ""
+  family: str = ""
   data: DataOptions = dataclasses.field(default_factory=DataOptions)
   optimizer: OptimizerOptions = dataclasses.field(
     default_factory=OptimizerOptions
   )
   objective_options: dict[str, Any] = dataclasses.field(default_factory=dict)
   trunk: dict[str, Any] = dataclasses.field(default_factory=dict)
+  heads: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 # What may differ between two calls for the same run: it does not change what
@@ -141,8 +148,9 @@ def resolve(config: Config) -> Config:
   architecture = config.architecture or cls.natural
   trunk = _trunk(config, architecture)
   shape = {name: getattr(trunk, name) for name in trunk_options.FIELDS}
-  if "preset" in config.trunk:
-    shape["preset"] = config.trunk["preset"]
+  for name in ("preset", *trunk_options.FROM_DATA):
+    if name in config.trunk:
+      shape[name] = config.trunk[name]
   return dataclasses.replace(
     config,
     architecture=architecture,
@@ -200,6 +208,9 @@ def from_json(text: str, where: str = "config.json") -> Config:
   except ValueError as error:
     raise UsageError(f"{where}: not JSON: {error}") from None
   flat = dict(_flatten(tree, where))
+  heads = flat.pop("heads", {})
+  if not isinstance(heads, dict):
+    raise UsageError(f"{where}: heads={heads!r}: must be an object")
   known = schema()
   objective = known["objective"].check(
     flat.get("objective", Config.objective), where
@@ -220,6 +231,7 @@ def from_json(text: str, where: str = "config.json") -> Config:
     optimizer=OptimizerOptions(**values.get("optimizer", {})),
     objective_options=values.get("objective_options", {}),
     trunk=values.get("trunk", {}),
+    heads=heads,
   )
 
 
@@ -229,9 +241,12 @@ def read(directory: str, flag: str = "--model") -> Config:
   try:
     text = path.read_text(encoding="utf-8")
   except OSError as error:
-    raise UsageError(
-      f"{flag}={directory}: not a run directory: {path.name}: {error.strerror}"
-    ) from None
+    message = f"{flag}={directory}: not a run directory: {path.name}"
+    hint = ""
+    if not path.parent.exists():
+      # The hub's names look like directories.
+      hint = "; a model of the Hugging Face hub has to be downloaded first"
+    raise UsageError(f"{message}: {error.strerror}{hint}") from None
   return from_json(text, str(path))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lm_jax import registry
 from lm_jax.data.rows import Dataset
+from lm_jax.errors import UsageError
 from lm_jax.program import Plan
 from lm_jax.score import Scorer
 from lm_jax.tasks.base import Measure, Task
@@ -36,15 +37,21 @@ def evaluate(
     quick: only those that are cheap, on fewer items.
 
   Raises:
-    UsageError: there is no such task.
+    UsageError: there is no such task, or one that is named does not apply.
   """
   metrics: dict[str, float] = {}
   items: dict[str, list[float]] = {}
-  for name in names or registry.names(TASKS):
+  named = list(names)
+  for name in named or registry.names(TASKS):
     task = registry.find(TASKS, name, Task, "--tasks")()
     if quick and not task.quick:
       continue
     found = task.measure(model, dataset, quick)
+    if named and not found.metrics:
+      raise UsageError(
+        f"--tasks={name}: does not apply: the model's scores are "
+        f"{model.scoring or 'none'}, its text {dataset.corpus.name}"
+      )
     metrics |= found.metrics
     items |= found.items
   return Measure(metrics, items)

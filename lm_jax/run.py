@@ -15,11 +15,13 @@ from lm_jax import config as config_lib
 from lm_jax.assemble import enable_compilation_cache, make_program
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
+from lm_jax.data.open_tokenizer import specials_of
+from lm_jax.hugging_face import origin
 from lm_jax.ledger import Budget, Ledger
 from lm_jax.log import MetricsLog, write_atomically
 from lm_jax.program import Program, State
 from lm_jax.tasks.base import Measure
-from lm_jax.types import Spec, Specials, UsageError
+from lm_jax.types import Spec, UsageError
 
 # Evaluations that a run has where --eval_every is 0.
 EVALUATIONS = 5
@@ -30,12 +32,12 @@ VALIDATION_BATCHES = 4
 def check(config: Config) -> None:
   """Raises UsageError where the run is impossible; compiles, writes nothing."""
   built = config_lib.build(config)
-  specials = Specials(sentinels=config.data.sentinels)
+  specials = specials_of(config.data)
   # The tokenizer is not there yet; an objective asks for no more than this.
   spec = Spec(
     built.trunk.architecture,
     config.length,
-    max(config.data.vocabulary_size, specials.count + 1),
+    max(config.data.vocabulary_size, specials.ids[-1] + 2),
     specials,
   )
   built.objective.check(spec, config.batch_size, config.accumulate)
@@ -144,8 +146,10 @@ def _describe(
   directory: Path, config: Config, dataset: rows_lib.Dataset
 ) -> None:
   """Writes what the run is: its tokenizer and its configuration."""
-  tokenizer = dataset.tokenizer.path.read_text(encoding="utf-8")
-  write_atomically(directory / trained.TOKENIZER, tokenizer)
+  for name, content in dataset.tokenizer.files().items():
+    write_atomically(directory / name, content)
+  if config.model:
+    origin.keep(config.model, directory)
   resolved = config_lib.resolve(config)
   write_atomically(directory / "config.json", config_lib.to_json(resolved))
 

@@ -1,132 +1,278 @@
-"""Models of run directories, to be used or to be trained further."""
+"""Models to be used or to be trained further: of a run, or imported."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import flax.linen as nn
 import jax
+import numpy as np
+from absl import logging
 
-from lm_jax import checkpoint
+from lm_jax import checkpoint, sharding, trunk_options
 from lm_jax import config as config_lib
 from lm_jax.assemble import enable_compilation_cache, make_program
 from lm_jax.config import Config
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.digest import flatten
+from lm_jax.hugging_face import pretrained
+from lm_jax.hugging_face.model import abstract
+from lm_jax.models.network import Network
+from lm_jax.objectives.base import Objective
 from lm_jax.program import Program
-from lm_jax.types import Specials, Trunk, UsageError
+from lm_jax.score import Scorer
+from lm_jax.types import Head, Spec, Specials, Trunk, UsageError
 
 TOKENIZER = "tokenizer.json"
-# Options of a trunk that may change when training goes on.
-_FREE = {"dropout", "attention_dropout", "remat", "dtype", "attention"}
+VOCABULARY = "vocabulary"
+# What an objective has besides the stack; it may start anew on a model that
+# was trained by another.
+_OUTPUTS = ("output_", "heads_", "stack_generator")
+
+Shapes = dict[str, tuple[int, ...]]
 
 
 class Trained(NamedTuple):
-  """A model: its run's configuration, tokenizer, program and parameters."""
+  """A model, ready to be called.
+
+  tokenizer: None for a directory without one: it reads ids only.
+  network: of the objective's stacks and heads, or of the imported heads.
+  outputs: the heads by name, and "vocabulary"; the first is what `logits` is.
+  source: the directory that it was read from; "" for none.
+  """
 
   config: Config
-  tokenizer: Tokenizer
-  program: Program
+  tokenizer: Tokenizer | None
+  objective: Objective
+  network: Network
+  spec: Spec
+  outputs: Mapping[str, Head | None]
   params: Any
+  source: str = ""
+
+
+def of_program(
+  config: Config, tokenizer: Tokenizer, program: Program, params: Any
+) -> Trained:
+  """The model that a program trains."""
+  plan = program.plan
+  heads = dict(plan.network.head_specs)
+  outputs: dict[str, Head | None] = {VOCABULARY: None, **heads}
+  if plan.objective.scoring == "energy":
+    del outputs[VOCABULARY]  # The main stack of rtd has none.
+  return Trained(
+    config,
+    tokenizer,
+    plan.objective,
+    plan.network,
+    plan.spec,
+    outputs,
+    params,
+  )
 
 
 def load(directory: str, flag: str = "--model") -> Trained:
-  """The model of a run directory, as its last whole checkpoint has it.
+  """The model of a run, as its last whole checkpoint has it, or of theirs.
 
   Args:
-    directory: of a run, finished or not; it is only read.
+    directory: of a run, finished or not, or of Hugging Face Transformers; it
+      is only read.
     flag: names the directory in messages.
 
   Raises:
-    UsageError: not a run directory, or no checkpoint of it can be read.
+    UsageError: neither of them, or it cannot be read.
   """
+  if pretrained.is_directory(directory):
+    return _load_foreign(directory, flag)
   config, tokenizer = _read(directory, flag)
   enable_compilation_cache(config.data.cache)
-  program = make_program(config, tokenizer)
   place = Path(directory, "checkpoints")
+  if config.family:
+    specials = pretrained.specials(directory, flag)
+    model = _imported(config, tokenizer, specials)
+    boxed = abstract(_plain(model), tuple(model.outputs))
+    shardings = sharding.parameters(sharding.make_mesh(), boxed)
+    shapes = nn.meta.unbox(boxed)
+  else:
+    if tokenizer is None:
+      raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
+    program = make_program(config, tokenizer)
+    model = of_program(config, tokenizer, program, None)
+    shapes, shardings = program.abstract.params, program.shardings.params
+  wanted = jax.tree.map(
+    lambda leaf, place: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=place
+    ),
+    shapes,
+    shardings,
+  )
   with checkpoint.Checkpoints(place, read_only=True) as checkpoints:
-    restored = checkpoints.restore(program.abstract_state())
+    restored = checkpoints.restore_params(wanted)
   if restored is None:
     raise UsageError(f"{flag}={directory}: has no checkpoint to read")
-  return Trained(config, tokenizer, program, restored[0].params)
+  return model._replace(params=restored[0], source=directory)
+
+
+def scorer(model: Trained) -> Scorer:
+  """The model as evaluators see it."""
+  return Scorer(
+    model.objective,
+    model.network,
+    model.params,
+    model.spec,
+    cast(Tokenizer, model.tokenizer),  # Without one it scores rows only.
+    scoring(model),
+  )
+
+
+def scoring(model: Trained) -> str:
+  """What its scores are; "" where it lacks the output to read them from."""
+  kind = model.objective.scoring
+  needed = "replaced" if kind == "energy" else VOCABULARY
+  return kind if needed in model.outputs else ""
 
 
 def check(config: Config) -> None:
   """Raises UsageError unless `config` can go on from config.model.
 
-  The networks must agree, and all parameters in name and shape. What was
-  trained before may have had another objective, optimizer or length.
+  The networks must agree, and all parameters that both have, in shape. What
+  was trained before may have had another objective, optimizer or length; what
+  that objective has no use for is left out.
   """
-  base, tokenizer = _read(config.model, "--model")
+  base, tokenizer, old_shapes = _describe(config.model)
   theirs = config_lib.build(base).trunk
   mine = config_lib.build(config).trunk
+  free = trunk_options.FREE | {"dtype"}
   for field in dataclasses.fields(Trunk):
     old, new = getattr(theirs, field.name), getattr(mine, field.name)
-    if field.name not in _FREE and old != new:
+    if field.name not in free and old != new:
       name = field.name
       flag = "--architecture" if name == "architecture" else f"--trunk.{name}"
       raise UsageError(
         f"{flag}={new}: --model={config.model} has {old} and can't change it"
       )
-  old_shapes, new_shapes = (
-    {
-      name: leaf.shape
-      for name, leaf in flatten(
-        make_program(each, tokenizer).abstract.params
-      ).items()
-    }
-    for each in (base, config)
-  )
-  for name in sorted({*old_shapes, *new_shapes}):
-    old, new = old_shapes.get(name), new_shapes.get(name)
-    if old != new:
+  new_shapes = {
+    name: leaf.shape
+    for name, leaf in flatten(
+      make_program(config, tokenizer).abstract.params
+    ).items()
+  }
+  for name, new in new_shapes.items():
+    old = old_shapes.get(name)
+    if old != new and not (old is None and name.startswith(_OUTPUTS)):
       raise UsageError(
         f"--model={config.model}: its parameters, of --objective="
         f"{base.objective} and --length={base.length}, are not those of this "
         f"run ({config.objective}, {config.length}): {name} is "
-        f"{old or 'absent'} and must be {new or 'absent'}"
+        f"{old or 'absent'} and must be {new}"
       )
 
 
 def params_for(config: Config, tokenizer: Tokenizer, program: Program) -> Any:
   """The parameters of config.model, in the places of `program`.
 
+  Those of outputs that the model lacks start anew, which is logged.
+
   Raises:
     UsageError: they can't be read, or belong to other tokens.
   """
   model = load(config.model)
-  if model.tokenizer.fingerprint != tokenizer.fingerprint:
+  if model.tokenizer is None or (
+    model.tokenizer.fingerprint != tokenizer.fingerprint
+  ):
     raise UsageError(
       f"--data.tokenizer={config.data.tokenizer}: gives other tokens here than "
       f"those of --model={config.model}; "
       f"{Path(config.model, TOKENIZER)} gives the same"
     )
-  return jax.device_put(model.params, program.shardings.params)
-
-
-def _read(directory: str, flag: str) -> tuple[Config, Tokenizer]:
-  if _is_hugging_face(directory):
-    raise UsageError(
-      f"{flag}={directory}: is a Hugging Face directory; valid is the "
-      "directory of a run"
+  old = flatten(model.params)
+  wanted = flatten(program.abstract.params)
+  fresh = sorted(set(wanted) - set(old))
+  if fresh:
+    logging.warning(
+      "%s has no %s%s: starts anew",
+      config.model,
+      fresh[0],
+      f" and {len(fresh) - 1} more" if len(fresh) > 1 else "",
     )
+    start = program.initial(np.uint32(config.seed)).params
+    old |= {name: flatten(start)[name] for name in fresh}
+  treedef = jax.tree.structure(program.abstract.params)
+  params = jax.tree.unflatten(treedef, [old[name] for name in wanted])
+  return jax.device_put(params, program.shardings.params)
+
+
+def _describe(directory: str) -> tuple[Config, Tokenizer, Shapes]:
+  """A model's configuration, tokenizer, and shapes of its parameters."""
+  if pretrained.is_directory(directory):
+    foreign = pretrained.read(directory)
+    tokenizer, shapes = foreign.tokenizer, foreign.model.shapes
+    config = foreign.config
+  else:
+    config, tokenizer = _read(directory, "--model")
+    if config.family and tokenizer is not None:
+      model = _imported(config, tokenizer, tokenizer.specials)
+      tree = abstract(_plain(model), tuple(model.outputs))
+      shapes = {n: x.shape for n, x in flatten(nn.meta.unbox(tree)).items()}
+    elif tokenizer is not None:
+      params = make_program(config, tokenizer).abstract.params
+      shapes = {n: x.shape for n, x in flatten(params).items()}
+  if tokenizer is None:
+    raise UsageError(
+      f"--model={directory}: has no {TOKENIZER}, which training needs"
+    )
+  return config, tokenizer, shapes
+
+
+def _read(directory: str, flag: str) -> tuple[Config, Tokenizer | None]:
+  """A run's configuration and tokenizer; an imported one may have none."""
   config = config_lib.read(directory, flag)
-  path = Path(directory, TOKENIZER)
-  if not path.exists():
-    raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
-  specials = Specials(sentinels=config.data.sentinels)
   # Where the devices were others, the parameters are laid out anew.
   config = dataclasses.replace(config, mesh="")
-  return config, Tokenizer(path, specials)
+  path = Path(directory, TOKENIZER)
+  if not path.exists():
+    if config.family:
+      return config, None
+    raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
+  # A specials.json beside it tells better; older runs have none.
+  return config, Tokenizer(path, Specials(sentinels=config.data.sentinels))
 
 
-def _is_hugging_face(directory: str) -> bool:
-  try:
-    content = json.loads(Path(directory, "config.json").read_text("utf-8"))
-  except (OSError, ValueError):
-    return False  # and not a run directory either, which is said later
-  return isinstance(content, dict) and bool(
-    {"model_type", "architectures"} & set(content)
+def _imported(
+  config: Config, tokenizer: Tokenizer | None, specials: Specials
+) -> Trained:
+  """The model of an imported run, without its parameters.
+
+  specials: of its config.json, where there is no tokenizer.
+  """
+  built = config_lib.build(config)
+  specials = tokenizer.specials if tokenizer else specials
+  size = tokenizer.vocabulary_size if tokenizer else built.trunk.vocabulary
+  spec = Spec(built.trunk.architecture, config.length, size, specials)
+  outputs = {
+    name: None if name == VOCABULARY else Head(**fields)
+    for name, fields in config.heads.items()
+  }
+  heads = {name: head for name, head in outputs.items() if head is not None}
+  network = Network(
+    (("main", built.trunk),), tuple(heads.items()), deterministic=False
   )
+  return Trained(
+    config, tokenizer, built.objective, network, spec, outputs, None
+  )
+
+
+def _plain(model: Trained) -> Network:
+  return model.network.clone(deterministic=True)
+
+
+def _load_foreign(directory: str, flag: str) -> Trained:
+  foreign = pretrained.read(directory, flag)
+  enable_compilation_cache(foreign.config.data.cache)
+  specials = pretrained.specials(directory, flag)
+  model = _imported(foreign.config, foreign.tokenizer, specials)
+  params = pretrained.parameters(foreign)
+  return model._replace(params=params, source=directory)

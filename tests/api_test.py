@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import api, assemble
+from lm_jax import api, assemble, trained
 from lm_jax.data import rows as rows_lib
-from lm_jax.trained import Trained
 from lm_jax.types import Specials, UsageError
 
 TEXTS = ["We act.", "The new law is so.", "a"]
@@ -30,7 +29,7 @@ def make(tiny):
     program = assemble.make_program(config, dataset)
     params = program.initial(np.uint32(0)).params
     return lm_jax.LanguageModel(
-      Trained(config, dataset.tokenizer, program, params)
+      trained.of_program(config, dataset.tokenizer, program, params)
     )
 
   return make
@@ -144,13 +143,27 @@ def test_token_types(make):
     model.logits(ids, token_type_ids=zeros + 2)
 
 
-def test_what_is_not_possible_is_said_in_a_line(lm, make, finished, tmp_path):
+def test_logits_of_a_discriminator_give_its_energies(make):
+  lm = make(objective="rtd")
+  ids, mask = ids_of(lm, TEXTS)
+  logits = lm.logits(ids, mask)
+  assert logits.shape == ids.shape
+  for row, text_mask, scores in zip(
+    logits.astype(np.float64),
+    mask,
+    lm.score(TEXTS, per_token=True),
+    strict=True,
+  ):
+    tokens = row[text_mask > 0][1:]  # without the boundary
+    np.testing.assert_allclose(-np.logaddexp(0, tokens), scores, rtol=1e-5)
+
+
+def test_what_is_not_possible_is_said_in_a_line(lm, tmp_path):
   ids, mask = ids_of(lm, TEXTS)
   hole = mask.copy()
   hole[1, 2] = 0
   vocabulary = lm.tokenizer.vocabulary_size
   (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-  energy = make(objective="rtd")
   for call, message in [
     (lambda: lm.logits(ids, decoder_input_ids=ids), "decoder_input_ids: not"),
     (lambda: lm.logits(ids, token_type_ids=ids), "has no token types"),
@@ -161,10 +174,11 @@ def test_what_is_not_possible_is_said_in_a_line(lm, make, finished, tmp_path):
     (lambda: lm.hidden(ids, hole), "padding inside a text"),
     (lambda: lm.score("We act."), "must be a list of texts"),
     (lambda: lm.score(["x" * 32]), "a text of 33 tokens"),
-    (lambda: energy.logits(ids), "rtd predicts no tokens"),
-    (lambda: lm_jax.load(tmp_path), "path=.* is a Hugging Face directory"),
+    (lambda: lm.logits(ids, output="pair"), "output=pair: valid are vocab"),
+    (lambda: lm.mems(ids), "only an XLNet has a memory"),
+    (lambda: lm_jax.load(tmp_path), "path=.*model.safetensors"),
     (lambda: lm_jax.load(tmp_path / "x"), "path=.*not a run directory"),
-    (lambda: api.evaluate(tmp_path), "--model=.* Hugging Face"),
+    (lambda: api.evaluate(tmp_path), "--model=.*model.safetensors"),
   ]:
     with pytest.raises(UsageError, match=message) as raised:
       call()

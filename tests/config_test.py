@@ -47,7 +47,7 @@ def test_json_round_trip(config):
     ({"objective": 3}, "objective=3: must be text"),
     ({"objective_options": {"mean_span": 3.0}}, "clm has no such option"),
     ({"trunk": {"width": "128"}}, "trunk.width"),
-    ({"trunk": {"vocabulary": 3}}, "trunk.vocabulary"),
+    ({"trunk": {"embeddings": "x"}}, "trunk.embeddings"),
     ({"optimizer": {"clip": -1}}, "--optimizer.clip"),
   ],
 )
@@ -107,6 +107,8 @@ def test_build_applies_size_preset_and_changes():
     windows=(8, 0),
     dtype="bfloat16",
     architecture="causal_decoder",
+    vocabulary=0,  # follow from the data
+    max_positions=0,
   )
   assert built.mesh == {"data": 1}
   built = config_lib.build(RICH)
@@ -127,6 +129,17 @@ def test_build_applies_size_preset_and_changes():
     ({"trunk": {"dropout": 1.0}}, "--trunk.dropout"),
     ({"trunk": {"windows": ()}}, "--trunk.windows"),
     ({"trunk": {"layers": 0}}, "--trunk.layers=0: must be at least 1"),
+    ({"trunk": {"rotary_scaling": (2.0, 1.0)}}, "rotary_scaling=2.0,1.0"),
+    ({"trunk": {"rotary_scaling": (8, 4, 1, 64)}}, "rotary_scaling=8,4,1,64"),
+    ({"trunk": {"scan": True, "depth_scaling": True}}, "scan.*depth_scaling"),
+    (
+      {"trunk": {"positions": "xlnet", "depth_scaling": True}},
+      "--trunk.depth_scaling=true.*positions=xlnet",
+    ),
+    (
+      {"trunk": {"heads": 4, "kv_heads": 4, "encoder_heads": 2}},
+      "--trunk.kv_heads=4.*--trunk.encoder_heads=2",
+    ),
     ({"length": 15}, "--length=15: must be at least 16"),
     ({"accumulate": 3}, "--accumulate=3: must divide --batch_size=32"),
     ({"seed": -1}, "--seed"),

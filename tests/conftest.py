@@ -1,5 +1,7 @@
 """What all tests share: the helpers beside this file, and one flag."""
 
+import importlib.util
+import os
 import pathlib
 import sys
 
@@ -10,12 +12,24 @@ import pytest
 sys.path.append(str(pathlib.Path(__file__).parent))
 
 
+# Transformers looks for nothing on the network.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
 def pytest_addoption(parser):
   parser.addoption(
     "--rewrite-golden",
     action="store_true",
     help="write the numbers of tests/golden.json anew",
   )
+
+
+def pytest_collection_modifyitems(items):
+  """Comparisons with PyTorch are skipped where it is not installed."""
+  found = all(map(importlib.util.find_spec, ("torch", "transformers")))
+  for item in items:
+    if not found and item.get_closest_marker("parity"):
+      item.add_marker(pytest.mark.skip(reason="torch, transformers missing"))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from lm_jax.types import Rows
 def _copies(seed, batch, size):
   """[BOS] text [SEP] text, of which the second text is the answer."""
   rng = np.random.default_rng(seed)
-  first = toy.SPECIALS.count
+  first = len(toy.SPECIALS.ids)
   text = rng.integers(first, first + 16, (batch, size), dtype=np.int32)
   one = np.ones((batch, 1), np.int32)
   tokens = np.concatenate(
@@ -30,7 +30,7 @@ def test_the_causal_decoder_learns_to_copy():
     "clm",
     batch=batch,
     length=2 * size + 2,
-    vocabulary=toy.SPECIALS.count + 16,
+    vocabulary=len(toy.SPECIALS.ids) + 16,
     optimizer=optim.OptimizerOptions(
       learning_rate=3e-3, warmup=0.1, weight_decay=0.0
     ),

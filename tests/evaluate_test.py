@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lm_jax import assemble, evaluate
+from lm_jax.config import Config
 from lm_jax.data import minimal_pairs, passages
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.minimal_pairs import MinimalPair
@@ -71,10 +72,12 @@ def test_bits_per_byte_are_those_of_the_text(trained):
   # Each segment alone, token by token, from the logits, in float64; with a
   # tokenizer of bytes, those are the text's.
   from lm_jax.api import LanguageModel
-  from lm_jax.trained import Trained
+  from lm_jax.trained import of_program
 
   program = types.SimpleNamespace(plan=plan)
-  model = LanguageModel(Trained(None, dataset.tokenizer, program, params))
+  model = LanguageModel(
+    of_program(Config(), dataset.tokenizer, program, params)
+  )
   nats = tokens = 0
   for rows in batches:
     for tokens_L, segment_L in zip(
@@ -88,7 +91,7 @@ def test_bits_per_byte_are_those_of_the_text(trained):
           row_L[None], (np.arange(32) < len(ids_T))[None].astype(int)
         )[0].astype(np.float64)
         for t in range(1, len(ids_T)):
-          if ids_T[t] >= plan.spec.specials.count:  # not the end
+          if ids_T[t] >= len(plan.spec.specials.ids):  # not the end
             logits_V = logits_LxV[t - 1]
             nats += np.logaddexp.reduce(logits_V) - logits_V[ids_T[t]]
             tokens += 1

@@ -152,7 +152,7 @@ def _next_tokens(rows):
 
 def _masked(rows):
   """15 % of the words of each row."""
-  text = (rows.tokens_BxL >= toy.SPECIALS.count).sum(axis=1)
+  text = (rows.tokens_BxL >= len(toy.SPECIALS.ids)).sum(axis=1)
   return int(np.round(np.float32(0.15) * text.astype(np.float32)).sum())
 
 

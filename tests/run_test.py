@@ -81,6 +81,22 @@ def test_what_a_run_leaves_behind(finished):
   assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
+def test_a_runs_tokenizer_gives_the_same_rows(finished, tmp_path):
+  path = Path(finished.workdir, trained.TOKENIZER)
+  dataset = rows_lib.load(finished.data, finished.length)
+  options = dataclasses.replace(finished.data, tokenizer=str(path), sentinels=0)
+  again = rows_lib.load(options, finished.length)
+  assert again.fingerprint == dataset.fingerprint
+  assert again.specials == dataset.specials
+  run.check(dataclasses.replace(finished, data=options, workdir=""))
+  # Runs of older versions have no specials.json.
+  shutil.copytree(finished.workdir, tmp_path, dirs_exist_ok=True)
+  (tmp_path / "specials.json").unlink()
+  old = trained.load(str(tmp_path)).tokenizer
+  assert old.specials == dataset.specials
+  assert old.fingerprint == dataset.tokenizer.fingerprint
+
+
 def test_the_ledger_is_what_was_read_and_predicted(finished):
   dataset = rows_lib.load(finished.data, finished.length)
   tokens = targets = 0

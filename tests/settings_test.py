@@ -48,7 +48,7 @@ def test_another_objective_forgets_the_options_of_the_former():
     ("objective.mean_span", "mlm has no such option.*It has: rate, unit"),
     ("objective.ratee", "did you mean objective.rate"),
     ("optimizer.learnin_rate", "did you mean optimizer.learning_rate"),
-    ("trunk.vocabulary", "trunk.vocabulary: unknown"),
+    ("trunk.embeddings", "trunk.embeddings: unknown"),
     ("lenght", "did you mean length"),
   ],
 )

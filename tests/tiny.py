@@ -90,7 +90,8 @@ def result_of(config):
 
 def states(config):
   """The state of each checkpoint of a run, by step."""
-  program = trained.load(config.workdir).program
+  tokenizer = trained.load(config.workdir).tokenizer
+  program = assemble.make_program(config, tokenizer)
   place = Path(config.workdir, "checkpoints")
   steps = sorted(int(p.name) for p in place.iterdir() if p.name.isdigit())
   with checkpoint.Checkpoints(place, read_only=True) as checkpoints:

@@ -115,7 +115,7 @@ def rows(
   out = {name: np.zeros((batch, length), np.int32) for name in names}
   part = np.full((batch, length), PADDING, np.int32)
   # Zipf's law, so that there is something to learn in a few steps.
-  share = 1 / np.arange(1, vocabulary - SPECIALS.count + 1)
+  share = 1 / np.arange(1, vocabulary - len(SPECIALS.ids) + 1)
   for row in range(batch):
     size = length
     if documents:
@@ -133,7 +133,8 @@ def rows(
         if i == start:
           token, word = SPECIALS.boundary, word + 1
         else:
-          token = SPECIALS.count + rng.choice(len(share), p=share / sum(share))
+          token = len(SPECIALS.ids)
+          token += rng.choice(len(share), p=share / sum(share))
           word += i == start + 1 or rng.random() < 0.6
           sentence += i > start + 2 and rng.random() < 0.2
         for name, value in zip(

@@ -1,16 +1,19 @@
 """Training that goes on from the model of another run."""
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from absl import logging
 from tiny import metrics, pretrain, result_of, states
 
 from lm_jax import assemble, checkpoint, run, trained
 from lm_jax import config as config_lib
 from lm_jax.data import rows as rows_lib
+from lm_jax.digest import flatten
 from lm_jax.types import UsageError
 
 OTHER_TRUNK = {"layers": 1, "width": 16, "heads": 2, "feedforward": 64}
@@ -62,17 +65,51 @@ def test_model_of_another_shape_is_refused(
   assert "\n" not in str(raised.value)
 
 
-def test_model_with_other_parameters_is_refused(finished, tiny, tmp_path):
-  """Here a head that the one objective has and the other lacks."""
-  old, new = tmp_path / "old", tmp_path / "new"
-  config = tiny.config(new, objective="rtd", model=str(old))
-  old.mkdir()
-  shutil.copy(Path(finished.workdir, trained.TOKENIZER), old)
-  other = dataclasses.replace(config, objective="mlm", model="")
-  (old / "config.json").write_text(config_lib.to_json(other))
-  with pytest.raises(UsageError, match=r"--objective=mlm .* absent"):
-    pretrain(config)
-  assert not new.exists()
+def test_outputs_that_a_model_lacks_start_anew(
+  tiny, tmp_path, caplog, monkeypatch
+):
+  """A generator and a head that the one objective has and the other lacks."""
+  monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+  base = tiny.config(tmp_path / "old", objective="mlm", budget="steps:2")
+  assert pretrain(base)["status"] == "done"
+  config = dataclasses.replace(
+    base,
+    objective="rtd",
+    model=base.workdir,
+    workdir=str(tmp_path / "new"),
+    seed=1,
+  )
+  run.check(config)
+  model = trained.load(base.workdir)
+  program = assemble.make_program(config, model.tokenizer)
+  params = flatten(trained.params_for(config, model.tokenizer, program))
+  assert re.search(r"has no heads_replaced.* more: starts anew", caplog.text)
+  old = flatten(model.params)
+  start = flatten(program.initial(np.uint32(1)).params)
+  assert params.keys() == start.keys()
+  for name, value in params.items():
+    is_new = name.startswith(("heads_", "stack_generator", "output_"))
+    same = old.get(name) if not is_new else start[name]
+    np.testing.assert_array_equal(value, same, err_msg=name)
+  assert {n.split(".")[0] for n in params} > {"heads_replaced"}
+
+
+def test_parameters_of_the_stack_must_agree(finished, tmp_path):
+  """Rows that are longer than the table of positions."""
+  base = dataclasses.replace(
+    finished,
+    workdir=str(tmp_path / "old"),
+    trunk={**finished.trunk, "positions": "learned"},
+  )
+  (tmp_path / "old").mkdir()
+  shutil.copy(Path(finished.workdir, trained.TOKENIZER), tmp_path / "old")
+  (tmp_path / "old" / "config.json").write_text(config_lib.to_json(base))
+  longer = dataclasses.replace(
+    base, model=base.workdir, workdir=str(tmp_path / "new"), length=64
+  )
+  with pytest.raises(UsageError, match=r"--length=32.*position_embedding"):
+    pretrain(longer)
+  assert not (tmp_path / "new").exists()
 
 
 def test_model_of_other_tokens_is_refused(finished, tiny, tmp_path):

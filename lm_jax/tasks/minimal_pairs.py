@@ -27,6 +27,8 @@ class MinimalPairs(base.Task):
   quick = True
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
+    if not scorer.scoring:
+      return base.Measure()
     pairs = fitting_pairs(dataset)
     if quick:
       pairs = pairs[:QUICK_PAIRS]
@@ -42,11 +44,12 @@ def fitting_pairs(dataset) -> list[minimal_pairs.MinimalPair]:
   pairs = minimal_pairs.minimal_pairs(
     dataset.corpus, PAIRS, base.SEED, max_words=WORDS
   )
-  encode = dataset.tokenizer.encode
+  encode, specials = dataset.tokenizer.encode, dataset.specials
+  room = dataset.length - len(specials.before) - len(specials.after)
   return [
     pair
     for pair in pairs
-    if max(len(encode(pair.good)), len(encode(pair.bad))) < dataset.length
+    if max(len(encode(pair.good)), len(encode(pair.bad))) <= room
   ]
 
 

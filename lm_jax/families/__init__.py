@@ -1,0 +1,1 @@
+"""Hugging Face model families: a file reads and writes one of them."""

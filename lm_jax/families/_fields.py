@@ -1,0 +1,169 @@
+"""The fields of a config.json, checked as they are read."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from lm_jax.types import UsageError
+
+T = TypeVar("T")
+
+# Their names of activations, and ours. Names of one function agree to rounding.
+ACTIVATIONS = {
+  "gelu": "gelu",
+  "gelu_python": "gelu",
+  "gelu_new": "gelu_tanh",
+  "gelu_pytorch_tanh": "gelu_tanh",
+  "gelu_fast": "gelu_tanh",
+  "gelu_accurate": "gelu_tanh",
+  "relu": "relu",
+  "silu": "silu",
+  "swish": "silu",
+  "tanh": "tanh",
+}
+# What an export calls ours.
+ACTIVATION_NAMES = {
+  "gelu": "gelu",
+  "gelu_tanh": "gelu_new",
+  "relu": "relu",
+  "silu": "silu",
+  "tanh": "tanh",
+}
+
+_LARGEST = 2**31 - 1
+
+
+class Fields:
+  """A config.json; every method raises UsageError that names the field.
+
+  A field that is absent, or null, has the default; without one it is needed.
+  """
+
+  def __init__(self, values: Mapping[str, Any], where: str):
+    self.values = values
+    self.where = where
+
+  def renamed(self, names: Mapping[str, str]) -> Fields:
+    """With what stands under second names under the first ones.
+
+    names: the first by the second, which Transformers prefers where it is.
+    """
+    values = dict(self.values)
+    for second, first in names.items():
+      if second in values:
+        values[first] = values.pop(second)
+    return Fields(values, self.where)
+
+  def error(self, name: str, valid: str) -> UsageError:
+    """What is wrong with a field, as an error to be raised."""
+    if name not in self.values:
+      return UsageError(f"{self.where}: {name} is missing; must be {valid}")
+    shown = json.dumps(self.values[name])
+    if len(shown) > 80:
+      shown = shown[:77] + "..."
+    return UsageError(f"{self.where}: {name}={shown}: must be {valid}")
+
+  def _get(self, name: str, default: Any, kinds: tuple, valid: str) -> Any:
+    value = self.values.get(name)
+    if value is None:
+      if default is None:
+        raise self.error(name, valid)
+      return default
+    if not isinstance(value, kinds) or (
+      isinstance(value, bool) and bool not in kinds
+    ):
+      raise self.error(name, valid)
+    return value
+
+  def integer(
+    self, name: str, default: int | None = None, least: int = 1
+  ) -> int:
+    """A whole number that is at least `least`, and no larger than sizes are."""
+    valid = f"a whole number from {least} to {_LARGEST}"
+    value = self._get(name, default, (int,), valid)
+    if not least <= value <= _LARGEST:
+      raise self.error(name, valid)
+    return value
+
+  def number(self, name: str, default: float | None = None) -> float:
+    """A number that is not negative."""
+    value = self._get(name, default, (int, float), "a number from 0")
+    if not 0 <= value < float("inf"):
+      raise self.error(name, "a number from 0")
+    return float(value)
+
+  def flag(self, name: str, default: bool | None = None) -> bool:
+    return self._get(name, default, (bool,), "true or false")
+
+  def choice(
+    self, name: str, table: Mapping[str, T], default: str | None = None
+  ) -> T:
+    """What the table has for the field's text."""
+    valid = "one of " + ", ".join(table)
+    value = self._get(name, default, (str,), valid)
+    if value not in table:
+      raise self.error(name, valid)
+    return table[value]
+
+  def activation(self, name: str, default: str | None = None) -> Any:
+    """Our name of an activation."""
+    return self.choice(name, ACTIVATIONS, default)
+
+  def mapping(self, name: str) -> Fields:
+    """A nested object, {} where it is absent."""
+    value = self._get(name, {}, (dict,), "an object")
+    return Fields(value, f"{self.where}: {name}")
+
+  def otherwise(self, **defaults: Any) -> Fields:
+    """The same, with values for some of those that are absent."""
+    there = {k: v for k, v in self.values.items() if v is not None}
+    return Fields(defaults | there, self.where)
+
+  def require(self, name: str, value: Any) -> None:
+    """Raises unless the field is absent or has the one value that fits."""
+    found = self.values.get(name)
+    if found is not None and found != value:
+      raise self.error(name, json.dumps(value) + "; nothing else is supported")
+
+  def is_class(self, *ends: str) -> bool:
+    """Does the class that is named end like one of these?"""
+    named = self.values.get("architectures") or [""]
+    return str(named[0]).endswith(ends)
+
+  def labels(self) -> int:
+    """Classes of a classifier: those of id2label or num_labels, or 2."""
+    found = self.values.get("id2label")
+    if isinstance(found, dict) and found:
+      return len(found)
+    return self.integer("num_labels", 2)
+
+
+def is_directory(directory: str | pathlib.Path) -> bool:
+  """Is there a config.json of Transformers?"""
+  try:
+    text = pathlib.Path(directory, "config.json").read_text("utf-8")
+    content = json.loads(text)
+  except (OSError, ValueError):
+    return False  # and no run directory either, which is said later
+  return isinstance(content, dict) and bool(
+    {"model_type", "architectures"} & set(content)
+  )
+
+
+def read(directory: pathlib.Path, flag: str) -> Fields:
+  """The config.json of a directory, or UsageError."""
+  path = directory / "config.json"
+  try:
+    values = json.loads(path.read_text(encoding="utf-8"))
+  except OSError as error:
+    raise UsageError(
+      f"{flag}={directory}: {path.name}: {error.strerror}"
+    ) from None
+  except (ValueError, RecursionError) as error:
+    raise UsageError(f"{path}: not JSON: {error}") from None
+  if not isinstance(values, dict):
+    raise UsageError(f"{path}: must hold a JSON object")
+  return Fields(values, str(path))

@@ -1,0 +1,59 @@
+"""M2M-100 (Fan et al. 2020), NLLB (2022) too."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from lm_jax.families._fields import Fields
+from lm_jax.families.bart import Bart
+from lm_jax.families.base import VOCABULARY
+from lm_jax.types import Trunk
+
+
+class M2M100(Bart):
+  """Transformers' M2M100Model: mBART with sines for positions.
+
+  They count from behind the padding's id, whose own position has none.
+  """
+
+  title: ClassVar[str] = "M2M-100"
+  model_types: ClassVar[tuple[str, ...]] = ("m2m_100",)
+  classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    "M2M100ForConditionalGeneration": (VOCABULARY,),
+    "M2M100Model": (),
+  }
+  base_classes: ClassVar[tuple[str, ...]] = ("M2M100Model",)
+  # It has no token for what is hidden, so none of BART's denoising.
+  objective: ClassVar[str] = "prefix_lm"
+  writes: ClassVar[tuple[str, ...]] = ()
+  # Old files hold the sines.
+  ignored: ClassVar[tuple[str, ...]] = (
+    *Bart.ignored,
+    r"embed_positions\.weights$",
+  )
+
+  def trunk(self, fields: Fields) -> Trunk:
+    fields = fields.otherwise(
+      vocab_size=128112,
+      activation_function="relu",
+      attention_dropout=0.1,
+      scale_embedding=True,
+    )
+    return dataclasses.replace(
+      super().trunk(fields),
+      norm_placement="pre",
+      embedding_norm=False,
+      encoder_embeddings=False,
+      positions="fairseq",
+      position_offset=fields.integer("pad_token_id", 1, least=0) + 1,
+      output_bias=False,
+    )
+
+  def readings(self, trunk: Trunk) -> Iterable[Trunk]:
+    return (trunk,)
+
+  def config(self, trunk: Trunk) -> dict[str, Any]:
+    padding = max(trunk.position_offset - 1, 0)
+    return super().config(trunk) | {"pad_token_id": padding}

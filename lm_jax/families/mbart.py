@@ -1,0 +1,29 @@
+"""mBART (Liu et al. 2020), mBART-50 too."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+from lm_jax.families._fields import Fields
+from lm_jax.families.bart import Bart
+from lm_jax.types import Trunk
+
+
+class MBart(Bart):
+  """Transformers' MBartModel: BART with the norms before, and a final one."""
+
+  title: ClassVar[str] = "mBART"
+  starts_with_last: ClassVar[bool] = True
+  model_types: ClassVar[tuple[str, ...]] = ("mbart",)
+  classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    name.replace("Bart", "MBart"): outputs
+    for name, outputs in Bart.classes.items()
+  }
+  base_classes: ClassVar[tuple[str, ...]] = ("MBartModel",)
+  writes: ClassVar[tuple[str, ...]] = ()
+  labels: ClassVar[int] = 2
+
+  def trunk(self, fields: Fields) -> Trunk:
+    return dataclasses.replace(super().trunk(fields), norm_placement="pre")

@@ -1,0 +1,20 @@
+"""XLM-RoBERTa (Conneau et al. 2020): RoBERTa in a hundred languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from lm_jax.families.roberta import Roberta
+
+
+class XlmRoberta(Roberta):
+  """Transformers' XLMRobertaModel: a RoBERTa by another name."""
+
+  title: ClassVar[str] = "XLM-RoBERTa"
+  model_types: ClassVar[tuple[str, ...]] = ("xlm-roberta",)
+  classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    f"XLM{name}": outputs for name, outputs in Roberta.classes.items()
+  }
+  base_classes: ClassVar[tuple[str, ...]] = ("XLMRobertaModel",)
+  vocabulary: ClassVar[int] = 30522

@@ -1,0 +1,273 @@
+"""Models of ours to directories of Hugging Face Transformers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from lm_jax import registry, trained, workdir
+from lm_jax.families._fields import Fields
+from lm_jax.families.base import VOCABULARY, Family
+from lm_jax.hugging_face import origin
+from lm_jax.hugging_face import read as read_lib
+from lm_jax.hugging_face import tokenizers as tokenizers_lib
+from lm_jax.hugging_face import write as write_lib
+from lm_jax.hugging_face.model import Model
+from lm_jax.trained import Trained
+from lm_jax.types import Head, Trunk, UsageError
+
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+  """What becomes one directory.
+
+  name: of the directory below the one asked for; "" is that itself.
+  values: of its config.json.
+  stack: whose parameters it has.
+  stored: dtypes by name of the tensors that are to come again.
+  files: the folder whose tokenizer it has, where it was imported.
+  """
+
+  name: str
+  model: Model
+  values: Mapping[str, Any]
+  stack: str = "main"
+  stored: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  files: pathlib.Path | None = None
+
+
+def run(model: str, to: str, family: str = "", dtype: str = "") -> list[str]:
+  """The command `export`; see `save`.
+
+  Args:
+    model: a run directory or a Hugging Face directory.
+    to, family, dtype: of `save`.
+  """
+  _check(to, family, dtype)
+  return save(trained.load(model), to, family, dtype)
+
+
+def save(
+  model: Trained, to: str, family: str = "", dtype: str = ""
+) -> list[str]:
+  """Writes a model as Transformers reads it.
+
+  Args:
+    model: of a run, or imported.
+    to: a directory that is new or empty.
+    family: by name; by default the one it was imported from, or else that of
+      its objective.
+    dtype: of the tensors; by default float32, or what an imported model's
+      had that was not trained since.
+
+  Returns:
+    the directories written: `to`, or two below it for a model of rtd.
+
+  Raises:
+    UsageError: the directory is taken or can't be written, or the model does
+      not fit the family, with the options that keep it from fitting.
+  """
+  _check(to, family, dtype)
+  parts = _parts(model, family)
+  target = pathlib.Path(to).absolute()
+  try:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+      ".partial", f".{target.name}-", target.parent
+    ) as folder:
+      whole = pathlib.Path(folder, "whole")
+      for part in parts:
+        _write_part(whole / part.name, part, model, dtype)
+      if target.exists():
+        target.rmdir()
+      whole.rename(target)
+  except OSError as error:
+    raise UsageError(
+      f"--to={to}: can't be written: {error.strerror}"
+    ) from error
+  return [str(pathlib.Path(to, part.name)) for part in parts]
+
+
+def _check(to: str, family: str, dtype: str) -> None:
+  """Raises UsageError at once for what no model could be written to."""
+  for flag, name, valid in (
+    ("--family", family, tuple(read_lib.families())),
+    ("--dtype", dtype, DTYPES),
+  ):
+    if name and name not in valid:
+      raise registry.unknown(flag, name, valid)
+  workdir.check(to, "--to")
+  target = pathlib.Path(to)
+  if target.exists() and any(target.iterdir()):
+    raise UsageError(f"--to={to}: is there and not empty; name another")
+
+
+def _parts(model: Trained, name: str) -> list[Part]:
+  """What is to be written, or UsageError if it does not fit."""
+  family = read_lib.families().get(name)
+  origin_part = _origin(model)
+  if origin_part and family in (None, origin_part.model.family):
+    return [origin_part]
+  family = family or _usual(model.config.objective)
+  trunks = dict(model.network.trunks)
+  part = _part(family, trunks["main"], model.outputs, model)
+  if "generator" not in trunks:
+    return [part]
+  generator = _part(family, trunks["generator"], {VOCABULARY: None}, model)
+  return [
+    dataclasses.replace(part, name="discriminator"),
+    dataclasses.replace(generator, name="generator", stack="generator"),
+  ]
+
+
+def _usual(objective: str) -> Family:
+  """The family that runs of an objective are written as."""
+  known = read_lib.families()
+  for family in known.values():
+    if objective in family.writes:
+      return family
+  raise UsageError(
+    f"--family: needed, no family is the usual one of {objective}; valid are "
+    f"{', '.join(known)}"
+  )
+
+
+def _part(
+  family: Family,
+  trunk: Trunk,
+  outputs: Mapping[str, Head | None],
+  model: Trained,
+) -> Part:
+  specials = model.spec.specials
+  try:
+    found = write_lib.model_of(family, trunk, outputs, specials)
+  except UsageError as error:
+    others = [
+      name
+      for name, other in read_lib.families().items()
+      if not write_lib.misfits(other, trunk, specials)
+    ]
+    hint = f"; --family={' or '.join(others)} would fit" if others else ""
+    raise UsageError(f"{error}{hint}") from None
+  values = {
+    "model_type": family.model_types[0],
+    "architectures": [found.architecture],
+    **family.config(trunk),
+    **family.tokens(specials),
+    **_labels(outputs),
+  }
+  theirs = family.heads(Fields(values, family.title))
+  for name, head in outputs.items():
+    if head is not None and theirs[name] != head:
+      raise UsageError(
+        f"{family.title} does not fit: its head {name} is {theirs[name]}, and "
+        f"the model's {head}"
+      )
+  return Part("", found, values)
+
+
+def _labels(outputs: Mapping[str, Head | None]) -> dict[str, Any]:
+  """The fields that tell the size of a classifier, where there is one."""
+  for name in ("classification", "tokens"):
+    head = outputs.get(name)
+    if head is not None:
+      names = [f"LABEL_{i}" for i in range(head.size)]
+      return {
+        "id2label": {str(i): label for i, label in enumerate(names)},
+        "label2id": {label: i for i, label in enumerate(names)},
+      }
+  return {}
+
+
+def _origin(model: Trained) -> Part | None:
+  """The part as the directory that it once came from has it.
+
+  None where it came from none, or has become another network since.
+  """
+  folder = origin.folder(model.source) if model.source else None
+  if folder is None or not (folder / "config.json").is_file():
+    return None
+  trunks = dict(model.network.trunks)
+  candidates = [
+    candidate
+    for candidate in read_lib.describe(folder)
+    if list(candidate.outputs.items()) == list(model.outputs.items())
+    and write_lib.canonical(candidate.trunk)
+    == write_lib.canonical(trunks["main"])
+    and len(trunks) == 1
+  ]
+  stored = origin.tensors(model.source)
+  if stored and candidates:
+    candidates = read_lib.fitting(candidates, set(stored))
+  if not candidates:
+    return None
+  found = candidates[0]
+  values = json.loads((folder / "config.json").read_text("utf-8"))
+  values = origin.without_code(values)
+  named = values.get("architectures") or found.family.base_classes
+  if named[0] != found.architecture:
+    values["architectures"] = [found.architecture]
+  return Part("", found, values, stored=stored, files=folder)
+
+
+def _write_part(
+  directory: pathlib.Path, part: Part, model: Trained, dtype: str
+) -> None:
+  directory.mkdir(parents=True)
+  values = dict(part.values)
+  stored = dict.fromkeys(part.stored, dtype) if dtype else part.stored
+  if dtype or not stored:
+    values.pop("torch_dtype", None)
+    values["dtype"] = dtype or "float32"
+  params = _of_stack(model.params, part)
+  write_lib.write(directory, part.model, params, dtype or "float32", stored)
+  if part.files:
+    origin.give_back(part.files, directory)
+  untold = not origin.tokenizer_files(directory)
+  if untold and model.tokenizer is not None:
+    tokenizers_lib.write(
+      directory,
+      model.tokenizer.files()["tokenizer.json"],
+      model.tokenizer.specials,
+      part.model.trunk.max_positions or model.config.length,
+    )
+  text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+  (directory / "config.json").write_text(text, encoding="utf-8")
+
+
+def _of_stack(params: Any, part: Part) -> Any:
+  """The parameters by the names that the families use, layer by layer."""
+  found = dict(params)
+  if part.stack != "main":
+    for name in ("stack", "output"):
+      key = f"{name}_{part.stack}"
+      found.pop(f"{name}_main", None)
+      if key in found:
+        found[f"{name}_main"] = found.pop(key)
+  stack = dict(found["stack_main"])
+  for name in ("blocks", "encoder"):
+    if "layers" in stack.get(name, {}):
+      stack[name] = _unrolled(stack[name])
+  return found | {"stack_main": stack}
+
+
+def _unrolled(blocks: Any) -> dict[str, Any]:
+  """The layers of a scan, each by itself."""
+  found = dict(blocks)
+  stacked = found.pop("layers")
+  period = len(stacked)
+  for number in range(period):
+    block = stacked[f"block_{number}"]
+    for i in range(jax.tree.leaves(block)[0].shape[0]):
+      found[f"layer_{period * i + number}"] = jax.tree.map(
+        lambda leaf, i=i: leaf[i], block
+      )
+  return found

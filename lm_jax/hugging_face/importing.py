@@ -1,0 +1,185 @@
+"""The command `import`: a Hugging Face directory becomes a run directory."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import pathlib
+import re
+import shutil
+from typing import Any, NamedTuple
+
+import jax
+
+from lm_jax import checkpoint, limits, sharding, workdir
+from lm_jax import config as config_lib
+from lm_jax.config import Config
+from lm_jax.data import beside, cache
+from lm_jax.digest import flatten
+from lm_jax.errors import UsageError
+from lm_jax.hugging_face import origin, pretrained
+from lm_jax.hugging_face.pretrained import Foreign
+from lm_jax.hugging_face.weights import Weights
+from lm_jax.ledger import Ledger
+from lm_jax.log import write_atomically
+
+TOKENIZER = "tokenizer.json"
+
+
+class Imported(NamedTuple):
+  """What result.json holds, and whether it was there before."""
+
+  result: dict[str, Any]
+  reused: bool
+
+
+def run(
+  model: str, directory: str, mesh: str = "", cached: str = ""
+) -> Imported:
+  """Imports a model, or finds that it was imported there before.
+
+  A run directory holds the parameters as step 0, in float32, and what the
+  directory had besides weights. What an interrupted import left is no run,
+  and the next one begins anew.
+
+  Args:
+    model: a Hugging Face directory.
+    directory: of the run to be.
+    mesh: of --mesh.
+    cached: of --data.cache.
+
+  Raises:
+    UsageError: the directory is none of theirs, or its model is not
+      supported, or the run directory is taken; nothing is written then. Or
+      the disk is full.
+  """
+  if jax.process_count() > 1:
+    raise UsageError("import: is done by one process; start it on one host")
+  pretrained.require_fit(model, "--model")
+  workdir.check(directory)
+  sizes = limits.check_mesh(mesh, rows=0)
+  foreign = pretrained.read(model, cached=cached)
+  config = _config(foreign, directory)
+  workdir.check_same(config)
+  source = _source(foreign)
+  if not pathlib.Path(directory, "result.json").exists():
+    _check_space(directory, foreign)
+  path = workdir.create(directory)
+  with checkpoint.hold(path):
+    found = _finished(path, source)
+    if found is not None:
+      return Imported(found, True)
+    params = pretrained.parameters(foreign, sharding.make_mesh(sizes))
+    _save(path, params)
+    _describe(path, config, foreign)
+    result = _result(config, foreign, params) | {"source": source}
+    write_atomically(path / "result.json", json.dumps(result) + "\n")
+  return Imported(result, False)
+
+
+def _config(foreign: Foreign, directory: str) -> Config:
+  """Of the run: its tokenizer is its own, wherever the cache is."""
+  config = foreign.config
+  if foreign.tokenizer is not None:
+    own = str(pathlib.Path(directory, TOKENIZER).absolute())
+    data = dataclasses.replace(config.data, tokenizer=own)
+    config = dataclasses.replace(config, data=data)
+  return dataclasses.replace(
+    config, workdir=directory, name=config.family, arm="import"
+  )
+
+
+def _source(foreign: Foreign) -> dict[str, str]:
+  """What tells one model from others: SHA-256 by file."""
+  with Weights(foreign.directory) as weights:
+    names = weights.files()
+  files = [foreign.directory / name for name in ("config.json", *names)]
+  files += origin.tokenizer_files(foreign.directory)
+  cached = foreign.config.data.cache
+  return {file.name: cache.file_hash(cached, file) for file in files}
+
+
+def _finished(
+  path: pathlib.Path, source: dict[str, str]
+) -> dict[str, Any] | None:
+  """What result.json holds, if this very model was imported before."""
+  file = path / "result.json"
+  if not file.exists():
+    return None
+  result = json.loads(file.read_text(encoding="utf-8"))
+  old = result.get("source", {})
+  changed = sorted(x for x in {*old, *source} if old.get(x) != source.get(x))
+  if changed:
+    raise UsageError(
+      f"--workdir={path}: was imported from another {changed[0]}; name another "
+      "directory"
+    )
+  return result
+
+
+def _check_space(directory: str, foreign: Foreign) -> None:
+  """Raises UsageError if the disk has no room for the parameters."""
+  count = sum(map(math.prod, foreign.model.shapes.values()))
+  path = pathlib.Path(directory).absolute()
+  while not path.exists():
+    path = path.parent
+  needed, free = 4 * count, shutil.disk_usage(path).free
+  if free < needed:
+    raise UsageError(
+      f"--workdir={directory}: needs {needed / 1e9:.2f} GB, and "
+      f"{free / 1e9:.2f} GB are free"
+    )
+
+
+def _save(path: pathlib.Path, params: Any) -> None:
+  meta = {"ledger": Ledger().as_dict(), "data": ""}
+  try:
+    with checkpoint.Checkpoints(
+      path / "checkpoints", asynchronous=False
+    ) as checkpoints:
+      checkpoints.save(0, {"params": params}, meta, force=True)
+  except (OSError, ValueError) as error:
+    # What the disk says comes from orbax as a ValueError.
+    said = re.search(r"[^:]*(?= \[os_error_code)", str(error))
+    if said is None and not isinstance(error, OSError):
+      raise
+    reason = said[0].strip() if said else error
+    raise UsageError(f"--workdir={path}: can't be written: {reason}") from error
+
+
+def _describe(path: pathlib.Path, config: Config, foreign: Foreign) -> None:
+  """Writes what the run is, and what came with the model."""
+  # Another model's, of an import that was interrupted.
+  shutil.rmtree(path / origin.FOLDER, ignore_errors=True)
+  for name in (TOKENIZER, *beside.FILES):
+    (path / name).unlink(missing_ok=True)
+  origin.keep(foreign.directory, path)
+  origin.keep_tensors(foreign.directory, path)
+  if foreign.tokenizer is not None:
+    for name, content in foreign.tokenizer.files().items():
+      write_atomically(path / name, content)
+  resolved = config_lib.resolve(config)
+  write_atomically(path / "config.json", config_lib.to_json(resolved))
+
+
+def _result(config: Config, foreign: Foreign, params: Any) -> dict[str, Any]:
+  leaves = flatten(params).values()
+  return {
+    "name": config.name,
+    "arm": config.arm,
+    "seed": config.seed,
+    "status": "done",
+    "error": None,
+    "step": 0,
+    "digest": checkpoint.digest(params),
+    "objective": config.objective,
+    "architecture": foreign.model.trunk.architecture,
+    "parameters": sum(leaf.size for leaf in leaves),
+    "scoring": config_lib.objective_class(config.objective).scoring,
+    "ledger": Ledger().as_dict(),
+    "metrics": {},
+    "items": {},
+    "family": config.family,
+    "class": foreign.model.architecture,
+  }

@@ -1,0 +1,112 @@
+"""What a model of Hugging Face Transformers came with besides its weights.
+
+A run on it keeps that in a folder of its own, so that an export gives it back:
+config.json, the tokenizer's files, the names and dtypes of the tensors. Never
+code, nor what names code.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+from typing import Any
+
+from lm_jax.families._fields import is_directory
+from lm_jax.hugging_face.weights import Weights
+from lm_jax.log import write_atomically
+
+FOLDER = "hugging_face"
+# In that folder: the dtypes of the tensors by name.
+TENSORS = "tensors.json"
+# What may stand beside a config.json: how it generates, and a tokenizer.
+GENERATION = ("generation_config.json", "chat_template.jinja")
+TOKENIZER = (
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+  "spiece.model",
+  "sentencepiece.bpe.model",
+  "tokenizer.model",
+)
+# Fields that name code to be run.
+_CODE = ("auto_map", "custom_pipelines")
+
+
+def folder(directory: str | pathlib.Path) -> pathlib.Path:
+  """Where the files of theirs are: in a run directory, or in one of theirs."""
+  path = pathlib.Path(directory)
+  return path if is_directory(directory) else path / FOLDER
+
+
+def tokenizer_files(directory: pathlib.Path) -> list[pathlib.Path]:
+  """Those that are in a directory of theirs, or in `folder` of a run."""
+  return [directory / x for x in TOKENIZER if (directory / x).is_file()]
+
+
+def keep(model: str | pathlib.Path, run: pathlib.Path) -> None:
+  """Copies what came with a model into the directory of a run on it.
+
+  Of the tensors nothing is said: the run's are its own.
+
+  Args:
+    model: a directory of a run or of theirs; may have nothing to be kept.
+    run: is there.
+  """
+  give_back(folder(model), run / FOLDER, config=True)
+
+
+def keep_tensors(model: pathlib.Path, run: pathlib.Path) -> None:
+  """Notes the tensors of a directory of theirs, which the run has unchanged."""
+  content = json.dumps(tensors(model), indent=2) + "\n"
+  write_atomically(run / FOLDER / TENSORS, content)
+
+
+def tensors(directory: str | pathlib.Path) -> dict[str, str]:
+  """The tensors' dtypes by name, as their file has them.
+
+  Args:
+    directory: of theirs, or of a run; one that has trained since has none.
+  """
+  if is_directory(directory):
+    with Weights(pathlib.Path(directory)) as weights:
+      return {name: weights.dtype(name).name for name in weights.names()}
+  path = folder(directory) / TENSORS
+  return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def give_back(
+  source: pathlib.Path, to: pathlib.Path, config: bool = False
+) -> None:
+  """Copies the files of theirs, leaving out what names code.
+
+  Args:
+    source: of `folder`.
+    to: created if there is anything to be copied.
+    config: with config.json.
+  """
+  files = tokenizer_files(source)
+  names = (*GENERATION, "config.json") if config else GENERATION
+  files += [source / name for name in names if (source / name).is_file()]
+  for path in files:
+    to.mkdir(exist_ok=True)
+    shutil.copyfile(path, to / path.name)
+    if path.suffix == ".json":
+      _remove_code(to / path.name)
+
+
+def without_code(values: dict[str, Any]) -> dict[str, Any]:
+  """The fields of a file, but for those that name code."""
+  return {name: x for name, x in values.items() if name not in _CODE}
+
+
+def _remove_code(path: pathlib.Path) -> None:
+  """Changes nothing, not a space, of a file that names none."""
+  values = json.loads(path.read_text("utf-8"))
+  if isinstance(values, dict) and set(_CODE) & set(values):
+    text = json.dumps(without_code(values), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", "utf-8")

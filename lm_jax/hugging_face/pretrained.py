@@ -1,0 +1,162 @@
+"""Models in directories of Hugging Face Transformers, as models of ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+from typing import Any
+
+from lm_jax import registry, sharding, trunk_options
+from lm_jax.config import OBJECTIVES, Config
+from lm_jax.data import beside, cache
+from lm_jax.data.options import DataOptions
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.families import _fields
+from lm_jax.families._fields import is_directory as is_directory  # offered here
+from lm_jax.hugging_face import origin
+from lm_jax.hugging_face import read as read_lib
+from lm_jax.hugging_face import tokenizers as tokenizers_lib
+from lm_jax.hugging_face.model import Model
+from lm_jax.hugging_face.weights import Weights
+from lm_jax.objectives.base import Objective
+from lm_jax.specials import FILE as SPECIALS
+from lm_jax.specials import to_json
+from lm_jax.types import Specials, UsageError
+
+# Rows of a model whose positions have no end.
+LONGEST_ROW = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Foreign:
+  """A directory of theirs, with nothing of the weights read.
+
+  config: of the run that it becomes when it is imported.
+  tokenizer: None where there are no files of one.
+  """
+
+  directory: pathlib.Path
+  model: Model
+  config: Config
+  tokenizer: Tokenizer | None
+
+
+def read(directory: str, flag: str = "--model", cached: str = "") -> Foreign:
+  """Reads all but the weights, whose names and shapes are checked.
+
+  Args:
+    directory: of theirs.
+    flag: names it in messages.
+    cached: --data.cache, where the converted tokenizer is kept.
+
+  Raises:
+    UsageError: what is wrong with it.
+  """
+  path = pathlib.Path(directory)
+  candidates = read_lib.describe(path, flag)
+  try:
+    trunk_options.check(candidates[0].trunk)
+  except UsageError as error:
+    raise UsageError(f"{path / 'config.json'}: means {error}") from None
+  with Weights(path, flag) as weights:
+    model = read_lib.match(candidates, weights)
+  tokenizer = _tokenizer(path, model, flag, cached)
+  return Foreign(path, model, _config(model, tokenizer, cached), tokenizer)
+
+
+def parameters(foreign: Foreign, mesh: Any = None) -> Any:
+  """The parameters, float32, tensor by tensor from the file to the devices.
+
+  Args:
+    foreign: that `read` gave.
+    mesh: of lm_jax.sharding; by default all devices.
+  """
+  with Weights(foreign.directory) as weights:
+    return read_lib.parameters(
+      foreign.model, weights, mesh or sharding.make_mesh()
+    )
+
+
+def _tokenizer(
+  directory: pathlib.Path, model: Model, flag: str, cached: str
+) -> Tokenizer | None:
+  """The directory's tokenizer, converted once and kept in the cache."""
+  there = origin.tokenizer_files(directory)
+  if not there:
+    return None
+  there.append(directory / "config.json")
+  fields = _fields.read(directory, flag)
+  kind = str(fields.values["model_type"])
+
+  def build(folder: pathlib.Path) -> None:
+    found = tokenizers_lib.read(directory, kind, dict(fields.values))
+    tokenizers_lib.check_size(found, model.trunk.vocabulary, directory)
+    (folder / SPECIALS).write_text(to_json(found.specials))
+    if found.languages:
+      text = json.dumps(found.languages)
+      (folder / beside.LANGUAGES).write_text(text)
+    (folder / "tokenizer.json").write_text(found.content, encoding="utf-8")
+
+  facts = [(path.name, cache.file_hash(cached, path)) for path in there]
+  # What an older converter made is not what this one makes.
+  code = hashlib.sha256()
+  for source in sorted(
+    pathlib.Path(tokenizers_lib.__file__).parent.glob("*.py")
+  ):
+    code.update(source.read_bytes())
+  name = cache.key("foreign", code.hexdigest(), model.trunk.vocabulary, facts)
+  folder = cache.root(cached) / "tokenizers" / name
+  return Tokenizer(cache.prepared(folder, build) / "tokenizer.json")
+
+
+def _config(model: Model, tokenizer: Tokenizer | None, cached: str) -> Config:
+  trunk = model.trunk
+  names = (*trunk_options.FIELDS, *trunk_options.FROM_DATA)
+  objective = model.family.objective_for(trunk, model.outputs)
+  cls = registry.find(OBJECTIVES, objective, Objective, "--objective")
+  return Config(
+    objective=objective,
+    architecture=trunk.architecture,
+    length=min(trunk.max_positions or LONGEST_ROW, LONGEST_ROW),
+    data=DataOptions(
+      tokenizer=str(tokenizer.path) if tokenizer else DataOptions.tokenizer,
+      packing="document" if cls.needs_documents else "packed",
+      cache=cached,
+    ),
+    trunk={name: getattr(trunk, name) for name in names},
+    heads={
+      name: {} if head is None else dataclasses.asdict(head)
+      for name, head in model.outputs.items()
+    },
+    family=type(model.family).__module__.rpartition(".")[2],
+  )
+
+
+def specials(directory: str | pathlib.Path, flag: str) -> Specials:
+  """What the config.json of theirs names, in a run directory of ours too."""
+  folder = origin.folder(directory)
+  fields = _fields.read(folder, flag)
+  return read_lib.family_of(fields).specials(fields)
+
+
+def starts_with_last(config: Config) -> bool:
+  """Family.starts_with_last of an imported model; else False."""
+  return (
+    bool(config.family) and read_lib.families()[config.family].starts_with_last
+  )
+
+
+def require_fit(directory: str, flag: str) -> None:
+  """Raises UsageError if a directory is none of theirs."""
+  fields = _fields.read(pathlib.Path(directory), flag)
+  if is_directory(directory):
+    return
+  what = "has no model_type"
+  if {"objective", "trunk"} <= set(fields.values):
+    what = "is that of a run directory"
+  raise UsageError(
+    f"{fields.where}: {what}; {flag} takes a Hugging Face directory, with a "
+    "config.json that has one, and model.safetensors"
+  )

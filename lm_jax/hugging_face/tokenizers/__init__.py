@@ -1,0 +1,25 @@
+"""Tokenizers of Hugging Face directories, read once and written.
+
+  foreign.py   Foreign, read(): a directory -> tokenizer.json and Specials
+  files.py     the files of a directory, checked
+  settings.py  what tokenizer_config.json and its kin say
+  pieces.py    sentencepiece models
+  source.py    the vocabulary, in whichever file it is
+  kinds.py     the classes of Transformers: their files and special tokens
+  pipelines.py what each of them makes of a vocabulary
+  languages.py of mBART and M2M-100
+  bare.py      a sentencepiece model that no class claims
+  m2m.py       M2M-100, which runs sentencepiece itself
+  composed.py  the normalization of sentencepiece, as it runs there
+  special.py   which id plays which part
+  write.py     write(): a tokenizer of ours for Transformers
+
+Which ids a text has is defined by AutoTokenizer of Transformers 5, whose
+classes make a new tokenizer of the vocabulary and of their own options even
+where a tokenizer.json tells something else. No code of a directory is run.
+"""
+
+from lm_jax.hugging_face.tokenizers.foreign import Foreign, check_size, read
+from lm_jax.hugging_face.tokenizers.write import write
+
+__all__ = ["Foreign", "check_size", "read", "write"]

@@ -1,0 +1,106 @@
+"""The files of a tokenizer, read and checked; nothing in them is run."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+from lm_jax.types import UsageError
+
+Merges = list[tuple[str, str]]
+
+
+def text(path: pathlib.Path) -> str:
+  """What a file of UTF-8 holds, with its line ends as they are."""
+  try:
+    return path.read_bytes().decode("utf-8")
+  except OSError as error:
+    raise UsageError(f"{path}: cannot be read: {error}") from error
+  except UnicodeDecodeError as error:
+    raise UsageError(f"{path}: not UTF-8: {error}") from error
+
+
+def json_object(path: pathlib.Path) -> dict[str, Any]:
+  """The object in a JSON file; {} where there is no such file."""
+  if not path.is_file():
+    return {}
+  try:
+    found = json.loads(text(path))
+  except (ValueError, RecursionError) as error:
+    raise UsageError(f"{path}: not JSON: {error}") from error
+  if not isinstance(found, dict):
+    raise UsageError(f"{path}: holds a {type(found).__name__}, not an object")
+  return found
+
+
+def check_ids(vocabulary: Any, path: pathlib.Path) -> dict[str, int]:
+  """A vocabulary whose ids are 0, 1, 2, ..., each of one token."""
+  if not isinstance(vocabulary, dict) or not vocabulary:
+    raise UsageError(f"{path}: no object of tokens and their ids")
+  token_of: dict[int, str] = {}
+  for token, i in vocabulary.items():
+    if not isinstance(i, int) or isinstance(i, bool) or i < 0:
+      raise UsageError(f"{path}: the id of {token!r} is {i!r}, not an integer")
+    if i in token_of:
+      raise UsageError(
+        f"{path}: id {i} is that of {token_of[i]!r} and of {token!r}"
+      )
+    token_of[i] = token
+  if max(token_of) != len(token_of) - 1:
+    hole = next(i for i in range(len(token_of)) if i not in token_of)
+    raise UsageError(
+      f"{path}: no token has id {hole}, though ids go up to {max(token_of)}"
+    )
+  return vocabulary
+
+
+def check_tokens(tokens: list[str], path: pathlib.Path) -> None:
+  """Raises UsageError where a token stands twice in a list."""
+  seen: dict[str, int] = {}
+  for i, token in enumerate(tokens):
+    if token in seen:
+      raise UsageError(f"{path}: {token!r} has two ids, {seen[token]} and {i}")
+    seen[token] = i
+
+
+def word_list(path: pathlib.Path) -> dict[str, int]:
+  """vocab.txt of WordPiece: a token a line, its id the line's number."""
+  lines = text(path).split("\n")
+  if lines and not lines[-1]:
+    lines.pop()
+  tokens = [line.rstrip() for line in lines]
+  if not tokens:
+    raise UsageError(f"{path}: is empty")
+  check_tokens(tokens, path)
+  return {token: i for i, token in enumerate(tokens)}
+
+
+def merges(path: pathlib.Path, vocabulary: dict[str, int]) -> Merges:
+  """merges.txt of byte pair encoding: two tokens a line, the first first."""
+  lines = text(path).split("\n")
+  if lines and not lines[-1]:
+    lines.pop()
+  found: Merges = []
+  for number, line in enumerate(lines, 1):
+    if line.startswith("#version"):
+      continue
+    pair = line.rstrip("\r").split(" ")
+    if len(pair) != 2 or not all(pair):
+      raise UsageError(f"{path}: line {number} is {line!r}, not two tokens")
+    found.append((pair[0], pair[1]))
+  check_merges(found, vocabulary, path)
+  return found
+
+
+def check_merges(
+  pairs: Merges, vocabulary: dict[str, int], path: pathlib.Path
+) -> None:
+  """Raises UsageError where a merge has a token that is not there."""
+  for left, right in pairs:
+    for token in (left, right, left + right):
+      if token not in vocabulary:
+        raise UsageError(
+          f"{path}: the merge {left!r} {right!r} needs {token!r}, which the "
+          "vocabulary lacks"
+        )

@@ -1,0 +1,176 @@
+"""From a directory of Transformers to one tokenizer.json and its Specials."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from lm_jax.hugging_face.tokenizers import bare, files, m2m, source, special
+from lm_jax.hugging_face.tokenizers.kinds import KINDS, OF_MODEL, Kind
+from lm_jax.hugging_face.tokenizers.settings import (
+  PARTS,
+  Settings,
+  read_settings,
+)
+from lm_jax.hugging_face.tokenizers.source import FILE, broken
+from lm_jax.types import Specials, UsageError
+
+# Classes that take a tokenizer.json as it is.
+_AS_IS = ("PreTrainedTokenizer", "TokenizersBackend", "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Foreign:
+  """The tokenizer of somebody else.
+
+  content: a tokenizer.json; encoded without special tokens around, a text has
+    the ids that Transformers' AutoTokenizer gives it.
+  specials: the ids of its special tokens.
+  languages: ids of the language tokens by language, where it has them.
+  size: number of ids, added tokens included.
+  """
+
+  content: str
+  specials: Specials
+  languages: dict[str, int]
+  size: int
+
+
+def check_size(foreign: Foreign, rows: int, directory: pathlib.Path) -> None:
+  """Raises UsageError where the embedding has too few rows."""
+  if foreign.size > rows:
+    raise UsageError(
+      f"{directory}: its tokenizer has {foreign.size} tokens, but the "
+      f"embedding {rows} rows; valid are at least as many rows"
+    )
+
+
+def read(
+  directory: pathlib.Path, model_type: str, config: dict[str, Any]
+) -> Foreign:
+  """Reads the tokenizer of a directory.
+
+  model_type, config: of its config.json.
+
+  Raises:
+    UsageError: no tokenizer files, a broken one, a class of tokenizers that
+      is not known.
+  """
+  settings = read_settings(directory, config)
+  name = _class_name(settings, model_type)
+  there = (directory / FILE).is_file()
+  if name == "M2M100Tokenizer":
+    tokenizer, languages = m2m.build(settings)
+    kind: Kind | None = m2m.KIND
+  elif name in KINDS:
+    kind = KINDS[name]
+    tokenizer = _built(kind, settings)
+    languages = kind.languages
+  elif there or name in _AS_IS:
+    kind, languages = None, ()
+    tokenizer = _as_it_is(settings)
+  else:
+    raise UsageError(
+      f"{directory}: its tokenizer is a {name}, and there is no {FILE}; known "
+      f"are {', '.join([*KINDS, 'M2M100Tokenizer'])}"
+    )
+  tokenizer.no_truncation()
+  tokenizer.no_padding()
+  content = json.loads(tokenizer.to_str())
+  found = special.specials(tokenizer, content, kind, settings, model_type)
+  content["post_processor"] = None  # What stands around a text is in Specials.
+  ids = tokenizer.get_vocab(with_added_tokens=True)
+  return Foreign(
+    content=json.dumps(content, ensure_ascii=False),
+    specials=found,
+    languages={x.strip("_"): ids[x] for x in languages if x in ids},
+    size=max(ids.values()) + 1,
+  )
+
+
+def _class_name(settings: Settings, model_type: str) -> str:
+  """The class that AutoTokenizer takes, "" for the one without pipeline."""
+  name = settings.class_name
+  if model_type == "modernbert":
+    return ""
+  path = settings.directory / FILE
+  if name == "LlamaTokenizer" and path.is_file():
+    return "" if '"ByteLevel"' in files.text(path) else name
+  return name or OF_MODEL.get(model_type, "")
+
+
+def _built(kind: Kind, settings: Settings) -> Any:
+  path = source.find(settings.directory, kind)
+  found = source.read_source(path, kind, settings)
+  try:
+    tokenizer = kind.build(found, settings)
+    _add(tokenizer, kind, found.added, settings)
+  except UsageError:
+    raise
+  except Exception as error:  # The library raises nothing more specific.
+    raise broken(path, error) from error
+  return tokenizer
+
+
+def _as_it_is(settings: Settings) -> Any:
+  """A tokenizer.json with the added tokens, or a bare sentencepiece model."""
+  import tokenizers
+
+  path = settings.directory / FILE
+  model = settings.directory / "tokenizer.model"
+  if not path.is_file() and not model.is_file():
+    raise UsageError(
+      f"{settings.directory}: no tokenizer files; looked for {FILE}, "
+      f"{model.name}"
+    )
+  try:
+    if path.is_file():
+      content = files.json_object(path)
+      compiled = source.charsmap(content.get("normalizer"))
+      if compiled is not None:
+        # The library panics at a broken one further down, past any handler.
+        tokenizers.normalizers.Precompiled(compiled)
+      tokenizer = tokenizers.Tokenizer.from_str(json.dumps(content))
+      _add(tokenizer, None, None, settings)
+    else:
+      tokenizer, given, names = bare.build(model)
+      told = {**names, **settings.named}
+      _add(tokenizer, None, given, dataclasses.replace(settings, named=told))
+  except UsageError:
+    raise
+  except Exception as error:  # The library raises nothing more specific.
+    raise broken(path if path.is_file() else model, error) from error
+  return tokenizer
+
+
+def _add(
+  tokenizer: Any, kind: Kind | None, given: list[Any] | None, settings: Settings
+) -> None:
+  """Adds the added and the special tokens in the order of Transformers."""
+  import tokenizers
+
+  def token(value: Any, named: bool = False) -> Any:
+    if isinstance(value, str):
+      # Pieces like "." that ALBERT's and XLNet's users defined are text.
+      special = named or len(value) > 1
+      return tokenizers.AddedToken(value, special=special, normalized=False)
+    value.special = named or (value.special and len(value.content) > 1)
+    return value
+
+  names: dict[str, Any] = dict(kind.names) if kind else {}
+  if kind and kind.mask_strips:
+    mask = tokenizers.AddedToken(names["mask"], lstrip=True)
+    names["mask"] = mask
+  names.update(settings.named)
+  if settings.extra is not None:
+    extra = settings.extra
+  else:
+    if given is None:
+      given = settings.flag("additional_special_tokens", None)
+    extra = kind.extra(given, settings) if kind else given or []
+  named = [token(names[part], True) for part in PARTS if part in names]
+  added = [token(settings.added[i]) for i in sorted(settings.added)]
+  extra = [token(value) for value in (*settings.own, *extra)]
+  tokenizer.add_tokens([*added, *named, *extra])

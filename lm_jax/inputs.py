@@ -1,0 +1,199 @@
+"""What a model reads, from ids as Transformers users give them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lm_jax import layout
+from lm_jax.types import (
+  ANSWER,
+  PADDING,
+  Array,
+  Mask,
+  Rows,
+  Spec,
+  Stream,
+  Trunk,
+  UsageError,
+)
+
+_ANY = 2**31 - 1
+
+
+def streams(
+  trunk: Trunk,
+  spec: Spec,
+  input_ids: Array,
+  attention_mask: Array | None = None,
+  token_type_ids: Array | None = None,
+  decoder_input_ids: Array | None = None,
+  position_ids: Array | None = None,
+  shifted: bool = False,
+  starts_with_last: bool = False,
+  whole: bool = False,
+) -> tuple[Stream, Stream | None]:
+  """What the main stack reads, checked: inputs, and the encoder's source.
+
+  Args:
+    trunk, spec: of the model.
+    input_ids, attention_mask, token_type_ids, decoder_input_ids,
+      position_ids: of `lm_jax.api.LanguageModel.logits`.
+    shifted: the decoder reads input_ids behind its start token if nothing
+      else is given,
+    starts_with_last: or behind the last token of each text.
+    whole: a prefix_decoder sees all of it both ways.
+
+  Raises:
+    UsageError: an argument that the model lacks or needs, or ids that it has
+      not.
+  """
+  paired = spec.architecture == "encoder_decoder"
+  read = rows(trunk, input_ids, attention_mask)
+  if paired and shifted and decoder_input_ids is None:
+    decoder_input_ids = _behind_start(read, spec, starts_with_last)
+  if paired != (decoder_input_ids is not None):
+    raise UsageError(
+      f"decoder_input_ids: {'needed by' if paired else 'not for'} a model "
+      f"with the architecture {spec.architecture}"
+    )
+  shape = read.tokens_BxL.shape
+  types = positions = None
+  if token_type_ids is not None:
+    types = _types(trunk, token_type_ids, shape)
+  if position_ids is not None:
+    if paired:
+      raise UsageError("position_ids: not for an encoder_decoder")
+    positions = _positions(trunk, position_ids, shape)
+  both_ways = spec.architecture in ("encoder", "encoder_decoder")
+  both_ways = both_ways or (whole and spec.architecture == "prefix_decoder")
+  inputs = _stream(read, "full" if both_ways else "causal", types, positions)
+  if decoder_input_ids is None:
+    return inputs, None
+  answer = rows(trunk, decoder_input_ids, name="decoder_input_ids")
+  if len(answer.tokens_BxL) != len(read.tokens_BxL):
+    raise UsageError(
+      f"decoder_input_ids: has {len(answer.tokens_BxL)} rows, and input_ids "
+      f"{len(read.tokens_BxL)}"
+    )
+  return _stream(answer, "causal"), inputs
+
+
+def rows(
+  trunk: Trunk,
+  ids: Array,
+  attention_mask: Array | None = None,
+  name: str = "input_ids",
+) -> Rows:
+  """Ids as rows, one text each.
+
+  Args:
+    trunk: with the number of ids that there are.
+    ids: integers [B, T].
+    attention_mask: [B, T], 0 on padding, on either side.
+    name: of the ids in messages.
+
+  Raises:
+    UsageError: no such array, or padding inside a text.
+  """
+  tokens_BxT = _ids(ids, name, trunk.vocabulary)
+  real_BxT = np.ones_like(tokens_BxT)
+  if attention_mask is not None:
+    real_BxT = _ids(attention_mask, "attention_mask", 2, tokens_BxT.shape)
+    begins = np.asarray(layout.starts(real_BxT)) & (real_BxT > 0)
+    if begins.sum(axis=1).max(initial=0) > 1:
+      raise UsageError("attention_mask: has padding inside a text")
+  word_BxT = np.broadcast_to(
+    np.arange(tokens_BxT.shape[1], dtype=np.int32), tokens_BxT.shape
+  )
+  part_BxT = np.where(real_BxT > 0, ANSWER, PADDING).astype(np.int32)
+  none_BxT = np.zeros_like(tokens_BxT)
+  return Rows(tokens_BxT, real_BxT, word_BxT, none_BxT, part_BxT)
+
+
+def _behind_start(read: Rows, spec: Spec, starts_with_last: bool) -> np.ndarray:
+  """The text as a decoder reads it: [B, T], behind what it begins with."""
+  tokens_BxT = np.array(read.tokens_BxL)
+  specials = spec.specials
+  if specials.before[:1] == (specials.start,) and not starts_with_last:
+    return tokens_BxT  # Texts in training begin with it.
+  shifted_BxT = np.roll(tokens_BxT, 1, axis=1)
+  shifted_BxT[:, 0] = specials.start
+  if starts_with_last:
+    real_BxT = read.part_BxL != PADDING
+    last_B = real_BxT.shape[1] - 1 - real_BxT[:, ::-1].argmax(axis=1)
+    shifted_BxT[:, 0] = tokens_BxT[np.arange(len(last_B)), last_B]
+  return shifted_BxT
+
+
+def require_token(stream: Stream, token: int, output: str) -> None:
+  """Raises UsageError unless the token is in every row, for a head."""
+  found_BxT = (stream.tokens_BxT == token) & (stream.segment_BxT > 0)
+  if not found_BxT.any(axis=1).all():
+    raise UsageError(
+      f"input_ids: {output} is read at the token that ends a text, {token}, "
+      f"and row {int(found_BxT.any(axis=1).argmin())} has none"
+    )
+
+
+def _types(
+  trunk: Trunk, token_type_ids: Array, shape: tuple[int, ...]
+) -> np.ndarray:
+  kinds = trunk.token_types
+  if trunk.types_are_tokens:
+    kinds = trunk.vocabulary
+  if trunk.positions == "xlnet":
+    kinds = _ANY  # Only whether two are equal matters.
+  if not kinds:
+    raise UsageError("token_type_ids: the model has no token types")
+  return _ids(token_type_ids, "token_type_ids", kinds, shape)
+
+
+def _positions(
+  trunk: Trunk, position_ids: Array, shape: tuple[int, ...]
+) -> np.ndarray:
+  if trunk.positions not in ("learned", "rotary", "sinusoidal"):
+    raise UsageError(
+      f"position_ids: not for a model whose positions are {trunk.positions}"
+    )
+  learned = trunk.positions == "learned"
+  limit = trunk.max_positions if learned else _ANY
+  return _ids(position_ids, "position_ids", limit, shape)
+
+
+def _ids(
+  values: Array, name: str, count: int, shape: tuple[int, ...] = ()
+) -> np.ndarray:
+  """Integers below `count`, int32, of the shape of the ids if that is told."""
+  array = np.asarray(values)
+  if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
+    raise UsageError(
+      f"{name}: must be integers [batch, length], not {array.dtype} of the "
+      f"shape {array.shape}"
+    )
+  if not array.size:
+    raise UsageError(f"{name}: is empty, of the shape {array.shape}")
+  if shape and array.shape != shape:
+    raise UsageError(
+      f"{name}: has the shape {array.shape}, and the ids {shape}"
+    )
+  if not 0 <= array.min() <= array.max() < count:
+    raise UsageError(
+      f"{name}: must lie between 0 and {count - 1}, not between "
+      f"{array.min()} and {array.max()}"
+    )
+  return array.astype(np.int32)
+
+
+def _stream(
+  read: Rows,
+  mask: Mask,
+  type_BxT: Array | None = None,
+  position_BxT: Array | None = None,
+) -> Stream:
+  return layout.stream(
+    read.tokens_BxL,
+    read.segment_BxL,
+    mask,
+    position_BxT=position_BxT,
+    type_BxT=type_BxT,
+  )

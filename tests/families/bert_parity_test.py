@@ -1,0 +1,48 @@
+"""BERT against live PyTorch Transformers."""
+
+import harness
+import pytest
+from harness import Case
+
+pytestmark = [
+  pytest.mark.parity,
+  pytest.mark.filterwarnings("ignore"),
+]
+
+TINY = {
+  "vocab_size": 61,
+  "hidden_size": 32,
+  "num_hidden_layers": 2,
+  "num_attention_heads": 2,
+  "intermediate_size": 48,
+  "max_position_embeddings": 20,
+}
+ODD = {
+  **TINY,
+  "hidden_size": 24,
+  "num_attention_heads": 3,
+  "intermediate_size": 40,
+  "hidden_act": "relu",
+  "type_vocab_size": 3,
+  "layer_norm_eps": 1e-5,
+  "num_labels": 5,
+}
+CASES = [
+  Case("BertForMaskedLM", TINY, 20, types=2),
+  Case(
+    "BertForMaskedLM", {**ODD, "tie_word_embeddings": False}, 20, name="odd"
+  ),
+  Case("BertForMaskedLM", {**TINY, "num_hidden_layers": 4}, 17, name="deep"),
+  Case("BertForPreTraining", TINY, 20, types=2),
+  Case("BertModel", TINY, 20),
+  Case("BertForNextSentencePrediction", TINY, 20, types=2),
+  Case("BertForSequenceClassification", ODD, 20, types=3),
+  Case("BertForMultipleChoice", ODD, 20, types=3),
+  Case("BertForTokenClassification", ODD, 20),
+  Case("BertForQuestionAnswering", TINY, 20),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_is_the_same_model(case, tmp_path):
+  harness.check(case, tmp_path)

@@ -1,0 +1,178 @@
+"""BERT's published configurations, and files as they are published."""
+
+import dataclasses
+
+import flax.linen as nn
+import numpy as np
+import published
+import pytest
+import toy
+
+from lm_jax.families.bert import Bert
+from lm_jax.hugging_face import read as read_lib
+from lm_jax.hugging_face import write as write_lib
+from lm_jax.hugging_face.weights import Weights
+from lm_jax.models.sizes import PRESETS
+from lm_jax.sharding import make_mesh
+from lm_jax.types import Head, Specials, Trunk, UsageError
+
+BASE = {  # bert-base-uncased
+  "architectures": ["BertForMaskedLM"],
+  "attention_probs_dropout_prob": 0.1,
+  "gradient_checkpointing": False,
+  "hidden_act": "gelu",
+  "hidden_dropout_prob": 0.1,
+  "hidden_size": 768,
+  "initializer_range": 0.02,
+  "intermediate_size": 3072,
+  "layer_norm_eps": 1e-12,
+  "max_position_embeddings": 512,
+  "model_type": "bert",
+  "num_attention_heads": 12,
+  "num_hidden_layers": 12,
+  "pad_token_id": 0,
+  "position_embedding_type": "absolute",
+  "transformers_version": "4.6.0.dev0",
+  "type_vocab_size": 2,
+  "use_cache": True,
+  "vocab_size": 30522,
+}
+TRUNK = Trunk(
+  architecture="encoder",
+  layers=12,
+  width=768,
+  heads=12,
+  feedforward=3072,
+  vocabulary=30522,
+  max_positions=512,
+  token_types=2,
+  norm_placement="post",
+  norm_epsilon=1e-12,
+  embedding_norm=True,
+  positions="learned",
+  activation="gelu",
+  bias=True,
+  output_bias=True,
+  output_transform=True,
+  dropout=0.1,
+  attention_dropout=0.1,
+)
+TINY = {
+  "hidden_size": 8,
+  "intermediate_size": 12,
+  "num_attention_heads": 2,
+  "num_hidden_layers": 2,
+  "vocab_size": 11,
+}
+LARGE = {
+  "hidden_size": 1024,
+  "intermediate_size": 4096,
+  "num_attention_heads": 16,
+  "num_hidden_layers": 24,
+}
+
+
+@pytest.mark.parametrize(
+  ("architecture", "changes", "count"),
+  [
+    ("BertModel", {}, 109_482_240),
+    ("BertForPreTraining", {}, 110_106_428),
+    ("BertModel", {"vocab_size": 28996}, 108_310_272),  # cased
+    ("BertModel", LARGE, 335_141_888),
+  ],
+)
+def test_sizes_are_the_published_ones(architecture, changes, count, tmp_path):
+  config = BASE | {"architectures": [architecture]} | changes
+  assert published.parameters(published.describe(tmp_path, config)) == count
+
+
+def test_a_published_configuration_is_read(tmp_path):
+  assert published.describe(tmp_path, BASE).trunk == TRUNK
+  bare = published.describe(tmp_path, {"model_type": "bert"})
+  assert (bare.trunk, bare.architecture) == (TRUNK, "BertModel")
+  labels = {"id2label": {str(i): "x" for i in range(9)}}
+  named = BASE | labels | {"architectures": ["BertForTokenClassification"]}
+  assert published.describe(tmp_path, named).outputs["tokens"] == Head(9)
+
+
+@pytest.mark.parametrize(
+  ("field", "value"),
+  [
+    ("position_embedding_type", "relative_key"),
+    ("is_decoder", True),
+    ("add_cross_attention", True),
+    ("hidden_act", "mish"),
+    ("hidden_size", "768"),
+    ("architectures", ["BertLMHeadModel"]),
+  ],
+)
+def test_what_is_not_supported_is_refused(field, value, tmp_path):
+  with pytest.raises(UsageError, match=f"{field}="):
+    published.describe(tmp_path, BASE | {field: value})
+
+
+def test_the_file_of_2018_is_read(tmp_path):
+  """It has TensorFlow's names, a pooler, and the pair's head besides."""
+  model = published.describe(tmp_path, BASE | TINY)
+  heads = {"vocabulary": None, "pair": Head(2, "first", "tanh")}
+  whole = dataclasses.replace(
+    model, architecture="BertForPreTraining", outputs=heads
+  )
+  params = toy.draw(nn.meta.unbox(whole.boxed))
+  moved = {}
+  for name in whole.tensors:
+    old = name.replace("LayerNorm.weight", "LayerNorm.gamma")
+    moved[name] = old.replace("LayerNorm.bias", "LayerNorm.beta")
+  old = dataclasses.replace(whole, moved=moved)
+  write_lib.write(tmp_path, old, params)
+  with Weights(tmp_path) as weights:
+    assert sum(name.endswith(".gamma") for name in weights.names()) == 6
+    found = read_lib.match(read_lib.describe(tmp_path), weights)
+    read = read_lib.parameters(found, weights, make_mesh())
+  assert found.architecture == "BertForPreTraining"
+  norm = "stack_main", "blocks", "layer_1", "attention_norm", "bias"
+  one, two = params, read
+  for key in norm:
+    one, two = one[key], two[key]
+  np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+  ("architecture", "name"),
+  [
+    ("BertForMaskedLM", "vocabulary"),
+    ("BertForTokenClassification", "tokens"),
+    ("BertForQuestionAnswering", "span"),
+  ],
+)
+def test_a_pooler_that_is_not_used_is_kept(architecture, name, tmp_path):
+  model = published.describe(
+    tmp_path, BASE | TINY | {"architectures": [architecture]}
+  )
+  assert set(model.outputs) == {name, "pooler"}
+  write_lib.write(tmp_path, model, toy.draw(nn.meta.unbox(model.boxed)))
+  with Weights(tmp_path) as weights:
+    found = read_lib.match(read_lib.describe(tmp_path), weights)
+    assert "bert.pooler.dense.weight" in found.tensors
+    assert set(found.tensors) == set(weights.names())
+
+
+def test_what_is_trained_here_has_a_class():
+  family = Bert()
+  preset = dataclasses.replace(
+    PRESETS["bert"], architecture="encoder", vocabulary=31, max_positions=16
+  )
+  pair = Head(2, "first", "tanh")
+  for outputs, architecture in (
+    ({"vocabulary": None}, "BertForMaskedLM"),
+    ({"vocabulary": None, "pair": pair}, "BertForPreTraining"),
+    ({}, "BertModel"),
+  ):
+    model = write_lib.model_of(family, preset, outputs)
+    assert model.architecture == architecture
+  with pytest.raises(UsageError, match="no class with the outputs replaced"):
+    write_lib.model_of(family, preset, {"replaced": Head(1)})
+  without = dataclasses.replace(preset, token_types=0)
+  (told,) = write_lib.misfits(family, without)
+  assert told == "--trunk.token_types=0 is 2 in BERT"
+  assert family.tokens(Specials(pad=-1)) == {}

@@ -1,0 +1,54 @@
+"""ELECTRA against live PyTorch Transformers."""
+
+import harness
+import pytest
+from harness import Case
+
+pytestmark = [
+  pytest.mark.parity,
+  pytest.mark.filterwarnings("ignore"),
+]
+
+TINY = {
+  "vocab_size": 61,
+  "embedding_size": 16,
+  "hidden_size": 32,
+  "num_hidden_layers": 2,
+  "num_attention_heads": 2,
+  "intermediate_size": 48,
+  "max_position_embeddings": 20,
+}
+ODD = {
+  **TINY,
+  "embedding_size": 40,
+  "hidden_size": 24,
+  "num_attention_heads": 3,
+  "intermediate_size": 40,
+  "hidden_act": "relu",
+  "type_vocab_size": 3,
+  "layer_norm_eps": 1e-5,
+  "summary_activation": "tanh",
+  "num_labels": 5,
+}
+CASES = [
+  Case("ElectraForPreTraining", TINY, 20, types=2),
+  Case("ElectraForPreTraining", {**ODD, "embedding_size": 24}, 20, name="odd"),
+  Case("ElectraForMaskedLM", TINY, 20, types=2),
+  Case(
+    "ElectraForMaskedLM",
+    {**ODD, "tie_word_embeddings": False},
+    20,
+    types=3,
+    name="odd",
+  ),
+  Case("ElectraModel", {**TINY, "num_hidden_layers": 4}, 17),
+  Case("ElectraForSequenceClassification", ODD, 20, types=3),
+  Case("ElectraForMultipleChoice", ODD, 20),
+  Case("ElectraForTokenClassification", ODD, 20),
+  Case("ElectraForQuestionAnswering", TINY, 20),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_is_the_same_model(case, tmp_path):
+  harness.check(case, tmp_path)

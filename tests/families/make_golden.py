@@ -1,0 +1,108 @@
+"""Writes golden.json: logits that PyTorch Transformers gives.
+
+python tests/families/make_golden.py
+
+Of each family's cases the first, the odd one, and one with a head. The weights
+are not there: a tensor's name tells its values (harness.draw).
+"""
+
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+
+import harness  # noqa: E402
+from harness import INPUTS, SPECIALS, chosen  # noqa: E402
+
+# Fields of config.json that change from release to release, or say nothing.
+OMITTED = ("transformers_version", "id2label", "label2id", "use_cache")
+HEADS = ("ForSequenceClassification", "PreTraining")
+
+
+def cases() -> list[harness.Case]:
+  """Three of each family."""
+  import transformers
+
+  found = []
+  for path in sorted(HERE.glob("*_parity_test.py")):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    families: dict[str, list[harness.Case]] = {}
+    for case in getattr(module, "CASES", ()):
+      if not isinstance(case, harness.Case):
+        break  # cases of another kind
+      cls = getattr(transformers, case.architecture)
+      families.setdefault(cls.config_class.model_type, []).append(case)
+    for all_cases in families.values():
+      found += _three(all_cases)
+  return found
+
+
+def _three(all_cases: list[harness.Case]) -> list[harness.Case]:
+  plain = [
+    case
+    for case in all_cases
+    if "Head" in case.architecture or not case.architecture.endswith("Model")
+  ]
+  odd = [case for case in plain if case.name == "odd"]
+  heads = [case for case in plain if case.architecture.endswith(HEADS)]
+  three = [*plain[:1], *odd[:1], *heads[:1]]
+  return [case for i, case in enumerate(three) if case not in three[:i]]
+
+
+def entry(case: harness.Case, directory: pathlib.Path) -> dict:
+  import torch
+  from safetensors.numpy import load_file
+
+  model = harness.make_torch(case)
+  model.save_pretrained(directory)
+  saved = load_file(directory / "model.safetensors")
+  shapes = {name: list(saved[name].shape) for name in sorted(saved)}
+  drawn = harness.draw_all(shapes)
+  wrong = [n for n in saved if not np.array_equal(saved[n], drawn[n])]
+  assert not wrong, f"{case}: {wrong} are not what their names tell"
+  inputs = harness.make_inputs(case, model.config)
+  with torch.no_grad():
+    logits = harness.torch_logits(model, inputs).numpy()
+  paired = bool(model.config.is_encoder_decoder)
+  config = json.loads((directory / "config.json").read_text())
+  values = chosen(logits, harness.valid(inputs, logits.shape, paired))
+  return {
+    "class": case.architecture,
+    "config": {k: v for k, v in config.items() if k not in OMITTED}
+    | {"id2label": config.get("id2label", {})},
+    "inputs": {name: getattr(case, name) for name in INPUTS},
+    "specials": {name: getattr(model.config, name, None) for name in SPECIALS},
+    "tensors": shapes,
+    "shape": list(logits.shape),
+    "logits": [float(f"{x:.7g}") for x in values],
+  }
+
+
+def main() -> None:
+  os.environ["HF_HUB_OFFLINE"] = "1"
+  harness.quiet()
+  golden = {}
+  with tempfile.TemporaryDirectory() as folder:
+    for case in cases():
+      assert str(case) not in golden
+      golden[str(case)] = entry(case, pathlib.Path(folder) / str(case))
+  rows = ",\n".join(
+    f"{json.dumps(name)}: {json.dumps(row, separators=(',', ':'))}"
+    for name, row in golden.items()
+  )
+  (HERE / "golden.json").write_text(f"{{\n{rows}\n}}\n")
+  print(f"{len(golden)} cases")
+
+
+if __name__ == "__main__":
+  main()
