@@ -25,7 +25,7 @@ from lm_jax.types import Array
 
 _TRASH = "trash"
 _ITEMS = ("state", "meta")
-_BATCH = 64 << 20  # bytes that are read at once, unless one array has more
+_BATCH = 16 << 20  # bytes that are read at once, unless one array has more
 
 
 class Damaged(Exception):
