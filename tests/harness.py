@@ -378,8 +378,8 @@ class Pair:
     """Writes it again and lets Transformers read it.
 
     Returns:
-      keys missing and unexpected, tensors whose bytes differ, and the
-      difference of the logits.
+      keys missing and unexpected, tensors whose bytes differ in the file or
+      once they are read, and the difference of the logits.
     """
     import shutil
 
@@ -401,6 +401,12 @@ class Pair:
       name
       for name in after
       if name not in before or before[name].tobytes() != after[name].tobytes()
+    ]
+    read = other.state_dict()
+    changed += [
+      name
+      for name, tensor in self.their.state_dict().items()
+      if name not in read or not torch.equal(tensor, read[name])
     ]
     with torch.no_grad():
       one = torch_logits(self.their, inputs)
@@ -438,11 +444,9 @@ def check(case: Case, directory: pathlib.Path) -> None:
   print(f"{case}: logits {logits:.1e}, gradients {gradients:.1e}, {back}")
   assert logits <= LOGITS
   assert gradients <= GRADIENTS
-  assert back == {
-    "missing": [],
-    "unexpected": [],
-    "changed": [],
-    "logits": 0.0,
-  }
+  # Of equal parameters PyTorch gives other last bits where they lie on
+  # another border in memory: a head of one logit is a product of vectors.
+  assert back.pop("logits") <= 1e-6
+  assert back == {"missing": [], "unexpected": [], "changed": []}
   trunk = both.model.trunk
   assert write_lib.misfits(both.model.family, trunk) == []

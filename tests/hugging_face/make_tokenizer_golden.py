@@ -1,6 +1,6 @@
 """Writes tokenizer_golden.json: the ids that Transformers gives.
 
-python tests/families/make_tokenizer_golden.py
+python tests/hugging_face/make_tokenizer_golden.py
 """
 
 import json

@@ -1,11 +1,13 @@
 """Ids against those that Transformers gave (tokenizer_golden.json)."""
 
+import io
 import json
 import pathlib
 import shutil
 
 import foreign_tokenizers as foreign
 import pytest
+import sentencepiece
 import tokenizers
 
 from lm_jax.data import vocabulary
@@ -39,6 +41,42 @@ def test_ids_are_those_of_transformers(name, tmp_path):
   text = {i for ids in golden["plain"] for i in ids}
   assert text & set(found.specials.ids) <= {found.specials.unknown}
   assert max(found.specials.ids, default=0) < found.size
+
+
+@pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
+@pytest.mark.parametrize("extra", [True, False], ids=["squeezed", "as-it-is"])
+@pytest.mark.parametrize("prefix", [True, False], ids=["prefix", "bare"])
+def test_a_bare_model_reads_as_sentencepiece(
+  algorithm, extra, prefix, tmp_path
+):
+  """By the model's own settings, with pieces that users defined."""
+  file = io.BytesIO()
+  sentencepiece.SentencePieceTrainer.train(
+    sentence_iterator=iter(foreign.WORDS + foreign.lines(400, seed=1)),
+    model_writer=file,
+    vocab_size=700,
+    model_type=algorithm,
+    byte_fallback=True,
+    remove_extra_whitespaces=extra,
+    add_dummy_prefix=prefix,
+    normalization_rule_name="identity",
+    user_defined_symbols=["<own>", "brown fox"],
+    hard_vocab_limit=False,
+    minloglevel=2,
+  )
+  (tmp_path / "tokenizer.model").write_bytes(file.getvalue())
+  (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+  found = tokenizers_lib.read(tmp_path, "llama", {})
+  tokenizer = tokenizers.Tokenizer.from_str(found.content)
+  theirs = sentencepiece.SentencePieceProcessor(model_proto=file.getvalue())
+  own = ["a <own> b<own>", "<own>", "the quick brown fox"]
+  for text in [*foreign.lines(300, seed=2), *own]:
+    # sentencepiece's interface ends a text at NUL, and takes the sign itself
+    # for a space at the end, where Transformers does not.
+    if "\0" in text or text.endswith("▁"):
+      continue
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    assert ids == theirs.encode(text), repr(text)
 
 
 def test_special_tokens_of_each_family(tmp_path):

@@ -1,47 +1,28 @@
-"""A sentencepiece model that no class of Transformers claims.
+"""A sentencepiece model that no class claims.
 
-A LLaMA directory without tokenizer_config.json is one. Transformers puts no
-space before a text then.
+A LLaMA directory without tokenizer_config.json is one. It is read by the
+model's own settings, as sentencepiece does and Transformers since 5.24.
 """
 
 from __future__ import annotations
 
 import pathlib
+import re
 from typing import Any
 
 from lm_jax.hugging_face.tokenizers import pieces
+from lm_jax.hugging_face.tokenizers.pieces import Pieces
 from lm_jax.hugging_face.tokenizers.pipelines import SPACE
 
 
 def build(path: pathlib.Path) -> tuple[Any, list[Any], dict[str, str]]:
   """A tokenizer, the tokens to add to it, and its named tokens by part."""
   import tokenizers
-  from tokenizers import decoders, models, normalizers
 
   found = pieces.read_pieces(path)
-  fallback = found.trainer.byte_fallback
-  if found.algorithm == pieces.UNIGRAM:
-    model: Any = models.Unigram(
-      found.vocabulary, unk_id=found.unknown, byte_fallback=fallback
-    )
-  else:
-    ids = {piece: i for i, (piece, _) in enumerate(found.vocabulary)}
-    model = models.BPE(
-      vocab=ids,
-      merges=pieces.merges(ids),
-      unk_token=found.trainer.unk_piece,
-      fuse_unk=True,
-      byte_fallback=fallback,
-    )
-  tokenizer = tokenizers.Tokenizer(model)
-  steps: list[Any] = [normalizers.Replace(" ", SPACE)]
-  if found.charsmap:
-    steps.insert(0, normalizers.Precompiled(found.charsmap))
-  tokenizer.normalizer = normalizers.Sequence(steps)
-  back: list[Any] = [decoders.Replace(SPACE, " ")]
-  if fallback:
-    back += [decoders.ByteFallback(), decoders.Fuse()]
-  tokenizer.decoder = decoders.Sequence(back)
+  own = found.of_type(pieces.USER_DEFINED)
+  tokenizer = tokenizers.Tokenizer(_model(found, bool(own)))
+  _set_spaces(tokenizer, found, own)
   spec = found.trainer
   told = {
     "bos": spec.bos_piece if spec.bos_id >= 0 else "",
@@ -49,4 +30,83 @@ def build(path: pathlib.Path) -> tuple[Any, list[Any], dict[str, str]]:
     "unk": spec.unk_piece if spec.unk_id >= 0 else "",
   }
   names = {part: token for part, token in told.items() if token}
-  return tokenizer, found.added(), names
+  # Users' own pieces are text, which the pipeline keeps whole.
+  added = [token for token in found.added() if token.special]
+  return tokenizer, added, names
+
+
+def _model(found: Pieces, whole: bool) -> Any:
+  """whole: does a text that is a piece stay one, whatever the merges?"""
+  from tokenizers import models
+
+  fallback = found.trainer.byte_fallback
+  if found.algorithm == pieces.UNIGRAM:
+    return models.Unigram(
+      found.vocabulary, unk_id=found.unknown, byte_fallback=fallback
+    )
+  return models.BPE(
+    vocab={piece: i for i, (piece, _) in enumerate(found.vocabulary)},
+    merges=_merges(found),
+    unk_token=found.trainer.unk_piece,
+    fuse_unk=True,
+    byte_fallback=fallback,
+    ignore_merges=whole,
+  )
+
+
+def _merges(found: Pieces) -> list[tuple[str, str]]:
+  """Those that normal pieces imply, the best score first."""
+  normal = {
+    piece: (-score, i)
+    for i, (piece, score) in enumerate(found.vocabulary)
+    if found.types[i] == pieces.NORMAL
+  }
+  ranked = [
+    (*rank, piece[:left], piece[left:])
+    for piece, rank in normal.items()
+    for left in range(1, len(piece))
+    if piece[:left] in normal and piece[left:] in normal
+  ]
+  return [(a, b) for *_, a, b in sorted(ranked)]
+
+
+def _set_spaces(tokenizer: Any, found: Pieces, own: list[str]) -> None:
+  """Sets what comes before the model and after it, by the settings.
+
+  own: pieces that are kept whole.
+  """
+  import tokenizers
+  from tokenizers import decoders, normalizers, pre_tokenizers
+
+  spec = found.spec
+  steps: list[Any] = []
+  if found.charsmap:
+    steps.append(normalizers.Precompiled(found.charsmap))
+  if spec.remove_extra_whitespaces:
+    # Spaces only: sentencepiece lets lines be.
+    around, several = map(tokenizers.Regex, (r"\A +| +\z", " {2,}"))
+    steps += [
+      normalizers.Replace(around, ""),
+      normalizers.Replace(several, " "),
+    ]
+  if spec.escape_whitespaces:
+    steps.append(normalizers.Replace(" ", SPACE))
+  before: list[Any] = []
+  back: list[Any] = [decoders.Replace(SPACE, " ")]
+  if found.trainer.byte_fallback:
+    back.append(decoders.ByteFallback())
+  if spec.add_dummy_prefix:
+    # Metaspace puts no space before a text that begins with one.
+    first = tokenizers.Regex(rf"\A{SPACE}")
+    steps.append(normalizers.Replace(first, 2 * SPACE))
+    before.append(pre_tokenizers.Metaspace(replacement=SPACE, split=False))
+    back += [decoders.Fuse(), decoders.Strip(content=" ", left=1)]
+  elif found.trainer.byte_fallback:
+    back.append(decoders.Fuse())
+  if own:
+    longest_first = sorted(own, key=len, reverse=True)
+    whole = tokenizers.Regex("|".join(map(re.escape, longest_first)))
+    before.append(pre_tokenizers.Split(whole, behavior="isolated"))
+  tokenizer.normalizer = normalizers.Sequence(steps)
+  tokenizer.pre_tokenizer = pre_tokenizers.Sequence(before)
+  tokenizer.decoder = decoders.Sequence(back)

@@ -37,6 +37,11 @@ class Pieces:
   spec: Any
   trainer: Any
 
+  def of_type(self, kind: int) -> list[str]:
+    """The pieces of a type, by id."""
+    both = zip(self.vocabulary, self.types, strict=True)
+    return [piece for (piece, _), each in both if each == kind]
+
   def added(self) -> list[Any]:
     """Control pieces (special) and those that users defined (not)."""
     import tokenizers
