@@ -8,6 +8,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from lm_jax import strict_json
+from lm_jax.errors import UsageError
+
 
 class MetricsLog:
   """One JSON object a logged step, and the same numbers for TensorBoard.
@@ -56,13 +59,25 @@ class MetricsLog:
     """The complete lines; a killed run may have left half of one."""
     if not self._path.exists():
       return []
-    lines = []
-    for text in self._path.read_text(encoding="utf-8").splitlines():
-      try:
-        lines.append(json.loads(text))
-      except ValueError:
-        break
+    lines: list[dict] = []
+    with self._path.open("rb") as file:
+      for number, data in enumerate(file, 1):
+        if not data.endswith(b"\n"):
+          break
+        lines.append(_parse(data, f"{self._path}, line {number}"))
     return lines
+
+
+def _parse(data: bytes, where: str) -> dict:
+  """A line that is whole, or UsageError: it would be lost at the next start."""
+  hint = "mend it, or remove the line"
+  try:
+    line = strict_json.parse(data.decode(), where)
+  except ValueError as error:  # of which UsageError is one
+    raise UsageError(f"{where}: damaged: {error}; {hint}") from None
+  if not isinstance(line, dict) or type(line.get("step")) is not int:
+    raise UsageError(f"{where}: damaged: no object with a step; {hint}")
+  return line
 
 
 def _json(line: dict) -> str:
