@@ -25,7 +25,7 @@ class MetricsLog:
     from tensorboardX import SummaryWriter
 
     self._path = Path(directory, "metrics.jsonl")
-    lines = [line for line in self._lines() if line["step"] <= step]
+    lines = [line for line in read(self._path) if line["step"] <= step]
     write_atomically(self._path, "".join(map(_json, lines)))
     self._there = {(line["step"], *line) for line in lines}
     self._file = self._path.open("a", encoding="utf-8")
@@ -55,17 +55,23 @@ class MetricsLog:
       if value is not None:
         self._events.add_scalar(name, value, step)
 
-  def _lines(self) -> list[dict]:
-    """The complete lines; a killed run may have left half of one."""
-    if not self._path.exists():
-      return []
-    lines: list[dict] = []
-    with self._path.open("rb") as file:
-      for number, data in enumerate(file, 1):
-        if not data.endswith(b"\n"):
-          break
-        lines.append(_parse(data, f"{self._path}, line {number}"))
-    return lines
+
+def read(path: Path) -> list[dict]:
+  """The whole lines of a metrics.jsonl; [] where there is none.
+
+  A run that was killed may have left half of the last one.
+
+  Raises:
+    UsageError: a whole line is damaged.
+  """
+  if not path.exists():
+    return []
+  with path.open("rb") as file:
+    return [
+      _parse(data, f"{path}, line {number}")
+      for number, data in enumerate(file, 1)
+      if data.endswith(b"\n")
+    ]
 
 
 def _parse(data: bytes, where: str) -> dict:

@@ -37,6 +37,7 @@ def read(path: Path, hint: str) -> dict[str, Any]:
   for name in ("metrics", "ledger", "items", "source"):
     if not isinstance(result.get(name) or {}, dict):
       raise UsageError(
-        f"{path}: damaged: {name}={short(result[name])}: must be an object; {hint}"
+        f"{path}: damaged: {name}={short(result[name])}: must be an object;"
+        f" {hint}"
       )
   return result
