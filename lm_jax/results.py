@@ -31,8 +31,8 @@ def read(path: Path, hint: str) -> dict[str, Any]:
   status = result.get("status")
   if not isinstance(status, str) or status not in _STATUSES:
     raise UsageError(
-      f"{path}: damaged: status={short(status)}: must be one of {', '.join(_STATUSES)};"
-      f" {hint}"
+      f"{path}: damaged: status={short(status)}: must be one of"
+      f" {', '.join(_STATUSES)}; {hint}"
     )
   for name in ("metrics", "ledger", "items", "source"):
     if not isinstance(result.get(name) or {}, dict):

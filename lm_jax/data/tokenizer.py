@@ -127,8 +127,10 @@ class Tokenizer:
       sizes[i] = len(token)
     # These are text as it is.
     for added in content.get("added_tokens") or ():
-      # The library gives an id of its own where the file's is taken.
-      sizes[vocab[added["content"]]] = len(added["content"].encode())
+      # The library gives an id of its own where the file's is taken, and
+      # leaves out what is empty.
+      if added["content"] in vocab:
+        sizes[vocab[added["content"]]] = len(added["content"].encode())
     return sizes
 
   def encode(self, text: str, parse_special: bool = False) -> list[int]:

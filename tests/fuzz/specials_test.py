@@ -41,7 +41,7 @@ def test_specials_are_read_or_refused(count, tmp_path):
     return [*fuzzing.is_json(data), end]
 
   inputs = fuzzing.texts(_VALID)
-  shares = {"JSON": 0.5, "valid": 0.1}
+  shares = {"JSON": 0.5, "valid": 0.05}
   fuzzing.fuzz("specials.json", count, inputs, read, shares)
 
 
@@ -61,5 +61,5 @@ def test_languages_are_read_or_refused(count, tmp_path):
   names = st.dictionaries(st.text(max_size=8), st.integers(-1, 11), max_size=4)
   own = names.map(lambda found: json.dumps(found).encode())
   inputs = fuzzing.texts(_LANGUAGES) | own
-  shares = {"JSON": 0.5, "valid": 0.1}
+  shares = {"JSON": 0.5, "valid": 0.05}
   fuzzing.fuzz("languages.json", count, inputs, read, shares)
