@@ -146,6 +146,13 @@ def _file_name(name: Any) -> str:
   return name
 
 
+def _arm(arm: Any) -> str:
+  """An arm's name, which stands in figures too."""
+  if not isinstance(arm, str) or not arm.isprintable():
+    raise ValueError(f"the arm {short(arm)} has no name that can be shown")
+  return arm
+
+
 def _seed(run: dict[str, Any]) -> int:
   if type(run["seed"]) is not int or abs(run["seed"]) >= 2**63:
     raise ValueError(f"the seed {short(run['seed'])} is no seed")
@@ -209,7 +216,7 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
     path.stat()
     about = _object(path)
     planned: list[dict[str, Any]] = [
-      {"name": _file_name(r["name"]), "arm": str(r["arm"]), "seed": _seed(r)}
+      {"name": _file_name(r["name"]), "arm": _arm(r["arm"]), "seed": _seed(r)}
       for r in about["runs"]
     ]
   except OSError as error:
