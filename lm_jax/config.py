@@ -13,14 +13,16 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from lm_jax import limits, registry, trunk_options
+from lm_jax import limits, registry, strict_json, trunk_options
 from lm_jax.data.options import DataOptions
+from lm_jax.errors import UsageError, short
 from lm_jax.ledger import Budget
 from lm_jax.objectives.base import Objective
 from lm_jax.optim import OptimizerOptions
 from lm_jax.options import Option, option, options, show
-from lm_jax.types import ARCHITECTURES, Architecture, Trunk, UsageError
+from lm_jax.types import ARCHITECTURES, Architecture, Head, Trunk
 
+VOCABULARY = "vocabulary"  # no Head, in `Config.heads`
 OBJECTIVES = "lm_jax.objectives"
 
 
@@ -203,14 +205,9 @@ def from_json(text: str, where: str = "config.json") -> Config:
   Raises:
     UsageError: not JSON, an unknown key, a value of another type.
   """
-  try:
-    tree = json.loads(text)
-  except ValueError as error:
-    raise UsageError(f"{where}: not JSON: {error}") from None
+  tree = strict_json.parse(text, where)
   flat = dict(_flatten(tree, where))
-  heads = flat.pop("heads", {})
-  if not isinstance(heads, dict):
-    raise UsageError(f"{where}: heads={heads!r}: must be an object")
+  heads = _heads(flat.pop("heads", {}), where)
   known = schema()
   objective = known["objective"].check(
     flat.get("objective", Config.objective), where
@@ -239,7 +236,7 @@ def read(directory: str, flag: str = "--model") -> Config:
   """The configuration of a run directory, or UsageError."""
   path = pathlib.Path(directory, "config.json")
   try:
-    text = path.read_text(encoding="utf-8")
+    path.stat()
   except OSError as error:
     message = f"{flag}={directory}: not a run directory: {path.name}"
     hint = ""
@@ -247,7 +244,7 @@ def read(directory: str, flag: str = "--model") -> Config:
       # The hub's names look like directories.
       hint = "; a model of the Hugging Face hub has to be downloaded first"
     raise UsageError(f"{message}: {error.strerror}{hint}") from None
-  return from_json(text, str(path))
+  return from_json(strict_json.text_of(path), str(path))
 
 
 def differences(old: Config, new: Config) -> list[str]:
@@ -273,16 +270,45 @@ def _last(path: str) -> str:
   return path.rpartition(".")[2]
 
 
+def _heads(tree: Any, where: str) -> dict[str, Any]:
+  """The heads of an imported model: fields of Head by name."""
+  if not isinstance(tree, dict):
+    raise UsageError(f"{where}: heads={short(tree)}: must be an object")
+  known = options(Head)
+  heads: dict[str, Any] = {}
+  for head, fields in tree.items():
+    name = f"{where}: heads.{head}"
+    # The vocabulary is no Head.
+    if not isinstance(fields, dict) or ("size" in fields) == (
+      head == VOCABULARY
+    ):
+      raise UsageError(
+        f"{name}={short(fields)}: must be an object with a size, or {{}} for "
+        f"the {VOCABULARY}"
+      )
+    for field in fields:
+      if field not in known:
+        raise registry.unknown(name, field, known)
+    heads[head] = {
+      field: known[field].check(value, name) for field, value in fields.items()
+    }
+    if fields and heads[head]["size"] < 0:
+      raise UsageError(f"{name}.size={fields['size']}: must be 0 or more")
+  return heads
+
+
 def _flatten(tree: Any, where: str) -> Iterable[tuple[str, Any]]:
   groups = ("data", "optimizer", "objective_options", "trunk")
   if not isinstance(tree, dict):
     raise UsageError(f"{where}: must hold a JSON object")
   for key, value in tree.items():
+    if "." in key:  # else one option could be there twice
+      raise UsageError(f"{where}: key={short(key)}: must have no dot")
     if key not in groups:
       yield key, value
       continue
     if not isinstance(value, dict):
-      raise UsageError(f"{where}: {key}={value!r}: must be an object")
+      raise UsageError(f"{where}: {key}={short(value)}: must be an object")
     for name, leaf in value.items():
       yield f"{key}.{name}", leaf
 

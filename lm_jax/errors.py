@@ -1,5 +1,45 @@
 """What goes wrong for a reason that the user can mend; no heavy imports."""
 
+from __future__ import annotations
+
+import reprlib
+
+_MOST, _HEAD = 2000, 1300  # characters of a message
+
 
 class UsageError(ValueError):
-  """Bad input: the message is for the user, and the exit code is 2."""
+  """Bad input: the message is for the user, and the exit code is 2.
+
+  The message is one line that every terminal shows, whatever it quotes from a
+  file: line ends, escape sequences and halves of surrogate pairs are written
+  as escapes, and the middle of a very long one is left out.
+  """
+
+  def __init__(self, message: object = ""):
+    super().__init__(_one_line(str(message)))
+
+
+def short(value: object, most: int = 80) -> str:
+  """A value that a file holds, for a message; however large or deep it is."""
+  form = reprlib.Repr()
+  form.maxlevel = 3
+  form.maxstring = form.maxother = most
+  text = form.repr(value)
+  return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def _one_line(text: str) -> str:
+  text = _cut(text)  # Before the escapes, which take time and room.
+  if not text.isprintable():
+    text = "".join(
+      sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+      for sign in text
+    )
+  return _cut(text)
+
+
+def _cut(text: str) -> str:
+  """The ends of a long text: what is wrong, and what would be valid."""
+  if len(text) <= _MOST:
+    return text
+  return f"{text[:_HEAD]} ... {text[_HEAD + 5 - _MOST :]}"

@@ -8,6 +8,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from lm_jax import strict_json
+from lm_jax.errors import UsageError
+
 
 class MetricsLog:
   """One JSON object a logged step, and the same numbers for TensorBoard.
@@ -22,7 +25,7 @@ class MetricsLog:
     from tensorboardX import SummaryWriter
 
     self._path = Path(directory, "metrics.jsonl")
-    lines = [line for line in self._lines() if line["step"] <= step]
+    lines = [line for line in read(self._path) if line["step"] <= step]
     write_atomically(self._path, "".join(map(_json, lines)))
     self._there = {(line["step"], *line) for line in lines}
     self._file = self._path.open("a", encoding="utf-8")
@@ -52,17 +55,35 @@ class MetricsLog:
       if value is not None:
         self._events.add_scalar(name, value, step)
 
-  def _lines(self) -> list[dict]:
-    """The complete lines; a killed run may have left half of one."""
-    if not self._path.exists():
-      return []
-    lines = []
-    for text in self._path.read_text(encoding="utf-8").splitlines():
-      try:
-        lines.append(json.loads(text))
-      except ValueError:
-        break
-    return lines
+
+def read(path: Path) -> list[dict]:
+  """The whole lines of a metrics.jsonl; [] where there is none.
+
+  A run that was killed may have left half of the last one.
+
+  Raises:
+    UsageError: a whole line is damaged.
+  """
+  if not path.exists():
+    return []
+  with path.open("rb") as file:
+    return [
+      _parse(data, f"{path}, line {number}")
+      for number, data in enumerate(file, 1)
+      if data.endswith(b"\n")
+    ]
+
+
+def _parse(data: bytes, where: str) -> dict:
+  """A line that is whole, or UsageError: it would be lost at the next start."""
+  hint = "mend it, or remove the line"
+  try:
+    line = strict_json.parse(data.decode(), where)
+  except ValueError as error:  # of which UsageError is one
+    raise UsageError(f"{where}: damaged: {error}; {hint}") from None
+  if not isinstance(line, dict) or type(line.get("step")) is not int:
+    raise UsageError(f"{where}: damaged: no object with a step; {hint}")
+  return line
 
 
 def _json(line: dict) -> str:

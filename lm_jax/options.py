@@ -13,13 +13,16 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from lm_jax import registry
-from lm_jax.errors import UsageError
+from lm_jax.errors import UsageError, short
 
 _FORM = {
   bool: "true or false",
   int: "a whole number",
   float: "a finite number",
 }
+# Of whole numbers, both ways: what counts or names something is below it, and
+# int32 holds it. It keeps nonsense from becoming a size.
+_MOST = 2**31 - 1
 
 
 def option(default: Any, help_line: str, **metadata: Any) -> Any:
@@ -116,8 +119,19 @@ def _require_supported(kind: Any, where: str) -> None:
 
 
 def _bad(where: str, value: Any, kind: Any) -> UsageError:
-  shown = value if isinstance(value, str) else repr(value)
+  shown = value[:80] if isinstance(value, str) else short(value)
   return UsageError(f"{where}={shown}: must be {_FORM.get(kind, 'text')}")
+
+
+def _in_range(kind: Any, value: Any, where: str) -> Any:
+  """The value, of its kind, or UsageError where no run can have it."""
+  if kind is float and not math.isfinite(value):
+    raise _bad(where, value, kind)
+  if kind is int and abs(value) > _MOST:
+    raise UsageError(f"{where}={short(value)}: must be at most {_MOST}")
+  if kind is str and "\0" in value:
+    raise UsageError(f"{where}={short(value)}: must be text without NUL")
+  return value
 
 
 def _parse(kind: Any, text: str, where: str) -> Any:
@@ -137,27 +151,27 @@ def _parse(kind: Any, text: str, where: str) -> Any:
     value = kind(text)
   except ValueError:
     raise _bad(where, text, kind) from None
-  if kind is float and not math.isfinite(value):
-    raise _bad(where, text, kind)
-  return value
+  return _in_range(kind, value, where)
 
 
 def _check(kind: Any, value: Any, where: str) -> Any:
   if typing.get_origin(kind) is tuple:
     if not isinstance(value, (list, tuple)):
-      raise UsageError(f"{where}={value!r}: must be a list")
+      raise UsageError(f"{where}={short(value)}: must be a list")
     item = typing.get_args(kind)[0]
     return tuple(_check(item, v, where) for v in value)
   if _is_literal(kind):
     valid = typing.get_args(kind)
-    if value not in valid:
+    if not isinstance(value, str) or value not in valid:
       shown = [str(v) or '""' for v in valid]
-      raise registry.unknown(where, str(value), shown)
+      text = value[:80] if isinstance(value, str) else short(value)
+      raise registry.unknown(where, text, shown)
     return value
   if kind is float and type(value) is int:
-    return float(value)
+    try:
+      return float(value)
+    except OverflowError:
+      raise _bad(where, value, kind) from None
   if type(value) is not kind:
     raise _bad(where, value, kind)
-  if kind is float and not math.isfinite(value):
-    raise _bad(where, value, kind)
-  return value
+  return _in_range(kind, value, where)

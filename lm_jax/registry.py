@@ -114,7 +114,7 @@ def unknown(
     valid: what exists.
     listing: whether to name all of them.
   """
-  valid = list(valid)
+  valid, name = list(valid), name[:80]  # a longer one is near to nothing
   message = f"{what}={name}: unknown" if what else f"{name}: unknown"
   close = nearest(name, valid)
   if close:

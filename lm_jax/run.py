@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax import checkpoint, evaluate, train, trained, workdir
+from lm_jax import checkpoint, evaluate, results, train, trained, workdir
 from lm_jax import config as config_lib
 from lm_jax.assemble import enable_compilation_cache, make_program
 from lm_jax.config import Config
@@ -215,8 +215,5 @@ def _done(config: Config) -> dict[str, Any] | None:
   path = Path(config.workdir, "result.json")
   if not path.exists():
     return None
-  try:
-    result = json.loads(path.read_text(encoding="utf-8"))
-  except ValueError as error:
-    raise UsageError(f"{path}: damaged ({error}); remove it to go on") from None
+  result = results.read(path, "remove it to go on")
   return result if result["status"] == train.DONE else None

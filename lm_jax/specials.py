@@ -13,7 +13,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lm_jax.types import ABSENT, Array, Spec, Specials, UsageError
+from lm_jax import strict_json
+from lm_jax.errors import UsageError, short
+from lm_jax.types import ABSENT, Array, Spec, Specials
 
 FILE = "specials.json"
 MOST_SENTINELS = 2**20  # their ids are listed
@@ -125,16 +127,13 @@ def from_json(text: str, where: object) -> Specials:
   Raises:
     UsageError: not JSON, fields that are missing or unknown, what is no id.
   """
-  try:
-    found = json.loads(text)
-  except ValueError as error:
-    raise UsageError(f"{where}: not JSON: {error}") from None
+  found = strict_json.parse(text, where)
   if not isinstance(found, dict):
     raise UsageError(f"{where}: must be an object, not {_short(found)}")
   fields = [field.name for field in dataclasses.fields(Specials)]
   for name in found:
     if name not in fields:
-      near = difflib.get_close_matches(name, fields, n=1)
+      near = difflib.get_close_matches(name[:40], fields, n=1)
       hint = f"nearest: {near[0]}" if near else f"valid: {', '.join(fields)}"
       raise UsageError(f"{where}: unknown field {_short(name)} ({hint})")
   for name in fields:
@@ -167,7 +166,7 @@ def _check(name: str, value: Any, where: object) -> None:
     if not isinstance(value, list) or not all(_is_id(i) for i in value):
       raise bad("a list of ids, integers of 0 or more")
   elif name == "sentinel_step":
-    if type(value) is not int or not value:
+    if type(value) is not int or not 0 < abs(value) < 2**31:
       raise bad("an integer other than 0")
   elif name == "sentinels":
     if type(value) is not int or not 0 <= value <= MOST_SENTINELS:
@@ -184,5 +183,7 @@ def _is_id(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-  text = json.dumps(value)
+  """As the file has it, cut."""
+  plain = value is None or isinstance(value, str | int | float)
+  text = json.dumps(value) if plain else short(value, 40)
   return text if len(text) <= 40 else f"{text[:37]}..."

@@ -21,10 +21,16 @@ from typing import Any
 import jax
 
 from lm_jax.digest import record, sha256
+from lm_jax.errors import short
 from lm_jax.types import Array
 
 _TRASH = "trash"
 _ITEMS = ("state", "meta")
+# Of arrays on a device, by the names that jax.numpy.dtype takes.
+_DTYPES = frozenset(
+  ["bool", "float16", "bfloat16", "float32", "float64", "complex64"]
+  + [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+)
 _BATCH = 16 << 20  # bytes that are read at once, unless one array has more
 
 
@@ -102,6 +108,7 @@ class Steps:
     body = self._read(step, meta=ocp.args.JsonRestore()).meta
     if not isinstance(body, dict) or body.pop("sha256", "") != sha256(body):
       raise Damaged("its JSON is not what was saved")
+    _check_body(body)
     return body
 
   def read_leaves(
@@ -178,6 +185,31 @@ def seal(
   whole = json.loads(json.dumps(whole))  # what a reader will see
   whole["sha256"] = sha256(whole)
   return whole
+
+
+def _check_body(body: dict[str, Any]) -> None:
+  """Raises Damaged unless the JSON of a step has the form of `seal`'s.
+
+  Its digest tells damage, and not what somebody else sealed.
+  """
+  if not all(isinstance(body.get(k), dict) for k in ("meta", "metrics")):
+    raise Damaged("its JSON has no meta or no metrics")
+  if not all(type(x) in (int, float) for x in body["metrics"].values()):
+    raise Damaged("its metrics are not numbers")
+  leaves = body.get("leaves")
+  if not isinstance(leaves, dict):
+    raise Damaged("its JSON has no record of the arrays")
+  for name, entry in leaves.items():
+    if not isinstance(entry, list) or len(entry) != 3:
+      raise Damaged(f"its record of {short(name)} is {short(entry)}")
+    shape, *texts = entry
+    if (
+      not isinstance(shape, list)
+      or not all(type(n) is int and 0 <= n < 2**63 for n in shape)
+      or not all(isinstance(text, str) for text in texts)
+      or texts[0] not in _DTYPES
+    ):
+      raise Damaged(f"its record of {short(name)} is {short(entry)}")
 
 
 class Keep:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ from lm_jax.types import Architecture, Trunk, UsageError
 
 # Set from elsewhere: --architecture, --dtype, and the objective.
 _DERIVED = frozenset({"architecture", "dtype", "embeddings"})
+# Above any stack of layers; it keeps a size in a file that is nonsense from
+# being allocated, layer by layer.
+MOST_LAYERS = 10_000
 # Follow from the data where they are 0.
 FROM_DATA = ("vocabulary", "max_positions")
 # May change when a model's training goes on.
@@ -151,6 +155,10 @@ def check(trunk: Trunk) -> None:
     value = getattr(trunk, name)
     if value < least:
       raise UsageError(f"--trunk.{name}={value}: must be at least {least}")
+  for name in ("layers", "encoder_layers"):
+    value = getattr(trunk, name)
+    if value > MOST_LAYERS:
+      raise UsageError(f"--trunk.{name}={value}: must be at most {MOST_LAYERS}")
   for name in ("dropout", "attention_dropout"):
     value = getattr(trunk, name)
     if not 0 <= value < 1:
@@ -163,7 +171,9 @@ def check(trunk: Trunk) -> None:
       f"--trunk.windows={shown}: must be whole numbers from 0, 256,0"
     )
   if not trunk.head_width and trunk.width % trunk.heads:
-    divisors = [n for n in range(1, trunk.width + 1) if trunk.width % n == 0]
+    small = range(1, math.isqrt(trunk.width) + 1)
+    pairs = ((n, trunk.width // n) for n in small if trunk.width % n == 0)
+    divisors = sorted({n for pair in pairs for n in pair})
     near = sorted(sorted(divisors, key=lambda n: abs(n - trunk.heads))[:3])
     raise UsageError(
       f"--trunk.heads={trunk.heads}: must divide --trunk.width={trunk.width}"

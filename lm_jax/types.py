@@ -208,7 +208,9 @@ class Head:
 
   size: int
   pool: Literal["none", "first", "last", "mean", "end"] = "none"
-  transform: str = ""
+  transform: Literal[
+    "", "trunk", "gelu", "gelu_tanh", "relu", "silu", "tanh"
+  ] = ""
   norm: bool = False
   bias: bool = True
   transform_bias: bool = True

@@ -14,8 +14,11 @@ from lm_jax.errors import UsageError
 def check(directory: str, flag: str = "--workdir") -> None:
   """Raises UsageError if a directory can't be written; writes nothing."""
   path = pathlib.Path(directory).absolute()
-  while not path.exists():
-    path = path.parent
+  try:
+    while not path.exists():
+      path = path.parent
+  except OSError as error:  # a name too long
+    raise UsageError(f"{flag}={directory}: {error.strerror}") from None
   if not path.is_dir():
     raise UsageError(f"{flag}={directory}: {path} is not a directory")
   if not os.access(path, os.W_OK | os.X_OK):

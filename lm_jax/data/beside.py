@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 
 from lm_jax import specials as specials_lib
+from lm_jax import strict_json
 from lm_jax.types import Specials, UsageError
 
 # The ids of the language tokens by name, where there are such.
@@ -43,10 +43,7 @@ def languages(path: pathlib.Path, size: int) -> dict[str, int]:
   text = _read(where)
   if text is None:
     return {}
-  try:
-    found = json.loads(text)
-  except ValueError as error:
-    raise UsageError(f"{where}: not JSON: {error}") from None
+  found = strict_json.parse(text, where)
   if not isinstance(found, dict) or not all(
     type(i) is int and 0 <= i < size for i in found.values()
   ):
@@ -59,7 +56,4 @@ def languages(path: pathlib.Path, size: int) -> dict[str, int]:
 def _read(path: pathlib.Path) -> str | None:
   if not path.is_file():
     return None
-  try:
-    return path.read_bytes().decode()
-  except (OSError, ValueError) as error:
-    raise UsageError(f"{path}: cannot be read: {error}") from None
+  return strict_json.text_of(path)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from lm_jax.data import features
 from lm_jax.errors import UsageError
 
 
@@ -57,6 +58,8 @@ def find(corpus: str) -> Any:
       "tfds.list_builders() gives"
       + (f" (nearest: {', '.join(near)})" if near else "")
     )
+  for folder in tfds.core.utils.file_utils.list_data_dirs():
+    features.check(pathlib.Path(folder, name))
   try:
     return tfds.builder(corpus, file_format="array_record")
   except (ValueError, AssertionError, tfds.core.DatasetNotFoundError) as error:
@@ -75,9 +78,9 @@ def check_text(builder: Any, text_key: str) -> None:
   """Raises UsageError unless `--data.text_key` is a text of the data set."""
   import tensorflow_datasets as tfds
 
-  features = builder.info.features or {}
+  found = builder.info.features or {}
   kind = tfds.features.Text
-  valid = sorted(k for k in features if isinstance(features[k], kind))
+  valid = sorted(k for k in found if isinstance(found[k], kind))
   if text_key not in valid:
     raise UsageError(
       f"--data.text_key={text_key}: no text of {builder.info.full_name}; "

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lm_jax.data import cache, catalog, files, formats, sotu
+from lm_jax.data import cache, catalog, features, files, formats, sotu
 from lm_jax.data import text as texts
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError
@@ -79,6 +79,7 @@ def _directory(
 
     cache.prepared(path, build)
     (folder,) = path.glob("*/*/dataset_info.json")
+    features.check(folder.parent)
     builder = tfds.builder_from_directory(folder.parent)
     # Long training texts are in several splits: train_00+train_01+...
     names = [n for n in builder.info.splits if n.partition("_")[0] == split]

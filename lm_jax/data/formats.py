@@ -12,11 +12,13 @@ import json
 import os
 import pathlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from lm_jax.errors import UsageError
+from lm_jax.errors import UsageError, short
 
+# Bytes of one document. Longer ones are no text, or a small gzip file's bomb.
+LARGEST = 2**30
 SUFFIXES = (".txt", ".jsonl", ".txt.gz", ".jsonl.gz")
 
 
@@ -68,13 +70,13 @@ def _line_text(
 ) -> str:
   try:
     value = json.loads(line)
-  except json.JSONDecodeError as error:
+  except (ValueError, RecursionError) as error:
     raise UsageError(f"{path}, line {number}: not JSON: {error}") from error
   if not isinstance(value, dict) or text_key not in value:
-    keys = sorted(value) if isinstance(value, dict) else []
+    keys = sorted(value)[:20] if isinstance(value, dict) else []
     raise UsageError(
       f"{path}, line {number}: no field {text_key!r} (--data.text_key); it "
-      f"has {', '.join(map(repr, keys)) or 'no fields'}"
+      f"has {', '.join(map(short, keys)) or 'no fields'}"
     )
   text = value[text_key]
   if not isinstance(text, str):
@@ -94,14 +96,27 @@ def _line_text(
   return text
 
 
+def _limited(
+  read: Callable[[int], bytes], path: pathlib.Path, place: str = ""
+) -> bytes:
+  """What a file's method reads, or UsageError if that is too much."""
+  data = read(LARGEST + 1)
+  if len(data) > LARGEST:
+    raise UsageError(
+      f"{path}{place}: a document of more than {LARGEST} bytes; split it"
+    )
+  return data
+
+
 def _texts(
   file: IO[bytes], path: pathlib.Path, text_key: str, errors: str
 ) -> Iterator[tuple[str, str]]:
   if ".jsonl" not in path.name[-len(".jsonl.gz") :]:
-    yield path.name, _decode(file.read(), path, 0, errors)
+    yield path.name, _decode(_limited(file.read, path), path, 0, errors)
     return
   offset = 0
-  for number, data in enumerate(file, start=1):
+  lines = iter(lambda: _limited(file.readline, path, f", byte {offset}"), b"")
+  for number, data in enumerate(lines, start=1):
     line = _decode(data, path, offset, errors)
     offset += len(data)
     if line.strip():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lm_jax.data import cache, pack
+from lm_jax.data import facts as facts_lib
 from lm_jax.data.corpus import SPLITS, Corpus, Document, open_corpus
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
@@ -65,7 +66,7 @@ class Dataset:
   def __init__(
     self, folder: pathlib.Path, tokenizer: Tokenizer, corpus: Corpus
   ):
-    facts = json.loads((folder / "facts.json").read_text())
+    facts = facts_lib.read(folder, pack.FIELDS)
     self.tokenizer = tokenizer
     self.corpus = corpus
     self.specials = tokenizer.specials

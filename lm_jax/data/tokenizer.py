@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lm_jax import specials as specials_lib
-from lm_jax.data import beside, vocabulary
+from lm_jax.data import beside, tokenizer_json, vocabulary
 from lm_jax.data.text import sentence_starts
 from lm_jax.types import Specials, UsageError
 
@@ -65,12 +65,9 @@ class Tokenizer:
     if chosen is None:
       raise UsageError(f"{path}: has no {specials_lib.FILE} beside it")
     self.specials: Specials = chosen
-    try:
-      self._content = path.read_bytes().decode()
-    except (OSError, ValueError) as error:
-      raise vocabulary.not_a_tokenizer(path, error) from error
+    self._content, found = tokenizer_json.read(path)
     # "[MASK]" in a text is text.
-    self._tokenizer = self._build(self._content, parse_special=False)
+    self._tokenizer = self._build(self._content, found, False)
     vocab = self._tokenizer.get_vocab()
     self.vocabulary_size: int = 1 + max(vocab.values(), default=-1)
     if told is None:
@@ -82,31 +79,24 @@ class Tokenizer:
     if self.specials != Specials(sentinels=self.specials.sentinels):
       facts += specials_lib.to_json(self.specials)
     self.fingerprint = hashlib.sha256(facts.encode()).hexdigest()[:16]
-    self._bytes_V = self._byte_table(json.loads(self._content), vocab)
+    self._bytes_V = self._byte_table(found, vocab)
     # A text that spells "</s>" may be read as that all the same, by a unigram
     # model or where the file doesn't call it special.
     self._shunned = frozenset(self.specials.ids) - {self.specials.unknown}
 
-  def _build(self, content: str, parse_special: bool) -> Any:
-    import tokenizers
-
-    try:
-      built = tokenizers.Tokenizer.from_str(content)
-    except Exception as error:  # The library raises nothing more specific.
-      raise vocabulary.not_a_tokenizer(self.path, error) from error
-    built.no_truncation()
-    built.no_padding()
+  def _build(self, content: str, found: Any, parse_special: bool) -> Any:
+    built = tokenizer_json.build(content, found, self.path)
     built.encode_special_tokens = not parse_special
     return built
 
   @functools.cached_property
   def _parser(self) -> Any:
-    return self._build(self._content, parse_special=True)
+    return self._build(self._content, json.loads(self._content), True)
 
   @functools.cached_property
   def _careful(self) -> Any:
     content = vocabulary.shun(self._content, self._shunned)
-    return self._build(content, parse_special=False)
+    return self._build(content, json.loads(content), False)
 
   def _check_names(self) -> None:
     signs = vocabulary.special_tokens(self.specials)
@@ -137,7 +127,10 @@ class Tokenizer:
       sizes[i] = len(token)
     # These are text as it is.
     for added in content.get("added_tokens") or ():
-      sizes[added["id"]] = len(added["content"].encode())
+      # The library gives an id of its own where the file's is taken, and
+      # leaves out what is empty.
+      if added["content"] in vocab:
+        sizes[vocab[added["content"]]] = len(added["content"].encode())
     return sizes
 
   def encode(self, text: str, parse_special: bool = False) -> list[int]:
@@ -148,10 +141,11 @@ class Tokenizer:
       parse_special: whether names of special tokens in the text stand for
         them, as in Transformers. Otherwise they are text like any other.
     """
-    if parse_special:
-      return self._parser.encode(text, add_special_tokens=False).ids
-    encoding = self._tokenizer.encode(text, add_special_tokens=False)
-    return self._as_text(text, encoding).ids
+    with tokenizer_json.using(self.path):
+      if parse_special:
+        return self._parser.encode(text, add_special_tokens=False).ids
+      encoding = self._tokenizer.encode(text, add_special_tokens=False)
+      return self._as_text(text, encoding).ids
 
   def _as_text(self, text: str, encoding: Any) -> Any:
     """The encoding, or one in which no name of a special token is a piece."""
@@ -162,20 +156,23 @@ class Tokenizer:
   def decode(self, ids: Iterable[int], skip_special_tokens: bool = True) -> str:
     """The text of ids; exact for bpe, unigram and bytes."""
     numbers = [int(i) for i in ids]
-    return self._tokenizer.decode(
-      numbers, skip_special_tokens=skip_special_tokens
-    )
+    with tokenizer_json.using(self.path):
+      return self._tokenizer.decode(
+        numbers, skip_special_tokens=skip_special_tokens
+      )
 
   def encode_batch(self, texts: Sequence[str]) -> list[Encoded]:
     """The tokens of several texts, on all cores."""
     # encode_batch_fast would be faster, but forgets the words.
-    encodings = self._tokenizer.encode_batch(
-      list(texts), add_special_tokens=False
-    )
-    return [
-      self._encoded(text, self._as_text(text, encoding))
-      for text, encoding in zip(texts, encodings, strict=True)
-    ]
+    with tokenizer_json.using(self.path):
+      encodings = self._tokenizer.encode_batch(
+        list(texts), add_special_tokens=False
+      )
+      encodings = [
+        self._as_text(text, encoding)
+        for text, encoding in zip(texts, encodings, strict=True)
+      ]
+    return list(map(self._encoded, texts, encodings))
 
   def _encoded(self, text: str, encoding: Any) -> Encoded:
     ids = np.array(encoding.ids, np.int32)

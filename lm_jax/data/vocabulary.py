@@ -14,6 +14,7 @@ import pathlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
+from lm_jax.data import tokenizer_json
 from lm_jax.types import Specials, UsageError
 
 KINDS = ("bpe", "wordpiece", "unigram", "bytes", "characters")
@@ -195,8 +196,9 @@ def adopt(path: pathlib.Path, specials: Specials) -> str:
   import tokenizers
 
   signs = special_tokens(specials)
+  _, found = tokenizer_json.read(path)
+  tokenizer_json.check(found, path)
   try:
-    found = json.loads(path.read_text())
     model = found["model"]
     if isinstance(model["vocab"], dict):
       ranked = sorted(model["vocab"], key=model["vocab"].__getitem__)
@@ -212,14 +214,12 @@ def adopt(path: pathlib.Path, specials: Specials) -> str:
       model["unk_id"] = names.index(unknown)
     found |= {"added_tokens": [], "post_processor": None}
     found |= {"truncation": None, "padding": None}
-  except (OSError, KeyError, TypeError, ValueError) as error:
-    raise not_a_tokenizer(path, error) from error
-  try:
+  except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    raise tokenizer_json.not_a_tokenizer(path, error) from error
+  with tokenizer_json.using(path):
     tokenizer = tokenizers.Tokenizer.from_str(json.dumps(found))
-  except Exception as error:  # The library raises nothing more specific.
-    raise not_a_tokenizer(path, error) from error
-  tokenizer.add_special_tokens(signs)
-  return tokenizer.to_str()
+    tokenizer.add_special_tokens(signs)
+    return tokenizer.to_str()
 
 
 def shun(content: str, ids: Collection[int]) -> str:
@@ -240,11 +240,6 @@ def shun(content: str, ids: Collection[int]) -> str:
   for token in found.get("added_tokens") or ():
     token["content"] = names.get(token["id"], token["content"])
   return json.dumps(found)
-
-
-def not_a_tokenizer(path: pathlib.Path, error: Exception) -> UsageError:
-  """The message for a file that is no tokenizer.json."""
-  return UsageError(f"--data.tokenizer={path}: not a tokenizer.json: {error!r}")
 
 
 def check_kind(kind: str) -> None:

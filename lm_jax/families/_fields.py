@@ -7,7 +7,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from lm_jax.types import UsageError
+from lm_jax import strict_json
+from lm_jax.errors import UsageError, short
 
 T = TypeVar("T")
 
@@ -61,7 +62,9 @@ class Fields:
     """What is wrong with a field, as an error to be raised."""
     if name not in self.values:
       return UsageError(f"{self.where}: {name} is missing; must be {valid}")
-    shown = json.dumps(self.values[name])
+    value = self.values[name]
+    plain = value is None or isinstance(value, str | int | float)
+    shown = json.dumps(value) if plain else short(value)
     if len(shown) > 80:
       shown = shown[:77] + "..."
     return UsageError(f"{self.where}: {name}={shown}: must be {valid}")
@@ -91,7 +94,7 @@ class Fields:
   def number(self, name: str, default: float | None = None) -> float:
     """A number that is not negative."""
     value = self._get(name, default, (int, float), "a number from 0")
-    if not 0 <= value < float("inf"):
+    if not 0 <= value < 1e300:  # what is larger is no float, or nearly none
       raise self.error(name, "a number from 0")
     return float(value)
 
@@ -131,7 +134,7 @@ class Fields:
   def is_class(self, *ends: str) -> bool:
     """Does the class that is named end like one of these?"""
     named = self.values.get("architectures") or [""]
-    return str(named[0]).endswith(ends)
+    return isinstance(named, list) and str(named[0]).endswith(ends)
 
   def labels(self) -> int:
     """Classes of a classifier: those of id2label or num_labels, or 2."""
@@ -144,9 +147,8 @@ class Fields:
 def is_directory(directory: str | pathlib.Path) -> bool:
   """Is there a config.json of Transformers?"""
   try:
-    text = pathlib.Path(directory, "config.json").read_text("utf-8")
-    content = json.loads(text)
-  except (OSError, ValueError):
+    content = strict_json.read(pathlib.Path(directory, "config.json"))
+  except UsageError:
     return False  # and no run directory either, which is said later
   return isinstance(content, dict) and bool(
     {"model_type", "architectures"} & set(content)
@@ -157,13 +159,12 @@ def read(directory: pathlib.Path, flag: str) -> Fields:
   """The config.json of a directory, or UsageError."""
   path = directory / "config.json"
   try:
-    values = json.loads(path.read_text(encoding="utf-8"))
+    path.stat()
   except OSError as error:
     raise UsageError(
       f"{flag}={directory}: {path.name}: {error.strerror}"
     ) from None
-  except (ValueError, RecursionError) as error:
-    raise UsageError(f"{path}: not JSON: {error}") from None
+  values = strict_json.read(path)
   if not isinstance(values, dict):
     raise UsageError(f"{path}: must hold a JSON object")
   return Fields(values, str(path))

@@ -81,7 +81,7 @@ class Electra(Family):
 
   def heads(self, fields: Fields) -> dict[str, Head]:
     labels = fields.labels()
-    summary = "gelu"
+    summary: Any = "gelu"
     if fields.is_class("MultipleChoice"):
       # Transformers' other summaries read padding.
       fields.require("summary_type", "first")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from lm_jax import checkpoint, limits, sharding, workdir
+from lm_jax import checkpoint, limits, results, sharding, workdir
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.data import beside, cache
@@ -107,8 +107,8 @@ def _finished(
   file = path / "result.json"
   if not file.exists():
     return None
-  result = json.loads(file.read_text(encoding="utf-8"))
-  old = result.get("source", {})
+  result = results.read(file, "remove it to import again")
+  old = result.get("source") or {}
   changed = sorted(x for x in {*old, *source} if old.get(x) != source.get(x))
   if changed:
     raise UsageError(

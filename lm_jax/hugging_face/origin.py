@@ -12,6 +12,8 @@ import pathlib
 import shutil
 from typing import Any
 
+from lm_jax import strict_json
+from lm_jax.errors import UsageError
 from lm_jax.families._fields import is_directory
 from lm_jax.hugging_face.weights import Weights
 from lm_jax.log import write_atomically
@@ -76,7 +78,14 @@ def tensors(directory: str | pathlib.Path) -> dict[str, str]:
     with Weights(pathlib.Path(directory)) as weights:
       return {name: weights.dtype(name).name for name in weights.names()}
   path = folder(directory) / TENSORS
-  return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+  if not path.is_file():
+    return {}
+  found = strict_json.read(path)
+  if not isinstance(found, dict) or not all(
+    isinstance(x, str) for x in found.values()
+  ):
+    raise UsageError(f"{path}: must be an object of dtypes by tensor")
+  return found
 
 
 def give_back(
@@ -106,7 +115,7 @@ def without_code(values: dict[str, Any]) -> dict[str, Any]:
 
 def _remove_code(path: pathlib.Path) -> None:
   """Changes nothing, not a space, of a file that names none."""
-  values = json.loads(path.read_text("utf-8"))
+  values = strict_json.read(path)
   if isinstance(values, dict) and set(_CODE) & set(values):
     text = json.dumps(without_code(values), indent=2, ensure_ascii=False)
     path.write_text(text + "\n", "utf-8")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from pathlib import Path
 
 import numpy as np
 
+from lm_jax import strict_json
 from lm_jax.errors import UsageError
 from lm_jax.hugging_face.safetensors_reader import Entry, File
 from lm_jax.hugging_face.safetensors_writer import INDEX, SINGLE
@@ -145,12 +145,7 @@ class Weights:
 
 def _read_index(path: Path, where: str) -> dict[str, str]:
   """The shard of each tensor; nothing is known of the files yet."""
-  try:
-    content = json.loads(path.read_text("utf-8"))
-  except OSError as error:
-    raise UsageError(f"{where}: cannot be read ({error.strerror})") from error
-  except (ValueError, RecursionError) as error:
-    raise UsageError(f"{where}: is not JSON") from error
+  content = strict_json.read(path, where)
   listed = content.get("weight_map") if isinstance(content, dict) else None
   if not isinstance(listed, dict) or not listed:
     raise UsageError(f"{where}: has no weight_map")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import json
-import math
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lm_jax import strict_json
+from lm_jax.errors import UsageError, short
 from lm_jax.report import metrics as metrics_lib
 
 DONE = "done"
+# No figure of a run is as large, and a plot could not show it.
+_LARGEST = 1e100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +91,12 @@ def _finite(value: Any) -> bool:
   return (
     isinstance(value, (int, float))
     and not isinstance(value, bool)
-    and math.isfinite(value)
+    and abs(value) < _LARGEST  # and no NaN
   )
+
+
+def _count(value: Any) -> int | None:
+  return value if type(value) is int and _finite(value) else None
 
 
 def _history(path: Path, notes: list[str]) -> tuple[dict[str, Any], ...]:
@@ -101,8 +107,10 @@ def _history(path: Path, notes: list[str]) -> tuple[dict[str, Any], ...]:
   lines = path.read_text("utf-8", errors="replace").splitlines()
   for number, line in enumerate(lines, 1):
     try:
-      row = json.loads(line)
-      steps.setdefault(int(row["step"]), {}).update(row)
+      row = strict_json.parse(line, path, finite=False)
+      if type(row["step"]) is not int:
+        raise TypeError("the step is no whole number")
+      steps.setdefault(row["step"], {}).update(row)
     except (ValueError, TypeError, KeyError):
       # A kill cuts the last line short; the report must not end for it.
       name = f"{path.parent.name}/{path.name}"
@@ -112,19 +120,43 @@ def _history(path: Path, notes: list[str]) -> tuple[dict[str, Any], ...]:
 
 def _object(path: Path) -> dict[str, Any]:
   """A JSON object; ValueError says what is wrong with the file."""
-  value = json.loads(path.read_text("utf-8"))
+  value = strict_json.read(path, path.name, finite=False)
   if not isinstance(value, dict):
     raise ValueError(f"holds {type(value).__name__}, not an object")
   return value
 
 
 def _items(raw: dict[str, Any]) -> dict[str, np.ndarray]:
-  items = {k: np.array(v, float) for k, v in raw.items()}
+  items = {
+    k: np.array(v, float)
+    for k, v in raw.items()
+    if isinstance(v, list) and all(map(_finite, v))
+  }
   return {
     name: scores_I
     for name, scores_I in items.items()
     if scores_I.ndim == 1 and len(scores_I) and np.isfinite(scores_I).all()
   }
+
+
+def _file_name(name: Any) -> str:
+  """A run's name, which must not lead out of the directory."""
+  if not isinstance(name, str) or not strict_json.is_file_name(name):
+    raise ValueError(f"the run {short(name)} has no name of a directory")
+  return name
+
+
+def _arm(arm: Any) -> str:
+  """An arm's name, which stands in figures too."""
+  if not isinstance(arm, str) or not arm.isprintable():
+    raise ValueError(f"the arm {short(arm)} has no name that can be shown")
+  return arm
+
+
+def _seed(run: dict[str, Any]) -> int:
+  if type(run["seed"]) is not int or abs(run["seed"]) >= 2**63:
+    raise ValueError(f"the seed {short(run['seed'])} is no seed")
+  return run["seed"]
 
 
 def _run(directory: Path, entry: dict[str, Any], notes: list[str]) -> Run:
@@ -150,7 +182,7 @@ def _run(directory: Path, entry: dict[str, Any], notes: list[str]) -> Run:
       error=str(raw.get("error") or ""),
       traceback=str(raw.get("traceback") or ""),
       scoring=str(raw.get("scoring") or ""),
-      parameters=raw.get("parameters"),
+      parameters=_count(raw.get("parameters")),
       ledger=ledger
       | {k: v for k, v in (raw.get("ledger") or {}).items() if _finite(v)},
       metrics={
@@ -161,7 +193,9 @@ def _run(directory: Path, entry: dict[str, Any], notes: list[str]) -> Run:
       raw=raw,
     )
   except (ValueError, TypeError, KeyError, AttributeError) as error:
-    text = f"result.json: {type(error).__name__}: {error}"
+    text = str(error)
+    if not isinstance(error, UsageError):
+      text = f"result.json: {type(error).__name__}: {error}"
     return Run(
       **named, status="unreadable", error=text, ledger=ledger, history=history
     )
@@ -176,14 +210,13 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
   """
   import difflib
 
-  from lm_jax.errors import UsageError
-
   root = Path(directory)
   path = root / "experiment.json"
   try:
+    path.stat()
     about = _object(path)
     planned: list[dict[str, Any]] = [
-      {"name": str(r["name"]), "arm": str(r["arm"]), "seed": int(r["seed"])}
+      {"name": _file_name(r["name"]), "arm": _arm(r["arm"]), "seed": _seed(r)}
       for r in about["runs"]
     ]
   except OSError as error:

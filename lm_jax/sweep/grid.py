@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from lm_jax import settings as settings_lib
 from lm_jax.config import Config
 from lm_jax.errors import UsageError
+
+_LONGEST = 200  # characters of an arm's name; "-seed123" and suffixes follow
 
 
 def parse(sweeps: Sequence[str]) -> dict[str, list[str]]:
@@ -86,8 +89,16 @@ def cross(
 
 
 def safe(text: str) -> str:
-  """A text as a file name: other signs than A-Z a-z 0-9 . _ = + - become _."""
-  return re.sub(r"[^\w.=+-]+", "_", text, flags=re.ASCII).lstrip(".-") or "_"
+  """A text as a file name: other signs than A-Z a-z 0-9 . _ = + - become _.
+
+  Of a very long one the end becomes a hash: file systems take 255 bytes.
+  """
+  name = re.sub(r"[^\w.=+-]+", "_", text, flags=re.ASCII).lstrip(".-") or "_"
+  if len(name) <= _LONGEST:
+    return name
+  return (
+    f"{name[: _LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+  )
 
 
 def _labels(paths: Mapping[str, object]) -> dict[str, str]:

@@ -15,9 +15,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from lm_jax import workdir
+from lm_jax import results, workdir
 from lm_jax.config import Config
-from lm_jax.errors import UsageError
 from lm_jax.log import write_atomically
 
 DONE, DIVERGED, FAILED = "done", "diverged", "failed"
@@ -110,12 +109,7 @@ def _status(config: Config) -> str:
   path = _result(config)
   if not path.exists():
     return ""
-  try:
-    return json.loads(path.read_text(encoding="utf-8"))["status"]
-  except (ValueError, TypeError, KeyError) as error:
-    raise UsageError(
-      f"{path}: damaged ({error}); remove it to run {config.name} again"
-    ) from None
+  return results.read(path, f"remove it to run {config.name} again")["status"]
 
 
 def _attempt(

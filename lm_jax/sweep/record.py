@@ -8,9 +8,9 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-from lm_jax import doctor, workdir
+from lm_jax import doctor, strict_json, workdir
 from lm_jax.config import Config
-from lm_jax.errors import UsageError
+from lm_jax.errors import UsageError, short
 from lm_jax.log import write_atomically
 from lm_jax.sweep import local
 
@@ -100,7 +100,21 @@ def _read(directory: str) -> dict | None:
   path = pathlib.Path(directory, FILE)
   if not path.exists():
     return None
-  try:
-    return json.loads(path.read_text(encoding="utf-8"))
-  except ValueError as error:
-    raise UsageError(f"{path}: not JSON: {error}") from None
+  found = strict_json.read(path)
+  runs = found.get("runs") if isinstance(found, dict) else None
+  if not isinstance(runs, list) or not isinstance(found.get("name"), str):
+    raise UsageError(
+      f"{path}: must be an object with a name and a list of runs"
+    )
+  for run in runs:
+    if (
+      not isinstance(run, dict)
+      or not all(isinstance(run.get(key), str) for key in ("name", "arm"))
+      or type(run.get("seed")) is not int
+      or not strict_json.is_file_name(run["name"])
+    ):
+      raise UsageError(
+        f"{path}: the run {short(run)}: must be an object with an arm, a seed "
+        "and a name for its directory"
+      )
+  return found

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
+from lm_jax import strict_json
 from lm_jax.types import UsageError
 
 Merges = list[tuple[str, str]]
@@ -13,22 +13,14 @@ Merges = list[tuple[str, str]]
 
 def text(path: pathlib.Path) -> str:
   """What a file of UTF-8 holds, with its line ends as they are."""
-  try:
-    return path.read_bytes().decode("utf-8")
-  except OSError as error:
-    raise UsageError(f"{path}: cannot be read: {error}") from error
-  except UnicodeDecodeError as error:
-    raise UsageError(f"{path}: not UTF-8: {error}") from error
+  return strict_json.text_of(path)
 
 
 def json_object(path: pathlib.Path) -> dict[str, Any]:
   """The object in a JSON file; {} where there is no such file."""
   if not path.is_file():
     return {}
-  try:
-    found = json.loads(text(path))
-  except (ValueError, RecursionError) as error:
-    raise UsageError(f"{path}: not JSON: {error}") from error
+  found = strict_json.read(path)
   if not isinstance(found, dict):
     raise UsageError(f"{path}: holds a {type(found).__name__}, not an object")
   return found

@@ -1,0 +1,107 @@
+"""A tokenizer.json handed to the tokenizers library, which trusts it.
+
+What the library raises comes in three kinds, one of them (a panic of its
+Rust code) no Exception; and a small file may ask it for a large memory, or
+for ids that differ from one call to the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from lm_jax import strict_json
+from lm_jax.errors import UsageError
+
+# Ids are below this: there is a table of them. XLM-V has 901,629.
+MOST_TOKENS = 2**24
+# What a normalizer may make of one byte. Those of SentencePiece make 3 of a
+# space; a few replacements one after the other could make 10^12.
+MOST_GROWTH = 1000
+
+
+def read(path: pathlib.Path) -> tuple[str, Any]:
+  """What a tokenizer.json holds, and the JSON of it; or UsageError."""
+  where = f"--data.tokenizer={path}: not a tokenizer.json"
+  content = strict_json.text_of(path, where)
+  return content, strict_json.parse(content, where)
+
+
+@contextlib.contextmanager
+def using(path: pathlib.Path) -> Iterator[None]:
+  """Around a call of the library: what it raises becomes a UsageError.
+
+  path: of the file.
+  """
+  try:
+    yield
+  except UsageError:
+    raise
+  except BaseException as error:
+    # The class of a panic cannot be imported.
+    panic = type(error).__name__ == "PanicException"
+    if not panic and not isinstance(error, Exception):
+      raise
+    raise not_a_tokenizer(path, error) from error
+
+
+def not_a_tokenizer(path: pathlib.Path, error: BaseException) -> UsageError:
+  """The message for a file that is no tokenizer.json, or none that works."""
+  return UsageError(f"--data.tokenizer={path}: not a tokenizer.json: {error!r}")
+
+
+def build(content: str, found: Any, path: pathlib.Path) -> Any:
+  """The library's tokenizer.
+
+  Args:
+    content: of the file.
+    found: its JSON.
+    path: names it in messages.
+
+  Raises:
+    UsageError: it is none, or asks for more than it may.
+  """
+  import tokenizers
+
+  check(found, path)
+  with using(path):
+    built = tokenizers.Tokenizer.from_str(content)
+    built.no_truncation()
+    built.no_padding()
+    if getattr(built.model, "dropout", None):
+      # Random merges: the same text would give other ids at the next call.
+      built.model.dropout = None
+    ids = built.get_vocab().values()
+  if max(ids, default=-1) >= MOST_TOKENS:
+    raise UsageError(
+      f"{path}: has a token of id {max(ids)}; valid is at most "
+      f"{MOST_TOKENS - 1}"
+    )
+  return built
+
+
+def check(found: Any, path: pathlib.Path) -> None:
+  """Raises UsageError where a file is no object or its normalizer explodes."""
+  if not isinstance(found, dict):
+    raise UsageError(f"{path}: not a tokenizer.json: must hold a JSON object")
+  growth = _growth(found.get("normalizer"))
+  if growth > MOST_GROWTH:
+    raise UsageError(
+      f"{path}: its normalizer may make {growth:.0e} bytes of one; at most "
+      f"{MOST_GROWTH} are valid"
+    )
+
+
+def _growth(step: Any) -> float:
+  """Bytes that a step of the normalizer may make of one byte, or more."""
+  if not isinstance(step, dict):
+    return 1.0
+  inner = step.get("normalizers")
+  if isinstance(inner, list):
+    return math.prod(map(_growth, inner))
+  added = step.get("content", step.get("prepend"))
+  # A pattern may match nothing: then the content stands between the bytes.
+  return 1.0 + len(added.encode()) if isinstance(added, str) else 1.0

@@ -1,0 +1,43 @@
+"""result.json: what a run came to, read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lm_jax import strict_json
+from lm_jax.errors import UsageError, short
+
+# What a run ends with; see lm_jax/sweep/local.py.
+_STATUSES = ("done", "diverged", "failed", "interrupted")
+
+
+def read(path: Path, hint: str) -> dict[str, Any]:
+  """What result.json holds: at least a "status", and "metrics" that are one.
+
+  Args:
+    path: of the file, which exists.
+    hint: what the user may do about a damaged one.
+
+  Raises:
+    UsageError: it is damaged.
+  """
+  try:
+    result = strict_json.read(path, f"{path}: damaged", finite=False)
+  except UsageError as error:
+    raise UsageError(f"{error}; {hint}") from None
+  if not isinstance(result, dict):
+    raise UsageError(f"{path}: damaged: must hold a JSON object; {hint}")
+  status = result.get("status")
+  if not isinstance(status, str) or status not in _STATUSES:
+    raise UsageError(
+      f"{path}: damaged: status={short(status)}: must be one of"
+      f" {', '.join(_STATUSES)}; {hint}"
+    )
+  for name in ("metrics", "ledger", "items", "source"):
+    if not isinstance(result.get(name) or {}, dict):
+      raise UsageError(
+        f"{path}: damaged: {name}={short(result[name])}: must be an object;"
+        f" {hint}"
+      )
+  return result

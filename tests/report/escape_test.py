@@ -1,0 +1,81 @@
+"""Whatever an experiment's files say is shown as text, and leads nowhere."""
+
+import html.parser
+import json
+import re
+
+import pytest
+
+from lm_jax import report
+from lm_jax.errors import UsageError
+
+EVIL = (
+  "<script>alert(1)</script><img src=x onerror=y>'\"&\x1b[31m $\\bad{$ `|_*"
+)
+
+
+class _Tags(html.parser.HTMLParser):
+  def __init__(self, text):
+    super().__init__()
+    self.found = []
+    self.feed(text)
+
+  def handle_starttag(self, tag, attributes):
+    self.found.append((tag, dict(attributes)))
+
+
+def _poisoned(root):
+  """Every text of the experiment says something evil, the arms' names too."""
+  about = json.loads((root / "experiment.json").read_text())
+  plain = EVIL.replace("\x1b", "")
+  arms = {run["arm"]: f"{run['arm']} {plain}" for run in about["runs"]}
+  for key in ("name", "question", "command", "docstring", "machine", "date"):
+    about[key] = EVIL
+  about["versions"] = {EVIL: EVIL}
+  about["baseline"] = arms[about["baseline"]]
+  for run in about["runs"]:
+    run["arm"] = arms[run["arm"]]
+    path = root / "runs" / run["name"] / "result.json"
+    result = json.loads(path.read_text())
+    for key in ("objective", "architecture", "scoring", "digest", "error"):
+      result[key] = EVIL
+    result["metrics"][EVIL] = 0.5
+    path.write_text(json.dumps(result))
+  first, name = about["runs"][0], re.sub(r"[/\\]", "_", EVIL)
+  (root / "runs" / first["name"]).rename(root / "runs" / name)
+  first["name"] = name
+  path = root / "runs" / about["runs"][-1]["name"] / "result.json"
+  failed = {"status": EVIL, "error": EVIL, "traceback": f"````\n{EVIL}"}
+  path.write_text(json.dumps(json.loads(path.read_text()) | failed))
+  (root / "experiment.json").write_text(json.dumps(about))
+
+
+def test_every_text_is_escaped(experiment):
+  root = experiment(seeds=2, arms=("clm", "mlm"))
+  _poisoned(root)
+  written = report.write(root)
+  tags = _Tags(written.html.read_text())
+  assert not {"script", "iframe", "object"} & {tag for tag, _ in tags.found}
+  for tag, attributes in tags.found:
+    assert not [name for name in attributes if name.startswith("on")]
+    if tag == "img":
+      assert attributes["src"].startswith("data:image/svg+xml")
+  text = written.markdown.read_text()
+  assert "<script" not in re.sub(r"(?s)(`{3,})\w*\n.*?\n\1\n", "", text)
+  for found in (text, written.html.read_text(), report.table(root)):
+    assert "\x1b" not in found
+
+
+@pytest.mark.parametrize(
+  "name", ["../out", "/etc", "..", "", "a\0b", "x" * 300]
+)
+def test_a_run_cannot_lie_outside(experiment, name):
+  root = experiment(seeds=1, arms=("clm", "mlm"))
+  path = root / "experiment.json"
+  about = json.loads(path.read_text())
+  about["runs"][0]["name"] = name
+  path.write_text(json.dumps(about))
+  with pytest.raises(
+    UsageError, match=r"experiment\.json.*name of a directory"
+  ):
+    report.write(root)

@@ -1,0 +1,203 @@
+"""Nothing of a user's files is executed, and no name in them leads outside."""
+
+import ast
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lm_jax.data import features
+from lm_jax.errors import UsageError
+from lm_jax.sweep import grid
+
+ROOT = pathlib.Path(__file__).parents[1]
+PARTS = (
+  "launch.py",
+  "lm_jax/**/*.py",
+  "experiments/*.py",
+  "benchmarks/**/*.py",
+)
+FILES = sorted({path for part in PARTS for path in ROOT.glob(part)})
+
+# To load such a file is to run it.
+PICKLES = {
+  *("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib"),
+  *("marshal", "shelve", "runpy"),
+}
+# Names of calls that run a text, or what a file holds, or write where an
+# archive says.
+RUNS = {"eval", "exec", "compile", "__import__", "execfile", "os.system"}
+ATTRIBUTES = {
+  *("popen", "extractall", "unpack_archive", "read_pickle"),
+  *("unsafe_load", "full_load", "import_module", "spec_from_file_location"),
+}
+# Where a name is looked up in a list of our own files, or of TFDS's.
+IMPORTERS = {
+  "lm_jax/registry.py": "only names of files that stand in the package",
+  "lm_jax/data/catalog.py": "only files that stand in tensorflow_datasets",
+}
+
+
+def _faults(tree):
+  """What a module does that it must not, as (line, what)."""
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Import):
+      named = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+      named = [f"{node.module}.{alias.name}" for alias in node.names]
+    else:
+      named = []
+    for name in named:
+      if PICKLES & set(name.split(".")):
+        yield node.lineno, f"imports {name}"
+    if not isinstance(node, ast.Call):
+      continue
+    called = ast.unparse(node.func)
+    owner, _, last = called.rpartition(".")
+    keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
+    constant = node.args and isinstance(node.args[0], ast.Constant)
+    if last == "import_module" and constant:
+      continue
+    if called in RUNS or last in ATTRIBUTES:
+      yield node.lineno, called
+    elif called in ("np.load", "numpy.load", "jnp.load"):
+      if keywords.get("allow_pickle", "False") != "False":
+        yield node.lineno, f"{called} of pickles"
+    elif last == "load" and owner in ("torch", "yaml", "joblib", "marshal"):
+      yield node.lineno, called
+    elif keywords.get("shell", "False") != "False":
+      yield node.lineno, f"{called} in a shell"
+
+
+def test_nothing_loads_pickles_or_runs_texts():
+  found = []
+  for path in FILES:
+    name = str(path.relative_to(ROOT))
+    for line, what in _faults(ast.parse(path.read_text())):
+      if "import_module" in what and name in IMPORTERS:
+        continue
+      found.append(f"{name}:{line}: {what}")
+  assert found == []
+
+
+@pytest.mark.parametrize(
+  "text",
+  [
+    "import pickle",
+    "from six.moves import cPickle",
+    "def f():\n  import dill as json",
+    "eval(x)",
+    "__import__(x)",
+    "importlib.import_module(x)",
+    "np.load(x, allow_pickle=True)",
+    "torch.load(x)",
+    "yaml.load(x)",
+    "subprocess.run(x, shell=True)",
+    "os.system(x)",
+    "tarfile.open(x).extractall()",
+    "shutil.unpack_archive(x)",
+  ],
+)
+def test_the_rules_see_what_they_forbid(text):
+  assert list(_faults(ast.parse(text)))
+
+
+def test_the_rules_let_others_pass():
+  text = "re.compile(x); np.load(x); subprocess.run([x]); platform.system()"
+  assert not list(_faults(ast.parse(text)))
+
+
+def _plant(folder, name):
+  """A module that leaves a file behind when it is imported."""
+  (folder / f"{name}.py").write_text(
+    f"import pathlib\npathlib.Path({str(folder / 'RAN')!r}).touch()\n"
+  )
+
+
+@pytest.mark.parametrize("form", ["now", "before", "nested", "snake", "text"])
+def test_a_data_set_cannot_name_a_module_to_be_run(tmp_path, form):
+  """The directory of $TFDS_DATA_DIR is somebody else's."""
+  _plant(tmp_path, "planted")
+  evil = {"pythonClassName": "planted.Feature", "text": {}}
+  own = "tensorflow_datasets.core.features.features_dict.FeaturesDict"
+  content = {
+    "now": evil,
+    "before": {"type": "planted.Feature", "content": {}},
+    "nested": {
+      "pythonClassName": own,
+      "featuresDict": {"features": {"type": evil}},
+    },
+    "snake": {"python_class_name": "planted.Feature", "text": {}},
+    "text": {
+      "pythonClassName": own,
+      "jsonFeature": {
+        "json": json.dumps(
+          {"text": {"type": "planted.Feature", "content": "{}"}}
+        )
+      },
+    },
+  }[form]
+  folder = tmp_path / "data" / "wikipedia" / "evil" / "1.0.0"
+  folder.mkdir(parents=True)
+  (folder / "features.json").write_text(json.dumps(content))
+  (folder / "dataset_info.json").write_text(
+    json.dumps({"name": "wikipedia", "configName": "evil", "version": "1.0.0",
+                "fileFormat": "array_record", "splits": []})
+  )  # fmt: skip
+  script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+if sys.argv[2] == "unguarded":
+  from lm_jax.data import features
+  features.check = lambda folder: None
+from lm_jax.data.corpus import open_corpus
+from lm_jax.data.options import DataOptions
+open_corpus(DataOptions(corpus="wikipedia/evil"))
+"""
+
+  def run(how):
+    done = subprocess.run(
+      [sys.executable, "-c", script, str(tmp_path), how],
+      env=os.environ | {"TFDS_DATA_DIR": str(tmp_path / "data")},
+      cwd=ROOT,
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    return done.stderr.splitlines()[-1], (tmp_path / "RAN").exists()
+
+  with pytest.raises(UsageError, match=r"features.json: names the class 'plan"):
+    features.check(tmp_path / "data" / "wikipedia")
+  if form == "now":  # the others take the same way
+    line, ran = run("guarded")
+    assert not ran and "features.json: names the class 'planted" in line
+    assert run("unguarded")[1], "TFDS has changed: the guard tests nothing"
+
+
+def test_a_data_set_of_tfds_itself_is_let_through(tmp_path):
+  import tensorflow_datasets as tfds
+
+  tfds.features.FeaturesDict(
+    {
+      "text": tfds.features.Text(),
+      "type": tfds.features.ClassLabel(names=["a", "b"]),
+      "json": tfds.features.Sequence({"x": tfds.features.Scalar(np.int32)}),
+      "pair": tfds.features.Translation(("de", "en")),
+    }
+  ).save_config(tmp_path)
+  features.check(tmp_path)
+
+
+@pytest.mark.parametrize(
+  "text", ["../../x", "/etc/passwd", "..", ".", "a/../../b", "a\\b", "", "-x"]
+)
+def test_what_an_arm_is_called_names_one_file(text):
+  name = grid.safe(text)
+  assert pathlib.Path("runs", name).resolve().parent == (
+    pathlib.Path("runs").resolve()
+  )
+  assert "/" not in name and name not in ("", ".", "..")
