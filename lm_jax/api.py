@@ -21,6 +21,7 @@ from lm_jax import pooling, trained
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.data.vocabulary import KINDS as RECIPES
 from lm_jax.hugging_face import pretrained
 from lm_jax.models.relative_attention import memories
 from lm_jax.score import Scorer, exact, for_measuring
@@ -60,7 +61,8 @@ def evaluate(
   model = trained.load(os.fspath(model_dir))
   tokenizer = _require_tokenizer(model, f"--model={os.fspath(model_dir)}")
   options = model.config.data
-  if model.config.family:
+  if model.config.family or options.tokenizer not in RECIPES:
+    # The run's own copy: where it was taken from may be gone.
     path = str(tokenizer.path)
     options = dataclasses.replace(options, tokenizer=path)
   dataset = rows_lib.load(options, model.config.length)
@@ -122,7 +124,7 @@ class LanguageModel:
     Over the vocabulary they are [B, T, V]: an encoder sees both ways, and a
     decoder the past, so that position t of it tells of token t + 1. A head of
     tokens gives [B, T, size] (question answering: start and end), or [B, T]
-    where it has one logit (a discriminator); a head of texts [B, size], or
+    of a discriminator; a head of texts [B, size], or
     [B, D] of a bare pooler.
 
     Args:
@@ -164,7 +166,7 @@ class LanguageModel:
     run = _compiled(self._network, name, head, end)
     past = self._past(mems)
     found = np.asarray(run(self._params, inputs, source, past))
-    if head is not None and head.pool == "none" and head.size == 1:
+    if name == "replaced":  # a discriminator's
       return found[:, :, 0]
     return found
 
@@ -292,7 +294,8 @@ class LanguageModel:
     """
     from lm_jax.hugging_face import export
 
-    return export.save(self._model, os.fspath(path), family)
+    path = os.path.expanduser(os.fspath(path))
+    return export.save(self._model, path, family)
 
 
 @functools.lru_cache(maxsize=64)

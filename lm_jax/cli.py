@@ -153,8 +153,8 @@ def _import(argv: list[str]) -> int:
     raise UsageError("--model: needed, a Hugging Face directory")
   from lm_jax.hugging_face import importing
 
-  model = given["model"].rstrip("/")
-  workdir = given.get("workdir") or f"runs/{pathlib.Path(model).name}"
+  model = given["model"]
+  workdir = given.get("workdir") or f"runs/{pathlib.Path(model).resolve().name}"
   result, reused = importing.run(
     model, workdir, given.get("mesh", ""), given.get("data.cache", "")
   )

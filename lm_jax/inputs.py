@@ -89,7 +89,7 @@ def rows(
   Args:
     trunk: with the number of ids that there are.
     ids: integers [B, T].
-    attention_mask: [B, T], 0 on padding, on either side.
+    attention_mask: [B, T], 0 or False on padding, on either side.
     name: of the ids in messages.
 
   Raises:
@@ -98,7 +98,12 @@ def rows(
   tokens_BxT = _ids(ids, name, trunk.vocabulary)
   real_BxT = np.ones_like(tokens_BxT)
   if attention_mask is not None:
-    real_BxT = _ids(attention_mask, "attention_mask", 2, tokens_BxT.shape)
+    mask_BxT = np.asarray(attention_mask)
+    if mask_BxT.dtype != bool and np.isin(mask_BxT, (0, 1)).all():
+      mask_BxT = mask_BxT.astype(bool)  # 0.0 and 1.0, too
+    if mask_BxT.dtype == bool:
+      mask_BxT = mask_BxT.astype(np.int32)
+    real_BxT = _ids(mask_BxT, "attention_mask", 2, tokens_BxT.shape)
     begins = np.asarray(layout.starts(real_BxT)) & (real_BxT > 0)
     if begins.sum(axis=1).max(initial=0) > 1:
       raise UsageError("attention_mask: has padding inside a text")
@@ -155,9 +160,12 @@ def _positions(
     raise UsageError(
       f"position_ids: not for a model whose positions are {trunk.positions}"
     )
-  learned = trunk.positions == "learned"
-  limit = trunk.max_positions if learned else _ANY
-  return _ids(position_ids, "position_ids", limit, shape)
+  if trunk.positions != "learned":
+    return _ids(position_ids, "position_ids", _ANY, shape)
+  # Rows of the table; RoBERTa's first position is the one behind its padding.
+  offset = trunk.position_offset
+  limit = offset + trunk.max_positions
+  return _ids(position_ids, "position_ids", limit, shape) - np.int32(offset)
 
 
 def _ids(

@@ -10,13 +10,10 @@ from typing import Any
 from lm_jax import registry
 from lm_jax.models import sizes
 from lm_jax.options import Option, options
-from lm_jax.types import Architecture, Trunk, UsageError
+from lm_jax.types import MOST_LAYERS, Architecture, Trunk, UsageError
 
 # Set from elsewhere: --architecture, --dtype, and the objective.
 _DERIVED = frozenset({"architecture", "dtype", "embeddings"})
-# Above any stack of layers; it keeps a size in a file that is nonsense from
-# being allocated, layer by layer.
-MOST_LAYERS = 10_000
 # Follow from the data where they are 0.
 FROM_DATA = ("vocabulary", "max_positions")
 # May change when a model's training goes on.

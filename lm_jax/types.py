@@ -35,6 +35,10 @@ Mask = Literal["full", "causal", "ranked"]
 # Values of Rows.part_BxL.
 PADDING, CONTEXT, ANSWER = -1, 0, 1
 
+# Above any stack of layers; it keeps a size in a file that is nonsense from
+# being written out, layer by layer.
+MOST_LAYERS = 10_000
+
 # The id of a special token that a tokenizer lacks.
 ABSENT = -1
 

@@ -77,6 +77,11 @@ def test_an_imported_model_is_like_a_run(name, train, tmp_path):
     ours.hidden(["the quick fox"]), back.hidden(["the quick fox"]), strict=True
   ):
     np.testing.assert_array_equal(one, other)
+  # It is evaluated where all that it came from is gone.
+  for folder in (theirs, imported):
+    folder.rename(tmp_path / f"{folder.name}-gone")
+  assert cli.main(["evaluate", f"--model={first}"]) == 0
+  assert cli.main(["evaluate", f"--model={second}"]) == 0
 
 
 @pytest.mark.parametrize("name", ["gpt2", "bert", "bart", "xlnet"])

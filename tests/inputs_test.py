@@ -60,6 +60,33 @@ def test_positions_are_as_they_are_told(models):
   np.testing.assert_array_equal(counted[2], plain[2])  # without padding
 
 
+def test_positions_of_roberta_begin_behind_its_padding(tmp_path):
+  """As Transformers tells them: the padding's id + 1 is the first."""
+  foreign_model.build(
+    tmp_path,
+    "bert",
+    model_type="roberta",
+    architectures=["RobertaForMaskedLM"],
+    max_position_embeddings=20,
+    pad_token_id=1,
+  )
+  lm = lm_jax.load(tmp_path)
+  plain = lm.logits(IDS)
+  told = lm.logits(IDS, position_ids=np.broadcast_to(np.arange(2, 8), (3, 6)))
+  np.testing.assert_array_equal(told, plain)
+  last = lm.logits(IDS, position_ids=np.broadcast_to(np.arange(14, 20), (3, 6)))
+  assert np.isfinite(last).all() and np.abs(last - plain).max() > 1e-3
+  with pytest.raises(UsageError, match="position_ids: .* between 0 and 19"):
+    lm.logits(IDS, position_ids=np.full((3, 6), 20))
+
+
+def test_a_mask_may_be_of_any_kind(models):
+  lm = models["bert"]
+  plain = lm.logits(IDS, MASK)
+  for mask in (MASK.astype(bool), MASK.astype(np.float32)):
+    np.testing.assert_array_equal(lm.logits(IDS, mask), plain)
+
+
 def test_what_a_decoder_reads_unless_told():
   """The text behind the start token; mBART's behind its own last one."""
 

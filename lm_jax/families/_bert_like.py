@@ -42,7 +42,7 @@ def trunk(fields: Fields, **defaults: Any) -> Trunk:
     architecture="encoder",
     vocabulary=fields.integer("vocab_size", values["vocab_size"]),
     width=fields.integer("hidden_size", values["hidden_size"]),
-    layers=fields.integer("num_hidden_layers", 12),
+    layers=fields.count_of_layers("num_hidden_layers", 12),
     heads=fields.integer("num_attention_heads", values["num_attention_heads"]),
     feedforward=fields.integer(
       "intermediate_size", values["intermediate_size"]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from lm_jax import strict_json
 from lm_jax.errors import UsageError, short
+from lm_jax.types import ABSENT, MOST_LAYERS
 
 T = TypeVar("T")
 
@@ -90,6 +91,39 @@ class Fields:
     if not least <= value <= _LARGEST:
       raise self.error(name, valid)
     return value
+
+  def count_of_layers(self, name: str, default: int | None = None) -> int:
+    """As `integer`, no more than any model has: each is written out."""
+    value = self.integer(name, default)
+    if value > MOST_LAYERS:
+      raise self.error(name, f"a whole number from 1 to {MOST_LAYERS}")
+    return value
+
+  def token_id(self, name: str, default: int = ABSENT) -> int:
+    """The id of a special token, or ABSENT: also where it is told as -1.
+
+    Of several (LLaMA 3 has some that end a text) it is the first.
+    """
+    valid = "an id, a whole number from 0, or null"
+    value = self.values.get(name)
+    if name not in self.values:
+      return default
+    if isinstance(value, list) and value:
+      value = value[0]
+    if value is None or (type(value) is int and value == -1):
+      return ABSENT
+    if type(value) is not int or not 0 <= value <= _LARGEST:
+      raise self.error(name, valid)
+    return value
+
+  def decoder_start(self, default: int) -> int:
+    """The id that a decoder reads first, one of the vocabulary's."""
+    name = "decoder_start_token_id"
+    found = self.token_id(name)
+    size = self.values.get("vocab_size")
+    if isinstance(size, int) and found >= size:
+      raise self.error(name, f"an id below vocab_size, {size}")
+    return default if found == ABSENT else found
 
   def number(self, name: str, default: float | None = None) -> float:
     """A number that is not negative."""

@@ -67,12 +67,12 @@ class Albert(Family):
     narrow = fields.integer("embedding_size", 128)
     if narrow == trunk.width:
       raise fields.error("embedding_size", "another than hidden_size")
-    groups = fields.integer("num_hidden_groups", 1)
+    groups = fields.count_of_layers("num_hidden_groups", 1)
     if groups > trunk.layers:
       raise fields.error(
         "num_hidden_groups", f"at most num_hidden_layers={trunk.layers}"
       )
-    inner = fields.integer("inner_group_num", 1)
+    inner = fields.count_of_layers("inner_group_num", 1)
     return dataclasses.replace(
       trunk,
       embedding_width=narrow,

@@ -163,14 +163,18 @@ class Family:
     """The special tokens as a configuration names them, without a tokenizer.
 
     That is enough to read ids: where a text ends, what a decoder begins with.
+
+    Raises:
+      UsageError: what is named is no id, or what the decoder begins with none
+        of the vocabulary. (Another part may be: small models keep the
+        ids of large ones, which no text of theirs holds.)
     """
 
     def named(*names: str) -> int:
       for name in names:
-        found = fields.values.get(name, self.token_defaults.get(name))
-        if isinstance(found, list) and found:
-          found = found[0]  # LLaMA 3: several tokens that end a text
-        if isinstance(found, int) and found >= 0:
+        default = self.token_defaults.get(name, ABSENT)
+        found = fields.token_id(name, default)
+        if found != ABSENT:
           return found
       return ABSENT
 
@@ -188,7 +192,9 @@ class Family:
       extreme=ABSENT,
       first_sentinel=ABSENT,
       sentinels=0,
-      start=named("decoder_start_token_id", "bos_token_id"),
+      start=fields.decoder_start(
+        named("decoder_start_token_id", "bos_token_id")
+      ),
       before=(),
     )
 

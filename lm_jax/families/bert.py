@@ -26,10 +26,10 @@ class Bert(Family):
   title: ClassVar[str] = "BERT"
   model_types: ClassVar[tuple[str, ...]] = ("bert",)
   prefix: ClassVar[str] = "bert."
-  # Files from before 2021 have a pooler that their class does not use.
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,
   }
+  # Files from before 2021 have a pooler that their class does not use.
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "BertForMaskedLM": (VOCABULARY, "pooler?"),
     "BertForPreTraining": (VOCABULARY, "pair"),

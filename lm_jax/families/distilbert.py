@@ -59,7 +59,7 @@ class DistilBert(Family):
       architecture="encoder",
       vocabulary=fields.integer("vocab_size", 30522),
       width=fields.integer("dim", 768),
-      layers=fields.integer("n_layers", 6),
+      layers=fields.count_of_layers("n_layers", 6),
       heads=fields.integer("n_heads", 12),
       feedforward=fields.integer("hidden_dim", 3072),
       activation=fields.activation("activation", "gelu"),

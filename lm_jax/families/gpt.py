@@ -47,7 +47,7 @@ class Gpt(Gpt2):
       architecture="causal_decoder",
       vocabulary=fields.integer("vocab_size", 40478),
       width=width,
-      layers=fields.integer("n_layer", 12),
+      layers=fields.count_of_layers("n_layer", 12),
       heads=fields.integer("n_head", 12),
       feedforward=4 * width,
       activation=fields.choice("afn", ACTIVATIONS, "gelu"),

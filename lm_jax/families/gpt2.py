@@ -65,7 +65,7 @@ class Gpt2(Family):
       architecture="causal_decoder",
       vocabulary=fields.integer("vocab_size", 50257),
       width=width,
-      layers=fields.integer("n_layer", 12),
+      layers=fields.count_of_layers("n_layer", 12),
       heads=fields.integer("n_head", 12),
       feedforward=fields.integer("n_inner", 4 * width),
       activation=fields.activation("activation_function", "gelu_new"),

@@ -48,7 +48,7 @@ class GptNeo(Gpt2):
     fields = fields.renamed(SECOND_NAMES)
     width = fields.integer("hidden_size", 2048)
     heads = fields.integer("num_heads", 16)
-    layers = fields.integer("num_layers", 24)
+    layers = fields.count_of_layers("num_layers", 24)
     window = fields.integer("window_size", 256)
     kinds = _kinds(fields, layers)
     return Trunk(
@@ -132,6 +132,9 @@ def _kinds(fields: Fields, layers: int) -> list[str]:
     valid = f'a list as [[["global", "local"], N]] of {layers} layers in all'
     pairs = fields.values.get(name) or [[["global", "local"], 12]]
     try:
+      # A count may be anything, and is multiplied out.
+      if any(not 0 < int(count) <= layers for _, count in pairs):
+        raise fields.error(name, valid)
       found = [kind for kinds, count in pairs for kind in count * kinds]
     except (TypeError, ValueError):
       raise fields.error(name, valid) from None

@@ -85,7 +85,7 @@ class Llama(Family):
       architecture="causal_decoder",
       vocabulary=fields.integer("vocab_size", 32000),
       width=width,
-      layers=fields.integer("num_hidden_layers", 32),
+      layers=fields.count_of_layers("num_hidden_layers", 32),
       heads=heads,
       kv_heads=kv_heads,
       head_width=fields.integer("head_dim", width // heads),

@@ -57,7 +57,7 @@ class ModernBert(Family):
     fields.require("rope_scaling", None)
     base = _base(fields, "full_attention", "global_rope_theta", 160000.0)
     local_base = _base(fields, _LOCAL, "local_rope_theta", 10000.0)
-    layers = fields.integer("num_hidden_layers", 22)
+    layers = fields.count_of_layers("num_hidden_layers", 22)
     # That far to either side, themselves included.
     window = fields.integer("local_attention", 128, least=0) // 2 + 1
     bias = fields.flag("attention_bias", False)
@@ -206,7 +206,7 @@ def _locals(fields: Fields, layers: int) -> list[bool]:
   if (
     not isinstance(kinds, list)
     or len(kinds) != layers
-    or not all(kind in _LAYERS for kind in kinds)
+    or not all(isinstance(x, str) and x in _LAYERS for x in kinds)
   ):
     raise fields.error(
       "layer_types", f"a list of {layers}, each one of {', '.join(_LAYERS)}"

@@ -30,12 +30,12 @@ class Roberta(Family):
   title: ClassVar[str] = "RoBERTa"
   model_types: ClassVar[tuple[str, ...]] = ("roberta",)
   prefix: ClassVar[str] = "roberta."
-  # Fairseq had a pooler everywhere, and so have the files of its models.
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 1,
     "bos_token_id": 0,
     "eos_token_id": 2,
   }
+  # Fairseq had a pooler everywhere, and so have the files of its models.
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "RobertaForMaskedLM": (VOCABULARY, "pooler?"),
     "RobertaModel": ("pooler?",),

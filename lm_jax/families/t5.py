@@ -97,7 +97,7 @@ class T5(Family):
     fields = fields.renamed(_SECOND_NAMES)
     fields.require("is_decoder", False)
     width = fields.integer("d_model", 512)
-    layers = fields.integer("num_layers", 6)
+    layers = fields.count_of_layers("num_layers", 6)
     factor = fields.number("initializer_factor", 1.0)
     dropout = fields.number("dropout_rate", 0.1)
     tied = fields.flag("tie_word_embeddings", True)
@@ -105,7 +105,7 @@ class T5(Family):
       architecture="encoder_decoder",
       vocabulary=fields.integer("vocab_size", 32128),
       width=width,
-      layers=fields.integer("num_decoder_layers", layers),
+      layers=fields.count_of_layers("num_decoder_layers", layers),
       encoder_layers=layers,
       heads=fields.integer("num_heads", 8),
       head_width=fields.integer("d_kv", 64),

@@ -69,6 +69,10 @@ class XLNet(Family):
   objective: ClassVar[str] = "permutation_lm"
   writes: ClassVar[tuple[str, ...]] = ("permutation_lm",)
 
+  def objective_for(self, trunk: Trunk, outputs: Iterable[str]) -> str:
+    causal = trunk.architecture == "causal_decoder"
+    return "clm" if causal else self.objective
+
   def trunk(self, fields: Fields) -> Trunk:
     fields = fields.renamed(_SECOND_NAMES)
     fields.require("clamp_len", -1)
@@ -83,7 +87,7 @@ class XLNet(Family):
       architecture=fields.choice("attn_type", _DIRECTIONS, "bi"),
       vocabulary=fields.integer("vocab_size", 32000),
       width=width,
-      layers=fields.integer("n_layer", 24),
+      layers=fields.count_of_layers("n_layer", 24),
       heads=heads,
       feedforward=fields.integer("d_inner", 4096),
       activation=fields.activation("ff_activation", "gelu"),

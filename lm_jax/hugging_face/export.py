@@ -33,6 +33,7 @@ class Part:
   values: of its config.json.
   stack: whose parameters it has.
   stored: dtypes by name of the tensors that are to come again.
+  source: where the unused ones among them are.
   files: the folder whose tokenizer it has, where it was imported.
   """
 
@@ -41,6 +42,7 @@ class Part:
   values: Mapping[str, Any]
   stack: str = "main"
   stored: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  source: str = ""
   files: pathlib.Path | None = None
 
 
@@ -77,7 +79,7 @@ def save(
   """
   _check(to, family, dtype)
   parts = _parts(model, family)
-  target = pathlib.Path(to).absolute()
+  target = pathlib.Path(to).resolve()
   try:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
@@ -215,7 +217,9 @@ def _origin(model: Trained) -> Part | None:
   named = values.get("architectures") or found.family.base_classes
   if named[0] != found.architecture:
     values["architectures"] = [found.architecture]
-  return Part("", found, values, stored=stored, files=folder)
+  return Part(
+    "", found, values, stored=stored, source=model.source, files=folder
+  )
 
 
 def _write_part(
@@ -228,7 +232,11 @@ def _write_part(
     values.pop("torch_dtype", None)
     values["dtype"] = dtype or "float32"
   params = _of_stack(model.params, part)
-  write_lib.write(directory, part.model, params, dtype or "float32", stored)
+  unused = part.model.unused(part.stored)
+  with origin.unused(part.source, unused) as kept:
+    write_lib.write(
+      directory, part.model, params, dtype or "float32", stored, kept
+    )
   if part.files:
     origin.give_back(part.files, directory)
   untold = not origin.tokenizer_files(directory)

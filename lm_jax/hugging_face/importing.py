@@ -25,6 +25,8 @@ from lm_jax.ledger import Ledger
 from lm_jax.log import write_atomically
 
 TOKENIZER = "tokenizer.json"
+# Tells what an import has begun, which the next one may replace.
+UNFINISHED = "import.unfinished"
 
 
 class Imported(NamedTuple):
@@ -63,6 +65,7 @@ def run(
   config = _config(foreign, directory)
   workdir.check_same(config)
   source = _source(foreign)
+  _check_own(directory)
   if not pathlib.Path(directory, "result.json").exists():
     _check_space(directory, foreign)
   path = workdir.create(directory)
@@ -70,11 +73,13 @@ def run(
     found = _finished(path, source)
     if found is not None:
       return Imported(found, True)
+    (path / UNFINISHED).touch()
     params = pretrained.parameters(foreign, sharding.make_mesh(sizes))
     _save(path, params)
     _describe(path, config, foreign)
     result = _result(config, foreign, params) | {"source": source}
     write_atomically(path / "result.json", json.dumps(result) + "\n")
+    (path / UNFINISHED).unlink()
   return Imported(result, False)
 
 
@@ -118,6 +123,20 @@ def _finished(
   return result
 
 
+def _check_own(directory: str) -> None:
+  """Raises UsageError if files are there that neither a run nor an import made.
+
+  An import replaces what an interrupted one has left.
+  """
+  path = pathlib.Path(directory)
+  found = {x.name for x in path.iterdir()} if path.exists() else set()
+  if found - {"lock"} and not found & {"config.json", UNFINISHED}:
+    raise UsageError(
+      f"--workdir={directory}: is there and not empty, and holds no run; name "
+      "another"
+    )
+
+
 def _check_space(directory: str, foreign: Foreign) -> None:
   """Raises UsageError if the disk has no room for the parameters."""
   count = sum(map(math.prod, foreign.model.shapes.values()))
@@ -155,7 +174,9 @@ def _describe(path: pathlib.Path, config: Config, foreign: Foreign) -> None:
   for name in (TOKENIZER, *beside.FILES):
     (path / name).unlink(missing_ok=True)
   origin.keep(foreign.directory, path)
-  origin.keep_tensors(foreign.directory, path)
+  with Weights(foreign.directory) as weights:
+    unused = foreign.model.unused(weights.names())
+  origin.keep_tensors(foreign.directory, path, unused)
   if foreign.tokenizer is not None:
     for name, content in foreign.tokenizer.files().items():
       write_atomically(path / name, content)

@@ -64,6 +64,9 @@ def fitting(candidates: list[Model], names: set[str]) -> list[Model]:
     Models that know under which names the file has their tensors.
   """
   first = candidates[0].architecture
+  # Half of a model is none: an encoder is read as one where that is said.
+  kind = candidates[0].trunk.architecture
+  candidates = [m for m in candidates if m.trunk.architecture == kind]
   # To trace a model takes a while, so others are tried only if they must.
   for named in (True, False):
     every = [

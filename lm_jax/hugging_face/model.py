@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -61,6 +61,14 @@ class Model:
       prefix = self.family.prefix
       copies = {copy: x.removeprefix(prefix) for copy, x in copies.items()}
     return {copy: self.moved.get(x, x) for copy, x in copies.items()}
+
+  def unused(self, names: Iterable[str]) -> list[str]:
+    """Of a file's tensors those that hold none of the model's parameters.
+
+    Such as positions counted from 0, or a bias beside the one that counts.
+    """
+    known = {*self.tensors, *self.copies()}
+    return [name for name in names if name not in known]
 
   @functools.cached_property
   def boxed(self) -> Tree:

@@ -7,20 +7,29 @@ code, nor what names code.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import pathlib
 import shutil
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from lm_jax import strict_json
 from lm_jax.errors import UsageError
 from lm_jax.families._fields import is_directory
-from lm_jax.hugging_face.weights import Weights
+from lm_jax.hugging_face.weights import Weights, write
 from lm_jax.log import write_atomically
 
 FOLDER = "hugging_face"
 # In that folder: the dtypes of the tensors by name.
 TENSORS = "tensors.json"
+# And the tensors that hold none of our parameters.
+UNUSED = "unused"
+# A tensor to be written: name, dtype, shape, and what gives it.
+Stored = tuple[str, np.dtype, tuple[int, ...], Callable[[], np.ndarray]]
 # What may stand beside a config.json: how it generates, and a tokenizer.
 GENERATION = ("generation_config.json", "chat_template.jinja")
 TOKENIZER = (
@@ -35,7 +44,8 @@ TOKENIZER = (
   "sentencepiece.bpe.model",
   "tokenizer.model",
 )
-# Fields that name code to be run.
+# What may name code to be run; all else is copied as it is.
+_NAMING = ("config.json", "tokenizer_config.json", "generation_config.json")
 _CODE = ("auto_map", "custom_pipelines")
 
 
@@ -50,6 +60,14 @@ def tokenizer_files(directory: pathlib.Path) -> list[pathlib.Path]:
   return [directory / x for x in TOKENIZER if (directory / x).is_file()]
 
 
+def check(directory: pathlib.Path) -> None:
+  """Raises UsageError unless what is to be kept of theirs can be read."""
+  for name in _NAMING:
+    path = directory / name
+    if path.is_file() and not isinstance(strict_json.read(path), dict):
+      raise UsageError(f"{path}: must hold a JSON object")
+
+
 def keep(model: str | pathlib.Path, run: pathlib.Path) -> None:
   """Copies what came with a model into the directory of a run on it.
 
@@ -62,10 +80,53 @@ def keep(model: str | pathlib.Path, run: pathlib.Path) -> None:
   give_back(folder(model), run / FOLDER, config=True)
 
 
-def keep_tensors(model: pathlib.Path, run: pathlib.Path) -> None:
-  """Notes the tensors of a directory of theirs, which the run has unchanged."""
+def keep_tensors(
+  model: pathlib.Path, run: pathlib.Path, unused: Sequence[str]
+) -> None:
+  """Notes the tensors of a directory of theirs, which the run has unchanged.
+
+  Args:
+    model: of theirs.
+    run: has `FOLDER`.
+    unused: tensors that are no parameters of ours, and are kept as they are.
+  """
   content = json.dumps(tensors(model), indent=2) + "\n"
   write_atomically(run / FOLDER / TENSORS, content)
+  if unused:
+    with Weights(model) as weights:
+      write(run / FOLDER / UNUSED, _as_they_are(weights, unused))
+
+
+@contextlib.contextmanager
+def unused(
+  directory: str | pathlib.Path, names: Sequence[str]
+) -> Iterator[list[Stored]]:
+  """The tensors that are no parameters of ours, as `write` takes them.
+
+  Args:
+    directory: of theirs, or of a run that has kept them.
+    names: of the tensors; [] opens nothing.
+  """
+  if not names:
+    yield []
+    return
+  path = pathlib.Path(directory)
+  if not is_directory(directory):
+    path = folder(directory) / UNUSED
+  with Weights(path) as weights:
+    yield _as_they_are(weights, names)
+
+
+def _as_they_are(weights: Weights, names: Sequence[str]) -> list[Stored]:
+  return [
+    (
+      name,
+      weights.dtype(name),
+      weights.shape(name),
+      functools.partial(weights.read, name),
+    )
+    for name in names
+  ]
 
 
 def tensors(directory: str | pathlib.Path) -> dict[str, str]:
@@ -104,7 +165,7 @@ def give_back(
   for path in files:
     to.mkdir(exist_ok=True)
     shutil.copyfile(path, to / path.name)
-    if path.suffix == ".json":
+    if path.name in _NAMING:
       _remove_code(to / path.name)
 
 
@@ -116,6 +177,6 @@ def without_code(values: dict[str, Any]) -> dict[str, Any]:
 def _remove_code(path: pathlib.Path) -> None:
   """Changes nothing, not a space, of a file that names none."""
   values = strict_json.read(path)
-  if isinstance(values, dict) and set(_CODE) & set(values):
+  if set(_CODE) & set(values):
     text = json.dumps(without_code(values), indent=2, ensure_ascii=False)
     path.write_text(text + "\n", "utf-8")

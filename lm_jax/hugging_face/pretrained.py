@@ -23,7 +23,7 @@ from lm_jax.hugging_face.weights import Weights
 from lm_jax.objectives.base import Objective
 from lm_jax.specials import FILE as SPECIALS
 from lm_jax.specials import to_json
-from lm_jax.types import Specials, UsageError
+from lm_jax.types import Specials, Trunk, UsageError
 
 # Rows of a model whose positions have no end.
 LONGEST_ROW = 1024
@@ -60,10 +60,24 @@ def read(directory: str, flag: str = "--model", cached: str = "") -> Foreign:
     trunk_options.check(candidates[0].trunk)
   except UsageError as error:
     raise UsageError(f"{path / 'config.json'}: means {error}") from None
+  origin.check(path)
+  specials(path, flag)  # Raises here and not when a text is read.
   with Weights(path, flag) as weights:
+    _check_layers(candidates[0].trunk, weights, path)
     model = read_lib.match(candidates, weights)
   tokenizer = _tokenizer(path, model, flag, cached)
   return Foreign(path, model, _config(model, tokenizer, cached), tokenizer)
+
+
+def _check_layers(trunk: Trunk, weights: Weights, path: pathlib.Path) -> None:
+  """Raises UsageError before so many layers are traced in vain."""
+  layers = len(set(trunk.sharing)) or trunk.layers
+  found = len(weights.names())
+  if layers + trunk.encoder_layers > found:
+    raise UsageError(
+      f"{path / 'config.json'}: means {layers + trunk.encoder_layers} layers, "
+      f"and {weights.where} has {found} tensors in all"
+    )
 
 
 def parameters(foreign: Foreign, mesh: Any = None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from lm_jax.families._fields import Fields
 from lm_jax.families.base import Family, Tensor
 from lm_jax.hugging_face import weights as weights_lib
 from lm_jax.hugging_face.model import Model
+from lm_jax.hugging_face.origin import Stored
 from lm_jax.models.layers import GATED, GROUPS
 from lm_jax.models.transformer import encoder_of
 from lm_jax.types import Head, Specials, Trunk, UsageError
@@ -177,7 +178,8 @@ def tensors(
   params: Tree,
   dtype: Any = np.float32,
   stored: Mapping[str, Any] | None = None,
-) -> Iterator[tuple[str, np.dtype, tuple[int, ...], Any]]:
+  kept: Sequence[Stored] = (),
+) -> Iterator[Stored]:
   """Theirs, one by one: name, dtype, shape, and a function that gives it.
 
   Args:
@@ -186,7 +188,9 @@ def tensors(
     dtype: of all tensors but those of `stored`.
     stored: by name, of the file that is to come again: with it come the
       copies that it had.
+    kept: of that file what holds no parameters; comes as it is.
   """
+  yield from kept
   leaves = flatten(params)
   stored = stored or {}
   again = {
@@ -194,6 +198,8 @@ def tensors(
     for copy, name in model.copies().items()
     if copy in stored and copy not in model.tensors
   } | dict(model.family.duplicates(model.trunk))
+  for name, *_ in kept:
+    again.pop(name, None)
   for name, rule in model.tensors.items():
     for each in (name, *(x for x, of in again.items() if of == name)):
       kind = np.dtype(stored.get(each, dtype))
@@ -211,6 +217,13 @@ def _join(
   if rule.transpose:
     tensor = tensor.T
   tensor = tensor.reshape(model.shape(rule))
+  if dtype == np.float16:  # The other dtypes reach as far as float32.
+    most = np.finfo(np.float16).max
+    if np.any(np.isfinite(tensor) & (np.abs(tensor) > most)):
+      raise UsageError(
+        f"--dtype=float16: {rule.theirs} has numbers above {most:.0f}; "
+        "bfloat16 and float32 hold them"
+      )
   return np.ascontiguousarray(tensor, dtype)
 
 
@@ -220,6 +233,7 @@ def write(
   params: Tree,
   dtype: Any = np.float32,
   stored: Mapping[str, Any] | None = None,
+  kept: Sequence[Stored] = (),
 ) -> None:
   """Writes model.safetensors, in parts where it is large; see `tensors`."""
-  weights_lib.write(directory, tensors(model, params, dtype, stored))
+  weights_lib.write(directory, tensors(model, params, dtype, stored, kept))

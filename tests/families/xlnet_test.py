@@ -2,10 +2,13 @@
 
 import dataclasses
 
+import foreign_model
 import numpy as np
 import pytest
 import toy
 
+import lm_jax
+from lm_jax import run, settings
 from lm_jax.digest import flatten
 from lm_jax.families._fields import Fields
 from lm_jax.families.xlnet import XLNet
@@ -158,3 +161,17 @@ def test_a_trunk_that_does_not_fit_is_told_why(options):
   assert write_lib.misfits(FAMILY, TRUNK) == []
   told = write_lib.misfits(FAMILY, dataclasses.replace(TRUNK, **options))
   assert any(line.startswith(f"--trunk.{name}=") for line in told)
+
+
+def test_one_that_reads_forward_is_a_causal_model(tmp_path):
+  """attn_type "uni": loaded, and trained further by clm."""
+  foreign_model.build(tmp_path, "xlnet", attn_type="uni")
+  lm = lm_jax.load(tmp_path)
+  assert lm.config.objective == "clm" and lm.scoring == "log_likelihood"
+  ids = np.array([[7, 8, 9, 10]])
+  other = np.array([[7, 8, 9, 60]])
+  one, two = lm.logits(ids), lm.logits(other)
+  np.testing.assert_allclose(one[:, :3], two[:, :3], atol=1e-6)
+  assert np.abs(one[:, 3] - two[:, 3]).max() > 1e-3
+  with pytest.raises(UsageError, match="which training needs"):
+    run.check(settings.continued(str(tmp_path), {}))

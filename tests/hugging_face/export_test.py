@@ -92,11 +92,42 @@ def test_names_of_old_files_and_copies_come_back(tmp_path):
   short = {n.removeprefix("transformer."): x for n, x in tensors.items()}
   short["lm_head.weight"] = short["wte.weight"]
   mask = {"h.0.attn.bias": np.ones((1, 1, 32, 32), np.float32)}
+  # What holds none of our parameters comes back, too.
   foreign_model.write(theirs, short | mask)
   back = there_and_back(theirs, tmp_path)
-  assert foreign_model.stored(back).keys() == short.keys()
-  for name, facts in foreign_model.stored(back).items():
-    assert facts == foreign_model.stored(theirs)[name]
+  assert foreign_model.stored(back) == foreign_model.stored(theirs)
+
+
+def test_a_bias_that_has_no_effect_comes_back(tmp_path):
+  """Untied, BERT's file has its bias twice, and only one of them counts."""
+  theirs = tmp_path / "theirs"
+  tensors = foreign_model.build(theirs, "bert", tie_word_embeddings=False)
+  twice = {
+    "cls.predictions.bias": np.ones(68, np.float32),
+    "bert.embeddings.position_ids": np.arange(32)[None],
+  }
+  foreign_model.write(theirs, tensors | twice)
+  back = there_and_back(theirs, tmp_path)
+  assert foreign_model.stored(back) == foreign_model.stored(theirs)
+  # Once it was trained, Transformers gets what it asks for.
+  lm = lm_jax.load(theirs)
+  lm._model = lm._model._replace(source="")
+  lm.save_pretrained(tmp_path / "new", "bert")
+  new = foreign_model.stored(tmp_path / "new")
+  assert new.keys() == {*tensors, "cls.predictions.bias"}
+  bias = tensors["cls.predictions.decoder.bias"]
+  assert new["cls.predictions.bias"]["data"] == bias.tobytes()
+
+
+def test_numbers_that_a_dtype_lacks_are_named(tmp_path, capsys):
+  theirs = tmp_path / "theirs"
+  tensors = foreign_model.build(theirs)
+  tensors["transformer.ln_f.bias"][3] = 1e5
+  foreign_model.write(theirs, tensors)
+  assert run("export", theirs, to=tmp_path / "back", dtype="float16") == 2
+  said = capsys.readouterr().err
+  assert "--dtype=float16: ln_f.bias has numbers above 65504" in said
+  assert not (tmp_path / "back").exists()
 
 
 def test_the_files_beside_the_weights_come_back(tmp_path):

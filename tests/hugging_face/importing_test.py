@@ -92,6 +92,12 @@ FIELDS = [
     "vocab_size=1000000000000: must be .* to 2147483647",
   ),
   ({"layer_norm_epsilon": -1}, "layer_norm_epsilon=-1: must be a number"),
+  # What would be traced layer by layer, or searched, is refused before.
+  ({"n_layer": 5000}, "config.json: means 5000 layers, .* has 28 tensors in"),
+  ({"n_layer": 10**6}, "n_layer=1000000: must be a whole number from 1 to"),
+  ({"n_embd": 2**31 - 1, "n_inner": 8}, "--trunk.heads=2: must divide"),
+  ({"eos_token_id": "</s>"}, 'eos_token_id="</s>": must be an id, a whole'),
+  ({"bos_token_id": 1.5}, "bos_token_id=1.5: must be an id, a whole number"),
 ]
 
 
@@ -165,6 +171,8 @@ FILES = [
   (_text("config.json", "[" * 100_000), "config.json: not JSON"),
   (_text("config.json", "[]"), "config.json: must hold a JSON object"),
   (_text("config.json", "{}"), "config.json: has no model_type"),
+  (_text("generation_config.json", "{"), "generation_config.json: not JSON"),
+  (_text("tokenizer_config.json", "[]"), "tokenizer_config.json: must hold"),
   (lambda d, _: (d / "config.json").unlink(), "config.json: No such file"),
   (lambda d, _: (d / WEIGHTS).unlink(), "has neither model.safetensors nor"),
   (_only_a_pickle, "'pytorch_model.bin'.*not read.*convert it there"),
@@ -201,6 +209,8 @@ def test_what_is_wrong_with_the_files(spoil, message, tmp_path, capsys):
 def test_a_tokenizer_may_not_be_larger_than_the_embedding(tmp_path, capsys):
   theirs, workdir = tmp_path / "theirs", tmp_path / "run"
   foreign_model.build(theirs, "bert")
+  # What this kind of tokenizer does not use is copied as it is.
+  (theirs / "vocab.json").write_bytes(b"\xff{")
   (theirs / "vocab.txt").write_text(_words(69))
   message = "theirs: its tokenizer has 69 tokens, but the embedding 68 rows"
   assert_refused(capsys, tmp_path, message, "import", theirs, workdir=workdir)
@@ -229,6 +239,9 @@ def test_a_directory_that_is_taken(imported, finished, tmp_path, capsys):
   for name, source in (("old", imported), ("run", finished.workdir)):
     shutil.copytree(source, tmp_path / name)
   (tmp_path / "file").touch()
+  for place in ("mine/hugging_face", "mine/checkpoints/7"):
+    (tmp_path / place).mkdir(parents=True)
+  (tmp_path / "mine/hugging_face/notes.txt").touch()
   for model, name, message in [
     (other, "run", "run: holds a run of another configuration"),
     (theirs, "old", r"old: holds .* \(trunk.layers: 2 -> 1"),
@@ -236,6 +249,7 @@ def test_a_directory_that_is_taken(imported, finished, tmp_path, capsys):
     (theirs, "file", "--workdir=.*file: .*is not a directory"),
     (theirs, "file/run", "--workdir=.*file/run: .*is not a directory"),
     (theirs, "other", "other/config.json: key=.*: unknown"),
+    (theirs, "mine", "--workdir=.*mine: is there and not empty, and holds no"),
   ]:
     workdir = tmp_path / name
     assert_refused(capsys, tmp_path, message, "import", model, workdir=workdir)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lm_jax.families._fields import Fields
 from lm_jax.hugging_face.tokenizers.kinds import Kind
 from lm_jax.hugging_face.tokenizers.pipelines import SPACE
 from lm_jax.hugging_face.tokenizers.settings import CONFIG, Settings, str_of
@@ -178,8 +179,9 @@ def _start(
   """What a decoder reads first."""
   if model_type not in _ENCODER_DECODERS:
     return boundary
-  told = settings.config.get("decoder_start_token_id")
-  if isinstance(told, int) and told >= 0:
+  fields = Fields(settings.config, str(settings.directory / "config.json"))
+  told = fields.decoder_start(ABSENT)
+  if told != ABSENT:
     return told
   if model_type in _T5:
     return ids.get("pad", boundary)
