@@ -53,7 +53,7 @@ def test_a_config_means_a_trunk_or_is_refused(count, tmp_path):
     return ends
 
   inputs = fuzzing.texts(_CONFIGS)
-  shares = {"JSON": 0.5, "valid": 0.1}
+  shares = {"JSON": 0.5, "valid": 0.05}
   fuzzing.fuzz("config.json of a family", count, inputs, read, shares)
 
 
