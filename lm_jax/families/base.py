@@ -170,7 +170,9 @@ class Family:
         found = fields.values.get(name, self.token_defaults.get(name))
         if isinstance(found, list) and found:
           found = found[0]  # LLaMA 3: several tokens that end a text
-        if isinstance(found, int) and found >= 0:
+        if type(found) is int and found >= 2**31:
+          raise fields.error(name, "an id below 2^31")
+        if type(found) is int and found >= 0:
           return found
       return ABSENT
 
