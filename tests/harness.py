@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lm_jax import layout, pooling, sharding
+from lm_jax.hugging_face import origin
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.weights import Weights
@@ -100,16 +101,11 @@ def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def draw_all(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-  """All parameters of a model of theirs; what is there twice is equal."""
+  """All parameters of a model of theirs; of two equal tables, both."""
   found = {}
   for name, shape in shapes.items():
-    # Untied, a head's own bias is there twice and this one has no effect.
-    duplicate = name.removesuffix("bias") + "decoder.bias"
-    source = (
-      duplicate if name.endswith("bias") and duplicate in shapes else name
-    )
     # Untied, BART's stacks have tables of their own, and ours have one.
-    source = re.sub(r"(en|de)coder\.embed_tokens\.", "shared.", source)
+    source = re.sub(r"(en|de)coder\.embed_tokens\.", "shared.", name)
     found[name] = draw(source, shape)
   return found
 
@@ -388,7 +384,10 @@ class Pair:
 
     directory.mkdir()
     shutil.copy(self.directory / "config.json", directory)
-    write_lib.write(directory, self.model, self.params)
+    with Weights(self.directory) as weights:
+      unused = self.model.unused(weights.names())
+    with origin.unused(self.directory, unused) as kept:
+      write_lib.write(directory, self.model, self.params, kept=kept)
     cls = type(self.their)
     other, info = cls.from_pretrained(
       directory, output_loading_info=True, attn_implementation="eager"

@@ -53,7 +53,7 @@ def test_a_config_means_a_trunk_or_is_refused(count, tmp_path):
     return ends
 
   inputs = fuzzing.texts(_CONFIGS)
-  shares = {"JSON": 0.5, "valid": 0.1}
+  shares = {"JSON": 0.5, "valid": 0.05}
   fuzzing.fuzz("config.json of a family", count, inputs, read, shares)
 
 
@@ -97,7 +97,7 @@ def test_a_safetensors_file_is_read_or_refused(count, tmp_path):
     length = int.from_bytes(data[:8], "little")
     return [*fuzzing.is_json(data[8 : 8 + min(length, len(data))]), end]
 
-  shares = {"JSON": 0.4, "valid": 0.05}
+  shares = {"JSON": 0.4, "valid": 0.02}
   fuzzing.fuzz("safetensors", count, _safetensors(), read, shares)
 
 

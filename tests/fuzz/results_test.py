@@ -53,7 +53,7 @@ def test_a_result_is_read_or_refused(count, tmp_path):
     return [*fuzzing.is_json(data), end]
 
   inputs = fuzzing.texts([_RESULT])
-  fuzzing.fuzz("result.json", count, inputs, read, {"JSON": 0.5, "valid": 0.1})
+  fuzzing.fuzz("result.json", count, inputs, read, {"JSON": 0.5, "valid": 0.05})
 
 
 @fuzzing.COUNTS
