@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax import checkpoint, evaluate, identity, train, trained, workdir
+from lm_jax import checkpoint, disk, evaluate, identity, train, trained, workdir
 from lm_jax import config as config_lib
 from lm_jax import result as result_lib
 from lm_jax.assemble import enable_compilation_cache, make_program
@@ -70,7 +70,11 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
   # A corpus that cannot be read leaves no directory behind.
   dataset = rows_lib.load(config.data, config.length)
   directory = workdir.create(config.workdir)
-  with checkpoint.hold(directory):
+  advice = "; the same command goes on from the last checkpoint"
+  with (
+    checkpoint.hold(directory),
+    disk.named(f"--workdir={config.workdir}", advice),
+  ):
     # Another process may have been faster.
     finished = result_lib.finished(config)
     return finished or _run(config, directory, dataset, progress)
