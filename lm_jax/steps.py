@@ -150,6 +150,10 @@ class Steps:
           batch, restore_args=args, partial_restore=True
         ),
       ).state
+      for name, leaf in read.items():
+        # Of what is not there, orbax gives back what it was asked for.
+        if not isinstance(leaf, jax.Array):
+          raise Damaged(f"{name} is not there")
       for name, entry in _record(read).items():
         if entry != leaves[name]:
           raise Damaged(f"the bits of {name} are not those that were saved")

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import select
 import signal
 import subprocess
@@ -32,6 +33,7 @@ class Run:
   def __init__(self, server: Server, pid: int, output: pathlib.Path):
     self._server, self.pid, self._output = server, pid, output
     self.begin = time.monotonic()
+    self.sent = 0
 
   def age(self) -> float:
     """Seconds since it was started."""
@@ -48,12 +50,20 @@ class Run:
     """What it wrote to stdout and stderr, in one."""
     return self._output.read_text(encoding="utf-8", errors="replace")
 
+  def why(self) -> str:
+    """What went wrong first, as far as one can tell."""
+    found = re.findall(
+      r"^(?:\w+\.)*\w+(?:Error|Exception):.*", self.output, re.M
+    )
+    return f"{found[:1]} {self.output[-300:]}"
+
   def errors(self) -> list[str]:
     """The lines that are ours, for the user."""
     lines = self.output.splitlines()
     return [line for line in lines if line.startswith("lm_jax: ")]
 
   def send(self, number: int) -> None:
+    self.sent += 1
     with contextlib.suppress(ProcessLookupError):
       os.kill(self.pid, number)
 
@@ -63,7 +73,7 @@ class Run:
     while (code := self.code) is None:
       if time.monotonic() > deadline:
         self.send(signal.SIGKILL)
-        raise AssertionError(f"took over {timeout} s: {self.output[-500:]}")
+        raise AssertionError(f"took over {timeout} s: {self.why()}")
       self._server.listen(0.05)
     return code
 
@@ -121,7 +131,7 @@ class Server:
     """Runs a command to its end, which must have the exit code."""
     run = self.start(command, output)
     found = run.wait()
-    assert found == code, f"exit code {found}, not {code}: {run.output[-2000:]}"
+    assert found == code, f"exit code {found}, not {code}: {run.why()}"
     return run
 
   def listen(self, seconds: float) -> None:

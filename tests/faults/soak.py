@@ -13,7 +13,18 @@ import time
 import traceback
 from typing import Any
 
-_OTHERS = ("__init__", "__main__", "soak", "launching", "forking", "runs")
+_OTHERS = (
+  *(
+    "__init__",
+    "__main__",
+    "soak",
+    "launching",
+    "forking",
+    "runs",
+    "stored",
+    "places",
+  ),
+)
 
 
 @dataclasses.dataclass
