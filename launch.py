@@ -9,4 +9,4 @@ import sys
 from lm_jax import cli
 
 if __name__ == "__main__":
-  sys.exit(cli.main(sys.argv[1:]))
+  cli.launch(sys.argv[1:])

@@ -124,7 +124,10 @@ class Checkpoints:
     return True
 
   def restore(
-    self, abstract_state: PyTree, step: int | None = None
+    self,
+    abstract_state: PyTree,
+    step: int | None = None,
+    accept: Callable[[int, dict[str, Any]], None] | None = None,
   ) -> tuple[PyTree, dict[str, Any]] | None:
     """Restores a step: the last one that is whole, or just `step`.
 
@@ -132,6 +135,8 @@ class Checkpoints:
       abstract_state: of jax.ShapeDtypeStruct with the shardings wanted, which
         need not be those of the save.
       step: asked for by number.
+      accept: takes a step and its meta, and raises what is wrong with it
+        before any array is looked at.
 
     Returns:
       (state, meta), or None if there is no checkpoint that can be read. Each
@@ -142,7 +147,8 @@ class Checkpoints:
         the first that differs), or `step` is missing or damaged.
     """
     return self._first_whole(
-      step, lambda candidate: self._restore(candidate, abstract_state, "")
+      step,
+      lambda candidate: self._restore(candidate, abstract_state, "", accept),
     )
 
   def restore_params(
@@ -214,10 +220,16 @@ class Checkpoints:
     return None
 
   def _restore(
-    self, step: int, abstract_tree: PyTree, prefix: str
+    self,
+    step: int,
+    abstract_tree: PyTree,
+    prefix: str,
+    accept: Callable[[int, dict[str, Any]], None] | None = None,
   ) -> tuple[PyTree, dict[str, Any]]:
     """The leaves under a prefix, as a tree, and the meta."""
     body = self._steps.read_body(step)
+    if accept is not None:
+      accept(step, body["meta"])
     abstract = {
       prefix + name: leaf for name, leaf in flatten(abstract_tree).items()
     }

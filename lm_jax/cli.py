@@ -10,14 +10,27 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from lm_jax import listing, memory, registry
 from lm_jax.errors import UsageError
+from lm_jax.interruption import Interruption
 
 # Everything heavy is imported by the command that needs it, so that help,
 # listings and mistakes are answered at once.
 
 BAD_USAGE, INTERRUPTED = 2, 75
+
+
+def launch(argv: Sequence[str]) -> NoReturn:
+  """Runs a command as this process: signals interrupt it from now on.
+
+  Schedulers send several, and one that comes late changes nothing.
+  """
+  with Interruption(raises=True) as interruption:
+    code = main(argv)
+    interruption.ignore()
+  sys.exit(code)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -101,6 +114,8 @@ def _train(argv: list[str]) -> int:
   print(f"{result['status']}: {config.workdir}/result.json")
   for key, value in sorted(result.get("metrics", {}).items()):
     print(f"  {key}: {value}")
+  if result.get("error"):
+    print(f"lm_jax: {result['error']}", file=sys.stderr)
   return local.EXIT[result["status"]]
 
 

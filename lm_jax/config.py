@@ -19,7 +19,7 @@ from lm_jax.errors import UsageError, short
 from lm_jax.ledger import Budget
 from lm_jax.objectives.base import Objective
 from lm_jax.optim import OptimizerOptions
-from lm_jax.options import Option, option, options, show
+from lm_jax.options import Option, option, options
 from lm_jax.types import ARCHITECTURES, Architecture, Head, Trunk
 
 VOCABULARY = "vocabulary"  # no Head, in `Config.heads`
@@ -56,10 +56,24 @@ class Config:
   checkpoint_every: int = option(
     200, "steps between checkpoints; 0: at the end and when interrupted"
   )
+  keep_last: int = option(2, "how many of the last checkpoints are kept")
+  keep_every: int = option(
+    0, "checkpoints of every so many steps are kept, too; 0: none"
+  )
   eval_every: int = option(
     0, "steps between evaluations; 0: at five points of the budget"
   )
   log_every: int = option(10, "steps between lines of metrics.jsonl")
+  skip_limit: int = option(
+    10,
+    "steps in a row whose loss or gradient is not finite, which are skipped,"
+    " that end the run as diverged",
+  )
+  allow_change: tuple[str, ...] = option(
+    (),
+    "what of the run in --workdir may be changed, as flags or their groups:"
+    " optimizer.learning_rate,data",
+  )
   dtype: Literal["float32", "bfloat16"] = option(
     "float32", "of the computation; parameters, softmax and loss are float32"
   )
@@ -77,18 +91,6 @@ class Config:
   objective_options: dict[str, Any] = dataclasses.field(default_factory=dict)
   trunk: dict[str, Any] = dataclasses.field(default_factory=dict)
   heads: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-
-# What may differ between two calls for the same run: it does not change what
-# is computed (another mesh does by rounding only).
-_NOT_IDENTITY = frozenset(
-  {"workdir", "name", "arm", "log_every", "checkpoint_every", "mesh"}
-  | {"data.cache"}
-  # Kernels differ by rounding only.
-  | {"trunk.attention"}
-  # What these stand for is compared field by field instead.
-  | {"size", "trunk.preset"}
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,8 +193,10 @@ def build(config: Config) -> Built:
 
 
 def to_json(config: Config) -> str:
-  """The content of config.json."""
-  return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+  """The content of config.json: what the run is, and not how it is called."""
+  tree = dataclasses.asdict(config)
+  del tree["allow_change"]
+  return json.dumps(tree, indent=2) + "\n"
 
 
 def from_json(text: str, where: str = "config.json") -> Config:
@@ -247,23 +251,13 @@ def read(directory: str, flag: str = "--model") -> Config:
   return from_json(strict_json.text_of(path), str(path))
 
 
-def differences(old: Config, new: Config) -> list[str]:
-  """What makes two runs different ones, ["seed: 0 -> 1"]; [] for the same."""
-  before, after = (
-    {
-      path.replace("objective_options.", "objective."): value
-      for path, value in _flatten(dataclasses.asdict(resolve(config)), "")
-    }
-    for config in (old, new)
-  )
-  absent = "(none)"
-  return [
-    f"{path}: {show(before.get(path, absent))}"
-    f" -> {show(after.get(path, absent))}"
-    for path in {**before, **after}
-    if path not in _NOT_IDENTITY
-    and before.get(path, absent) != after.get(path, absent)
-  ]
+def flat(config: Config) -> dict[str, Any]:
+  """The options by their flags' paths, defaults written out."""
+  tree = dataclasses.asdict(resolve(config))
+  return {
+    path.replace("objective_options.", "objective."): value
+    for path, value in _flatten(tree, "")
+  }
 
 
 def _last(path: str) -> str:

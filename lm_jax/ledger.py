@@ -64,12 +64,18 @@ class Budget:
   def __str__(self) -> str:
     return f"{self.currency}:{self.amount}"
 
-  def steps(self, flops_per_step: int, positions_per_step: int) -> int | None:
+  def steps(
+    self,
+    flops_per_step: int,
+    positions_per_step: int,
+    spent: Ledger | None = None,
+  ) -> int | None:
     """How many steps the budget buys, or None if only the run can tell.
 
     Args:
       flops_per_step: model FLOPs, forward and backward.
       positions_per_step: tokens of every stream of every stack.
+      spent: by steps that may have cost something else; they are counted.
 
     Raises:
       UsageError: the budget does not buy one step.
@@ -79,8 +85,10 @@ class Budget:
     if self.currency not in costs:
       return None
     cost = costs[self.currency]
-    # Both are ints: the division is exact and never exceeds the budget.
-    count = int(self.amount) // cost
+    # All are ints: the division is exact and never exceeds the budget.
+    before = spent or Ledger()
+    left = int(self.amount) - int(before.spent(self.currency))
+    count = before.steps + max(0, left) // cost
     if not count:
       raise UsageError(
         f"--budget={self}: one step costs {cost} {self.currency} ({cost:.3g}); "

@@ -22,7 +22,10 @@ def check_numbers(config: Config) -> None:
     "seed": 0,
     "log_every": 1,
     "checkpoint_every": 0,
+    "keep_last": 1,
+    "keep_every": 0,
     "eval_every": 0,
+    "skip_limit": 1,
   }.items():
     value = getattr(config, name)
     if value < least:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from lm_jax import disk
 from lm_jax.errors import UsageError
 
 
@@ -39,9 +40,10 @@ def hold(run_directory: str | os.PathLike) -> Iterator[None]:
         f"--workdir={run_directory}: in use by {holder}; wait for it, or name "
         "another directory"
       ) from error
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-    file.flush()
+    with disk.named(f"--workdir={run_directory}"):
+      file.truncate(0)
+      file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+      file.flush()
     try:
       yield
     finally:

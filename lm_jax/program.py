@@ -39,6 +39,7 @@ class State:
 
   params, optimizer: pytrees of arrays; key: uint32 key data of the seed.
   step: int32. tokens, targets: two-limb counters (lm_jax/ledger.py).
+  skipped: int32 [2], updates skipped as not finite: in all, and in a row.
   """
 
   params: Tree
@@ -47,6 +48,7 @@ class State:
   step: Array
   tokens: Array
   targets: Array
+  skipped: Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +117,13 @@ def count_targets(problem: Problem) -> Array:
   return sum(counts, start=jnp.int32(0))
 
 
+def count_skipped(skipped: Array, finite: Array) -> Array:
+  """State.skipped after one more step, whose update was finite or not."""
+  in_all, in_a_row = skipped
+  bad = 1 - finite.astype(jnp.int32)
+  return jnp.stack([in_all + bad, (in_a_row + 1) * bad])
+
+
 def loss_function(objective, network):
   """(variables, problem, rng, rngs) -> terms, the network bound."""
 
@@ -151,6 +160,7 @@ class Program:
       step=whole,
       tokens=whole,
       targets=whole,
+      skipped=whole,
     )
     self.flops, self.positions = self._measure()
     batch = sharding.rows(plan.mesh)
@@ -166,6 +176,10 @@ class Program:
   @functools.cached_property
   def step(self):
     """The compiled step: (state, rows, fraction) -> (state, metrics).
+
+    Where the loss or the norm of its gradient is not finite, parameters and
+    optimizer stay as they were, and the step is counted as skipped: its rows
+    are read and its FLOPs spent all the same.
 
     fraction: of the budget, after this step; float32.
     """
@@ -212,6 +226,7 @@ class Program:
       step=jnp.int32(0),
       tokens=ledger.zero(),
       targets=ledger.zero(),
+      skipped=jnp.zeros(2, jnp.int32),
     )
 
   def _measure(self) -> tuple[int, int]:
@@ -257,15 +272,25 @@ class Program:
     params = jax.tree.map(
       lambda p, d: p - learning_rate * d, state.params, direction
     )
+    norm = optim.global_norm(grads)
+    finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    params, optimizer = jax.tree.map(
+      lambda new, old: jnp.where(finite, new, old),
+      (params, optimizer),
+      (state.params, state.optimizer),
+    )
+    skipped = count_skipped(state.skipped, finite)
     metrics |= {
       "loss": loss,
-      "grad_norm": optim.global_norm(grads),
+      "grad_norm": norm,
       "learning_rate": learning_rate,
       "tokens": tokens,
       "targets": targets,
+      "skipped": skipped,
     }
-    state = State(params, optimizer, state.key, state.step + 1, tokens, targets)
-    return state, metrics
+    return State(
+      params, optimizer, state.key, state.step + 1, tokens, targets, skipped
+    ), metrics
 
   def _gradients(self, params, problem: Problem, loss_key, dropout_key):
     plan = self.plan

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lm_jax import checkpoint, evaluate, results, train, trained, workdir
+from lm_jax import checkpoint, disk, evaluate, identity, train, trained, workdir
 from lm_jax import config as config_lib
+from lm_jax import result as result_lib
 from lm_jax.assemble import enable_compilation_cache, make_program
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.open_tokenizer import specials_of
 from lm_jax.hugging_face import origin
+from lm_jax.interruption import Interruption
 from lm_jax.ledger import Budget, Ledger
 from lm_jax.log import MetricsLog, write_atomically
 from lm_jax.program import Program, State
@@ -32,6 +33,7 @@ VALIDATION_BATCHES = 4
 def check(config: Config) -> None:
   """Raises UsageError where the run is impossible; compiles, writes nothing."""
   built = config_lib.build(config)
+  identity.check_names(config)
   specials = specials_of(config.data)
   # The tokenizer is not there yet; an objective asks for no more than this.
   spec = Spec(
@@ -51,6 +53,8 @@ def check(config: Config) -> None:
 def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
   """Runs, goes on with, or reuses a run; returns what result.json holds.
 
+  One that has diverged would do so again, and is reused, too.
+
   Args:
     config: with a workdir.
     progress: show a progress bar on a terminal.
@@ -59,17 +63,21 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
     UsageError: the run is impossible, or its directory is taken.
   """
   check(config)
-  finished = _done(config)
+  finished = result_lib.finished(config)
   if finished is not None:
     return finished
   enable_compilation_cache(config.data.cache)
   # A corpus that cannot be read leaves no directory behind.
   dataset = rows_lib.load(config.data, config.length)
   directory = workdir.create(config.workdir)
-  with checkpoint.hold(directory):
+  advice = "; the same command goes on from the last checkpoint"
+  with (
+    checkpoint.hold(directory),
+    disk.named(f"--workdir={config.workdir}", advice),
+  ):
     # Another process may have been faster.
-    workdir.check_same(config)
-    return _done(config) or _run(config, directory, dataset, progress)
+    finished = result_lib.finished(config)
+    return finished or _run(config, directory, dataset, progress)
 
 
 def _run(
@@ -100,14 +108,23 @@ def _run(
       name: value for name, value in accuracy.items() if "/" not in name
     }
 
+  stamp = identity.stamp(config, dataset)
+
   def save(state: State, ledger: Ledger, evaluated: dict[str, float]) -> None:
-    meta = {"ledger": ledger.as_dict(), "data": dataset.fingerprint}
+    meta = stamp | {"ledger": ledger.as_dict(), "history": history}
     checkpoints.save(ledger.steps, state, meta, evaluated)
 
-  with checkpoint.Checkpoints(
-    directory / "checkpoints", best_metric="validation_loss"
-  ) as checkpoints:
-    state, ledger = start(config, dataset, program, checkpoints)
+  # Noted while anything has to be saved, the last checkpoint included.
+  with (
+    Interruption() as interruption,
+    checkpoint.Checkpoints(
+      directory / "checkpoints",
+      config.keep_last,
+      config.keep_every,
+      best_metric="validation_loss",
+    ) as checkpoints,
+  ):
+    state, ledger, history = start(config, dataset, program, checkpoints)
     # What can be wrong with the input has shown by now: from here on the
     # directory is this run's.
     _describe(directory, config, dataset)
@@ -128,24 +145,35 @@ def _run(
           config.log_every,
           config.eval_every or -(-(steps or 1000) // EVALUATIONS),
           config.checkpoint_every,
+          config.skip_limit,
         ),
         train.Hooks(log.write, quickly, save),
+        interruption,
         title=config.name or config.objective,
         progress=progress,
       )
-  result = _result(config, program, status, state, ledger)
+  if interruption.noted and status == train.DONE:
+    status = train.INTERRUPTED
+  result = result_lib.make(config, program, status, state, ledger, history)
   if status == train.DONE:
+    # Measuring takes a while, and is done again if it is cut short.
+    result_lib.write(config, result | {"status": train.INTERRUPTED})
     found = measure(state, quick=False)
     result["metrics"] = own_loss(state) | found.metrics
     result["items"] = found.items
-  write_atomically(directory / "result.json", json.dumps(result) + "\n")
+  result_lib.write(config, result)
   return result
 
 
 def _describe(
   directory: Path, config: Config, dataset: rows_lib.Dataset
 ) -> None:
-  """Writes what the run is: its tokenizer and its configuration."""
+  """Writes what the run is: its tokenizer and its configuration.
+
+  The result of another configuration, if there is one, is no longer its own.
+  """
+  if workdir.check_same(config):
+    result_lib.path(config).unlink(missing_ok=True)
   for name, content in dataset.tokenizer.files().items():
     write_atomically(directory / name, content)
   if config.model:
@@ -159,61 +187,45 @@ def start(
   dataset: rows_lib.Dataset,
   program: Program,
   checkpoints: checkpoint.Checkpoints,
-) -> tuple[State, Ledger]:
+) -> tuple[State, Ledger, list[dict[str, Any]]]:
   """The state to go on from: of this run, of --model, or a new one.
 
+  Returns:
+    The state, what was spent, and what --allow_change has changed so far: for
+    each time the step and the changes, in words.
+
   Raises:
-    UsageError: the run has read other data so far, or --model does not fit.
+    UsageError: the checkpoint is of another run, or --model does not fit.
   """
-  restored = checkpoints.restore(program.abstract_state())
+  changes: list[identity.Change] = []
+
+  def accept(step: int, meta: dict[str, Any]) -> None:
+    where = f"--workdir={config.workdir}: checkpoint {step}"
+    if "config" not in meta:
+      raise UsageError(
+        f"{where} was written by an older version; name another directory"
+      )
+    changes[:] = identity.changes_since(meta, config, dataset, where)
+    refused = identity.refused(changes, config.allow_change)
+    if refused:
+      raise UsageError(f"{where} is of {identity.differ(refused)}")
+
+  try:
+    restored = checkpoints.restore(program.abstract_state(), accept=accept)
+  except UsageError as error:
+    if not changes or identity.refused(changes, config.allow_change):
+      raise
+    names = ",".join(config.allow_change)
+    raise UsageError(f"--allow_change={names}: {error}") from error
   if restored is not None:
     state, meta = restored
-    if meta["data"] != dataset.fingerprint:
-      raise UsageError(
-        f"--data.corpus={config.data.corpus}: has changed since "
-        f"{config.workdir} was begun; name another --workdir"
-      )
-    return state, Ledger(**meta["ledger"])
+    ledger, history = Ledger(**meta["ledger"]), meta.get("history", [])
+    if changes:
+      said = list(map(str, changes))
+      history = [*history, {"step": ledger.steps, "changes": said}]
+    return state, ledger, history
   if not config.model:
-    return program.initial(np.uint32(config.seed)), Ledger()
+    return program.initial(np.uint32(config.seed)), Ledger(), []
   params = trained.params_for(config, dataset.tokenizer, program)
   state = program.initial(np.uint32(config.seed))
-  return dataclasses.replace(state, params=params), Ledger()
-
-
-def _result(
-  config: Config,
-  program: Program,
-  status: str,
-  state: State,
-  ledger: Ledger,
-) -> dict[str, Any]:
-  plan = program.plan
-  error = None
-  if status == train.DIVERGED:
-    error = f"the loss or the parameters are not finite at step {ledger.steps}"
-  return {
-    "name": config.name,
-    "arm": config.arm or config.objective,
-    "seed": config.seed,
-    "status": status,
-    "error": error,
-    "step": ledger.steps,
-    "digest": checkpoint.digest(state.params),
-    "objective": config.objective,
-    "architecture": plan.spec.architecture,
-    "parameters": program.parameters,
-    "scoring": plan.objective.scoring,
-    "ledger": ledger.as_dict(),
-    "metrics": {},
-    "items": {},
-  }
-
-
-def _done(config: Config) -> dict[str, Any] | None:
-  """What result.json holds, if the run is complete."""
-  path = Path(config.workdir, "result.json")
-  if not path.exists():
-    return None
-  result = results.read(path, "remove it to go on")
-  return result if result["status"] == train.DONE else None
+  return dataclasses.replace(state, params=params), Ledger(), []

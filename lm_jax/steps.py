@@ -13,6 +13,7 @@ arrays on a CPU are written from where they lie.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -38,6 +39,18 @@ class Damaged(Exception):
   """A step that cannot be read, or is not what was saved."""
 
 
+class _Once(logging.Filter):
+  """Drops what orbax logs, a traceback for every thread, and raises as well."""
+
+  def filter(self, record: logging.LogRecord) -> bool:
+    if record.name == "asyncio":
+      return "OCDBT" not in record.getMessage()
+    return not (record.exc_info and "/orbax/" in record.pathname)
+
+
+_ONCE = _Once()
+
+
 class Steps:
   """Reads, writes and deletes steps.
 
@@ -53,6 +66,8 @@ class Steps:
   ):
     import orbax.checkpoint as ocp
 
+    for name in ("absl", "asyncio"):
+      logging.getLogger(name).addFilter(_ONCE)
     self._directory = directory
     self._read_only = read_only
     registry = ocp.handlers.create_default_handler_registry(

@@ -45,11 +45,15 @@ class Hooks:
 
 @dataclasses.dataclass(frozen=True)
 class Intervals:
-  """Steps between events; 0 is never, and the end always has all three."""
+  """Steps between events; 0 is never, and the end always has all three.
+
+  skip_limit: so many steps in a row without an update are divergence.
+  """
 
   log: int
   evaluate: int
   save: int
+  skip_limit: int = 10
 
 
 def fit(
@@ -60,6 +64,7 @@ def fit(
   budget: Budget,
   intervals: Intervals,
   hooks: Hooks,
+  interruption: Interruption,
   title: str = "",
   progress: bool = True,
 ) -> tuple[str, State]:
@@ -72,18 +77,19 @@ def fit(
     batches: rows, from that step on.
     budget: of program.plan.
     intervals, hooks: what else happens, and when.
+    interruption: read once a step; when it is noted, the run is saved.
     title: of the progress bar.
     progress: show one; only on a terminal.
 
   Returns:
     The status, DONE, DIVERGED or INTERRUPTED, and the last state, saved
-    unless the run diverged: a loss, a number of the state or of an evaluation
-    is not finite.
+    unless the run diverged: the updates of `skip_limit` steps in a row were
+    skipped, or a number of the state or of an evaluation is not finite.
   """
   loop = _Loop(program, state, ledger, budget, intervals, hooks)
   if not loop.over:
     loop.step = program.step  # compiled before the clock starts
-  with Interruption() as interruption, _bar(title, progress) as bar:
+  with _bar(title, progress) as bar:
     bar.update(loop.percent())
     loop.clock = time.perf_counter()
     while not (loop.over or loop.diverged or interruption.noted):
@@ -121,12 +127,16 @@ class _Loop:
     self.budget: Budget = budget
     self.intervals: Intervals = intervals
     self.hooks: Hooks = hooks
-    self.steps = budget.steps(program.flops, program.positions)
+    self.steps = budget.steps(program.flops, program.positions, ledger)
     self.over = self._finished()  # as of the last step
     self.diverged = False
     self.clock = time.perf_counter()
     # Metrics are fetched a step late, so that the device never waits.
     self.pending: tuple[dict[str, float], dict[str, Any]] | None = None
+    # Of State.skipped: the next step to be looked at, and what it gave.
+    self.look = 0
+    self.looking: Any = None
+    self._plan_look(ledger.steps, state.skipped)
 
   def percent(self) -> int:
     if self.steps is not None:
@@ -145,6 +155,8 @@ class _Loop:
     self._tick()
     self._fetch()
     self.over = self._finished()
+    if ledger.steps == self.look:
+      self.looking = metrics["skipped"]
     if self.over or _due(ledger.steps, self.intervals.log):
       self.pending = (ledger.as_dict(), metrics)
     if self.over:
@@ -185,7 +197,10 @@ class _Loop:
     return np.float32(min(1.0, self.ledger.fraction(self.budget)))
 
   def _fetch(self) -> None:
-    """Writes the log line that is due from an earlier step."""
+    """Looks at what is due from an earlier step, and writes its log line."""
+    if self.looking is not None:
+      looking, self.looking = self.looking, None
+      self._plan_look(self.look, looking)
     if self.pending is None:
       return
     spent, metrics = self.pending
@@ -193,9 +208,17 @@ class _Loop:
     values = jax.device_get(metrics)
     spent["tokens"] = ledger_lib.value(values.pop("tokens"))
     spent["targets"] = ledger_lib.value(values.pop("targets"))
+    spent["skipped"] = int(values.pop("skipped")[0])
     numbers = {name: float(value) for name, value in values.items()}
-    self._check([numbers["loss"], numbers["grad_norm"]])
     self._write(spent, numbers)
+
+  def _plan_look(self, step: int, skipped: Any) -> None:
+    """Looks next where the limit may be reached, and not before: for as long
+    as all is finite, once in `skip_limit` steps.
+    """
+    left = self.intervals.skip_limit - int(jax.device_get(skipped)[1])
+    self.look = step + max(1, left)
+    self.diverged |= left <= 0
 
   def _write(self, spent: dict[str, float], values: dict[str, float]) -> None:
     step = int(spent.pop("steps"))
@@ -206,6 +229,7 @@ class _Loop:
     self._fetch()
     jax.block_until_ready(self.state.step)
     self._tick()
+    self._plan_look(self.ledger.steps, self.state.skipped)
     self.diverged |= not _finite(self.state)
     self._count(self.state.tokens, self.state.targets)
 

@@ -7,8 +7,10 @@ import pathlib
 import tempfile
 
 from lm_jax import config as config_lib
+from lm_jax import identity
 from lm_jax.config import Config
 from lm_jax.errors import UsageError
+from lm_jax.identity import Change
 
 
 def check(directory: str, flag: str = "--workdir") -> None:
@@ -45,10 +47,13 @@ def create(directory: str, flag: str = "--workdir") -> pathlib.Path:
   return path
 
 
-def check_same(config: Config, flag: str = "--workdir") -> None:
+def check_same(config: Config, flag: str = "--workdir") -> list[Change]:
   """Raises UsageError if config.workdir holds a run of another configuration.
 
   An empty directory, or a new one, may become any run.
+
+  Returns:
+    The changes that --allow_change allows.
   """
   path = pathlib.Path(config.workdir)
   if not (path / "config.json").exists():
@@ -56,10 +61,12 @@ def check_same(config: Config, flag: str = "--workdir") -> None:
       raise UsageError(
         f"{flag}={path}: holds an experiment; name another directory"
       )
-    return
-  changes = config_lib.differences(config_lib.read(str(path), flag), config)
-  if changes:
+    return []
+  old = config_lib.read(str(path), flag)
+  changes = identity.changes(old, config)
+  refused = identity.refused(changes, config.allow_change)
+  if refused:
     raise UsageError(
-      f"{flag}={path}: holds a run of another configuration"
-      f" ({'; '.join(changes)}); name another directory"
+      f"{flag}={path}: holds a run of {identity.differ(refused)}"
     )
+  return changes

@@ -63,6 +63,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space"):
       log.write_atomically(path, "new")
   assert path.read_text() == "old"
+  assert list(tmp_path.iterdir()) == [path]
   log.write_atomically(path, "new")
   assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
   assert path.read_text() == "new"

@@ -14,7 +14,7 @@ import pytest
 from lm_jax import ledger as ledger_lib
 from lm_jax import train
 from lm_jax.ledger import Budget, Ledger
-from lm_jax.program import State
+from lm_jax.program import State, count_skipped
 
 FLOPS, POSITIONS = 5, 3
 
@@ -34,7 +34,8 @@ class Metric:
 class FakeProgram:
   """Step k adds k to w, reads k tokens and predicts one target.
 
-  losses, params: what steps give instead, by step.
+  losses, params: what steps give instead, by step. As the compiled step does,
+  one whose loss is not finite leaves w alone.
   """
 
   flops, positions = FLOPS, POSITIONS
@@ -53,19 +54,24 @@ class FakeProgram:
     self.events.append(("step", k))
     self.fractions.append(float(fraction))
     self.during(k)
+    loss = self.losses.get(k, 1.0)
+    finite = jnp.isfinite(loss)
+    moved = state.params["w"] + k * finite
     new = State(
-      params={"w": jnp.float32(self.params.get(k, state.params["w"] + k))},
+      params={"w": jnp.float32(self.params.get(k, moved))},
       optimizer=(),
       key=state.key,
       step=jnp.int32(k),
       tokens=ledger_lib.add(state.tokens, jnp.int32(k)),
       targets=ledger_lib.add(state.targets, jnp.int32(1)),
+      skipped=count_skipped(state.skipped, finite),
     )
     values = {
-      "loss": self.losses.get(k, 1.0),
+      "loss": loss,
       "grad_norm": 1.0,
       "tokens": np.asarray(new.tokens),
       "targets": np.asarray(new.targets),
+      "skipped": np.asarray(new.skipped),
     }
     return new, {n: Metric(self.events, k, v) for n, v in values.items()}
 
@@ -78,6 +84,7 @@ def initial():
     jnp.int32(0),
     ledger_lib.zero(),
     ledger_lib.zero(),
+    jnp.zeros(2, jnp.int32),
   )
 
 
@@ -105,20 +112,22 @@ def fit(
     out.saved[ledger.steps] = (state, spent, values)
     save(state, ledger, values)
 
-  out.status, out.state = train.fit(
-    program,
-    state,
-    ledger,
-    itertools.count(ledger.steps),
-    Budget.parse(budget),
-    train.Intervals(*every),
-    train.Hooks(
-      lambda step, values: out.logged.append((step, values)),
-      hook_evaluate,
-      hook_save,
-    ),
-    progress=False,
-  )
+  with train.Interruption() as interruption:
+    out.status, out.state = train.fit(
+      program,
+      state,
+      ledger,
+      itertools.count(ledger.steps),
+      Budget.parse(budget),
+      train.Intervals(*every),
+      train.Hooks(
+        lambda step, values: out.logged.append((step, values)),
+        hook_evaluate,
+        hook_save,
+      ),
+      interruption,
+      progress=False,
+    )
   return out
 
 
@@ -206,7 +215,7 @@ def test_what_is_due_when():
 @pytest.mark.parametrize(
   ("every", "where"),
   [
-    ((1, 0, 1), "losses"),
+    ((1, 0, 1, 1), "losses"),
     ((100, 0, 7), "params"),
     ((100, 7, 0), "params"),
     ((1, 0, 6), "params"),
@@ -223,6 +232,54 @@ def test_nothing_is_saved_that_is_not_finite(bad, every, where):
   # Tokens and targets were counted to the end.
   steps = out.ledger.steps
   assert out.ledger.tokens == steps * (steps + 1) // 2
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted():
+  bad = dict.fromkeys((3, 4, 7, 10), math.nan)
+  out = fit("steps:10", FakeProgram(losses=bad), every=(1, 0, 5, 3))
+  assert out.status == train.DONE
+  assert out.state.params["w"] == 55 - 3 - 4 - 7 - 10
+  assert [v["skipped"] for _, v in out.logged if "loss" in v] == [
+    *(0, 0, 1, 2, 2, 2, 3, 3, 3, 4)
+  ]
+  # What a skipped step read and cost was spent all the same.
+  assert out.ledger.tokens == 55
+  assert out.ledger.flops == 10 * FLOPS
+
+
+@pytest.mark.parametrize("first", range(1, 9))
+@pytest.mark.parametrize("every", [(1, 0, 0), (100, 0, 0), (3, 0, 2)])
+def test_so_many_in_a_row_end_the_run(first, every):
+  limit = 3
+  losses = dict.fromkeys(range(first, 100), math.inf)
+  program = FakeProgram(losses=losses)
+  out = fit("steps:60", program, every=(*every, limit))
+  assert out.status == train.DIVERGED
+  # It is known a step late, unless the run has stopped for something else.
+  assert first + limit - 1 <= out.ledger.steps <= first + limit
+  assert int(out.state.skipped[1]) >= limit
+  assert max(out.saved, default=0) < first + limit - 1
+
+
+def test_a_row_of_skipped_steps_goes_on_where_it_was_interrupted():
+  losses = dict.fromkeys((4, 5, 6, 7), math.nan)
+  for stop, limit, status in ((5, 5, train.DONE), (5, 4, train.DIVERGED)):
+    send = lambda k: k == stop and os.kill(os.getpid(), signal.SIGUSR1)  # noqa
+    every = (1, 0, 0, limit)
+    first = fit("steps:30", FakeProgram(losses, during=send), every=every)
+    state, ledger, _ = first.saved[stop]
+    assert state.skipped.tolist() == [2, 2]
+    program = FakeProgram(losses)
+    second = fit("steps:30", program, state, ledger, every=every)
+    assert second.status == status
+    assert second.ledger.steps == (30 if status == train.DONE else 8)
+
+
+def test_what_is_skipped_is_looked_at_no_oftener_than_it_must():
+  out = fit("steps:40", every=(100, 0, 0, 10))
+  assert {step for what, step in out.program.events if what == "read"} == {
+    *(10, 20, 30, 40)
+  }
 
 
 def test_parameters_lost_in_the_last_step_are_noticed():

@@ -6,13 +6,12 @@ import dataclasses
 import json
 import math
 import pathlib
-import re
 import shutil
 from typing import Any, NamedTuple
 
 import jax
 
-from lm_jax import checkpoint, limits, results, sharding, workdir
+from lm_jax import checkpoint, disk, limits, results, sharding, workdir
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.data import beside, cache
@@ -153,18 +152,13 @@ def _check_space(directory: str, foreign: Foreign) -> None:
 
 def _save(path: pathlib.Path, params: Any) -> None:
   meta = {"ledger": Ledger().as_dict(), "data": ""}
-  try:
-    with checkpoint.Checkpoints(
+  with (
+    disk.named(f"--workdir={path}"),
+    checkpoint.Checkpoints(
       path / "checkpoints", asynchronous=False
-    ) as checkpoints:
-      checkpoints.save(0, {"params": params}, meta, force=True)
-  except (OSError, ValueError) as error:
-    # What the disk says comes from orbax as a ValueError.
-    said = re.search(r"[^:]*(?= \[os_error_code)", str(error))
-    if said is None and not isinstance(error, OSError):
-      raise
-    reason = said[0].strip() if said else error
-    raise UsageError(f"--workdir={path}: can't be written: {reason}") from error
+    ) as checkpoints,
+  ):
+    checkpoints.save(0, {"params": params}, meta, force=True)
 
 
 def _describe(path: pathlib.Path, config: Config, foreign: Foreign) -> None:

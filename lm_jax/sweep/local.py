@@ -44,7 +44,7 @@ def execute(
   Returns:
     The status of each run by name; none for those that were not begun.
   """
-  statuses = {c.name: DONE for c in configs if is_complete(c)}
+  statuses = {c.name: _status(c) for c in configs if is_complete(c)}
   left = [config for config in configs if config.name not in statuses]
 
   def say(line: str) -> None:
@@ -87,9 +87,12 @@ def exit_code(statuses: dict[str, str]) -> int:
 
 
 def is_complete(config: Config) -> bool:
-  """Whether the run's directory holds the result of this configuration."""
-  workdir.check_same(config)
-  return _status(config) == DONE
+  """Whether the run's directory holds the result of this configuration.
+
+  One that has diverged would do so again.
+  """
+  changes = workdir.check_same(config)
+  return not changes and _status(config) in (DONE, DIVERGED)
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,8 @@ One file a fault. Its docstring says what is done, and it has
 
   HOLDS   what must hold, a line;
   SHORT   the number of trials in the suite, and LONG in a soak;
-  setup(folder) -> shared   what the trials share, made once (optional);
+  setup(folder) -> shared   what the trials share, made once (optional), and
+      closed by its `close()`, if it has one;
   trial(seed, folder, shared)   injects one fault, drawn from the seed, in an
       empty folder of its own, and raises AssertionError unless what must hold
       does.

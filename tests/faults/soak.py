@@ -13,7 +13,18 @@ import time
 import traceback
 from typing import Any
 
-_OTHERS = ("__init__", "__main__", "soak", "launching")
+_OTHERS = (
+  *(
+    "__init__",
+    "__main__",
+    "soak",
+    "launching",
+    "forking",
+    "runs",
+    "stored",
+    "places",
+  ),
+)
 
 
 @dataclasses.dataclass
@@ -89,18 +100,23 @@ def run(
     if hasattr(module, "setup"):
       (root / "shared").mkdir()
       shared = module.setup(root / "shared")
-    for seed in range(first, first + (module.LONG if count is None else count)):
-      with tempfile.TemporaryDirectory(dir=root) as folder:
-        try:
-          module.trial(seed, pathlib.Path(folder), shared)
-        except AssertionError as error:
-          why = " ".join(str(error).split())[:500]
-          where = traceback.extract_tb(error.__traceback__)[-1]
-          tally.failures.append((seed, f"{why} ({where.name})"))
-      tally.tried += 1
-      tally.seconds = time.monotonic() - start
-      if progress and sys.stderr.isatty():
-        print(tally.line().partition("\n")[0], end="\r", file=sys.stderr)
+    try:
+      count = module.LONG if count is None else count
+      for seed in range(first, first + count):
+        with tempfile.TemporaryDirectory(dir=root) as folder:
+          try:
+            module.trial(seed, pathlib.Path(folder), shared)
+          except AssertionError as error:
+            why = " ".join(str(error).split())[:500]
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            tally.failures.append((seed, f"{why} ({where.name})"))
+        tally.tried += 1
+        tally.seconds = time.monotonic() - start
+        if progress and sys.stderr.isatty():
+          print(tally.line().partition("\n")[0], end="\r", file=sys.stderr)
+    finally:
+      if hasattr(shared, "close"):
+        shared.close()
   return tally
 
 

@@ -1,0 +1,96 @@
+"""result.json: how a run ended, and whether that is its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from lm_jax import identity, results, train, workdir
+from lm_jax.config import Config
+from lm_jax.digest import digest
+from lm_jax.ledger import Ledger
+from lm_jax.log import write_atomically
+from lm_jax.program import Program, State
+
+# Made again, the run would end in the same way.
+FINAL = (train.DONE, train.DIVERGED)
+
+
+def path(config: Config) -> Path:
+  return Path(config.workdir, "result.json")
+
+
+def finished(config: Config) -> dict[str, Any] | None:
+  """What result.json holds, if the run is at its end.
+
+  Raises:
+    UsageError: the file is damaged, or of a run of another configuration.
+  """
+  if workdir.check_same(config) or not path(config).exists():
+    return None  # Changed, it goes on.
+  result = results.read(path(config), "remove it to go on")
+  # config.json may have been edited, or be lost: the checkpoints tell.
+  own = identity.fingerprint(config)
+  same = result.get("fingerprint", own) == own
+  return result if same and result["status"] in FINAL else None
+
+
+def write(config: Config, result: dict[str, Any]) -> None:
+  write_atomically(path(config), json.dumps(result) + "\n")
+
+
+def make(
+  config: Config,
+  program: Program,
+  status: str,
+  state: State,
+  ledger: Ledger,
+  history: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+  """The content of result.json, without what is measured at the end.
+
+  Args:
+    config: of the run.
+    program: that was run.
+    status: DONE, DIVERGED or INTERRUPTED.
+    state: the last one.
+    ledger: what was spent.
+    history: what was changed on the way, by --allow_change.
+  """
+  plan = program.plan
+  in_all, in_a_row = map(int, jax.device_get(state.skipped))
+  error = None
+  if status == train.DIVERGED:
+    error = _why(config, ledger.steps, in_a_row)
+  return {
+    "name": config.name,
+    "arm": config.arm or config.objective,
+    "seed": config.seed,
+    "fingerprint": identity.fingerprint(config),
+    "history": list(history),
+    "status": status,
+    "error": error,
+    "step": ledger.steps,
+    "skipped": in_all,
+    "digest": digest(state.params),
+    "objective": config.objective,
+    "architecture": plan.spec.architecture,
+    "parameters": program.parameters,
+    "scoring": plan.objective.scoring,
+    "ledger": ledger.as_dict(),
+    "metrics": {},
+    "items": {},
+  }
+
+
+def _why(config: Config, step: int, in_a_row: int) -> str:
+  if in_a_row < config.skip_limit:
+    return f"the parameters or what they give are not finite at step {step}"
+  return (
+    f"the loss or its gradient is not finite at step {step - in_a_row + 1}, nor"
+    f" in the {in_a_row - 1} steps after it (--skip_limit={config.skip_limit})"
+  )

@@ -1,0 +1,66 @@
+"""kill -9 of a training run at random instants.
+
+A run is killed once or twice, anywhere from its first line to its last; then
+it may end. Every objective has nine seeds in turn, dropout is on.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+
+from . import launching, runs
+
+HOLDS = (
+  "metrics and digest of the uninterrupted run; at most one save interval is "
+  "repeated; every listed step restores"
+)
+SHORT, LONG = 2, 100
+STEPS, INTERVAL = 100, 20
+
+
+def command(workdir, corpus, objective):
+  return launching.train_command(
+    workdir,
+    corpus,
+    objective,
+    STEPS,
+    checkpoint_every=INTERVAL,
+    eval_every=50,
+  )
+
+
+def setup(folder):
+  return runs.References(folder, command)
+
+
+def trial(seed, folder, shared):
+  rng = random.Random(seed)
+  turn = seed // 9 % len(launching.OBJECTIVES)
+  objective = launching.OBJECTIVES[turn]
+  expected = shared.get(objective)
+  workdir = folder / "run"
+  arguments = shared.command(workdir, objective)
+  for number in range(rng.randint(1, 2)):
+    run = shared.server.start(arguments, folder / f"output-{number}")
+    instant = rng.uniform(0, expected.seconds)
+    while run.code is None and run.age() < instant:
+      shared.server.listen(0.002)
+    run.send(signal.SIGKILL)
+    if run.wait() != -signal.SIGKILL:
+      break  # It was done before.
+    check_what_is_left(workdir)
+  last = shared.server.finish(arguments, folder / "output")
+  assert "Traceback" not in last.output, last.output[-2000:]
+  runs.check_equal(workdir, expected.workdir)
+
+
+def check_what_is_left(workdir):
+  """All of it can be read, and little is lost."""
+  steps = runs.check_restorable(workdir)
+  logged = [line["step"] for line in runs.lines(workdir)]
+  lost = max(logged, default=0) - max(steps, default=0)
+  # A save that was still being written does not count yet; the one after it
+  # would have waited for it.
+  allowed = 2 * INTERVAL if logged and runs.unfinished(workdir) else INTERVAL
+  assert lost <= allowed, f"{lost} steps are lost"

@@ -1,0 +1,112 @@
+"""Uninterrupted runs to compare with, and what must hold of any run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from . import forking, launching
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+  """An uninterrupted run, and how long it took when nothing was compiled."""
+
+  workdir: pathlib.Path
+  seconds: float
+
+
+class References:
+  """Uninterrupted runs by objective, made when they are first asked for.
+
+  Args:
+    folder: to be in.
+    command: takes a run directory, the corpus and an objective.
+    extra: folders with more objectives.
+  """
+
+  def __init__(
+    self,
+    folder: pathlib.Path,
+    command: Callable[[pathlib.Path, pathlib.Path, str], list[str]],
+    *extra: str,
+  ):
+    self.server = forking.Server(extra)
+    self.corpus = launching.write_corpus(folder / "corpus")
+    self._folder, self._command = folder, command
+    self._known: dict[str, Reference] = {}
+
+  def close(self) -> None:
+    self.server.close()
+
+  def command(self, workdir: pathlib.Path, objective: str) -> list[str]:
+    return self._command(workdir, self.corpus, objective)
+
+  def get(self, objective: str) -> Reference:
+    if objective not in self._known:
+      for name in (f"{objective}-cold", objective):
+        workdir = self._folder / name
+        begin = time.monotonic()
+        command = self.command(workdir, objective)
+        self.server.finish(command, self._folder / f"{name}.txt")
+        seconds = time.monotonic() - begin
+      self._known[objective] = Reference(workdir, seconds)
+    return self._known[objective]
+
+
+def check_equal(workdir: pathlib.Path, reference: pathlib.Path) -> None:
+  """The same digest, numbers and lines, but for what is measured in seconds."""
+  one, two = launching.result(workdir), launching.result(reference)
+  for result in (one, two):
+    del result["ledger"]["seconds"]
+  assert one == two, f"{one} is not {two}"
+  found, expected = launching.metrics(workdir), launching.metrics(reference)
+  assert [x["step"] for x in found] == [x["step"] for x in expected]
+  assert found == expected
+
+
+def checkpoints(workdir: pathlib.Path) -> list[int]:
+  """The steps that are listed."""
+  folder = workdir / "checkpoints"
+  names = [p.name for p in folder.iterdir()] if folder.exists() else []
+  return sorted(int(name) for name in names if name.isdigit())
+
+
+def check_restorable(workdir: pathlib.Path) -> list[int]:
+  """Every step that is listed can be restored; which these are."""
+  from lm_jax.checkpoint import Checkpoints
+
+  steps = checkpoints(workdir)
+  if steps:
+    with Checkpoints(workdir / "checkpoints", read_only=True) as reader:
+      for step in steps:
+        wanted = {
+          name: jax.ShapeDtypeStruct(shape, dtype)
+          for name, (shape, dtype) in reader.stored(step).items()
+        }
+        state, meta = reader.restore(wanted, step)
+        assert int(state["step"]) == meta["ledger"]["steps"] == step
+  return steps
+
+
+def unfinished(workdir: pathlib.Path) -> bool:
+  """Whether a save was being written when the run was killed."""
+  return any("tmp" in p.name for p in (workdir / "checkpoints").iterdir())
+
+
+def lines(workdir: pathlib.Path) -> list[dict[str, Any]]:
+  """The whole lines of metrics.jsonl, of which the last may be half."""
+  path = workdir / "metrics.jsonl"
+  if not path.exists():
+    return []
+  found = []
+  for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+    if line.endswith("\n"):
+      found.append(json.loads(line))
+  return found
