@@ -85,32 +85,45 @@ def _compare(argv: list[str]) -> int:
 def _train(argv: list[str]) -> int:
   memory.keep_freed_memory()
   from lm_jax import config as config_lib
-  from lm_jax import flags, settings
+  from lm_jax import distributed, flags, settings
 
   known = config_lib.schema() | settings.objective_flags()
   for name in ("name", "arm", "family"):
     del known[name]
-  if _help("train", known, argv):
+  if _help("train", known | distributed.FLAGS, argv):
     return 0
-  given = flags.parse("train", known, argv)
-  config = config_lib.Config()
-  if "model" in given:
-    config = settings.continued(given["model"][-1], given)
-  config = settings.override(
-    config, {path: texts[-1] for path, texts in given.items()}
-  )
-  name = f"{config.objective}-seed{config.seed}"
-  config = dataclasses.replace(
-    config,
-    workdir=config.workdir or f"runs/{name}",
-    name=name,
-    arm=config.objective,
-  )
-  from lm_jax import run
-  from lm_jax.sweep import local
+  parsed = flags.parse("train", known | distributed.FLAGS, argv)
+  given = {path: texts[-1] for path, texts in parsed.items()}
+  cluster = distributed.cluster(given)
+  given = {path: text for path, text in given.items() if path in known}
+  with distributed.joined(cluster):
+    return _train_as(given)
 
-  run.check(config)
+
+def _train_as(given: dict[str, str]) -> int:
+  """The run that flags ask for, as one of its processes."""
+  from lm_jax import config as config_lib
+  from lm_jax import distributed, settings
+
+  with distributed.together():
+    config = config_lib.Config()
+    if "model" in given:
+      config = settings.continued(given["model"], given)
+    config = settings.override(config, given)
+    name = f"{config.objective}-seed{config.seed}"
+    config = dataclasses.replace(
+      config,
+      workdir=config.workdir or f"runs/{name}",
+      name=name,
+      arm=config.objective,
+    )
+    from lm_jax import run
+    from lm_jax.sweep import local
+
+    run.check(config)
   result = run.pretrain(config)
+  if not distributed.is_first():
+    return local.EXIT[result["status"]]
   print(f"{result['status']}: {config.workdir}/result.json")
   for key, value in sorted(result.get("metrics", {}).items()):
     print(f"  {key}: {value}")

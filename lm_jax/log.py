@@ -65,6 +65,19 @@ class MetricsLog:
     return lines
 
 
+class NoLog:
+  """What the processes have that leave writing to the first one."""
+
+  def __enter__(self) -> NoLog:
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    pass
+
+  def write(self, step: int, values: Mapping[str, float | int]) -> None:
+    pass
+
+
 def _json(line: dict) -> str:
   return json.dumps(line, allow_nan=False) + "\n"
 

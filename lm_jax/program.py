@@ -171,7 +171,11 @@ class Program:
       out_shardings=(self.shardings, whole),
       donate_argnums=0,
     )
-    self.validate = jax.jit(self._validate, in_shardings=(params, batch, None))
+    self.validate = jax.jit(
+      self._validate,
+      in_shardings=(params, batch, None),
+      out_shardings=whole,
+    )
 
   @functools.cached_property
   def step(self):
@@ -188,8 +192,20 @@ class Program:
     return lowered.compile()
 
   def place(self, rows: Rows) -> Rows:
-    """The rows of a batch, put on the devices."""
-    return jax.device_put(rows, sharding.rows(self.plan.mesh))
+    """The rows of a batch, put on the devices.
+
+    Of several processes, each gives the whole batch or the block that
+    `sharding.share` tells.
+    """
+    place = sharding.rows(self.plan.mesh)
+    if place.is_fully_addressable:
+      return jax.device_put(rows, place)
+    return jax.tree.map(
+      lambda leaf: jax.make_array_from_process_local_data(
+        place, leaf, (self.plan.batch_size, *leaf.shape[1:])
+      ),
+      rows,
+    )
 
   def abstract_state(self) -> State:
     """Shapes with shardings, for restoring."""
