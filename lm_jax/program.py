@@ -316,9 +316,11 @@ class Program:
     def loss(params, part, number):
       rngs = {"dropout": jax.random.fold_in(dropout_key, number)}
       key = jax.random.fold_in(loss_key, number)
+      params = sharding.gathered(params, self.shardings.params)
       terms = apply({"params": params}, part, key, rngs=rngs)
       return total(terms, part, whole)
 
+    loss = sharding.gather_again(loss, plan.mesh)
     gradient = jax.value_and_grad(loss, has_aux=True)
     if plan.accumulate == 1:
       return gradient(params, problem, 0)
@@ -343,6 +345,7 @@ class Program:
     key = jax.random.fold_in(jax.random.key(0), number)
     problem = plan.objective.make(key, rows, plan.spec)
     network = plan.network.clone(deterministic=True)
+    params = sharding.gathered(params, self.shardings.params)
     terms = loss_function(plan.objective, network)(
       {"params": params}, problem, key
     )

@@ -13,6 +13,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from lm_jax.errors import UsageError
@@ -28,6 +29,8 @@ RULES: dict[str, str | None] = {
   "norm": None,
   "layers": None,
 }
+
+_GATHERED = "gathered"
 
 Tree = Any
 
@@ -133,6 +136,41 @@ def parameters(mesh: Mesh, boxed: Tree) -> Tree:
     sharding,
     boxed,
     is_leaf=lambda leaf: isinstance(leaf, nn.LogicallyPartitioned),
+  )
+
+
+def gathered(params: Tree, shardings: Tree) -> Tree:
+  """Parameters as a loss uses them, inside jit: whole along fsdp.
+
+  Left to itself, XLA may rather move the activations of the whole batch to
+  where a slice of the parameters is.
+
+  Args:
+    params: traced arrays.
+    shardings: that `parameters` gave.
+  """
+
+  def gather(leaf, sharding):
+    axes = [None if axis == "fsdp" else axis for axis in sharding.spec]
+    whole = NamedSharding(sharding.mesh, PartitionSpec(*axes))
+    leaf = jax.lax.with_sharding_constraint(leaf, whole)
+    return checkpoint_name(leaf, _GATHERED)
+
+  if jax.tree.leaves(shardings)[0].mesh.shape["fsdp"] == 1:
+    return params
+  return jax.tree.map(gather, params, shardings)
+
+
+def gather_again(loss: Any, mesh: Mesh) -> Any:
+  """The loss, its parameters gathered once more for the backward pass.
+
+  So they are not held in between; all else that it computes is.
+  """
+  if mesh.shape["fsdp"] == 1:
+    return loss
+  policies = jax.checkpoint_policies
+  return jax.checkpoint(
+    loss, policy=policies.save_anything_except_these_names(_GATHERED)
   )
 
 
