@@ -258,9 +258,13 @@ def _report(argv: list[str]) -> int:
 def _doctor(argv: list[str]) -> int:
   from lm_jax import doctor, flags
 
-  if _help("doctor", {}, argv):
+  known = doctor.flags()
+  if _help("doctor", known, argv):
     return 0
-  flags.parse("doctor", {}, argv)
+  given = {k: v[-1] for k, v in flags.parse("doctor", known, argv).items()}
+  if doctor.wants_plan(given):
+    print("\n".join(doctor.plan(given)))
+    return 0
   text, missing = doctor.report()
   print(text)
   return 1 if missing else 0
@@ -297,6 +301,9 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
   "import": ("a Hugging Face directory becomes a run directory", _import),
   "export": ("a model becomes a Hugging Face directory", _export),
   "report": ("write an experiment's report again", _report),
-  "doctor": ("versions, devices, caches, disk and cores", _doctor),
+  "doctor": (
+    "versions, devices, disk; a run on many chips, on paper",
+    _doctor,
+  ),
   "list": ("everything that can be named", _list),
 }

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 
 from . import launching
 
@@ -23,8 +24,17 @@ STEPS = 60
 _DEAD = "another task died"  # in what jax's coordination service says
 
 
-def start(command: list[str], devices: int) -> list[subprocess.Popen[str]]:
-  """Two processes of a run, with so many devices each."""
+def start(
+  command: list[str],
+  devices: int,
+  flags_of: Mapping[int, list[str]] | None = None,
+  timeout: int = PATIENCE,
+) -> list[subprocess.Popen[str]]:
+  """Two processes of a run, with so many devices each.
+
+  flags_of: more flags of a process, by its number.
+  timeout: in seconds, until both are there.
+  """
   with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
@@ -32,7 +42,10 @@ def start(command: list[str], devices: int) -> list[subprocess.Popen[str]]:
   cluster = [f"--coordinator=127.0.0.1:{port}", "--num_processes=2"]
   return [
     launching.start(
-      [*command, *cluster, f"--process_id={i}", f"--join_timeout={PATIENCE}"],
+      [
+        *(*command, *cluster, f"--process_id={i}"),
+        *(f"--join_timeout={timeout}", *(flags_of or {}).get(i, [])),
+      ],
       launching.environment(XLA_FLAGS=flags),
     )
     for i in range(2)
