@@ -58,6 +58,20 @@ def abstract(mesh):
   return Program(dataclasses.replace(one, mesh=AbstractMesh(sizes, MESH_AXES)))
 
 
+def group(text):
+  """The devices that take part in a collective, of the eight."""
+  if found := re.search(r"replica_groups=\[\d+,(\d+)\]", text):
+    return int(found[1])
+  if found := re.search(r"replica_groups=\{\{([\d,]+)\}", text):
+    return len(found[1].split(","))
+  # mesh['a'=4,'b'=2], ... {'a'}: along a.
+  if found := re.search(r"replica_groups=mesh\[(.*?)\].*?\{('.*?)\}", text):
+    axes = dict(re.findall(r"('\w+')=(\d+)", found[1]))
+    return math.prod(int(axes[name]) for name in found[2].split(","))
+  assert "replica_groups" not in text, text
+  return 8
+
+
 def compiled(mesh):
   """Bytes of what the step's collectives give: by kind and by group."""
   import toy
@@ -79,14 +93,7 @@ def compiled(mesh):
       else 4
       for kind_, dims in re.findall(r"(\w+)\[([\d,]*)\]", shapes)
     )
-    groups = re.search(r"replica_groups=\[\d+,(\d+)\]", rest)
-    nested = re.search(r"replica_groups=\{\{([\d,]*)\}", rest)
-    if groups:
-      count = int(groups[1])
-    elif nested:
-      count = len(nested[1].split(","))
-    else:
-      count = 8
+    count = group(rest)
     key = f"{kind} of {count}"
     found[key] = found.get(key, 0) + size
   return found
@@ -206,7 +213,7 @@ def test_doctor_prints_a_plan(capsys):
   for word in ("optimizer", "reduce-scatter", "model FLOPs", "efficiency"):
     assert word in out
   assert "WARNING" not in out
-  argv = ["doctor", "--plan", *flags, "--chip=tpu_v5e", "--batch_size=262144"]
+  argv = ["doctor", "--plan", *flags, "--chip=tpu_v5e", "--batch_size=2097152"]
   assert cli.main(argv) == 0
   assert "WARNING: does not fit" in capsys.readouterr().out
 
