@@ -268,6 +268,11 @@ def exchange(text: str) -> list[str]:
   return [_wait(f"{here}/{i}") for i in range(jax.process_count())]
 
 
+def anywhere(fact: bool) -> bool:
+  """Is it true of any process? All of them ask."""
+  return any(exchange("yes" if fact else ""))
+
+
 def _wait(key: str) -> str:
   """What a process has told, which may prepare data for hours before.
 

@@ -155,9 +155,8 @@ def _program(config: Config, sizes: dict[str, int]) -> Program:
   spec = Spec(built.trunk.architecture, config.length, vocabulary, specials)
   built.objective.check(spec, config.batch_size, config.accumulate)
   # Other backends than the CPU compute the square.
-  attention = "plain" if config.trunk.get("attention") != "blocked" else None
-  if attention:
-    trunk = dataclasses.replace(built.trunk, attention=attention)
+  if built.trunk.attention == "auto":
+    trunk = dataclasses.replace(built.trunk, attention="plain")
     built = dataclasses.replace(built, trunk=trunk)
   mesh = AbstractMesh(
     tuple(sizes[axis] for axis in MESH_AXES),
@@ -401,12 +400,14 @@ def residuals(loss: Any, params: Any, *args: Any) -> int:
 
   jaxpr = jax.make_jaxpr(backward)(params, *args).jaxpr
   given = {*jaxpr.invars, *jaxpr.constvars}
-  kept = {
-    var
-    for var in jaxpr.outvars
-    if isinstance(var, core.Var) and var not in given
-  }
-  return sum(math.prod(v.aval.shape) * _itemsize(v.aval.dtype) for v in kept)
+  kept: list[Any] = [
+    var.aval
+    for var in dict.fromkeys(
+      v for v in jaxpr.outvars if isinstance(v, core.Var)
+    )
+    if var not in given
+  ]
+  return sum(math.prod(x.shape) * _itemsize(x.dtype) for x in kept)
 
 
 def _itemsize(dtype: Any) -> int:

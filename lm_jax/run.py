@@ -189,8 +189,7 @@ def _run(
         title=config.name or config.objective,
         progress=progress and distributed.is_first(),
       )
-  noted = distributed.exchange("yes" if interruption.noted else "")
-  if any(noted) and status == train.DONE:
+  if distributed.anywhere(interruption.noted) and status == train.DONE:
     status = train.INTERRUPTED
   result = result_lib.make(config, program, status, state, ledger, history)
   if status == train.DONE:

@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lm_jax import ledger as ledger_lib
-from lm_jax.distributed import Votes
+from lm_jax.distributed import Votes, anywhere, exchange
 from lm_jax.interruption import Interruption
 from lm_jax.ledger import Budget, Ledger
 from lm_jax.program import Program, State
@@ -93,8 +93,9 @@ def fit(
     loop.step = program.step  # compiled before the clock starts
   with _bar(title, progress) as bar:
     bar.update(loop.percent())
-    loop.clock = time.perf_counter()
     stop = votes.stop(interruption.noted, ledger.seconds)
+    exchange("ready")  # no clock runs while another process compiles
+    loop.clock = time.perf_counter()
     while not (loop.over or loop.diverged or stop):
       loop.run(next(batches))
       stop = votes.stop(interruption.noted, ledger.seconds)
@@ -102,6 +103,8 @@ def fit(
     loop.save({} if stop else loop.evaluate())
     if loop.diverged:
       return DIVERGED, loop.state
+    # It may also have come in the last evaluation.
+    stop = stop or anywhere(interruption.noted)
     return (INTERRUPTED if stop else DONE), loop.state
 
 

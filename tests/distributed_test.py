@@ -98,7 +98,7 @@ def test_put_and_fetch_on_one_process():
   np.testing.assert_array_equal(sharding.fetch(placed["a"]), tree["a"])
 
 
-def ends(command, others, timeout=30):
+def ends(command, others, timeout=two_processes.JOIN):
   """Exit codes and last words of two processes with different flags."""
   pair = two_processes.start(command, 1, others, timeout)
   try:

@@ -20,6 +20,8 @@ HOLDS = "nobody hangs over 30 s; a restart is bitwise equal"
 SHORT, LONG = 1, 20
 
 PATIENCE = 30  # seconds
+# Who is gone before all have met is waited for so long.
+JOIN = 15
 STEPS = 60
 _DEAD = "another task died"  # in what jax's coordination service says
 
@@ -28,7 +30,7 @@ def start(
   command: list[str],
   devices: int,
   flags_of: Mapping[int, list[str]] | None = None,
-  timeout: int = PATIENCE,
+  timeout: int = JOIN,
 ) -> list[subprocess.Popen[str]]:
   """Two processes of a run, with so many devices each.
 
