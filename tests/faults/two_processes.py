@@ -57,10 +57,14 @@ def start(
 def end(pair: list[subprocess.Popen[str]], seconds: float = 300) -> list[str]:
   """Waits for both, which must have done the run; what they said."""
   said = []
-  for process in pair:
-    out, err = process.communicate(timeout=seconds)
-    assert process.returncode == 0, f"{process.returncode}: {err[-2000:]}"
-    said.append(out + err)
+  try:
+    for process in pair:
+      out, err = process.communicate(timeout=seconds)
+      assert process.returncode == 0, f"{process.returncode}: {err[-2000:]}"
+      said.append(out + err)
+  finally:
+    for process in pair:
+      process.kill()
   return said
 
 
@@ -120,12 +124,7 @@ def trial(seed, folder, shared):
     assert codes[0] in (75, -signal.SIGTERM, 0), codes
   if told and codes[1] not in (0, 75):
     assert "lm_jax: " in err or _DEAD in err, f"{codes}: {err[-500:]}"
-  again = start(command, devices)
-  try:
-    end(again)
-  finally:
-    for process in again:
-      process.kill()
+  end(start(command, devices))
   assert (
     launching.result(workdir)["digest"] == launching.result(whole)["digest"]
   )
