@@ -85,32 +85,45 @@ def _compare(argv: list[str]) -> int:
 def _train(argv: list[str]) -> int:
   memory.keep_freed_memory()
   from lm_jax import config as config_lib
-  from lm_jax import flags, settings
+  from lm_jax import distributed, flags, settings
 
   known = config_lib.schema() | settings.objective_flags()
   for name in ("name", "arm", "family"):
     del known[name]
-  if _help("train", known, argv):
+  if _help("train", known | distributed.FLAGS, argv):
     return 0
-  given = flags.parse("train", known, argv)
-  config = config_lib.Config()
-  if "model" in given:
-    config = settings.continued(given["model"][-1], given)
-  config = settings.override(
-    config, {path: texts[-1] for path, texts in given.items()}
-  )
-  name = f"{config.objective}-seed{config.seed}"
-  config = dataclasses.replace(
-    config,
-    workdir=config.workdir or f"runs/{name}",
-    name=name,
-    arm=config.objective,
-  )
-  from lm_jax import run
-  from lm_jax.sweep import local
+  parsed = flags.parse("train", known | distributed.FLAGS, argv)
+  given = {path: texts[-1] for path, texts in parsed.items()}
+  cluster = distributed.cluster(given)
+  given = {path: text for path, text in given.items() if path in known}
+  with distributed.joined(cluster):
+    return _train_as(given)
 
-  run.check(config)
+
+def _train_as(given: dict[str, str]) -> int:
+  """The run that flags ask for, as one of its processes."""
+  from lm_jax import config as config_lib
+  from lm_jax import distributed, settings
+
+  with distributed.together():
+    config = config_lib.Config()
+    if "model" in given:
+      config = settings.continued(given["model"], given)
+    config = settings.override(config, given)
+    name = f"{config.objective}-seed{config.seed}"
+    config = dataclasses.replace(
+      config,
+      workdir=config.workdir or f"runs/{name}",
+      name=name,
+      arm=config.objective,
+    )
+    from lm_jax import run
+    from lm_jax.sweep import local
+
+    run.check(config)
   result = run.pretrain(config)
+  if not distributed.is_first():
+    return local.EXIT[result["status"]]
   print(f"{result['status']}: {config.workdir}/result.json")
   for key, value in sorted(result.get("metrics", {}).items()):
     print(f"  {key}: {value}")
@@ -245,9 +258,13 @@ def _report(argv: list[str]) -> int:
 def _doctor(argv: list[str]) -> int:
   from lm_jax import doctor, flags
 
-  if _help("doctor", {}, argv):
+  known = doctor.flags()
+  if _help("doctor", known, argv):
     return 0
-  flags.parse("doctor", {}, argv)
+  given = {k: v[-1] for k, v in flags.parse("doctor", known, argv).items()}
+  if doctor.wants_plan(given):
+    print("\n".join(doctor.plan(given)))
+    return 0
   text, missing = doctor.report()
   print(text)
   return 1 if missing else 0
@@ -284,6 +301,9 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
   "import": ("a Hugging Face directory becomes a run directory", _import),
   "export": ("a model becomes a Hugging Face directory", _export),
   "report": ("write an experiment's report again", _report),
-  "doctor": ("versions, devices, caches, disk and cores", _doctor),
+  "doctor": (
+    "versions, devices, disk; a run on many chips, on paper",
+    _doctor,
+  ),
   "list": ("everything that can be named", _list),
 }

@@ -1,14 +1,18 @@
-"""What this machine has: versions, devices, caches, disk and cores."""
+"""What this machine has, and what a run would take on many chips."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import os
 import pathlib
 import platform
 import shutil
+from collections.abc import Mapping
 
 import lm_jax
+from lm_jax.errors import UsageError
+from lm_jax.options import Option
 
 # What lm_jax stands on; the optional ones last.
 REQUIRED = (
@@ -83,6 +87,57 @@ def report(cache: str = "") -> tuple[str, list[str]]:
     free = shutil.disk_usage(path).free
     lines.append(f"disk ({label}): {_size(free)} free")
   return "\n".join(lines), missing
+
+
+def flags() -> dict[str, Option]:
+  """What a plan is made for, and of which run: the flags of `train`."""
+  from lm_jax import config as config_lib
+  from lm_jax import settings
+  from lm_jax.chips import CHIPS
+
+  own = {
+    "plan": Option("plan", bool, False, "a run on many chips, on paper"),
+    "chip": Option("chip", str, "tpu_v5p", f"one of {', '.join(CHIPS)}"),
+    "chips": Option("chips", int, 256, "how many"),
+  }
+  known = config_lib.schema() | settings.objective_flags()
+  for name in ("name", "arm", "family", "workdir", "model"):
+    del known[name]
+  return own | known
+
+
+def wants_plan(given: Mapping[str, str]) -> bool:
+  """Raises UsageError where flags of a plan are given without --plan."""
+  wanted = given.get("plan", "false") == "true"
+  if not wanted and set(given) - {"plan"}:
+    name = min(set(given) - {"plan"})
+    raise UsageError(f"--{name}: is for a plan; give --plan, too")
+  return wanted
+
+
+def plan(given: Mapping[str, str]) -> list[str]:
+  """The lines of a plan.
+
+  Raises:
+    UsageError: an unknown chip, or a run that is impossible on so many.
+  """
+  from lm_jax import config as config_lib
+  from lm_jax import plan as plan_lib
+  from lm_jax import registry, settings
+  from lm_jax.chips import CHIPS
+
+  name, count = given.get("chip", "tpu_v5p"), int(given.get("chips", 256))
+  if name not in CHIPS:
+    raise registry.unknown("--chip", name, CHIPS)
+  if count < 1:
+    raise UsageError(f"--chips={count}: must be at least 1")
+  own = ("plan", "chip", "chips")
+  rest = {path: text for path, text in given.items() if path not in own}
+  config = settings.override(config_lib.Config(), rest)
+  if "batch_size" not in given:
+    size = plan_lib.ROWS_A_CHIP * count * config.accumulate
+    config = dataclasses.replace(config, batch_size=size)
+  return plan_lib.report(plan_lib.make(config, count), name, CHIPS[name])
 
 
 def _version(name: str) -> str:

@@ -37,12 +37,13 @@ def check_numbers(config: Config) -> None:
     )
 
 
-def check_mesh(text: str, rows: int) -> dict[str, int]:
+def check_mesh(text: str, rows: int, devices: int = 0) -> dict[str, int]:
   """The devices by axis that "data=4,tensor=2" asks for; {} for "".
 
   Args:
     text: of --mesh.
     rows: computed at a time, which data and fsdp share among them.
+    devices: that there would be; 0: as many as there are.
 
   Raises:
     UsageError: an unknown axis, another number of devices than there are, rows
@@ -61,7 +62,7 @@ def check_mesh(text: str, rows: int) -> dict[str, int]:
   if 0 in mesh.values():
     raise UsageError(f"{flag}: an axis has at least one device")
   # Where data is not named it gets the devices that are left.
-  devices = jax.device_count()
+  devices = devices or jax.device_count()
   others = mesh.get("fsdp", 1) * mesh.get("tensor", 1)
   data = mesh.get("data", max(1, devices // others))
   if data * others != devices:

@@ -111,6 +111,19 @@ def _parse(data: bytes, where: str) -> dict:
   return line
 
 
+class NoLog:
+  """What the processes have that leave writing to the first one."""
+
+  def __enter__(self) -> NoLog:
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    pass
+
+  def write(self, step: int, values: Mapping[str, float | int]) -> None:
+    pass
+
+
 def _json(line: dict) -> str:
   return json.dumps(line, allow_nan=False) + "\n"
 

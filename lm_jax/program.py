@@ -171,7 +171,11 @@ class Program:
       out_shardings=(self.shardings, whole),
       donate_argnums=0,
     )
-    self.validate = jax.jit(self._validate, in_shardings=(params, batch, None))
+    self.validate = jax.jit(
+      self._validate,
+      in_shardings=(params, batch, None),
+      out_shardings=whole,
+    )
 
   @functools.cached_property
   def step(self):
@@ -188,8 +192,20 @@ class Program:
     return lowered.compile()
 
   def place(self, rows: Rows) -> Rows:
-    """The rows of a batch, put on the devices."""
-    return jax.device_put(rows, sharding.rows(self.plan.mesh))
+    """The rows of a batch, put on the devices.
+
+    Of several processes, each gives the whole batch or the block that
+    `sharding.share` tells.
+    """
+    place = sharding.rows(self.plan.mesh)
+    if place.is_fully_addressable:
+      return jax.device_put(rows, place)
+    return jax.tree.map(
+      lambda leaf: jax.make_array_from_process_local_data(
+        place, leaf, (self.plan.batch_size, *leaf.shape[1:])
+      ),
+      rows,
+    )
 
   def abstract_state(self) -> State:
     """Shapes with shardings, for restoring."""
@@ -300,9 +316,11 @@ class Program:
     def loss(params, part, number):
       rngs = {"dropout": jax.random.fold_in(dropout_key, number)}
       key = jax.random.fold_in(loss_key, number)
+      params = sharding.gathered(params, self.shardings.params)
       terms = apply({"params": params}, part, key, rngs=rngs)
       return total(terms, part, whole)
 
+    loss = sharding.gather_again(loss, plan.mesh)
     gradient = jax.value_and_grad(loss, has_aux=True)
     if plan.accumulate == 1:
       return gradient(params, problem, 0)
@@ -327,6 +345,7 @@ class Program:
     key = jax.random.fold_in(jax.random.key(0), number)
     problem = plan.objective.make(key, rows, plan.spec)
     network = plan.network.clone(deterministic=True)
+    params = sharding.gathered(params, self.shardings.params)
     terms = loss_function(plan.objective, network)(
       {"params": params}, problem, key
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from lm_jax import identity, results, train, workdir
+from lm_jax import distributed, identity, results, train, workdir
 from lm_jax.config import Config
 from lm_jax.digest import digest
 from lm_jax.ledger import Ledger
@@ -40,7 +40,9 @@ def finished(config: Config) -> dict[str, Any] | None:
 
 
 def write(config: Config, result: dict[str, Any]) -> None:
-  write_atomically(path(config), json.dumps(result) + "\n")
+  """Of several processes, the first one writes."""
+  if distributed.is_first():
+    write_atomically(path(config), json.dumps(result) + "\n")
 
 
 def make(

@@ -7,9 +7,21 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
-from lm_jax import checkpoint, disk, evaluate, identity, train, trained, workdir
+import lm_jax
+from lm_jax import (
+  checkpoint,
+  disk,
+  distributed,
+  evaluate,
+  identity,
+  sharding,
+  train,
+  trained,
+  workdir,
+)
 from lm_jax import config as config_lib
 from lm_jax import result as result_lib
 from lm_jax.assemble import enable_compilation_cache, make_program
@@ -19,7 +31,7 @@ from lm_jax.data.open_tokenizer import specials_of
 from lm_jax.hugging_face import origin
 from lm_jax.interruption import Interruption
 from lm_jax.ledger import Budget, Ledger
-from lm_jax.log import MetricsLog, write_atomically
+from lm_jax.log import MetricsLog, NoLog, write_atomically
 from lm_jax.program import Program, State
 from lm_jax.tasks.base import Measure
 from lm_jax.types import Spec, UsageError
@@ -62,22 +74,45 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
   Raises:
     UsageError: the run is impossible, or its directory is taken.
   """
-  check(config)
-  finished = result_lib.finished(config)
+  distributed.require_same(_flags(config))
+  with distributed.together():
+    check(config)
+  finished = _finished(config)
   if finished is not None:
     return finished
   enable_compilation_cache(config.data.cache)
   # A corpus that cannot be read leaves no directory behind.
-  dataset = rows_lib.load(config.data, config.length)
-  directory = workdir.create(config.workdir)
-  advice = "; the same command goes on from the last checkpoint"
-  with (
-    checkpoint.hold(directory),
-    disk.named(f"--workdir={config.workdir}", advice),
-  ):
+  with distributed.together():
+    dataset = rows_lib.load(config.data, config.length)
+  distributed.require_same({"--data.corpus": dataset.fingerprint})
+  with contextlib.ExitStack() as stack:
+    with distributed.together():
+      directory = workdir.create(config.workdir)
+      if distributed.is_first():
+        stack.enter_context(checkpoint.hold(directory))
+    distributed.require_shared(directory)
+    advice = "; the same command goes on from the last checkpoint"
+    stack.enter_context(disk.named(f"--workdir={config.workdir}", advice))
     # Another process may have been faster.
-    finished = result_lib.finished(config)
+    finished = _finished(config)
     return finished or _run(config, directory, dataset, progress)
+
+
+def _flags(config: Config) -> dict[str, Any]:
+  """What must be the same in all processes of a run, by flag."""
+  values = dict(config_lib.flat(config))
+  del values["data.cache"]
+  versions = {"jax": jax.__version__, "lm_jax": lm_jax.__version__}
+  return versions | {f"--{path}": value for path, value in values.items()}
+
+
+def _finished(config: Config) -> dict[str, Any] | None:
+  """The result, if the run is at its end, which all processes must see."""
+  with distributed.together():
+    finished = result_lib.finished(config)
+  where = f"{result_lib.path(config)}: status"
+  distributed.require_same({where: finished and finished["status"]})
+  return finished
 
 
 def _run(
@@ -128,12 +163,17 @@ def _run(
     # What can be wrong with the input has shown by now: from here on the
     # directory is this run's.
     _describe(directory, config, dataset)
+    process, processes = sharding.share(program.plan.mesh)
     batches = dataset.batches(
-      config.seed, config.batch_size, start=ledger.steps
+      config.seed,
+      config.batch_size,
+      start=ledger.steps,
+      process=process,
+      processes=processes,
     )
     with (
       contextlib.closing(batches),
-      MetricsLog(directory, ledger.steps) as log,
+      _log(directory, ledger.steps) as log,
     ):
       status, state = train.fit(
         program,
@@ -150,9 +190,9 @@ def _run(
         train.Hooks(log.write, quickly, save),
         interruption,
         title=config.name or config.objective,
-        progress=progress,
+        progress=progress and distributed.is_first(),
       )
-  if interruption.noted and status == train.DONE:
+  if distributed.anywhere(interruption.noted) and status == train.DONE:
     status = train.INTERRUPTED
   result = result_lib.make(config, program, status, state, ledger, history)
   if status == train.DONE:
@@ -165,6 +205,10 @@ def _run(
   return result
 
 
+def _log(directory: Path, step: int) -> MetricsLog | NoLog:
+  return MetricsLog(directory, step) if distributed.is_first() else NoLog()
+
+
 def _describe(
   directory: Path, config: Config, dataset: rows_lib.Dataset
 ) -> None:
@@ -172,6 +216,8 @@ def _describe(
 
   The result of another configuration, if there is one, is no longer its own.
   """
+  if not distributed.is_first():
+    return
   if workdir.check_same(config):
     result_lib.path(config).unlink(missing_ok=True)
   for name, content in dataset.tokenizer.files().items():

@@ -15,10 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lm_jax import sharding
 from lm_jax import specials as specials_lib
 from lm_jax.data.rows import pad_texts
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.types import PADDING, Array, Rows, Spec, UsageError
+from lm_jax.types import PADDING, Rows, Spec, UsageError
 
 # Texts are padded to a multiple of this, and as many of equal length go
 # together. A pseudo-likelihood takes a pass for each token, so padding is dear;
@@ -110,11 +111,11 @@ class Scorer:
     """
     needs = self.objective.needs
     specials_lib.require(self.spec.specials, needs, self.objective.name)
-    return np.asarray(self._run("scores", rows))
+    return self._run("scores", rows)
 
   def states(self, rows: Rows) -> np.ndarray:
     """Last-layer states, float32 [B, L, D]; without meaning on padding."""
-    return np.asarray(self._run("states", rows))
+    return self._run("states", rows)
 
   def text_scores(self, texts: Sequence[str]) -> np.ndarray:
     """Sum of each text's token scores, in nats: float64 [n].
@@ -177,9 +178,9 @@ class Scorer:
         found[i] = values[: lengths[i]]
     return found
 
-  def _run(self, kind: str, rows: Rows) -> Array:
+  def _run(self, kind: str, rows: Rows) -> np.ndarray:
     run = _compiled(self.objective, self._network, self.spec, kind)
-    return run(self._params, rows)
+    return sharding.fetch(run(self._params, rows))
 
   def _lengths(self, texts: Sequence[str]) -> np.ndarray:
     """In tokens, with the special ones around each."""

@@ -13,6 +13,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from lm_jax.errors import UsageError
@@ -28,6 +29,8 @@ RULES: dict[str, str | None] = {
   "norm": None,
   "layers": None,
 }
+
+_GATHERED = "gathered"
 
 Tree = Any
 
@@ -61,6 +64,49 @@ def rows(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec(("data", "fsdp")))
 
 
+def share(mesh: Mesh) -> tuple[int, int]:
+  """Which rows of a batch this process's devices hold: block i of n.
+
+  Blocks are contiguous and of equal size. Processes that split parameters
+  among them share a block; where the devices' order leaves a process with no
+  such block, it is the whole batch, (0, 1).
+  """
+  count = mesh.shape["data"] * mesh.shape["fsdp"]
+  places = rows(mesh).addressable_devices_indices_map((count,))
+  held = sorted(
+    {index[0].indices(count)[0] for index in places.values() if index}
+  )
+  first, size = held[0], len(held)
+  if held != list(range(first, first + size)) or first % size or count % size:
+    return 0, 1
+  return first // size, count // size
+
+
+def put(tree: Tree, shardings: Tree) -> Tree:
+  """Lays arrays out anew; all processes call it with the same values."""
+
+  def place(leaf, sharding):
+    if sharding.is_fully_addressable:
+      return jax.device_put(leaf, sharding)
+    if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+      return jax.jit(lambda x: x, out_shardings=sharding)(leaf)
+    host = np.asarray(leaf)
+    return jax.make_array_from_callback(
+      host.shape, sharding, lambda index: host[index]
+    )
+
+  return jax.tree.map(place, tree, shardings)
+
+
+def fetch(x: Any) -> np.ndarray:
+  """The whole array on the host of every process, all of which call it."""
+  if x.is_fully_addressable or x.is_fully_replicated:
+    return np.asarray(x)
+  from jax.experimental import multihost_utils
+
+  return np.asarray(multihost_utils.process_allgather(x, tiled=True))
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
   """The whole array on every device."""
   return NamedSharding(mesh, PartitionSpec())
@@ -90,6 +136,41 @@ def parameters(mesh: Mesh, boxed: Tree) -> Tree:
     sharding,
     boxed,
     is_leaf=lambda leaf: isinstance(leaf, nn.LogicallyPartitioned),
+  )
+
+
+def gathered(params: Tree, shardings: Tree) -> Tree:
+  """Parameters as a loss uses them, inside jit: whole along fsdp.
+
+  Left to itself, XLA may rather move the activations of the whole batch to
+  where a slice of the parameters is.
+
+  Args:
+    params: traced arrays.
+    shardings: that `parameters` gave.
+  """
+
+  def gather(leaf, sharding):
+    axes = [None if axis == "fsdp" else axis for axis in sharding.spec]
+    whole = NamedSharding(sharding.mesh, PartitionSpec(*axes))
+    leaf = jax.lax.with_sharding_constraint(leaf, whole)
+    return checkpoint_name(leaf, _GATHERED)
+
+  if jax.tree.leaves(shardings)[0].mesh.shape["fsdp"] == 1:
+    return params
+  return jax.tree.map(gather, params, shardings)
+
+
+def gather_again(loss: Any, mesh: Mesh) -> Any:
+  """The loss, its parameters gathered once more for the backward pass.
+
+  So they are not held in between; all else that it computes is.
+  """
+  if mesh.shape["fsdp"] == 1:
+    return loss
+  policies = jax.checkpoint_policies
+  return jax.checkpoint(
+    loss, policy=policies.save_anything_except_these_names(_GATHERED)
   )
 
 

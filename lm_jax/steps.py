@@ -21,6 +21,7 @@ from typing import Any
 
 import jax
 
+from lm_jax import distributed
 from lm_jax.digest import record, sha256
 from lm_jax.errors import short
 from lm_jax.types import Array
@@ -189,13 +190,19 @@ class Steps:
   def _read(self, step: int, **items: Any) -> Any:
     import orbax.checkpoint as ocp
 
+    read, damage, cause = None, "", None
     try:
-      return self._manager.restore(step, args=ocp.args.Composite(**items))
+      read = self._manager.restore(step, args=ocp.args.Composite(**items))
     except (MemoryError, PermissionError, jax.errors.JaxRuntimeError):
       raise  # of this machine, not of the checkpoint
     except Exception as error:  # a truncated file raises any kind
       line = " ".join(str(error).split())[:200]
-      raise Damaged(f"{type(error).__name__}: {line}") from error
+      damage, cause = f"{type(error).__name__}: {line}", error
+    # Each process reads its own shards, and all take the same step.
+    for text in distributed.exchange(damage):
+      if text:
+        raise Damaged(text) from cause
+    return read
 
 
 def seal(

@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lm_jax import ledger as ledger_lib
+from lm_jax.distributed import Votes, anywhere, exchange
 from lm_jax.interruption import Interruption
 from lm_jax.ledger import Budget, Ledger
 from lm_jax.program import Program, State
@@ -87,18 +88,24 @@ def fit(
     skipped, or a number of the state or of an evaluation is not finite.
   """
   loop = _Loop(program, state, ledger, budget, intervals, hooks)
+  votes = loop.votes
   if not loop.over:
     loop.step = program.step  # compiled before the clock starts
   with _bar(title, progress) as bar:
     bar.update(loop.percent())
+    stop = votes.stop(interruption.noted, ledger.seconds)
+    exchange("ready")  # no clock runs while another process compiles
     loop.clock = time.perf_counter()
-    while not (loop.over or loop.diverged or interruption.noted):
+    while not (loop.over or loop.diverged or stop):
       loop.run(next(batches))
+      stop = votes.stop(interruption.noted, ledger.seconds)
       bar.update(max(0, loop.percent() - bar.n))
-    loop.save({} if interruption.noted else loop.evaluate())
+    loop.save({} if stop else loop.evaluate())
     if loop.diverged:
       return DIVERGED, loop.state
-    return (INTERRUPTED if interruption.noted else DONE), loop.state
+    # It may also have come in the last evaluation.
+    stop = stop or anywhere(interruption.noted)
+    return (INTERRUPTED if stop else DONE), loop.state
 
 
 @contextlib.contextmanager
@@ -127,6 +134,8 @@ class _Loop:
     self.budget: Budget = budget
     self.intervals: Intervals = intervals
     self.hooks: Hooks = hooks
+    # What several processes decide, they decide alike.
+    self.votes = Votes(ledger.seconds)
     self.steps = budget.steps(program.flops, program.positions, ledger)
     self.over = self._finished()  # as of the last step
     self.diverged = False
@@ -141,7 +150,7 @@ class _Loop:
   def percent(self) -> int:
     if self.steps is not None:
       return int(100 * self.ledger.steps / self.steps)
-    return int(100 * min(1.0, self.ledger.fraction(self.budget)))
+    return int(100 * min(1.0, self._spent()))
 
   def run(self, rows) -> None:
     """One step, and what is due after it."""
@@ -188,13 +197,19 @@ class _Loop:
   def _finished(self) -> bool:
     if self.steps is not None:
       return self.ledger.steps >= self.steps
-    return self.ledger.fraction(self.budget) >= 1
+    return self._spent() >= 1
 
   def _fraction(self) -> np.float32:
     """Of the budget, after the coming step."""
     if self.steps is not None:
       return np.float32((self.ledger.steps + 1) / self.steps)
-    return np.float32(min(1.0, self.ledger.fraction(self.budget)))
+    return np.float32(min(1.0, self._spent()))
+
+  def _spent(self) -> float:
+    """The fraction of the budget."""
+    if self.budget.currency == "seconds":
+      return self.votes.seconds(self.ledger.seconds) / self.budget.amount
+    return self.ledger.fraction(self.budget)
 
   def _fetch(self) -> None:
     """Looks at what is due from an earlier step, and writes its log line."""

@@ -202,7 +202,7 @@ def params_for(config: Config, tokenizer: Tokenizer, program: Program) -> Any:
     old |= {name: flatten(start)[name] for name in fresh}
   treedef = jax.tree.structure(program.abstract.params)
   params = jax.tree.unflatten(treedef, [old[name] for name in wanted])
-  return jax.device_put(params, program.shardings.params)
+  return sharding.put(params, program.shardings.params)
 
 
 def _describe(directory: str) -> tuple[Config, Tokenizer, Shapes]:

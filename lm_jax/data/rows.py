@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from lm_jax.data import cache, pack
@@ -121,8 +122,19 @@ class Dataset:
       parts.append(_order(seed, epoch, count)[start:stop])
     return _to_rows(self._rows["train"][np.concatenate(parts)])
 
-  def batches(self, seed: int, batch_size: int, start: int = 0) -> Any:
+  def batches(
+    self,
+    seed: int,
+    batch_size: int,
+    start: int = 0,
+    process: int = 0,
+    processes: int = 1,
+    workers: int = 0,
+  ) -> Any:
     """The batches from step `start` on, without end, read ahead by threads.
+
+    Of several processes each gets its block of the rows of every batch, of
+    batch_size / processes.
 
     Returns:
       an iterator of what `batch` gives; close it by its `close()`.
@@ -130,7 +142,10 @@ class Dataset:
     import grain
 
     self.batch(seed, start, batch_size)  # Raises here and not in a thread.
+    size = batch_size // processes
+    mine = slice(process * size, (process + 1) * size)
     steps = grain.MapDataset.source(_Steps(self, seed, batch_size))[start:]
+    steps = steps.map(lambda rows: jax.tree.map(lambda leaf: leaf[mine], rows))
     options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=4)
     return iter(steps.to_iter_dataset(options))
 
