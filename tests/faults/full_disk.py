@@ -54,7 +54,6 @@ def trial(seed, folder, shared):
     words = "No space left on device" if mounted else "File too large"
     assert f"--workdir={workdir}: can't be written: {words}" in said, said
     runs.check_restorable(workdir)
-    # Full as it is, it is refused again, and nothing is lost of it.
     before = runs.checkpoints(workdir)
     if mounted:
       places.remount(place, "size=20m")
