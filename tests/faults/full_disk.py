@@ -16,7 +16,7 @@ HOLDS = (
   "named error, last good checkpoint intact, goes on when there is room to "
   "the metrics and digest of the uninterrupted run"
 )
-SHORT, LONG = 2, 10
+SHORT, LONG = 1, 10
 STEPS, INTERVAL = 60, 10
 # About what the run's first files take, and what all of it does.
 LEAST, MOST = 150, 1500
@@ -54,7 +54,6 @@ def trial(seed, folder, shared):
     words = "No space left on device" if mounted else "File too large"
     assert f"--workdir={workdir}: can't be written: {words}" in said, said
     runs.check_restorable(workdir)
-    # Full as it is, it is refused again, and nothing is lost of it.
     before = runs.checkpoints(workdir)
     if mounted:
       places.remount(place, "size=20m")

@@ -15,7 +15,7 @@ HOLDS = (
   "named error, last good checkpoint intact, goes on when it can be written "
   "to the metrics and digest of the uninterrupted run"
 )
-SHORT, LONG = 2, 10
+SHORT, LONG = 1, 10
 STEPS, INTERVAL = 200, 10
 
 
@@ -48,7 +48,7 @@ def trial(seed, folder, shared):
       run.send(signal.SIGTERM)
       assert run.wait() == 75, run.why()
       places.remount(place, "ro")
-      _refused(shared, arguments, folder, "Read-only file system")
+      _refused(shared, arguments, folder)
       places.remount(place, "rw")
     else:
       with places.immutable(workdir, workdir / "checkpoints"):
@@ -56,13 +56,13 @@ def trial(seed, folder, shared):
         (said,) = run.errors()
         assert f"--workdir={workdir}: can't be written: " in said, said
         runs.check_restorable(workdir)
-        _refused(shared, arguments, folder, "")
+        _refused(shared, arguments, folder)
     assert runs.check_restorable(workdir), "nothing is left"
     shared.server.finish(arguments, folder / "output")
     runs.check_equal(workdir, expected.workdir)
 
 
-def _refused(shared, arguments, folder, words):
+def _refused(shared, arguments, folder):
   again = shared.server.finish(arguments, folder / "output-1", code=2)
   (said,) = again.errors()
-  assert "can't be written" in said and words in said, said
+  assert "can't be written" in said, said

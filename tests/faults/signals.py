@@ -19,7 +19,7 @@ HOLDS = (
   "current step saved, exit 75, nothing repeated; metrics and digest of the "
   "uninterrupted run"
 )
-SHORT, LONG = 2, 50
+SHORT, LONG = 1, 50
 STEPS = 150
 
 

@@ -14,16 +14,8 @@ import traceback
 from typing import Any
 
 _OTHERS = (
-  *(
-    "__init__",
-    "__main__",
-    "soak",
-    "launching",
-    "forking",
-    "runs",
-    "stored",
-    "places",
-  ),
+  *("__init__", "__main__", "soak"),
+  *("launching", "forking", "runs", "stored", "places"),
 )
 
 

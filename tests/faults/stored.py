@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import pathlib
 import shutil
+import sys
 from collections.abc import Iterator
 
 import jax
@@ -93,9 +95,12 @@ def _warnings() -> Iterator[list[str]]:
 
   logger, handler = logging.getLogger("absl"), Handler()
   propagate, logger.propagate = logger.propagate, False
+  hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
   logger.addHandler(handler)
   try:
     yield lines
   finally:
+    gc.collect()  # Orbax has abandoned reads, which ends in complaints.
+    sys.unraisablehook = hook
     logger.removeHandler(handler)
     logger.propagate = propagate
