@@ -44,6 +44,10 @@ class Config:
   ] = option("", "the objective's natural one unless given")
   size: str = option("tiny", "the trunk's shape: `list sizes`")
   length: int = option(128, "tokens a row")
+  curriculum: str = option(
+    "",
+    "shorter rows first: 0.7:128,0.9:256 are shares of the budget and lengths",
+  )
   batch_size: int = option(32, "rows a step")
   accumulate: int = option(1, "parts that a batch is computed in")
   seed: int = option(0, "of the parameters, the order and the corruption")

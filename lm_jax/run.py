@@ -13,11 +13,11 @@ import numpy as np
 import lm_jax
 from lm_jax import (
   checkpoint,
+  curriculum,
   disk,
   distributed,
   evaluate,
   identity,
-  sharding,
   train,
   trained,
   workdir,
@@ -48,13 +48,10 @@ def check(config: Config) -> None:
   identity.check_names(config)
   specials = specials_of(config.data)
   # The tokenizer is not there yet; an objective asks for no more than this.
-  spec = Spec(
-    built.trunk.architecture,
-    config.length,
-    max(config.data.vocabulary_size, specials.ids[-1] + 2),
-    specials,
-  )
-  built.objective.check(spec, config.batch_size, config.accumulate)
+  size = max(config.data.vocabulary_size, specials.ids[-1] + 2)
+  for stage in curriculum.stages(config):
+    spec = Spec(built.trunk.architecture, stage.length, size, specials)
+    built.objective.check(spec, stage.batch_size, config.accumulate)
   if config.model:
     trained.check(config)
   if config.workdir:
@@ -121,6 +118,7 @@ def _run(
   # Raises where there are too few rows for a batch.
   dataset.batch(config.seed, 0, config.batch_size)
   program = make_program(config, dataset)
+  parts = curriculum.parts(config, dataset, program)
   budget = Budget.parse(config.budget)
   steps = budget.steps(program.flops, program.positions)
   validation = dataset.fixed(
@@ -163,35 +161,29 @@ def _run(
     # What can be wrong with the input has shown by now: from here on the
     # directory is this run's.
     _describe(directory, config, dataset)
-    process, processes = sharding.share(program.plan.mesh)
-    batches = dataset.batches(
-      config.seed,
-      config.batch_size,
-      start=ledger.steps,
-      process=process,
-      processes=processes,
-    )
-    with (
-      contextlib.closing(batches),
-      _log(directory, ledger.steps) as log,
-    ):
-      status, state = train.fit(
-        program,
-        state,
-        ledger,
-        batches,
-        budget,
-        train.Intervals(
-          config.log_every,
-          config.eval_every or -(-(steps or 1000) // EVALUATIONS),
-          config.checkpoint_every,
-          config.skip_limit,
-        ),
-        train.Hooks(log.write, quickly, save),
-        interruption,
-        title=config.name or config.objective,
-        progress=progress and distributed.is_first(),
-      )
+    status = train.STAGE_DONE
+    with _log(directory, ledger.steps) as log:
+      for part in parts:
+        if status == train.STAGE_DONE:
+          with contextlib.closing(part.batches(ledger.steps)) as batches:
+            status, state = train.fit(
+              part.program,
+              state,
+              ledger,
+              batches,
+              budget,
+              train.Intervals(
+                config.log_every,
+                config.eval_every or -(-(steps or 1000) // EVALUATIONS),
+                config.checkpoint_every,
+                config.skip_limit,
+              ),
+              train.Hooks(log.write, quickly, save),
+              interruption,
+              title=config.name or config.objective,
+              progress=progress and distributed.is_first(),
+              until=part.until,
+            )
   if distributed.anywhere(interruption.noted) and status == train.DONE:
     status = train.INTERRUPTED
   result = result_lib.make(config, program, status, state, ledger, history)

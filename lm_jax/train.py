@@ -26,6 +26,8 @@ from lm_jax.ledger import Budget, Ledger
 from lm_jax.program import Program, State
 
 DONE, DIVERGED, INTERRUPTED = "done", "diverged", "interrupted"
+# Of a stage: the run goes on with another program.
+STAGE_DONE = "stage done"
 
 Log = Callable[[int, dict[str, float]], None]
 
@@ -68,8 +70,9 @@ def fit(
   interruption: Interruption,
   title: str = "",
   progress: bool = True,
+  until: float | None = None,
 ) -> tuple[str, State]:
-  """Trains until the budget is spent.
+  """Trains until the budget, or a stage's share of it, is spent.
 
   Args:
     program: the compiled functions.
@@ -81,13 +84,16 @@ def fit(
     interruption: read once a step; when it is noted, the run is saved.
     title: of the progress bar.
     progress: show one; only on a terminal.
+    until: the share of the budget at which the program's stage ends; None for
+      a run that has no other program.
 
   Returns:
     The status, DONE, DIVERGED or INTERRUPTED, and the last state, saved
     unless the run diverged: the updates of `skip_limit` steps in a row were
-    skipped, or a number of the state or of an evaluation is not finite.
+    skipped, or a number of the state or of an evaluation is not finite. Or
+    STAGE_DONE, with nothing measured or saved that was not due.
   """
-  loop = _Loop(program, state, ledger, budget, intervals, hooks)
+  loop = _Loop(program, state, ledger, budget, intervals, hooks, until)
   votes = loop.votes
   if not loop.over:
     loop.step = program.step  # compiled before the clock starts
@@ -100,6 +106,9 @@ def fit(
       loop.run(next(batches))
       stop = votes.stop(interruption.noted, ledger.seconds)
       bar.update(max(0, loop.percent() - bar.n))
+    if not (loop.exhausted() or loop.diverged or stop):
+      loop.settle()
+      return (DIVERGED if loop.diverged else STAGE_DONE), loop.state
     loop.save({} if stop else loop.evaluate())
     if loop.diverged:
       return DIVERGED, loop.state
@@ -126,7 +135,7 @@ def _bar(title: str, progress: bool) -> Iterator[tqdm]:
 class _Loop:
   """The loop's few variables, so that `fit` reads top to bottom."""
 
-  def __init__(self, program, state, ledger, budget, intervals, hooks):
+  def __init__(self, program, state, ledger, budget, intervals, hooks, until):
     self.program: Program = program
     self.step: Any = None
     self.state: State = state
@@ -134,6 +143,7 @@ class _Loop:
     self.budget: Budget = budget
     self.intervals: Intervals = intervals
     self.hooks: Hooks = hooks
+    self.until: float | None = until
     # What several processes decide, they decide alike.
     self.votes = Votes(ledger.seconds)
     self.steps = budget.steps(program.flops, program.positions, ledger)
@@ -148,7 +158,7 @@ class _Loop:
     self._plan_look(ledger.steps, state.skipped)
 
   def percent(self) -> int:
-    if self.steps is not None:
+    if self.steps is not None and self.until is None:
       return int(100 * self.ledger.steps / self.steps)
     return int(100 * min(1.0, self._spent()))
 
@@ -168,7 +178,7 @@ class _Loop:
       self.looking = metrics["skipped"]
     if self.over or _due(ledger.steps, self.intervals.log):
       self.pending = (ledger.as_dict(), metrics)
-    if self.over:
+    if self.exhausted():
       return
     evaluated: dict[str, float] = {}
     if _due(ledger.steps, self.intervals.evaluate):
@@ -178,7 +188,7 @@ class _Loop:
 
   def evaluate(self) -> dict[str, float]:
     """Measures, unless the run diverged; the clock stands still."""
-    self._settle()
+    self.settle()
     if self.diverged:
       return {}
     values = self.hooks.evaluate(self.state)
@@ -189,20 +199,29 @@ class _Loop:
 
   def save(self, evaluated: dict[str, float]) -> None:
     """Saves, unless the run diverged; the clock stands still."""
-    self._settle()
+    self.settle()
     if not self.diverged:
       self.hooks.save(self.state, self.ledger, evaluated)
     self.clock = time.perf_counter()
 
   def _finished(self) -> bool:
+    staged = self.until is not None and self._spent() >= self.until
+    return staged or self.exhausted()
+
+  def exhausted(self) -> bool:
+    """Is the budget spent, or too small for a step more?"""
     if self.steps is not None:
       return self.ledger.steps >= self.steps
     return self._spent() >= 1
 
   def _fraction(self) -> np.float32:
     """Of the budget, after the coming step."""
-    if self.steps is not None:
+    if self.steps is not None and self.until is None:
       return np.float32((self.ledger.steps + 1) / self.steps)
+    if self.steps is not None:  # Another stage's steps may cost another sum.
+      after = dataclasses.replace(self.ledger)
+      after.charge(self.program.flops, self.program.positions)
+      return np.float32(min(1.0, after.fraction(self.budget)))
     return np.float32(min(1.0, self._spent()))
 
   def _spent(self) -> float:
@@ -239,7 +258,7 @@ class _Loop:
     step = int(spent.pop("steps"))
     self.hooks.log(step, {**spent, **values})
 
-  def _settle(self) -> None:
+  def settle(self) -> None:
     """Waits for the device, so that all that was spent and lost is known."""
     self._fetch()
     jax.block_until_ready(self.state.step)
