@@ -1,0 +1,142 @@
+"""What saving costs a run: with checkpoints against without, in turn.
+
+    python -m benchmarks.checkpoint_cost --sizes=nano,tiny,small
+
+Whole runs of `train` at the default --checkpoint_every, clm on random tokens,
+AdamW, in one process: the compiled step is the same. Each pair of runs is made
+in random order; what is reported is the median of the ratios. The target is
+at most 1.03. A save's own costs are told apart: what the loop waits for
+(`save`), and what is written meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+
+TARGET = 1.03
+
+
+def make_program(size: str, batch: int, length: int, vocabulary: int) -> Any:
+  """The program of a size, as `train` compiles it."""
+  from lm_jax import memory
+
+  memory.keep_freed_memory()  # as the command line does
+  from lm_jax import assemble
+  from lm_jax.config import Config
+  from lm_jax.types import Specials
+
+  class Vocabulary:
+    vocabulary_size = vocabulary
+    specials = Specials()
+
+  config = Config(size=size, length=length, batch_size=batch)
+  return config, assemble.make_program(config, Vocabulary())
+
+
+def run(config: Any, program: Any, steps: int, interval: int) -> dict[str, Any]:
+  """One run of so many steps; seconds, of them those in `save`, bytes."""
+  import pathlib
+
+  import jax
+
+  from lm_jax import train
+  from lm_jax.checkpoint import Checkpoints
+  from lm_jax.interruption import Interruption
+  from lm_jax.ledger import Budget, Ledger
+  from lm_jax.types import Rows
+
+  plan = program.plan
+  rng = np.random.default_rng(0)
+  shape = (plan.batch_size, plan.spec.length)
+  ones = np.ones(shape, np.int32)
+  tokens = rng.integers(8, plan.spec.vocabulary, shape, dtype=np.int32)
+  rows = Rows(tokens, ones, 0 * ones, 0 * ones, ones)
+  state = jax.block_until_ready(program.initial(np.uint32(0)))
+  nbytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+  blocked: list[float] = []
+  with (
+    tempfile.TemporaryDirectory() as folder,
+    Interruption() as interruption,
+  ):
+    checkpoints = Checkpoints(pathlib.Path(folder, "checkpoints"))
+
+    def save(state, ledger, evaluated):
+      if not interval:
+        return
+      begin = time.perf_counter()
+      checkpoints.save(ledger.steps, state, {}, evaluated)
+      blocked.append(time.perf_counter() - begin)
+
+    begin = time.perf_counter()
+    train.fit(
+      program,
+      state,
+      Ledger(),
+      iter(lambda: rows, None),
+      Budget("steps", steps),
+      train.Intervals(10, 0, interval),
+      train.Hooks(lambda *_: None, lambda _: {}, save),
+      interruption,
+      progress=False,
+    )
+    # Until the last one is on disk: it is part of the run.
+    checkpoints.close()
+    seconds = time.perf_counter() - begin
+  return {"seconds": seconds, "blocked": blocked, "bytes": nbytes}
+
+
+def compare(size: str, pairs: int, steps: int, options: Any) -> float:
+  """Prints a line for the size, and returns the ratio."""
+  config, program = make_program(
+    size, options.batch_size, options.length, options.vocabulary
+  )
+  interval = options.interval or config.checkpoint_every
+  run(config, program, 2, 1)  # compiles
+  ratios, times, blocked = [], [], []
+  for number in range(pairs):
+    order = [interval, 0]
+    random.Random(number).shuffle(order)
+    found = {each: run(config, program, steps, each) for each in order}
+    ratios.append(found[interval]["seconds"] / found[0]["seconds"])
+    times.append(found[0]["seconds"] / steps)
+    blocked += found[interval]["blocked"]
+  ratio = statistics.median(ratios)
+  print(
+    f"{size}: state {found[0]['bytes'] / 1e6:.1f} MB, step"
+    f" {1e3 * statistics.median(times):.1f} ms, {steps} steps, a save every"
+    f" {interval}: ratio {ratio:.3f}"
+    f" ({min(ratios):.3f} to {max(ratios):.3f}, {pairs} pairs); a save keeps"
+    f" the loop for {1e3 * statistics.median(blocked):.0f} ms",
+    flush=True,
+  )
+  return ratio
+
+
+def main() -> int:
+  parser = argparse.ArgumentParser()
+  parser.add_argument("--sizes", default="nano,tiny,small")
+  parser.add_argument("--pairs", type=int, default=3)
+  parser.add_argument("--steps", type=int, default=400)
+  parser.add_argument("--interval", type=int, default=0, help="the default's")
+  parser.add_argument("--batch_size", type=int, default=8)
+  parser.add_argument("--length", type=int, default=128)
+  parser.add_argument("--vocabulary", type=int, default=4096)
+  options = parser.parse_args()
+  ratios = [
+    compare(size, options.pairs, options.steps, options)
+    for size in options.sizes.split(",")
+  ]
+  worst = max(ratios)
+  print(f"worst {worst:.3f}, target {TARGET}")
+  return int(worst > TARGET)
+
+
+if __name__ == "__main__":
+  raise SystemExit(main())
