@@ -84,19 +84,19 @@ def _compare(argv: list[str]) -> int:
 
 def _train(argv: list[str]) -> int:
   memory.keep_freed_memory()
+  from lm_jax import cluster, flags, settings
   from lm_jax import config as config_lib
-  from lm_jax import distributed, flags, settings
 
   known = config_lib.schema() | settings.objective_flags()
   for name in ("name", "arm", "family"):
     del known[name]
-  if _help("train", known | distributed.FLAGS, argv):
+  if _help("train", known | cluster.FLAGS, argv):
     return 0
-  parsed = flags.parse("train", known | distributed.FLAGS, argv)
+  parsed = flags.parse("train", known | cluster.FLAGS, argv)
   given = {path: texts[-1] for path, texts in parsed.items()}
-  cluster = distributed.cluster(given)
+  processes = cluster.named(given)
   given = {path: text for path, text in given.items() if path in known}
-  with distributed.joined(cluster):
+  with cluster.joined(processes):
     return _train_as(given)
 
 

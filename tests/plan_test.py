@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import pytest
 from jax.sharding import AbstractMesh
 
-from lm_jax import chips, cli, plan
+from lm_jax import chips, cli, plan, residuals
 from lm_jax.program import Program
+from lm_jax.traffic import Collective
 from lm_jax.types import MESH_AXES
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -138,7 +139,7 @@ def test_sizes_by_hand():
 
 def test_bytes_sent_by_hand():
   def sent(kind, count):
-    return plan.Collective(kind, "", ("data",), count, 1200).sent
+    return Collective(kind, "", ("data",), count, 1200).sent
 
   assert sent("all-gather", 4) == sent("reduce-scatter", 4) == 900
   assert sent("all-reduce", 4) == 1800
@@ -161,7 +162,7 @@ def test_residuals_by_hand():
 
   w, x = (jax.ShapeDtypeStruct(s, jnp.float32) for s in ((3, 5), (7, 3)))
   # Of tanh, which its derivative is made from; x and w are there anyhow.
-  assert plan.residuals(loss, w, x) in (4 * 7 * 5, 2 * 4 * 7 * 5)
+  assert residuals.residuals(loss, w, x) in (4 * 7 * 5, 2 * 4 * 7 * 5)
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -195,8 +196,8 @@ def test_tensor_parallel_is_what_xla_compiles(eight):
 
 def test_time_by_hand():
   chip = chips.Chip(1e12, 1e9, 100.0, 8, 10.0)
-  near = plan.Collective("all-gather", "", ("fsdp",), 4, 400)
-  far = plan.Collective("all-reduce", "", ("data",), 4, 400)
+  near = Collective("all-gather", "", ("fsdp",), 4, 400)
+  far = Collective("all-reduce", "", ("data",), 4, 400)
   mesh = {"data": 4, "fsdp": 4, "tensor": 1}
   paper = plan.Paper(mesh, 1, {"parameters": 4}, 16 * 10**12, (near, far))
   assert paper.compute(chip) == 1.0
