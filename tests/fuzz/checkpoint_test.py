@@ -26,6 +26,12 @@ _ABSTRACT = jax.tree.map(
 )
 _META = {"ledger": {"steps": 7, "flops": 2**60}, "data": "abc"}
 
+# Fewer in the suite: each is restored three times.
+_COUNTS = pytest.mark.parametrize(
+  "count",
+  [40, pytest.param(10_000, marks=pytest.mark.soak)],
+  ids=["short", "soak"],
+)
 # Where one array cannot be read, orbax abandons its reads of the others.
 pytestmark = pytest.mark.filterwarnings(
   "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -61,7 +67,7 @@ def _restore(directory):
   return found
 
 
-@fuzzing.COUNTS
+@_COUNTS
 def test_our_record_is_read_or_refused(count, tmp_path, quiet):
   """Sealed anew, as who wrote it on purpose would."""
   path = _save(tmp_path) / "meta" / "metadata"
@@ -88,7 +94,7 @@ def test_our_record_is_read_or_refused(count, tmp_path, quiet):
   fuzzing.fuzz("record of a step", count, inputs, read, shares)
 
 
-@fuzzing.COUNTS
+@_COUNTS
 def test_damaged_files_are_never_restored(count, tmp_path, quiet):
   """Any file of a step broken: what was saved comes back, or nothing."""
   step = _save(tmp_path / "run")
