@@ -81,7 +81,7 @@ class Config:
 # is computed (another mesh does by rounding only).
 _NOT_IDENTITY = frozenset(
   {"workdir", "name", "arm", "log_every", "checkpoint_every", "mesh"}
-  | {"data.cache"}
+  | {"data.cache", "data.workers"}
   # Kernels differ by rounding only.
   | {"trunk.attention"}
   # What these stand for is compared field by field instead.

@@ -112,7 +112,10 @@ def _run(
     # directory is this run's.
     _describe(directory, config, dataset)
     batches = dataset.batches(
-      config.seed, config.batch_size, start=ledger.steps
+      config.seed,
+      config.batch_size,
+      start=ledger.steps,
+      workers=config.data.workers,
     )
     with (
       contextlib.closing(batches),

@@ -39,6 +39,7 @@ HEAVY = {
   "grain",
   "matplotlib",
   "orbax",
+  "pyarrow",
   "scipy",
   "sklearn",
   "tensorboardX",

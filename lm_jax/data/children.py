@@ -1,8 +1,9 @@
 """Processes that answer questions, and never outlive their parent.
 
-A child runs a module as `python -m` does, with its questions on standard input, a line of
-JSON each, and its answers on standard output: a length, then bytes. Nothing is
-pickled, shared or left in /dev/shm, and a death on either side ends the pipe.
+A child runs a module as `python -m` does, with its questions on standard
+input, a line of JSON each, and its answers on standard output: a length, then
+bytes. Nothing is pickled, shared or left in /dev/shm, and a death on either
+side ends the pipe.
 """
 
 from __future__ import annotations

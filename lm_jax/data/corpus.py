@@ -39,13 +39,14 @@ class Corpus:
 
   fingerprint: hexadecimal; equal for equal documents in equal splits.
   read: the documents of a split, in a fixed order.
-  size: bytes of the training split, about, which is prepared for that.
+  size: bytes of the training split, about; 0 where that is not known. The
+    corpus is prepared for that.
   """
 
   name: str
   fingerprint: str
   read: Callable[[str], Iterator[Document]]
-  size: Callable[[], int]
+  size: Callable[[], int] = lambda: 0
 
   def documents(self, split: str) -> Iterator[Document]:
     """Streams the documents of "train", "validation" or "test"."""

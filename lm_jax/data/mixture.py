@@ -90,12 +90,7 @@ def _weighted(part: str) -> tuple[str, Fraction | None]:
     return part, None
   if not _NUMBER.fullmatch(text):
     return part, None  # Maybe a TFDS version: lm1b:1.1.0.
-  weight = Fraction(text)
-  if weight <= 0:
-    raise UsageError(
-      f"--data.corpus: the weight of {name!r} is {text}; it must be above 0"
-    )
-  return name, weight
+  return name, Fraction(text)
 
 
 def parse(corpus: str) -> list[tuple[str, Fraction | None]]:
@@ -118,7 +113,12 @@ def parse(corpus: str) -> list[tuple[str, Fraction | None]]:
     parts.append(part)
     del words[:count]
   names = [name for name, _ in parts]
-  for name in names:
+  for name, weight in parts:
+    if weight is not None and weight <= 0:
+      raise UsageError(
+        f"--data.corpus={corpus}: the weight of {name!r} is {weight}; it must "
+        "be above 0"
+      )
     if not name.strip():
       raise UsageError(f"--data.corpus={corpus}: a part has no name")
     if names.count(name) > 1:

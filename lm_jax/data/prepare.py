@@ -36,6 +36,13 @@ Job = tuple[pathlib.Path, list[chunks.Text]]
 Done = tuple[pathlib.Path, chunks.Facts]
 
 
+def processes() -> int:
+  """How many processes tokenize a large corpus: one for each core."""
+  if hasattr(os, "sched_getaffinity"):  # Linux
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
+  return min(os.cpu_count() or 1, MOST_PROCESSES)
+
+
 class _Reading:
   """The documents of a split as chunks of texts, counted as they pass."""
 
@@ -134,11 +141,11 @@ def _rows(
   first = list(itertools.islice(jobs, 2))
   jobs = itertools.chain(first, jobs)
   splits = {_split(folder) for folder, _ in first}
-  del first  # The texts need not be kept.
-  cores = len(os.sched_getaffinity(0))
-  if len(splits) > 1 or cores == 1:
+  count = processes()
+  # The second chunk is of the same split if the first one was full.
+  if len(first) < 2 or len(splits) > 1 or count == 1:
     return _here(jobs, recipe, encoder)
-  return _in_processes(jobs, recipe, min(cores, MOST_PROCESSES))
+  return _in_processes(jobs, recipe, count)
 
 
 def _split(folder: pathlib.Path) -> str:

@@ -89,6 +89,11 @@ class InProcesses:
 
     self._batches = ahead(read, start, threads=workers)
 
+  @property
+  def pids(self) -> list[int]:
+    """Of the reader processes."""
+    return self._crew.pids
+
   def __iter__(self) -> Iterator[Any]:
     return self
 

@@ -1,7 +1,10 @@
 import gzip
 import json
+import sys
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from lm_jax.data import files, formats
 from lm_jax.data.corpus import SPLITS, open_corpus
@@ -91,6 +94,57 @@ def test_bad_input_is_named(tmp_path, name, content, message):
   with pytest.raises(UsageError, match=message) as caught:
     _documents(tmp_path)
   assert "\n" not in str(caught.value)
+
+
+def _parquet(path, column, **options):
+  parquet.write_table(pyarrow.table(column), path, **options)
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "dictionary"])
+def test_parquet_is_read_row_by_row(tmp_path, kind):
+  written = [f"Document {i} é." for i in range(700)]
+  column = pyarrow.array([*written, None, " "])
+  if kind == "dictionary":
+    column = column.dictionary_encode()
+  else:
+    column = column.cast(pyarrow.type_for_alias(kind))
+  _parquet(tmp_path / "a.parquet", {"n": range(702), "body": column})
+  found = _documents(tmp_path, text_key="body")
+  texts = [d.text for split in SPLITS for d in found[split]]
+  assert sorted(texts) == sorted(written)
+  order = [text for text in written if text in {d.text for d in found["train"]}]
+  assert [d.text for d in found["train"]] == order
+
+
+def test_bad_parquet_is_named(tmp_path):
+  path = tmp_path / "a.parquet"
+  _parquet(path, {"text": ["x" * 50 + str(i) for i in range(2000)]})
+  good = path.read_bytes()
+  for bad, message in (
+    (b"", "a.parquet: damaged Parquet file"),
+    (good[: len(good) // 2], "a.parquet: damaged Parquet file"),
+    (good[:4] + b"\xff" * 400 + good[404:], "a.parquet: damaged Parquet file"),
+  ):
+    path.write_bytes(bad)
+    with pytest.raises(UsageError, match=message) as caught:
+      _documents(tmp_path)
+    assert "\n" not in str(caught.value)
+  raw = pyarrow.array([b"a", b"\xff"])
+  strings = pyarrow.Array.from_buffers(pyarrow.string(), 2, raw.buffers())
+  _parquet(path, {"text": strings, "n": [1, 2]})
+  with pytest.raises(UsageError, match=r"row 2: byte 0 \(0xff\) is not UTF-8"):
+    _documents(tmp_path)
+  with pytest.raises(UsageError, match="no column 'body' .*'text', 'n'"):
+    _documents(tmp_path, text_key="body")
+  with pytest.raises(UsageError, match="'n' is not of strings but of int64"):
+    _documents(tmp_path, text_key="n")
+
+
+def test_parquet_without_pyarrow_names_what_to_install(tmp_path, monkeypatch):
+  _parquet(tmp_path / "a.parquet", {"text": ["a"]})
+  monkeypatch.setitem(sys.modules, "pyarrow", None)
+  with pytest.raises(UsageError, match=r"pip install 'lm_jax\[parquet\]'"):
+    _documents(tmp_path)
 
 
 def test_errors_can_be_replaced(tmp_path):
