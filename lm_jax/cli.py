@@ -239,12 +239,18 @@ def _doctor(argv: list[str]) -> int:
 
 
 def _list(argv: list[str]) -> int:
+  from lm_jax import flags
+
+  kind, rest = (argv or [""])[0], argv[1:]
+  known = listing.schema(kind)
   if _asks_help(argv):
-    print(f"python launch.py list {'|'.join(listing.KINDS)}")
+    command = f"list {'|'.join(listing.KINDS)}"
+    print(flags.usage(command, COMMANDS["list"][0], known.values()))
     return 0
-  if len(argv) != 1:
+  if not kind or (rest and not known):
     raise UsageError(f"list: takes one of {', '.join(listing.KINDS)}")
-  print(listing.listing(argv[0]))
+  given = flags.parse(f"list {kind}", known, rest)
+  print(listing.listing(kind, {path: v[-1] for path, v in given.items()}))
   return 0
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from lm_jax.data import cache, chunks, pack, prepare, readers
-from lm_jax.data.corpus import Corpus
-from lm_jax.data.mixture import open_mixture
+from lm_jax.data.mixture import Mixture, open_mixture
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
 from lm_jax.data.source import Source
@@ -41,18 +40,23 @@ class Dataset:
 
   Of several corpora, the training rows are mixed, each corpus in epochs of its
   own; the held-out rows are those of all, spread as the training rows are.
+
+  corpus: all corpora as one; corpora, tables, weights: of each.
   """
 
   def __init__(
     self,
+    mixture: Mixture,
     tables: Sequence[Table],
     weights: Sequence[int],
     fingerprint: str,
     tokenizer: Tokenizer,
-    corpus: Corpus,
   ):
+    self.corpus = mixture.corpus
+    self.corpora = mixture.corpora
+    self.tables = tables
+    self.weights = weights
     self.tokenizer = tokenizer
-    self.corpus = corpus
     self.specials = tokenizer.specials
     self.vocabulary_size = tokenizer.vocabulary_size
     self.length = tables[0].length
@@ -61,7 +65,7 @@ class Dataset:
 
   def rows(self, split: str) -> int:
     """The number of rows of a split."""
-    return sum(table.rows(split) for table in self._source.tables)
+    return sum(table.rows(split) for table in self.tables)
 
   def bytes(self, split: str) -> np.ndarray:
     """UTF-8 bytes of text behind each row of a split: int32 [rows].
@@ -191,8 +195,7 @@ def load(options: DataOptions, length: int) -> Dataset:
   """
   _check(options, length)
   mixture = open_mixture(options)
-  corpus = mixture.corpus
-  tokenizer = load_tokenizer(options, corpus)
+  tokenizer = load_tokenizer(options, mixture.corpus)
   if tokenizer.specials.boundary == ABSENT:
     raise UsageError(
       f"--data.tokenizer={options.tokenizer}: has no boundary token, which "
@@ -218,7 +221,7 @@ def load(options: DataOptions, length: int) -> Dataset:
   weights = mixture.shares([table.rows("train") for table in tables])
   if len(tables) > 1:
     fingerprint = cache.key("mixture 1", fingerprints, weights)
-  return Dataset(tables, weights, fingerprint, tokenizer, corpus)
+  return Dataset(mixture, tables, weights, fingerprint, tokenizer)
 
 
 def _recipe(tokenizer: Tokenizer, length: int, packing: str) -> chunks.Recipe:

@@ -62,7 +62,7 @@ def test_a_mixture_is_what_it_is_by_hand(folder):
   dataset = rows.load(
     _options(folder, ["a.jsonl:0.5", "b.jsonl:0.3", "c,d:1.jsonl:0.2"]), LENGTH
   )
-  tables = dataset._source.tables
+  tables = dataset.tables
   counts = [table.rows("train") for table in tables]
   parts = _brute([5, 3, 2], 6 * max(counts))
   seen = [0, 0, 0]
@@ -101,11 +101,11 @@ def test_without_weights_the_sizes_decide_and_an_epoch_is_of_all(folder):
   whole = dataset.batch(0, 0, count).tokens_BxL
   taken = [
     table.take("train", np.arange(table.rows("train")))[:, 0].tolist()
-    for table in dataset._source.tables
+    for table in dataset.tables
   ]
   assert sorted(whole.tolist()) == sorted(itertools.chain(*taken))
   first = _letters(dataset, whole[: count // 2])
-  share = dataset._source.tables[0].rows("train") / count
+  share = dataset.tables[0].rows("train") / count
   assert abs(first.count("a") - share * len(first)) < 2
 
 
@@ -123,7 +123,7 @@ def test_held_out_rows_are_those_of_all_parts(folder):
   (batch,) = dataset.fixed("test", count)
   letters = "".join(_letters(dataset, batch.tokens_BxL))
   assert letters[:8].count("b") == 6  # and then b has no more
-  counts = [table.rows("test") for table in dataset._source.tables]
+  counts = [table.rows("test") for table in dataset.tables]
   assert [letters.count("a"), letters.count("b")] == counts
   is_text = batch.tokens_BxL >= 12  # of the tokenizer "bytes"
   np.testing.assert_array_equal(dataset.bytes("test"), is_text.sum(1))

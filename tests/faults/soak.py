@@ -13,7 +13,7 @@ import time
 import traceback
 from typing import Any
 
-_OTHERS = ("__init__", "__main__", "soak", "launching")
+_OTHERS = ("__init__", "__main__", "soak", "launching", "leftovers")
 
 
 @dataclasses.dataclass
