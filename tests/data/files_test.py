@@ -7,6 +7,7 @@ import pytest
 from pyarrow import parquet
 
 from lm_jax.data import files, formats
+from lm_jax.data import text as texts
 from lm_jax.data.corpus import SPLITS, open_corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError
@@ -38,6 +39,24 @@ def test_whole_documents_are_held_out_and_equal_ones_stay_together(tmp_path):
   order = [w["text"] for w in written if w["text"] in set(texts["train"])]
   assert texts["train"] == order
   assert all(d.ends for split in SPLITS for d in found[split])
+
+
+def test_of_very_many_documents_the_lowest_hashes_are_held_out(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(files, "MOST_HASHES", 30)
+  written = [{"text": f"Document {i}."} for i in range(400)]
+  (tmp_path / "a.jsonl").write_bytes(_lines(written))
+  found = _documents(tmp_path)
+  for split in SPLITS:
+    assert found[split]
+    for document in found[split]:
+      hashed = texts.text_hash(document.text)
+      assert texts.held_out(hashed) == split
+  assert sum(map(len, found.values())) == 400
+  (tmp_path / "b.jsonl").write_bytes(b"{")  # Bad input is found at the end.
+  with pytest.raises(UsageError, match="b.jsonl, line 1"):
+    _documents(tmp_path)
 
 
 def test_the_tail_of_few_documents_is_held_out(tmp_path):

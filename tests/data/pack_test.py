@@ -120,19 +120,20 @@ def test_rows_hold_the_documents_and_nothing_else(
       if packing == "packed":
         # A piece that goes on fills its row, and isn't a scrap at its end.
         ended = np.flatnonzero(row[pack.SEGMENT])[-1] == length - 1
-        assert whole or (ended and piece.shape[1] >= pack.SHORTEST)
+        assert whole or (ended and piece.shape[1] >= pack.shortest(length))
   assert not left
   assert sizes.sum() == sum(document.bytes.sum() for document, _ in documents)
 
 
-@pytest.mark.parametrize("mean", [30, 300])
-def test_packing_wastes_less_than_two_percent(mean):
+@pytest.mark.parametrize("length", [32, 64, 128, 512])
+@pytest.mark.parametrize("mean", [15, 30, 300])
+def test_packing_wastes_less_than_two_percent(mean, length):
   rng = np.random.default_rng(0)
   documents = [
     (_document(i, size), True)
     for i, size in enumerate(rng.geometric(1 / mean, 60_000 // mean))
   ]
-  rows, _ = _pack(documents, 128, "packed")
+  rows, _ = _pack(documents, length, "packed")
   assert (rows[:, pack.SEGMENT] == 0).mean() < 0.02
 
 
