@@ -67,7 +67,7 @@ class Child:
     self._process = process
     self._questions, self._answers = process.stdin, process.stdout
     # It is to find the modules that this process has found.
-    self._say(sys.path)
+    self._say(list(map(str, sys.path)))
     self._say(setup)
 
   @property

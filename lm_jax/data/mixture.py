@@ -38,9 +38,11 @@ class Mixture:
     weights = self.weights or [Fraction(size) for size in sizes]
     if self.temperature != 1:
       largest = max(weights)
+      power = 1 / self.temperature
+      shares = [float(weight / largest) ** power for weight in weights]
+      # Something is read of all, however cold it gets.
       weights = [
-        Fraction(float(weight / largest) ** (1 / self.temperature))
-        for weight in weights
+        Fraction(max(share, 1 / order.MOST_WEIGHT)) for share in shares
       ]
     return order.whole_weights(weights)
 

@@ -116,6 +116,15 @@ def test_temperature_flattens_the_weights(folder):
   assert letters.count("a") == 60  # sqrt(0.8) : sqrt(0.2) = 2 : 1
 
 
+def test_something_is_read_of_all_parts_at_any_temperature(folder):
+  parts = ["a.jsonl:0.8", "b.jsonl:0.2"]
+  cold = mixture.open_mixture(_options(folder, parts, temperature=1e-9))
+  hot = mixture.open_mixture(_options(folder, parts, temperature=1e9))
+  assert min(cold.shares([1, 1])) >= 1
+  a, b = hot.shares([1, 1])
+  assert abs(a / b - 1) < 1e-6
+
+
 def test_held_out_rows_are_those_of_all_parts(folder):
   options = _options(folder, ["a.jsonl:1", "b.jsonl:3"])
   dataset = rows.load(options, LENGTH)
