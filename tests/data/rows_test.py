@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lm_jax import specials
-from lm_jax.data import cache, children, chunks, order, rows, tokenizer
+from lm_jax.data import cache, children, chunks, corpus, order, rows, tokenizer
 from lm_jax.data.options import DataOptions
 from lm_jax.types import ABSENT, ANSWER, PADDING, UsageError
 
@@ -180,7 +180,7 @@ def test_a_warm_load_reads_only_the_cache(options, dataset, monkeypatch):
     (tokenizer.vocabulary, "train"),
   ):
     monkeypatch.setattr(module, name, fail)
-  monkeypatch.setattr(rows.Corpus, "documents", None)
+  monkeypatch.setattr(corpus.Corpus, "documents", None)
   assert rows.load(options, 32).fingerprint == dataset.fingerprint
 
 
