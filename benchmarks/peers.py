@@ -45,6 +45,11 @@ class Contestant:
     theirs.close()
     self.facts = self._pipe.recv()
 
+  @property
+  def pid(self) -> int:
+    assert self._process.pid is not None
+    return self._process.pid
+
   def run(self, count: int) -> list[float]:
     """Seconds of each of `count` steps."""
     self._pipe.send(count)

@@ -271,12 +271,19 @@ def _doctor(argv: list[str]) -> int:
 
 
 def _list(argv: list[str]) -> int:
+  from lm_jax import flags
+
   if _asks_help(argv):
-    print(f"python launch.py list {'|'.join(listing.KINDS)}")
+    notes = f"KIND: {', '.join(listing.KINDS)}.\nFlags are for corpora."
+    described = listing.schema("corpora").values()
+    print(flags.usage("list KIND", COMMANDS["list"][0], described, notes))
     return 0
-  if len(argv) != 1:
+  kind, *rest = argv or [""]
+  known = listing.schema(kind)
+  if not kind or (rest and not known):
     raise UsageError(f"list: takes one of {', '.join(listing.KINDS)}")
-  print(listing.listing(argv[0]))
+  given = flags.parse(f"list {kind}", known, rest)
+  print(listing.listing(kind, {path: v[-1] for path, v in given.items()}))
   return 0
 
 

@@ -95,6 +95,7 @@ class Part:
   program: Program
   dataset: Dataset
   seed: int
+  workers: int
 
   def batches(self, start: int) -> Any:
     """The rows from a step of the run on; to be closed."""
@@ -106,6 +107,7 @@ class Part:
       start=start,
       process=process,
       processes=processes,
+      workers=self.workers,
     )
 
 
@@ -120,15 +122,17 @@ def parts(config: Config, dataset: Dataset, program: Program) -> list[Part]:
     UsageError: as `stages`, or there are fewer rows than a batch takes.
   """
   *shorter, last = stages(config)
+  seed, workers = config.seed, config.data.workers
+  whole = Part(last.until, program, dataset, seed, workers)
   if not shorter:
-    return [Part(None, program, dataset, config.seed)]
+    return [dataclasses.replace(whole, until=None)]
   # All have the table of positions that the longest rows need.
   positions = dict(program.plan.network.trunks)["main"].max_positions
   trunk = config.trunk | {"max_positions": positions}
   found = []
   for stage in shorter:
     rows = rows_lib.load(config.data, stage.length)
-    rows.batch(config.seed, 0, stage.batch_size)  # Raises where there are few.
-    own = dataclasses.replace(stage.of(config), trunk=trunk)
-    found.append(Part(stage.until, make_program(own, rows), rows, config.seed))
-  return [*found, Part(last.until, program, dataset, config.seed)]
+    rows.batch(seed, 0, stage.batch_size)  # Raises where there are few.
+    own = make_program(dataclasses.replace(stage.of(config), trunk=trunk), rows)
+    found.append(Part(stage.until, own, rows, seed, workers))
+  return [*found, whole]

@@ -21,7 +21,13 @@ from lm_jax.options import show
 # is computed (another mesh does by rounding only).
 _FREE = frozenset(
   {"workdir", "name", "arm", "log_every", "mesh", "allow_change"}
-  | {"checkpoint_every", "keep_last", "keep_every", "data.cache"}
+  | {
+    "checkpoint_every",
+    "keep_last",
+    "keep_every",
+    "data.cache",
+    "data.workers",
+  }
   # Kernels differ by rounding only.
   | {"trunk.attention"}
   # What these stand for is compared field by field instead.

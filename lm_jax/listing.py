@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from lm_jax import registry
+from lm_jax.data.options import DataOptions
+from lm_jax.options import Option, options
 
 # Files that are found by name: their package, by kind.
 PACKAGES = {
@@ -31,13 +33,31 @@ _ARCHITECTURES = {
 }
 _CORPORA = {
   "<NAME>/<VERSION>": "any TFDS data set with texts: wikipedia/20230601.en",
-  "<DIRECTORY>": "its .txt and .jsonl files, gzipped or not",
+  "<DIRECTORY>": "its .txt, .jsonl and .parquet files, gzipped or not",
   "<GLOB>": "such files, quoted: 'books/*.txt.gz'",
+  "<CORPUS>:<WEIGHT>,...": "several of these: 'books/*.txt:0.7,sotu:0.3'",
+  "--data.corpus=<CORPUS>": "what that one holds: documents, tokens, ...",
 }
 
 
-def listing(kind: str) -> str:
-  """A line for each name of a kind, one of KINDS, or UsageError."""
+def schema(kind: str) -> dict[str, Option]:
+  """The flags that a kind takes: of corpora, how to read one."""
+  if kind != "corpora":
+    return {}
+  length = Option("length", int, 128, "tokens a row")
+  return {"length": length} | options(DataOptions, "data.")
+
+
+def listing(kind: str, given: Mapping[str, str] | None = None) -> str:
+  """A line for each name of a kind, one of KINDS, or UsageError.
+
+  Args:
+    kind: what to list.
+    given: texts of `schema(kind)` by path; where there are any, the corpus
+      that they name is described instead.
+  """
+  if given:
+    return _described(given)
   if kind in PACKAGES:
     package = PACKAGES[kind]
     found = {n: registry.summary(package, n) for n in registry.names(package)}
@@ -50,6 +70,18 @@ def listing(kind: str) -> str:
   else:
     raise registry.unknown("", kind, KINDS)
   return columns(found.items()) or "none"
+
+
+def _described(given: Mapping[str, str]) -> str:
+  from lm_jax.data import rows, statistics
+
+  known = schema("corpora")
+  values = {path: known[path].parse(text) for path, text in given.items()}
+  length = values.pop("length", known["length"].default)
+  chosen = DataOptions(
+    **{path.partition(".")[2]: value for path, value in values.items()}
+  )
+  return statistics.describe(rows.load(chosen, length))
 
 
 def columns(rows: Iterable[tuple[str, str]]) -> str:

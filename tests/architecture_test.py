@@ -41,6 +41,7 @@ HEAVY = {
   "grain",
   "matplotlib",
   "orbax",
+  "pyarrow",
   "scipy",
   "sklearn",
   "tensorboardX",

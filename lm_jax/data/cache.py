@@ -43,6 +43,18 @@ def _lock(path: pathlib.Path) -> Iterator[None]:
     yield
 
 
+def _sweep(folder: pathlib.Path) -> None:
+  """Removes what killed builders left: nobody holds their locks."""
+  for partial in folder.glob("*.partial"):
+    with partial.with_suffix(".lock").open("a") as file:
+      try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      except BlockingIOError:
+        continue  # It is at work, or it is this process.
+      # Gone already where two sweep at once.
+      shutil.rmtree(partial, ignore_errors=True)
+
+
 def prepared(
   path: pathlib.Path, build: Callable[[pathlib.Path], None]
 ) -> pathlib.Path:
@@ -50,7 +62,7 @@ def prepared(
 
   `build` fills a directory beside it, which is renamed when complete. Of
   several processes one builds and the others wait; what a killed one left
-  is removed by the next.
+  is removed by the next one that builds beside it, whatever it builds.
 
   Raises:
     UsageError: the cache cannot be written, or its disk is full.
@@ -62,6 +74,7 @@ def prepared(
     if path.exists():
       return path
     try:
+      _sweep(path.parent)
       if partial.exists():
         shutil.rmtree(partial)
       partial.mkdir()

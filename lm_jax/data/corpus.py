@@ -39,11 +39,14 @@ class Corpus:
 
   fingerprint: hexadecimal; equal for equal documents in equal splits.
   read: the documents of a split, in a fixed order.
+  size: bytes of the training split, about; 0 where that is not known. The
+    corpus is prepared for that.
   """
 
   name: str
   fingerprint: str
   read: Callable[[str], Iterator[Document]]
+  size: Callable[[], int] = lambda: 0
 
   def documents(self, split: str) -> Iterator[Document]:
     """Streams the documents of "train", "validation" or "test"."""
@@ -66,15 +69,18 @@ def _plain(example: dict[str, Any], text_key: str, errors: str) -> Document:
 
 
 def _directory(
-  path: pathlib.Path, make: Callable[[pathlib.Path], Any]
-) -> Callable[[str], Iterator[Document]]:
-  """Reads the data set of one builder of ours, prepared in `path`."""
+  name: str,
+  fingerprint: str,
+  path: pathlib.Path,
+  make: Callable[[pathlib.Path], Any],
+) -> Corpus:
+  """The data set of one builder of ours, to be prepared in `path`."""
 
   def build(partial: pathlib.Path) -> None:
     with catalog.quiet():
       make(partial).download_and_prepare()
 
-  def read(split: str) -> Iterator[Document]:
+  def prepared(split: str) -> tuple[Any, list[str]]:
     import tensorflow_datasets as tfds
 
     cache.prepared(path, build)
@@ -83,11 +89,18 @@ def _directory(
     builder = tfds.builder_from_directory(folder.parent)
     # Long training texts are in several splits: train_00+train_01+...
     names = [n for n in builder.info.splits if n.partition("_")[0] == split]
-    names.sort(key=lambda name: (len(name), name))
+    return builder, sorted(names, key=lambda name: (len(name), name))
+
+  def read(split: str) -> Iterator[Document]:
+    builder, names = prepared(split)
     for example in builder.as_data_source(split="+".join(names)):
       yield _plain(example, "text", "strict")
 
-  return read
+  def size() -> int:
+    builder, names = prepared("train")
+    return sum(int(builder.info.splits[name].num_bytes) for name in names)
+
+  return Corpus(name, fingerprint, read, size)
 
 
 def _open_sotu(options: DataOptions) -> Corpus:
@@ -98,7 +111,7 @@ def _open_sotu(options: DataOptions) -> Corpus:
     return sotu.builder_class()(data_dir=folder, file_format="array_record")
 
   path = cache.root(options.cache) / "tfds" / f"sotu-{fingerprint}"
-  return Corpus("sotu", fingerprint, _directory(path, make))
+  return _directory("sotu", fingerprint, path, make)
 
 
 def _open_files(options: DataOptions) -> Corpus:
@@ -116,7 +129,7 @@ def _open_files(options: DataOptions) -> Corpus:
     )
 
   path = cache.root(options.cache) / "tfds" / f"files-{fingerprint}"
-  return Corpus(options.corpus, fingerprint, _directory(path, make))
+  return _directory(options.corpus, fingerprint, path, make)
 
 
 def _open_catalog(options: DataOptions) -> Corpus:
@@ -142,7 +155,11 @@ def _open_catalog(options: DataOptions) -> Corpus:
       if document.text.strip() and split == _split(document, split, existing):
         yield document
 
-  return Corpus(options.corpus, fingerprint, read)
+  def size() -> int:
+    catalog.prepare(builder, options.corpus)
+    return int(builder.info.splits["train"].num_bytes)
+
+  return Corpus(options.corpus, fingerprint, read, size)
 
 
 def _split(document: Document, split: str, existing: Any) -> str:

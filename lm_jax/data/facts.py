@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from lm_jax import strict_json
-from lm_jax.data.corpus import SPLITS
 from lm_jax.errors import UsageError, short
 
 FILE = "facts.json"
+_SPLITS = ("train", "validation", "test")
 _ITEMSIZE = {"uint16": 2, "int32": 4}
 
 
-def read(folder: pathlib.Path, fields: int) -> dict[str, Any]:
+def shard_name(split: str, shard: int) -> str:
+  return f"{split}-{shard:05}.rows"
+
+
+def read(
+  folder: pathlib.Path, fields: int, names: Collection[str]
+) -> dict[str, Any]:
   """What facts.json says, once the files are as long as it says.
 
   Args:
     folder: of the cache.
     fields: of a row.
+    names: of what is counted of a split; "rows" is one.
 
   Raises:
     UsageError: it, or a file that it tells of, is damaged. (A map of a file
@@ -33,23 +41,51 @@ def read(folder: pathlib.Path, fields: int) -> dict[str, Any]:
 
   if not isinstance(found, dict):
     raise damaged(f"{FILE} holds no object")
-  counts, length = found.get("rows"), found.get("length")
   size = _ITEMSIZE.get(str(found.get("dtype")))
-  if type(length) is not int or length < 1 or size is None:
-    raise damaged(f"length or dtype in {FILE}")
-  if not isinstance(found.get("fingerprint"), str):
-    raise damaged(f"the fingerprint in {FILE}")
-  if not isinstance(counts, dict) or set(counts) != set(SPLITS):
-    raise damaged(f"rows={short(counts)} in {FILE}")
-  for split, count in counts.items():
-    if type(count) is not int or count < 0:
-      raise damaged(f"rows of {split}={short(count)} in {FILE}")
-    for name, row in (("rows", fields * length * size), ("bytes", 4)):
-      path = folder / f"{split}.{name}"
+  if size is None:
+    raise damaged(f"the dtype in {FILE}")
+  for name in ("length", "shard_rows"):
+    if not _counts(found.get(name), 1):
+      raise damaged(f"{name}={short(found.get(name))} in {FILE}")
+  splits = found.get("splits")
+  if not isinstance(splits, dict) or not {*_SPLITS} <= set(splits):
+    raise damaged(f"splits={short(splits)} in {FILE}")
+  row_bytes = fields * found["length"] * size
+  for split, numbers in splits.items():
+    if (
+      not strict_json.is_file_name(split)
+      or not isinstance(numbers, dict)
+      or set(numbers) != set(names)
+    ):
+      raise damaged(f"what {FILE} counts of {short(split)}")
+    for name, value in numbers.items():
+      if not _counts(value):
+        raise damaged(f"{name} of {split}={short(value)} in {FILE}")
+    rows, shard_rows = numbers["rows"], found["shard_rows"]
+    sizes = dict(_files(split, rows, shard_rows, row_bytes, folder))
+    for name, wanted in sizes.items():
+      path = folder / name
       there = path.stat().st_size if path.is_file() else 0
-      if there != count * row:
+      if there != wanted:
         raise damaged(
-          f"{path.name} has {there} bytes, and {short(count)} rows take "
-          f"{short(count * row)}"
+          f"{name} has {there} bytes, and its rows take {short(wanted)}"
         )
   return found
+
+
+def _files(
+  split: str, rows: int, shard_rows: int, row_bytes: int, folder: pathlib.Path
+) -> Iterator[tuple[str, int]]:
+  """The files of a split, and how long each is."""
+  yield f"{split}.bytes", 4 * rows
+  shards = -(-rows // shard_rows)
+  # No more are looked for than there may be: the number is of the file.
+  most = len(list(folder.glob(f"{split}-*.rows"))) + 1
+  for shard in range(min(shards, most)):
+    count = min(shard_rows, rows - shard * shard_rows)
+    yield shard_name(split, shard), count * row_bytes
+
+
+def _counts(value: Any, least: int = 0) -> bool:
+  """Is it an integer that counts something? (True is none.)"""
+  return type(value) is int and least <= value < 2**63

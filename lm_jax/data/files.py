@@ -5,6 +5,8 @@ hashes is held out for validation and the next twentieth for testing, so that
 equal documents stay together. With fewer, the last tenth of each document's
 text is held out, the first half of it for validation, in whole paragraphs (in
 lines, if it has no blank lines): on tiny Shakespeare that is the usual split.
+With more than four million documents, those are held out whose hash lies in the
+lowest twentieths of all that there could be, which is the same but for chance.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ FEW = 20  # Below this many documents, parts of documents are held out.
 # TFDS spills through TensorFlow above 1,000 MiB a split.
 SPLIT_BYTES = 256 * 2**20
 RECORD_CHARACTERS = 4 * 2**20
+MOST_HASHES = 2**22  # are kept in memory, 8 bytes each
 
 
 def tails(text: str) -> dict[str, str]:
@@ -90,7 +93,8 @@ def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
   hashed = (
     texts.text_hash(text) for _, text in formats.read(paths, text_key, errors)
   )
-  hashes = np.unique(np.fromiter(hashed, np.uint64))
+  kept = itertools.islice(hashed, MOST_HASHES)
+  hashes = np.unique(np.fromiter(kept, np.uint64))
   if not hashes.size:
     raise UsageError(
       f"--data.corpus: empty: there is no text in {paths[0]}"
@@ -105,6 +109,10 @@ def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
           f"{FEW} different documents, or a document of 3 paragraphs or lines"
         )
     return small
+  if sum(1 for _ in hashed):  # There are more, and they are read as well.
+    shares = texts.VALIDATION_SHARE, texts.TEST_SHARE
+    held, tested = itertools.accumulate(int(s * texts.HASHES) for s in shares)
+    return Plan(paths, text_key, errors, (held, tested))
   held = round(hashes.size * texts.VALIDATION_SHARE)
   tested = held + round(hashes.size * texts.TEST_SHARE)
   thresholds = (int(hashes[held]), int(hashes[tested]))

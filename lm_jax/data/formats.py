@@ -1,7 +1,8 @@
-"""Documents in .txt and .jsonl files, gzipped or not.
+"""Documents in .txt and .jsonl files, gzipped or not, and in .parquet files.
 
-A .txt file is a document, and so is a line of a .jsonl file. Memory goes with
-the longest document, not with the corpus.
+A .txt file is a document, and so is a line of a .jsonl file and a row of a
+.parquet file. Memory goes with the longest document (of Parquet, with the row
+group), not with the corpus.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from lm_jax.errors import UsageError, short
 
 # Bytes of one document. Longer ones are no text, or a small gzip file's bomb.
 LARGEST = 2**30
-SUFFIXES = (".txt", ".jsonl", ".txt.gz", ".jsonl.gz")
+PARQUET = ".parquet"
+SUFFIXES = (".txt", ".jsonl", ".txt.gz", ".jsonl.gz", PARQUET)
+# Rows of Parquet that are decoded at once.
+BATCH_ROWS = 256
 
 
 def looks_like_files(corpus: str) -> bool:
@@ -124,19 +128,74 @@ def _texts(
       yield name, _line_text(line, path, number, text_key, errors)
 
 
+def _parquet_texts(
+  file: IO[bytes], path: pathlib.Path, text_key: str, errors: str
+) -> Iterator[tuple[str, str]]:
+  try:
+    import pyarrow
+    from pyarrow import parquet
+  except ModuleNotFoundError as error:
+    raise UsageError(
+      f"{path}: reading Parquet takes pyarrow, which is not installed; get it "
+      "by: pip install 'lm_jax[parquet]'"
+    ) from error
+  types = pyarrow.types
+  number = 0
+  try:
+    table = parquet.ParquetFile(file, pre_buffer=False)
+    schema = table.schema_arrow
+    if text_key not in schema.names:
+      names = ", ".join(map(repr, schema.names))
+      raise UsageError(
+        f"{path}: no column {text_key!r} (--data.text_key); it has {names}"
+      )
+    kind = schema.field(text_key).type
+    dictionary = types.is_dictionary(kind)
+    held = kind.value_type if dictionary else kind
+    if not (types.is_string(held) or types.is_large_string(held)):
+      raise UsageError(
+        f"{path}: column {text_key!r} is not of strings but of {held}"
+      )
+    for batch in table.iter_batches(BATCH_ROWS, columns=[text_key]):
+      column = batch.column(0)
+      if dictionary:
+        column = column.dictionary_decode()
+      # As bytes: strings that are not UTF-8 are for us to tell.
+      for value in column.cast(pyarrow.large_binary()).to_pylist():
+        number += 1
+        if value is not None:
+          name = f"{path.name}:{number}"
+          yield name, _row_text(value, path, number, errors)
+  except (pyarrow.ArrowException, OSError) as error:
+    reason = " ".join(str(error).split())
+    raise UsageError(f"{path}: damaged Parquet file: {reason}") from error
+
+
+def _row_text(data: bytes, path: pathlib.Path, number: int, errors: str) -> str:
+  try:
+    return data.decode("utf-8", errors)
+  except UnicodeDecodeError as error:
+    raise UsageError(
+      f"{path}, row {number}: byte {error.start} (0x{data[error.start]:02x}) "
+      "is not UTF-8; --data.errors=replace goes on with U+FFFD in its place"
+    ) from error
+
+
 def read(
   paths: list[pathlib.Path], text_key: str, errors: str
 ) -> Iterator[tuple[str, str]]:
   """The (name, text) of every document that isn't blank, in order.
 
   Raises:
-    UsageError: what is not UTF-8, JSON or gzip, with file and place.
+    UsageError: what is not UTF-8, JSON, gzip or Parquet, with file and place;
+      Parquet without pyarrow.
   """
   for path in paths:
     try:
       opener: Any = gzip.open if path.suffix == ".gz" else open
+      texts = _parquet_texts if path.suffix == PARQUET else _texts
       with opener(path, "rb") as file:
-        for name, text in _texts(file, path, text_key, errors):
+        for name, text in texts(file, path, text_key, errors):
           if text.strip():
             yield name, text
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -17,11 +17,18 @@ class DataOptions:
   corpus: str = _flag(
     "sotu",
     'what to read: "sotu" (embedded), a TFDS name such as '
-    "wikipedia/20230601.en, a directory, or a glob of .txt or .jsonl files, "
-    "gzipped or not",
+    "wikipedia/20230601.en, a directory, or a glob of .txt, .jsonl or .parquet "
+    "files, gzipped or not; or several with weights, books:0.7,news:0.3",
+  )
+  temperature: float = _flag(
+    1.0,
+    "of the weights of several corpora: w counts as w^(1/temperature); above "
+    "1 the small ones are read more often",
   )
   text_key: str = _flag(
-    "text", "the field that holds the text in a JSON line or a TFDS example"
+    "text",
+    "the field that holds the text in a JSON line, a column of Parquet or a "
+    "TFDS example",
   )
   tokenizer: str = _flag(
     "bpe",
@@ -41,6 +48,9 @@ class DataOptions:
   )
   sentinels: int = _flag(
     100, "sentinel tokens, for span corruption and its relatives"
+  )
+  workers: int = _flag(
+    0, "processes that read batches ahead; 0: threads do, which is enough"
   )
   cache: str = _flag(
     "",

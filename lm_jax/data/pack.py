@@ -1,106 +1,174 @@
-"""Documents to rows of one length."""
+"""Documents to rows of one length; no jax, as in encoding.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from lm_jax.data.tokenizer import Encoded
-from lm_jax.types import ABSENT, Specials
+from lm_jax.data.encoding import Encoded
 
 # The arrays of a row, in the order in which they are stored.
 TOKENS, SEGMENT, WORD, SENTENCE = range(4)
 FIELDS = 4
-SHORTEST = 8
-ROWS = 1024  # This many are written at once.
 
 
-def _with_end(encoded: Encoded, end: int) -> Encoded:
-  """The document and its [EOS], a word of its own in the last sentence."""
-  return Encoded(
-    ids=np.append(encoded.ids, np.int32(end)),
-    word=np.append(encoded.word, encoded.word[-1] + 1),
-    sentence=np.append(encoded.sentence, encoded.sentence[-1]),
-    bytes=np.append(encoded.bytes, np.int32(0)),
+class Marks(NamedTuple):
+  """Ids that rows have besides text.
+
+  pad: where nothing is; boundary: what pieces start with; end: of a document,
+  None where the tokenizer has none.
+  """
+
+  pad: int
+  boundary: int
+  end: int | None
+
+
+class Pieces(NamedTuple):
+  """Where tokens go: int64 [P], in the order of the tokens.
+
+  Piece p is tokens start[p] to stop[p] and goes to row[p] from column[p] on.
+  Rows never go down, and each token belongs to one piece.
+  """
+
+  start: np.ndarray
+  stop: np.ndarray
+  row: np.ndarray
+  column: np.ndarray
+
+
+class Open(NamedTuple):
+  """What the last row holds so far, which the next piece may go on with."""
+
+  column: int
+  segment: int = 0
+  word: int = 0
+  sentence: int = 0
+
+
+_NOTHING = Open(0)
+
+
+def _cumulative(sizes_P: np.ndarray, first_P: np.ndarray) -> np.ndarray:
+  """The sum of what stands before each piece in its row."""
+  before_P = np.cumsum(sizes_P) - sizes_P
+  return before_P - before_P[first_P]
+
+
+def place(
+  rows_NxFxL: np.ndarray,
+  flat: Encoded,
+  pieces: Pieces,
+  before: Sequence[int],
+  after: Sequence[int] = (),
+  begun: Open = _NOTHING,
+) -> Open:
+  """Writes pieces and the special tokens around them, each as a segment.
+
+  The special tokens are words of their own, in the sentences beside them.
+
+  Args:
+    rows_NxFxL: to be filled, in place.
+    flat: the tokens.
+    pieces: at least one; there is room for them.
+    before, after: ids around each piece.
+    begun: what row 0 holds already.
+
+  Returns:
+    What the last row holds.
+  """
+  counts_P = pieces.stop - pieces.start
+  full = counts_P > 0
+  first_P = np.searchsorted(pieces.row, pieces.row)
+  old_P = pieces.row == 0
+  last_P = np.maximum(pieces.stop - 1, 0)
+  start_P = np.where(full, pieces.start, last_P)
+
+  def spans(values: np.ndarray) -> np.ndarray:
+    if not values.size:
+      return np.zeros(counts_P.shape, np.int64)
+    return np.where(full, values[last_P] - values[start_P], 0).astype(np.int64)
+
+  segment_P = np.arange(counts_P.size) - first_P + 1 + begun.segment * old_P
+  words_P = spans(flat.word) + full + len(before) + len(after)
+  word_P = _cumulative(words_P, first_P) + begun.word * old_P
+  sentences_P = spans(flat.sentence)
+  sentence_P = _cumulative(sentences_P + 1, first_P) + begun.sentence * old_P
+
+  length = rows_NxFxL.shape[2]
+  cells = rows_NxFxL.reshape(-1)  # a view: indexing it is far faster
+
+  def write(field: int, cell: Any, values: Any) -> None:
+    cells[cell + field * length] = values
+
+  cell_P = pieces.row * (FIELDS * length) + pieces.column
+  cell_T = np.arange(flat.ids.size)
+  cell_T += np.repeat(cell_P + len(before) - pieces.start, counts_P)
+
+  def relative(values: np.ndarray, base_P: np.ndarray) -> np.ndarray:
+    if not values.size:
+      return values
+    return values + np.repeat(base_P - values[start_P], counts_P)
+
+  write(TOKENS, cell_T, flat.ids)
+  write(SEGMENT, cell_T, np.repeat(segment_P, counts_P))
+  write(WORD, cell_T, relative(flat.word, word_P + len(before)))
+  write(SENTENCE, cell_T, relative(flat.sentence, sentence_P))
+  behind_P = len(before) + counts_P
+  for ids, offset_P, index_P, place_P in (
+    (before, np.zeros_like(counts_P), word_P, sentence_P),
+    (after, behind_P, word_P + words_P - len(after), sentence_P + sentences_P),
+  ):
+    for i, token in enumerate(ids):
+      at = cell_P + offset_P + i
+      write(TOKENS, at, token)
+      write(SEGMENT, at, segment_P)
+      write(WORD, at, index_P + i)
+      write(SENTENCE, at, place_P)
+  return Open(
+    int(pieces.column[-1] + behind_P[-1]) + len(after),
+    int(segment_P[-1]),
+    int(word_P[-1] + words_P[-1]),
+    int(sentence_P[-1] + sentences_P[-1]) + 1,
   )
 
 
-class Block:
-  """Rows that are being filled, and where the next piece goes.
+def empty(count: int, length: int, pad: int, dtype: Any) -> np.ndarray:
+  """Rows with nothing in them: [count, 4, length]."""
+  rows_NxFxL = np.zeros((count, FIELDS, length), dtype)
+  rows_NxFxL[:, TOKENS] = pad
+  return rows_NxFxL
 
-  Args:
-    size, length: of the rows.
-    pad: where nothing is.
-    before, after: special tokens around each piece.
-    dtype: of the rows.
+
+class Group(NamedTuple):
+  """Documents, or parts of them, that are packed at once.
+
+  tokens: of all of them; counts: the tokens of each; ends: whether the
+  document ends there.
   """
 
-  def __init__(
-    self,
-    size: int,
-    length: int,
-    pad: int,
-    before: tuple[int, ...],
-    after: tuple[int, ...] = (),
-    dtype: Any = np.int32,
-  ):
-    self.size = size
-    self.length = length
-    self.pad = pad
-    self.before = before
-    self.after = after
-    self.dtype = dtype
-    self.clear()
+  tokens: Encoded
+  counts: np.ndarray
+  ends: Sequence[bool]
 
-  def clear(self) -> None:
-    self.rows_NxFxL = np.zeros((self.size, FIELDS, self.length), self.dtype)
-    self.rows_NxFxL[:, TOKENS] = self.pad
-    self.bytes_N = np.zeros(self.size, np.int32)
-    self.row = -1
-    self.column = self.length
 
-  @property
-  def room(self) -> int:
-    return self.length - self.column
+def _with_ends(group: Group, end: int) -> tuple[Encoded, np.ndarray]:
+  """Tokens with an [EOS] where a document ends, and the counts with it.
 
-  def next_row(self) -> None:
-    self.row += 1
-    self.column = self.segment = self.word = self.sentence = 0
-
-  def add(self, document: Encoded, start: int, stop: int) -> None:
-    """Adds tokens start to stop, if any, and what is around, as a segment.
-
-    The special tokens are words of their own, in the sentences beside them.
-    """
-    row_FxL = self.rows_NxFxL[self.row]
-    before, after = len(self.before), len(self.after)
-    inside = slice(self.column + before, self.column + before + stop - start)
-    end = inside.stop + after
-    words = document.word[start:stop] - document.word[start : start + 1]
-    sentences = document.sentence[start:stop]
-    sentences = sentences - sentences[:1]
-    self.segment += 1
-    row_FxL[SEGMENT, self.column : end] = self.segment
-    row_FxL[TOKENS, self.column : inside.start] = self.before
-    row_FxL[TOKENS, inside] = document.ids[start:stop]
-    row_FxL[TOKENS, inside.stop : end] = self.after
-    word = self.word + before
-    row_FxL[WORD, self.column : inside.start] = range(self.word, word)
-    row_FxL[WORD, inside] = words + word
-    self.word = word + (int(words[-1]) + 1 if words.size else 0) + after
-    row_FxL[WORD, inside.stop : end] = range(self.word - after, self.word)
-    row_FxL[SENTENCE, self.column : inside.start] = self.sentence
-    row_FxL[SENTENCE, inside] = sentences + self.sentence
-    self.sentence += int(sentences[-1]) if sentences.size else 0
-    row_FxL[SENTENCE, inside.stop : end] = self.sentence
-    self.sentence += 1
-    self.bytes_N[self.row] += document.bytes[start:stop].sum()
-    self.column = end
-
-  def filled(self) -> tuple[np.ndarray, np.ndarray]:
-    return self.rows_NxFxL[: self.row + 1], self.bytes_N[: self.row + 1]
+  It is a word of its own in the last sentence.
+  """
+  tokens, counts_N = group.tokens, np.asarray(group.counts, np.int64)
+  gets_N = np.asarray(group.ends, bool) & (counts_N > 0)
+  at = np.cumsum(counts_N)[gets_N]
+  inserted = Encoded(
+    ids=np.insert(tokens.ids, at, end),
+    word=np.insert(tokens.word, at, tokens.word[at - 1] + 1),
+    sentence=np.insert(tokens.sentence, at, tokens.sentence[at - 1]),
+    bytes=np.insert(tokens.bytes, at, 0),
+  )
+  return inserted, counts_N + gets_N
 
 
 def _sentence_cut(sentence: np.ndarray, start: int, room: int) -> int:
@@ -115,48 +183,86 @@ def _sentence_cut(sentence: np.ndarray, start: int, room: int) -> int:
   return int(least + found[-1]) if found.size else most
 
 
-def pack(
-  documents: Iterable[tuple[Encoded, bool]],
+def shortest(length: int) -> int:
+  """The fewest positions that a piece is started in which does not end there.
+
+  What is left empty for want of them stays below 2 % of short documents, too.
+  """
+  return max(2, min(8, length // 16))
+
+
+def _plan(
+  tokens: Encoded,
+  counts_N: Sequence[int],
   length: int,
   packing: str,
-  specials: Specials,
+  column: int,
+) -> Pieces:
+  """Cuts documents in pieces and gives each its place.
+
+  Args:
+    column: where row 0 goes on.
+  """
+  found: list[tuple[int, int, int, int]] = []
+  least = shortest(length)
+  row = start = stop = 0
+  for count in counts_N:
+    stop += count
+    while start < stop:
+      left = 1 + stop - start
+      if packing == "document" or length - column < min(least, left):
+        row += column > 0
+        column = 0
+      cut = min(stop, start + length - column - 1)
+      if packing == "document" and cut < stop:
+        cut = _sentence_cut(tokens.sentence, start, length - column - 1)
+      found.append((start, cut, row, column))
+      column += 1 + cut - start
+      start = cut
+  return Pieces(*np.array(found, np.int64).reshape(-1, 4).T)
+
+
+def pack(
+  groups: Iterable[Group],
+  length: int,
+  packing: str,
+  marks: Marks,
   dtype: Any = np.int32,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Cuts documents in pieces and fills rows with them.
 
   Every piece starts with the boundary token and is a segment of its own,
   numbered from 1 in each row. "packed": pieces fill the rows; where fewer than
-  8 positions are left, no piece is started that does not end there.
+  `shortest(length)` positions are left, no piece is started that does not end
+  there.
   "document": a row holds one piece, cut at a sentence's end where one lies in
-  the last quarter of the row.
-
-  Args:
-    documents: each with whether it ends here and so gets an [EOS], where the
-      tokenizer has one.
+  the last quarter of the row. Where a document ends it gets an [EOS], if the
+  tokenizer has one. How documents are grouped changes nothing.
 
   Yields:
     rows [N, 4, length], fields in the order of this module's constants and
-    word and sentence counted from 0 in each row, zeros (and `specials.pad`)
-    where nothing is; and bytes [N], the UTF-8 bytes of text in each row.
+    word and sentence counted from 0 in each row, zeros (and `marks.pad`)
+    where nothing is; and bytes int32 [N], the UTF-8 bytes of text in each row.
   """
-  before = (specials.boundary,)
-  block = Block(ROWS, length, specials.pad, before, dtype=dtype)
-  for document, ends in documents:
-    if not document.ids.size:
+  begun = _NOTHING
+  last_1xFxL = empty(1, length, marks.pad, dtype)
+  last_bytes = 0
+  for group in groups:
+    tokens, counts_N = group.tokens, np.asarray(group.counts, np.int64)
+    if marks.end is not None:
+      tokens, counts_N = _with_ends(group, marks.end)
+    pieces = _plan(tokens, counts_N.tolist(), length, packing, begun.column)
+    if not pieces.row.size:
       continue
-    if ends and specials.end != ABSENT:
-      document = _with_end(document, specials.end)
-    start, count = 0, document.ids.size
-    while start < count:
-      left = 1 + count - start
-      if packing == "document" or block.room < min(SHORTEST, left):
-        if block.row == ROWS - 1:
-          yield block.filled()
-          block.clear()
-        block.next_row()
-      stop = min(count, start + block.room - 1)
-      if packing == "document" and stop < count:
-        stop = _sentence_cut(document.sentence, start, block.room - 1)
-      block.add(document, start, stop)
-      start = stop
-  yield block.filled()
+    rows_NxFxL = empty(int(pieces.row[-1]) + 1, length, marks.pad, dtype)
+    rows_NxFxL[:1] = last_1xFxL
+    begun = place(rows_NxFxL, tokens, pieces, (marks.boundary,), begun=begun)
+    ends = np.concatenate([[0], np.cumsum(tokens.bytes, dtype=np.int64)])
+    bytes_N = np.zeros(len(rows_NxFxL), np.int32)
+    bytes_N[0] = last_bytes
+    np.add.at(bytes_N, pieces.row, ends[pieces.stop] - ends[pieces.start])
+    # The last row may go on with the next group.
+    yield rows_NxFxL[:-1], bytes_N[:-1]
+    last_1xFxL, last_bytes = rows_NxFxL[-1:].copy(), int(bytes_N[-1])
+  if begun.column:
+    yield last_1xFxL, np.array([last_bytes], np.int32)

@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import functools
-import json
-import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
-from lm_jax.data import cache, pack
-from lm_jax.data import facts as facts_lib
-from lm_jax.data.corpus import SPLITS, Corpus, Document, open_corpus
+from lm_jax.data import cache, chunks, pack, prepare, readers
+from lm_jax.data.mixture import Mixture, open_mixture
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
-from lm_jax.data.text import pieces
-from lm_jax.data.tokenizer import Encoded, Tokenizer
+from lm_jax.data.source import Source
+from lm_jax.data.table import Table
+from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.types import ABSENT, ANSWER, PADDING, Rows, UsageError
 
 SHORTEST_ROW = 16
-# Text is tokenized by the group, and long documents in pieces of this size.
-GROUP_CHARACTERS, PIECE_CHARACTERS = 2**22, 2**18
+# The number goes up when other rows are made of the same documents.
+FORMAT = "rows 2"
 
 
-@functools.lru_cache(maxsize=4)
-def _order(seed: int, epoch: int, count: int) -> np.ndarray:
-  """A permutation of range(count), the same for every version of NumPy.
-
-  Only bit generators have that guarantee, `Generator.permutation` has not.
-  """
-  bits = np.random.PCG64(np.random.SeedSequence([seed, epoch]))
-  return np.argsort(bits.random_raw(count), kind="stable")
-
-
-def _to_rows(block_BxFxL: np.ndarray) -> Rows:
-  fields = np.ascontiguousarray(block_BxFxL.swapaxes(0, 1), np.int32)
+def _to_rows(fields_FxBxL: np.ndarray) -> Rows:
+  fields = np.ascontiguousarray(fields_FxBxL, np.int32)
   segment_BxL = fields[pack.SEGMENT]
   part_BxL = np.where(segment_BxL > 0, ANSWER, PADDING).astype(np.int32)
   return Rows(
@@ -48,53 +35,44 @@ def _to_rows(block_BxFxL: np.ndarray) -> Rows:
   )
 
 
-class _Steps:
-  """The batches of a run as a random-access source, for grain."""
-
-  def __init__(self, dataset: Dataset, seed: int, batch_size: int):
-    self._batch = functools.partial(dataset.batch, seed, batch_size=batch_size)
-
-  def __len__(self) -> int:
-    return 2**62  # Training goes on for as long as its budget does.
-
-  def __getitem__(self, step: int) -> Rows:
-    return self._batch(step=int(step))
-
-
 class Dataset:
-  """Rows of one length in three splits; made by `load`."""
+  """Rows of one length in three splits; made by `load`.
+
+  Of several corpora, the training rows are mixed, each corpus in epochs of its
+  own; the held-out rows are those of all, spread as the training rows are.
+
+  corpus: all corpora as one; corpora, tables, weights: of each.
+  """
 
   def __init__(
-    self, folder: pathlib.Path, tokenizer: Tokenizer, corpus: Corpus
+    self,
+    mixture: Mixture,
+    tables: Sequence[Table],
+    weights: Sequence[int],
+    fingerprint: str,
+    tokenizer: Tokenizer,
   ):
-    facts = facts_lib.read(folder, pack.FIELDS)
+    self.corpus = mixture.corpus
+    self.corpora = mixture.corpora
+    self.tables = tables
+    self.weights = weights
     self.tokenizer = tokenizer
-    self.corpus = corpus
     self.specials = tokenizer.specials
     self.vocabulary_size = tokenizer.vocabulary_size
-    self.length: int = facts["length"]
-    self.fingerprint: str = facts["fingerprint"]
-    self._count: dict[str, int] = facts["rows"]
-    self._rows = {
-      split: _memory_map(
-        folder / f"{split}.rows",
-        (count, pack.FIELDS, self.length),
-        np.dtype(facts["dtype"]),
-      )
-      for split, count in self._count.items()
-    }
-    self._bytes = {
-      split: _memory_map(folder / f"{split}.bytes", (count,), np.int32)
-      for split, count in self._count.items()
-    }
+    self.length = tables[0].length
+    self.fingerprint = fingerprint
+    self._source = Source(tables, weights)
 
   def rows(self, split: str) -> int:
     """The number of rows of a split."""
-    return self._count[split]
+    return sum(table.rows(split) for table in self.tables)
 
   def bytes(self, split: str) -> np.ndarray:
-    """UTF-8 bytes of text behind each row of a split: int32 [rows]."""
-    return self._bytes[split]
+    """UTF-8 bytes of text behind each row of a split: int32 [rows].
+
+    Of the held-out splits in the order of `fixed`.
+    """
+    return self._source.held_out_bytes(split)
 
   def batch(self, seed: int, step: int, batch_size: int) -> Rows:
     """The training batch of a step: a pure function of its arguments.
@@ -108,19 +86,8 @@ class Dataset:
     Raises:
       UsageError: there are fewer rows than `batch_size`.
     """
-    count = self._count["train"]
-    if batch_size > count:
-      raise UsageError(
-        f"--batch_size={batch_size}: the training split of "
-        f"{self.corpus.name} has only {count} rows of {self.length} tokens"
-      )
-    first = step * batch_size
-    parts = []
-    for epoch in range(first // count, (first + batch_size - 1) // count + 1):
-      start = max(0, first - epoch * count)
-      stop = min(count, first + batch_size - epoch * count)
-      parts.append(_order(seed, epoch, count)[start:stop])
-    return _to_rows(self._rows["train"][np.concatenate(parts)])
+    self._check(batch_size, 1)
+    return _to_rows(self._source.batch(seed, step, batch_size))
 
   def batches(
     self,
@@ -131,23 +98,54 @@ class Dataset:
     processes: int = 1,
     workers: int = 0,
   ) -> Any:
-    """The batches from step `start` on, without end, read ahead by threads.
+    """The batches from step `start` on, without end, read ahead.
 
     Of several processes each gets its block of the rows of every batch, of
-    batch_size / processes.
+    batch_size / processes. The stream does not depend on `workers`.
+
+    Args:
+      seed, batch_size, start: of the whole batches.
+      process, processes: which of how many this is.
+      workers: reader processes; 0: threads.
 
     Returns:
-      an iterator of what `batch` gives; close it by its `close()`.
-    """
-    import grain
+      an iterator of Rows; close it by its `close()`. Where a reader process
+      is gone, its `next` raises `children.ChildDied`.
 
-    self.batch(seed, start, batch_size)  # Raises here and not in a thread.
-    size = batch_size // processes
-    mine = slice(process * size, (process + 1) * size)
-    steps = grain.MapDataset.source(_Steps(self, seed, batch_size))[start:]
-    steps = steps.map(lambda rows: jax.tree.map(lambda leaf: leaf[mine], rows))
-    options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=4)
-    return iter(steps.to_iter_dataset(options))
+    Raises:
+      UsageError: there are fewer rows than `batch_size`, or the processes do
+        not divide it.
+    """
+    self._check(batch_size, processes)
+    arguments = {
+      "seed": seed,
+      "batch_size": batch_size,
+      "process": process,
+      "processes": processes,
+    }
+    if workers:
+      shape = (batch_size // processes, self.length)
+      return readers.InProcesses(
+        self._source, shape, arguments, workers, start, _to_rows
+      )
+
+    def read(step: int) -> Rows:
+      return _to_rows(self._source.batch(step=step, **arguments))
+
+    return readers.ahead(read, start)
+
+  def _check(self, batch_size: int, processes: int) -> None:
+    count = self.rows("train")
+    if batch_size > count:
+      raise UsageError(
+        f"--batch_size={batch_size}: the training split of "
+        f"{self.corpus.name} has only {count} rows of {self.length} tokens"
+      )
+    if batch_size % processes:
+      raise UsageError(
+        f"--batch_size={batch_size}: must be a multiple of {processes}, the "
+        "number of processes"
+      )
 
   def fixed(
     self, split: str, batch_size: int, limit_rows: int | None = None
@@ -157,43 +155,20 @@ class Dataset:
     Raises:
       UsageError: the split has no rows.
     """
-    count = min(self._count[split], limit_rows or self._count[split])
+    count = min(self.rows(split), limit_rows or self.rows(split))
     if not count:
       raise UsageError(
         f"--data.corpus={self.corpus.name}: its {split} split has no rows"
       )
-    empty = np.zeros((batch_size, pack.FIELDS, self.length), np.int32)
-    empty[:, pack.TOKENS] = self.specials.pad
     batches = []
     for first in range(0, count, batch_size):
-      block = self._rows[split][first : min(count, first + batch_size)]
-      padding = empty[: batch_size - len(block)]
-      batches.append(_to_rows(np.concatenate([block, padding])))
+      index_N = np.arange(first, min(count, first + batch_size))
+      rows_NxFxL = pack.empty(
+        batch_size, self.length, self.specials.pad, np.int32
+      )
+      rows_NxFxL[: index_N.size] = self._source.held_out(split, index_N)
+      batches.append(_to_rows(rows_NxFxL.swapaxes(0, 1)))
     return batches
-
-
-def _memory_map(
-  path: pathlib.Path, shape: tuple[int, ...], dtype: Any
-) -> np.ndarray:
-  if not shape[0]:
-    return np.zeros(shape, dtype)  # An empty file cannot be mapped.
-  return np.memmap(path, dtype, mode="r", shape=shape)
-
-
-def _encoded(
-  documents: Iterable[Document], tokenizer: Tokenizer
-) -> Iterator[tuple[Encoded, bool]]:
-  """Tokenizes documents, several at once; long ones come in pieces."""
-  group: list[str] = []
-  ends: list[bool] = []
-  for document in documents:
-    found = list(pieces(document.text, PIECE_CHARACTERS))
-    group += found
-    ends += [False] * (len(found) - 1) + [document.ends]
-    if sum(map(len, group)) >= GROUP_CHARACTERS:
-      yield from zip(tokenizer.encode_batch(group), ends, strict=True)
-      group, ends = [], []
-  yield from zip(tokenizer.encode_batch(group), ends, strict=True)
 
 
 def _check(options: DataOptions, length: int) -> None:
@@ -208,6 +183,8 @@ def _check(options: DataOptions, length: int) -> None:
       raise UsageError(
         f"--data.{name}={value}: valid are {' and '.join(valid)}"
       )
+  if options.workers < 0:
+    raise UsageError(f"--data.workers={options.workers}: must be 0 or more")
 
 
 def load(options: DataOptions, length: int) -> Dataset:
@@ -216,55 +193,49 @@ def load(options: DataOptions, length: int) -> Dataset:
   Raises:
     UsageError: what is wrong with corpus, tokenizer, length or cache.
   """
-  import tqdm
-
   _check(options, length)
-  corpus = open_corpus(options)
-  tokenizer = load_tokenizer(options, corpus)
+  mixture = open_mixture(options)
+  tokenizer = load_tokenizer(options, mixture.corpus)
   if tokenizer.specials.boundary == ABSENT:
     raise UsageError(
       f"--data.tokenizer={options.tokenizer}: has no boundary token, which "
       "pieces of text start with"
     )
-  fingerprint = cache.key(
-    "rows 1", corpus.fingerprint, tokenizer.fingerprint, options.packing, length
-  )
+  tables, fingerprints = [], []
+  for part in mixture.corpora:
+    fingerprint = cache.key(
+      FORMAT, part.fingerprint, tokenizer.fingerprint, options.packing, length
+    )
+    folder = cache.root(options.cache) / "rows" / fingerprint
+    recipe = _recipe(tokenizer, length, options.packing)
+    build = functools.partial(
+      prepare.prepare, corpus=part, recipe=recipe, encoder=tokenizer.encoder
+    )
+    table = Table(cache.prepared(folder, build))
+    if not table.rows("train"):
+      raise UsageError(
+        f"--data.corpus={part.name}: its train split has no rows"
+      )
+    tables.append(table)
+    fingerprints.append(fingerprint)
+  weights = mixture.shares([table.rows("train") for table in tables])
+  if len(tables) > 1:
+    fingerprint = cache.key("mixture 1", fingerprints, weights)
+  return Dataset(mixture, tables, weights, fingerprint, tokenizer)
+
+
+def _recipe(tokenizer: Tokenizer, length: int, packing: str) -> chunks.Recipe:
+  specials = tokenizer.specials
+  end = None if specials.end == ABSENT else specials.end
   small = max(tokenizer.vocabulary_size, length) <= 2**16
-  dtype = np.dtype(np.uint16 if small else np.int32)
-
-  def build(folder: pathlib.Path) -> None:
-    counts = dict.fromkeys(SPLITS, 0)
-    for split in SPLITS:
-      bar = tqdm.tqdm(
-        corpus.documents(split),
-        f"tokenizing {corpus.name} ({split})",
-        unit=" documents",
-        leave=False,
-        disable=None,  # Silent off a terminal.
-      )
-      packed = pack.pack(
-        _encoded(bar, tokenizer),
-        length,
-        options.packing,
-        tokenizer.specials,
-        dtype,
-      )
-      with (
-        (folder / f"{split}.rows").open("wb") as rows_file,
-        (folder / f"{split}.bytes").open("wb") as bytes_file,
-      ):
-        for rows_NxFxL, bytes_N in packed:
-          counts[split] += len(rows_NxFxL)
-          rows_file.write(rows_NxFxL.tobytes())
-          bytes_file.write(bytes_N.tobytes())
-    facts = {"length": length, "fingerprint": fingerprint, "rows": counts}
-    facts["dtype"] = dtype.name
-    (folder / "facts.json").write_text(json.dumps(facts))
-
-  folder = cache.prepared(
-    cache.root(options.cache) / "rows" / fingerprint, build
+  return chunks.Recipe(
+    content=tokenizer.encoder.content,
+    shunned=sorted(tokenizer.encoder.shunned),
+    length=length,
+    packing=packing,
+    marks=pack.Marks(specials.pad, specials.boundary, end),
+    dtype="uint16" if small else "int32",
   )
-  return Dataset(folder, tokenizer, corpus)
 
 
 def bucket(lengths: Iterable[int]) -> int:
@@ -288,18 +259,24 @@ def pad_texts(
     UsageError: `length` has no room for what stands around a text.
   """
   specials = tokenizer.specials
-  block = pack.Block(
-    len(texts), length, specials.pad, specials.before, specials.after
-  )
   room = length - len(specials.before) - len(specials.after)
   if room < 0:
     raise UsageError(
       f"--length={length}: {length - room} special tokens stand around a text"
     )
-  cut = 0
-  for encoded in tokenizer.encode_batch(texts):
-    count = min(encoded.ids.size, room)
-    cut += count < encoded.ids.size
-    block.next_row()
-    block.add(encoded, 0, count)
-  return _to_rows(block.filled()[0]), cut
+  rows_NxFxL = pack.empty(len(texts), length, specials.pad, np.int32)
+  if not texts:
+    return _to_rows(rows_NxFxL.swapaxes(0, 1)), 0
+  flat, counts_N = tokenizer.encoder.encode_flat(texts)
+  place_T = np.concatenate([np.arange(count) for count in counts_N])
+  kept_N = np.minimum(counts_N, room)
+  start_N = np.cumsum(kept_N) - kept_N
+  row_N = np.arange(len(texts))
+  pack.place(
+    rows_NxFxL,
+    flat[place_T < room],
+    pack.Pieces(start_N, start_N + kept_N, row_N, np.zeros_like(row_N)),
+    specials.before,
+    specials.after,
+  )
+  return _to_rows(rows_NxFxL.swapaxes(0, 1)), int((kept_N < counts_N).sum())

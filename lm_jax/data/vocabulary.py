@@ -12,10 +12,13 @@ import itertools
 import json
 import pathlib
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lm_jax.data import tokenizer_json
-from lm_jax.types import Specials, UsageError
+from lm_jax.errors import UsageError
+
+if TYPE_CHECKING:  # It imports jax.
+  from lm_jax.types import Specials
 
 KINDS = ("bpe", "wordpiece", "unigram", "bytes", "characters")
 TRAINING_BYTES = 50 * 10**6

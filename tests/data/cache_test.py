@@ -51,6 +51,24 @@ def test_a_killed_builder_leaves_no_damage(tmp_path):
   assert not list(tmp_path.glob("*.partial"))
 
 
+def test_what_others_left_is_swept_and_what_they_do_is_not(tmp_path):
+  left, busy, log = (tmp_path / name for name in ("left", "busy", "log"))
+  process = _start(left, log)
+  while not log.exists():
+    time.sleep(0.01)
+  process.kill()
+  process.wait()
+  assert left.with_name("left.partial").exists()
+  log.unlink()
+  process = _start(busy, log)
+  while not log.exists():
+    time.sleep(0.01)
+  cache.prepared(tmp_path / "third", lambda folder: None)
+  assert not left.with_name("left.partial").exists()
+  assert process.wait() == 0
+  assert sorted(f.name for f in busy.iterdir()) == ["half", "whole"]
+
+
 def test_a_failed_build_leaves_nothing(tmp_path):
   def build(folder):
     (folder / "half").write_text("")

@@ -18,24 +18,35 @@ def entry(tiny, tmp_path):
 @pytest.mark.parametrize(
   ("change", "message"),
   [
-    ({"rows": {"train": 2**40, "validation": 1, "test": 1}}, "train.rows has"),
-    ({"rows": {"train": 10**400, "validation": 1, "test": 1}}, "train.rows"),
-    ({"rows": {"train": -1, "validation": 1, "test": 1}}, "rows of train=-1"),
-    ({"rows": {"train": True, "validation": 1, "test": 1}}, "train=True"),
-    ({"rows": {"train": 1}}, "rows="),
-    ({"rows": None}, "rows=None"),
-    ({"length": 64}, "train.rows has"),
-    ({"length": 0}, "length or dtype"),
-    ({"length": "32"}, "length or dtype"),
-    ({"dtype": "int32"}, "train.rows has"),
-    ({"dtype": "O"}, "length or dtype"),
-    ({"fingerprint": 3}, "fingerprint"),
+    ({"train.rows": 2**40}, "train.bytes has"),
+    ({"train.rows": 10**400}, "rows of train=1000"),
+    ({"train.rows": -1}, "rows of train=-1"),
+    ({"train.rows": True}, "rows of train=True"),
+    ({"train.rows": None}, "rows of train=None"),
+    ({"train.tokens": "3"}, "tokens of train='3'"),
+    ({"train.more": 3}, "counts of 'train'"),
+    ({"splits": {"train": {}}}, "splits="),
+    ({"splits": None}, "splits=None"),
+    ({"shard_rows": 1}, "train-00000.rows has"),
+    ({"shard_rows": 0}, "shard_rows=0"),
+    ({"length": 64}, "train-00000.rows has"),
+    ({"length": 0}, "length=0"),
+    ({"length": "32"}, "length='32'"),
+    ({"dtype": "int32"}, "train-00000.rows has"),
+    ({"dtype": "O"}, "the dtype"),
   ],
 )
 def test_facts_that_the_files_do_not_bear_out(entry, change, message):
   folder, load = entry
   path = folder / "facts.json"
-  path.write_text(json.dumps(json.loads(path.read_text()) | change))
+  facts = json.loads(path.read_text())
+  for name, value in change.items():
+    split, _, what = name.partition(".")
+    if what:
+      facts["splits"][split][what] = value
+    else:
+      facts[name] = value
+  path.write_text(json.dumps(facts))
   with pytest.raises(UsageError, match=rf"{folder}: is damaged: .*{message}"):
     load()
 
@@ -48,7 +59,7 @@ def test_facts_that_are_none(entry, text):
     load()
 
 
-@pytest.mark.parametrize("name", ["train.rows", "test.bytes"])
+@pytest.mark.parametrize("name", ["train-00000.rows", "test.bytes"])
 @pytest.mark.parametrize("how", ["cut", "longer", "gone"])
 def test_a_file_of_another_length_is_named_with_what_to_do(entry, name, how):
   folder, load = entry

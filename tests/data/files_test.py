@@ -1,9 +1,13 @@
 import gzip
 import json
+import sys
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from lm_jax.data import files, formats
+from lm_jax.data import text as texts
 from lm_jax.data.corpus import SPLITS, open_corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError
@@ -35,6 +39,24 @@ def test_whole_documents_are_held_out_and_equal_ones_stay_together(tmp_path):
   order = [w["text"] for w in written if w["text"] in set(texts["train"])]
   assert texts["train"] == order
   assert all(d.ends for split in SPLITS for d in found[split])
+
+
+def test_of_very_many_documents_the_lowest_hashes_are_held_out(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(files, "MOST_HASHES", 30)
+  written = [{"text": f"Document {i}."} for i in range(400)]
+  (tmp_path / "a.jsonl").write_bytes(_lines(written))
+  found = _documents(tmp_path)
+  for split in SPLITS:
+    assert found[split]
+    for document in found[split]:
+      hashed = texts.text_hash(document.text)
+      assert texts.held_out(hashed) == split
+  assert sum(map(len, found.values())) == 400
+  (tmp_path / "b.jsonl").write_bytes(b"{")  # Bad input is found at the end.
+  with pytest.raises(UsageError, match="b.jsonl, line 1"):
+    _documents(tmp_path)
 
 
 def test_the_tail_of_few_documents_is_held_out(tmp_path):
@@ -91,6 +113,57 @@ def test_bad_input_is_named(tmp_path, name, content, message):
   with pytest.raises(UsageError, match=message) as caught:
     _documents(tmp_path)
   assert "\n" not in str(caught.value)
+
+
+def _parquet(path, column, **options):
+  parquet.write_table(pyarrow.table(column), path, **options)
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "dictionary"])
+def test_parquet_is_read_row_by_row(tmp_path, kind):
+  written = [f"Document {i} é." for i in range(700)]
+  column = pyarrow.array([*written, None, " "])
+  if kind == "dictionary":
+    column = column.dictionary_encode()
+  else:
+    column = column.cast(pyarrow.type_for_alias(kind))
+  _parquet(tmp_path / "a.parquet", {"n": range(702), "body": column})
+  found = _documents(tmp_path, text_key="body")
+  texts = [d.text for split in SPLITS for d in found[split]]
+  assert sorted(texts) == sorted(written)
+  order = [text for text in written if text in {d.text for d in found["train"]}]
+  assert [d.text for d in found["train"]] == order
+
+
+def test_bad_parquet_is_named(tmp_path):
+  path = tmp_path / "a.parquet"
+  _parquet(path, {"text": ["x" * 50 + str(i) for i in range(2000)]})
+  good = path.read_bytes()
+  for bad, message in (
+    (b"", "a.parquet: damaged Parquet file"),
+    (good[: len(good) // 2], "a.parquet: damaged Parquet file"),
+    (good[:4] + b"\xff" * 400 + good[404:], "a.parquet: damaged Parquet file"),
+  ):
+    path.write_bytes(bad)
+    with pytest.raises(UsageError, match=message) as caught:
+      _documents(tmp_path)
+    assert "\n" not in str(caught.value)
+  raw = pyarrow.array([b"a", b"\xff"])
+  strings = pyarrow.Array.from_buffers(pyarrow.string(), 2, raw.buffers())
+  _parquet(path, {"text": strings, "n": [1, 2]})
+  with pytest.raises(UsageError, match=r"row 2: byte 0 \(0xff\) is not UTF-8"):
+    _documents(tmp_path)
+  with pytest.raises(UsageError, match="no column 'body' .*'text', 'n'"):
+    _documents(tmp_path, text_key="body")
+  with pytest.raises(UsageError, match="'n' is not of strings but of int64"):
+    _documents(tmp_path, text_key="n")
+
+
+def test_parquet_without_pyarrow_names_what_to_install(tmp_path, monkeypatch):
+  _parquet(tmp_path / "a.parquet", {"text": ["a"]})
+  monkeypatch.setitem(sys.modules, "pyarrow", None)
+  with pytest.raises(UsageError, match=r"pip install 'lm_jax\[parquet\]'"):
+    _documents(tmp_path)
 
 
 def test_errors_can_be_replaced(tmp_path):

@@ -1,13 +1,16 @@
+import itertools
+
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 
 from lm_jax.data import pack
-from lm_jax.data.tokenizer import Encoded
+from lm_jax.data.encoding import Encoded
 from lm_jax.types import Specials
 
 _SPECIALS = Specials()
+_MARKS = pack.Marks(_SPECIALS.pad, _SPECIALS.boundary, _SPECIALS.end)
 
 
 def _document(seed, size):
@@ -21,6 +24,34 @@ def _document(seed, size):
     sentence=sentence.astype(np.int32),
     bytes=rng.integers(1, 9, size).astype(np.int32),
   )
+
+
+def _group(documents):
+  """(document, ends) pairs as one group."""
+  none = np.zeros(0, np.int32)
+  tokens = Encoded(
+    *(
+      np.concatenate([none, *(_field(d, name) for d, _ in documents)])
+      for name in ("ids", "word", "sentence", "bytes")
+    )
+  )
+  counts = np.array([d.ids.size for d, _ in documents], np.int64)
+  return pack.Group(tokens, counts, [ends for _, ends in documents])
+
+
+def _field(document, name):
+  # Indices need not start from 0 in each document.
+  first = 7 if name in ("word", "sentence") else 0
+  return getattr(document, name) + np.int32(first)
+
+
+def _pack(documents, length, packing, cuts=()):
+  """Rows and bytes of documents that are grouped as `cuts` parts them."""
+  edges = [0, *sorted(cuts), len(documents)]
+  groups = [_group(documents[a:b]) for a, b in itertools.pairwise(edges)]
+  blocks = list(pack.pack(groups, length, packing, _MARKS))
+  empty = (pack.empty(0, length, 0, np.int32), np.zeros(0, np.int32))
+  return tuple(map(np.concatenate, zip(empty, *blocks, strict=True)))
 
 
 def _segments(row_FxL):
@@ -48,15 +79,21 @@ def _expected(document, ends):
   st.lists(st.tuples(st.integers(0, 90), st.booleans()), max_size=12),
   st.integers(16, 40),
   st.sampled_from(["packed", "document"]),
+  st.lists(st.integers(0, 12), max_size=3),
 )
 @hypothesis.settings(deadline=None)
-def test_rows_hold_the_documents_and_nothing_else(shapes, length, packing):
+def test_rows_hold_the_documents_and_nothing_else(
+  shapes, length, packing, cuts
+):
   documents = [
     (_document(i, size), ends) for i, (size, ends) in enumerate(shapes)
   ]
-  blocks = list(pack.pack(documents, length, packing, _SPECIALS))
-  rows = np.concatenate([block for block, _ in blocks])
-  sizes = np.concatenate([size for _, size in blocks])
+  cuts = [min(cut, len(documents)) for cut in cuts]
+  rows, sizes = _pack(documents, length, packing, cuts)
+  for ours, whole in zip(
+    (rows, sizes), _pack(documents, length, packing), strict=True
+  ):
+    np.testing.assert_array_equal(ours, whole)
   left = [d for d in (_expected(*pair) for pair in documents) if d]
   for row in rows:
     segments = _segments(row)
@@ -83,27 +120,20 @@ def test_rows_hold_the_documents_and_nothing_else(shapes, length, packing):
       if packing == "packed":
         # A piece that goes on fills its row, and isn't a scrap at its end.
         ended = np.flatnonzero(row[pack.SEGMENT])[-1] == length - 1
-        assert whole or (ended and piece.shape[1] >= pack.SHORTEST)
+        assert whole or (ended and piece.shape[1] >= pack.shortest(length))
   assert not left
   assert sizes.sum() == sum(document.bytes.sum() for document, _ in documents)
 
 
-def test_full_blocks_follow_one_another(monkeypatch):
-  monkeypatch.setattr(pack, "ROWS", 2)
-  document = _document(0, 16 * 15)
-  blocks = list(pack.pack([(document, False)], 16, "packed", _SPECIALS))
-  tokens = np.concatenate([rows[:, pack.TOKENS, 1:] for rows, _ in blocks])
-  np.testing.assert_array_equal(tokens.ravel(), document.ids)
-
-
-@pytest.mark.parametrize("mean", [30, 300])
-def test_packing_wastes_less_than_two_percent(mean):
+@pytest.mark.parametrize("length", [32, 64, 128, 512])
+@pytest.mark.parametrize("mean", [15, 30, 300])
+def test_packing_wastes_less_than_two_percent(mean, length):
   rng = np.random.default_rng(0)
   documents = [
     (_document(i, size), True)
     for i, size in enumerate(rng.geometric(1 / mean, 60_000 // mean))
   ]
-  ((rows, _),) = pack.pack(documents, 128, "packed", _SPECIALS)
+  rows, _ = _pack(documents, length, "packed")
   assert (rows[:, pack.SEGMENT] == 0).mean() < 0.02
 
 
@@ -111,11 +141,11 @@ def test_documents_are_cut_at_sentences():
   sentence = np.repeat(np.arange(40), 13)
   numbers = np.arange(sentence.size, dtype=np.int32)
   document = Encoded(numbers + 200, numbers, sentence, numbers)
-  ((rows, _),) = pack.pack([(document, False)], 64, "document", _SPECIALS)
+  rows, _ = _pack([(document, False)], 64, "document")
   # Four sentences of 13 and a boundary fit in 64, and end in its last quarter.
   assert ((rows[:, pack.SEGMENT] > 0).sum(1) == 53).all()
-  ((rows, _),) = pack.pack([(document, False)], 50, "document", _SPECIALS)
+  rows, _ = _pack([(document, False)], 50, "document")
   assert ((rows[:-1, pack.SEGMENT] > 0).sum(1) == 40).all()
   # Sentences of 13 don't end in the last quarter of every row of 33.
-  ((rows, _),) = pack.pack([(document, False)], 21, "document", _SPECIALS)
+  rows, _ = _pack([(document, False)], 21, "document")
   assert (rows[0, pack.SEGMENT] > 0).sum() == 21

@@ -1,12 +1,16 @@
+import contextlib
 import dataclasses
 import itertools
+import os
 import shutil
+import signal
+import time
 
 import numpy as np
 import pytest
 
 from lm_jax import specials
-from lm_jax.data import cache, rows, tokenizer
+from lm_jax.data import cache, children, chunks, corpus, order, rows, tokenizer
 from lm_jax.data.options import DataOptions
 from lm_jax.types import ABSENT, ANSWER, PADDING, UsageError
 
@@ -88,6 +92,49 @@ def test_read_ahead_gives_the_same_batches(dataset):
       _same(batch, dataset.batch(3, start + k, 4))
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_processes_read_the_blocks_of_a_batch(dataset, processes, workers):
+  size, start = 8, 1_000_000
+  for process in range(processes):
+    iterator = dataset.batches(3, size, start, process, processes, workers)
+    with contextlib.closing(iterator):
+      found = list(itertools.islice(iterator, 3))
+    block = slice(
+      process * size // processes, (process + 1) * size // processes
+    )
+    for k, batch in enumerate(found):
+      whole = dataset.batch(3, start + k, size)
+      for ours, wanted in zip(_arrays(batch), _arrays(whole), strict=True):
+        np.testing.assert_array_equal(ours, wanted[block])
+
+
+def test_processes_have_to_divide_a_batch(dataset):
+  with pytest.raises(UsageError, match="--batch_size=8: must be a multiple of"):
+    dataset.batches(0, 8, process=0, processes=3)
+
+
+def _read_for(iterator, seconds):
+  deadline = time.monotonic() + seconds
+  while time.monotonic() < deadline:
+    next(iterator)
+
+
+def test_a_killed_reader_is_an_error_at_once(dataset):
+  with contextlib.closing(dataset.batches(3, 4, workers=2)) as iterator:
+    for _ in range(5):
+      next(iterator)
+    (victim, other) = iterator.pids
+    os.kill(victim, signal.SIGKILL)
+    os.kill(other, signal.SIGTERM)  # Not heard: the parent decides.
+    message = rf"a reader process, {victim}, was killed by SIGKILL"
+    with pytest.raises(children.ChildDied, match=message):
+      _read_for(iterator, 5)
+    os.kill(other, 0)
+  with pytest.raises(ProcessLookupError):
+    os.kill(other, 0)
+
+
 def test_fixed_batches_are_in_file_order_and_padded(dataset):
   count = dataset.rows("test")
   batches = dataset.fixed("test", 4)
@@ -113,8 +160,8 @@ def test_the_text_comes_back_and_its_bytes_are_counted(dataset):
 
 
 def test_long_documents_are_tokenized_in_pieces(options, tmp_path, monkeypatch):
-  monkeypatch.setattr(rows, "PIECE_CHARACTERS", 50)
-  monkeypatch.setattr(rows, "GROUP_CHARACTERS", 120)
+  monkeypatch.setattr(chunks, "PIECE_CHARACTERS", 50)
+  monkeypatch.setattr(chunks, "GROUP_CHARACTERS", 120)
   other = dataclasses.replace(options, cache=str(tmp_path))
   dataset = rows.load(other, 32)
   documents = list(dataset.corpus.documents("train"))
@@ -125,9 +172,15 @@ def test_long_documents_are_tokenized_in_pieces(options, tmp_path, monkeypatch):
 
 
 def test_a_warm_load_reads_only_the_cache(options, dataset, monkeypatch):
-  for module, name in ((rows.pack, "pack"), (tokenizer.vocabulary, "train")):
-    monkeypatch.setattr(module, name, None)
-  monkeypatch.setattr(rows.Corpus, "documents", None)
+  def fail(*args, **kwargs):
+    raise AssertionError
+
+  for module, name in (
+    (rows.prepare, "prepare"),
+    (tokenizer.vocabulary, "train"),
+  ):
+    monkeypatch.setattr(module, name, fail)
+  monkeypatch.setattr(corpus.Corpus, "documents", None)
   assert rows.load(options, 32).fingerprint == dataset.fingerprint
 
 
@@ -146,6 +199,8 @@ def test_whatever_changes_the_rows_changes_the_fingerprint(options, dataset):
     ({"packing": "pack"}, 32, "packing=pack: valid are packed and document"),
     ({"errors": "ignore"}, 32, "errors=ignore: valid are strict and replace"),
     ({"sentinels": -1}, 32, "sentinels=-1: must be 0 or more"),
+    ({"workers": -1}, 32, "workers=-1: must be 0 or more"),
+    ({"temperature": 0.0}, 32, "temperature=0.0: must be above 0"),
   ],
 )
 def test_bad_options_are_named(options, change, length, message):
@@ -176,7 +231,8 @@ def test_padded_texts(dataset):
 
 def test_the_order_is_what_it_was():
   # A run must go on with the order that it began with, whatever the versions.
-  assert rows._order(3, 1, 8).tolist() == [0, 6, 2, 1, 3, 7, 4, 5]
+  found = order.Permutation([3, 1], 8)(np.arange(8))
+  assert found.tolist() == [0, 6, 2, 1, 3, 7, 4, 5]
   assert cache.key("a", 1) != cache.key("a", "1")
 
 

@@ -14,7 +14,7 @@ import traceback
 from typing import Any
 
 _OTHERS = (
-  *("__init__", "__main__", "soak"),
+  *("__init__", "__main__", "soak", "leftovers"),
   *("launching", "forking", "runs", "stored", "places"),
 )
 

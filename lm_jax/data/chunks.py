@@ -1,0 +1,169 @@
+"""A chunk of a corpus: texts, and the rows they become; no jax.
+
+Chunks are packed apart from each other, so that it doesn't matter how many
+processes there are. `python -m lm_jax.data.chunks` is one of them.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from lm_jax.data import children, pack
+from lm_jax.data.encoding import Encoder
+from lm_jax.data.text import pieces
+
+# Text is tokenized by the group, and long documents in pieces of this size.
+GROUP_CHARACTERS, PIECE_CHARACTERS = 2**20, 2**18
+_HEADER = struct.Struct("<q??")  # bytes of the text; begins; ends
+
+
+class Text(NamedTuple):
+  """A document, or a part of one: does it begin and end here?"""
+
+  text: str
+  begins: bool = True
+  ends: bool = True
+
+
+class Recipe(NamedTuple):
+  """How texts become rows: the tokenizer, and what `pack.pack` takes."""
+
+  content: str
+  shunned: list[int]
+  length: int
+  packing: str
+  marks: pack.Marks
+  dtype: str
+
+
+class Facts(NamedTuple):
+  """What a chunk holds.
+
+  rows: their number; filled: positions in them that are not padding; tokens:
+  of the text; longest: the tokens of its longest document. As a document may
+  go on from chunk to chunk: `begins`, does its first one begin here; `whole`,
+  is it the only one; and the tokens here of the first and of the last one.
+  """
+
+  rows: int
+  filled: int
+  tokens: int
+  longest: int
+  begins: bool
+  whole: bool
+  first: int
+  last: int
+
+
+def write(file: IO[bytes], texts: Iterable[Text]) -> None:
+  """Writes texts, to be read by `read`."""
+  for text, begins, ends in texts:
+    data = text.encode()
+    file.write(_HEADER.pack(len(data), begins, ends))
+    file.write(data)
+
+
+def read(file: IO[bytes]) -> Iterator[Text]:
+  """The texts that `write` wrote."""
+  while header := file.read(_HEADER.size):
+    size, begins, ends = _HEADER.unpack(header)
+    yield Text(file.read(size).decode(), begins, ends)
+
+
+def _groups(
+  texts: Iterable[Text], encoder: Encoder, sizes: list[int]
+) -> Iterator[pack.Group]:
+  """Tokenizes texts, several at once; long ones come in pieces.
+
+  sizes: gets the tokens of each document.
+  """
+  group: list[Text] = []
+  characters = 0
+
+  def encoded() -> pack.Group:
+    tokens, counts_N = encoder.encode_flat([piece.text for piece in group])
+    for piece, count in zip(group, counts_N.tolist(), strict=True):
+      if piece.begins or not sizes:
+        sizes.append(0)
+      sizes[-1] += count
+    return pack.Group(tokens, counts_N, [piece.ends for piece in group])
+
+  for text in texts:
+    found = list(pieces(text.text, PIECE_CHARACTERS))
+    for i, piece in enumerate(found, 1):
+      begins, ends = text.begins and i == 1, text.ends and i == len(found)
+      group.append(Text(piece, begins, ends))
+      characters += len(piece)
+      if characters >= GROUP_CHARACTERS:
+        yield encoded()
+        group, characters = [], 0
+  if group:
+    yield encoded()
+
+
+def make_rows(
+  texts: Iterable[Text],
+  encoder: Encoder,
+  recipe: Recipe,
+  rows_file: IO[bytes],
+  bytes_file: IO[bytes],
+) -> Facts:
+  """Writes the rows of a chunk, and the bytes of text behind each row."""
+  first: list[Text] = []
+
+  def noted() -> Iterator[Text]:
+    for text in texts:
+      first[:] = first or [text._replace(text="")]
+      yield text
+
+  sizes: list[int] = []
+  rows = filled = 0
+  for rows_NxFxL, bytes_N in pack.pack(
+    _groups(noted(), encoder, sizes),
+    recipe.length,
+    recipe.packing,
+    recipe.marks,
+    np.dtype(recipe.dtype),
+  ):
+    rows += len(rows_NxFxL)
+    filled += int(np.count_nonzero(rows_NxFxL[:, pack.SEGMENT]))
+    rows_file.write(rows_NxFxL.data)
+    bytes_file.write(bytes_N.data)
+  sizes = sizes or [0]
+  return Facts(
+    rows=rows,
+    filled=filled,
+    tokens=sum(sizes),
+    longest=max(sizes),
+    begins=not first or first[0].begins,
+    whole=len(sizes) == 1,
+    first=sizes[0],
+    last=sizes[-1],
+  )
+
+
+def _answerer(setup: Any) -> Callable[[Any], bytes]:
+  recipe = Recipe(*setup)._replace(marks=pack.Marks(*setup[4]))
+  encoder = Encoder(recipe.content, recipe.shunned)
+
+  def answer(path: str) -> bytes:
+    folder = pathlib.Path(path)
+    with (
+      (folder / "texts").open("rb") as texts,
+      (folder / "rows").open("wb") as rows_file,
+      (folder / "bytes").open("wb") as bytes_file,
+    ):
+      facts = make_rows(read(texts), encoder, recipe, rows_file, bytes_file)
+    return json.dumps(facts).encode()
+
+  return answer
+
+
+if __name__ == "__main__":
+  children.serve(_answerer)

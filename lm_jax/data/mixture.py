@@ -1,0 +1,157 @@
+"""Several corpora as one: `--data.corpus='books:0.7,news/*.jsonl:0.3'`."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from lm_jax.data import cache, order
+from lm_jax.data.corpus import Corpus, Document, open_corpus
+from lm_jax.data.options import DataOptions
+from lm_jax.errors import UsageError
+
+_NUMBER = re.compile(r"-?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+  """Corpora, and how much is read of each.
+
+  weights: of each corpus, as given; None where its size decides.
+  temperature: a weight w counts as w ** (1 / temperature).
+  """
+
+  corpora: tuple[Corpus, ...]
+  weights: tuple[Fraction, ...] | None
+  temperature: float
+
+  def shares(self, sizes: Sequence[int]) -> list[int]:
+    """Integers in the proportion in which the corpora are read.
+
+    Args:
+      sizes: of the corpora, in some unit.
+    """
+    weights = self.weights or [Fraction(size) for size in sizes]
+    if self.temperature != 1:
+      largest = max(weights)
+      power = 1 / self.temperature
+      shares = [float(weight / largest) ** power for weight in weights]
+      # Something is read of all, however cold it gets.
+      weights = [
+        Fraction(max(share, 1 / order.MOST_WEIGHT)) for share in shares
+      ]
+    return order.whole_weights(weights)
+
+  @property
+  def corpus(self) -> Corpus:
+    """One corpus of all; the corpus itself where it is alone."""
+    if len(self.corpora) == 1:
+      return self.corpora[0]
+    name = ",".join(corpus.name for corpus in self.corpora)
+    facts = [corpus.fingerprint for corpus in self.corpora]
+    given = self.weights and [str(weight) for weight in self.weights]
+    return Corpus(
+      name,
+      cache.key("mixture 1", facts, given, self.temperature),
+      self._documents,
+      lambda: sum(corpus.size() for corpus in self.corpora),
+    )
+
+  def _documents(self, split: str) -> Iterator[Document]:
+    """Documents of all corpora, whichever is behind its share of the bytes.
+
+    Where one has no more the others go on.
+    """
+    shares = self.shares([max(1, corpus.size()) for corpus in self.corpora])
+    streams = [corpus.documents(split) for corpus in self.corpora]
+    taken = [0] * len(shares)  # bytes
+    left = set(range(len(shares)))
+    while left:
+      part = min(left, key=lambda part: (taken[part] / shares[part], part))
+      document = next(streams[part], None)
+      if document is None:
+        left.discard(part)
+        continue
+      taken[part] += len(document.text.encode())
+      yield document
+
+
+def _exists(corpus: str) -> bool:
+  path = os.path.expanduser(corpus)
+  return os.path.exists(path) or bool(glob.has_magic(path) and glob.glob(path))
+
+
+def _weighted(part: str) -> tuple[str, Fraction | None]:
+  """A part's corpus and weight; what exists as a path is one."""
+  name, colon, text = part.rpartition(":")
+  if not colon or _exists(part):
+    return part, None
+  if not _NUMBER.fullmatch(text):
+    return part, None  # Maybe a TFDS version: lm1b:1.1.0.
+  return name, Fraction(text)
+
+
+def parse(corpus: str) -> list[tuple[str, Fraction | None]]:
+  """The parts of `--data.corpus`, each with its weight or None.
+
+  Parts are parted by commas; a weight follows a colon. A path may hold either
+  sign: of several ways to read a part, the longest that exists is taken.
+
+  Raises:
+    UsageError: a part without a name, one that is there twice, a weight that
+      is not positive, or weights for some of the parts only.
+  """
+  words = corpus.split(",")
+  parts: list[tuple[str, Fraction | None]] = []
+  while words:
+    for count in range(len(words), 0, -1):
+      part = _weighted(",".join(words[:count]))
+      if count == 1 or _exists(part[0]):
+        break
+    parts.append(part)
+    del words[:count]
+  names = [name for name, _ in parts]
+  for name, weight in parts:
+    if weight is not None and weight <= 0:
+      raise UsageError(
+        f"--data.corpus={corpus}: the weight of {name!r} is {weight}; it must "
+        "be above 0"
+      )
+    if not name.strip():
+      raise UsageError(f"--data.corpus={corpus}: a part has no name")
+    if names.count(name) > 1:
+      raise UsageError(f"--data.corpus={corpus}: {name!r} is there twice")
+  without = [name for name, weight in parts if weight is None]
+  if without and len(without) < len(parts):
+    raise UsageError(
+      f"--data.corpus={corpus}: {without[0]!r} has no weight; give all parts "
+      "one, or none"
+    )
+  return parts
+
+
+def open_mixture(options: DataOptions) -> Mixture:
+  """Opens the corpora that `--data.corpus` names; documents are read later.
+
+  Raises:
+    UsageError: as `parse` and `open_corpus`; a temperature that is none.
+  """
+  if not options.temperature > 0:
+    raise UsageError(
+      f"--data.temperature={options.temperature}: must be above 0"
+    )
+  parts = parse(options.corpus)
+  return Mixture(
+    tuple(
+      open_corpus(dataclasses.replace(options, corpus=name))
+      for name, _ in parts
+    ),
+    None
+    if parts[0][1] is None
+    else tuple(weight for _, weight in parts if weight is not None),
+    options.temperature,
+  )

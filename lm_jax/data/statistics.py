@@ -1,0 +1,69 @@
+"""What a corpus holds, as `list corpora --data.corpus=X` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lm_jax.data.rows import Dataset
+from lm_jax.data.table import Split, Table
+
+_HEAD = (
+  "split",
+  "documents",
+  "duplicates",
+  "tokens",
+  "bytes",
+  "bytes/token",
+  "longest",
+  "rows",
+  "padding",
+)
+
+
+def describe(dataset: Dataset) -> str:
+  """Lines for each corpus of a data set: what its splits hold.
+
+  It was counted when the rows were made: documents, those whose text another
+  one of the split has, tokens and UTF-8 bytes of the text, the tokens of the
+  longest document, the rows and the share of their positions left empty.
+  """
+  lines = [
+    f"{dataset.vocabulary_size} tokens in the vocabulary, "
+    f"rows of {dataset.length} tokens"
+  ]
+  total = sum(dataset.weights)
+  for corpus, table, weight in zip(
+    dataset.corpora, dataset.tables, dataset.weights, strict=True
+  ):
+    title = corpus.name
+    if len(dataset.tables) > 1:
+      title += f": {weight / total:.2%} of what is read"
+    lines += ["", title, *_lines(table)]
+  return "\n".join(lines)
+
+
+def _lines(table: Table) -> Iterator[str]:
+  cells = [_HEAD]
+  cells += [
+    (name, *_cells(split, table.length)) for name, split in table.splits.items()
+  ]
+  widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+  for name, *numbers in cells:
+    padded = [f"{n:>{w}}" for n, w in zip(numbers, widths[1:], strict=True)]
+    yield "  ".join([f"{name:{widths[0]}}", *padded])
+
+
+def _cells(split: Split, length: int) -> tuple[str, ...]:
+  positions = split.rows * length
+  empty = 1 - split.positions / positions if positions else 0.0
+  each = split.bytes / split.tokens if split.tokens else 0.0
+  return (
+    f"{split.documents:,}",
+    f"{split.duplicates:,}",
+    f"{split.tokens:,}",
+    f"{split.bytes:,}",
+    f"{each:.2f}",
+    f"{split.longest:,}",
+    f"{split.rows:,}",
+    f"{empty:.2%}",
+  )

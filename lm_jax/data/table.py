@@ -1,0 +1,148 @@
+"""Tokenized rows on disk: shards of bounded size, read through memory maps."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import pathlib
+import shutil
+from typing import IO, Any
+
+import numpy as np
+
+from lm_jax.data import facts as facts_lib
+from lm_jax.data import pack
+from lm_jax.data.facts import shard_name
+
+SHARD_BYTES = 256 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+  """What a split of a corpus holds.
+
+  rows: their number. positions: those that are not padding. documents: those
+  that begin in it; duplicates: those whose text another one before them has.
+  tokens, bytes: of the text. longest: document, in tokens.
+  """
+
+  rows: int = 0
+  positions: int = 0
+  documents: int = 0
+  duplicates: int = 0
+  tokens: int = 0
+  bytes: int = 0
+  longest: int = 0
+
+
+class Table:
+  """The rows of a corpus that `Writer` wrote.
+
+  length: of the rows.
+  """
+
+  def __init__(self, folder: pathlib.Path):
+    names = [field.name for field in dataclasses.fields(Split)]
+    facts = facts_lib.read(folder, pack.FIELDS, names)
+    self.length: int = facts["length"]
+    self.splits = {
+      name: Split(**split) for name, split in facts["splits"].items()
+    }
+    self.folder = folder
+    self._dtype = np.dtype(facts["dtype"])
+    self._shard_rows: int = facts["shard_rows"]
+    # Shards are opened as they are needed.
+    self._shard = functools.cache(self._open_shard)
+
+  def rows(self, split: str) -> int:
+    """The number of rows of a split."""
+    return self.splits[split].rows
+
+  @functools.cache  # noqa: B019
+  def bytes(self, split: str) -> np.ndarray:
+    """UTF-8 bytes of text behind each row of a split: int32 [rows]."""
+    path = self.folder / f"{split}.bytes"
+    return _memory_map(path, (self.rows(split),), np.int32)
+
+  def take(self, split: str, rows_N: np.ndarray) -> np.ndarray:
+    """Some rows of a split: [N, 4, length], in the order that is asked for."""
+    shape = (len(rows_N), pack.FIELDS, self.length)
+    taken_NxFxL = np.empty(shape, self._dtype)
+    shard_N, place_N = np.divmod(rows_N, self._shard_rows)
+    for shard in np.unique(shard_N).tolist():
+      chosen_N = shard_N == shard
+      rows_MxFxL = self._shard(split, shard)
+      taken_NxFxL[chosen_N] = rows_MxFxL[place_N[chosen_N]]
+    return taken_NxFxL
+
+  def _open_shard(self, split: str, shard: int) -> np.ndarray:
+    first = shard * self._shard_rows
+    count = min(self._shard_rows, self.rows(split) - first)
+    shape = (count, pack.FIELDS, self.length)
+    path = self.folder / shard_name(split, shard)
+    return _memory_map(path, shape, self._dtype)
+
+
+class Writer:
+  """Writes a table into an empty folder, split by split.
+
+  Args:
+    folder: where to.
+    length, dtype: of the rows.
+  """
+
+  def __init__(self, folder: pathlib.Path, length: int, dtype: str):
+    self.folder = folder
+    self._length = length
+    self._dtype = dtype
+    self._row_bytes = np.dtype(dtype).itemsize * pack.FIELDS * length
+    self._shard_rows = max(1, SHARD_BYTES // self._row_bytes)
+    self._rows: dict[str, int] = {}
+
+  def append(self, split: str, rows: pathlib.Path, sizes: pathlib.Path) -> None:
+    """Adds the rows in one file, and the bytes behind each in the other."""
+    with (
+      sizes.open("rb") as source,
+      (self.folder / f"{split}.bytes").open("ab") as target,
+    ):
+      shutil.copyfileobj(source, target)
+    left = rows.stat().st_size // self._row_bytes
+    written = self._rows.setdefault(split, 0)
+    with rows.open("rb") as source:
+      while left:
+        shard, place = divmod(written, self._shard_rows)
+        count = min(left, self._shard_rows - place)
+        path = self.folder / shard_name(split, shard)
+        with path.open("ab") as target:
+          _copy(source, target, count * self._row_bytes)
+        written += count
+        left -= count
+    self._rows[split] = written
+
+  def finish(self, splits: dict[str, Split]) -> None:
+    """Writes down what there is."""
+    facts = {
+      "length": self._length,
+      "dtype": self._dtype,
+      "shard_rows": self._shard_rows,
+      "splits": {
+        name: dataclasses.asdict(split) for name, split in splits.items()
+      },
+    }
+    (self.folder / facts_lib.FILE).write_text(json.dumps(facts))
+
+
+def _copy(source: IO[bytes], target: IO[bytes], count: int) -> None:
+  while count:
+    data = source.read(min(count, 2**20))
+    target.write(data)
+    count -= len(data)
+
+
+def _memory_map(
+  path: pathlib.Path, shape: tuple[int, ...], dtype: Any
+) -> np.ndarray:
+  if not shape[0]:
+    return np.zeros(shape, dtype)  # An empty file cannot be mapped.
+  return np.memmap(path, dtype, mode="r", shape=shape)
