@@ -135,7 +135,7 @@ def _run(
       contextlib.closing(batches),
       MetricsLog(directory, ledger.steps) as log,
     ):
-      status, state = train.fit(
+      status, state, error = train.fit(
         program,
         state,
         ledger,
@@ -154,7 +154,9 @@ def _run(
       )
   if interruption.noted and status == train.DONE:
     status = train.INTERRUPTED
-  result = result_lib.make(config, program, status, state, ledger, history)
+  result = result_lib.make(
+    config, program, status, error, state, ledger, history
+  )
   if status == train.DONE:
     # Measuring takes a while, and is done again if it is cut short.
     result_lib.write(config, result | {"status": train.INTERRUPTED})
