@@ -49,6 +49,7 @@ def make(
   config: Config,
   program: Program,
   status: str,
+  error: str | None,
   state: State,
   ledger: Ledger,
   history: Sequence[dict[str, Any]],
@@ -59,15 +60,12 @@ def make(
     config: of the run.
     program: that was run.
     status: DONE, DIVERGED or INTERRUPTED.
+    error: why it diverged.
     state: the last one.
     ledger: what was spent.
     history: what was changed on the way, by --allow_change.
   """
   plan = program.plan
-  in_all, in_a_row = map(int, jax.device_get(state.skipped))
-  error = None
-  if status == train.DIVERGED:
-    error = _why(config, ledger.steps, in_a_row)
   return {
     "name": config.name,
     "arm": config.arm or config.objective,
@@ -77,7 +75,7 @@ def make(
     "status": status,
     "error": error,
     "step": ledger.steps,
-    "skipped": in_all,
+    "skipped": int(jax.device_get(state.skipped)[0]),
     "digest": digest(state.params),
     "objective": config.objective,
     "architecture": plan.spec.architecture,
@@ -87,12 +85,3 @@ def make(
     "metrics": {},
     "items": {},
   }
-
-
-def _why(config: Config, step: int, in_a_row: int) -> str:
-  if in_a_row < config.skip_limit:
-    return f"the parameters or what they give are not finite at step {step}"
-  return (
-    f"the loss or its gradient is not finite at step {step - in_a_row + 1}, nor"
-    f" in the {in_a_row - 1} steps after it (--skip_limit={config.skip_limit})"
-  )

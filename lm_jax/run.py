@@ -161,12 +161,12 @@ def _run(
     # What can be wrong with the input has shown by now: from here on the
     # directory is this run's.
     _describe(directory, config, dataset)
-    status = train.STAGE_DONE
+    status, error = train.STAGE_DONE, None
     with _log(directory, ledger.steps) as log:
       for part in parts:
         if status == train.STAGE_DONE:
           with contextlib.closing(part.batches(ledger.steps)) as batches:
-            status, state = train.fit(
+            status, state, error = train.fit(
               part.program,
               state,
               ledger,
@@ -186,7 +186,9 @@ def _run(
             )
   if distributed.anywhere(interruption.noted) and status == train.DONE:
     status = train.INTERRUPTED
-  result = result_lib.make(config, program, status, state, ledger, history)
+  result = result_lib.make(
+    config, program, status, error, state, ledger, history
+  )
   if status == train.DONE:
     # Measuring takes a while, and is done again if it is cut short.
     result_lib.write(config, result | {"status": train.INTERRUPTED})

@@ -11,8 +11,8 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +59,14 @@ class Intervals:
   skip_limit: int = 10
 
 
+class Outcome(NamedTuple):
+  """How a run ended: DONE, DIVERGED or INTERRUPTED; where, and if so why."""
+
+  status: str
+  state: State
+  error: str | None
+
+
 def fit(
   program: Program,
   state: State,
@@ -71,7 +79,7 @@ def fit(
   title: str = "",
   progress: bool = True,
   until: float | None = None,
-) -> tuple[str, State]:
+) -> Outcome:
   """Trains until the budget, or a stage's share of it, is spent.
 
   Args:
@@ -88,10 +96,10 @@ def fit(
       a run that has no other program.
 
   Returns:
-    The status, DONE, DIVERGED or INTERRUPTED, and the last state, saved
-    unless the run diverged: the updates of `skip_limit` steps in a row were
-    skipped, or a number of the state or of an evaluation is not finite. Or
-    STAGE_DONE, with nothing measured or saved that was not due.
+    The last state was saved unless the run diverged: the updates of
+    `skip_limit` steps in a row were skipped, or a number of the state or of an
+    evaluation is not finite. STAGE_DONE comes with nothing
+    measured or saved that was not due.
   """
   loop = _Loop(program, state, ledger, budget, intervals, hooks, until)
   votes = loop.votes
@@ -108,13 +116,14 @@ def fit(
       bar.update(max(0, loop.percent() - bar.n))
     if not (loop.exhausted() or loop.diverged or stop):
       loop.settle()
-      return (DIVERGED if loop.diverged else STAGE_DONE), loop.state
+      status = DIVERGED if loop.diverged else STAGE_DONE
+      return Outcome(status, loop.state, loop.diverged)
     loop.save({} if stop else loop.evaluate())
     if loop.diverged:
-      return DIVERGED, loop.state
+      return Outcome(DIVERGED, loop.state, loop.diverged)
     # It may also have come in the last evaluation.
     stop = stop or anywhere(interruption.noted)
-    return (INTERRUPTED if stop else DONE), loop.state
+    return Outcome(INTERRUPTED if stop else DONE, loop.state, None)
 
 
 @contextlib.contextmanager
@@ -148,7 +157,7 @@ class _Loop:
     self.votes = Votes(ledger.seconds)
     self.steps = budget.steps(program.flops, program.positions, ledger)
     self.over = self._finished()  # as of the last step
-    self.diverged = False
+    self.diverged: str | None = None  # why
     self.clock = time.perf_counter()
     # Metrics are fetched a step late, so that the device never waits.
     self.pending: tuple[dict[str, float], dict[str, Any]] | None = None
@@ -192,7 +201,8 @@ class _Loop:
     if self.diverged:
       return {}
     values = self.hooks.evaluate(self.state)
-    self._check(values.values())
+    if not all(map(math.isfinite, values.values())):
+      self._diverge(f"what it gives at step {self.ledger.steps} is not finite")
     self._write(self.ledger.as_dict(), values)
     self.clock = time.perf_counter()
     return values
@@ -250,25 +260,33 @@ class _Loop:
     """Looks next where the limit may be reached, and not before: for as long
     as all is finite, once in `skip_limit` steps.
     """
-    left = self.intervals.skip_limit - int(jax.device_get(skipped)[1])
-    self.look = step + max(1, left)
-    self.diverged |= left <= 0
-
-  def _write(self, spent: dict[str, float], values: dict[str, float]) -> None:
-    step = int(spent.pop("steps"))
-    self.hooks.log(step, {**spent, **values})
+    limit = self.intervals.skip_limit
+    in_a_row = int(jax.device_get(skipped)[1])
+    self.look = step + max(1, limit - in_a_row)
+    if in_a_row >= limit:
+      first = step - in_a_row + 1
+      self._diverge(
+        f"the loss or its gradient is not finite from step {first} to {step}"
+        f" (--skip_limit={limit})"
+      )
 
   def settle(self) -> None:
     """Waits for the device, so that all that was spent and lost is known."""
     self._fetch()
     jax.block_until_ready(self.state.step)
     self._tick()
-    self._plan_look(self.ledger.steps, self.state.skipped)
-    self.diverged |= not _finite(self.state)
+    step = self.ledger.steps
+    self._plan_look(step, self.state.skipped)
+    if not _finite(self.state):
+      self._diverge(f"the parameters are not finite at step {step}")
     self._count(self.state.tokens, self.state.targets)
 
-  def _check(self, values: Iterable[float]) -> None:
-    self.diverged |= not all(map(math.isfinite, values))
+  def _write(self, spent: dict[str, float], values: dict[str, float]) -> None:
+    step = int(spent.pop("steps"))
+    self.hooks.log(step, {**spent, **values})
+
+  def _diverge(self, why: str) -> None:
+    self.diverged = self.diverged or why
 
   def _count(self, *counters: Any) -> None:
     values = map(ledger_lib.value, jax.device_get(counters))

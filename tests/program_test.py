@@ -218,6 +218,41 @@ def _cosine(fraction):
   return 0.02 * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * t)))
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_a_step_that_is_not_finite_changes_nothing_but_counters(
+  bad, accumulate
+):
+  program = toy.program("clm", accumulate=accumulate)
+  rows, state = toy.rows_for(program), toy.start(program)
+  state, _ = toy.step(program, state, rows)
+  kept = jax.device_get(state)
+  # One number of the last norm is lost: so are the loss and its gradient.
+  params = jax.tree.map(np.array, kept.params)
+  scale = params["stack_main"]["blocks"]["final_norm"]["scale"]
+  scale[..., 0] = bad
+  spoilt = dataclasses.replace(kept, params=params)
+  after, metrics = toy.step(
+    program, jax.device_put(spoilt, program.shardings), rows
+  )
+  assert not math.isfinite(float(metrics["loss"]))
+  for name in ("params", "optimizer"):
+    assert digest(getattr(after, name)) == digest(getattr(spoilt, name))
+  assert int(after.step) == 2
+  assert after.skipped.tolist() == metrics["skipped"].tolist() == [1, 1]
+  read = int((rows.part_BxL != PADDING).sum())
+  assert ledger.value(after.tokens) == 2 * read
+  # The next one that is finite ends the row, and is as if nothing had been.
+  back = dataclasses.replace(
+    after, params=kept.params, step=jnp.int32(1), tokens=kept.tokens
+  )
+  again, _ = toy.step(program, jax.device_put(back, program.shardings), rows)
+  fresh, _ = toy.step(program, jax.device_put(kept, program.shardings), rows)
+  assert again.skipped.tolist() == [1, 0]
+  assert digest(again.params) == digest(fresh.params)
+  assert digest(again.optimizer) == digest(fresh.optimizer)
+
+
 def test_the_schedule_reaches_the_step():
   program = toy.program("clm", optimizer=COSINE)
   rows, state = toy.rows_for(program), toy.start(program)

@@ -349,10 +349,10 @@ def _spoilt(finished, tmp_path, **changes):
 @pytest.mark.parametrize(
   ("changes", "words", "steps"),
   [
-    ({"log_every": 100}, "the parameters or what they give are not finite", 3),
+    ({"log_every": 100}, "what it gives at step 3 is not finite", 3),
     (
       {"eval_every": 100, "budget": "steps:30", "skip_limit": 4},
-      "the loss or its gradient is not finite at step 2, nor in the",
+      "the loss or its gradient is not finite from step 2 to 5",
       6,
     ),
   ],

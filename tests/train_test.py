@@ -113,7 +113,7 @@ def fit(
     save(state, ledger, values)
 
   with train.Interruption() as interruption:
-    out.status, out.state = train.fit(
+    out.status, out.state, out.error = train.fit(
       program,
       state,
       ledger,
@@ -257,8 +257,15 @@ def test_so_many_in_a_row_end_the_run(first, every):
   assert out.status == train.DIVERGED
   # It is known a step late, unless the run has stopped for something else.
   assert first + limit - 1 <= out.ledger.steps <= first + limit
-  assert int(out.state.skipped[1]) >= limit
+  last = first + limit - 1
+  assert f"from step {first} to {last}" in out.error
   assert max(out.saved, default=0) < first + limit - 1
+
+
+def test_a_row_that_ends_while_it_is_looked_at_was_one():
+  out = fit("steps:9", FakeProgram(losses={4: math.nan}), every=(9, 0, 0, 1))
+  assert out.status == train.DIVERGED
+  assert out.error.endswith("from step 4 to 4 (--skip_limit=1)")
 
 
 def test_a_row_of_skipped_steps_goes_on_where_it_was_interrupted():

@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from lm_jax import results, workdir
+from lm_jax import disk, results, workdir
 from lm_jax.config import Config
 from lm_jax.log import write_atomically
 
@@ -135,6 +135,7 @@ def _attempt(
       "error": line,
       "traceback": traceback.format_exc(),
     }
-    write_atomically(_result(config), json.dumps(failure) + "\n")
+    with disk.named(f"--workdir={config.workdir}"):
+      write_atomically(_result(config), json.dumps(failure) + "\n")
     return FAILED, f" ({line.partition(chr(10))[0]})"
   return result["status"], ""

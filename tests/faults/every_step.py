@@ -41,15 +41,15 @@ def trial(seed, folder, corpus):
   dataset = rows_lib.load(config.data, config.length)
   program = make_program(config, dataset)
   whole, parts = folder / "whole", folder / "parts"
-  status, expected = _go_on(config, dataset, program, whole, stop=False)
-  assert status == train.DONE
+  expected = _go_on(config, dataset, program, whole, stop=False)
+  assert expected.status == train.DONE
   for step in range(1, STEPS + 1):
-    status, found = _go_on(config, dataset, program, parts, stop=True)
-    assert status == train.INTERRUPTED
-    assert int(found.step) == step
-  status, found = _go_on(config, dataset, program, parts, stop=True)
-  assert status == train.DONE
-  assert digest(found) == digest(expected)
+    found = _go_on(config, dataset, program, parts, stop=True)
+    assert found.status == train.INTERRUPTED
+    assert int(found.state.step) == step
+  found = _go_on(config, dataset, program, parts, stop=True)
+  assert found.status == train.DONE
+  assert digest(found.state) == digest(expected.state)
   lines = launching.metrics(parts)
   assert lines == launching.metrics(whole)
   assert [x["step"] for x in lines if "loss" in x] == [*range(1, STEPS + 1)]

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import pathlib
 
@@ -85,6 +86,25 @@ def test_an_interruption_ends_the_experiment(configs, how):
   again = Trainer()
   local.execute(configs, again)
   assert again.calls == ["a-seed1", "b-seed0", "b-seed1"]
+
+
+def test_what_has_diverged_is_not_tried_again(configs):
+  first = local.execute(configs, Trainer({"a-seed1": "diverged"}))
+  again = Trainer()
+  assert local.execute(configs, again) == first
+  assert again.calls == []
+  assert local.exit_code(first) == 3
+
+
+def test_what_may_change_is_run_again(configs):
+  local.execute(configs[:1], Trainer({"a-seed0": "diverged"}))
+  changed = dataclasses.replace(
+    configs[0], budget="steps:7", allow_change=("budget",)
+  )
+  again = Trainer()
+  assert local.execute([changed], again) == {"a-seed0": "done"}
+  assert again.calls == ["a-seed0"]
+  assert local.is_complete(changed)
 
 
 def test_a_former_failure_is_forgotten_when_the_run_begins(configs):
