@@ -2,8 +2,8 @@
 
 At a random instant, from the launch on, of a run of jax.distributed over the
 loopback; the frozen one is killed when the other has ended, as a launcher does.
-Who is busy for longer than 30 s after that must not be so for longer than a
-whole undisturbed run takes on this machine at this time.
+A trial that fails says when they did end: a busy machine is slow, and that is
+not a hang, but it is not what must hold either.
 """
 
 from __future__ import annotations
@@ -91,6 +91,16 @@ def _command(workdir: pathlib.Path, corpus: pathlib.Path) -> list[str]:
   )
 
 
+def _later(pair: list[subprocess.Popen[str]], began: float) -> str:
+  """When they ended after all, or that they did not in four times as long."""
+  while time.monotonic() - began < 4 * PATIENCE:
+    if all(process.poll() is not None for process in pair):
+      codes = [process.returncode for process in pair]
+      return f"ended after {time.monotonic() - began:.0f} s with {codes}"
+    time.sleep(0.2)
+  return f"exit codes after {4 * PATIENCE} s: {[p.poll() for p in pair]}"
+
+
 def trial(seed, folder, shared):
   rng = random.Random(seed)
   devices = rng.choice((1, 2))
@@ -101,22 +111,21 @@ def trial(seed, folder, shared):
   command = _command(workdir, shared["corpus"])
   pair = start(command, devices)
   victim, other = pair[number], pair[1 - number]
-  patience = max(PATIENCE, seconds)
   try:
     time.sleep(rng.uniform(0, seconds))
     told = victim.poll() is None and other.poll() is None
     victim.send_signal(what)
     began = time.monotonic()
     # Whatever has to be read from a pipe is short.
-    _, err = other.communicate(timeout=patience)
+    _, err = other.communicate(timeout=PATIENCE)
     if what == signal.SIGSTOP:
       victim.kill()
-    left = patience - (time.monotonic() - began)
+    left = PATIENCE - (time.monotonic() - began)
     victim.communicate(timeout=max(left, 1))
   except subprocess.TimeoutExpired as error:
     raise AssertionError(
-      f"{what.name} to process {number}: after {patience:.0f} s, exit codes"
-      f" are {[process.poll() for process in pair]}"
+      f"{what.name} to process {number}: still there after {PATIENCE} s;"
+      f" {_later(pair, began)}"
     ) from error
   finally:
     for process in pair:
