@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from lm_jax import distributed, identity, results, train, workdir
+from lm_jax import distributed, identity, result_file, train, workdir
 from lm_jax.config import Config
 from lm_jax.digest import digest
 from lm_jax.ledger import Ledger
@@ -32,7 +32,7 @@ def finished(config: Config) -> dict[str, Any] | None:
   """
   if workdir.check_same(config) or not path(config).exists():
     return None  # Changed, it goes on.
-  result = results.read(path(config), "remove it to go on")
+  result = result_file.read(path(config), "remove it to go on")
   # config.json may have been edited, or be lost: the checkpoints tell.
   own = identity.fingerprint(config)
   same = result.get("fingerprint", own) == own

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from lm_jax import checkpoint, disk, limits, results, sharding, workdir
+from lm_jax import checkpoint, disk, limits, result_file, sharding, workdir
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.data import beside, cache
@@ -111,7 +111,7 @@ def _finished(
   file = path / "result.json"
   if not file.exists():
     return None
-  result = results.read(file, "remove it to import again")
+  result = result_file.read(file, "remove it to import again")
   old = result.get("source") or {}
   changed = sorted(x for x in {*old, *source} if old.get(x) != source.get(x))
   if changed:

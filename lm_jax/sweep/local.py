@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from lm_jax import disk, results, workdir
+from lm_jax import disk, result_file, workdir
 from lm_jax.config import Config
 from lm_jax.log import write_atomically
 
@@ -112,7 +112,9 @@ def _status(config: Config) -> str:
   path = _result(config)
   if not path.exists():
     return ""
-  return results.read(path, f"remove it to run {config.name} again")["status"]
+  return result_file.read(path, f"remove it to run {config.name} again")[
+    "status"
+  ]
 
 
 def _attempt(

@@ -6,7 +6,7 @@ import fuzzing
 import pytest
 from hypothesis import strategies as st
 
-from lm_jax import log, results
+from lm_jax import log, result_file
 from lm_jax.errors import UsageError
 from lm_jax.report import collect
 from lm_jax.sweep import local, record
@@ -47,7 +47,9 @@ def test_a_result_is_read_or_refused(count, tmp_path):
 
   def read(data):
     path.write_bytes(data)
-    end, found = fuzzing.attempt(lambda: results.read(path, "remove it"), path)
+    end, found = fuzzing.attempt(
+      lambda: result_file.read(path, "remove it"), path
+    )
     if end == "valid":
       assert found["status"] in local.EXIT
     return [*fuzzing.is_json(data), end]
