@@ -17,7 +17,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
@@ -33,7 +33,11 @@ _DTYPES = frozenset(
   ["bool", "float16", "bfloat16", "float32", "float64", "complex64"]
   + [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 )
-_BATCH = 16 << 20  # bytes that are read at once, unless one array has more
+# Bytes that are read, or digested, at once, unless one array has more.
+_BATCH = 16 << 20
+
+
+_Leaf = TypeVar("_Leaf", bound=Any)  # with a size and a dtype
 
 
 class Damaged(Exception):
@@ -264,10 +268,10 @@ class Keep:
 
 
 def _record(leaves: Mapping[str, Array]) -> dict[str, list]:
-  """As `record` gives it, one array at a time: each needs its size again."""
+  """As `record` gives it, a part at a time: each needs its size again."""
   found: dict[str, list] = {}
-  for name, leaf in leaves.items():
-    found |= record({name: leaf})
+  for batch in _batches(leaves):
+    found |= record(batch)
   return found
 
 
@@ -277,13 +281,11 @@ def _sharding(leaf: jax.ShapeDtypeStruct) -> jax.sharding.Sharding:
   return jax.sharding.SingleDeviceSharding(jax.devices()[0])
 
 
-def _batches(
-  leaves: Mapping[str, jax.ShapeDtypeStruct],
-) -> Iterator[dict[str, jax.ShapeDtypeStruct]]:
+def _batches(leaves: Mapping[str, _Leaf]) -> Iterator[dict[str, _Leaf]]:
   def size(name: str) -> int:
     return leaves[name].size * leaves[name].dtype.itemsize
 
-  batch: dict[str, jax.ShapeDtypeStruct] = {}
+  batch: dict[str, _Leaf] = {}
   held = 0
   for name in sorted(leaves, key=size, reverse=True):
     if batch and held + size(name) > _BATCH:
