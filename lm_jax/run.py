@@ -136,6 +136,9 @@ def _run(
     return evaluate.evaluate(model, dataset, quick=quick)
 
   def quickly(state: State) -> dict[str, float]:
+    # TFDS is first imported here, and while it is, its lazy imports reach
+    # every thread: orbax's, too, which then fails in the middle of a save.
+    checkpoints.wait()
     accuracy = measure(state, quick=True).metrics
     return own_loss(state) | {
       name: value for name, value in accuracy.items() if "/" not in name
