@@ -1,7 +1,8 @@
 """kill -9 of a training run at random instants.
 
-A run is killed once or twice, anywhere from its first line to its last; then
-it may end. Every objective has nine seeds in turn, dropout is on.
+A run is killed once or twice, anywhere from its first line to its last but
+mostly while it trains; then it may end. Every objective has nine seeds in
+turn, dropout is on.
 """
 
 from __future__ import annotations
@@ -43,9 +44,7 @@ def trial(seed, folder, shared):
   arguments = shared.command(workdir, objective)
   for number in range(rng.randint(1, 2)):
     run = shared.server.start(arguments, folder / f"output-{number}")
-    instant = rng.uniform(0, expected.seconds)
-    while run.code is None and run.age() < instant:
-      shared.server.listen(0.002)
+    runs.wait_for_an_instant(rng, run, workdir, expected, STEPS)
     run.send(signal.SIGKILL)
     if run.wait() != -signal.SIGKILL:
       break  # It was done before.
