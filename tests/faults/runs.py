@@ -95,11 +95,6 @@ def check_restorable(workdir: pathlib.Path) -> list[int]:
   return steps
 
 
-def unfinished(workdir: pathlib.Path) -> bool:
-  """Whether a save was being written when the run was killed."""
-  return any("tmp" in p.name for p in (workdir / "checkpoints").iterdir())
-
-
 def wait_for_an_instant(
   rng: random.Random,
   run: forking.Run,
