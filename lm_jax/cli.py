@@ -7,8 +7,10 @@ Exit codes: 0 done, 1 a bug or a failed arm, 2 bad usage or input, 3 diverged,
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -30,6 +32,11 @@ def launch(argv: Sequence[str]) -> NoReturn:
   with Interruption(raises=True) as interruption:
     code = main(argv)
     interruption.ignore()
+  if code == BAD_USAGE and threading.active_count() > 1:
+    # A save that failed leaves threads of orbax that wait for one another.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
   sys.exit(code)
 
 

@@ -15,6 +15,7 @@ def main() -> int:
   parser.add_argument("--count", type=int, help="trials; the fault's LONG")
   parser.add_argument("--first", type=int, default=0, help="the first seed")
   parser.add_argument("--table", type=Path, help="JSON lines to append to")
+  parser.add_argument("--keep", type=Path, help="a folder for what failed")
   options = parser.parse_args()
   known = soak.names()
   for name in options.faults:
@@ -25,7 +26,9 @@ def main() -> int:
     return 0
   failed = False
   for name in options.faults:
-    tally = soak.run(name, options.count, options.first, progress=True)
+    tally = soak.run(
+      name, options.count, options.first, progress=True, keep=options.keep
+    )
     print(tally.line(), flush=True)
     if options.table:
       tally.append(options.table)

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from . import launching
@@ -66,6 +66,12 @@ class Run:
     self.sent += 1
     with contextlib.suppress(ProcessLookupError):
       os.kill(self.pid, number)
+
+  def goes_on(self, while_true: Callable[[], bool]) -> bool:
+    """Waits for as long as that holds; whether the command still runs."""
+    while self.code is None and while_true():
+      self._server.listen(0.002)
+    return self.code is None
 
   def wait(self, timeout: float = 120) -> int:
     """The exit code; kills what takes too long."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from . import forking, launching
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-  """An uninterrupted run, and how long it took when nothing was compiled."""
+  """An uninterrupted run, and how long it took."""
 
   workdir: pathlib.Path
   seconds: float
@@ -50,12 +51,11 @@ class References:
 
   def get(self, objective: str) -> Reference:
     if objective not in self._known:
-      for name in (f"{objective}-cold", objective):
-        workdir = self._folder / name
-        begin = time.monotonic()
-        command = self.command(workdir, objective)
-        self.server.finish(command, self._folder / f"{name}.txt")
-        seconds = time.monotonic() - begin
+      workdir = self._folder / objective
+      begin = time.monotonic()
+      command = self.command(workdir, objective)
+      self.server.finish(command, self._folder / f"{objective}.txt")
+      seconds = time.monotonic() - begin
       self._known[objective] = Reference(workdir, seconds)
     return self._known[objective]
 
@@ -95,9 +95,34 @@ def check_restorable(workdir: pathlib.Path) -> list[int]:
   return steps
 
 
-def unfinished(workdir: pathlib.Path) -> bool:
-  """Whether a save was being written when the run was killed."""
-  return any("tmp" in p.name for p in (workdir / "checkpoints").iterdir())
+def wait_for_an_instant(
+  rng: random.Random,
+  run: forking.Run,
+  workdir: pathlib.Path,
+  reference: Reference,
+  steps: int,
+) -> bool:
+  """Waits for an instant of a run's life, mostly of its training.
+
+  Returns:
+    Whether it was over before.
+  """
+  if rng.random() < 0.3:
+    instant = rng.uniform(0, reference.seconds)
+    return not run.goes_on(lambda: run.age() < instant)
+  before = _logged(workdir)
+  step = rng.randint(min(before + 1, steps), steps)
+  delay = rng.uniform(0, 0.03)
+  if not run.goes_on(lambda: _logged(workdir) < step):
+    return True
+  instant = run.age() + delay
+  return not run.goes_on(lambda: run.age() < instant)
+
+
+def _logged(workdir: pathlib.Path) -> int:
+  """How many steps have a line in metrics.jsonl."""
+  path = workdir / "metrics.jsonl"
+  return path.read_bytes().count(b'"loss"') if path.exists() else 0
 
 
 def lines(workdir: pathlib.Path) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """TERM, INT, USR1 and USR2 at random instants.
 
 From the moment that a process has its handlers on: while it reads its data,
-compiles, trains, saves, evaluates or measures. Some get several, as schedulers
-send them.
+compiles, trains (mostly), saves, evaluates or measures. Some get several, as
+schedulers send them.
 """
 
 from __future__ import annotations
@@ -41,12 +41,8 @@ def trial(seed, folder, shared):
   arguments = shared.command(workdir, objective)
   for number in range(2):
     run = shared.server.start(arguments, folder / f"output-{number}")
-    while run.code is None and not _handles(run.pid):
-      shared.server.listen(0.001)
-    begin, instant = run.age(), rng.uniform(0, expected.seconds)
-    while run.code is None and run.age() - begin < instant:
-      shared.server.listen(0.002)
-    done = run.code is not None
+    run.goes_on(lambda pid=run.pid: not _handles(pid))
+    done = runs.wait_for_an_instant(rng, run, workdir, expected, STEPS)
     for _ in range(rng.choice((1, 1, 3))):
       # A second INT aborts, which is for people.
       signals = Interruption.SIGNALS if not run.sent else _SEVERAL
@@ -57,7 +53,6 @@ def trial(seed, folder, shared):
     )
     if code == 0:
       break
-    assert "Traceback" not in run.output, run.output[-2000:]
     logged = [line["step"] for line in runs.lines(workdir)]
     steps = runs.checkpoints(workdir)
     assert max(steps, default=0) >= max(logged, default=0), "a step is lost"

@@ -7,6 +7,7 @@ import datetime
 import importlib
 import json
 import pathlib
+import shutil
 import sys
 import tempfile
 import time
@@ -80,9 +81,16 @@ def listing() -> str:
 
 
 def run(
-  name: str, count: int | None = None, first: int = 0, progress: bool = False
+  name: str,
+  count: int | None = None,
+  first: int = 0,
+  progress: bool = False,
+  keep: pathlib.Path | None = None,
 ) -> Tally:
-  """Tries a fault so many times, LONG by default; goes on after a failure."""
+  """Tries a fault so many times, LONG by default; goes on after a failure.
+
+  keep: a folder for what the trials that do not hold leave behind.
+  """
   module = fault(name)
   tally = Tally(name, first)
   start = time.monotonic()
@@ -102,6 +110,8 @@ def run(
             why = " ".join(str(error).split())[:500]
             where = traceback.extract_tb(error.__traceback__)[-1]
             tally.failures.append((seed, f"{why} ({where.name})"))
+            if keep is not None:
+              shutil.copytree(folder, keep / f"{name}-{seed}")
         tally.tried += 1
         tally.seconds = time.monotonic() - start
         if progress and sys.stderr.isatty():
