@@ -6,7 +6,7 @@ import json
 import fuzzing
 
 from lm_jax import config as config_lib
-from lm_jax import registry
+from lm_jax import identity, registry
 from lm_jax.config import Config
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError
@@ -39,7 +39,7 @@ def _build(config):
   """What a run does first with it; where flags are named, not the file."""
   try:
     config_lib.resolve(config)
-    config_lib.differences(config, Config())
+    identity.changes(config, Config())
     config_lib.build(config)
   except UsageError:
     return ["impossible"]
