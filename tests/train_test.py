@@ -4,7 +4,6 @@ import itertools
 import math
 import os
 import signal
-import time
 import types
 
 import jax.numpy as jnp
@@ -167,15 +166,24 @@ def test_where_a_budget_stops_and_what_the_ledger_says(budget, steps):
   assert out.saved[steps][1] == out.ledger
 
 
-def test_a_budget_of_seconds_counts_training_only():
-  program = FakeProgram(during=lambda step: time.sleep(0.01))
-  evaluate = lambda state: time.sleep(0.1) or {}  # noqa: E731
-  save = lambda *_: time.sleep(0.1)  # noqa: E731
+def test_a_budget_of_seconds_counts_training_only(monkeypatch):
+  """By a clock of the test's: 1 s a step, 100 s an evaluation or a save."""
+  now = [0]
+
+  def take(seconds):
+    now[0] += seconds
+    return {}
+
+  clock = types.SimpleNamespace(perf_counter=lambda: float(now[0]))
+  monkeypatch.setattr(train, "time", clock)
   out = fit(
-    "seconds:0.15", program, every=(1, 5, 5), evaluate=evaluate, save=save
+    "seconds:15",
+    program := FakeProgram(during=lambda step: take(1)),
+    every=(1, 5, 5),
+    evaluate=lambda state: take(100),
+    save=lambda *_: take(100),
   )
-  assert 5 <= out.ledger.steps <= 15
-  assert 0.15 <= out.ledger.seconds < 0.25
+  assert out.ledger.steps == out.ledger.seconds == 15
   assert program.fractions == sorted(program.fractions)
   assert program.fractions[-1] <= 1
 
