@@ -93,7 +93,7 @@ def test_it_starts_from_the_parameters_of_the_file(name, tiny, tmp_path):
   dataset = rows_lib.load(config.data, config.length)
   program = assemble.make_program(config, dataset)
   with checkpoint.Checkpoints(tmp_path / "checkpoints") as none_yet:
-    state, ledger = run.start(config, dataset, program, none_yet)
+    state, ledger, _ = run.start(config, dataset, program, none_yet)
   assert ledger.steps == 0
   found, wanted = flatten(state.params), flatten(lm._params)
   assert found.keys() == wanted.keys()

@@ -30,7 +30,7 @@ def test_model_goes_on_from_its_parameters_alone(finished, tmp_path):
   dataset = rows_lib.load(config.data, config.length)
   program = assemble.make_program(config, dataset)
   with checkpoint.Checkpoints(tmp_path / "checkpoints") as none_yet:
-    state, ledger = run.start(config, dataset, program, none_yet)
+    state, ledger, _ = run.start(config, dataset, program, none_yet)
   old = states(finished)[6]
   assert checkpoint.digest(state.params) == checkpoint.digest(old.params)
   new = program.initial(np.uint32(1))
