@@ -3,11 +3,11 @@
     python -m benchmarks.checkpoint_cost --sizes=nano,tiny,small
 
 Whole runs with the defaults of `train` (batch 32 x 128, a checkpoint every 200
-steps), clm on random tokens, in one process: the compiled step is the same. Each pair of runs is made
-in random order; what is reported is the median of the ratios, of the wall
-clock (the target is at most 1.03) and of the processors' time, which a machine
-that is busy with other things disturbs less. How long `save` itself keeps the
-loop is told apart from what is written meanwhile.
+steps), clm on random tokens, in one process: the compiled step is the same.
+Each pair of runs is made in random order; what is reported is the median of the
+ratios, of the wall clock (the target is at most 1.03) and of the processors'
+time, which a machine that is busy with other things disturbs less. How long
+`save` itself keeps the loop is told apart from what is written meanwhile.
 """
 
 from __future__ import annotations
