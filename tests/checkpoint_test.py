@@ -64,7 +64,7 @@ def warnings(monkeypatch):
   lines: list[str] = []
 
   def warning(text, *args):
-    if "checkpoint" in text:  # and not orbax's own
+    if "checkpoint %d" in text:  # and not orbax's own
       lines.append(text % args)
 
   monkeypatch.setattr(logging, "warning", warning)
