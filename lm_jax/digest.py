@@ -42,7 +42,9 @@ def sha256(value: Any) -> str:
 
 def record(leaves: Mapping[str, Array]) -> dict[str, list]:
   """Of every leaf its shape, dtype and digest (16 hex digits), for JSON."""
-  sums = jax.device_get({name: _sums(leaf) for name, leaf in leaves.items()})
+  # One after the other: with several CPU devices in each of several processes,
+  # programs in flight together can wait for each other's collectives for ever.
+  sums = {name: jax.device_get(_sums(leaf)) for name, leaf in leaves.items()}
   return {
     name: [
       list(leaf.shape),
