@@ -36,6 +36,7 @@ class Hybrid(base.Objective):
   architectures: ClassVar[frozenset[str]] = frozenset({"prefix_decoder"})
   natural: ClassVar[Architecture] = "prefix_decoder"
   scoring: ClassVar[str] = "pseudo_log_likelihood"
+  continues: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   causal: float = base.option(0.5, "fraction of causal rows in a batch")
@@ -110,6 +111,9 @@ class Hybrid(base.Objective):
       self.pseudo_likelihood == "within_word",
       back=1 if self.masked == "mntp" else 0,
     )
+
+  def prompt(self, rows: Rows, spec: Spec) -> Problem:
+    return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})
 
   def _is_causal(self, batch: int) -> np.ndarray:
     """Spreads the causal rows evenly, alike in each pass: bool [B]."""
