@@ -6,8 +6,8 @@ session.py      one compiled program: prefill, and steps on a static cache
 filters.py      which tokens may come next, and how likely they are
 search.py       greedy search and sampling
 beam.py         beam search, plain and diverse
-contrastive.py  contrastive search
-speculative.py  sampling with a smaller model that guesses ahead
+generate.py     the programs, and what comes out of them
+command.py      `launch.py generate`
 infill.py       masked models: blanks, and whole sentences
 text.py         ids to text as they come: whole characters, stop strings
 """

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from absl import logging
 
+from lm_jax import registry
 from lm_jax.errors import UsageError
 from lm_jax.generation import beam, prompts, search
+from lm_jax.generation import options as options_lib
 from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
 from lm_jax.generation.search import Kind, Request
@@ -27,6 +29,27 @@ from lm_jax.types import ABSENT, Problem
 _STEP = 64
 # Tokens between two looks at a text that streams, or that a string may stop.
 _LOOK = 4
+
+
+def read_options(given: Mapping[str, Any]) -> Generation:
+  """Options from Python, by name.
+
+  Raises:
+    UsageError: an unknown one, or a value that it can't have.
+  """
+  known = options_lib.schema()
+  values = {}
+  for name, value in given.items():
+    if name not in known:
+      raise registry.unknown("generate", name, known)
+    if name == "early_stopping" and isinstance(value, bool):
+      value = str(value).lower()  # as Transformers has it
+    if name in ("eos_token_id",) and isinstance(value, int):
+      value = (value,)
+    if name == "stop_strings" and isinstance(value, str):
+      value = (value,)
+    values[name] = known[name].check(value, "generate")
+  return Generation(**values).check("")
 
 
 class Generated(NamedTuple):

@@ -21,7 +21,6 @@ NEUTRAL = {
   "repetition_penalty": 1.0,
   "length_penalty": 1.0,
   "diversity_penalty": 0.0,
-  "penalty_alpha": 0.0,
 }
 # In the compiled part, such a number that does something.
 _ACTIVE = 0.5
@@ -93,18 +92,11 @@ class Generation:
     "true ends a beam search with num_beams texts; never only when no better"
     " one can come",
   )
-  penalty_alpha: float = option(
-    0.0, "above 0: contrastive search among the top_k (Su 2022)"
-  )
   seed: int = option(0, "of what is random")
 
   @property
   def beams(self) -> bool:
     return self.num_beams > 1
-
-  @property
-  def contrastive(self) -> bool:
-    return self.penalty_alpha > 0
 
   def check(self, flag: str = "--") -> Generation:
     """Itself, or UsageError that names the option which is out of range.
@@ -127,7 +119,6 @@ class Generation:
       ("typical_p", 0, 1),
       ("epsilon_cutoff", 0, 1),
       ("eta_cutoff", 0, 1),
-      ("penalty_alpha", 0, 1),
       ("diversity_penalty", 0, 1e6),
       ("length_penalty", -100, 100),
     ):
@@ -171,11 +162,6 @@ class Generation:
       raise UsageError(
         f"{flag}diversity_penalty=0: groups of beams would all be the same"
       )
-    if self.contrastive and (self.do_sample or self.beams or self.top_k < 2):
-      raise UsageError(
-        f"{flag}penalty_alpha={self.penalty_alpha}: contrastive search goes"
-        " without do_sample and num_beams, and with top_k of at least 2"
-      )
 
   @functools.cached_property
   def static(self) -> Generation:
@@ -186,7 +172,7 @@ class Generation:
     }
     changes |= {"seed": 0, "stop_strings": (), "max_length": 0}
     changes |= {"max_new_tokens": 0, "min_new_tokens": 0}
-    if not self.do_sample and not self.contrastive:
+    if not self.do_sample:
       changes["top_k"] = 0
     return dataclasses.replace(self, **changes)
 

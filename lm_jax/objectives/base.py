@@ -51,6 +51,8 @@ class Objective:
   needs_documents: ClassVar[bool] = False
   # Can its models go on with a text, from left to right?
   continues: ClassVar[bool] = False
+  # Can its models tell what stands where a [MASK] is?
+  fills: ClassVar[bool] = False
   # The special tokens that it needs besides the boundary, fields of Specials.
   needs: ClassVar[tuple[str, ...]] = ()
 
@@ -135,6 +137,18 @@ class Objective:
       spec: of the model.
     """
     raise NotImplementedError  # unless `continues`
+
+  def fill(
+    self, apply: Apply, rows: Rows, spec: Spec, positions_BxP: Array
+  ) -> Array:
+    """Logits of what stands at some positions: float32 [B, P, V].
+
+    Args:
+      apply, rows, spec: the network, and one text a row; [MASK] stands for
+        what is not known.
+      positions_BxP: int32, of the rows.
+    """
+    raise NotImplementedError  # unless `fills`
 
 
 def answering(
