@@ -111,7 +111,8 @@ def read(
 
 def _apply(network, params, inputs, source, past):
   def hidden(net):
-    return net.hidden(inputs, source, past=past)
+    # Prompts stand on the right of their slots; whoever lays them out counts.
+    return net.hidden(inputs, source, past=past, fits=True)
 
   run = nn.apply(hidden, network, mutable=["intermediates"])
   return run({"params": params})
