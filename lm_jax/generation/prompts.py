@@ -16,16 +16,19 @@ from lm_jax.types import ABSENT, ANSWER, PADDING, Problem, Rows, Spec
 Truncate = Literal["", "left", "right"]
 
 # Slots of a prompt: one program serves all prompts of up to so many tokens.
-BUCKETS = (64, 256, 1024)
+BUCKETS = (32, 256, 1024)
 
 
 def bucket(length: int) -> int:
   """Slots for a prompt of that many tokens.
 
-  >>> [bucket(n) for n in (1, 64, 65, 1000, 1025)]
-  [64, 64, 256, 1024, 4096]
+  >>> [bucket(n) for n in (1, 32, 33, 1000, 1025)]
+  [32, 32, 256, 1024, 4096]
   """
-  size = BUCKETS[0]
+  for size in BUCKETS:
+    if length <= size:
+      return size
+  size = BUCKETS[-1]
   while size < length:
     size *= 4
   return size
