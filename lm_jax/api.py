@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import flax.linen as nn
 import jax
@@ -27,6 +28,10 @@ from lm_jax.models.relative_attention import memories
 from lm_jax.score import Scorer, exact, for_measuring
 from lm_jax.trained import Trained
 from lm_jax.types import Array, Head, Stream, UsageError
+
+if TYPE_CHECKING:
+  from lm_jax.generation.generate import Generator
+  from lm_jax.generation.infill import Candidate, Filler
 
 
 def load(path: str | os.PathLike) -> LanguageModel:
@@ -108,6 +113,18 @@ class LanguageModel:
   def _scorer(self) -> Scorer:
     _require_tokenizer(self._model, "texts")
     return trained.scorer(self._model)
+
+  @functools.cached_property
+  def _filler(self) -> Filler:
+    from lm_jax.generation.infill import Filler
+
+    return Filler(self._model, "fill")
+
+  @functools.cached_property
+  def _generator(self) -> Generator:
+    from lm_jax.generation.generate import Generator
+
+    return Generator(self._model, "generate")
 
   def logits(
     self,
@@ -273,6 +290,87 @@ class LanguageModel:
     if per_token:
       return self._scorer.text_token_scores(_texts(texts))
     return self._scorer.text_scores(_texts(texts))
+
+  def generate(
+    self,
+    prompts: Sequence[str] | Array,
+    attention_mask: Array | None = None,
+    decoder_input_ids: Sequence[int] = (),
+    truncate: Literal["", "left", "right"] = "",
+    stream: Callable[[str], None] | None = None,
+    **options: Any,
+  ) -> list[str] | np.ndarray:
+    """Goes on with texts or ids, with the options of Transformers.
+
+    Args:
+      prompts: texts; or integers [B, T] as Transformers' `generate` takes.
+      attention_mask: of ids, [B, T], 0 on padding, on either side.
+      decoder_input_ids: of ids, what every row's decoder begins with, the
+        start token included.
+      truncate: the side on which too long a text is cut.
+      stream: called with pieces of the text as it comes; of one prompt.
+      **options: of lm_jax.generation.options.Generation: max_new_tokens,
+        do_sample, temperature, top_k, top_p, num_beams, seed, ...
+
+    Returns:
+      For texts the new texts, num_return_sequences of each in their order; for
+      ids int32 [B * num_return_sequences, T'], of a decoder the prompts and
+      what follows, of an encoder_decoder what its decoder reads and says,
+      padded at the end.
+
+    Raises:
+      UsageError: a model that can't, an option or prompt out of range.
+    """
+    from lm_jax.generation import generate as generate_lib
+
+    asked = generate_lib.read_options(options)
+    if _are_texts(prompts):
+      texts = _texts(prompts)
+      show = None
+      if stream is not None:
+        if len(texts) * asked.num_return_sequences != 1:
+          raise UsageError("stream: is of one text")
+        show = lambda _, piece: stream(piece)  # noqa: E731
+      found = self._generator.generate(texts, asked, truncate, show)
+      return [result.text for result in found]
+    if stream is not None or truncate:
+      raise UsageError("stream, truncate: are of texts, not of ids")
+    rows = inputs_lib.rows(self._trunk, prompts, attention_mask)
+    ids = [
+      row[real > 0].tolist()
+      for row, real in zip(rows.tokens_BxL, rows.segment_BxL, strict=True)
+    ]
+    start = list(decoder_input_ids)
+    found = self._generator.continue_ids(ids, asked, start)
+    if self._spec.architecture == "encoder_decoder":
+      ids = [start or [self._spec.specials.start]] * len(ids)
+    whole = [ids[result.prompt] + result.ids for result in found]
+    out = np.full(
+      (len(whole), max(map(len, whole))), self._spec.specials.pad, np.int32
+    )
+    for row, numbers in zip(out, whole, strict=True):
+      row[: len(numbers)] = numbers
+    return out
+
+  def fill(self, text: str, top_k: int = 5) -> list[list[Candidate]]:
+    """Candidates for each blank of a text, likeliest first.
+
+    Args:
+      text: with the tokenizer's mask token for what is missing.
+      top_k: candidates of each blank.
+
+    Raises:
+      UsageError: the model does not fill blanks, or there are none.
+    """
+    return self._filler.blanks(text, top_k)
+
+  def fill_sentence(self, text: str, steps: int = 10) -> str:
+    """The text with all its blanks filled, in so many passes (mask-predict).
+
+    Raises:
+      UsageError: as `fill`.
+    """
+    return self._filler.sentence(text, steps)
 
   def save_pretrained(
     self, path: str | os.PathLike, family: str = ""

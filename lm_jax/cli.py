@@ -169,6 +169,16 @@ def _evaluate(argv: list[str]) -> int:
   return 0
 
 
+def _generate(argv: list[str]) -> int:
+  from lm_jax import flags
+  from lm_jax.generation import command
+
+  known = command.schema()
+  if _help("generate", known, argv):
+    return 0
+  return command.main(flags.parse("generate", known, argv))
+
+
 def _import(argv: list[str]) -> int:
   from lm_jax import flags
   from lm_jax.options import Option
@@ -312,6 +322,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
   "compare": ("objectives under one budget, with a report", _compare),
   "train": ("one run of one objective", _train),
   "evaluate": ("measure a trained model", _evaluate),
+  "generate": ("texts that go on with prompts", _generate),
   "import": ("a Hugging Face directory becomes a run directory", _import),
   "export": ("a model becomes a Hugging Face directory", _export),
   "report": ("write an experiment's report again", _report),

@@ -9,8 +9,6 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-
 from lm_jax import registry, trained, workdir
 from lm_jax.families._fields import Fields
 from lm_jax.families.base import VOCABULARY, Family
@@ -19,6 +17,7 @@ from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.model import Model
+from lm_jax.models.unrolled import of_stack
 from lm_jax.trained import Trained
 from lm_jax.types import Head, Trunk, UsageError
 
@@ -260,22 +259,4 @@ def _of_stack(params: Any, part: Part) -> Any:
       found.pop(f"{name}_main", None)
       if key in found:
         found[f"{name}_main"] = found.pop(key)
-  stack = dict(found["stack_main"])
-  for name in ("blocks", "encoder"):
-    if "layers" in stack.get(name, {}):
-      stack[name] = _unrolled(stack[name])
-  return found | {"stack_main": stack}
-
-
-def _unrolled(blocks: Any) -> dict[str, Any]:
-  """The layers of a scan, each by itself."""
-  found = dict(blocks)
-  stacked = found.pop("layers")
-  period = len(stacked)
-  for number in range(period):
-    block = stacked[f"block_{number}"]
-    for i in range(jax.tree.leaves(block)[0].shape[0]):
-      found[f"layer_{period * i + number}"] = jax.tree.map(
-        lambda leaf, i=i: leaf[i], block
-      )
-  return found
+  return found | {"stack_main": of_stack(found["stack_main"])}

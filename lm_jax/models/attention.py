@@ -45,7 +45,50 @@ def plain(
   score_BxHxTxS = score_BxHxTxS * scale
   if bias_BxHxTxS is not None:
     score_BxHxTxS = score_BxHxTxS + bias_BxHxTxS
-  visible_Bx1xTxS = visible_BxTxS[:, None]
+  weight_BxHxTxS = _softmax(score_BxHxTxS, visible_BxTxS[:, None])
+  if dropout is not None:
+    weight_BxHxTxS = dropout(weight_BxHxTxS)
+  return jnp.einsum(
+    "BHTS,BSHK->BTHK", weight_BxHxTxS.astype(v_BxSxHxK.dtype), v_BxSxHxK
+  )
+
+
+def of_kept(
+  q_BxTxHxK: Array,
+  k_BxGxSxK: Array,
+  v_BxGxSxK: Array,
+  visible_BxTxS: Array,
+  bias_BxHxTxS: Array | None = None,
+) -> Array:
+  """As `plain`, with keys and values as a cache has them: [B, T, H, K].
+
+  For few queries. A group of query heads reads its keys where they lie, so
+  that nothing of the cache's size is copied.
+  """
+  batch, length, heads, size = q_BxTxHxK.shape
+  groups, total = k_BxGxSxK.shape[1:3]
+  q_BxGxRxK = q_BxTxHxK.transpose(0, 2, 1, 3) * size**-0.5
+  q_BxGxRxK = q_BxGxRxK.reshape(batch, groups, -1, size)
+  score_BxGxRxS = jnp.einsum(
+    "BGRK,BGSK->BGRS",
+    q_BxGxRxK,
+    k_BxGxSxK,
+    preferred_element_type=jnp.float32,
+  )
+  score_BxHxTxS = score_BxGxRxS.reshape(batch, heads, length, total)
+  if bias_BxHxTxS is not None:
+    score_BxHxTxS = score_BxHxTxS + bias_BxHxTxS
+  weight_BxHxTxS = _softmax(score_BxHxTxS, visible_BxTxS[:, None])
+  weight_BxGxRxS = weight_BxHxTxS.reshape(batch, groups, -1, total)
+  out_BxGxRxK = jnp.einsum(
+    "BGRS,BGSK->BGRK", weight_BxGxRxS.astype(v_BxGxSxK.dtype), v_BxGxSxK
+  )
+  out_BxHxTxK = out_BxGxRxK.reshape(batch, heads, length, size)
+  return out_BxHxTxK.transpose(0, 2, 1, 3)
+
+
+def _softmax(score_BxHxTxS: Array, visible_Bx1xTxS: Array) -> Array:
+  """Weights over the visible keys; zeros where there are none."""
   score_BxHxTxS = jnp.where(visible_Bx1xTxS, score_BxHxTxS, -jnp.inf)
   top_BxHxTx1 = jnp.max(score_BxHxTxS, axis=-1, keepdims=True)
   top_BxHxTx1 = jax.lax.stop_gradient(
@@ -53,12 +96,7 @@ def plain(
   )
   weight_BxHxTxS = jnp.exp(score_BxHxTxS - top_BxHxTx1)
   sum_BxHxTx1 = jnp.sum(weight_BxHxTxS, axis=-1, keepdims=True)
-  weight_BxHxTxS = weight_BxHxTxS / jnp.where(sum_BxHxTx1 > 0, sum_BxHxTx1, 1)
-  if dropout is not None:
-    weight_BxHxTxS = dropout(weight_BxHxTxS)
-  return jnp.einsum(
-    "BHTS,BSHK->BTHK", weight_BxHxTxS.astype(v_BxSxHxK.dtype), v_BxSxHxK
-  )
+  return weight_BxHxTxS / jnp.where(sum_BxHxTx1 > 0, sum_BxHxTx1, 1)
 
 
 def can_block(mask: str, length: int) -> bool:

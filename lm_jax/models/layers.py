@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from lm_jax import visibility
 from lm_jax.models import attention
+from lm_jax.models.cache import KEPT, Cache, Kept
 from lm_jax.types import Array, Stream, Trunk
 
 
@@ -148,7 +149,8 @@ class RelativeBias(nn.Module):
   trunk: Trunk
 
   @nn.compact
-  def __call__(self, stream: Stream) -> Array:
+  def __call__(self, stream: Stream, keys: Stream) -> Array:
+    """float32 [B, H, T, S] of the keys [B, S], as the stream sees them."""
     trunk = self.trunk
     table_RxH = parameter(
       self,
@@ -161,7 +163,7 @@ class RelativeBias(nn.Module):
     # from left to right): its buckets must mean the same there.
     both = stream.mask != "causal" or trunk.architecture == "prefix_decoder"
     bucket_BxTxS = attention.relative_bucket(
-      distances(stream),
+      distances(stream, keys),
       trunk.relative_buckets,
       trunk.relative_distance,
       both,
@@ -169,21 +171,22 @@ class RelativeBias(nn.Module):
     return table_RxH[bucket_BxTxS].transpose(0, 3, 1, 2)
 
 
-def distances(stream: Stream) -> Array:
-  """Key position - query position: int32 [B, T, T]."""
-  position_BxT = stream.position_BxT
-  return position_BxT[:, None, :] - position_BxT[:, :, None]
+def distances(stream: Stream, keys: Stream) -> Array:
+  """Key position - query position: int32 [B, T, S]."""
+  return keys.position_BxT[:, None, :] - stream.position_BxT[:, :, None]
 
 
-def alibi_bias(stream: Stream, heads: int) -> Array:
-  """-slope * |distance|: float32 [B, H, T, T] (Press et al. 2022)."""
+def alibi_bias(stream: Stream, keys: Stream, heads: int) -> Array:
+  """-slope * |distance|: float32 [B, H, T, S] (Press et al. 2022)."""
   slope_H = jnp.array(attention.alibi_slopes(heads))
-  distance = jnp.abs(distances(stream))[:, None].astype(jnp.float32)
+  distance = jnp.abs(distances(stream, keys))[:, None].astype(jnp.float32)
   return -slope_H[None, :, None, None] * distance
 
 
 class Attention(nn.Module):
   """Multi-head attention of a stream to itself or to a source.
+
+  Keys and values are sown, so that they can be kept (lm_jax/models/cache.py).
 
   window: keys further than this away are not seen; 0 sees all.
   depth: of its layer, from 1.
@@ -202,7 +205,23 @@ class Attention(nn.Module):
     memory_MxD: Array | None = None,
     source: Stream | None = None,
     deterministic: bool = True,
+    kept: Kept | None = None,
+    cache: Cache | None = None,
   ) -> Array:
+    """States [N, D].
+
+    Args:
+      x_NxD: of the stream's tokens, flat.
+      stream: [B, T].
+      bias: [B, H, T, S], added to the scores; or None.
+      memory_MxD: the encoder's states, of the tokens of `source`; or None.
+      source: [B, S'], what cross-attention reads.
+      deterministic: no dropout of the weights.
+      kept: of this layer. In self-attention it has room for the stream's
+        tokens at cache.index; a source's is whole, and takes the place of
+        memory_MxD.
+      cache: with the slots of what was kept.
+    """
     trunk = self.trunk
     heads, groups = trunk.heads, trunk.kv_heads or trunk.heads
     size = trunk.head_width or trunk.width // heads
@@ -221,11 +240,13 @@ class Attention(nn.Module):
       )(x)
       return y.reshape(batch, -1, count, size)
 
-    cross = memory_MxD is not None
-    memory_MxD = memory_MxD if cross else x_NxD
+    cross = source is not None
     q = project(x_NxD, heads, "query", "heads")
-    k = project(memory_MxD, groups, "key", "kv_heads")
-    v = project(memory_MxD, groups, "value", "kv_heads")
+    k = v = None
+    if not cross or kept is None:
+      memory_MxD = memory_MxD if cross else x_NxD
+      k = project(memory_MxD, groups, "key", "kv_heads")
+      v = project(memory_MxD, groups, "value", "kv_heads")
     if not trunk.attention_scaling:  # The kernels divide by it.
       q = q * jnp.asarray(size**0.5, q.dtype)
     if trunk.depth_scaling:
@@ -235,6 +256,11 @@ class Attention(nn.Module):
       base = local or trunk.rotary_base
       q = rotate(q, stream.position_BxT, base, trunk.rotary_scaling)
       k = rotate(k, stream.position_BxT, base, trunk.rotary_scaling)
+    if kept is not None and cache is not None:
+      out = self.of_kept(q, k, v, stream, bias, source, kept, cache)
+      out_NxE = out.reshape(batch * length, heads * size)
+      return dense(trunk, trunk.width, ("heads", "embed"), "out")(out_NxE)
+    self.sow("intermediates", KEPT, (k, v))
     k = attention.repeat_heads(k, heads)
     v = attention.repeat_heads(v, heads)
     dropout = None
@@ -249,12 +275,29 @@ class Attention(nn.Module):
     if can_block and wanted:
       out = attention.blocked_causal(q, k, v, stream.segment_BxT)
     else:
-      seen = self.visible(stream, source)
+      seen = self.visible(stream, stream, source)
       out = attention.plain(q, k, v, seen, bias, dropout)
     out_NxE = out.reshape(batch * length, heads * size)
     return dense(trunk, trunk.width, ("heads", "embed"), "out")(out_NxE)
 
-  def visible(self, stream: Stream, source: Stream | None) -> Array:
+  def of_kept(self, q, k, v, stream, bias, source, kept, cache) -> Array:
+    """[B, T, H, K]: attention to what is kept, and to the stream itself."""
+    if source is None:
+      start = (jnp.int32(0), jnp.int32(0), cache.index, jnp.int32(0))
+      kept = Kept(
+        *(
+          jax.lax.dynamic_update_slice(old, new.transpose(0, 2, 1, 3), start)
+          for old, new in zip(kept, (k, v), strict=True)
+        )
+      )
+      self.sow("intermediates", KEPT, tuple(kept))
+    seen = self.visible(stream, cache.slots, source)
+    return attention.of_kept(q, kept.keys, kept.values, seen, bias)
+
+  def visible(
+    self, stream: Stream, keys: Stream, source: Stream | None
+  ) -> Array:
+    """May each token see each key, or each token of a source? bool."""
     if source is not None:  # cross-attention compares segments only
       zero_BxS = jnp.zeros_like(source.segment_BxT)
       return visibility.visible(
@@ -266,11 +309,11 @@ class Attention(nn.Module):
     seen = visibility.visible(
       stream.segment_BxT,
       stream.query_rank_BxT,
-      stream.segment_BxT,
-      stream.key_rank_BxT,
+      keys.segment_BxT,
+      keys.key_rank_BxT,
     )
     if self.window:
-      seen = seen & (jnp.abs(distances(stream)) < self.window)
+      seen = seen & (jnp.abs(distances(stream, keys)) < self.window)
     return seen
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import flax.linen as nn
 import jax.numpy as jnp
 
+from lm_jax.models.cache import Cache
 from lm_jax.models.outputs import (
   HeadOutput,
   Output,
@@ -52,17 +53,21 @@ class Network(nn.Module):
     inputs: Stream,
     source: Stream | None = None,
     stack: str = "main",
-    past: tuple[Array, ...] = (),
+    past: tuple[Array, ...] | Cache = (),
+    fits: bool = False,
   ) -> Array:
     """Last-layer states of `inputs`, [B, T, D], in the compute dtype.
 
-    past: a memory [B, M, D] for each layer, of XLNet's attention only; see
-      lm_jax/models/relative_attention.py for the way to get it.
+    past: a memory [B, M, D] for each layer, of XLNet's attention only (see
+      lm_jax/models/relative_attention.py for the way to get it); or a cache,
+      which lm_jax/models/cache.py reads and writes.
+    fits: whether all positions are known to be ones that the model has, though
+      there are more slots, for padding, than that.
     """
     trunk = self._trunk(stack)
     for stream in (inputs, source):
       # A look-up outside the table would be clamped without a word.
-      if stream is not None and trunk.positions == "learned":
+      if stream is not None and trunk.positions == "learned" and not fits:
         length = stream.tokens_BxT.shape[1]
         if length > trunk.max_positions:
           raise UsageError(

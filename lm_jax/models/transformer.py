@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax.models import layers
+from lm_jax.models.cache import Cache, Kept
 from lm_jax.models.layers import Attention, FeedForward, Norm, dense, parameter
 from lm_jax.models.relative_attention import RelativeAttention
 from lm_jax.types import NEVER, Array, Stream, Trunk, UsageError
@@ -106,7 +107,22 @@ class Block(nn.Module):
   depth: int = 1
 
   @nn.compact
-  def __call__(self, x_NxD, stream, bias, memory_MxD, source, past_BxMxD=None):
+  def __call__(
+    self,
+    x_NxD,
+    stream,
+    bias,
+    memory_MxD,
+    source,
+    past: Array | tuple[Kept, Kept | None] | None = None,
+    cache: Cache | None = None,
+  ):
+    """States [N, D].
+
+    past: what this layer has of the tokens before: the memory [B, M, D] of
+      XLNet's attention; or with a cache what is kept of them, and of the
+      source.
+    """
     trunk, deterministic = self.trunk, self.deterministic
 
     def residual(x_NxD, name, layer):
@@ -121,18 +137,35 @@ class Block(nn.Module):
     def attention(x_NxD):
       if trunk.positions == "xlnet":
         relative = RelativeAttention(trunk, self.window, name="attention")
-        return relative(x_NxD, stream, past_BxMxD, deterministic)
+        return relative(x_NxD, stream, past, deterministic)
       plain = Attention(trunk, self.window, self.depth, name="attention")
-      return plain(x_NxD, stream, bias, deterministic=deterministic)
+      return plain(
+        x_NxD,
+        stream,
+        bias,
+        deterministic=deterministic,
+        kept=kept,
+        cache=cache,
+      )
 
+    kept = kept_source = None
+    if cache is not None and isinstance(past, tuple):
+      kept, kept_source = past
     x_NxD = residual(x_NxD, "attention", attention)
-    if memory_MxD is not None:
+    if source is not None:
       cross = Attention(trunk, depth=self.depth, name="cross_attention")
       x_NxD = residual(
         x_NxD,
         "cross_attention",
         lambda x: cross(
-          x, stream, None, memory_MxD, source, deterministic=deterministic
+          x,
+          stream,
+          None,
+          memory_MxD,
+          source,
+          deterministic=deterministic,
+          kept=kept_source,
+          cache=cache,
         ),
       )
     return residual(
@@ -171,7 +204,14 @@ class Blocks(nn.Module):
     past=(),
   ):
     trunk = self.trunk
-    if past and (
+    cache = past if isinstance(past, Cache) else None
+    if cache is not None:
+      if trunk.positions == "xlnet" or trunk.scan:
+        raise ValueError("no cache for XLNet's attention or a scan")
+      source = cache.source
+      cross = cache.cross or (None,) * self.count
+      past = tuple(zip(cache.layers, cross, strict=True))
+    elif past and (
       trunk.positions != "xlnet" or trunk.scan or len(past) != self.count
     ):
       raise ValueError(
@@ -186,10 +226,11 @@ class Blocks(nn.Module):
     if trunk.dropout and not deterministic:
       x_NxD = nn.Dropout(trunk.dropout, deterministic=False)(x_NxD)
     bias = None
+    keys = stream if cache is None else cache.slots
     if trunk.positions == "relative":
-      bias = layers.RelativeBias(trunk, name="relative")(stream)
+      bias = layers.RelativeBias(trunk, name="relative")(stream, keys)
     elif trunk.positions == "alibi":
-      bias = layers.alibi_bias(stream, trunk.heads)
+      bias = layers.alibi_bias(stream, keys, trunk.heads)
     context = (stream, bias, memory_MxD, source)
     body: Any = Period if trunk.scan else Block
     if trunk.remat != "none":
@@ -223,7 +264,7 @@ class Blocks(nn.Module):
           made[number] = body(
             trunk, window, deterministic, bare, i + 1, name=f"layer_{number}"
           )
-        own = (past[i],) if past else ()
+        own = (past[i], cache) if past else ()
         x_NxD = made[number](x_NxD, *context, *own)
     if trunk.norm_placement == "pre":
       x_NxD = Norm(trunk, name="final_norm")(x_NxD)
@@ -248,7 +289,7 @@ class Stack(nn.Module):
     inputs: Stream,
     source: Stream | None,
     deterministic: bool,
-    past: tuple[Array, ...] = (),
+    past: tuple[Array, ...] | Cache = (),
   ) -> Array:
     """Last-layer states, [B, T, D]."""
     memory_MxD = None

@@ -49,6 +49,10 @@ class Objective:
   scoring: ClassVar[str]
   # Does it need rows that hold one document each?
   needs_documents: ClassVar[bool] = False
+  # Can its models go on with a text, from left to right?
+  continues: ClassVar[bool] = False
+  # Can its models tell what stands where a [MASK] is?
+  fills: ClassVar[bool] = False
   # The special tokens that it needs besides the boundary, fields of Specials.
   needs: ClassVar[tuple[str, ...]] = ()
 
@@ -120,6 +124,69 @@ class Objective:
     else:
       inputs = layout.in_place(rows, spec)
     return Problem(inputs, source, rows.tokens_BxL, {})
+
+  def prompt(self, rows: Rows, spec: Spec) -> Problem:
+    """The layout from which a text is continued, token by token; no targets.
+
+    What has the last position of `inputs` predicts the first new token, which
+    is put behind it.
+
+    Args:
+      rows: [B, L], one text each, which begins with the boundary token; the
+        padding is on the left.
+      spec: of the model.
+    """
+    raise NotImplementedError  # unless `continues`
+
+  def fill(
+    self, apply: Apply, rows: Rows, spec: Spec, positions_BxP: Array
+  ) -> Array:
+    """Logits of what stands at some positions: float32 [B, P, V].
+
+    Args:
+      apply, rows, spec: the network, and one text a row; [MASK] stands for
+        what is not known.
+      positions_BxP: int32, of the rows.
+    """
+    raise NotImplementedError  # unless `fills`
+
+
+def answering(
+  rows: Rows,
+  spec: Spec,
+  before: int | None = None,
+  behind: int | None = None,
+  answer: Part | None = None,
+) -> Problem:
+  """A prompt as the context of an answer that has begun.
+
+  Args:
+    rows: of `Objective.prompt`.
+    spec: of the model.
+    before: in the place of the boundary token, or None: nothing is.
+    behind: a token behind the text; or None.
+    answer: its first tokens, if it has any.
+  """
+  opening_BxL = opening(rows, spec)
+  first = spec.specials.boundary if before is None else before
+  context = Part(
+    jnp.where(opening_BxL, first, rows.tokens_BxL),
+    jnp.where(opening_BxL & (before is None), 0, rows.segment_BxL),
+  )
+  one_Bx1 = jnp.ones_like(rows.tokens_BxL[:, :1])
+  if behind is not None:
+    context = Part(
+      jnp.concatenate([context.tokens_BxN, behind * one_Bx1], axis=1),
+      jnp.concatenate([context.segment_BxN, one_Bx1], axis=1),
+    )
+  # What will be predicted; which token stands for it does not matter.
+  last = Part(one_Bx1, one_Bx1)
+  if answer is not None:
+    last = Part(
+      jnp.concatenate([answer.tokens_BxN, one_Bx1], axis=1),
+      jnp.concatenate([answer.segment_BxN, one_Bx1], axis=1),
+    )
+  return layout.pair(context, last, spec)
 
 
 def eligible(rows: Rows, spec: Spec) -> Array:

@@ -24,6 +24,7 @@ class CausalLM(base.Objective):
   )
   natural: ClassVar[Architecture] = "causal_decoder"
   scoring: ClassVar[str] = "log_likelihood"
+  continues: ClassVar[bool] = True
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     target_BxL, weight_BxL = base.next_token(rows, spec)
@@ -34,4 +35,7 @@ class CausalLM(base.Objective):
     return base.left_to_right_score(apply, rows, spec)
 
   def read(self, rows: Rows, spec: Spec) -> Problem:
+    return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})
+
+  def prompt(self, rows: Rows, spec: Spec) -> Problem:
     return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})

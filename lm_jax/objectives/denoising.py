@@ -31,6 +31,7 @@ class Denoising(base.Objective):
   )
   natural: ClassVar[Architecture] = "prefix_decoder"
   scoring: ClassVar[str] = "infilling"
+  continues: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   rate: float = base.option(0.3, "fraction of the tokens that is hidden")
@@ -113,6 +114,12 @@ class Denoising(base.Objective):
     return base.infilling_score(
       apply, rows, spec, spec.specials.mask, answer_of
     )
+
+  def prompt(self, rows: Rows, spec: Spec) -> Problem:
+    """A [MASK] stands for what comes behind the text, which is said again."""
+    said_BxL = jnp.where(base.opening(rows, spec), 0, rows.segment_BxL)
+    said = Part(rows.tokens_BxL, said_BxL)
+    return base.answering(rows, spec, behind=spec.specials.mask, answer=said)
 
 
 def poisson(keys_B: Array, mean: float, size: int) -> Array:

@@ -36,6 +36,8 @@ class Hybrid(base.Objective):
   architectures: ClassVar[frozenset[str]] = frozenset({"prefix_decoder"})
   natural: ClassVar[Architecture] = "prefix_decoder"
   scoring: ClassVar[str] = "pseudo_log_likelihood"
+  continues: ClassVar[bool] = True
+  fills: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   causal: float = base.option(0.5, "fraction of causal rows in a batch")
@@ -110,6 +112,16 @@ class Hybrid(base.Objective):
       self.pseudo_likelihood == "within_word",
       back=1 if self.masked == "mntp" else 0,
     )
+
+  def prompt(self, rows: Rows, spec: Spec) -> Problem:
+    return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})
+
+  def fill(self, apply, rows: Rows, spec: Spec, positions_BxP: Array) -> Array:
+    inputs = layout.stream(rows.tokens_BxL, rows.segment_BxL, "full")
+    hidden_BxLxD = apply.hidden(inputs)
+    if self.masked == "mntp":
+      positions_BxP = jnp.maximum(positions_BxP - 1, 0)
+    return apply.head("vocabulary", hidden_BxLxD, positions_BxP)
 
   def _is_causal(self, batch: int) -> np.ndarray:
     """Spreads the causal rows evenly, alike in each pass: bool [B]."""

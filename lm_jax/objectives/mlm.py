@@ -35,6 +35,7 @@ class MaskedLM(base.Objective):
   natural: ClassVar[Architecture] = "encoder"
   scoring: ClassVar[str] = "pseudo_log_likelihood"
   needs: ClassVar[tuple[str, ...]] = ("mask",)
+  fills: ClassVar[bool] = True
 
   rate: float = base.option(0.15, "fraction of the tokens that is predicted")
   unit: Literal["token", "word", "span"] = base.option(
@@ -79,6 +80,10 @@ class MaskedLM(base.Objective):
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     within_word = self.pseudo_likelihood == "within_word"
     return masked_score(apply, rows, spec, within_word)
+
+  def fill(self, apply, rows: Rows, spec: Spec, positions_BxP: Array) -> Array:
+    hidden_BxLxD = apply.hidden(layout.in_place(rows, spec))
+    return apply.head("vocabulary", hidden_BxLxD, positions_BxP)
 
 
 def choose(

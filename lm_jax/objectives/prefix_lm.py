@@ -30,6 +30,7 @@ class PrefixLM(base.Objective):
   )
   natural: ClassVar[Architecture] = "prefix_decoder"
   scoring: ClassVar[str] = "log_likelihood"
+  continues: ClassVar[bool] = True
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     batch, length = rows.tokens_BxL.shape
@@ -43,6 +44,12 @@ class PrefixLM(base.Objective):
       boundary = spec.specials.boundary
       return base.whole_text_score(apply, rows, spec, boundary)
     return base.left_to_right_score(apply, rows, spec)
+
+  def prompt(self, rows: Rows, spec: Spec) -> Problem:
+    if spec.architecture == "encoder_decoder":
+      return base.answering(rows, spec, before=spec.specials.boundary)
+    inputs = layout.in_place(rows, spec, prefix_BxL=segment_sizes(rows))
+    return Problem(inputs, None, rows.tokens_BxL, {})
 
 
 def segment_sizes(rows: Rows) -> Array:

@@ -41,6 +41,7 @@ class ReplacedTokenDetection(base.Objective):
   natural: ClassVar[Architecture] = "encoder"
   scoring: ClassVar[str] = "energy"
   needs: ClassVar[tuple[str, ...]] = ("mask",)
+  fills: ClassVar[bool] = True
 
   rate: float = base.option(0.15, "fraction of the tokens that is masked")
   weight: float = base.option(50.0, "weight of the discriminator's loss")
@@ -116,6 +117,14 @@ class ReplacedTokenDetection(base.Objective):
     logit_BxL = apply.head("replaced", hidden_BxLxD)[:, :, 0]
     return jnp.where(
       base.eligible(rows, spec), -jax.nn.softplus(logit_BxL), 0.0
+    )
+
+  def fill(self, apply, rows: Rows, spec: Spec, positions_BxP: Array) -> Array:
+    """By the generator."""
+    inputs = layout.in_place(rows, spec)
+    state_BxLxE = apply.hidden(inputs, stack="generator")
+    return apply.head(
+      "vocabulary", state_BxLxE, positions_BxP, stack="generator"
     )
 
 

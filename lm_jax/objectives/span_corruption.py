@@ -34,6 +34,7 @@ class SpanCorruption(base.Objective):
   )
   natural: ClassVar[Architecture] = "prefix_decoder"
   scoring: ClassVar[str] = "infilling"
+  continues: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("sentinels", "end")
 
   rate: float = base.option(0.15, "noise density")
@@ -84,6 +85,13 @@ class SpanCorruption(base.Objective):
       ), 1
 
     return base.infilling_score(apply, rows, spec, sentinel, answer_of)
+
+  def prompt(self, rows: Rows, spec: Spec) -> Problem:
+    """A sentinel stands for what comes behind the text."""
+    sentinel = spec.specials.first_sentinel
+    one_Bx1 = jnp.ones_like(rows.tokens_BxL[:, :1])
+    opened = Part(sentinel * one_Bx1, one_Bx1)
+    return base.answering(rows, spec, behind=sentinel, answer=opened)
 
 
 def check_sentinels(spans: int, spec: Spec) -> None:

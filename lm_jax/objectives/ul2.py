@@ -46,6 +46,7 @@ class MixtureOfDenoisers(base.Objective):
   )
   natural: ClassVar[Architecture] = "prefix_decoder"
   scoring: ClassVar[str] = "log_likelihood"
+  continues: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = (R, S, X, "sentinels", "end")
 
   sequential: float = base.option(1 / 7, "fraction of rows in S mode")
@@ -103,6 +104,10 @@ class MixtureOfDenoisers(base.Objective):
     """Exact log-likelihood in S mode after an empty text: [B, L]."""
     sequential = spec.specials.sequential
     return base.whole_text_score(apply, rows, spec, sequential)
+
+  def prompt(self, rows: Rows, spec: Spec) -> Problem:
+    """In S mode."""
+    return base.answering(rows, spec, before=spec.specials.sequential)
 
   def _logits(self) -> Array:
     others = len(DENOISERS) - 1

@@ -1,0 +1,166 @@
+"""`python launch.py generate`: prompts to texts on a terminal or in a file."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+from lm_jax.errors import UsageError
+from lm_jax.generation import options as options_lib
+from lm_jax.generation.options import Generation
+from lm_jax.options import Option
+
+Form = Literal["text", "jsonl"]
+_SIDES = Literal["", "left", "right"]
+
+
+def schema() -> dict[str, Option]:
+  """The flags."""
+  own = (
+    Option("model", str, "", "a run directory, or a Hugging Face directory"),
+    Option(
+      "prompt",
+      tuple[str, ...],
+      (),
+      "what is gone on with; may be given several times; - reads it from"
+      " standard input",
+      repeat=True,
+    ),
+    Option(
+      "prompts", str, "", "a file of prompts: lines, or JSON strings (.jsonl)"
+    ),
+    Option(
+      "truncate", _SIDES, "", "the side on which too long a prompt is cut"
+    ),
+    Option(
+      "fill",
+      int,
+      0,
+      "of a masked model: print so many candidates for each blank of a prompt,"
+      " which its mask token stands for",
+    ),
+    Option(
+      "fill_steps",
+      int,
+      0,
+      "of a masked model: fill all blanks, in so many passes (mask-predict)",
+    ),
+    Option("format", Form, "text", "of what is printed"),
+  )
+  return {option.path: option for option in own} | options_lib.schema()
+
+
+def main(given: Mapping[str, Sequence[str]]) -> int:
+  """Generates as flags ask; returns the exit code."""
+  last = {path: texts[-1] for path, texts in given.items()}
+  if not last.get("model"):
+    raise UsageError("--model: needed, a run or a Hugging Face directory")
+  options = read_options(given)
+  texts = _prompts(given)
+  form = last.get("format", get_args(Form)[0])
+  from lm_jax import trained
+  from lm_jax.generation.generate import Generator
+
+  model = trained.load(last["model"])
+  fill, steps = int(last.get("fill", 0)), int(last.get("fill_steps", 0))
+  if fill or steps:
+    return _fill(model, f"--model={last['model']}", texts, fill, steps)
+  generator = Generator(model, f"--model={last['model']}")
+  single = len(texts) * options.num_return_sequences == 1
+  streams = form == "text" and single and not options.beams
+
+  begun = False
+
+  def show(number: int, piece: str) -> None:
+    nonlocal begun
+    del number  # There is one.
+    print(piece if begun else texts[0] + piece, end="", flush=True)
+    begun = True
+
+  side: Any = last.get("truncate", "")  # checked when it was parsed
+  found = generator.generate(texts, options, side, show if streams else None)
+  if streams:
+    print("" if begun else texts[0])
+    return 0
+  for result in found:
+    if form == "jsonl":
+      fields: dict[str, Any] = {"prompt": texts[result.prompt]}
+      fields |= {"text": result.text, "score": result.score}
+      fields |= {"finish": result.finish, "tokens": len(result.ids)}
+      print(json.dumps(fields, ensure_ascii=False))
+    else:
+      print(texts[result.prompt] + result.text)
+  return 0
+
+
+def _fill(
+  model: Any, what: str, texts: Sequence[str], count: int, steps: int
+) -> int:
+  """Candidates for blanks, or texts without them, a line each."""
+  from lm_jax.generation.infill import Filler
+
+  filler = Filler(model, what)
+  for text in texts:
+    if steps:
+      print(filler.sentence(text, steps))
+      continue
+    for number, blank in enumerate(filler.blanks(text, count)):
+      for candidate in blank:
+        shown = json.dumps(candidate.text, ensure_ascii=False)
+        print(f"{number}\t{candidate.probability:.6f}\t{shown}")
+  return 0
+
+
+def read_options(given: Mapping[str, Sequence[str]]) -> Generation:
+  """The options of a generation among flags, checked."""
+  values: dict[str, Any] = {}
+  for path, option in options_lib.schema().items():
+    if path not in given:
+      continue
+    if option.repeat:  # Each is a value; a comma belongs to it.
+      values[path] = tuple(given[path])
+    else:
+      values[path] = option.parse(given[path][-1])
+  return Generation(**values).check()
+
+
+def _prompts(given: Mapping[str, Sequence[str]]) -> list[str]:
+  found = []
+  for text in given.get("prompt", ()):
+    if text == "-":
+      text = _decoded(sys.stdin.buffer.read(), "--prompt=-")
+    found.append(text)
+  for name in given.get("prompts", ())[-1:]:
+    found += _of_file(pathlib.Path(name))
+  if not found:
+    raise UsageError("--prompt: needed, or --prompts=FILE")
+  return found
+
+
+def _of_file(path: pathlib.Path) -> list[str]:
+  where = f"--prompts={path}"
+  try:
+    text = _decoded(path.read_bytes(), where)
+  except OSError as error:
+    raise UsageError(f"{where}: {error.strerror}") from None
+  lines = [line for line in text.splitlines() if line]
+  if path.suffix == ".jsonl":
+    try:
+      lines = [json.loads(line) for line in lines]
+    except ValueError as error:
+      raise UsageError(f"{where}: {error}") from None
+  if not lines or not all(isinstance(line, str) for line in lines):
+    raise UsageError(f"{where}: must hold texts, one a line")
+  return lines
+
+
+def _decoded(data: bytes, where: str) -> str:
+  try:
+    return data.decode()
+  except UnicodeDecodeError as error:
+    raise UsageError(
+      f"{where}: is not UTF-8: byte {error.start} is {data[error.start]:#04x}"
+    ) from None

@@ -1,0 +1,386 @@
+"""Prompts to texts: the programs, and what comes out of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from absl import logging
+
+from lm_jax import registry
+from lm_jax.errors import UsageError
+from lm_jax.generation import beam, prompts, search
+from lm_jax.generation import options as options_lib
+from lm_jax.generation.options import Generation
+from lm_jax.generation.prompts import Truncate
+from lm_jax.generation.search import Kind, Request
+from lm_jax.generation.session import Reader
+from lm_jax.generation.text import Unfolding, until
+from lm_jax.models.unrolled import unrolled
+from lm_jax.score import for_measuring
+from lm_jax.trained import Trained
+from lm_jax.types import ABSENT, Problem
+
+# Slots for new tokens come in multiples of this, so that near limits share a
+# program.
+_STEP = 64
+# Tokens between two looks at a text that streams, or that a string may stop.
+_LOOK = 4
+
+
+def read_options(given: Mapping[str, Any]) -> Generation:
+  """Options from Python, by name.
+
+  Raises:
+    UsageError: an unknown one, or a value that it can't have.
+  """
+  known = options_lib.schema()
+  values = {}
+  for name, value in given.items():
+    if name not in known:
+      raise registry.unknown("generate", name, known)
+    if name == "early_stopping" and isinstance(value, bool):
+      value = str(value).lower()  # as Transformers has it
+    if name in ("eos_token_id",) and isinstance(value, int):
+      value = (value,)
+    if name == "stop_strings" and isinstance(value, str):
+      value = (value,)
+    values[name] = known[name].check(value, "generate")
+  return Generation(**values).check("")
+
+
+class Generated(NamedTuple):
+  """One text.
+
+  prompt: its number.
+  text: new text only; "" without a tokenizer.
+  ids: new tokens, the one that ended it included.
+  score: sum of the log-probabilities of its tokens as they were chosen; of a
+    beam search, its penalized score.
+  finish: "end" (a token that ends texts), "stop" (a string) or "length".
+  """
+
+  prompt: int
+  text: str
+  ids: list[int]
+  score: float
+  finish: str
+
+
+class Generator:
+  """A model, ready to go on with prompts.
+
+  Args:
+    model: as lm_jax.trained loads it.
+    what: names it in messages.
+
+  Raises:
+    UsageError: it can't go on with a text; the message says what it can do.
+  """
+
+  def __init__(self, model: Trained, what: str = "--model"):
+    prompts.require_generator(model, what)
+    network, params = unrolled(for_measuring(model.network), model.params)
+    self.model = model
+    self.network, self.params = network, params
+
+  def generate(
+    self,
+    texts: Sequence[str],
+    options: Generation,
+    truncate: Truncate = "",
+    show: Callable[[int, str], None] | None = None,
+  ) -> list[Generated]:
+    """Continuations of texts: num_return_sequences each, in their order.
+
+    Args:
+      texts: prompts.
+      options: checked here.
+      truncate: the side on which too long a prompt loses tokens.
+      show: called with the number of a result and a piece of its text, as it
+        comes; not for a beam search, whose best text is known at its end.
+
+    Raises:
+      UsageError: an option or a prompt that is out of range.
+    """
+    options.check()
+    if not texts:
+      raise UsageError("prompts: there are none")
+    if show is not None and options.beams:
+      raise UsageError("num_beams: a beam search can't be shown as it comes")
+    # What a decoder reads first leaves it room for a token at least.
+    room = self._room()
+    ids = prompts.encode(self.model, texts, room, truncate)
+    return self.continue_ids(ids, options, show=show)
+
+  def continue_ids(
+    self,
+    ids: Sequence[Sequence[int]],
+    options: Generation,
+    decoder: Sequence[int] = (),
+    show: Callable[[int, str], None] | None = None,
+  ) -> list[Generated]:
+    """As `generate`, of ids, special ones included.
+
+    decoder: of an imported encoder_decoder, what its decoder begins with.
+    """
+    options.check()
+    if self.model.tokenizer is None and (options.stop_strings or show):
+      raise UsageError("stop_strings: the model has no tokenizer files")
+    self._check_ids(ids, options)
+    problem = prompts.lay_out(self.model, ids, decoder)
+    limit = self._limit(problem, options)
+    pad = self.model.spec.specials.pad
+    kind = Kind(options.static, self._ends(options), pad)
+    request = Request(
+      np.int32(limit),
+      np.int32(options.min_new_tokens),
+      {name: np.float32(x) for name, x in options.values.items()},
+      jax.random.key(options.seed),
+    )
+    program = Program(self.network, kind, _slots(problem, limit))
+    if options.beams:
+      state = program.run(self.params, request, problem, limit)
+      return self._of_beams(state, options, limit)
+    followed = bool(options.stop_strings) or show is not None
+    step = _LOOK if followed else limit
+    texts = [
+      _Growing(prompt, self._unfolding(ids[prompt]), options, kind.ends)
+      for prompt in range(len(ids))
+      for _ in range(options.num_return_sequences)
+    ]
+    state, done = None, 0
+    while done < limit:
+      done = min(limit, done + step)
+      state = program.run(self.params, request, problem, done, state)
+      self._follow(texts, state, done == limit, show)
+      if all(text.finish for text in texts):
+        break
+    return [text.result() for text in texts]
+
+  def _follow(self, texts, state, last: bool, show) -> None:
+    """Hands new tokens to the texts, and what they give to `show`."""
+    length, chosen = int(state.text.length), int(state.chosen)
+    new_RxN = np.asarray(state.text.tokens_BxS)[:, length - chosen : length]
+    scores_R = np.asarray(state.scores_R)
+    for number, text in enumerate(texts):
+      piece = text.grow(new_RxN[number].tolist(), float(scores_R[number]), last)
+      if piece and show is not None:
+        show(number, piece)
+
+  def _of_beams(
+    self, state: beam.State, options: Generation, limit: int
+  ) -> list[Generated]:
+    """The best num_return_sequences texts of each prompt."""
+    batch = state.scores_BxGxN.shape[0]
+    scores_BxM = np.asarray(state.scores_BxGxN).reshape(batch, -1)
+    sizes_BxM = np.asarray(state.sizes_BxGxN).reshape(batch, -1)
+    ids_BxMxL = np.asarray(state.done_BxGxNxL).reshape(
+      batch, scores_BxM.shape[1], -1
+    )
+    found = []
+    ends = self._ends(options)
+    for prompt in range(batch):
+      order = np.argsort(-scores_BxM[prompt], kind="stable")
+      for m in order[: options.num_return_sequences]:
+        ids = ids_BxMxL[prompt, m, : sizes_BxM[prompt, m]].tolist()
+        ended = bool(ids) and ids[-1] in ends
+        text = self._decode(ids)
+        cut = until(text, options.stop_strings)
+        finish = "end" if ended else "length"
+        if cut is not None:
+          text, finish = cut, "stop"
+        score = float(scores_BxM[prompt, m])
+        found.append(Generated(prompt, text, ids, score, finish))
+    return found
+
+  def _decode(self, ids: Sequence[int]) -> str:
+    tokenizer = self.model.tokenizer
+    return tokenizer.decode(ids) if tokenizer is not None else ""
+
+  def _unfolding(self, prompt: Sequence[int]) -> Unfolding | None:
+    tokenizer = self.model.tokenizer
+    if tokenizer is None:
+      return None
+    paired = self.model.spec.architecture == "encoder_decoder"
+    return Unfolding(tokenizer, () if paired else prompt)
+
+  def _room(self) -> int:
+    """Tokens that may be read; 0: any number."""
+    return prompts.context(self.model)
+
+  def _limit(self, problem: Problem, options: Generation) -> int:
+    """How many tokens can be chosen.
+
+    The context may end it before the options do, which is logged.
+    """
+    longest = int((np.asarray(problem.inputs.segment_BxT) > 0).sum(1).max())
+    limit = options.max_new_tokens
+    if options.max_length:
+      if options.max_length <= longest:
+        raise UsageError(
+          f"--max_length={options.max_length}: the prompt alone has {longest}"
+          " tokens; --max_new_tokens counts new ones only"
+        )
+      limit = options.max_length - longest
+    room = self._room()
+    # The last token is chosen and not read.
+    if room and longest + limit - 1 > room:
+      left = room - longest + 1
+      if left < 1:
+        raise UsageError(
+          f"prompt: {longest} tokens are read before the first new one, and"
+          f" the model's context has room for {room}; --truncate=left keeps"
+          " the end of a prompt"
+        )
+      logging.warning(
+        "max_new_tokens=%d: the context of %d tokens leaves room for %d",
+        limit,
+        room,
+        left,
+      )
+      limit = left
+    return limit
+
+  def _ends(self, options: Generation) -> tuple[int, ...]:
+    if options.eos_token_id:
+      return options.eos_token_id
+    specials = self.model.spec.specials
+    ends = {specials.end}
+    if not self.model.config.family:
+      ends.add(specials.boundary)  # The next text begins.
+    return tuple(sorted(ends - {ABSENT}))
+
+  def _check_ids(
+    self, ids: Sequence[Sequence[int]], options: Generation
+  ) -> None:
+    size = self.model.spec.vocabulary
+    if not ids or not all(map(len, ids)):
+      raise UsageError("prompts: there are none, or one without a token")
+    for name, numbers in (
+      ("prompts", [i for prompt in ids for i in prompt]),
+      ("eos_token_id", options.eos_token_id),
+      ("suppress_tokens", options.suppress_tokens),
+      ("forced_bos_token_id", [max(options.forced_bos_token_id, 0)]),
+      ("forced_eos_token_id", [max(options.forced_eos_token_id, 0)]),
+    ):
+      bad = [i for i in numbers if not 0 <= i < size]
+      if bad:
+        raise UsageError(f"{name}: {bad[0]} is no id; there are {size}")
+
+
+class _Growing:
+  """A text that gets longer until it ends."""
+
+  def __init__(
+    self,
+    prompt: int,
+    unfolding: Unfolding | None,
+    options: Generation,
+    ends: tuple[int, ...],
+  ):
+    self._prompt = prompt
+    self._unfolding = unfolding
+    self._stops = options.stop_strings
+    self._ends = ends
+    self._ids: list[int] = []
+    self._text = ""
+    self._score = 0.0
+    self.finish = ""
+
+  def grow(self, ids: list[int], score: float, last: bool) -> str:
+    """Takes all new tokens so far; the piece of text that they add."""
+    if self.finish:
+      return ""
+    new = ids[len(self._ids) :]
+    for place, token in enumerate(new):
+      if token in self._ends:
+        new, self.finish = new[: place + 1], "end"
+        break
+    if not self.finish and last:
+      self.finish = "length"
+    self._ids += new
+    self._score = score
+    if self._unfolding is None:
+      return ""
+    piece = self._unfolding.put(new, last=bool(self.finish))
+    cut = until(self._text + piece, self._stops)
+    if cut is not None:
+      piece, self.finish = cut[len(self._text) :], "stop"
+    self._text += piece
+    return piece
+
+  def result(self) -> Generated:
+    return Generated(
+      self._prompt, self._text, self._ids, self._score, self.finish
+    )
+
+
+class Program:
+  """One compiled search: prefill and steps, for a shape of prompts.
+
+  Args:
+    network: unrolled, for measuring.
+    kind: what is compiled in.
+    slots: of the cache.
+  """
+
+  def __init__(self, network: Any, kind: Kind, slots: int):
+    self._module: Any = beam if kind.static.beams else search
+    self._empty, self._advance = _compiled(
+      network, kind, self._module.__name__, slots
+    )
+
+  def run(
+    self,
+    params: Any,
+    request: Request,
+    problem: Problem,
+    until: int,
+    state: Any = None,
+  ) -> Any:
+    """The state after so many tokens; from the prompt on without a state."""
+    read = (params, request, problem.inputs, problem.source)
+    first = state is None
+    if first:
+      state = self._empty(*read)
+    return self._advance(*read, state, np.bool_(first), np.int32(until))
+
+
+def _slots(problem: Problem, limit: int) -> int:
+  length = problem.inputs.tokens_BxT.shape[1]
+  return length + -(-limit // _STEP) * _STEP
+
+
+@functools.lru_cache(maxsize=32)
+def _compiled(network: Any, kind: Kind, module_name: str, slots: int) -> Any:
+  """Functions: an empty state of the right shape, and the search itself.
+
+  One program does both the prompt and the steps behind it: `first` tells
+  whether the prompt is to be read.
+  """
+  module: Any = {m.__name__: m for m in (beam, search)}[module_name]
+
+  def begin(params, request, inputs, source):
+    reader = Reader(network, params)
+    return module.begin(reader, kind, request, inputs, source, slots)
+
+  def empty(*read):
+    shapes = jax.eval_shape(begin, *read)
+    return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+
+  @functools.partial(jax.jit, donate_argnames="state")
+  def advance(params, request, inputs, source, state, first, until):
+    with jax.default_matmul_precision("highest"):
+      state = jax.lax.cond(
+        first,
+        lambda: begin(params, request, inputs, source),
+        lambda: state,
+      )
+      reader = Reader(network, params)
+      return module.advance(reader, kind, request, state, until)
+
+  return empty, advance

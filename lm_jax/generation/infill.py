@@ -1,0 +1,156 @@
+"""Masked models: the likeliest words in blanks, and whole sentences."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lm_jax.errors import UsageError
+from lm_jax.score import exact, for_measuring
+from lm_jax.trained import VOCABULARY, Trained
+from lm_jax.types import ABSENT, ANSWER, PADDING, Rows
+
+# Rows are padded to a multiple of this.
+_BUCKET = 32
+
+
+class Candidate(NamedTuple):
+  """What may stand in a blank: a token, its text, and its probability."""
+
+  token: int
+  text: str
+  probability: float
+
+
+class Filler:
+  """A masked model, ready to fill blanks.
+
+  Args:
+    model: as lm_jax.trained loads it.
+    what: names it in messages.
+
+  Raises:
+    UsageError: it can't fill blanks.
+  """
+
+  def __init__(self, model: Trained, what: str = "--model"):
+    # A discriminator's stack has no vocabulary; its generator's has.
+    stacks = dict(model.network.trunks)
+    able = VOCABULARY in model.outputs or "generator" in stacks
+    if not (model.objective.fills and able):
+      raise UsageError(
+        f"{what}: a model of {model.objective.name} does not fill blanks"
+      )
+    if model.tokenizer is None or model.spec.specials.mask == ABSENT:
+      raise UsageError(f"{what}: its tokenizer has no mask token")
+    self._model = model
+    self._tokenizer = model.tokenizer
+    self._network = for_measuring(model.network)
+
+  def blanks(self, text: str, top_k: int = 5) -> list[list[Candidate]]:
+    """The `top_k` likeliest tokens of each blank, each blank by itself.
+
+    Args:
+      text: with the tokenizer's mask token where something is missing.
+      top_k: of each blank, at least 1.
+
+    Raises:
+      UsageError: no blank, or a text longer than the model's context.
+    """
+    if top_k < 1:
+      raise UsageError(f"top_k={top_k}: must be at least 1")
+    ids, places = self._read(text)
+    found = []
+    for logits_V in self._logits(ids, places):
+      probability_V = _softmax(logits_V)
+      best = np.argsort(-probability_V, kind="stable")[:top_k]
+      found.append([self._candidate(int(i), probability_V) for i in best])
+    return found
+
+  def sentence(self, text: str, steps: int = 10) -> str:
+    """The text with all blanks filled, the surest tokens first.
+
+    Ghazvininejad et al. 2019, section 3 (mask-predict): all blanks are filled
+    at once, and the least probable ones again in the light of the others,
+    n (steps - t) / steps of n in step t.
+
+    Args:
+      text: with blanks.
+      steps: passes through the model.
+
+    Raises:
+      UsageError: as `blanks`.
+    """
+    if steps < 1:
+      raise UsageError(f"steps={steps}: must be at least 1")
+    specials = self._model.spec.specials
+    ids, places = self._read(text)
+    banned = [i for i in specials.ids if i < self._model.spec.vocabulary]
+    is_open = np.ones(len(places), bool)
+    sure = np.zeros(len(places))
+    for step in range(1, steps + 1):
+      ids[places[is_open]] = specials.mask
+      logits_PxV = self._logits(ids, places)
+      logits_PxV[:, banned] = -np.inf
+      for at in np.flatnonzero(is_open):
+        probability_V = _softmax(logits_PxV[at])
+        ids[places[at]] = probability_V.argmax()
+        sure[at] = probability_V.max()
+      again = len(places) * (steps - step) // steps
+      if not again:
+        break
+      is_open[:] = False
+      is_open[np.argsort(sure, kind="stable")[:again]] = True
+    before, after = len(specials.before), len(specials.after)
+    return self._tokenizer.decode(ids[before : len(ids) - after])
+
+  def _candidate(self, token: int, probability_V: np.ndarray) -> Candidate:
+    text = self._tokenizer.decode([token], skip_special_tokens=False)
+    return Candidate(token, text, float(probability_V[token]))
+
+  def _read(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+    """Ids with special tokens around them, and where the blanks are."""
+    specials = self._model.spec.specials
+    ids = self._tokenizer.encode(text, parse_special=True)
+    found = np.array([*specials.before, *ids, *specials.after], np.int32)
+    places = np.flatnonzero(found == specials.mask)
+    sign = self._tokenizer.decode([specials.mask], skip_special_tokens=False)
+    if not len(places):
+      raise UsageError(f"text: has no blank; {sign} stands for one")
+    room = self._model.config.length
+    if len(found) > room:
+      raise UsageError(
+        f"text: has {len(found)} tokens, and the model's rows have {room}"
+      )
+    return found, places
+
+  def _logits(self, ids: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """float32 [P, V] at the places."""
+    spec = self._model.spec
+    size = min(-(-len(ids) // _BUCKET) * _BUCKET, self._model.config.length)
+    tokens = np.full((1, size), spec.specials.pad, np.int32)
+    tokens[0, : len(ids)] = ids
+    real = (np.arange(size) < len(ids))[None].astype(np.int32)
+    part = np.where(real > 0, ANSWER, PADDING).astype(np.int32)
+    word = np.arange(size, dtype=np.int32)[None]
+    rows = Rows(tokens, real, word, np.zeros_like(tokens), part)
+    # Any number of blanks: a program for each size of a row.
+    at = np.zeros((1, size), np.int32)
+    at[0, : len(places)] = places
+    run = _compiled(self._model.objective, self._network, spec)
+    return np.array(run(self._model.params, rows, at)[0, : len(places)])
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(objective: Any, network: Any, spec: Any) -> Any:
+  def fill(net, rows, positions):
+    return objective.fill(net, rows, spec, positions)
+
+  return exact(fill, network)
+
+
+def _softmax(logits_V: np.ndarray) -> np.ndarray:
+  weight_V = np.exp(logits_V.astype(np.float64) - logits_V.max())
+  return weight_V / weight_V.sum()

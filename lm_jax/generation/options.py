@@ -1,0 +1,187 @@
+"""What may be asked of a generation, with the names of Transformers."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, Literal
+
+from lm_jax.errors import UsageError
+from lm_jax.options import Option, option, options
+
+# Numbers that a compiled program takes as arguments, and the value with which
+# each does nothing: only whether they do something is compiled in.
+NEUTRAL = {
+  "temperature": 1.0,
+  "top_p": 1.0,
+  "min_p": 0.0,
+  "typical_p": 1.0,
+  "epsilon_cutoff": 0.0,
+  "eta_cutoff": 0.0,
+  "repetition_penalty": 1.0,
+  "length_penalty": 1.0,
+  "diversity_penalty": 0.0,
+}
+# In the compiled part, such a number that does something.
+_ACTIVE = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Generation:
+  """Options of `generate`; the fields are flags.
+
+  What is random is drawn from (seed, the row of the batch, the step), so that
+  equal calls give equal texts.
+  """
+
+  max_new_tokens: int = option(64, "tokens to add at most")
+  max_length: int = option(
+    0, "tokens in all, the prompt's included; 0: by max_new_tokens"
+  )
+  min_new_tokens: int = option(0, "tokens before the text may end")
+  do_sample: bool = option(False, "draw tokens; otherwise take the likeliest")
+  temperature: float = option(1.0, "logits are divided by it")
+  top_k: int = option(
+    50, "draw from so many of the likeliest tokens; 0: from all"
+  )
+  top_p: float = option(
+    1.0, "from the fewest whose probabilities add up to it (Holtzman 2020)"
+  )
+  min_p: float = option(
+    0.0, "from those at least this times as likely as the likeliest"
+  )
+  typical_p: float = option(
+    1.0, "from the most typical that add up to it (Meister 2022)"
+  )
+  epsilon_cutoff: float = option(
+    0.0, "from those of at least this probability (Hewitt 2022)"
+  )
+  eta_cutoff: float = option(
+    0.0, "the same, with a threshold by the entropy (Hewitt 2022)"
+  )
+  repetition_penalty: float = option(
+    1.0, "above 1 makes tokens that were there less likely (Keskar 2019)"
+  )
+  no_repeat_ngram_size: int = option(0, "no n tokens in a row come twice")
+  suppress_tokens: tuple[int, ...] = option((), "ids that never come")
+  forced_bos_token_id: int = option(
+    -1, "id of the first new token, M2M-100's language; -1: free"
+  )
+  forced_eos_token_id: int = option(
+    -1, "id of the last token that max_new_tokens allows; -1: free"
+  )
+  eos_token_id: tuple[int, ...] = option(
+    (), "ids that end a text; by default the model's own"
+  )
+  stop_strings: tuple[str, ...] = option(
+    (), "a text ends after any of these", repeat=True
+  )
+  num_return_sequences: int = option(1, "texts for each prompt")
+  num_beams: int = option(1, "beams of a beam search; 1: none")
+  num_beam_groups: int = option(
+    1, "groups of beams that shall differ (Vijayakumar 2018)"
+  )
+  diversity_penalty: float = option(
+    0.0, "off the score of a token that an earlier group took at that step"
+  )
+  length_penalty: float = option(
+    1.0, "beam scores are divided by length to its power"
+  )
+  early_stopping: Literal["false", "true", "never"] = option(
+    "false",
+    "true ends a beam search with num_beams texts; never only when no better"
+    " one can come",
+  )
+  seed: int = option(0, "of what is random")
+
+  @property
+  def beams(self) -> bool:
+    return self.num_beams > 1
+
+  def check(self, flag: str = "--") -> Generation:
+    """Itself, or UsageError that names the option which is out of range.
+
+    Args:
+      flag: put before the names: "--" of flags, "" of arguments.
+    """
+    for name, low, high in (
+      ("max_new_tokens", 1, 2**20),
+      ("max_length", 0, 2**20),
+      ("min_new_tokens", 0, 2**20),
+      ("top_k", 0, 2**20),
+      ("no_repeat_ngram_size", 0, 2**10),
+      ("num_return_sequences", 1, 2**12),
+      ("num_beams", 1, 2**10),
+      ("num_beam_groups", 1, 2**10),
+      ("seed", 0, 2**31 - 1),
+      ("top_p", 0, 1),
+      ("min_p", 0, 1),
+      ("typical_p", 0, 1),
+      ("epsilon_cutoff", 0, 1),
+      ("eta_cutoff", 0, 1),
+      ("diversity_penalty", 0, 1e6),
+      ("length_penalty", -100, 100),
+    ):
+      value = getattr(self, name)
+      if not low <= value <= high:
+        raise UsageError(f"{flag}{name}={value}: must be {low} to {high}")
+    for name in ("temperature", "repetition_penalty", "top_p", "typical_p"):
+      if getattr(self, name) <= 0:
+        hint = "; do_sample=false takes the likeliest tokens"
+        raise UsageError(
+          f"{flag}{name}={getattr(self, name)}: must be above 0"
+          f"{hint if name == 'temperature' else ''}"
+        )
+    if self.min_new_tokens > self.max_new_tokens and not self.max_length:
+      raise UsageError(
+        f"{flag}min_new_tokens={self.min_new_tokens}: is above"
+        f" max_new_tokens={self.max_new_tokens}"
+      )
+    self._check_together(flag)
+    return self
+
+  def _check_together(self, flag: str) -> None:
+    count, beams = self.num_return_sequences, self.num_beams
+    if self.beams and count > beams:
+      raise UsageError(
+        f"{flag}num_return_sequences={count}: a search with num_beams={beams}"
+        " has no more than that"
+      )
+    if count > 1 and not self.beams and not self.do_sample:
+      raise UsageError(
+        f"{flag}num_return_sequences={count}: without do_sample or num_beams"
+        " all would be the same"
+      )
+    groups = self.num_beam_groups
+    if groups > 1 and (beams % groups or self.do_sample):
+      raise UsageError(
+        f"{flag}num_beam_groups={groups}: must divide num_beams={beams}, and"
+        " goes without do_sample"
+      )
+    if groups > 1 and not self.diversity_penalty:
+      raise UsageError(
+        f"{flag}diversity_penalty=0: groups of beams would all be the same"
+      )
+
+  @functools.cached_property
+  def static(self) -> Generation:
+    """What is compiled in: equal for options of one program."""
+    changes: dict[str, Any] = {
+      name: neutral if getattr(self, name) == neutral else _ACTIVE
+      for name, neutral in NEUTRAL.items()
+    }
+    changes |= {"seed": 0, "stop_strings": (), "max_length": 0}
+    changes |= {"max_new_tokens": 0, "min_new_tokens": 0}
+    if not self.do_sample:
+      changes["top_k"] = 0
+    return dataclasses.replace(self, **changes)
+
+  @property
+  def values(self) -> dict[str, float]:
+    """What a program takes as arguments."""
+    return {name: float(getattr(self, name)) for name in NEUTRAL}
+
+
+def schema(prefix: str = "") -> dict[str, Option]:
+  """The options as flags."""
+  return options(Generation, prefix)

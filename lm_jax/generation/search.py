@@ -1,0 +1,130 @@
+"""Greedy search and sampling."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax.generation import filters, session
+from lm_jax.generation.options import Generation
+from lm_jax.generation.session import Reader, Text
+from lm_jax.models.cache import Cache
+from lm_jax.types import Array, Stream
+
+
+class State(NamedTuple):
+  """Between two steps; R rows: each prompt num_return_sequences times.
+
+  chosen: int32, tokens so far, of which the last is not read yet.
+  finished_R: has the row ended?
+  scores_R: sum of the log-probabilities with which the tokens were chosen.
+  """
+
+  text: Text
+  cache: Cache
+  chosen: Array
+  finished_R: Array
+  scores_R: Array
+
+
+class Request(NamedTuple):
+  """What may differ between two calls of one program.
+
+  limit: tokens to be chosen at most, of all; least: before the text may end.
+  values: of `Generation.values`.
+  key: of what is random.
+  """
+
+  limit: Array
+  least: Array
+  values: dict[str, Array]
+  key: Array
+
+
+class Kind(NamedTuple):
+  """What is compiled in.
+
+  static: of the options.
+  ends: ids that end a text.
+  pad: the id behind an end.
+  """
+
+  static: Generation
+  ends: tuple[int, ...]
+  pad: int
+
+
+def begin(
+  reader: Reader,
+  kind: Kind,
+  request: Request,
+  inputs: Stream,
+  source: Stream | None,
+  size: int,
+) -> State:
+  """Reads the prompts and chooses the first tokens."""
+  hidden_BxTxD, text, cache = reader.start(inputs, source, size)
+  logits_BxV = reader.logits(hidden_BxTxD[:, -1])
+  times = kind.static.num_return_sequences
+  text, cache, logits_RxV = session.repeated((text, cache, logits_BxV), times)
+  count = logits_RxV.shape[0]
+  state = State(
+    text,
+    cache,
+    jnp.int32(0),
+    jnp.zeros(count, bool),
+    jnp.zeros(count, jnp.float32),
+  )
+  return _choose(kind, request, state, logits_RxV)
+
+
+def advance(
+  reader: Reader, kind: Kind, request: Request, state: State, until: Array
+) -> State:
+  """Goes on until so many tokens are chosen, or all texts have ended."""
+
+  def goes_on(state: State) -> Array:
+    return (state.chosen < until) & ~jnp.all(state.finished_R)
+
+  def step(state: State) -> State:
+    hidden_Rx1xD, cache = reader.read(state.text, state.cache)
+    logits_RxV = reader.logits(hidden_Rx1xD[:, 0])
+    return _choose(kind, request, state._replace(cache=cache), logits_RxV)
+
+  return jax.lax.while_loop(goes_on, step, state)
+
+
+def _choose(
+  kind: Kind, request: Request, state: State, logits_RxV: Array
+) -> State:
+  past = state.text.past(state.chosen, request.limit - state.chosen)
+  logits_RxV = filters.constrain(
+    logits_RxV, past, kind.static, request.values, kind.ends, request.least
+  )
+  if kind.static.do_sample:
+    logits_RxV = filters.warp(logits_RxV, kind.static, request.values)
+    token_R = sample(jax.random.fold_in(request.key, state.chosen), logits_RxV)
+  else:
+    token_R = jnp.argmax(logits_RxV, axis=1).astype(jnp.int32)
+  log_RxV = jax.nn.log_softmax(logits_RxV, axis=1)
+  score_R = jnp.take_along_axis(log_RxV, token_R[:, None], axis=1)[:, 0]
+  real_R = ~state.finished_R
+  token_R = jnp.where(real_R, token_R, kind.pad)
+  return State(
+    state.text.put(token_R, real_R),
+    state.cache,
+    state.chosen + 1,
+    state.finished_R | session.ended(token_R, kind.ends),
+    state.scores_R + jnp.where(real_R, score_R, 0.0),
+  )
+
+
+def sample(key: Array, logits_RxV: Array) -> Array:
+  """A token of each row: int32 [R]; row r's noise depends on key and r."""
+  keys_R = jax.vmap(lambda r: jax.random.fold_in(key, r))(
+    jnp.arange(logits_RxV.shape[0])
+  )
+  token_R = jax.vmap(jax.random.categorical)(keys_R, logits_RxV)
+  return token_R.astype(jnp.int32)

@@ -1,0 +1,349 @@
+"""Generation against what reading everything again gives, and brute force."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import lm_jax
+from lm_jax import assemble, trained
+from lm_jax.data import rows as rows_lib
+from lm_jax.errors import UsageError
+from lm_jax.generation import generate, prompts
+from lm_jax.generation.generate import Generator
+from lm_jax.generation.options import Generation
+from lm_jax.score import exact, for_measuring
+
+PROMPTS = ("The law of my", "We", "In the acts we are")
+
+
+@pytest.fixture(scope="module")
+def model(tiny):
+  """A function from options to an untrained model, far from uniform."""
+  made = {}
+
+  def make(objective="clm", spread=1.5, **changes):
+    key = objective, spread, repr(changes)
+    if key not in made:
+      config = tiny.config(objective=objective, **changes)
+      dataset = rows_lib.load(config.data, config.length)
+      program = assemble.make_program(config, dataset)
+      params = program.initial(np.uint32(0)).params
+      rng = np.random.default_rng(1)
+      params = jax.tree.map(
+        lambda x: (
+          jnp.array(
+            rng.normal(0, spread / x.shape[-1] ** 0.5, x.shape), x.dtype
+          )
+          if x.ndim > 1
+          else x
+        ),
+        params,
+      )
+      made[key] = trained.of_program(config, dataset.tokenizer, program, params)
+    return made[key]
+
+  return make
+
+
+def _greedily(model, text, count):
+  """By the definition: everything is read again for each token."""
+  spec, objective = model.spec, model.objective
+  ids = prompts.encode(model, [text], 0, "")
+  problem = prompts.lay_out(model, ids)
+  tokens = np.asarray(problem.inputs.tokens_BxT)
+  network = for_measuring(model.network)
+
+  def logits(net, inputs, source):
+    hidden = net.hidden(inputs, source, fits=True)
+    return net.head("vocabulary", hidden[:, -1:])[:, 0]
+
+  run = exact(logits, network)
+  inputs, found = problem.inputs, []
+  ends = Generator(model)._ends(Generation())
+  for _ in range(count):
+    token = int(np.argmax(run(model.params, inputs, problem.source)[0]))
+    found.append(token)
+    if token in ends:
+      break
+    real = np.asarray(inputs.segment_BxT) > 0
+    slot = inputs.tokens_BxT.shape[1]
+
+    def grow(x, value):
+      return jnp.concatenate([jnp.asarray(x), jnp.full((1, 1), value)], axis=1)
+
+    inputs = type(inputs)(
+      tokens_BxT=grow(inputs.tokens_BxT, token),
+      position_BxT=grow(inputs.position_BxT, int(real.sum())),
+      segment_BxT=grow(inputs.segment_BxT, 1),
+      query_rank_BxT=grow(inputs.query_rank_BxT, slot),
+      key_rank_BxT=grow(inputs.key_rank_BxT, slot),
+      mask=inputs.mask,
+    )
+  assert tokens.shape[1] + len(found) >= slot
+  del spec, objective
+  return found
+
+
+@pytest.mark.parametrize(
+  "options",
+  [
+    {"objective": "clm"},
+    {"objective": "clm", "trunk": {"positions": "relative"}},
+    {"objective": "clm", "trunk": {"positions": "alibi", "windows": (4, 0)}},
+    {"objective": "clm", "trunk": {"positions": "learned", "scan": True}},
+    {"objective": "clm", "trunk": {"heads": 2, "kv_heads": 1}},
+    {"objective": "prefix_lm"},
+    {"objective": "prefix_lm", "architecture": "encoder_decoder"},
+    {"objective": "span_corruption"},
+    {"objective": "span_corruption", "architecture": "encoder_decoder"},
+    {"objective": "denoising"},
+    {"objective": "denoising", "architecture": "encoder_decoder"},
+    {"objective": "ul2"},
+    {"objective": "hybrid"},
+  ],
+  ids=repr,
+)
+def test_a_cache_changes_nothing(model, options):
+  made = model(**options)
+  found = Generator(made).generate(PROMPTS[:1], Generation(max_new_tokens=6))
+  assert found[0].ids == _greedily(made, PROMPTS[0], 6)
+
+
+def test_ragged_prompts_give_what_each_gives_alone(model):
+  for options in ({}, {"num_beams": 3}):
+    asked = Generation(max_new_tokens=8, **options)
+    generator = Generator(model())
+    together = generator.generate(PROMPTS, asked)
+    alone = [generator.generate([text], asked)[0] for text in PROMPTS]
+    assert [x.ids for x in together] == [x.ids for x in alone]
+    assert len({tuple(x.ids) for x in together}) > 1
+
+
+def test_three_programs_serve_prompts_of_any_length(model, monkeypatch):
+  made = model(length=1088, batch_size=2)
+  generate._compiled.cache_clear()
+  generator = Generator(made)
+  count = []
+  for length in (1, 5, 64, 65, 200, 256, 257, 800, 1000):
+    generator.continue_ids([[9] * length], Generation(max_new_tokens=2))
+    count.append(length)
+  # A program for each number of slots, each compiled for one shape.
+  assert generate._compiled.cache_info().currsize <= 3
+
+
+def _all_scores(model, text, length, ends):
+  """Log-probability of every continuation that ends or has `length`."""
+  network = for_measuring(model.network)
+  problem = prompts.lay_out(model, prompts.encode(model, [text], 0, ""))
+  start = [
+    int(t)
+    for t, s in zip(
+      np.asarray(problem.inputs.tokens_BxT)[0],
+      np.asarray(problem.inputs.segment_BxT)[0],
+      strict=True,
+    )
+    if s
+  ]
+  lm = lm_jax.LanguageModel(model)
+  del network
+  found = {}
+  level = [((), 0.0)]
+  for _ in range(length):
+    ids = np.array([[*start, *new] for new, _ in level])
+    logits = lm.logits(ids)[:, -1].astype(np.float64)
+    top = logits.max(axis=1, keepdims=True)
+    log_p = logits - top - np.log(np.exp(logits - top).sum(1, keepdims=True))
+    grown = []
+    for (new, score), row in zip(level, log_p, strict=True):
+      for token in np.argsort(-row)[:WIDTH]:
+        item = ((*new, int(token)), score + row[token])
+        (found.setdefault if token in ends else _keep(grown))(*item)
+    level = grown
+  found.update(dict(level))
+  return found
+
+
+def _keep(items):
+  return lambda *item: items.append(item)
+
+
+# Tokens beyond these are not among the best texts of the test's model.
+WIDTH = 12
+
+
+def test_many_beams_find_the_best_of_all_texts(model):
+  made = model(spread=3.0)
+  generator = Generator(made)
+  asked = Generation(
+    max_new_tokens=2,
+    num_beams=40,
+    num_return_sequences=3,
+    length_penalty=0.0,
+    early_stopping="never",
+  )
+  ends = generator._ends(asked)
+  scores = _all_scores(made, PROMPTS[0], 2, ends)
+  best = sorted(scores, key=scores.__getitem__, reverse=True)[:3]
+  found = generator.generate(PROMPTS[:1], asked)
+  assert [tuple(x.ids) for x in found] == best
+  for result in found:
+    assert result.score == pytest.approx(scores[tuple(result.ids)], abs=1e-4)
+
+
+def test_groups_of_beams_by_their_definition(model):
+  """Vijayakumar et al. 2018, algorithm 1, one beam a group: each takes the
+  likeliest token less the penalty for those that earlier groups took."""
+  made = model(spread=3.0)
+  generator = Generator(made)
+  groups, length, penalty = 3, 5, 4.0
+  lm = lm_jax.LanguageModel(made)
+  ids = prompts.encode(made, PROMPTS[:1], 0, "")[0]
+  texts = [[] for _ in range(groups)]
+  sums = [0.0] * groups
+  for _ in range(length):
+    taken = []
+    for group in range(groups):
+      logits = lm.logits(np.array([ids + texts[group]]))[0, -1]
+      top = logits.max()
+      log_p = logits - top - np.log(np.exp(logits - top).sum())
+      log_p = np.array(
+        [x - penalty * taken.count(i) for i, x in enumerate(log_p)]
+      )
+      token = int(log_p.argmax())
+      taken.append(token)
+      texts[group].append(token)
+      sums[group] += log_p[token]
+  found = generator.generate(
+    PROMPTS[:1],
+    Generation(
+      max_new_tokens=length,
+      min_new_tokens=0,
+      num_beams=groups,
+      num_beam_groups=groups,
+      num_return_sequences=groups,
+      diversity_penalty=penalty,
+      length_penalty=0.0,
+      eos_token_id=(1,),
+    ),
+  )
+  assert not any(1 in text for text in texts)
+  assert {tuple(x.ids) for x in found} == set(map(tuple, texts))
+  assert sorted(x.score for x in found) == pytest.approx(sorted(sums), abs=1e-3)
+
+
+def test_sampling_is_a_function_of_the_seed(model):
+  generator = Generator(model())
+
+  def draw(seed):
+    asked = Generation(
+      max_new_tokens=12, do_sample=True, seed=seed, num_return_sequences=3
+    )
+    return [x.ids for x in generator.generate(PROMPTS[:2], asked)]
+
+  assert draw(1) == draw(1) != draw(2)
+  assert len({tuple(ids) for ids in draw(1)}) == 6
+
+
+def test_streams_are_what_comes_at_once(model):
+  generator = Generator(model())
+  asked = Generation(
+    max_new_tokens=15, min_new_tokens=15, do_sample=True, seed=3
+  )
+  whole = generator.generate(PROMPTS[:1], asked)[0]
+  pieces = []
+  streamed = generator.generate(
+    PROMPTS[:1], asked, show=lambda _, piece: pieces.append(piece)
+  )[0]
+  assert streamed.ids == whole.ids
+  assert "".join(pieces) == streamed.text == whole.text
+  assert len(pieces) > 2
+
+
+def test_a_text_stops_behind_a_string(model):
+  generator = Generator(model())
+  plain = generator.generate(PROMPTS[:1], Generation(max_new_tokens=30))[0]
+  stop = plain.text[3:6]
+  asked = Generation(max_new_tokens=30, stop_strings=(stop,))
+  found = generator.generate(PROMPTS[:1], asked)[0]
+  assert found.finish == "stop"
+  assert found.text == plain.text[: plain.text.index(stop) + len(stop)]
+
+
+def test_the_context_ends_a_text(model):
+  made = model(trunk={"positions": "learned"})
+  room = prompts.context(made)
+  generator = Generator(made)
+  found = generator.continue_ids(
+    [[9] * (room - 3)], Generation(max_new_tokens=50, eos_token_id=(1,))
+  )[0]
+  assert len(found.ids) == 4  # The last one need not be read.
+  with pytest.raises(UsageError, match="context has room for"):
+    generator.continue_ids([[9] * (room + 1)], Generation())
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    ({"temperature": 0.0}, "temperature=0.0: must be above 0; do_sample=false"),
+    ({"top_p": 1.5}, "top_p=1.5: must be 0 to 1"),
+    ({"num_return_sequences": 2}, "all would be the same"),
+    ({"num_beams": 2, "num_return_sequences": 3}, "no more than that"),
+    ({"num_beams": 4, "num_beam_groups": 3}, "must divide num_beams=4"),
+    ({"max_new_tokens": 0}, "max_new_tokens=0: must be 1 to"),
+    ({"eos_token_id": 10**6}, "eos_token_id: 1000000 is no id"),
+    ({"top_kk": 3}, "generate=top_kk: unknown; did you mean top_k"),
+    ({"max_length": 2}, "max_length=2: the prompt alone has"),
+  ],
+)
+def test_options_out_of_range(model, options, message):
+  lm = lm_jax.LanguageModel(model())
+  with pytest.raises(UsageError, match=message):
+    lm.generate(["The laws"], **options)
+
+
+def test_models_that_can_not(model):
+  with pytest.raises(UsageError, match="fills blanks"):
+    lm_jax.LanguageModel(model("mlm")).generate(["The laws"])
+  with pytest.raises(UsageError, match="does not fill blanks"):
+    lm_jax.LanguageModel(model("clm")).fill("[MASK]")
+
+
+def test_ids_as_transformers_takes_them(model):
+  lm = lm_jax.LanguageModel(model())
+  ids = np.array([[9, 8, 7], [0, 0, 9]])
+  mask = np.array([[1, 1, 1], [0, 0, 1]])
+  found = lm.generate(ids, attention_mask=mask, max_new_tokens=4)
+  assert found[0, :3].tolist() == [9, 8, 7] and found[1, 0] == 9
+  alone = lm.generate(np.array([[9]]), max_new_tokens=4)
+  assert found[1, : alone.shape[1]].tolist() == alone[0].tolist()
+
+
+def test_blanks_have_the_model_s_own_probabilities(model):
+  made = model("mlm")
+  lm = lm_jax.LanguageModel(made)
+  text = "The [MASK] of my [MASK]"
+  ids = [
+    *made.spec.specials.before,
+    *made.tokenizer.encode(text, parse_special=True),
+    *made.spec.specials.after,
+  ]
+  logits = lm.logits(np.array([ids]))[0].astype(np.float64)
+  places = [i for i, t in enumerate(ids) if t == made.spec.specials.mask]
+  found = lm.fill(text, top_k=4)
+  assert len(found) == len(places) == 2
+  for at, blank in zip(places, found, strict=True):
+    p = np.exp(logits[at] - logits[at].max())
+    p /= p.sum()
+    assert [c.token for c in blank] == np.argsort(-p)[:4].tolist()
+    assert [c.probability for c in blank] == pytest.approx(
+      sorted(p, reverse=True)[:4], rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("objective", ["mlm", "rtd", "hybrid"])
+def test_sentences_have_no_blanks_left(model, objective):
+  lm = lm_jax.LanguageModel(model(objective))
+  for steps in (1, 3, 20):
+    found = lm.fill_sentence("The [MASK] of [MASK] [MASK] are", steps)
+    assert "[MASK]" not in found and found.startswith("The")

@@ -1,0 +1,61 @@
+"""Text as it comes: whole characters, and where it stops."""
+
+import numpy as np
+import pytest
+
+from lm_jax.generation.text import Unfolding, until
+
+
+class Bytes:
+  """Ids are bytes."""
+
+  def decode(self, ids, skip_special_tokens=True):
+    return bytes(ids).decode(errors="replace")
+
+
+TEXT = "Grüße, 世界! 👩‍💻 ok"
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_character_is_held_back_until_it_is_whole(size):
+  ids = list(TEXT.encode())
+  unfolding = Unfolding(Bytes(), list("é".encode()))
+  pieces = [
+    unfolding.put(ids[i : i + size], i + size >= len(ids))
+    for i in range(0, len(ids), size)
+  ]
+  assert "".join(pieces) == TEXT
+  assert not any("\ufffd" in piece for piece in pieces)
+
+
+def test_half_a_character_at_the_end_is_shown():
+  unfolding = Unfolding(Bytes())
+  assert unfolding.put(list("世".encode())[:2]) == ""
+  assert unfolding.put([], last=True) == "\ufffd"
+
+
+def test_bytes_that_are_no_character_do_not_hold_the_rest():
+  unfolding = Unfolding(Bytes())
+  assert unfolding.put([0xE4]) == ""
+  assert unfolding.put(list(b"ab")) == "\ufffdab"
+
+
+def test_every_split_of_real_ids_gives_the_text(finished):
+  from lm_jax import trained
+
+  tokenizer = trained.load(str(finished.workdir)).tokenizer
+  rng = np.random.default_rng(0)
+  text = "The laws of my citizens. 世界 är — “so”."
+  ids = tokenizer.encode(text)
+  for _ in range(20):
+    unfolding, at, found = Unfolding(tokenizer), 0, ""
+    while at < len(ids):
+      size = int(rng.integers(1, 4))
+      found += unfolding.put(ids[at : at + size], at + size >= len(ids))
+      at += size
+    assert found == tokenizer.decode(ids)
+
+
+def test_the_first_stop_string_counts():
+  assert until("a b c", ["c", "b"]) == "a b"
+  assert until("a b c", ["x", ""]) is None
