@@ -8,6 +8,8 @@ search.py       greedy search and sampling
 beam.py         beam search, plain and diverse
 generate.py     the programs, and what comes out of them
 command.py      `launch.py generate`
+contrastive.py  contrastive search
+speculative.py  sampling with a smaller model that guesses ahead
 infill.py       masked models: blanks, and whole sentences
 text.py         ids to text as they come: whole characters, stop strings
 """

@@ -36,6 +36,13 @@ def schema() -> dict[str, Option]:
       "truncate", _SIDES, "", "the side on which too long a prompt is cut"
     ),
     Option(
+      "draft",
+      str,
+      "",
+      "a smaller model with the same tokenizer, which guesses ahead; the"
+      " texts are distributed as without it",
+    ),
+    Option(
       "fill",
       int,
       0,
@@ -68,7 +75,8 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   fill, steps = int(last.get("fill", 0)), int(last.get("fill_steps", 0))
   if fill or steps:
     return _fill(model, f"--model={last['model']}", texts, fill, steps)
-  generator = Generator(model, f"--model={last['model']}")
+  draft = trained.load(last["draft"], "--draft") if last.get("draft") else None
+  generator = Generator(model, f"--model={last['model']}", draft)
   single = len(texts) * options.num_return_sequences == 1
   streams = form == "text" and single and not options.beams
 
@@ -82,6 +90,11 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
 
   side: Any = last.get("truncate", "")  # checked when it was parsed
   found = generator.generate(texts, options, side, show if streams else None)
+  if draft is not None:
+    print(
+      f"lm_jax: {generator.accepted} of {generator.proposed} guesses kept",
+      file=sys.stderr,
+    )
   if streams:
     print("" if begun else texts[0])
     return 0

@@ -12,7 +12,13 @@ from absl import logging
 
 from lm_jax import registry
 from lm_jax.errors import UsageError
-from lm_jax.generation import beam, prompts, search
+from lm_jax.generation import (
+  beam,
+  contrastive,
+  prompts,
+  search,
+  speculative,
+)
 from lm_jax.generation import options as options_lib
 from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
@@ -76,13 +82,26 @@ class Generator:
   Args:
     model: as lm_jax.trained loads it.
     what: names it in messages.
+    draft: a smaller model with the same tokenizer, which guesses ahead.
 
   Raises:
-    UsageError: it can't go on with a text; the message says what it can do.
+    UsageError: it can't go on with a text, which says what it can do; or the
+      draft reads other tokens, or in another way.
+
+  Attributes:
+    accepted, proposed: tokens of the draft's, in the last call.
   """
 
-  def __init__(self, model: Trained, what: str = "--model"):
+  def __init__(
+    self, model: Trained, what: str = "--model", draft: Trained | None = None
+  ):
     prompts.require_generator(model, what)
+    self.accepted = self.proposed = 0
+    self._draft: tuple[Any, Any] | None = None
+    if draft is not None:
+      prompts.require_same_reading(model, draft)
+      self._draft = unrolled(for_measuring(draft.network), draft.params)
+    self._rooms = [prompts.context(m) for m in (model, draft) if m is not None]
     network, params = unrolled(for_measuring(model.network), model.params)
     self.model = model
     self.network, self.params = network, params
@@ -134,16 +153,21 @@ class Generator:
     problem = prompts.lay_out(self.model, ids, decoder)
     limit = self._limit(problem, options)
     pad = self.model.spec.specials.pad
-    kind = Kind(options.static, self._ends(options), pad)
+    kind = Kind(
+      options.static(self._draft is not None), self._ends(options), pad
+    )
     request = Request(
       np.int32(limit),
       np.int32(options.min_new_tokens),
       {name: np.float32(x) for name, x in options.values.items()},
       jax.random.key(options.seed),
     )
-    program = Program(self.network, kind, _slots(problem, limit))
+    if self._draft is not None:
+      options.check_draft()
+      return self._by_draft(ids, decoder, kind, request, limit, options, show)
+    program = Program((self.network,), kind, _slots(problem, limit))
     if options.beams:
-      state = program.run(self.params, request, problem, limit)
+      state = program.run((self.params,), request, problem, limit)
       return self._of_beams(state, options, limit)
     followed = bool(options.stop_strings) or show is not None
     step = _LOOK if followed else limit
@@ -155,11 +179,48 @@ class Generator:
     state, done = None, 0
     while done < limit:
       done = min(limit, done + step)
-      state = program.run(self.params, request, problem, done, state)
+      state = program.run((self.params,), request, problem, done, state)
       self._follow(texts, state, done == limit, show)
       if all(text.finish for text in texts):
         break
     return [text.result() for text in texts]
+
+  def _by_draft(
+    self, ids, decoder, kind, request, limit, options, show
+  ) -> list[Generated]:
+    """One text after the other, each with the draft's guesses."""
+    assert self._draft is not None
+    network, params = self._draft
+    self.accepted = self.proposed = 0
+    found: list[Generated] = []
+    for prompt, tokens in enumerate(ids):
+      problem = prompts.lay_out(self.model, [tokens], decoder)
+      # A round may choose more than is asked for.
+      slots = _slots(problem, limit + options.draft_tokens + 1)
+      program = Program((self.network, network), kind, slots)
+      for _ in range(options.num_return_sequences):
+        number = len(found)
+        own = request._replace(key=jax.random.fold_in(request.key, number))
+        text = _Growing(prompt, self._unfolding(tokens), options, kind.ends)
+        followed = bool(options.stop_strings) or show is not None
+        state: Any = None
+        done = 0
+        while done < limit and not text.finish:
+          done = min(limit, done + _LOOK) if followed else limit
+          state = program.run((self.params, params), own, problem, done, state)
+          length, chosen = int(state.text.length), int(state.chosen)
+          new = np.asarray(state.text.tokens_BxS)[0, length - chosen : length]
+          last = done == limit or chosen >= limit
+          piece = text.grow(new[:limit].tolist(), 0.0, last)
+          if piece and show is not None:
+            show(number, piece)
+        accepted, proposed = speculative.acceptance(state)
+        self.accepted += accepted
+        self.proposed += proposed
+        result = text.result()
+        logs = np.asarray(state.logs_S)[length - chosen :][: len(result.ids)]
+        found.append(result._replace(score=float(logs.sum())))
+    return found
 
   def _follow(self, texts, state, last: bool, show) -> None:
     """Hands new tokens to the texts, and what they give to `show`."""
@@ -210,7 +271,7 @@ class Generator:
 
   def _room(self) -> int:
     """Tokens that may be read; 0: any number."""
-    return prompts.context(self.model)
+    return min((room for room in self._rooms if room), default=0)
 
   def _limit(self, problem: Problem, options: Generation) -> int:
     """How many tokens can be chosen.
@@ -323,16 +384,13 @@ class Program:
   """One compiled search: prefill and steps, for a shape of prompts.
 
   Args:
-    network: unrolled, for measuring.
+    networks: unrolled, for measuring; a draft's is the second.
     kind: what is compiled in.
     slots: of the cache.
   """
 
-  def __init__(self, network: Any, kind: Kind, slots: int):
-    self._module: Any = beam if kind.static.beams else search
-    self._empty, self._advance = _compiled(
-      network, kind, self._module.__name__, slots
-    )
+  def __init__(self, networks: tuple[Any, ...], kind: Kind, slots: int):
+    self._empty, self._advance = _compiled(networks, kind, slots)
 
   def run(
     self,
@@ -356,16 +414,26 @@ def _slots(problem: Problem, limit: int) -> int:
 
 
 @functools.lru_cache(maxsize=32)
-def _compiled(network: Any, kind: Kind, module_name: str, slots: int) -> Any:
+def _compiled(networks: tuple[Any, ...], kind: Kind, slots: int) -> Any:
   """Functions: an empty state of the right shape, and the search itself.
 
   One program does both the prompt and the steps behind it: `first` tells
   whether the prompt is to be read.
   """
-  module: Any = {m.__name__: m for m in (beam, search)}[module_name]
+  module: Any = search
+  if len(networks) > 1:
+    module = speculative
+  elif kind.static.beams:
+    module = beam
+  elif kind.static.contrastive:
+    module = contrastive
+
+  def readers(params):
+    found = tuple(map(Reader, networks, params))
+    return found if len(found) > 1 else found[0]
 
   def begin(params, request, inputs, source):
-    reader = Reader(network, params)
+    reader = readers(params)
     return module.begin(reader, kind, request, inputs, source, slots)
 
   def empty(*read):
@@ -380,7 +448,7 @@ def _compiled(network: Any, kind: Kind, module_name: str, slots: int) -> Any:
         lambda: begin(params, request, inputs, source),
         lambda: state,
       )
-      reader = Reader(network, params)
+      reader = readers(params)
       return module.advance(reader, kind, request, state, until)
 
   return empty, advance

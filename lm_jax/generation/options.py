@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any, Literal
 
 from lm_jax.errors import UsageError
-from lm_jax.options import Option, option, options
+from lm_jax.options import Option, option, options, show
 
 # Numbers that a compiled program takes as arguments, and the value with which
 # each does nothing: only whether they do something is compiled in.
@@ -21,6 +20,7 @@ NEUTRAL = {
   "repetition_penalty": 1.0,
   "length_penalty": 1.0,
   "diversity_penalty": 0.0,
+  "penalty_alpha": 0.0,
 }
 # In the compiled part, such a number that does something.
 _ACTIVE = 0.5
@@ -92,11 +92,21 @@ class Generation:
     "true ends a beam search with num_beams texts; never only when no better"
     " one can come",
   )
+  penalty_alpha: float = option(
+    0.0, "above 0: contrastive search among the top_k (Su 2022)"
+  )
+  draft_tokens: int = option(
+    4, "tokens that a draft model guesses ahead (Leviathan 2023)"
+  )
   seed: int = option(0, "of what is random")
 
   @property
   def beams(self) -> bool:
     return self.num_beams > 1
+
+  @property
+  def contrastive(self) -> bool:
+    return self.penalty_alpha > 0
 
   def check(self, flag: str = "--") -> Generation:
     """Itself, or UsageError that names the option which is out of range.
@@ -121,6 +131,8 @@ class Generation:
       ("eta_cutoff", 0, 1),
       ("diversity_penalty", 0, 1e6),
       ("length_penalty", -100, 100),
+      ("penalty_alpha", 0, 1),
+      ("draft_tokens", 1, 64),
     ):
       value = getattr(self, name)
       if not low <= value <= high:
@@ -162,17 +174,44 @@ class Generation:
       raise UsageError(
         f"{flag}diversity_penalty=0: groups of beams would all be the same"
       )
+    if self.contrastive and (
+      self.do_sample or self.beams or count > 1 or self.top_k < 2
+    ):
+      raise UsageError(
+        f"{flag}penalty_alpha={self.penalty_alpha}: contrastive search gives"
+        " one text, goes without do_sample and num_beams, and needs a top_k of"
+        " at least 2"
+      )
 
-  @functools.cached_property
-  def static(self) -> Generation:
-    """What is compiled in: equal for options of one program."""
+  def check_draft(self, flag: str = "--") -> None:
+    """Raises UsageError for what does not go with a draft model."""
+    plain = Generation()
+    for name in (
+      *("num_beams", "penalty_alpha", "repetition_penalty", "min_new_tokens"),
+      *("no_repeat_ngram_size", "suppress_tokens"),
+      *("forced_bos_token_id", "forced_eos_token_id"),
+    ):
+      value = getattr(self, name)
+      if value != getattr(plain, name):
+        raise UsageError(
+          f"{flag}{name}={show(value)}: does not go with a draft model, whose"
+          " guesses are judged by plain sampling or greedy search"
+        )
+
+  def static(self, draft: bool = False) -> Generation:
+    """What is compiled in: equal for options of one program.
+
+    draft: is there a draft model?
+    """
     changes: dict[str, Any] = {
       name: neutral if getattr(self, name) == neutral else _ACTIVE
       for name, neutral in NEUTRAL.items()
     }
+    if not draft:
+      changes["draft_tokens"] = 0
     changes |= {"seed": 0, "stop_strings": (), "max_length": 0}
     changes |= {"max_new_tokens": 0, "min_new_tokens": 0}
-    if not self.do_sample:
+    if not self.do_sample and not self.contrastive:
       changes["top_k"] = 0
     return dataclasses.replace(self, **changes)
 

@@ -61,6 +61,29 @@ def require_generator(model: Trained, what: str) -> None:
     )
 
 
+def require_same_reading(model: Trained, draft: Trained) -> None:
+  """Raises UsageError unless a draft reads the prompts that the model does."""
+  require_generator(draft, "--draft")
+  theirs, ours = (
+    m.tokenizer.fingerprint if m.tokenizer else "" for m in (draft, model)
+  )
+  if theirs != ours or draft.spec.vocabulary != model.spec.vocabulary:
+    raise UsageError("--draft: has another tokenizer than --model")
+  ways = [
+    "as imported" if m.config.family else m.objective.name
+    for m in (model, draft)
+  ]
+  ways = [
+    f"{way}, {m.spec.architecture}"
+    for way, m in zip(ways, (model, draft), strict=True)
+  ]
+  if ways[0] != ways[1]:
+    raise UsageError(
+      f"--draft: reads a prompt in another way ({ways[1]}) than --model"
+      f" ({ways[0]})"
+    )
+
+
 def encode(
   model: Trained, texts: Sequence[str], room: int, truncate: Truncate
 ) -> list[list[int]]:

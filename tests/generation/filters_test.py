@@ -142,7 +142,7 @@ def _constrained(chosen, remaining, **options):
   found = filters.constrain(
     jnp.array(_logits(1)),
     past,
-    Generation(**options).static,
+    Generation(**options).static(),
     Generation(**options).values,
     (2, 3),
     jnp.int32(options.get("min_new_tokens", 0)),
@@ -175,7 +175,7 @@ def test_samples_follow_the_distribution():
   p = np.array([x if i in kept else 0.0 for i, x in enumerate(p)])
   p /= p.sum()
   warped = filters.warp(
-    jnp.tile(row, (20_000, 1)), options.static, options.values
+    jnp.tile(row, (20_000, 1)), options.static(), options.values
   )
   drawn = np.asarray(search.sample(jax.random.key(1), warped))
   count = np.bincount(drawn, minlength=VOCABULARY)

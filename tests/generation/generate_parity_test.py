@@ -183,7 +183,7 @@ def test_the_same_distribution(name, kind, value):
   expected = torch.softmax(theirs, dim=-1).numpy()
   # top_k is on by default.
   asked = Generation(do_sample=True, **{"top_k": 0} | {name: value})
-  warped = filters.warp(logits, asked.static, asked.values)
+  warped = filters.warp(logits, asked.static(), asked.values)
   found = np.exp(warped - np.max(warped, axis=1, keepdims=True))
   found = found / found.sum(axis=1, keepdims=True)
   assert np.abs(np.asarray(found) - expected).max() <= 1e-5

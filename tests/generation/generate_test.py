@@ -347,3 +347,117 @@ def test_sentences_have_no_blanks_left(model, objective):
   for steps in (1, 3, 20):
     found = lm.fill_sentence("The [MASK] of [MASK] [MASK] are", steps)
     assert "[MASK]" not in found and found.startswith("The")
+
+
+def test_contrastive_search_by_its_definition(model):
+  """Su et al. 2022, equation 5, everything read again for each candidate."""
+  made = model(spread=2.0)
+  lm = lm_jax.LanguageModel(made)
+  alpha, k, length = 0.6, 5, 8
+  ids = prompts.encode(made, PROMPTS[:1], 0, "")[0]
+  text = list(ids)
+
+  def unit(rows):
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+  for _ in range(length):
+    logits = lm.logits(np.array([text]))[0, -1].astype(np.float64)
+    p = np.exp(logits - logits.max())
+    p /= p.sum()
+    before = unit(lm.hidden(np.array([text]))[0])
+    best = {}
+    for token in np.argsort(-p)[:k]:
+      state = unit(lm.hidden(np.array([[*text, token]]))[0, -1])
+      best[int(token)] = (1 - alpha) * p[token] - alpha * (before @ state).max()
+    text.append(max(best, key=best.__getitem__))
+  found = Generator(made).generate(
+    PROMPTS[:1],
+    Generation(
+      max_new_tokens=length, penalty_alpha=alpha, top_k=k, eos_token_id=(1,)
+    ),
+  )[0]
+  assert 1 not in text[len(ids) :]
+  assert found.ids == text[len(ids) :]
+  # Several prompts at once do not disturb one another.
+  asked = Generation(max_new_tokens=6, penalty_alpha=alpha, top_k=k)
+  together = Generator(made).generate(PROMPTS, asked)
+  alone = [Generator(made).generate([t], asked)[0] for t in PROMPTS]
+  assert [x.ids for x in together] == [x.ids for x in alone]
+
+
+def _other(model):
+  """The same model with other parameters, near enough to guess some."""
+  rng = np.random.default_rng(5)
+  params = jax.tree.map(
+    lambda x: x + 0.15 * rng.normal(0, 1, x.shape) * np.std(x), model.params
+  )
+  return model._replace(params=params)
+
+
+def test_a_draft_does_not_change_greedy_search(model):
+  made = model()
+  plain = Generator(made)
+  guessing = Generator(made, draft=_other(made))
+  for count in (1, 2, 4):
+    asked = Generation(max_new_tokens=20, draft_tokens=count)
+    expected = plain.generate(PROMPTS, asked)
+    found = guessing.generate(PROMPTS, asked)
+    assert [x.ids for x in found] == [x.ids for x in expected]
+    assert [x.finish for x in found] == [x.finish for x in expected]
+    assert 0 < guessing.accepted < guessing.proposed
+  same = Generator(made, draft=made)
+  same.generate(PROMPTS, asked)
+  assert same.accepted == same.proposed > 0
+
+
+def test_a_draft_does_not_change_the_distribution(model):
+  """Chi-square over the pairs of the second and third token."""
+  from scipy import stats
+
+  made = model(spread=1.0)
+  guessing = Generator(made, draft=_other(made))
+  asked = Generation(
+    max_new_tokens=3,
+    do_sample=True,
+    top_k=3,
+    draft_tokens=2,
+    num_return_sequences=1500,
+    eos_token_id=(1,),
+  )
+  found = guessing.generate(PROMPTS[:1], asked)
+  assert 0.05 < guessing.accepted / guessing.proposed < 0.98
+  lm = lm_jax.LanguageModel(made)
+  ids = prompts.encode(made, PROMPTS[:1], 0, "")[0]
+
+  def likely(text):
+    logits = lm.logits(np.array([text]))[0, -1].astype(np.float64)
+    top = np.argsort(-logits)[:3]
+    p = np.exp(logits[top] - logits[top].max())
+    return dict(zip(top.tolist(), p / p.sum(), strict=True))
+
+  expected = {
+    (a, b, c): p * q * r
+    for a, p in likely(ids).items()
+    for b, q in likely([*ids, a]).items()
+    for c, r in likely([*ids, a, b]).items()
+  }
+  seen = [tuple(x.ids) for x in found]
+  assert set(seen) <= set(expected)
+  counts = np.array([seen.count(key) for key in expected])
+  means = len(seen) * np.array(list(expected.values()))
+  rare = means < 5
+  if rare.any():
+    counts = np.append(counts[~rare], counts[rare].sum())
+    means = np.append(means[~rare], means[rare].sum())
+  assert stats.chisquare(counts, means).pvalue > 1e-3
+  for result in found[:5]:
+    key = tuple(result.ids)
+    assert result.score == pytest.approx(np.log(expected[key]), abs=1e-4)
+
+
+def test_a_draft_must_read_what_the_model_reads(model):
+  with pytest.raises(UsageError, match="reads a prompt in another way"):
+    Generator(model(), draft=model("prefix_lm"))
+  guessing = Generator(model(), draft=model())
+  with pytest.raises(UsageError, match="num_beams=2: does not go with a draft"):
+    guessing.generate(PROMPTS[:1], Generation(num_beams=2))

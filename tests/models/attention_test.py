@@ -160,7 +160,8 @@ def _stream(position_BxT, segment_BxT, mask="full", rank_BxT=None):
 
 def test_alibi_falls_with_the_distance_either_way():
   position = np.array([[0, 1, 2, 0, 5]])
-  bias = layers.alibi_bias(_stream(position, np.ones_like(position)), 2)
+  stream = _stream(position, np.ones_like(position))
+  bias = layers.alibi_bias(stream, stream, 2)
   for head, slope in enumerate([2.0**-4, 2.0**-8]):
     for i, a in enumerate(position[0]):
       for j, b in enumerate(position[0]):
@@ -177,7 +178,7 @@ def test_what_a_layer_sees_is_the_definition(window, mask):
   stream = _stream(position_BxT, segment_BxT, mask, rank)
   layer = layers.Attention(Trunk(), window)
   np.testing.assert_array_equal(
-    layer.visible(stream, None)[0], reference.visible(stream, 0, window)
+    layer.visible(stream, stream, None)[0], reference.visible(stream, 0, window)
   )
 
 
