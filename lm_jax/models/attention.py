@@ -53,37 +53,39 @@ def plain(
   )
 
 
+def heads_first(x_BxSxGxK: Array) -> Array:
+  """Keys or values as a cache has them: [B * G, S, K]."""
+  length, size = x_BxSxGxK.shape[1], x_BxSxGxK.shape[3]
+  return x_BxSxGxK.transpose(0, 2, 1, 3).reshape(-1, length, size)
+
+
 def of_kept(
   q_BxTxHxK: Array,
-  k_BxGxSxK: Array,
-  v_BxGxSxK: Array,
+  k_NxSxK: Array,
+  v_NxSxK: Array,
   visible_BxTxS: Array,
   bias_BxHxTxS: Array | None = None,
 ) -> Array:
   """As `plain`, with keys and values as a cache has them: [B, T, H, K].
 
-  For few queries. A group of query heads reads its keys where they lie, so
-  that nothing of the cache's size is copied.
+  For few queries. N = B * G: a group of query heads reads its keys where they
+  lie, and products of just this shape are what lets XLA's CPU backend write a
+  token into the cache in place. Of any other shape it copies the whole cache
+  for each token, several times.
   """
   batch, length, heads, size = q_BxTxHxK.shape
-  groups, total = k_BxGxSxK.shape[1:3]
-  q_BxGxRxK = q_BxTxHxK.transpose(0, 2, 1, 3) * size**-0.5
-  q_BxGxRxK = q_BxGxRxK.reshape(batch, groups, -1, size)
-  score_BxGxRxS = jnp.einsum(
-    "BGRK,BGSK->BGRS",
-    q_BxGxRxK,
-    k_BxGxSxK,
-    preferred_element_type=jnp.float32,
+  n, total = k_NxSxK.shape[:2]
+  q_NxRxK = (q_BxTxHxK.transpose(0, 2, 1, 3) * size**-0.5).reshape(n, -1, size)
+  score_NxRxS = jnp.einsum(
+    "NRK,NSK->NRS", q_NxRxK, k_NxSxK, preferred_element_type=jnp.float32
   )
-  score_BxHxTxS = score_BxGxRxS.reshape(batch, heads, length, total)
+  score_BxHxTxS = score_NxRxS.reshape(batch, heads, length, total)
   if bias_BxHxTxS is not None:
     score_BxHxTxS = score_BxHxTxS + bias_BxHxTxS
   weight_BxHxTxS = _softmax(score_BxHxTxS, visible_BxTxS[:, None])
-  weight_BxGxRxS = weight_BxHxTxS.reshape(batch, groups, -1, total)
-  out_BxGxRxK = jnp.einsum(
-    "BGRS,BGSK->BGRK", weight_BxGxRxS.astype(v_BxGxSxK.dtype), v_BxGxSxK
-  )
-  out_BxHxTxK = out_BxGxRxK.reshape(batch, heads, length, size)
+  weight_NxRxS = weight_BxHxTxS.reshape(n, -1, total).astype(v_NxSxK.dtype)
+  out_NxRxK = jnp.einsum("NRS,NSK->NRK", weight_NxRxS, v_NxSxK)
+  out_BxHxTxK = out_NxRxK.reshape(batch, heads, length, size)
   return out_BxHxTxK.transpose(0, 2, 1, 3)
 
 

@@ -16,6 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lm_jax.models import attention
 from lm_jax.types import Array, Stream, Trunk
 
 # Under which Attention sows what it has read or written.
@@ -23,7 +24,10 @@ KEPT = "keys_and_values"
 
 
 class Kept(NamedTuple):
-  """Keys and values of a layer, [B, G, S, K] in the compute dtype."""
+  """Keys and values of a layer, [B * G, S, K] in the compute dtype.
+
+  The G heads of a row stand together.
+  """
 
   keys: Array
   values: Array
@@ -74,8 +78,8 @@ def prefill(
   def keep(layer: str, pad: int) -> tuple[Kept, ...]:
     found = []
     for pair in _sown(sown, trunk, layer):
-      heads_first = (x.transpose(0, 2, 1, 3) for x in pair)
-      room = ((0, 0), (0, 0), (0, pad), (0, 0))
+      heads_first = map(attention.heads_first, pair)
+      room = ((0, 0), (0, pad), (0, 0))
       found.append(Kept(*(jnp.pad(x, room) for x in heads_first)))
     return tuple(found)
 

@@ -283,12 +283,11 @@ class Attention(nn.Module):
   def of_kept(self, q, k, v, stream, bias, source, kept, cache) -> Array:
     """[B, T, H, K]: attention to what is kept, and to the stream itself."""
     if source is None:
-      start = (jnp.int32(0), jnp.int32(0), cache.index, jnp.int32(0))
+      start = (jnp.int32(0), cache.index, jnp.int32(0))
+      new = Kept(attention.heads_first(k), attention.heads_first(v))
       kept = Kept(
-        *(
-          jax.lax.dynamic_update_slice(old, new.transpose(0, 2, 1, 3), start)
-          for old, new in zip(kept, (k, v), strict=True)
-        )
+        jax.lax.dynamic_update_slice(kept.keys, new.keys, start),
+        jax.lax.dynamic_update_slice(kept.values, new.values, start),
       )
       self.sow("intermediates", KEPT, tuple(kept))
     seen = self.visible(stream, cache.slots, source)

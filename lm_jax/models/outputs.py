@@ -13,6 +13,9 @@ from lm_jax.types import Array, Head, Trunk
 
 # The most logits that the loss holds at once, as numbers: 128 MiB.
 MOST_LOGITS = 2**25
+# Rows up to which a product with the vocabulary's table is faster with the
+# table first: by a fifth at 16 rows on a CPU, where texts are generated.
+FEW = 32
 
 
 class Output(nn.Module):
@@ -92,12 +95,18 @@ class HeadOutput(nn.Module):
 
 def logits(x_NxE: Array, table_VxE: Array, bias_V: Array | None) -> Array:
   """float32 [N, V]."""
-  out_NxV = jax.lax.dot_general(
-    x_NxE,
-    table_VxE.astype(x_NxE.dtype),
-    (((1,), (1,)), ((), ())),
-    preferred_element_type=jnp.float32,
-  )
+  table_VxE = table_VxE.astype(x_NxE.dtype)
+  both = (((1,), (1,)), ((), ()))
+  if 1 < x_NxE.shape[0] <= FEW:
+    out_VxN = jax.lax.dot_general(
+      table_VxE, x_NxE, both, preferred_element_type=jnp.float32
+    )
+    # Without a barrier XLA puts the table second again.
+    out_NxV = jax.lax.optimization_barrier(out_VxN).T
+  else:
+    out_NxV = jax.lax.dot_general(
+      x_NxE, table_VxE, both, preferred_element_type=jnp.float32
+    )
   return out_NxV if bias_V is None else out_NxV + bias_V
 
 
