@@ -60,12 +60,33 @@ def main(argv: Sequence[str]) -> int:
   except UsageError as error:
     print(f"lm_jax: {error}", file=sys.stderr)
     return BAD_USAGE
+  except Exception as error:
+    line = _out_of_memory(error)
+    if not line:
+      raise
+    print(f"lm_jax: {line}", file=sys.stderr)
+    return BAD_USAGE
   except KeyboardInterrupt:
     print(
       "lm_jax: interrupted; the same command goes on from what is saved",
       file=sys.stderr,
     )
     return INTERRUPTED
+
+
+def _out_of_memory(error: Exception) -> str:
+  """What to do where a host or device has too little; "" of another error."""
+  text = str(error).partition("\n")[0]
+  # By name: jax may not be imported yet.
+  of_device = type(error).__name__ == "JaxRuntimeError"
+  if not isinstance(error, MemoryError) and not (
+    of_device and "RESOURCE_EXHAUSTED" in text
+  ):
+    return ""
+  return (
+    f"out of memory: {text}: a smaller --batch_size, --length or --size, a"
+    " larger --accumulate, or a --mesh of more devices needs less"
+  )
 
 
 def usage() -> str:
