@@ -55,9 +55,12 @@ class Prompter:
           f"{where}: field {field}: {task.name} has none; it has"
           f" {', '.join(form.fields)}"
         )
-    self._texts = {
-      form.name_of(label, where): text for label, text in template.choices
-    }
+    self._texts: dict[str, str] = {}
+    for name, text in template.choices:
+      label = form.name_of(name, where)
+      if label in self._texts:
+        raise UsageError(f"{where}: choices: two texts for the label {label}")
+      self._texts[label] = text
     self.labels: tuple[str, ...] = tuple(self._texts)
     if template.choice_fields:
       self.labels = form.labels[: len(template.choice_fields)]
