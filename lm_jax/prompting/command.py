@@ -189,7 +189,7 @@ def _prompted(asked: Asked, tasks: Sequence[LabelledTask]) -> int:
     _require_new(out)
   if asked.template:
     template.load(asked.template)  # Raises before anything else is read.
-  data = {task.name: _examples(task, asked, max(shots) > 0) for task in tasks}
+  data = {task.name: _examples(task, asked, max(shots)) for task in tasks}
   from lm_jax import trained
   from lm_jax.prompting import cloze, judges, show
   from lm_jax.prompting.in_context import measure
@@ -234,13 +234,14 @@ def _prompted(asked: Asked, tasks: Sequence[LabelledTask]) -> int:
 
 
 def _examples(
-  task: LabelledTask, asked: Asked, shown: bool
+  task: LabelledTask, asked: Asked, shots: int
 ) -> tuple[list[Example], list[Example]]:
   """For training, if any are shown, and the items."""
   place = asked.task_data.get(task.name, "")
-  from lm_jax.prompting.in_context import chosen
+  from lm_jax.prompting.in_context import chosen, require_examples
 
-  train = task.examples(labelled.TRAIN, place) if shown else []
+  train = task.examples(labelled.TRAIN, place) if shots else []
+  require_examples(task.name, train, shots)
   items = task.examples(labelled.TEST, place)
   return train, chosen(items, asked.limit, asked.seed)
 

@@ -83,6 +83,18 @@ def chosen(items: Sequence[Example], limit: int, seed: int) -> list[Example]:
   return [items[i] for i in sorted(places)]
 
 
+def require_examples(task: str, train: Sequence[Example], shots: int) -> None:
+  """Raises UsageError unless there are so many examples."""
+  if shots and not train:
+    raise UsageError(
+      f"--shots={shots}: {task} has no training split to take examples from"
+    )
+  if shots > len(train):
+    raise UsageError(
+      f"--shots={shots}: the training split of {task} has {len(train)} examples"
+    )
+
+
 def measure(
   prompter: Prompter,
   judge: Judge | Writer,
@@ -106,16 +118,7 @@ def measure(
   Raises:
     UsageError: there are no examples.
   """
-  if shots and not train:
-    raise UsageError(
-      f"--shots={shots}: {prompter.task.name} has no training split to take"
-      " examples from"
-    )
-  if shots > len(train):
-    raise UsageError(
-      f"--shots={shots}: the training split of {prompter.task.name} has"
-      f" {len(train)} examples"
-    )
+  require_examples(prompter.task.name, train, shots)
   if not shots and not isinstance(judge, Writer):
     draws = 1
   found: list[Prediction] = []
