@@ -162,32 +162,12 @@ def _train_as(given: dict[str, str]) -> int:
 
 def _evaluate(argv: list[str]) -> int:
   from lm_jax import flags
-  from lm_jax.options import Option
+  from lm_jax.prompting import command
 
-  known = {
-    "model": Option(
-      "model", str, "", "a run directory, or a Hugging Face directory"
-    ),
-    "tasks": Option(
-      "tasks", tuple[str, ...], (), "what to measure: `list tasks`"
-    ),
-  }
+  known = command.schema()
   if _help("evaluate", known, argv):
     return 0
-  given = flags.parse("evaluate", known, argv)
-  valid = registry.names(listing.PACKAGES["tasks"])
-  if "model" not in given:
-    raise UsageError("--model: needed, a run directory")
-  tasks = [t for t in given.get("tasks", [""])[-1].split(",") if t]
-  for task in tasks:
-    if task not in valid:
-      raise registry.unknown("--tasks", task, valid)
-  from lm_jax import api
-
-  metrics = api.evaluate(given["model"][-1], tasks)
-  for key, value in metrics.items():
-    print(f"{key}: {value}")
-  return 0
+  return command.main(flags.parse("evaluate", known, argv))
 
 
 def _generate(argv: list[str]) -> int:

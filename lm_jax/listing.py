@@ -23,6 +23,7 @@ KINDS = (
   "experiments",
   "corpora",
   "families",
+  "templates",
 )
 
 _ARCHITECTURES = {
@@ -65,6 +66,10 @@ def listing(kind: str, given: Mapping[str, str] | None = None) -> str:
     found = _ARCHITECTURES
   elif kind == "corpora":
     found = {"sotu": registry.summary("lm_jax.data", "sotu"), **_CORPORA}
+  elif kind == "templates":
+    from lm_jax.prompting import template
+
+    found = {n: template.load(n).description for n in template.names()}
   elif kind == "sizes":
     return "\n".join(_sizes())
   else:
