@@ -50,7 +50,7 @@ def read_options(given: Mapping[str, Any]) -> Generation:
       raise registry.unknown("generate", name, known)
     if name == "early_stopping" and isinstance(value, bool):
       value = str(value).lower()  # as Transformers has it
-    if name in ("eos_token_id",) and isinstance(value, int):
+    if name == "eos_token_id" and isinstance(value, int):
       value = (value,)
     if name == "stop_strings" and isinstance(value, str):
       value = (value,)
@@ -119,8 +119,9 @@ class Generator:
       texts: prompts.
       options: checked here.
       truncate: the side on which too long a prompt loses tokens.
-      show: called with the number of a result and a piece of its text, as it
-        comes; not for a beam search, whose best text is known at its end.
+      show: called with the number of a result and a piece of its text, which
+        may be "", every few tokens; what it raises ends the generation. Not
+        for a beam search, whose best text is known at its end.
 
     Raises:
       UsageError: an option or a prompt that is out of range.
@@ -212,7 +213,7 @@ class Generator:
           new = np.asarray(state.text.tokens_BxS)[0, length - chosen : length]
           last = done == limit or chosen >= limit
           piece = text.grow(new[:limit].tolist(), 0.0, last)
-          if piece and show is not None:
+          if show is not None:
             show(number, piece)
         accepted, proposed = speculative.acceptance(state)
         self.accepted += accepted
@@ -229,7 +230,7 @@ class Generator:
     scores_R = np.asarray(state.scores_R)
     for number, text in enumerate(texts):
       piece = text.grow(new_RxN[number].tolist(), float(scores_R[number]), last)
-      if piece and show is not None:
+      if show is not None:
         show(number, piece)
 
   def _of_beams(
