@@ -1,7 +1,7 @@
 """Conversations with a model.
 
 conversation.py  who said what, and its file
-rendering.py     a chat template as Transformers runs it, in a process of its own
+rendering.py     chat templates as in Transformers, in a process of their own
 template.py      the chat template of a model
 marks.py         what a user writes stays text, whatever it spells
 model.py         a model that answers: history within its context

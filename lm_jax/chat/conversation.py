@@ -22,13 +22,11 @@ class Turn:
 
   finish: why it ended: "end" (of itself), "stop" (at a stop string), "length"
     (no more tokens were allowed), "stopped" (by the user); "" if not known.
-  plain: was the message given to the model as it is, without a template?
   """
 
   user: str
   answer: str
   finish: str = ""
-  plain: bool = False
 
 
 @dataclasses.dataclass

@@ -16,9 +16,9 @@ from lm_jax.chat.conversation import Conversation
 from lm_jax.chat.marks import Marks
 from lm_jax.chat.template import ChatTemplate, Message
 from lm_jax.errors import UsageError
+from lm_jax.generation import languages, prompts
 from lm_jax.generation import options as options_lib
-from lm_jax.generation import prompts
-from lm_jax.generation.generate import Generator
+from lm_jax.generation.generate import Generated, Generator
 from lm_jax.generation.options import Generation
 from lm_jax.hugging_face import origin
 from lm_jax.trained import Trained
@@ -44,29 +44,36 @@ class Answer(NamedTuple):
   finish: str
 
 
-class Fitted(NamedTuple):
-  """What a model reads: ids, and how many of the oldest turns it does not."""
+class Read(NamedTuple):
+  """What a model reads before it answers.
+
+  dropped: how many of the oldest turns are not in the ids.
+  plain: is it a text as it is, without a template and history?
+  decoder, forced: what its decoder begins with, and the first new token; of a
+    translation (lm_jax/generation/languages.py).
+  """
 
   ids: list[int]
-  dropped: int
+  dropped: int = 0
+  plain: bool = False
+  decoder: tuple[int, ...] = ()
+  forced: int = ABSENT
 
 
 class Assistant:
   """A model that answers in conversations.
 
   Args:
-    model: as lm_jax.trained loads it.
-    what: names it in messages.
+    generator: of the model, with a tokenizer.
     source: its chat template.
     context: tokens of a conversation and its answer; 0: the model's context.
 
   Raises:
-    UsageError: it can't go on with a text, which says what it can do; or its
-      template is none.
+    UsageError: the template is none, or not for conversations.
 
   Attributes:
-    generator: made of the model.
     template: made of the source.
+    languages: ids of the tokenizer's languages by name.
     defaults: what the model's generation_config.json says of options.
     room: tokens of a conversation and its answer.
     ends: ids that end an answer.
@@ -74,16 +81,13 @@ class Assistant:
   """
 
   def __init__(
-    self,
-    model: Trained,
-    what: str,
-    source: template_lib.Source,
-    context: int = 0,
+    self, generator: Generator, source: template_lib.Source, context: int = 0
   ):
-    self.generator = Generator(model, what)
+    model = generator.model
     if model.tokenizer is None:
-      raise UsageError(f"{what}: has no tokenizer files beside it")
-    self._model, self._tokenizer = model, model.tokenizer
+      raise UsageError("--model: has no tokenizer files beside it")
+    self._generator, self._model = generator, model
+    self.languages = model.tokenizer.languages
     self._paired = model.spec.architecture == "encoder_decoder"
     self.room = _room(model, context)
     names = template_lib.variables(model.source, model.tokenizer)
@@ -115,7 +119,7 @@ class Assistant:
 
   def fit(
     self, conversation: Conversation, user: str, options: Generation
-  ) -> Fitted:
+  ) -> Read:
     """A conversation cut to the context, and how many turns were left out.
 
     Whole turns are, from the oldest on, until there is room for
@@ -139,34 +143,63 @@ class Assistant:
     found = ids(dropped)
     if self._left(found) < 1:
       raise self._too_long(len(found))
-    return Fitted(found, dropped)
+    return Read(found, dropped)
 
-  def plainly(self, text: str) -> Fitted:
-    """A text as it is, without a template and without history."""
-    ids = prompts.encode(self._model, [text], 0, "")[0]
+  def check_system(self, text: str, flag: str) -> None:
+    """Raises UsageError where the template takes no system prompt.
+
+    flag: names it in messages.
+    """
+    messages = [
+      {"role": "system", "content": text},
+      {"role": "user", "content": _PROBES[0]},
+    ]
+    try:
+      rendered = self.template.render(messages)
+    except UsageError as error:
+      raise UsageError(
+        f"{flag}: the model's template refuses it ({error}); say it in the"
+        " first message"
+      ) from None
+    if text.strip() not in rendered:
+      raise UsageError(
+        f"{flag}: the model's template leaves it out; say it in the first"
+        " message"
+      )
+
+  def plainly(self, text: str, source: str = "", target: str = "") -> Read:
+    """A text as it is, without a template and without history.
+
+    Args:
+      text: not empty.
+      source, target: languages, of a model whose tokenizer has such.
+    """
+    model, options, decoder = languages.between(
+      self._model, Generation(), source, target
+    )
+    ids = prompts.encode(model, [text], 0, "")[0]
     if self._left(ids) < 1:
       raise self._too_long(len(ids))
-    return Fitted(ids, 0)
+    forced = options.forced_bos_token_id
+    return Read(ids, 0, True, decoder, forced)
 
   def answer(
     self,
-    ids: Sequence[int],
+    read: Read,
     options: Generation,
     show: Callable[[str], None],
     asked: Callable[[], bool] = lambda: False,
-    plain: bool = False,
   ) -> Answer:
     """Answers what was read.
 
     Args:
-      ids: of `fit` or `plainly`.
+      read: of `fit` or `plainly`.
       options: checked.
       show: is given pieces of the answer as they come.
       asked: told true, the answer ends there, after a few tokens at most.
-      plain: are the ids those of `plainly`? Then texts of the template end
-        nothing.
     """
-    stops = () if plain else self.stops
+    # What the template writes does not end a text that has none of it.
+    stops = () if read.plain else self.stops
     held = Held(stops)
 
     def take(number: int, piece: str) -> None:
@@ -176,22 +209,54 @@ class Assistant:
       if asked():
         raise Stopped
 
+    forced = options.forced_bos_token_id
     options = dataclasses.replace(
-      options,
-      max_new_tokens=min(options.max_new_tokens, self._left(ids)),
-      eos_token_id=options.eos_token_id or self.ends,
-      stop_strings=(*options.stop_strings, *stops),
+      self._ending(options, stops),
+      max_new_tokens=min(options.max_new_tokens, self._left(read.ids)),
+      forced_bos_token_id=forced if read.forced == ABSENT else read.forced,
     )
     try:
-      result = self.generator.continue_ids([ids], options, show=take)[0]
+      result = self._generator.continue_ids(
+        [read.ids], options, read.decoder, show=take
+      )[0]
       finish = result.finish
     except Stopped:
       finish = "stopped"
     show(held.news(last=True))
     return Answer(held.text, finish)
 
+  def generate(
+    self,
+    conversations: Sequence[Sequence[Message]],
+    options: Generation,
+    show: Callable[[int, str], None] | None = None,
+  ) -> list[Generated]:
+    """As Generator.generate, of conversations that are not cut."""
+    held = Held(self.stops)
+
+    def take(number: int, piece: str) -> None:
+      held.put(piece)
+      if show is not None:
+        show(number, held.news())
+
+    found = self._generator.continue_ids(
+      [self.encode(messages) for messages in conversations],
+      self._ending(options, self.stops),
+      show=take if show is not None else None,
+    )
+    if show is not None:
+      show(0, held.news(last=True))
+    return [x._replace(text=_without(x.text, self.stops)) for x in found]
+
   def close(self) -> None:
     self.template.close()
+
+  def _ending(self, options: Generation, stops: Sequence[str]) -> Generation:
+    return dataclasses.replace(
+      options,
+      eos_token_id=options.eos_token_id or self.ends,
+      stop_strings=(*options.stop_strings, *stops),
+    )
 
   def _left(self, ids: Sequence[int]) -> int:
     """Tokens that an answer may have; below 1: none."""
@@ -257,11 +322,9 @@ class Held:
     return found
 
   def _certain(self, last: bool) -> str:
-    for stop in self._stops:
-      if self._all.endswith(stop):
-        return self._all.removesuffix(stop)
-    if last:
-      return self._all
+    whole = _without(self._all, self._stops)
+    if last or len(whole) < len(self._all):
+      return whole
     most = max(
       (
         size
@@ -272,6 +335,12 @@ class Held:
       default=0,
     )
     return self._all[: len(self._all) - most]
+
+
+def _without(text: str, stops: Sequence[str]) -> str:
+  """The text without the stop string that it ends with."""
+  found = (stop for stop in stops if text.endswith(stop))
+  return text.removesuffix(next(found, ""))
 
 
 def _room(model: Trained, context: int) -> int:

@@ -15,6 +15,7 @@ from lm_jax.errors import UsageError
 from lm_jax.generation import (
   beam,
   contrastive,
+  languages,
   prompts,
   search,
   speculative,
@@ -101,7 +102,9 @@ class Generator:
     if draft is not None:
       prompts.require_same_reading(model, draft)
       self._draft = unrolled(for_measuring(draft.network), draft.params)
-    self._rooms = [prompts.context(m) for m in (model, draft) if m is not None]
+    rooms = [prompts.context(m) for m in (model, draft) if m is not None]
+    # Tokens that may be read; 0: any number.
+    self._room = min((room for room in rooms if room), default=0)
     network, params = unrolled(for_measuring(model.network), model.params)
     self.model = model
     self.network, self.params = network, params
@@ -112,6 +115,8 @@ class Generator:
     options: Generation,
     truncate: Truncate = "",
     show: Callable[[int, str], None] | None = None,
+    source_language: str = "",
+    target_language: str = "",
   ) -> list[Generated]:
     """Continuations of texts: num_return_sequences each, in their order.
 
@@ -122,6 +127,8 @@ class Generator:
       show: called with the number of a result and a piece of its text, which
         may be "", every few tokens; what it raises ends the generation. Not
         for a beam search, whose best text is known at its end.
+      source_language, target_language: of a model that translates between the
+        languages of its tokenizer; "" leaves them as they are.
 
     Raises:
       UsageError: an option or a prompt that is out of range.
@@ -131,10 +138,12 @@ class Generator:
       raise UsageError("prompts: there are none")
     if show is not None and options.beams:
       raise UsageError("num_beams: a beam search can't be shown as it comes")
+    model, options, decoder = languages.between(
+      self.model, options, source_language, target_language
+    )
     # What a decoder reads first leaves it room for a token at least.
-    room = self._room()
-    ids = prompts.encode(self.model, texts, room, truncate)
-    return self.continue_ids(ids, options, show=show)
+    ids = prompts.encode(model, texts, self._room, truncate)
+    return self.continue_ids(ids, options, decoder, show)
 
   def continue_ids(
     self,
@@ -270,10 +279,6 @@ class Generator:
     paired = self.model.spec.architecture == "encoder_decoder"
     return Unfolding(tokenizer, () if paired else prompt)
 
-  def _room(self) -> int:
-    """Tokens that may be read; 0: any number."""
-    return min((room for room in self._rooms if room), default=0)
-
   def _limit(self, problem: Problem, options: Generation) -> int:
     """How many tokens can be chosen.
 
@@ -288,7 +293,7 @@ class Generator:
           " tokens; --max_new_tokens counts new ones only"
         )
       limit = options.max_length - longest
-    room = self._room()
+    room = self._room
     # The last token is chosen and not read.
     if room and longest + limit - 1 > room:
       left = room - longest + 1
