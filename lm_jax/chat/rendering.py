@@ -13,7 +13,7 @@ import functools
 import json
 import resource
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from lm_jax.data.children import serve
 
@@ -30,7 +30,7 @@ def environment() -> Any:
   class Generation(jinja2.ext.Extension):
     """{% generation %}: what the assistant said; it changes no text."""
 
-    tags: ClassVar[set[str]] = {"generation"}
+    tags = {"generation"}  # noqa: RUF012
 
     def parse(self, parser: Any) -> Any:
       line = next(parser.stream).lineno
