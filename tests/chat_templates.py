@@ -6,6 +6,7 @@ import json
 import pathlib
 from typing import Any
 
+import foreign_directories
 import foreign_tokenizers as foreign
 
 CHATML = """\
@@ -176,9 +177,7 @@ def build_byte_level(directory: pathlib.Path, **options: Any) -> None:
   made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
   made.decoder = decoders.ByteLevel()
   made.add_special_tokens(list(_SPECIAL))
-  made.add_tokens(
-    [tokenizers.AddedToken(x, normalized=False) for x in _OTHERS]
-  )
+  made.add_tokens([tokenizers.AddedToken(x, normalized=False) for x in _OTHERS])
   made.save(str(directory / "tokenizer.json"))
   config = {
     "tokenizer_class": "PreTrainedTokenizerFast",
@@ -195,6 +194,26 @@ def build_pieces(directory: pathlib.Path, **options: Any) -> None:
   foreign.build(foreign.Handmade(), "llama", directory)
   path = directory / "tokenizer_config.json"
   path.write_text(json.dumps(json.loads(path.read_text()) | options))
+
+
+def build_model(directory: pathlib.Path, room: int, **options: Any) -> None:
+  """A small LLaMA with random weights and the tokens of all the templates.
+
+  Args:
+    directory: a new one.
+    room: tokens of context.
+    options: of tokenizer_config.json.
+  """
+  import tokenizers
+
+  build_byte_level(directory, **options)
+  made = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
+  kind, config = foreign_directories.MODELS["llama"]
+  content = {"model_type": "llama", "architectures": [kind]} | config
+  content |= {"max_position_embeddings": room, "eos_token_id": 1}
+  content |= {"vocab_size": made.get_vocab_size(), "bos_token_id": 0}
+  (directory / "config.json").write_text(json.dumps(content))
+  foreign_directories.write_weights(directory)
 
 
 TOKENIZERS = {"byte_level": build_byte_level, "pieces": build_pieces}

@@ -210,9 +210,11 @@ class Assistant:
         raise Stopped
 
     forced = options.forced_bos_token_id
+    left = self._left(read.ids)
     options = dataclasses.replace(
       self._ending(options, stops),
-      max_new_tokens=min(options.max_new_tokens, self._left(read.ids)),
+      max_new_tokens=min(options.max_new_tokens, left),
+      min_new_tokens=min(options.min_new_tokens, left),
       forced_bos_token_id=forced if read.forced == ABSENT else read.forced,
     )
     try:

@@ -96,20 +96,21 @@ class Session:
   def retry(self) -> None:
     """Answers the last message again, with another seed."""
     turn = self.undo()
-    before, read, more = self._last or (None, None, None)
-    if before is not turn:  # of a file, or said before others
+    before = list(self.conversation.turns)
+    said, read, more = self._last or (None, None, None)
+    if said is not turn:  # It is of a file, or others were taken back.
       read, more = None, None
     self._retries += 1
-    if not self.options(more).do_sample:
-      notice("do_sample=false gives the same answer; /set do_sample=true")
     try:
+      if not self.options(more).do_sample:
+        notice("do_sample=false gives the same answer; /set do_sample=true")
       if read is not None and read.plain:
         self._answer(turn.user, read, more)
       else:
         self.say(turn.user, more)
-    except UsageError:
-      self.conversation.turns.append(turn)
-      raise
+    finally:
+      if self.conversation.turns == before:  # There is no other answer.
+        self.conversation.turns.append(turn)
 
   def _answer(
     self, text: str, read: Read, more: Mapping[str, Any] | None
@@ -127,7 +128,7 @@ class Session:
       )
     self._end(answer.text, answer.finish, read.dropped)
     if not answer.text and answer.finish == "stopped":
-      notice("stopped before the first word; your message is taken back")
+      notice("stopped before the first word, as if you had not asked")
       return
     turn = Turn(text, answer.text, answer.finish)
     self.conversation.turns.append(turn)

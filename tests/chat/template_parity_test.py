@@ -132,9 +132,11 @@ def test_what_a_template_refuses(name, pairs):
   messages = [{"role": "system", "content": "a"}] * 2
   with pytest.raises(Exception, match="role") as theirs_error:
     theirs.apply_chat_template(messages, chat_template=source)
-  with _opened(source, directory, ours) as (template, _):
-    with pytest.raises(UsageError, match="^t: ") as error:
-      template.render(messages)
+  with (
+    _opened(source, directory, ours) as (template, _),
+    pytest.raises(UsageError, match="^t: ") as error,
+  ):
+    template.render(messages)
   assert str(error.value) == f"t: {theirs_error.value}"
 
 

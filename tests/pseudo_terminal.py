@@ -6,7 +6,7 @@ import os
 import pty
 import re
 import select
-import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +16,15 @@ ROOT = Path(__file__).parents[1]
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
+# Makes its standard input the terminal that Ctrl-C comes from, then becomes the
+# program. (A fork of a process with jax's threads could hang.)
+_START = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "launch.py", *sys.argv[1:]])
+"""
+
+
 class Terminal:
   """`python launch.py ...` as a user sees it.
 
@@ -23,15 +32,18 @@ class Terminal:
     seen: all that was shown so far.
   """
 
-  def __init__(self, *arguments: str, **environment: str):
-    self.pid, self._file = pty.fork()
-    if not self.pid:
-      try:
-        os.chdir(ROOT)
-        os.environ.update({"TERM": "dumb", **environment})
-        os.execv(sys.executable, [sys.executable, "launch.py", *arguments])
-      finally:
-        os._exit(127)
+  def __init__(self, *arguments: str):
+    self._file, terminal = pty.openpty()
+    self._process = subprocess.Popen(
+      [sys.executable, "-c", _START, *arguments],
+      stdin=terminal,
+      stdout=terminal,
+      stderr=terminal,
+      start_new_session=True,
+      cwd=ROOT,
+      env=os.environ | {"TERM": "dumb"},
+    )
+    os.close(terminal)
     self.seen = ""
     self._at = 0
 
@@ -53,19 +65,33 @@ class Terminal:
     found, self._at = self.seen[self._at : end], end
     return found
 
-  def interrupt(self) -> float:
-    """Ctrl-C, as the terminal sends it; the time."""
-    os.kill(self.pid, signal.SIGINT)
-    return time.monotonic()
+  def more(self, seconds: float) -> bool:
+    """Is more shown than was expected yet?"""
+    self._read(seconds)
+    return len(self.seen) > self._at
+
+  def interrupt(self) -> None:
+    """Ctrl-C: the terminal makes SIGINT of it, for all of its processes."""
+    self.send("\x03")
 
   def end(self, seconds: float = 60) -> int:
     """Waits for the exit code."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and self._read(1.0):
       pass
-    _, status = os.waitpid(self.pid, 0)
-    os.close(self._file)
-    return os.waitstatus_to_exitcode(status)
+    try:
+      return self._process.wait(max(0.0, until - time.monotonic()))
+    finally:
+      self.close()
+
+  def close(self) -> None:
+    """Ends it, whatever it is doing."""
+    if self._process.poll() is None:
+      self._process.kill()
+      self._process.wait()
+    if self._file >= 0:
+      os.close(self._file)
+      self._file = -1
 
   def _read(self, seconds: float) -> bool:
     ready, _, _ = select.select([self._file], [], [], seconds)
