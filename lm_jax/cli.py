@@ -10,6 +10,7 @@ import dataclasses
 import os
 import pathlib
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -301,8 +302,9 @@ def _list(argv: list[str]) -> int:
   from lm_jax import flags
 
   if _asks_help(argv):
-    notes = f"KIND: {', '.join(listing.KINDS)}.\n--show is for templates, the"
-    notes += " other flags for corpora."
+    notes = f"KIND: {', '.join(listing.KINDS)}."
+    notes = textwrap.fill(notes, flags.WIDTH)
+    notes += "\n--show is for templates, the other flags for corpora."
     kinds = map(listing.schema, listing.KINDS)
     described = [option for known in kinds for option in known.values()]
     print(flags.usage("list KIND", COMMANDS["list"][0], described, notes))
