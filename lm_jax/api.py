@@ -298,6 +298,8 @@ class LanguageModel:
     decoder_input_ids: Sequence[int] = (),
     truncate: Literal["", "left", "right"] = "",
     stream: Callable[[str], None] | None = None,
+    source_language: str = "",
+    target_language: str = "",
     **options: Any,
   ) -> list[str] | np.ndarray:
     """Goes on with texts or ids, with the options of Transformers.
@@ -308,7 +310,10 @@ class LanguageModel:
       decoder_input_ids: of ids, what every row's decoder begins with, the
         start token included.
       truncate: the side on which too long a text is cut.
-      stream: called with pieces of the text as it comes; of one prompt.
+      stream: called with pieces of the text as it comes, some of them "", every
+        few tokens; of one prompt.
+      source_language, target_language: of texts and a model that translates
+        (M2M-100, mBART): a code of the tokenizer's, or an English name.
       **options: of lm_jax.generation.options.Generation: max_new_tokens,
         do_sample, temperature, top_k, top_p, num_beams, seed, ...
 
@@ -331,10 +336,15 @@ class LanguageModel:
         if len(texts) * asked.num_return_sequences != 1:
           raise UsageError("stream: is of one text")
         show = lambda _, piece: stream(piece)  # noqa: E731
-      found = self._generator.generate(texts, asked, truncate, show)
+      found = self._generator.generate(
+        texts, asked, truncate, show, source_language, target_language
+      )
       return [result.text for result in found]
-    if stream is not None or truncate:
-      raise UsageError("stream, truncate: are of texts, not of ids")
+    if stream or truncate or source_language or target_language:
+      raise UsageError(
+        "stream, truncate, source_language, target_language: are of texts, not"
+        " of ids"
+      )
     rows = inputs_lib.rows(self._trunk, prompts, attention_mask)
     ids = [
       row[real > 0].tolist()

@@ -10,6 +10,7 @@ import dataclasses
 import os
 import pathlib
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -180,6 +181,16 @@ def _generate(argv: list[str]) -> int:
   return command.main(flags.parse("generate", known, argv))
 
 
+def _chat(argv: list[str]) -> int:
+  from lm_jax import flags
+  from lm_jax.chat import command
+
+  known = command.schema()
+  if _help("chat", known, argv):
+    return 0
+  return command.main(flags.parse("chat", known, argv))
+
+
 def _import(argv: list[str]) -> int:
   from lm_jax import flags
   from lm_jax.options import Option
@@ -292,8 +303,11 @@ def _list(argv: list[str]) -> int:
   from lm_jax import flags
 
   if _asks_help(argv):
-    notes = f"KIND: {', '.join(listing.KINDS)}.\nFlags are for corpora."
-    described = listing.schema("corpora").values()
+    notes = f"KIND: {', '.join(listing.KINDS)}."
+    notes = textwrap.fill(notes, flags.WIDTH)
+    notes += "\n--show is for templates, the other flags for corpora."
+    kinds = map(listing.schema, listing.KINDS)
+    described = [option for known in kinds for option in known.values()]
     print(flags.usage("list KIND", COMMANDS["list"][0], described, notes))
     return 0
   kind, *rest = argv or [""]
@@ -324,6 +338,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
   "train": ("one run of one objective", _train),
   "evaluate": ("measure a trained model", _evaluate),
   "generate": ("texts that go on with prompts", _generate),
+  "chat": ("a conversation with a model", _chat),
   "import": ("a Hugging Face directory becomes a run directory", _import),
   "export": ("a model becomes a Hugging Face directory", _export),
   "report": ("write an experiment's report again", _report),

@@ -43,6 +43,9 @@ _CORPORA = {
 
 def schema(kind: str) -> dict[str, Option]:
   """The flags that a kind takes: of corpora, how to read one."""
+  if kind == "templates":
+    help_line = "the name of one, which is printed so that it can be copied"
+    return {"show": Option("show", str, "", help_line)}
   if kind != "corpora":
     return {}
   length = Option("length", int, 128, "tokens a row")
@@ -54,9 +57,13 @@ def listing(kind: str, given: Mapping[str, str] | None = None) -> str:
 
   Args:
     kind: what to list.
-    given: texts of `schema(kind)` by path; where there are any, the corpus
-      that they name is described instead.
+    given: texts of `schema(kind)` by path; where there are any, the corpus or
+      template that they name is told instead.
   """
+  if given and kind == "templates":
+    from lm_jax.prompting import template
+
+    return template.source(given.get("show", ""), "--show").rstrip("\n")
   if given:
     return _described(given)
   if kind in PACKAGES:

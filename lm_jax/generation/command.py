@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lm_jax.errors import UsageError
 from lm_jax.generation import options as options_lib
 from lm_jax.generation.options import Generation
 from lm_jax.options import Option
+
+if TYPE_CHECKING:  # It imports jax.
+  from lm_jax.chat.tools import Tool
 
 Form = Literal["text", "jsonl"]
 _SIDES = Literal["", "left", "right"]
@@ -32,6 +36,35 @@ def schema() -> dict[str, Option]:
     Option(
       "prompts", str, "", "a file of prompts: lines, or JSON strings (.jsonl)"
     ),
+    Option(
+      "template",
+      str,
+      "",
+      "what is asked of the prompt: a name of `list templates`, or FILE.jinja;"
+      " a model with a chat template gets it as a message",
+    ),
+    Option(
+      "field",
+      tuple[str, ...],
+      (),
+      "NAME=VALUE for a template; may be given several times",
+      repeat=True,
+    ),
+    Option(
+      "plain",
+      bool,
+      False,
+      "give what a template makes to the model as it is, even if that has a"
+      " chat template",
+    ),
+    Option(
+      "source_language",
+      str,
+      "",
+      "of a model that translates (M2M-100, mBART): the language of the"
+      " prompt, a code or an English name",
+    ),
+    Option("target_language", str, "", "and that of the answer"),
     Option(
       "truncate", _SIDES, "", "the side on which too long a prompt is cut"
     ),
@@ -65,8 +98,9 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   last = {path: texts[-1] for path, texts in given.items()}
   if not last.get("model"):
     raise UsageError("--model: needed, a run or a Hugging Face directory")
-  options = read_options(given)
   texts = _prompts(given)
+  tool = _tool(given, texts)
+  options = read_options(given, tool.template.generation if tool else {})
   form = last.get("format", get_args(Form)[0])
   from lm_jax import trained
   from lm_jax.generation.generate import Generator
@@ -79,24 +113,33 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   generator = Generator(model, f"--model={last['model']}", draft)
   single = len(texts) * options.num_return_sequences == 1
   streams = form == "text" and single and not options.beams
-
+  # A continuation is printed behind its prompt, what a tool writes alone.
+  before = [""] * len(texts) if tool else texts
   begun = False
 
   def show(number: int, piece: str) -> None:
     nonlocal begun
     del number  # There is one.
-    print(piece if begun else texts[0] + piece, end="", flush=True)
+    print(piece if begun else before[0] + piece, end="", flush=True)
     begun = True
 
+  run = functools.partial(tool.run, generator) if tool else generator.generate
   side: Any = last.get("truncate", "")  # checked when it was parsed
-  found = generator.generate(texts, options, side, show if streams else None)
+  found = run(
+    texts,
+    options,
+    side,
+    show if streams else None,
+    last.get("source_language", ""),
+    last.get("target_language", ""),
+  )
   if draft is not None:
     print(
       f"lm_jax: {generator.accepted} of {generator.proposed} guesses kept",
       file=sys.stderr,
     )
   if streams:
-    print("" if begun else texts[0])
+    print("" if begun else before[0])
     return 0
   for result in found:
     if form == "jsonl":
@@ -105,8 +148,30 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
       fields |= {"finish": result.finish, "tokens": len(result.ids)}
       print(json.dumps(fields, ensure_ascii=False))
     else:
-      print(texts[result.prompt] + result.text)
+      print(before[result.prompt] + result.text)
   return 0
+
+
+def _tool(
+  given: Mapping[str, Sequence[str]], texts: Sequence[str]
+) -> Tool | None:
+  """The writing tool that flags name, which takes these texts; or None."""
+  name = given.get("template", [""])[-1]
+  if not name:
+    for flag in ("field", "plain"):
+      if flag in given:
+        raise UsageError(f"--{flag}: goes with --template")
+    return None
+  for flag in ("fill", "fill_steps"):
+    if flag in given:
+      raise UsageError(f"--{flag}: does not go with --template")
+  from lm_jax.chat import tools
+
+  template = tools.load(name, "--template")
+  fields = tools.fields(given.get("field", ()), template, "--field")
+  tool = tools.Tool(template, fields, given.get("plain", [""])[-1] == "true")
+  tool.render(texts)  # Raises before any weights are read.
+  return tool
 
 
 def _fill(
@@ -127,16 +192,14 @@ def _fill(
   return 0
 
 
-def read_options(given: Mapping[str, Sequence[str]]) -> Generation:
-  """The options of a generation among flags, checked."""
-  values: dict[str, Any] = {}
-  for path, option in options_lib.schema().items():
-    if path not in given:
-      continue
-    if option.repeat:  # Each is a value; a comma belongs to it.
-      values[path] = tuple(given[path])
-    else:
-      values[path] = option.parse(given[path][-1])
+def read_options(
+  given: Mapping[str, Sequence[str]], defaults: Mapping[str, Any] | None = None
+) -> Generation:
+  """The options of a generation among flags, checked.
+
+  defaults: of those that were not given, in place of the usual ones.
+  """
+  values = {**(defaults or {}), **options_lib.from_flags(given)}
   return Generation(**values).check()
 
 

@@ -15,6 +15,7 @@ from lm_jax.errors import UsageError
 from lm_jax.generation import (
   beam,
   contrastive,
+  languages,
   prompts,
   search,
   speculative,
@@ -50,7 +51,7 @@ def read_options(given: Mapping[str, Any]) -> Generation:
       raise registry.unknown("generate", name, known)
     if name == "early_stopping" and isinstance(value, bool):
       value = str(value).lower()  # as Transformers has it
-    if name in ("eos_token_id",) and isinstance(value, int):
+    if name == "eos_token_id" and isinstance(value, int):
       value = (value,)
     if name == "stop_strings" and isinstance(value, str):
       value = (value,)
@@ -101,7 +102,9 @@ class Generator:
     if draft is not None:
       prompts.require_same_reading(model, draft)
       self._draft = unrolled(for_measuring(draft.network), draft.params)
-    self._rooms = [prompts.context(m) for m in (model, draft) if m is not None]
+    rooms = [prompts.context(m) for m in (model, draft) if m is not None]
+    # Tokens that may be read; 0: any number.
+    self._room = min((room for room in rooms if room), default=0)
     network, params = unrolled(for_measuring(model.network), model.params)
     self.model = model
     self.network, self.params = network, params
@@ -112,6 +115,8 @@ class Generator:
     options: Generation,
     truncate: Truncate = "",
     show: Callable[[int, str], None] | None = None,
+    source_language: str = "",
+    target_language: str = "",
   ) -> list[Generated]:
     """Continuations of texts: num_return_sequences each, in their order.
 
@@ -119,8 +124,11 @@ class Generator:
       texts: prompts.
       options: checked here.
       truncate: the side on which too long a prompt loses tokens.
-      show: called with the number of a result and a piece of its text, as it
-        comes; not for a beam search, whose best text is known at its end.
+      show: called with the number of a result and a piece of its text, which
+        may be "", every few tokens; what it raises ends the generation. Not
+        for a beam search, whose best text is known at its end.
+      source_language, target_language: of a model that translates between the
+        languages of its tokenizer; "" leaves them as they are.
 
     Raises:
       UsageError: an option or a prompt that is out of range.
@@ -130,10 +138,12 @@ class Generator:
       raise UsageError("prompts: there are none")
     if show is not None and options.beams:
       raise UsageError("num_beams: a beam search can't be shown as it comes")
+    model, options, decoder = languages.between(
+      self.model, options, source_language, target_language
+    )
     # What a decoder reads first leaves it room for a token at least.
-    room = self._room()
-    ids = prompts.encode(self.model, texts, room, truncate)
-    return self.continue_ids(ids, options, show=show)
+    ids = prompts.encode(model, texts, self._room, truncate)
+    return self.continue_ids(ids, options, decoder, show)
 
   def continue_ids(
     self,
@@ -212,7 +222,7 @@ class Generator:
           new = np.asarray(state.text.tokens_BxS)[0, length - chosen : length]
           last = done == limit or chosen >= limit
           piece = text.grow(new[:limit].tolist(), 0.0, last)
-          if piece and show is not None:
+          if show is not None:
             show(number, piece)
         accepted, proposed = speculative.acceptance(state)
         self.accepted += accepted
@@ -229,7 +239,7 @@ class Generator:
     scores_R = np.asarray(state.scores_R)
     for number, text in enumerate(texts):
       piece = text.grow(new_RxN[number].tolist(), float(scores_R[number]), last)
-      if piece and show is not None:
+      if show is not None:
         show(number, piece)
 
   def _of_beams(
@@ -269,10 +279,6 @@ class Generator:
     paired = self.model.spec.architecture == "encoder_decoder"
     return Unfolding(tokenizer, () if paired else prompt)
 
-  def _room(self) -> int:
-    """Tokens that may be read; 0: any number."""
-    return min((room for room in self._rooms if room), default=0)
-
   def _limit(self, problem: Problem, options: Generation) -> int:
     """How many tokens can be chosen.
 
@@ -287,7 +293,7 @@ class Generator:
           " tokens; --max_new_tokens counts new ones only"
         )
       limit = options.max_length - longest
-    room = self._room()
+    room = self._room
     # The last token is chosen and not read.
     if room and longest + limit - 1 > room:
       left = room - longest + 1

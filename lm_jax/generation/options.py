@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from lm_jax.errors import UsageError
@@ -219,6 +220,16 @@ class Generation:
   def values(self) -> dict[str, float]:
     """What a program takes as arguments."""
     return {name: float(getattr(self, name)) for name in NEUTRAL}
+
+
+def from_flags(given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+  """The values of those that were given among flags, each by itself valid."""
+  return {
+    # Where it may be given several times, a comma belongs to the value.
+    path: tuple(given[path]) if each.repeat else each.parse(given[path][-1])
+    for path, each in schema().items()
+    if path in given
+  }
 
 
 def schema(prefix: str = "") -> dict[str, Option]:

@@ -120,14 +120,18 @@ def load(name: str, flag: str = "--template") -> Template:
   Raises:
     UsageError: there is none, or what is wrong with it, with the line.
   """
+  return parse(source(name, flag), f"{flag}={name}")
+
+
+def source(name: str, flag: str) -> str:
+  """What the file of a template holds; as `load`."""
+  where = f"{flag}={name}"
   if "/" in name or name.endswith(SUFFIX):
-    path, where = Path(name).expanduser(), f"{flag}={name}"
-  elif name in names():
-    path, where = _FOLDER / f"{name}{SUFFIX}", f"{flag}={name}"
-  else:
-    error = registry.unknown(flag, name, names())
-    raise UsageError(f"{error}; or a file, FILE{SUFFIX}")
-  return parse(_read(path, where), where)
+    return _read(Path(name).expanduser(), where)
+  if name in names():
+    return _read(_FOLDER / f"{name}{SUFFIX}", where)
+  error = registry.unknown(flag, name, names())
+  raise UsageError(f"{error}; or a file, FILE{SUFFIX}")
 
 
 def parse(text: str, where: str) -> Template:

@@ -1,6 +1,7 @@
 """Tokenizers of Hugging Face directories, read once and written.
 
-  foreign.py   Foreign, read(): a directory -> tokenizer.json and Specials
+  foreign.py   Foreign, read(): a directory -> tokenizer.json and Specials;
+               special_names(): what they are called there
   files.py     the files of a directory, checked
   settings.py  what tokenizer_config.json and its kin say
   pieces.py    sentencepiece models
@@ -19,7 +20,12 @@ classes make a new tokenizer of the vocabulary and of their own options even
 where a tokenizer.json tells something else. No code of a directory is run.
 """
 
-from lm_jax.hugging_face.tokenizers.foreign import Foreign, check_size, read
+from lm_jax.hugging_face.tokenizers.foreign import (
+  Foreign,
+  check_size,
+  read,
+  special_names,
+)
 from lm_jax.hugging_face.tokenizers.write import write
 
-__all__ = ["Foreign", "check_size", "read", "write"]
+__all__ = ["Foreign", "check_size", "read", "special_names", "write"]

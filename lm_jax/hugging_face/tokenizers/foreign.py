@@ -13,6 +13,7 @@ from lm_jax.hugging_face.tokenizers.settings import (
   PARTS,
   Settings,
   read_settings,
+  str_of,
 )
 from lm_jax.hugging_face.tokenizers.source import FILE, broken
 from lm_jax.types import Specials, UsageError
@@ -88,6 +89,24 @@ def read(
     languages={x.strip("_"): ids[x] for x in languages if x in ids},
     size=max(ids.values()) + 1,
   )
+
+
+def special_names(
+  directory: pathlib.Path, model_type: str, config: dict[str, Any]
+) -> dict[str, str]:
+  """Transformers' special_tokens_map: texts by name, "bos_token".
+
+  Args:
+    directory, model_type, config: as of `read`.
+
+  Raises:
+    UsageError: a file is broken.
+  """
+  settings = read_settings(directory, config)
+  name = _class_name(settings, model_type)
+  kind = m2m.KIND if name == "M2M100Tokenizer" else KINDS.get(name)
+  parts = {**(kind.names if kind else {}), **settings.named}
+  return {f"{part}_token": str_of(token) for part, token in parts.items()}
 
 
 def _class_name(settings: Settings, model_type: str) -> str:
