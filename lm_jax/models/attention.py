@@ -59,11 +59,14 @@ def of_kept(
   v_BxGxSxK: Array,
   visible_BxTxS: Array,
   bias_BxHxTxS: Array | None = None,
+  prefix: tuple[Array, Array] | None = None,
 ) -> Array:
   """As `plain`, with keys and values as a cache has them: [B, T, H, K].
 
   For few queries. A group of query heads reads its keys where they lie, so
   that nothing of the cache's size is copied.
+
+  prefix: of `behind`; or None.
   """
   batch, length, heads, size = q_BxTxHxK.shape
   groups, total = k_BxGxSxK.shape[1:3]
@@ -78,13 +81,68 @@ def of_kept(
   score_BxHxTxS = score_BxGxRxS.reshape(batch, heads, length, total)
   if bias_BxHxTxS is not None:
     score_BxHxTxS = score_BxHxTxS + bias_BxHxTxS
+  first = 0
+  if prefix is not None:
+    first = prefix[0].shape[0]
+    score_BxGxRxP = jnp.einsum(
+      "BGRK,PGK->BGRP",
+      q_BxGxRxK,
+      prefix[0],
+      preferred_element_type=jnp.float32,
+    )
+    score_BxHxTxP = score_BxGxRxP.reshape(batch, heads, length, first)
+    score_BxHxTxS = jnp.concatenate([score_BxHxTxP, score_BxHxTxS], axis=3)
+    visible_BxTxS = _behind(visible_BxTxS, first, True)
   weight_BxHxTxS = _softmax(score_BxHxTxS, visible_BxTxS[:, None])
-  weight_BxGxRxS = weight_BxHxTxS.reshape(batch, groups, -1, total)
+  weight_BxGxRxS = weight_BxHxTxS.reshape(batch, groups, -1, first + total)
+  weight_BxGxRxS = weight_BxGxRxS.astype(v_BxGxSxK.dtype)
   out_BxGxRxK = jnp.einsum(
-    "BGRS,BGSK->BGRK", weight_BxGxRxS.astype(v_BxGxSxK.dtype), v_BxGxSxK
+    "BGRS,BGSK->BGRK", weight_BxGxRxS[..., first:], v_BxGxSxK
   )
+  if prefix is not None:
+    out_BxGxRxK = out_BxGxRxK + jnp.einsum(
+      "BGRP,PGK->BGRK", weight_BxGxRxS[..., :first], prefix[1]
+    )
   out_BxHxTxK = out_BxGxRxK.reshape(batch, heads, length, size)
   return out_BxHxTxK.transpose(0, 2, 1, 3)
+
+
+def behind(
+  prefix: tuple[Array, Array],
+  k_BxSxHxK: Array,
+  v_BxSxHxK: Array,
+  visible_BxTxS: Array,
+  bias_BxHxTxS: Array | None,
+) -> tuple[Array, Array, Array, Array | None]:
+  """The arguments of `plain`, behind keys that every token sees.
+
+  Args:
+    prefix: keys and values [P, G, K] of the compute dtype, the same for all
+      rows, on which there is no bias.
+    k_BxSxHxK, v_BxSxHxK, visible_BxTxS, bias_BxHxTxS: of `plain`.
+  """
+  batch, _, heads, _ = k_BxSxHxK.shape
+  first = prefix[0].shape[0]
+
+  def before(x_PxGxK: Array, x_BxSxHxK: Array) -> Array:
+    x_1xPxHxK = repeat_heads(x_PxGxK[None], heads)
+    x_BxPxHxK = jnp.broadcast_to(x_1xPxHxK, (batch, *x_1xPxHxK.shape[1:]))
+    return jnp.concatenate([x_BxPxHxK, x_BxSxHxK], axis=1)
+
+  if bias_BxHxTxS is not None:
+    bias_BxHxTxS = _behind(bias_BxHxTxS, first, 0.0)
+  return (
+    before(prefix[0], k_BxSxHxK),
+    before(prefix[1], v_BxSxHxK),
+    _behind(visible_BxTxS, first, True),
+    bias_BxHxTxS,
+  )
+
+
+def _behind(x: Array, count: int, value: bool | float) -> Array:
+  """With so many equal elements in front along the last axis."""
+  room = [(0, 0)] * (x.ndim - 1) + [(count, 0)]
+  return jnp.pad(x, room, constant_values=value)
 
 
 def _softmax(score_BxHxTxS: Array, visible_Bx1xTxS: Array) -> Array:
