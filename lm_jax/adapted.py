@@ -22,7 +22,10 @@ def split(tree: Tree, trained: Callable[[str], bool]) -> tuple[Tree, Tree]:
   flat = flatten_dict(tree, sep=_SEPARATOR)
   part = {name: leaf for name, leaf in flat.items() if trained(name)}
   rest = {name: leaf for name, leaf in flat.items() if name not in part}
-  return tuple(unflatten_dict(x, sep=_SEPARATOR) for x in (part, rest))  # type: ignore[return-value]
+  return (
+    unflatten_dict(part, sep=_SEPARATOR),
+    unflatten_dict(rest, sep=_SEPARATOR),
+  )
 
 
 def join(part: Tree, rest: Tree) -> Tree:

@@ -201,9 +201,7 @@ class Program:
     fraction: of the budget, after this step; float32.
     """
     fraction = jax.ShapeDtypeStruct((), jnp.float32)
-    lowered = self._step.lower(
-      self.abstract, self._rows, fraction, *self._held
-    )
+    lowered = self._step.lower(self.abstract, self._rows, fraction, *self._held)
     compiled = lowered.compile()
     if not self._held:
       return compiled

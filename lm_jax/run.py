@@ -170,9 +170,7 @@ def _run(
       best_metric="validation_loss",
     ) as checkpoints,
   ):
-    state, ledger, history = start(
-      config, dataset, program, checkpoints, base
-    )
+    state, ledger, history = start(config, dataset, program, checkpoints, base)
     # What can be wrong with the input has shown by now: from here on the
     # directory is this run's.
     _describe(directory, config, dataset)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from lm_jax.adaptation import base
+from lm_jax.adaptation import _peft, base
+from lm_jax.adaptation._peft import Fields, Module, Tensors
 from lm_jax.adaptation.base import Leaves
 from lm_jax.models.layers import GATED, GROUPS, parameter
-from lm_jax.types import Array, Trunk
+from lm_jax.types import Array, Trunk, UsageError
 
 DOWN, UP, SCALE = "down.kernel", "up.kernel", "magnitude.scale"
 # A is drawn from U(-1, 1) / sqrt(in), as in the released code of LoRA.
@@ -68,7 +72,7 @@ class Update(nn.Module):
 class LowRank(base.Adaptation):
   """What LoRA and DoRA have in common."""
 
-  merges = True
+  merges: ClassVar[bool] = True
 
   rank: int = base.option(8, "columns of A and rows of B")
   alpha: float = base.option(16.0, "the update is x A B alpha / rank")
@@ -83,7 +87,7 @@ class LowRank(base.Adaptation):
     base.require("rank", self.rank, 1)
     base.require("dropout", self.dropout, 0, 1)
     if not self.alpha > 0:
-      raise base.UsageError(f"--adapt.alpha={self.alpha:g}: must be above 0")
+      raise UsageError(f"--adapt.alpha={self.alpha:g}: must be above 0")
     gated = trunk.activation in GATED
     valid = [name for name in GROUPS if gated or name != "gate"]
     base.require_names("targets", self.targets, valid)
@@ -101,23 +105,42 @@ class LowRank(base.Adaptation):
 
   def merged(self, leaves: Leaves) -> Leaves:
     """W + A B alpha / rank, its columns of the length m where there is one."""
-    found = {
-      name: leaf for name, leaf in leaves.items() if not base.is_own(name)
-    }
-    for name in leaves:
-      if not name.endswith(f"{base.OWN}.{DOWN}"):
-        continue
-      place = name.removesuffix(DOWN)
-      target = f"{place.removesuffix(f'{base.OWN}.')}kernel"
-      found[target] = self.whole(leaves, target, place)
+    found = {name: x for name, x in leaves.items() if not base.is_own(name)}
+    for place in places(leaves):
+      found[f"{place}kernel"] = self._whole(leaves, place)
     return found
 
-  def whole(self, leaves: Leaves, target: str, place: str) -> Array:
+  def _whole(self, leaves: Leaves, place: str) -> Array:
     """The merged kernel [in, out], or [layers, in, out] of a scan."""
+    own = f"{place}{base.OWN}."
     with jax.default_matmul_precision("highest"):
-      product = leaves[place + DOWN] @ leaves[place + UP]
-    kernel = leaves[target] + product * (self.alpha / self.rank)
-    if place + SCALE not in leaves:
+      product = leaves[own + DOWN] @ leaves[own + UP]
+    kernel = leaves[f"{place}kernel"] + product * (self.alpha / self.rank)
+    if own + SCALE not in leaves:
       return kernel
     norm = jnp.linalg.norm(kernel, axis=-2, keepdims=True)
-    return kernel / norm * leaves[place + SCALE][..., None, :]
+    return kernel / norm * leaves[own + SCALE][..., None, :]
+
+  def peft(
+    self,
+    leaves: Mapping[str, np.ndarray],
+    modules: Sequence[Module],
+    trunk: Trunk,
+  ) -> tuple[Fields, Tensors]:
+    updates = {}
+    for place in places(leaves):
+      own = f"{place}{base.OWN}."
+      updates[place] = _peft.Update(
+        leaves[own + DOWN], leaves[own + UP], leaves.get(own + SCALE)
+      )
+    every = {place for module in modules for place in module.places}
+    kernels = {place: leaves[f"{place}kernel"] for place in every}
+    scale = self.alpha / self.rank
+    fields, tensors = _peft.low_rank(updates, kernels, modules, scale)
+    return {**fields, "lora_dropout": self.dropout}, tensors
+
+
+def places(leaves: Mapping[str, Array]) -> list[str]:
+  """The projections that are adapted, by their paths: "...query."."""
+  end = f"{base.OWN}.{DOWN}"
+  return [name.removesuffix(end) for name in leaves if name.endswith(end)]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from lm_jax.adaptation import base
+import numpy as np
+
+from lm_jax.adaptation import _peft, base
+from lm_jax.adaptation._peft import Fields, Module, Tensors
 from lm_jax.types import Array, Stream, Trunk, UsageError
 
 
@@ -45,6 +49,38 @@ class Prefix(base.Adaptation):
 
   def go_on(self, trunk: Trunk, inputs: Stream) -> Stream:
     return base.moved(inputs, self.tokens)
+
+  def values(self, leaves: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
+    """Keys and values [P, 2, G * K] of a layer, "stack_main.blocks.layer_0."""
+    raise NotImplementedError
+
+  def peft(
+    self,
+    leaves: Mapping[str, np.ndarray],
+    modules: Sequence[Module],
+    trunk: Trunk,
+  ) -> tuple[Fields, Tensors]:
+    """All layers' keys and values; a network behind them is folded in."""
+    if trunk.architecture != "causal_decoder":
+      raise UsageError(
+        "--adapter: PEFT has such prefixes for causal decoders, and not for a"
+        f" model with the architecture {trunk.architecture}"
+      )
+    layers = [
+      self.values(leaves, f"stack_main.blocks.layer_{number}")
+      for number in trunk.sharing or range(trunk.layers)
+    ]
+    groups, size = sizes(trunk)
+    fields = {
+      **_peft.prompt(trunk, self.tokens),
+      "peft_type": "PREFIX_TUNING",
+      "prefix_projection": False,
+      "num_attention_heads": groups,
+      "token_dim": groups * size,
+      "encoder_hidden_size": groups * size,
+    }
+    stacked_PxM = np.stack(layers, axis=1).reshape(self.tokens, -1)
+    return fields, {"prompt_embeddings": stacked_PxM}
 
 
 def sizes(trunk: Trunk) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lm_jax.adaptation._peft import Fields, Module, Tensors
 from lm_jax.types import Array, Spec, Stream, Trunk, UsageError
 
 OWN = "adaptation"
@@ -117,9 +118,7 @@ class Adaptation:
     """Keys and values [P, G, K] that a layer's self-attention always sees."""
     return None
 
-  def prompt(
-    self, embedder: Any, width: int, initializer: Any
-  ) -> Array | None:
+  def prompt(self, embedder: Any, width: int, initializer: Any) -> Array | None:
     """Embeddings [P, E] of a soft prompt, parameters of the embedder."""
     return None
 
@@ -136,6 +135,24 @@ class Adaptation:
   def merged(self, leaves: Leaves) -> Leaves:
     """Parameters of the plain model that computes the same, if it `merges`."""
     raise NotImplementedError
+
+  def peft(
+    self,
+    leaves: Mapping[str, np.ndarray],
+    modules: Sequence[Module],
+    trunk: Trunk,
+  ) -> tuple[Fields, Tensors]:
+    """What PEFT reads of it: of adapter_config.json, and the tensors.
+
+    Args:
+      leaves: all parameters, layer by layer, by their dotted paths.
+      modules: of theirs, with the projections of ours that they hold.
+      trunk: of the model.
+
+    Raises:
+      UsageError: PEFT has none such, or not in such a place.
+    """
+    raise UsageError(f"--adapter: PEFT has nothing that is {self.name}")
 
 
 def is_own(name: str) -> bool:
@@ -173,6 +190,4 @@ def require_names(
         f" {', '.join(valid)}"
       )
   if not given:
-    raise UsageError(
-      f"--adapt.{flag}=: must name some of {', '.join(valid)}"
-    )
+    raise UsageError(f"--adapt.{flag}=: must name some of {', '.join(valid)}")

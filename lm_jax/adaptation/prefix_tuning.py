@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
 from lm_jax.adaptation import _prefix, base
 from lm_jax.models.layers import Dense, parameter
@@ -80,3 +82,14 @@ class PrefixTuning(_prefix.Prefix):
 
   def prefix(self, trunk: Trunk, shared: Array) -> tuple[Array, Array]:
     return _Pair(trunk, name=base.OWN)(shared)
+
+  def values(self, leaves: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
+    def linear(x: np.ndarray, place: str) -> np.ndarray:
+      return x @ leaves[f"{place}.kernel"] + leaves[f"{place}.bias"]
+
+    own = f"{layer.rpartition('.')[0]}.{base.OWN}"
+    hidden_PxM = np.tanh(linear(leaves[f"{own}.embedding"], f"{own}.down"))
+    place = f"{layer}.attention.{base.OWN}."
+    return np.stack(
+      [linear(hidden_PxM, place + x) for x in ("key", "value")], axis=1
+    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import jax.numpy as jnp
 import numpy as np
 
 from lm_jax import specials as specials_lib
-from lm_jax.adaptation import base
+from lm_jax.adaptation import _peft, base
+from lm_jax.adaptation._peft import Fields, Module, Tensors
 from lm_jax.adaptation.base import Leaves
 from lm_jax.models.layers import parameter
 from lm_jax.types import Array, Spec, Stream, Trunk, UsageError
@@ -87,6 +88,21 @@ class SoftPrompt(base.Adaptation):
     if trunk.architecture == "encoder_decoder":
       return inputs  # The prompt is the encoder's.
     return base.moved(inputs, self.tokens)
+
+  def peft(
+    self,
+    leaves: Mapping[str, np.ndarray],
+    modules: Sequence[Module],
+    trunk: Trunk,
+  ) -> tuple[Fields, Tensors]:
+    prompt_PxE = leaves[PROMPT]
+    fields = {
+      **_peft.prompt(trunk, self.tokens),
+      "peft_type": "PROMPT_TUNING",
+      "prompt_tuning_init": "RANDOM",
+      "token_dim": prompt_PxE.shape[1],
+    }
+    return fields, {"prompt_embeddings": prompt_PxE}
 
   def _behind(self, trunk: Trunk, stream: Stream) -> Stream:
     """The stream behind the prompt, whose ids are those past the vocabulary."""

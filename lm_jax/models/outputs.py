@@ -188,12 +188,12 @@ def _nll_forward(x_BxPxE, table_VxE, bias_V, targets_BxP, chunks):
 
 def _nll_saving(x_BxPxE, table_VxE, bias_V, targets_BxP, chunks):
   """`_nll_forward` as custom_vjp calls it: it tells what is differentiated."""
-  values = jax.tree.map(
+  x, table, bias, targets = jax.tree.map(
     lambda primal: primal.value,
     (x_BxPxE, table_VxE, bias_V, targets_BxP),
     is_leaf=lambda x: isinstance(x, CustomVJPPrimal),
   )
-  loss_BxP, saved = _nll_forward(*values, chunks)
+  loss_BxP, saved = _nll_forward(x, table, bias, targets, chunks)
   # Static, so it is told by the structure of what is kept.
   return loss_BxP, (saved, () if table_VxE.perturbed else None)
 
