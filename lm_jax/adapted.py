@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from lm_jax import flops
+from lm_jax.models.unrolled import unrolled
 from lm_jax.types import Apply, Array, Stream
 
 Tree = Any
@@ -117,8 +118,9 @@ def measure(
     return loss(seen[-1], problem, key)
 
   def total(trained, held, problem, key):
-    params = join(trained, held)
-    return nn.apply(counted, plain)({"params": params}, problem, key)
+    # In a loop over layers the first one could not do with less.
+    network, params = unrolled(plain, join(trained, held))
+    return nn.apply(counted, network)({"params": params}, problem, key)
 
   jaxpr = jax.make_jaxpr(jax.value_and_grad(total))(
     trained, held, problem, jax.random.key(0)

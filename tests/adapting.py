@@ -64,10 +64,11 @@ def _leaf(path: str, leaf, seed: int):
   return jnp.float32(0.02 * rng.standard_normal(leaf.shape))
 
 
-def start(program: Program, seed: int = 0) -> tuple[Program, State]:
-  """A program over a base drawn by NumPy, and the state of its step 0."""
+def start(program: Program, seed: int = 0, base=None) -> tuple[Program, State]:
+  """A program over a base, drawn by NumPy if need be, and its first state."""
   flat = flatten_dict(program.shapes, sep=".")
-  base = {n: _leaf(n, x, seed) for n, x in flat.items() if not is_own(n)}
+  drawn = {n: _leaf(n, x, seed) for n, x in flat.items() if not is_own(n)}
+  base = flatten_dict(base, sep=".") if base is not None else drawn
   zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), program.abstract)
   names = flatten_dict(program.abstract.params, sep=".")
   own = flatten_dict(toy.initial(program, seed).params, sep=".")
