@@ -24,7 +24,7 @@ OPTIONS = {
   "lora": {"rank": 3, "alpha": 6.0, "targets": ("query", "value", "up")},
   "dora": {"rank": 3, "alpha": 6.0, "targets": ("query", "value", "up")},
   "adapter": {"size": 6},
-  "soft_prompt": {"tokens": 4},
+  "soft_prompt": {"tokens": 4, "init": "random"},
   "p_tuning_v2": {"tokens": 4},
   "prefix_tuning": {"tokens": 4, "hidden": 12},
 }
