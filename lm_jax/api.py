@@ -107,7 +107,13 @@ class LanguageModel:
     self._params = model.params
     self._spec = model.spec
     self._network = for_measuring(model.network)
-    self._trunk = dict(model.network.trunks)["main"]
+    trunk = dict(model.network.trunks)["main"]
+    adaptation = model.network.adaptation
+    self._ahead = adaptation.ahead if adaptation else 0
+    # As texts find it: what is ahead of them takes positions.
+    self._trunk = dataclasses.replace(
+      trunk, max_positions=trunk.max_positions - self._ahead
+    )
 
   @functools.cached_property
   def _scorer(self) -> Scorer:
@@ -206,17 +212,22 @@ class LanguageModel:
       UsageError: the model is no XLNet, or `logits` would raise.
     """
     self._past(mems)
-    if self._trunk.positions != "xlnet":
-      raise UsageError("mems: only an XLNet has a memory")
+    self._require_memory()
     inputs, _ = inputs_lib.streams(
       self._trunk, self._spec, input_ids, attention_mask, token_type_ids
     )
     found = _remember(self._network, mem_len)(self._params, inputs, tuple(mems))
     return tuple(map(np.asarray, found))
 
-  def _past(self, mems: Sequence[Array]) -> tuple[Array, ...]:
-    if mems and self._trunk.positions != "xlnet":
+  def _require_memory(self) -> None:
+    if self._trunk.positions != "xlnet":
       raise UsageError("mems: only an XLNet has a memory")
+    if self._ahead:
+      raise UsageError("mems: a model with a soft prompt has no memory")
+
+  def _past(self, mems: Sequence[Array]) -> tuple[Array, ...]:
+    if mems:
+      self._require_memory()
     if mems and len(mems) != self._trunk.layers:
       raise UsageError(
         f"mems: {len(mems)} are given, and the model has {self._trunk.layers} "

@@ -116,7 +116,8 @@ def _train(argv: list[str]) -> int:
   from lm_jax import cluster, flags, settings
   from lm_jax import config as config_lib
 
-  known = config_lib.schema() | settings.objective_flags()
+  known = config_lib.schema() | settings.adaptation_flags()
+  known |= settings.objective_flags()
   for name in ("name", "arm", "family"):
     del known[name]
   if _help("train", known | cluster.FLAGS, argv):
@@ -243,6 +244,13 @@ def _export(argv: list[str]) -> int:
       "float32, float16 or bfloat16; by default float32, or what an imported"
       " model had",
     ),
+    "adapter": Option(
+      "adapter",
+      bool,
+      False,
+      "write what was trained of an adapted model by itself, as PEFT reads it,"
+      " in the place of the merged model",
+    ),
   }
   if _help("export", known, argv):
     return 0
@@ -260,6 +268,7 @@ def _export(argv: list[str]) -> int:
     given["to"],
     given.get("family", ""),
     given.get("dtype", ""),
+    known["adapter"].parse(given.get("adapter", "false")),
   ):
     print(directory)
   return 0

@@ -39,7 +39,8 @@ def context(model: Trained) -> int:
   trunk = dict(model.network.trunks)["main"]
   if trunk.positions in ("relative", "alibi", "none"):
     return 0
-  return trunk.max_positions
+  adaptation = model.network.adaptation
+  return trunk.max_positions - (adaptation.ahead if adaptation else 0)
 
 
 def require_generator(model: Trained, what: str) -> None:

@@ -65,6 +65,7 @@ def of_kept(
   v_NxSxK: Array,
   visible_BxTxS: Array,
   bias_BxHxTxS: Array | None = None,
+  prefix: tuple[Array, Array] | None = None,
 ) -> Array:
   """As `plain`, with keys and values as a cache has them: [B, T, H, K].
 
@@ -72,6 +73,8 @@ def of_kept(
   lie, and products of just this shape are what lets XLA's CPU backend write a
   token into the cache in place. Of any other shape it copies the whole cache
   for each token, several times.
+
+  prefix: of `behind`; or None.
   """
   batch, length, heads, size = q_BxTxHxK.shape
   n, total = k_NxSxK.shape[:2]
@@ -82,11 +85,67 @@ def of_kept(
   score_BxHxTxS = score_NxRxS.reshape(batch, heads, length, total)
   if bias_BxHxTxS is not None:
     score_BxHxTxS = score_BxHxTxS + bias_BxHxTxS
+  first = 0
+  if prefix is not None:
+    first = prefix[0].shape[0]
+    rows = q_NxRxK.shape[1]
+    score_BxGxRxP = jnp.einsum(
+      "BGRK,PGK->BGRP",
+      q_NxRxK.reshape(batch, -1, rows, size),
+      prefix[0],
+      preferred_element_type=jnp.float32,
+    )
+    score_BxHxTxP = score_BxGxRxP.reshape(batch, heads, length, first)
+    score_BxHxTxS = jnp.concatenate([score_BxHxTxP, score_BxHxTxS], axis=3)
+    visible_BxTxS = _behind(visible_BxTxS, first, True)
   weight_BxHxTxS = _softmax(score_BxHxTxS, visible_BxTxS[:, None])
-  weight_NxRxS = weight_BxHxTxS.reshape(n, -1, total).astype(v_NxSxK.dtype)
-  out_NxRxK = jnp.einsum("NRS,NSK->NRK", weight_NxRxS, v_NxSxK)
+  weight_NxRxS = weight_BxHxTxS.reshape(n, -1, first + total)
+  weight_NxRxS = weight_NxRxS.astype(v_NxSxK.dtype)
+  out_NxRxK = jnp.einsum("NRS,NSK->NRK", weight_NxRxS[..., first:], v_NxSxK)
+  if prefix is not None:
+    weight_BxGxRxP = weight_NxRxS[..., :first].reshape(batch, -1, rows, first)
+    out_BxGxRxK = jnp.einsum("BGRP,PGK->BGRK", weight_BxGxRxP, prefix[1])
+    out_NxRxK = out_NxRxK + out_BxGxRxK.reshape(out_NxRxK.shape)
   out_BxHxTxK = out_NxRxK.reshape(batch, heads, length, size)
   return out_BxHxTxK.transpose(0, 2, 1, 3)
+
+
+def behind(
+  prefix: tuple[Array, Array],
+  k_BxSxHxK: Array,
+  v_BxSxHxK: Array,
+  visible_BxTxS: Array,
+  bias_BxHxTxS: Array | None,
+) -> tuple[Array, Array, Array, Array | None]:
+  """The arguments of `plain`, behind keys that every token sees.
+
+  Args:
+    prefix: keys and values [P, G, K] of the compute dtype, the same for all
+      rows, on which there is no bias.
+    k_BxSxHxK, v_BxSxHxK, visible_BxTxS, bias_BxHxTxS: of `plain`.
+  """
+  batch, _, heads, _ = k_BxSxHxK.shape
+  first = prefix[0].shape[0]
+
+  def before(x_PxGxK: Array, x_BxSxHxK: Array) -> Array:
+    x_1xPxHxK = repeat_heads(x_PxGxK[None], heads)
+    x_BxPxHxK = jnp.broadcast_to(x_1xPxHxK, (batch, *x_1xPxHxK.shape[1:]))
+    return jnp.concatenate([x_BxPxHxK, x_BxSxHxK], axis=1)
+
+  if bias_BxHxTxS is not None:
+    bias_BxHxTxS = _behind(bias_BxHxTxS, first, 0.0)
+  return (
+    before(prefix[0], k_BxSxHxK),
+    before(prefix[1], v_BxSxHxK),
+    _behind(visible_BxTxS, first, True),
+    bias_BxHxTxS,
+  )
+
+
+def _behind(x: Array, count: int, value: bool | float) -> Array:
+  """With so many equal elements in front along the last axis."""
+  room = [(0, 0)] * (x.ndim - 1) + [(count, 0)]
+  return jnp.pad(x, room, constant_values=value)
 
 
 def _softmax(score_BxHxTxS: Array, visible_Bx1xTxS: Array) -> Array:

@@ -53,7 +53,7 @@ def _greedily(model, text, count):
   network = for_measuring(model.network)
 
   def logits(net, inputs, source):
-    hidden = net.hidden(inputs, source, fits=True)
+    hidden = net.states(inputs, source)
     return net.head("vocabulary", hidden[:, -1:])[:, 0]
 
   run = exact(logits, network)
