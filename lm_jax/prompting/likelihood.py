@@ -187,7 +187,8 @@ def _compiled(network: nn.Module) -> Any:
       first_R = logs_BxV[parent_R, choices_RxA[:, 0]]
       if size == 1:
         return first_R[:, None]
-      text, cache = session.rows((text, cache), parent_R)
+      batch = inputs.tokens_BxT.shape[0]
+      text, cache = session.rows((text, cache), batch, parent_R)
       at = (jnp.int32(0), text.length)
       read_RxN = choices_RxA[:, :-1]
       text = Text(
