@@ -326,7 +326,8 @@ class LanguageModel:
       source_language, target_language: of texts and a model that translates
         (M2M-100, mBART): a code of the tokenizer's, or an English name.
       **options: of lm_jax.generation.options.Generation: max_new_tokens,
-        do_sample, temperature, top_k, top_p, num_beams, seed, ...
+        do_sample, temperature, top_k, top_p, num_beams, seed, ...; by
+        default those of the model's generation_config.json.
 
     Returns:
       For texts the new texts, num_return_sequences of each in their order; for
@@ -337,9 +338,11 @@ class LanguageModel:
     Raises:
       UsageError: a model that can't, an option or prompt out of range.
     """
+    from lm_jax.generation import defaults
     from lm_jax.generation import generate as generate_lib
 
-    asked = generate_lib.read_options(options)
+    own = defaults.of(self._model.source) if self._model.source else {}
+    asked = generate_lib.read_options(options, own)
     if _are_texts(prompts):
       texts = _texts(prompts)
       show = None

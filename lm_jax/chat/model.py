@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from lm_jax import strict_json
 from lm_jax.chat import template as template_lib
 from lm_jax.chat.conversation import Conversation
 from lm_jax.chat.marks import Marks
 from lm_jax.chat.template import ChatTemplate, Message
 from lm_jax.errors import UsageError
-from lm_jax.generation import languages, prompts
-from lm_jax.generation import options as options_lib
+from lm_jax.generation import defaults, languages, prompts
 from lm_jax.generation.generate import Generated, Generator
 from lm_jax.generation.options import Generation
-from lm_jax.hugging_face import origin
 from lm_jax.trained import Trained
 from lm_jax.types import ABSENT
 
@@ -93,10 +89,10 @@ class Assistant:
     names = template_lib.variables(model.source, model.tokenizer)
     self.template = ChatTemplate(source, names)
     self._marks = Marks(model.tokenizer, self.template.literals())
-    config = _generation_config(model.source)
-    self.defaults = _defaults(*config)
+    own = defaults.of(model.source) if model.source else {}
+    self.defaults = {name: own[name] for name in _ADOPTED if name in own}
     specials = model.spec.specials
-    ends = {specials.end, *_ends(*config)}
+    ends = {specials.end, *own.get("eos_token_id", ())}
     if not model.config.family:
       ends.add(specials.boundary)  # The next text begins.
     end, self.stops = self._after_an_answer()
@@ -353,28 +349,3 @@ def _room(model: Trained, context: int) -> int:
     )
   # Without a bound of its own a model has that of its rows in training.
   return context or own or model.config.length
-
-
-def _generation_config(directory: str) -> tuple[dict[str, Any], str]:
-  """What generation_config.json says, and its name for messages."""
-  path = origin.folder(directory) / origin.GENERATION[0]
-  found = strict_json.read(path) if path.is_file() else {}
-  return (found if isinstance(found, dict) else {}), str(path)
-
-
-def _ends(config: dict[str, Any], where: str) -> list[int]:
-  found = config.get("eos_token_id")
-  found = [] if found is None else found
-  found = found if isinstance(found, list) else [found]
-  if not all(type(i) is int and i >= 0 for i in found):
-    raise UsageError(f"{where}: eos_token_id={json.dumps(found)}: must be ids")
-  return found
-
-
-def _defaults(config: dict[str, Any], where: str) -> dict[str, Any]:
-  known = options_lib.schema()
-  return {
-    name: known[name].check(config[name], where)
-    for name in _ADOPTED
-    if config.get(name) is not None
-  }
