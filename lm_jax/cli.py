@@ -10,6 +10,7 @@ import dataclasses
 import os
 import pathlib
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -141,9 +142,9 @@ def _train_as(given: dict[str, str]) -> int:
 
 def _evaluate(argv: list[str]) -> int:
   from lm_jax import flags
-  from lm_jax.prompting import command
+  from lm_jax.prompting import asked, command
 
-  known = command.schema()
+  known = asked.schema()
   if _help("evaluate", known, argv):
     return 0
   return command.main(flags.parse("evaluate", known, argv))
@@ -271,7 +272,8 @@ def _list(argv: list[str]) -> int:
   from lm_jax import flags
 
   if _asks_help(argv):
-    notes = f"KIND: {', '.join(listing.KINDS)}.\nFlags are for corpora."
+    kinds = textwrap.fill(f"KIND: {', '.join(listing.KINDS)}.", flags.WIDTH)
+    notes = f"{kinds}\nFlags are for corpora."
     described = listing.schema("corpora").values()
     print(flags.usage("list KIND", COMMANDS["list"][0], described, notes))
     return 0
