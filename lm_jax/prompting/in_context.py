@@ -191,7 +191,7 @@ def _judge(
     sums = found.sums[at : at + size].reshape(-1, count)
     tokens_C = found.tokens[at : at + count]
     at += size
-    bytes_C = np.array([len(c.encode()) for c in a.choices])
+    bytes_C = np.array([len(c.strip(" ").encode()) for c in a.choices])
     scores = {
       "none": sums[0],
       "token": corrections.per_token(sums[0], tokens_C),
