@@ -164,9 +164,9 @@ def _train_as(given: dict[str, str]) -> int:
 
 def _evaluate(argv: list[str]) -> int:
   from lm_jax import flags
-  from lm_jax.prompting import command
+  from lm_jax.prompting import asked, command
 
-  known = command.schema()
+  known = asked.schema()
   if _help("evaluate", known, argv):
     return 0
   return command.main(flags.parse("evaluate", known, argv))

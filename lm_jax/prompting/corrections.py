@@ -40,9 +40,8 @@ def calibrated(logs_C: np.ndarray, free_JxC: np.ndarray) -> np.ndarray:
 
   Zhao et al. 2021, section 4: q = softmax(W p + b) with W = diag(p_cf)^-1 and
   b = 0, whose largest entry is that of p / p_cf; p and p_cf are probabilities
-  among the choices, and p_cf is the mean over the content-free inputs,
-  normalized.
+  among the choices, and p_cf is the mean over the content-free inputs.
   """
   mean_C = np.exp(log_normalized(free_JxC)).mean(axis=0)
   mean_C = np.maximum(mean_C, np.finfo(np.float64).tiny)
-  return log_normalized(logs_C) - np.log(mean_C / mean_C.sum())
+  return log_normalized(logs_C) - np.log(mean_C)

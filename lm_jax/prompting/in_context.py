@@ -129,7 +129,10 @@ def measure(
       asked = [_written(prompter, judge, draw, item, shots) for item in items]
       found += _write(prompter, judge, asked, seed, number)
     else:
-      asked = [_scored(prompter, judge, draw, item, shots) for item in items]
+      known: dict[Any, str] = {}
+      asked = [
+        _scored(prompter, judge, draw, item, shots, known) for item in items
+      ]
       found += _judge(prompter, judge, asked, number)
     dropped += sum(a.prompt.dropped for a in asked)
     cut += sum(a.prompt.cut for a in asked)
@@ -147,17 +150,27 @@ def measure(
 
 
 def _scored(
-  prompter: Prompter, judge: Judge, draw: Draw, item: Example, shots: int
+  prompter: Prompter,
+  judge: Judge,
+  draw: Draw,
+  item: Example,
+  shots: int,
+  known: dict[Any, str],
 ) -> _Asked:
+  """An item; `known` keeps content-free prompts, which most items share."""
   template = prompter.template
   examples = draw.examples(shots, item)
   choices = [template.prefix + text for text in prompter.choices(item)]
   fields = prompter.fields(item)
   prompt = prompter.prompt(fields, choices, examples, judge)
-  free = [
-    prompter.prompt({**fields, **content}, choices, prompt.shots, judge).text
-    for content in template.calibration
-  ]
+  free = []
+  for content in template.calibration:
+    without = {**fields, **content}
+    key = prompter.bare(without), prompt.shots_ids, tuple(choices)
+    if key not in known:
+      found = prompter.prompt(without, choices, prompt.shots, judge)
+      known[key] = found.text
+    free.append(known[key])
   return _Asked(item, prompt, choices, free)
 
 
@@ -194,7 +207,7 @@ def _judge(
       draw=number,
       id=a.item.id,
       label=a.item.label,
-      shots=tuple(e.id for e in a.prompt.shots),
+      shots=a.prompt.shots_ids,
       scores={name: s.tolist() for name, s in scores.items()},
       predicted={name: prompter.labels[b[0]] for name, b in best.items()},
       right={name: float(place in b) / len(b) for name, b in best.items()},
@@ -229,7 +242,7 @@ def _write(
       draw=number,
       id=a.item.id,
       label=a.item.label,
-      shots=tuple(e.id for e in a.prompt.shots),
+      shots=a.prompt.shots_ids,
       scores={},
       predicted={"vote": found},
       right={"vote": float(found == wanted)},

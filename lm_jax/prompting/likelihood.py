@@ -58,8 +58,7 @@ class Likelihood:
     self._splitter = Splitter(self._tokenizer)
     self._paired = model.spec.architecture == "encoder_decoder"
     self.room = prompts.context(model)
-    # What objectives put around a prompt, a mode token or a sentinel.
-    self._spare = 0 if model.config.family else 2
+    self._spare = self._extra()
     self._programs: set[tuple[int, ...]] = set()
 
   @property
@@ -82,11 +81,19 @@ class Likelihood:
     groups: dict[Ids, dict[Ids, float]] = {}
     for context, choice in split:
       groups.setdefault(context, {})[choice] = 0.0
-    for batch, slots in self._batches(groups):
+    for batch, slots in pairs_lib.progress(self._batches(groups)):
       self._read(batch, slots, groups)
     sums = [groups[context][choice] for context, choice in split]
     tokens = [len(choice) for _, choice in split]
     return Scores(np.array(sums, np.float64), np.array(tokens, np.int64))
+
+  def _extra(self) -> int:
+    """Tokens that the layout of a decoder adds to a prompt."""
+    if self._paired:
+      return 0
+    ids = [*self._model.spec.specials.before, *self._tokenizer.encode("a")]
+    read = prompts.lay_out(self._model, [ids]).inputs
+    return int((np.asarray(read.segment_BxT) > 0).sum()) - len(ids)
 
   def _split(self, pair: Pair) -> tuple[Ids, Ids]:
     """Tokens of the prompt, with those around it, and of the choice."""

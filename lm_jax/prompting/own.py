@@ -7,7 +7,7 @@ whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 import numpy as np
@@ -65,25 +65,18 @@ class OwnScore:
     sums, tokens = np.zeros(len(rows)), np.zeros(len(rows), np.int64)
     sizes = np.array([pairs_lib.slots(row.shape[1]) for row in rows])
     sizes = np.minimum(sizes, max(self.room, 1))
-    for slots in np.unique(sizes):
-      members = np.flatnonzero(sizes == slots)
-      size = min(_ROWS, pairs_lib.batch(int(slots)))
-      self._programs.add((int(slots), size))
-      for start in range(0, len(members), size):
-        index = members[start : start + size]
-        some = [rows[i] for i in index]
-        some += some[:1] * (size - len(some))
-        found_BxL = self._scorer.token_scores(_stacked(some, int(slots), self))
-        sums[index] = found_BxL.astype(np.float64).sum(axis=1)[: len(index)]
+    for index, slots, size in pairs_lib.progress(_batches(sizes)):
+      self._programs.add((slots, size))
+      some = [rows[i] for i in index]
+      some += some[:1] * (size - len(some))
+      stacked = _stacked(some, slots, self._specials.pad)
+      found_BxL = self._scorer.token_scores(stacked)
+      sums[index] = found_BxL.astype(np.float64).sum(axis=1)[: len(index)]
     for i, row in enumerate(rows):
       tokens[i] = (row[3] == ANSWER).sum()
     place = {pair: i for i, pair in enumerate(distinct)}
     order = [place[pair] for pair in pairs]
     return Scores(sums[order], tokens[order])
-
-  @property
-  def pad(self) -> int:
-    return self._specials.pad
 
   def _row(self, pair: Pair) -> np.ndarray:
     """tokens, words, sentences and parts: int32 [4, n]; too long ones cut."""
@@ -114,10 +107,19 @@ class OwnScore:
     return row
 
 
-def _stacked(rows: Sequence[np.ndarray], slots: int, judge: OwnScore) -> Rows:
+def _batches(sizes_N: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
+  """Rows of like length together: their numbers, slots, rows of a batch."""
+  for slots in map(int, np.unique(sizes_N)):
+    members = np.flatnonzero(sizes_N == slots)
+    size = min(_ROWS, pairs_lib.batch(slots))
+    for start in range(0, len(members), size):
+      yield members[start : start + size], slots, size
+
+
+def _stacked(rows: Sequence[np.ndarray], slots: int, pad: int) -> Rows:
   """On the right of their slots, so that choices stand one below the other."""
   fields = np.zeros((4, len(rows), slots), np.int32)
-  fields[0] = judge.pad
+  fields[0] = pad
   fields[3] = PADDING
   for number, row in enumerate(rows):
     fields[:, number, slots - row.shape[1] :] = row

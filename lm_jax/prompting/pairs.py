@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
+
+T = TypeVar("T")
 
 # Slots for a prompt: few, so that there are few programs, and near enough to
 # one another that little is padding.
@@ -73,6 +75,13 @@ def slots(length: int) -> int:
 def batch(size: int) -> int:
   """Rows of so many slots that are read together."""
   return max(1, min(64, 2 ** (_TOKENS // size).bit_length() // 2))
+
+
+def progress(batches: Iterable[T]) -> Iterable[T]:
+  """The same, with a bar where standard error is a terminal."""
+  from tqdm import tqdm
+
+  return tqdm(list(batches), disable=None, leave=False, unit="batch")
 
 
 class Splitter:

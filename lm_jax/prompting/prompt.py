@@ -29,6 +29,10 @@ class Prompt(NamedTuple):
   dropped: int
   cut: bool
 
+  @property
+  def shots_ids(self) -> tuple[str, ...]:
+    return tuple(example.id for example in self.shots)
+
 
 class Prompter:
   """A template for the examples of a task.

@@ -15,6 +15,7 @@ from lm_jax.errors import UsageError
 from lm_jax.generation import prompts
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
+from lm_jax.prompting.pairs import progress
 from lm_jax.prompting.template import Template
 from lm_jax.trained import Trained
 
@@ -82,7 +83,7 @@ class Writer:
     """Of each prompt, what the model writes behind it: `samples` texts."""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     found: list[list[str]] = [[] for _ in texts]
-    for start in range(0, len(order), _PROMPTS):
+    for start in progress(range(0, len(order), _PROMPTS)):
       some = order[start : start + _PROMPTS]
       number = seed * 1_000_003 + start
       options = Generation(**{**self._options, "seed": number % 2**31})

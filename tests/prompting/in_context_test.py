@@ -147,8 +147,12 @@ def test_the_label_of_an_item_changes_nothing_it_is_asked():
 def test_an_item_of_the_training_split_is_not_shown():
   judge = Judge(_knows)
   found = measure(_prompter(), judge, TRAIN, TRAIN, 18, 1, 0)
-  for p in found.predictions:
+  for number, p in enumerate(found.predictions):
     assert len(p.shots) == 18 and p.id not in p.shots
+    # The item, the neutral prompt and two content-free ones, two choices each.
+    own, _, *free = (judge.asked[8 * number + 2 * i].prompt for i in range(4))
+    start = own.rpartition("Say: ")[0]
+    assert [f.rpartition("Say: ")[0] for f in free] == [start, start]
 
 
 def test_corrections_find_what_is_planted():

@@ -21,7 +21,7 @@ def test_a_choice_has_the_tokens_that_it_has_in_the_text():
   split = Splitter(Greedy()).ids
   assert split(Pair("a", " dog")) == (["a"], [" dog"])
   # A space at the end of a prompt belongs to the choice.
-  assert split(Pair("a ", "dog")) == (["a"], [" dog"])
+  assert split(Pair("a ", "dog dog")) == (["a"], [" dog", " dog"])
   # Encoded as a whole, and split at the length of the prompt alone.
   assert split(Pair("a the", " dog")) == (["a", " the"], [" dog"])
   assert split(Pair("thez", "re")) == (["the", "z"], ["re"])

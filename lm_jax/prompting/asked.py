@@ -1,0 +1,160 @@
+"""What may be asked of `launch.py evaluate`, and which way a task goes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from lm_jax import registry
+from lm_jax.errors import UsageError
+from lm_jax.options import Option
+from lm_jax.tasks.base import LabelledTask, Task
+
+TASKS = "lm_jax.tasks"
+Form = Literal["text", "json", "csv"]
+Correction = Literal["none", "token", "byte", "unconditional", "calibrated"]
+_MOST_SHOTS, _MOST_DRAWS, _MOST_SAMPLES = 1024, 100, 256
+
+
+def schema() -> dict[str, Option]:
+  """The flags."""
+  own = (
+    Option("model", str, "", "a run directory, or a Hugging Face directory"),
+    Option("tasks", tuple[str, ...], (), "what to measure: `list tasks`"),
+    Option(
+      "shots",
+      tuple[int, ...],
+      (),
+      "examples in the prompt, 0,1,4: in-context learning; without it era and"
+      " party are probes, and other labelled tasks have none",
+    ),
+    Option(
+      "template",
+      str,
+      "",
+      "one of `list templates`, or a file; by default the task's own, of a"
+      " masked model TASK_cloze where there is one",
+    ),
+    Option(
+      "correction",
+      Correction,
+      "none",
+      "of the log-probabilities of choices, for the accuracy that is told"
+      " first; the others are in json and csv",
+    ),
+    Option("draws", int, 3, "sets of examples, for all items each"),
+    Option("seed", int, 0, "of the draws, of --limit and of samples"),
+    Option("limit", int, 0, "items of each task, drawn by the seed; 0: all"),
+    Option(
+      "samples",
+      int,
+      1,
+      "texts for each prompt of a template that reads answers from text, of"
+      " which the commonest answer counts (self-consistency)",
+    ),
+    Option(
+      "task_data",
+      tuple[str, ...],
+      (),
+      "TASK=PATH: its examples in PATH/train.jsonl and PATH/test.jsonl, or"
+      " PATH_train.jsonl and so on, gzipped or not; may be given several times",
+      repeat=True,
+    ),
+    Option("predictions", str, "", "a .jsonl file to be: each item's scores"),
+    Option("format", Form, "text", "of what is printed"),
+  )
+  return {option.path: option for option in own}
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+  """The flags, checked."""
+
+  model: str
+  tasks: tuple[str, ...]
+  shots: tuple[int, ...] = ()
+  template: str = ""
+  correction: str = "none"
+  draws: int = 3
+  seed: int = 0
+  limit: int = 0
+  samples: int = 1
+  task_data: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  predictions: str = ""
+  format: str = "text"
+
+
+def read(given: Mapping[str, Sequence[str]]) -> Asked:
+  """Flags as they were given, or UsageError."""
+  known = schema()
+  values: dict[str, Any] = {
+    path: known[path].parse(texts[-1])
+    for path, texts in given.items()
+    if path != "task_data"
+  }
+  if not values.get("model"):
+    raise UsageError("--model: needed, a run or a Hugging Face directory")
+  valid = registry.names(TASKS)
+  tasks = values.get("tasks", ())
+  for name in tasks:
+    if name not in valid:
+      raise registry.unknown("--tasks", name, valid)
+  values["tasks"] = tuple(dict.fromkeys(tasks))
+  for name, low, high in (
+    ("draws", 1, _MOST_DRAWS),
+    ("seed", 0, 2**31 - 1),
+    ("limit", 0, 2**31 - 1),
+    ("samples", 1, _MOST_SAMPLES),
+  ):
+    if name in values and not low <= values[name] <= high:
+      raise UsageError(f"--{name}={values[name]}: must be {low} to {high}")
+  shots = values.get("shots", ())
+  if "shots" in given and not shots:
+    raise UsageError("--shots: must name numbers, 0,1,4")
+  for count in shots:
+    if not 0 <= count <= _MOST_SHOTS:
+      raise UsageError(f"--shots={count}: must be 0 to {_MOST_SHOTS}")
+  values["shots"] = tuple(dict.fromkeys(shots))
+  values["task_data"] = _places(given.get("task_data", ()), values["tasks"])
+  return Asked(**values)
+
+
+def _places(texts: Sequence[str], tasks: Sequence[str]) -> dict[str, str]:
+  found = {}
+  for text in texts:
+    name, equals, place = text.partition("=")
+    if not equals or not place:
+      raise UsageError(f"--task_data={text}: must be TASK=PATH")
+    if name not in tasks:
+      raise registry.unknown("--task_data", name, tasks)
+    found[name] = place
+  return found
+
+
+def split(asked: Asked) -> tuple[list[str], list[LabelledTask]]:
+  """Names of tasks that measure by themselves, and those to be prompted for.
+
+  Raises:
+    UsageError: --shots of a task without examples.
+  """
+  alone: list[str] = []
+  prompted: list[LabelledTask] = []
+  for name in asked.tasks:
+    task = registry.find(TASKS, name, Task, "--tasks")()
+    if not isinstance(task, LabelledTask):
+      if asked.shots:
+        raise UsageError(f"--shots: {name} has no examples to be shown")
+      alone.append(name)
+    elif asked.shots or type(task).measure is LabelledTask.measure:
+      prompted.append(task)
+    else:
+      alone.append(name)
+  if asked.shots and not prompted:
+    raise UsageError("--shots: needs --tasks, of those with labels")
+  if prompted and alone:
+    raise UsageError(
+      f"--tasks: {alone[0]} is measured without a prompt, and"
+      f" {prompted[0].name} with one: one after the other"
+    )
+  return alone, prompted
