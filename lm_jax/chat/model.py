@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from lm_jax import strict_json
 from lm_jax.chat import template as template_lib
 from lm_jax.chat.conversation import Conversation
+from lm_jax.chat.generation_config import GenerationConfig
+from lm_jax.chat.held import Held, without
 from lm_jax.chat.marks import Marks
 from lm_jax.chat.template import ChatTemplate, Message
 from lm_jax.errors import UsageError
 from lm_jax.generation import languages, prompts
-from lm_jax.generation import options as options_lib
 from lm_jax.generation.generate import Generated, Generator
 from lm_jax.generation.options import Generation
-from lm_jax.hugging_face import origin
 from lm_jax.trained import Trained
 from lm_jax.types import ABSENT
 
-# What is taken over from a model's generation_config.json.
-_ADOPTED = (
-  *("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p"),
-  *("repetition_penalty", "no_repeat_ngram_size"),
-)
 # Stand for a question, its answer and the next question.
 _PROBES = ("\ue000q", "\ue000a", "\ue000n")
 
@@ -93,10 +86,10 @@ class Assistant:
     names = template_lib.variables(model.source, model.tokenizer)
     self.template = ChatTemplate(source, names)
     self._marks = Marks(model.tokenizer, self.template.literals())
-    config = _generation_config(model.source)
-    self.defaults = _defaults(*config)
+    config = GenerationConfig(model.source)
+    self.defaults = config.options()
     specials = model.spec.specials
-    ends = {specials.end, *_ends(*config)}
+    ends = {specials.end, *config.ends()}
     if not model.config.family:
       ends.add(specials.boundary)  # The next text begins.
     end, self.stops = self._after_an_answer()
@@ -248,7 +241,7 @@ class Assistant:
     )
     if show is not None:
       show(0, held.news(last=True))
-    return [x._replace(text=_without(x.text, self.stops)) for x in found]
+    return [x._replace(text=without(x.text, self.stops)) for x in found]
 
   def close(self) -> None:
     self.template.close()
@@ -299,52 +292,6 @@ class Assistant:
     return ABSENT, (between.rstrip(),) if between.strip() else ()
 
 
-class Held:
-  """An answer as it comes: what may begin a stop string is held back.
-
-  White space around it is no part of it.
-
-  Attributes:
-    text: of the answer, so far.
-  """
-
-  def __init__(self, stops: Sequence[str]):
-    self._stops = stops
-    self._all = self.text = self._shown = ""
-
-  def put(self, piece: str) -> None:
-    """Takes what comes next."""
-    self._all += piece
-
-  def news(self, last: bool = False) -> str:
-    """What is certain and was not told before; `last`: the rest."""
-    self.text = self._certain(last).strip()
-    found = self.text[len(self._shown) :]
-    self._shown += found
-    return found
-
-  def _certain(self, last: bool) -> str:
-    whole = _without(self._all, self._stops)
-    if last or len(whole) < len(self._all):
-      return whole
-    most = max(
-      (
-        size
-        for stop in self._stops
-        for size in range(1, len(stop))
-        if self._all.endswith(stop[:size])
-      ),
-      default=0,
-    )
-    return self._all[: len(self._all) - most]
-
-
-def _without(text: str, stops: Sequence[str]) -> str:
-  """The text without the stop string that it ends with."""
-  found = (stop for stop in stops if text.endswith(stop))
-  return text.removesuffix(next(found, ""))
-
-
 def _room(model: Trained, context: int) -> int:
   own = prompts.context(model)
   if own and context > own:
@@ -353,28 +300,3 @@ def _room(model: Trained, context: int) -> int:
     )
   # Without a bound of its own a model has that of its rows in training.
   return context or own or model.config.length
-
-
-def _generation_config(directory: str) -> tuple[dict[str, Any], str]:
-  """What generation_config.json says, and its name for messages."""
-  path = origin.folder(directory) / origin.GENERATION[0]
-  found = strict_json.read(path) if path.is_file() else {}
-  return (found if isinstance(found, dict) else {}), str(path)
-
-
-def _ends(config: dict[str, Any], where: str) -> list[int]:
-  found = config.get("eos_token_id")
-  found = [] if found is None else found
-  found = found if isinstance(found, list) else [found]
-  if not all(type(i) is int and i >= 0 for i in found):
-    raise UsageError(f"{where}: eos_token_id={json.dumps(found)}: must be ids")
-  return found
-
-
-def _defaults(config: dict[str, Any], where: str) -> dict[str, Any]:
-  known = options_lib.schema()
-  return {
-    name: known[name].check(config[name], where)
-    for name in _ADOPTED
-    if config.get(name) is not None
-  }

@@ -127,6 +127,7 @@ class Session:
   ) -> None:
     asked = self.options(more)
     asked = dataclasses.replace(asked, seed=asked.seed + self._retries)
+    # To its end: a second Ctrl-C would lose what the first one has kept.
     with self.interrupt.answering():
       read = reading(asked)
       if read.dropped:
@@ -137,13 +138,13 @@ class Session:
       answer = self.assistant.answer(
         read, asked, self._show, self.interrupt.asked
       )
-    self._end(answer.text, answer.finish, read.dropped)
-    if not answer.text and answer.finish == "stopped":
-      notice("stopped before the first word, as if you had not asked")
-      return
-    turn = Turn(text, answer.text, answer.finish)
-    self.conversation.turns.append(turn)
-    self._last = turn, read, more
+      self._end(answer.text, answer.finish, read.dropped)
+      if not answer.text and answer.finish == "stopped":
+        notice("stopped before the first word, as if you had not asked")
+        return
+      turn = Turn(text, answer.text, answer.finish)
+      self.conversation.turns.append(turn)
+      self._last = turn, read, more
     if answer.finish == "stopped":
       notice("stopped; /retry answers again, /undo takes both back")
     elif not answer.text:

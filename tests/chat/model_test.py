@@ -6,14 +6,12 @@ import json
 import chat_templates
 import foreign_directories
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lm_jax import trained
 from lm_jax.chat import template as template_lib
 from lm_jax.chat.conversation import Conversation, Turn
 from lm_jax.chat.marks import Marks
-from lm_jax.chat.model import Assistant, Held
+from lm_jax.chat.model import Assistant
 from lm_jax.chat.template import Source
 from lm_jax.errors import UsageError
 from lm_jax.generation.generate import Generator
@@ -173,24 +171,6 @@ def test_stop_strings_of_the_template_are_no_part_of_an_answer(make, generator):
   assert answer.text == whole[: whole.index(stop)].strip() == "".join(pieces)
   found = made.generate([[{"role": "user", "content": "the fox"}]], asked)
   assert found[0].text.strip() == answer.text
-
-
-@given(
-  text=st.text("ab \n", max_size=30),
-  stops=st.lists(st.text("ab\n", min_size=1, max_size=3), max_size=2),
-  size=st.integers(1, 4),
-)
-def test_nothing_that_is_shown_is_taken_back(text, stops, size):
-  # As a generation gives them: up to the end of the first stop string.
-  ends = [text.index(s) + len(s) for s in stops if s in text]
-  given_text = text[: min(ends)] if ends else text
-  held, shown = Held(stops), ""
-  for at in range(0, len(given_text), size):
-    held.put(given_text[at : at + size])
-    shown += held.news()
-  shown += held.news(last=True)
-  found = next((s for s in stops if given_text.endswith(s)), "")
-  assert shown == held.text == given_text.removesuffix(found).strip()
 
 
 @pytest.mark.parametrize(
