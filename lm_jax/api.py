@@ -107,7 +107,13 @@ class LanguageModel:
     self._params = model.params
     self._spec = model.spec
     self._network = for_measuring(model.network)
-    self._trunk = dict(model.network.trunks)["main"]
+    trunk = dict(model.network.trunks)["main"]
+    adaptation = model.network.adaptation
+    self._ahead = adaptation.ahead if adaptation else 0
+    # As texts find it: what is ahead of them takes positions.
+    self._trunk = dataclasses.replace(
+      trunk, max_positions=trunk.max_positions - self._ahead
+    )
 
   @functools.cached_property
   def _scorer(self) -> Scorer:
@@ -206,17 +212,22 @@ class LanguageModel:
       UsageError: the model is no XLNet, or `logits` would raise.
     """
     self._past(mems)
-    if self._trunk.positions != "xlnet":
-      raise UsageError("mems: only an XLNet has a memory")
+    self._require_memory()
     inputs, _ = inputs_lib.streams(
       self._trunk, self._spec, input_ids, attention_mask, token_type_ids
     )
     found = _remember(self._network, mem_len)(self._params, inputs, tuple(mems))
     return tuple(map(np.asarray, found))
 
-  def _past(self, mems: Sequence[Array]) -> tuple[Array, ...]:
-    if mems and self._trunk.positions != "xlnet":
+  def _require_memory(self) -> None:
+    if self._trunk.positions != "xlnet":
       raise UsageError("mems: only an XLNet has a memory")
+    if self._ahead:
+      raise UsageError("mems: a model with a soft prompt has no memory")
+
+  def _past(self, mems: Sequence[Array]) -> tuple[Array, ...]:
+    if mems:
+      self._require_memory()
     if mems and len(mems) != self._trunk.layers:
       raise UsageError(
         f"mems: {len(mems)} are given, and the model has {self._trunk.layers} "
@@ -315,7 +326,8 @@ class LanguageModel:
       source_language, target_language: of texts and a model that translates
         (M2M-100, mBART): a code of the tokenizer's, or an English name.
       **options: of lm_jax.generation.options.Generation: max_new_tokens,
-        do_sample, temperature, top_k, top_p, num_beams, seed, ...
+        do_sample, temperature, top_k, top_p, num_beams, seed, ...; by
+        default those of the model's generation_config.json.
 
     Returns:
       For texts the new texts, num_return_sequences of each in their order; for
@@ -326,9 +338,11 @@ class LanguageModel:
     Raises:
       UsageError: a model that can't, an option or prompt out of range.
     """
+    from lm_jax.generation import defaults
     from lm_jax.generation import generate as generate_lib
 
-    asked = generate_lib.read_options(options)
+    own = defaults.of(self._model.source) if self._model.source else {}
+    asked = generate_lib.read_options(options, own)
     if _are_texts(prompts):
       texts = _texts(prompts)
       show = None

@@ -61,26 +61,34 @@ def make_program(config: Config, vocabulary: Vocabulary) -> Program:
 def make_network(built: Built, spec: Spec) -> Network:
   """The objective's stacks and heads, for its longest stream."""
   longest = longest_stream(built, spec)
-  trunk = built.trunk
+  trunk, adaptation = built.trunk, built.adaptation
+  ahead = adaptation.ahead if adaptation else 0
   if trunk.vocabulary and trunk.vocabulary < spec.vocabulary:
     raise UsageError(
       f"--trunk.vocabulary={trunk.vocabulary}: the tokenizer has "
       f"{spec.vocabulary} tokens"
     )
-  if trunk.positions == "learned" and 0 < trunk.max_positions < longest:
+  limit = trunk.max_positions
+  if trunk.positions == "learned" and 0 < limit < longest + ahead:
+    behind = hint = ""
+    if adaptation and ahead:
+      behind = f" behind the {ahead} of --adapt.method={adaptation.name}"
+      fits = spec.length - (longest + ahead - limit)
+      hint = f"; --length={fits} would fit" if fits > 0 else ""
     raise UsageError(
-      f"--length={spec.length}: its streams take {longest} positions, and "
-      f"--trunk.max_positions={trunk.max_positions}"
+      f"--length={spec.length}: its streams take {longest} positions{behind},"
+      f" and --trunk.max_positions={limit}{hint}"
     )
   trunk = dataclasses.replace(
     trunk,
     vocabulary=trunk.vocabulary or spec.vocabulary,
-    max_positions=trunk.max_positions or longest,
+    max_positions=limit or longest + ahead,
   )
   return Network(
     trunks_of(built.objective, trunk),
     heads_of(built.objective, spec),
     deterministic=False,
+    adaptation=adaptation,
   )
 
 
@@ -106,6 +114,20 @@ def fitting(config: Config, vocabulary: Vocabulary) -> Config:
     return config
   spare = limit - longest_stream(built, spec)
   return dataclasses.replace(config, length=config.length + min(spare, 0))
+
+
+def with_positions(config: Config, vocabulary: Vocabulary) -> Config:
+  """The configuration of a run with the size of its table of positions.
+
+  So a run on it may read rows of another length.
+  """
+  built = config_lib.build(config)
+  if built.trunk.positions != "learned" or built.trunk.max_positions:
+    return config
+  size, specials = vocabulary.vocabulary_size, vocabulary.specials
+  spec = Spec(built.trunk.architecture, config.length, size, specials)
+  positions = {"max_positions": longest_stream(built, spec)}
+  return dataclasses.replace(config, trunk=config.trunk | positions)
 
 
 def enable_compilation_cache(cache: str) -> None:

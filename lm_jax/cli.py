@@ -61,12 +61,33 @@ def main(argv: Sequence[str]) -> int:
   except UsageError as error:
     print(f"lm_jax: {error}", file=sys.stderr)
     return BAD_USAGE
+  except Exception as error:
+    line = _out_of_memory(error)
+    if not line:
+      raise
+    print(f"lm_jax: {line}", file=sys.stderr)
+    return BAD_USAGE
   except KeyboardInterrupt:
     print(
       "lm_jax: interrupted; the same command goes on from what is saved",
       file=sys.stderr,
     )
     return INTERRUPTED
+
+
+def _out_of_memory(error: Exception) -> str:
+  """What to do where a host or device has too little; "" of another error."""
+  text = str(error).partition("\n")[0]
+  # By name: jax may not be imported yet.
+  of_device = type(error).__name__ == "JaxRuntimeError"
+  if not isinstance(error, MemoryError) and not (
+    of_device and "RESOURCE_EXHAUSTED" in text
+  ):
+    return ""
+  return (
+    f"out of memory: {text}: a smaller --batch_size, --length or --size, a"
+    " larger --accumulate, or a --mesh of more devices needs less"
+  )
 
 
 def usage() -> str:
@@ -95,7 +116,8 @@ def _train(argv: list[str]) -> int:
   from lm_jax import cluster, flags, settings
   from lm_jax import config as config_lib
 
-  known = config_lib.schema() | settings.objective_flags()
+  known = config_lib.schema() | settings.adaptation_flags()
+  known |= settings.objective_flags()
   for name in ("name", "arm", "family"):
     del known[name]
   if _help("train", known | cluster.FLAGS, argv):
@@ -142,32 +164,12 @@ def _train_as(given: dict[str, str]) -> int:
 
 def _evaluate(argv: list[str]) -> int:
   from lm_jax import flags
-  from lm_jax.options import Option
+  from lm_jax.prompting import command
 
-  known = {
-    "model": Option(
-      "model", str, "", "a run directory, or a Hugging Face directory"
-    ),
-    "tasks": Option(
-      "tasks", tuple[str, ...], (), "what to measure: `list tasks`"
-    ),
-  }
+  known = command.schema()
   if _help("evaluate", known, argv):
     return 0
-  given = flags.parse("evaluate", known, argv)
-  valid = registry.names(listing.PACKAGES["tasks"])
-  if "model" not in given:
-    raise UsageError("--model: needed, a run directory")
-  tasks = [t for t in given.get("tasks", [""])[-1].split(",") if t]
-  for task in tasks:
-    if task not in valid:
-      raise registry.unknown("--tasks", task, valid)
-  from lm_jax import api
-
-  metrics = api.evaluate(given["model"][-1], tasks)
-  for key, value in metrics.items():
-    print(f"{key}: {value}")
-  return 0
+  return command.main(flags.parse("evaluate", known, argv))
 
 
 def _generate(argv: list[str]) -> int:
@@ -242,6 +244,13 @@ def _export(argv: list[str]) -> int:
       "float32, float16 or bfloat16; by default float32, or what an imported"
       " model had",
     ),
+    "adapter": Option(
+      "adapter",
+      bool,
+      False,
+      "write what was trained of an adapted model by itself, as PEFT reads it,"
+      " in the place of the merged model",
+    ),
   }
   if _help("export", known, argv):
     return 0
@@ -259,6 +268,7 @@ def _export(argv: list[str]) -> int:
     given["to"],
     given.get("family", ""),
     given.get("dtype", ""),
+    known["adapter"].parse(given.get("adapter", "false")),
   ):
     print(directory)
   return 0

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from lm_jax import limits, registry, strict_json, trunk_options
+from lm_jax.adaptation.base import Adaptation
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError, short
 from lm_jax.ledger import Budget
@@ -24,6 +25,8 @@ from lm_jax.types import ARCHITECTURES, Architecture, Head, Trunk
 
 VOCABULARY = "vocabulary"  # no Head, in `Config.heads`
 OBJECTIVES = "lm_jax.objectives"
+ADAPTATIONS = "lm_jax.adaptation"
+METHOD = "method"  # names the adaptation, in `Config.adapt`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Config:
   heads: of an imported model, what it has in place of the objective's own
     heads: fields of Head by name, and {} for the vocabulary.
   trunk: fields of Trunk that differ from the size's, by name, and "preset".
+  adapt: how the model is adapted: "method" (`list adaptations`) and that one's
+    own fields, by name; {} trains all parameters.
   name, arm: where the run stands in an experiment.
   """
 
@@ -95,6 +100,7 @@ class Config:
   objective_options: dict[str, Any] = dataclasses.field(default_factory=dict)
   trunk: dict[str, Any] = dataclasses.field(default_factory=dict)
   heads: dict[str, Any] = dataclasses.field(default_factory=dict)
+  adapt: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,11 +109,13 @@ class Built:
 
   trunk: its vocabulary and max_positions are left to who reads the data.
   mesh: devices by axis; {} where none was asked for.
+  adaptation: of the model that is trained further; None trains all of it.
   """
 
   objective: Objective
   trunk: Trunk
   mesh: dict[str, int]
+  adaptation: Adaptation | None = None
 
 
 def schema() -> dict[str, Option]:
@@ -125,13 +133,23 @@ def objective_schema(name: str) -> dict[str, Option]:
   return options(objective_class(name), "objective.")
 
 
+def adaptation_class(name: str, where: str = "--adapt.method"):
+  """The adaptation of that name, or UsageError."""
+  return registry.find(ADAPTATIONS, name, Adaptation, where)
+
+
+def adaptation_schema(name: str) -> dict[str, Option]:
+  """The options of an adaptation, "adapt.rank", without its name."""
+  return options(adaptation_class(name), "adapt.")
+
+
 def require_option(
-  objective: str, path: str, valid: Iterable[str], where: str
+  owner: str, path: str, valid: Iterable[str], where: str
 ) -> None:
-  """Raises UsageError if an objective has no option of that path.
+  """Raises UsageError if an objective, or adaptation, has no such option.
 
   Args:
-    objective: its name.
+    owner: its name.
     path: "objective.rate".
     valid: the paths that it has.
     where: what is wrong, for the message.
@@ -141,7 +159,7 @@ def require_option(
     hint = f"; did you mean {close[0]}?" if close else "."
     names = ", ".join(map(_last, valid))
     raise UsageError(
-      f"{where}: {objective} has no such option{hint} It has: {names or 'none'}"
+      f"{where}: {owner} has no such option{hint} It has: {names or 'none'}"
     )
 
 
@@ -159,8 +177,16 @@ def resolve(config: Config) -> Config:
   for name in ("preset", *trunk_options.FROM_DATA):
     if name in config.trunk:
       shape[name] = config.trunk[name]
+  adapt, model = config.adapt, config.model
+  if adapt:
+    fields = options(adaptation_class(adapt[METHOD])).values()
+    adapt = {METHOD: ""} | {o.path: o.default for o in fields} | adapt
+    # It is read again whenever the run is, from anywhere.
+    model = str(pathlib.Path(model).absolute()) if model else ""
   return dataclasses.replace(
     config,
+    model=model,
+    adapt=adapt,
     architecture=architecture,
     budget=str(Budget.parse(config.budget)),
     objective_options=own | config.objective_options,
@@ -191,9 +217,30 @@ def build(config: Config) -> Built:
     )
   trunk = _trunk(config, architecture)
   trunk_options.check(trunk)
+  adaptation = _adaptation(config, trunk)
   rows = config.batch_size // config.accumulate
   mesh = limits.check_mesh(config.mesh, rows)
-  return Built(cls(**config.objective_options), trunk, mesh)
+  return Built(cls(**config.objective_options), trunk, mesh, adaptation)
+
+
+def _adaptation(config: Config, trunk: Trunk) -> Adaptation | None:
+  """The adaptation, checked; None without one."""
+  if not config.adapt:
+    return None
+  fields = dict(config.adapt)
+  name = fields.pop(METHOD)
+  cls = adaptation_class(name)
+  flag = f"--adapt.method={name}"
+  if not config.model:
+    raise UsageError(f"{flag}: needs --model, whose parameters are held fixed")
+  adaptation = cls(**fields)
+  adaptation.check(trunk)
+  if adaptation.needs_documents and config.data.packing != "document":
+    raise UsageError(
+      f"--data.packing={config.data.packing}: {flag} needs"
+      " --data.packing=document, one text a row"
+    )
+  return adaptation
 
 
 def to_json(config: Config) -> str:
@@ -220,14 +267,14 @@ def from_json(text: str, where: str = "config.json") -> Config:
   objective = known["objective"].check(
     flat.get("objective", Config.objective), where
   )
-  own = objective_schema(objective)
+  own = objective_schema(objective) | _adapt_schema(flat, where)
   values: dict[str, dict[str, Any]] = {}
   for path, value in flat.items():
     head, _, name = path.rpartition(".")
     if head == "objective_options":
       path = f"objective.{name}"
       require_option(objective, path, own, f"{where}: {path}")
-    elif path not in known:
+    elif path not in known and not (head == "adapt" and path in own):
       raise registry.unknown(f"{where}: key", path, known, listing=False)
     values.setdefault(head, {})[name] = (own | known)[path].check(value, where)
   return Config(
@@ -237,7 +284,19 @@ def from_json(text: str, where: str = "config.json") -> Config:
     objective_options=values.get("objective_options", {}),
     trunk=values.get("trunk", {}),
     heads=heads,
+    adapt=values.get("adapt", {}),
   )
+
+
+def _adapt_schema(flat: dict[str, Any], where: str) -> dict[str, Option]:
+  """The options of the adaptation that a file names; {} without one."""
+  path = f"adapt.{METHOD}"
+  if not any(key.startswith("adapt.") for key in flat):
+    return {}
+  method = Option(path, str, "", "")
+  name = method.check(flat.get(path, ""), where)
+  adaptation_class(name, f"{where}: {path}")
+  return {path: method} | adaptation_schema(name)
 
 
 def read(directory: str, flag: str = "--model") -> Config:
@@ -296,7 +355,7 @@ def _heads(tree: Any, where: str) -> dict[str, Any]:
 
 
 def _flatten(tree: Any, where: str) -> Iterable[tuple[str, Any]]:
-  groups = ("data", "optimizer", "objective_options", "trunk")
+  groups = ("data", "optimizer", "objective_options", "trunk", "adapt")
   if not isinstance(tree, dict):
     raise UsageError(f"{where}: must hold a JSON object")
   for key, value in tree.items():

@@ -2,7 +2,9 @@
 
 One multiply-add is 2 FLOPs. Attention is square (T x T, or T x S), nothing is
 recomputed, and the backward pass costs twice the forward one, so that the
-figure is the same on every backend, whatever its kernels skip or repeat.
+figure is the same on every backend, whatever its kernels skip or repeat. Where
+only a part of the parameters is trained, the backward pass costs less:
+lm_jax/adapted.py counts it.
 """
 
 from __future__ import annotations
@@ -168,6 +170,15 @@ class Counter:
     rows = math.prod(targets_BxP.shape)
     self.forward += forward_vocabulary(self._trunks[stack], rows)
     return self._apply.nll(hidden_BxTxD, targets_BxP, positions, stack)
+
+
+def plain(network: Any) -> Any:
+  """The network whose dot products model FLOPs are defined by."""
+  trunks = tuple(
+    (name, dataclasses.replace(trunk, attention="plain", remat="none"))
+    for name, trunk in network.trunks
+  )
+  return network.clone(trunks=trunks, deterministic=True)
 
 
 def dots(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> int:

@@ -35,6 +35,7 @@ _FREE = frozenset(
 )
 # The fingerprints, and what a change of theirs alone means.
 _DATA = {
+  "model": "its parameters are others",
   "data.corpus": "its content is another",
   "data.tokenizer": "gives other tokens",
   "data.packing": "makes other rows of the same text",
@@ -78,33 +79,41 @@ def fingerprint(config: Config) -> str:
   return sha256(_identity(config))
 
 
-def stamp(config: Config, data: Data) -> dict[str, Any]:
-  """What a checkpoint keeps of its run, for JSON."""
+def stamp(config: Config, data: Data, base: str = "") -> dict[str, Any]:
+  """What a checkpoint keeps of its run, for JSON.
+
+  base: digest of the model that it adapts; "" where it adapts none.
+  """
   return {
     "config": json.loads(config_lib.to_json(config_lib.resolve(config))),
     "data": {
       "data.corpus": data.corpus.fingerprint,
       "data.tokenizer": data.tokenizer.fingerprint,
       "data.packing": data.fingerprint,
-    },
+    }
+    | ({"model": base} if base else {}),
   }
 
 
 def changes_since(
-  stamped: Mapping[str, Any], config: Config, data: Data, where: str
+  stamped: Mapping[str, Any],
+  config: Config,
+  data: Data,
+  where: str,
+  base: str = "",
 ) -> list[Change]:
   """What differs from the run that a checkpoint was stamped by.
 
   Args:
     stamped: by `stamp`.
-    config, data: of now.
+    config, data, base: of now.
     where: names the checkpoint in messages.
   """
   old = config_lib.from_json(json.dumps(stamped["config"]), where)
   found = changes(old, config)
-  now = stamp(config, data)["data"]
+  now = stamp(config, data, base)["data"]
   for path, what in _DATA.items():
-    if stamped["data"][path] == now[path]:
+    if stamped["data"].get(path) == now.get(path):
       continue
     # Rows are other ones whenever what they are made of is.
     derived = path == "data.packing" and any(

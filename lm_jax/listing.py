@@ -11,12 +11,14 @@ from lm_jax.options import Option, options
 # Files that are found by name: their package, by kind.
 PACKAGES = {
   "objectives": "lm_jax.objectives",
+  "adaptations": "lm_jax.adaptation",
   "tasks": "lm_jax.tasks",
   "experiments": "experiments",
   "families": "lm_jax.families",
 }
 KINDS = (
   "objectives",
+  "adaptations",
   "architectures",
   "sizes",
   "tasks",

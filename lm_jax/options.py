@@ -69,7 +69,7 @@ def options(
 ) -> dict[str, Option]:
   """The options of a dataclass by path, nested ones included.
 
-  Fields that hold a dict are not options.
+  Fields that hold a dict, or say that they are no flag, are not options.
 
   Args:
     cls: the dataclass.
@@ -79,6 +79,8 @@ def options(
   hints = typing.get_type_hints(cls)
   found: dict[str, Option] = {}
   for field in dataclasses.fields(cls):
+    if not field.metadata.get("flag", True):
+      continue
     path, kind = prefix + field.name, hints[field.name]
     if dataclasses.is_dataclass(kind):
       found |= options(typing.cast(type, kind), path + ".")

@@ -7,6 +7,7 @@ the seeds of an arm share one compiled program.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 from typing import Any
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from lm_jax import flops, ledger, optim, sharding
+from lm_jax import adapted, flops, ledger, optim, sharding
 from lm_jax.types import (
   PADDING,
   Array,
@@ -37,7 +38,8 @@ Tree = Any
 class State:
   """What a step changes, and all that a checkpoint holds.
 
-  params, optimizer: pytrees of arrays; key: uint32 key data of the seed.
+  params, optimizer: pytrees of arrays, of what is trained; key: uint32 key
+    data of the seed.
   step: int32. tokens, targets: two-limb counters (lm_jax/ledger.py).
   skipped: int32 [2], updates skipped as not finite: in all, and in a row.
   """
@@ -56,7 +58,8 @@ class Plan:
   """What a program is compiled for; hashable, so that equal plans share it.
 
   objective: makes problems and losses; the train step asks no more of it.
-  network: of the objective's stacks and heads, with dropout as the trunk has.
+  network: of the objective's stacks and heads, with dropout as the trunk has;
+    where it has an adaptation, that tells which parameters are trained.
   spec: what the objective may know.
   batch_size, accumulate: rows of a step, and parts it is computed in.
   optimizer: its options.
@@ -138,18 +141,28 @@ class Program:
 
   flops, positions: of one step, host integers.
   parameters: number of trained numbers.
+  held_parameters: and of those that are not, which `over` gives.
+  shapes: of all parameters.
   """
 
   def __init__(self, plan: Plan):
     self.plan = plan
+    # What steps take besides, where parameters are held fixed: these.
+    self._held: tuple[Tree, ...] = ()
     self._rows = abstract_rows(plan.batch_size, plan.spec.length)
     boxed = jax.eval_shape(self._boxed_params, jax.random.key(0))
-    shapes = nn.meta.unbox(boxed)
+    self.shapes = nn.meta.unbox(boxed)
+    shapes, held = self.split(self.shapes)
     self._optimizer = optim.optimizer(plan.optimizer, shapes)
     self._schedule = optim.schedule(plan.optimizer)
-    self.parameters = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    self.parameters, self.held_parameters = (
+      sum(leaf.size for leaf in jax.tree.leaves(tree))
+      for tree in (shapes, held)
+    )
     self.abstract = jax.eval_shape(self._initial, np.uint32(0))
-    params = sharding.parameters(plan.mesh, boxed)
+    self._places = sharding.parameters(plan.mesh, boxed)
+    params, held_places = self.split(self._places)
+    fixed = (held_places,) if held else ()
     whole = sharding.replicated(plan.mesh)
     self.shardings = State(
       params=params,
@@ -162,18 +175,18 @@ class Program:
       targets=whole,
       skipped=whole,
     )
-    self.flops, self.positions = self._measure()
+    self.flops, self.positions = self._measure(shapes, held)
     batch = sharding.rows(plan.mesh)
     self.initial = jax.jit(self._initial, out_shardings=self.shardings)
     self._step = jax.jit(
       self._train_step,
-      in_shardings=(self.shardings, batch, whole),
+      in_shardings=(self.shardings, batch, whole, *fixed),
       out_shardings=(self.shardings, whole),
       donate_argnums=0,
     )
     self.validate = jax.jit(
       self._validate,
-      in_shardings=(params, batch, None),
+      in_shardings=(params, batch, None, *fixed),
       out_shardings=whole,
     )
 
@@ -188,8 +201,37 @@ class Program:
     fraction: of the budget, after this step; float32.
     """
     fraction = jax.ShapeDtypeStruct((), jnp.float32)
-    lowered = self._step.lower(self.abstract, self._rows, fraction)
-    return lowered.compile()
+    lowered = self._step.lower(self.abstract, self._rows, fraction, *self._held)
+    compiled = lowered.compile()
+    if not self._held:
+      return compiled
+    return lambda *given: compiled(*given, *self._held)
+
+  def split(self, params: Tree) -> tuple[Tree, Tree]:
+    """All parameters as those that are trained and those that are held."""
+    adaptation = self.plan.network.adaptation
+    if adaptation is None:
+      return params, {}
+    return adapted.split(params, adaptation.trains)
+
+  def over(self, params: Tree) -> Program:
+    """The same program with the parameters that it holds fixed.
+
+    Args:
+      params: nested dicts of arrays, with those at least.
+    """
+    _, shapes = self.split(self.shapes)
+    if not shapes:
+      return self
+    _, places = self.split(self._places)
+    held = adapted.pick(params, shapes)
+    found = copy.copy(self)
+    found._held = (sharding.put(held, places),)
+    return found
+
+  def whole(self, params: Tree) -> Tree:
+    """All parameters, of those that are trained."""
+    return adapted.join(params, self._held[0]) if self._held else params
 
   def place(self, rows: Rows) -> Rows:
     """The rows of a batch, put on the devices.
@@ -234,7 +276,7 @@ class Program:
   def _initial(self, seed: Array) -> State:
     key = jax.random.key(seed)
     params_key, run_key = jax.random.split(key)
-    params = nn.meta.unbox(self._boxed_params(params_key))
+    params, _ = self.split(nn.meta.unbox(self._boxed_params(params_key)))
     return State(
       params=params,
       optimizer=self._optimizer.init(params),
@@ -245,9 +287,20 @@ class Program:
       skipped=jnp.zeros(2, jnp.int32),
     )
 
-  def _measure(self) -> tuple[int, int]:
+  def _measure(self, trained: Tree, held: Tree) -> tuple[int, int]:
     """Model FLOPs and positions of a step, counted from the loss's calls."""
     plan, counters = self.plan, []
+    key = jax.random.key(0)
+    if held:
+      problem = jax.eval_shape(
+        lambda rows: plan.objective.make(key, rows, plan.spec), self._rows
+      )
+
+      def loss(net, problem, key):
+        terms = plan.objective.loss(net, problem, key)
+        return total(terms, problem, denominators(problem))[0]
+
+      return adapted.measure(plan.network, loss, trained, held, problem)
 
     def counted(net, problem, rng):
       counter = flops.Counter(
@@ -261,11 +314,12 @@ class Program:
       network = plan.network.clone(deterministic=True)
       return nn.apply(counted, network)({"params": params}, problem, key)
 
-    key = jax.random.key(0)
-    jax.eval_shape(trace, self.abstract.params, self._rows, key)
+    jax.eval_shape(trace, trained, self._rows, key)
     return 3 * counters[-1].forward, counters[-1].positions
 
-  def _train_step(self, state: State, rows: Rows, fraction: Array):
+  def _train_step(
+    self, state: State, rows: Rows, fraction: Array, held: Tree = None
+  ):
     plan = self.plan
     key = jax.random.wrap_key_data(state.key)
     make_key, loss_key, dropout_key = jax.random.split(
@@ -273,7 +327,7 @@ class Program:
     )
     problem = plan.objective.make(make_key, rows, plan.spec)
     (loss, metrics), grads = self._gradients(
-      state.params, problem, loss_key, dropout_key
+      state.params, problem, loss_key, dropout_key, held
     )
     read = jnp.sum(rows.part_BxL != PADDING)
     tokens = ledger.add(state.tokens, read)
@@ -308,7 +362,9 @@ class Program:
       params, optimizer, state.key, state.step + 1, tokens, targets, skipped
     ), metrics
 
-  def _gradients(self, params, problem: Problem, loss_key, dropout_key):
+  def _gradients(
+    self, params, problem: Problem, loss_key, dropout_key, held: Tree = None
+  ):
     plan = self.plan
     whole = denominators(problem)
     apply = loss_function(plan.objective, plan.network)
@@ -316,7 +372,7 @@ class Program:
     def loss(params, part, number):
       rngs = {"dropout": jax.random.fold_in(dropout_key, number)}
       key = jax.random.fold_in(loss_key, number)
-      params = sharding.gathered(params, self.shardings.params)
+      params = self._gathered(params, held)
       terms = apply({"params": params}, part, key, rngs=rngs)
       return total(terms, part, whole)
 
@@ -339,13 +395,21 @@ class Program:
     numbers = jnp.arange(plan.accumulate)
     return jax.lax.scan(add, zeros, (numbers, parts))[0]
 
-  def _validate(self, params, rows: Rows, number) -> dict[str, Array]:
+  def _gathered(self, params: Tree, held: Tree) -> Tree:
+    """All parameters as a loss uses them."""
+    if held is not None:
+      params = adapted.join(params, held)
+    return sharding.gathered(params, self._places)
+
+  def _validate(
+    self, params, rows: Rows, number, held: Tree = None
+  ) -> dict[str, Array]:
     """Sums of the loss's terms over held-out rows, corrupted by `number`."""
     plan = self.plan
     key = jax.random.fold_in(jax.random.key(0), number)
     problem = plan.objective.make(key, rows, plan.spec)
     network = plan.network.clone(deterministic=True)
-    params = sharding.gathered(params, self.shardings.params)
+    params = self._gathered(params, held)
     terms = loss_function(plan.objective, network)(
       {"params": params}, problem, key
     )
@@ -364,7 +428,8 @@ class Program:
     """The objective's own loss over held-out batches, in nats."""
     sums: dict[str, np.ndarray] = {}
     for number, rows in enumerate(batches):
-      out = jax.device_get(self.validate(params, self.place(rows), number))
+      found = self.validate(params, self.place(rows), number, *self._held)
+      out = jax.device_get(found)
       for name, pair in out.items():
         sums[name] = sums.get(name, np.zeros(2)) + pair
     return float(sum(loss / max(weight, 1) for loss, weight in sums.values()))

@@ -119,6 +119,15 @@ def _run(
   dataset.batch(config.seed, 0, config.batch_size)
   program = make_program(config, dataset)
   parts = curriculum.parts(config, dataset, program)
+  base = None
+  if config.adapt:
+    base = trained.read_base(config, f"--workdir={config.workdir}")
+    held = base.model.params
+    program = program.over(held)
+    parts = [
+      dataclasses.replace(part, program=part.program.over(held))
+      for part in parts
+    ]
   budget = Budget.parse(config.budget)
   steps = budget.steps(program.flops, program.positions)
   validation = dataset.fixed(
@@ -132,7 +141,8 @@ def _run(
     return {"validation_loss": loss}
 
   def measure(state: State, quick: bool) -> Measure:
-    model = evaluate.scorer(program.plan, state.params, dataset)
+    params = program.whole(state.params)
+    model = evaluate.scorer(program.plan, params, dataset)
     return evaluate.evaluate(model, dataset, quick=quick)
 
   def quickly(state: State) -> dict[str, float]:
@@ -144,7 +154,7 @@ def _run(
       name: value for name, value in accuracy.items() if "/" not in name
     }
 
-  stamp = identity.stamp(config, dataset)
+  stamp = identity.stamp(config, dataset, base.digest if base else "")
 
   def save(state: State, ledger: Ledger, evaluated: dict[str, float]) -> None:
     meta = stamp | {"ledger": ledger.as_dict(), "history": history}
@@ -160,7 +170,7 @@ def _run(
       best_metric="validation_loss",
     ) as checkpoints,
   ):
-    state, ledger, history = start(config, dataset, program, checkpoints)
+    state, ledger, history = start(config, dataset, program, checkpoints, base)
     # What can be wrong with the input has shown by now: from here on the
     # directory is this run's.
     _describe(directory, config, dataset)
@@ -192,6 +202,8 @@ def _run(
   result = result_lib.make(
     config, program, status, error, state, ledger, history
   )
+  if base is not None:
+    result["base"] = base.digest
   if status == train.DONE:
     # Measuring takes a while, and is done again if it is cut short.
     result_lib.write(config, result | {"status": train.INTERRUPTED})
@@ -230,8 +242,13 @@ def start(
   dataset: rows_lib.Dataset,
   program: Program,
   checkpoints: checkpoint.Checkpoints,
+  base: trained.Base | None = None,
 ) -> tuple[State, Ledger, list[dict[str, Any]]]:
   """The state to go on from: of this run, of --model, or a new one.
+
+  Args:
+    config, dataset, program, checkpoints: of the run.
+    base: the model that it adapts, if it does.
 
   Returns:
     The state, what was spent, and what --allow_change has changed so far: for
@@ -241,6 +258,7 @@ def start(
     UsageError: the checkpoint is of another run, or --model does not fit.
   """
   changes: list[identity.Change] = []
+  known = base.digest if base else ""
 
   def accept(step: int, meta: dict[str, Any]) -> None:
     where = f"--workdir={config.workdir}: checkpoint {step}"
@@ -248,7 +266,7 @@ def start(
       raise UsageError(
         f"{where} was written by an older version; name another directory"
       )
-    changes[:] = identity.changes_since(meta, config, dataset, where)
+    changes[:] = identity.changes_since(meta, config, dataset, where, known)
     refused = identity.refused(changes, config.allow_change)
     if refused:
       raise UsageError(f"{where} is of {identity.differ(refused)}")
@@ -269,6 +287,8 @@ def start(
     return state, ledger, history
   if not config.model:
     return program.initial(np.uint32(config.seed)), Ledger(), []
-  params = trained.params_for(config, dataset.tokenizer, program)
+  params = trained.params_for(
+    config, dataset.tokenizer, program, base.model if base else None
+  )
   state = program.initial(np.uint32(config.seed))
   return dataclasses.replace(state, params=params), Ledger(), []

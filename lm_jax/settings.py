@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from lm_jax import config as config_lib
@@ -25,9 +25,28 @@ def objective_flags() -> dict[str, Option]:
   Where two objectives mean different things by one name, the flag takes any
   text, and `override` checks it for the objective that is chosen.
   """
+  return _union(config_lib.OBJECTIVES, config_lib.objective_schema)
+
+
+def adaptation_flags() -> dict[str, Option]:
+  """The options of all adaptations, by path, and the one that names one."""
+  method = Option(
+    f"adapt.{config_lib.METHOD}",
+    str,
+    None,
+    "what is trained of --model, in the place of all of it: `list adaptations`",
+  )
+  found = _union(config_lib.ADAPTATIONS, config_lib.adaptation_schema)
+  return {method.path: method, **found}
+
+
+def _union(
+  package: str, schema: Callable[[str], dict[str, Option]]
+) -> dict[str, Option]:
+  """The options of all that a package offers."""
   union: dict[str, dict[str, Option]] = {}
-  for name in registry.names(config_lib.OBJECTIVES):
-    for path, option in config_lib.objective_schema(name).items():
+  for name in registry.names(package):
+    for path, option in schema(name).items():
       union.setdefault(path, {})[name] = option
   return {path: _merged(path, owners) for path, owners in union.items()}
 
@@ -61,10 +80,13 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
   known = config_lib.schema()
   tree: dict[str, dict[str, Any]] = {}
   own: dict[str, str] = {}
+  adapt: dict[str, str] = {}
   for path, text in settings.items():
     head, _, tail = path.rpartition(".")
     if head == "objective":
       own[path] = text
+    elif head == "adapt":
+      adapt[path] = text
     elif path in known:
       tree.setdefault(head, {})[tail] = known[path].parse(text)
     else:
@@ -88,7 +110,26 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
       )
       values[path.rpartition(".")[2]] = valid[path].parse(text)
     config = dataclasses.replace(config, objective_options=values)
+  if adapt:
+    config = dataclasses.replace(config, adapt=_adapt(config.adapt, adapt))
   return config
+
+
+def _adapt(old: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+  """Config.adapt with options set from text; another method brings its own."""
+  path = f"adapt.{config_lib.METHOD}"
+  name = texts.get(path, old.get(config_lib.METHOD, ""))
+  if not name:
+    first = next(iter(texts))
+    raise UsageError(f"--{first}={texts[first]}: needs --{path}")
+  valid = config_lib.adaptation_schema(name)
+  values = dict(old) if name == old.get(config_lib.METHOD) else {}
+  values[config_lib.METHOD] = name
+  for key, text in texts.items():
+    if key != path:
+      config_lib.require_option(name, key, valid, f"--{key}={text}")
+      values[key.rpartition(".")[2]] = valid[key].parse(text)
+  return values
 
 
 def continued(directory: str, given: Collection[str]) -> Config:
@@ -120,6 +161,8 @@ def continued(directory: str, given: Collection[str]) -> Config:
     tokenizer = pathlib.Path(directory, "tokenizer.json")
     if config.family and tokenizer.exists():
       config = assemble.fitting(config, Tokenizer(tokenizer))
+    elif any(path.startswith("adapt.") for path in given):
+      config = assemble.with_positions(config, Tokenizer(tokenizer))
   data = config.data
   # Older runs have no specials.json: theirs is made again by its recipe.
   if "data.corpus" in given or tokenizer.with_name("specials.json").exists():
@@ -133,4 +176,5 @@ def continued(directory: str, given: Collection[str]) -> Config:
     arm="",
     family="",
     heads={},
+    adapt={},
   )

@@ -14,10 +14,11 @@ from absl import logging
 
 from lm_jax import checkpoint, sharding, trunk_options
 from lm_jax import config as config_lib
+from lm_jax.adaptation.base import is_own
 from lm_jax.assemble import enable_compilation_cache, make_program
 from lm_jax.config import Config
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.digest import flatten
+from lm_jax.digest import digest, flatten
 from lm_jax.hugging_face import pretrained
 from lm_jax.hugging_face.model import abstract
 from lm_jax.models.network import Network
@@ -27,6 +28,8 @@ from lm_jax.score import Scorer
 from lm_jax.types import Head, Spec, Specials, Trunk, UsageError
 
 TOKENIZER = "tokenizer.json"
+# Under which a checkpoint's stamp has the digest of the model that is adapted.
+MODEL = "model"
 VOCABULARY = "vocabulary"
 # What an objective has besides the stack; it may start anew on a model that
 # was trained by another.
@@ -42,6 +45,7 @@ class Trained(NamedTuple):
   network: of the objective's stacks and heads, or of the imported heads.
   outputs: the heads by name, and "vocabulary"; the first is what `logits` is.
   source: the directory that it was read from; "" for none.
+  base: digest of the parameters of the model that it adapts; "" for none.
   """
 
   config: Config
@@ -52,6 +56,7 @@ class Trained(NamedTuple):
   outputs: Mapping[str, Head | None]
   params: Any
   source: str = ""
+  base: str = ""
 
 
 def of_program(
@@ -77,13 +82,16 @@ def of_program(
 def load(directory: str, flag: str = "--model") -> Trained:
   """The model of a run, as its last whole checkpoint has it, or of theirs.
 
+  Where it adapts another one, that is read, too.
+
   Args:
     directory: of a run, finished or not, or of Hugging Face Transformers; it
       is only read.
     flag: names the directory in messages.
 
   Raises:
-    UsageError: neither of them, or it cannot be read.
+    UsageError: neither of them, or it cannot be read; or the model that it
+      adapts is gone, or another by now.
   """
   if pretrained.is_directory(directory):
     return _load_foreign(directory, flag)
@@ -113,7 +121,45 @@ def load(directory: str, flag: str = "--model") -> Trained:
     restored = checkpoints.restore_params(wanted)
   if restored is None:
     raise UsageError(f"{flag}={directory}: has no checkpoint to read")
-  return model._replace(params=restored[0], source=directory)
+  params, meta = restored
+  if config.adapt:
+    base = read_base(config, f"{flag}={directory}")
+    stored = meta.get("data", {}).get(MODEL)
+    if base.digest != stored:
+      raise UsageError(
+        f"{flag}={directory}: adapts {config.model}, whose parameters are no"
+        f" longer the same (digest {base.digest[:12]}, and {stored!s:.12} when"
+        " it was trained)"
+      )
+    program = program.over(base.model.params)
+    params, model = program.whole(params), model._replace(base=base.digest)
+  return model._replace(params=params, source=directory)
+
+
+class Base(NamedTuple):
+  """A model that is adapted, and the digest of its parameters."""
+
+  model: Trained
+  digest: str
+
+
+def read_base(config: Config, what: str) -> Base:
+  """The model that a run adapts.
+
+  Args:
+    config: with an adaptation.
+    what: names the run in messages.
+
+  Raises:
+    UsageError: it can't be read.
+  """
+  try:
+    model = load(config.model)
+  except UsageError as error:
+    raise UsageError(
+      f"{what}: adapts {config.model}, which can't be read: {error}"
+    ) from None
+  return Base(model, digest(model.params))
 
 
 def scorer(model: Trained) -> Scorer:
@@ -143,6 +189,11 @@ def check(config: Config) -> None:
   that objective has no use for is left out.
   """
   base, tokenizer, old_shapes = _describe(config.model)
+  if base.adapt:
+    raise UsageError(
+      f"--model={config.model}: is itself adapted, by {base.adapt['method']};"
+      " `export` may merge that into a Hugging Face directory to go on from"
+    )
   theirs = config_lib.build(base).trunk
   mine = config_lib.build(config).trunk
   free = trunk_options.FREE | {"dtype"}
@@ -154,15 +205,20 @@ def check(config: Config) -> None:
       raise UsageError(
         f"{flag}={new}: --model={config.model} has {old} and can't change it"
       )
-  new_shapes = {
-    name: leaf.shape
-    for name, leaf in flatten(
-      make_program(config, tokenizer).abstract.params
-    ).items()
-  }
-  for name, new in new_shapes.items():
-    old = old_shapes.get(name)
-    if old != new and not (old is None and name.startswith(_OUTPUTS)):
+  program = make_program(config, tokenizer)
+  adaptation = program.plan.network.adaptation
+  for name, leaf in flatten(program.shapes).items():
+    old, new = old_shapes.get(name), leaf.shape
+    fresh = name.startswith(_OUTPUTS)
+    if adaptation is not None and old is None:
+      fresh = adaptation.trains(name)
+      if not fresh and name.startswith(_OUTPUTS):
+        raise UsageError(
+          f"--adapt.method={adaptation.name}: holds {name} fixed, which"
+          f" --model={config.model}, of --objective={base.objective}, lacks and"
+          f" --objective={config.objective} needs"
+        )
+    if old != new and not (old is None and fresh):
       raise UsageError(
         f"--model={config.model}: its parameters, of --objective="
         f"{base.objective} and --length={base.length}, are not those of this "
@@ -171,15 +227,25 @@ def check(config: Config) -> None:
       )
 
 
-def params_for(config: Config, tokenizer: Tokenizer, program: Program) -> Any:
-  """The parameters of config.model, in the places of `program`.
+def params_for(
+  config: Config,
+  tokenizer: Tokenizer,
+  program: Program,
+  model: Trained | None = None,
+) -> Any:
+  """What `program` trains of config.model, in its places.
 
-  Those of outputs that the model lacks start anew, which is logged.
+  Those of outputs that the model lacks start anew, which is logged; so do an
+  adaptation's own.
+
+  Args:
+    config, tokenizer, program: of the run.
+    model: config.model, if it was read before.
 
   Raises:
     UsageError: they can't be read, or belong to other tokens.
   """
-  model = load(config.model)
+  model = model or load(config.model)
   if model.tokenizer is None or (
     model.tokenizer.fingerprint != tokenizer.fingerprint
   ):
@@ -191,15 +257,23 @@ def params_for(config: Config, tokenizer: Tokenizer, program: Program) -> Any:
   old = flatten(model.params)
   wanted = flatten(program.abstract.params)
   fresh = sorted(set(wanted) - set(old))
-  if fresh:
+  untold = [name for name in fresh if not is_own(name)]
+  if untold:
     logging.warning(
       "%s has no %s%s: starts anew",
       config.model,
-      fresh[0],
-      f" and {len(fresh) - 1} more" if len(fresh) > 1 else "",
+      untold[0],
+      f" and {len(untold) - 1} more" if len(untold) > 1 else "",
     )
-    start = program.initial(np.uint32(config.seed)).params
-    old |= {name: flatten(start)[name] for name in fresh}
+  if fresh:
+    start = flatten(program.initial(np.uint32(config.seed)).params)
+    new = {name: start[name] for name in fresh}
+    adaptation = program.plan.network.adaptation
+    if adaptation is not None:
+      rng = np.random.default_rng(config.seed)
+      spec = program.plan.spec
+      new = adaptation.start(new, old, spec, rng, tokenizer.encode)
+    old |= new
   treedef = jax.tree.structure(program.abstract.params)
   params = jax.tree.unflatten(treedef, [old[name] for name in wanted])
   return sharding.put(params, program.shardings.params)

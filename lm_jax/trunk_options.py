@@ -13,7 +13,7 @@ from lm_jax.options import Option, options
 from lm_jax.types import MOST_LAYERS, Architecture, Trunk, UsageError
 
 # Set from elsewhere: --architecture, --dtype, and the objective.
-_DERIVED = frozenset({"architecture", "dtype", "embeddings"})
+_DERIVED = frozenset({"architecture", "dtype", "embeddings", "adaptation"})
 # Follow from the data where they are 0.
 FROM_DATA = ("vocabulary", "max_positions")
 # May change when a model's training goes on.

@@ -322,6 +322,9 @@ class Trunk:
   dtype: Literal["float32", "bfloat16"] = "float32"
   # The stack whose embedding tables this one uses.
   embeddings: str = "main"
+  # What is trained in the place of the stack's own parameters
+  # (lm_jax.adaptation.base.Adaptation); a Network sets it.
+  adaptation: Any = dataclasses.field(default=None, metadata={"flag": False})
 
 
 class Apply(Protocol):

@@ -4,6 +4,8 @@ import subprocess
 import sys
 import types
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 import lm_jax
@@ -142,6 +144,16 @@ def test_a_bug_is_not_bad_usage(run):
   run.outcomes["clm-seed0"] = ValueError("shapes")
   with pytest.raises(ValueError, match="shapes"):
     cli.main(["train"])
+
+
+def test_too_little_memory_is_one_line(run, capsys):
+  with pytest.raises(jax.errors.JaxRuntimeError) as raised:
+    jax.block_until_ready(jax.jit(lambda: jnp.zeros((1 << 30, 1 << 20)))())
+  run.outcomes["clm-seed0"] = raised.value
+  assert cli.main(["train"]) == 2
+  said = capsys.readouterr().err
+  assert said.count("\n") == 1 and "RESOURCE_EXHAUSTED" in said
+  assert "--batch_size" in said
 
 
 def test_no_command_is_the_default_experiment(run, capsys):

@@ -11,17 +11,22 @@ import numpy as np
 
 from lm_jax.chat import template as template_lib
 from lm_jax.chat.conversation import Conversation
-from lm_jax.chat.generation_config import GenerationConfig
 from lm_jax.chat.held import Held, without
 from lm_jax.chat.marks import Marks
 from lm_jax.chat.template import ChatTemplate, Message
 from lm_jax.errors import UsageError
-from lm_jax.generation import languages, prompts
+from lm_jax.generation import defaults, languages, prompts
 from lm_jax.generation.generate import Generated, Generator
 from lm_jax.generation.options import Generation
 from lm_jax.trained import Trained
 from lm_jax.types import ABSENT
 
+# What is taken over of a model's generation_config.json; its lengths would count
+# the conversation, and an answer of several beams can't be shown as it comes.
+_ADOPTED = (
+  *("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p"),
+  *("repetition_penalty", "no_repeat_ngram_size"),
+)
 # Stand for a question, its answer and the next question.
 _PROBES = ("\ue000q", "\ue000a", "\ue000n")
 
@@ -86,10 +91,10 @@ class Assistant:
     names = template_lib.variables(model.source, model.tokenizer)
     self.template = ChatTemplate(source, names)
     self._marks = Marks(model.tokenizer, self.template.literals())
-    config = GenerationConfig(model.source)
-    self.defaults = config.options()
+    own = defaults.of(model.source) if model.source else {}
+    self.defaults = {name: own[name] for name in _ADOPTED if name in own}
     specials = model.spec.specials
-    ends = {specials.end, *config.ends()}
+    ends = {specials.end, *own.get("eos_token_id", ())}
     if not model.config.family:
       ends.add(specials.boundary)  # The next text begins.
     end, self.stops = self._after_an_answer()

@@ -58,7 +58,7 @@ def begin(
   shape = (batch, groups, each)
   # All beams are alike at first: only the first of a group counts.
   running = jnp.full(shape, _NO, jnp.float32).at[:, :, 0].set(0.0)
-  text, cache = session.repeated((text, cache), groups * each)
+  text, cache = session.repeated((text, cache), batch, groups * each)
   state = State(
     text=text,
     cache=cache,
@@ -71,7 +71,7 @@ def begin(
     improving_BxG=jnp.ones(shape[:2], bool),
     goes_on=jnp.bool(True),
   )
-  logits_RxV = session.repeated(logits_BxV, groups * each)
+  logits_RxV = session.repeated(logits_BxV, batch, groups * each)
   return _step(kind, request, state, logits_RxV)
 
 
@@ -124,9 +124,10 @@ def _step(
   first_BxG = first_B[:, None] + jnp.arange(groups)[None] * each
   source_R = (first_BxG[:, :, None] + found.parent_BxN).reshape(-1)
   # All else in the cache is the same for all beams of a prompt.
-  layers = session.rows(state.cache.layers, source_R)
+  count = len(source_R)
+  layers = session.rows(state.cache.layers, count, source_R)
   cache = dataclasses.replace(state.cache, layers=layers)
-  text = session.rows(state.text, source_R)
+  text = session.rows(state.text, count, source_R)
   token_R = found.token_BxN.reshape(-1)
   text = text.put(token_R, jnp.ones_like(token_R, bool))
 

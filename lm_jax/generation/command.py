@@ -13,6 +13,7 @@ from lm_jax.errors import UsageError
 from lm_jax.generation import options as options_lib
 from lm_jax.generation.options import Generation
 from lm_jax.options import Option
+from lm_jax.options import show as show_value
 
 if TYPE_CHECKING:  # It imports jax.
   from lm_jax.chat.tools import Tool
@@ -100,7 +101,21 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
     raise UsageError("--model: needed, a run or a Hugging Face directory")
   texts = _prompts(given)
   tool = _tool(given, texts)
-  options = read_options(given, tool.template.generation if tool else {})
+  from lm_jax.generation import defaults
+
+  own = defaults.of(last["model"])
+  shown = [
+    f"{name}={show_value(value)}"
+    for name, value in own.items()
+    if name not in given and not name.endswith("token_id")
+  ]
+  if shown:  # So that nobody wonders why a text is sampled, or so long.
+    print(
+      f"lm_jax: as the model's files say: {' '.join(shown)}", file=sys.stderr
+    )
+  if tool:
+    own = options_lib.under(tool.template.generation, own)
+  options = read_options(given, own)
   form = last.get("format", get_args(Form)[0])
   from lm_jax import trained
   from lm_jax.generation.generate import Generator
@@ -199,8 +214,8 @@ def read_options(
 
   defaults: of those that were not given, in place of the usual ones.
   """
-  values = {**(defaults or {}), **options_lib.from_flags(given)}
-  return Generation(**values).check()
+  values = options_lib.from_flags(given)
+  return Generation(**options_lib.under(values, defaults or {})).check()
 
 
 def _prompts(given: Mapping[str, Sequence[str]]) -> list[str]:

@@ -49,7 +49,7 @@ def begin(
   count = hidden_RxTxD.shape[0]
   return State(
     text,
-    session.repeated(cache, kind.static.top_k),
+    session.repeated(cache, count, kind.static.top_k),
     jnp.int32(0),
     jnp.zeros(count, bool),
     jnp.zeros(count, jnp.float32),
@@ -89,7 +89,7 @@ def _step(reader: Reader, kind: Kind, request: Request, state: State) -> State:
   count = p_RxK.shape[0]
 
   # Every candidate is read behind a copy of its text.
-  copies = session.repeated(state.text, k)
+  copies = session.repeated(state.text, count, k)
   token_C = token_RxK.reshape(-1).astype(jnp.int32)
   copies = copies.put(token_C, jnp.ones_like(token_C, bool))
   hidden_Cx1xD, cache = reader.read(copies, state.cache)
@@ -107,7 +107,7 @@ def _step(reader: Reader, kind: Kind, request: Request, state: State) -> State:
   score_R = jnp.log(p_RxK[jnp.arange(count), best_R])
   return State(
     state.text.put(token_R, real_R),
-    session.rows(cache, jnp.repeat(chosen_R, k)),
+    session.rows(cache, count * k, jnp.repeat(chosen_R, k)),
     state.chosen + 1,
     state.finished_R | session.ended(token_R, kind.ends),
     state.scores_R + jnp.where(real_R, score_R, 0.0),

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 from absl import logging
 
-from lm_jax import registry
 from lm_jax.errors import UsageError
 from lm_jax.generation import (
   beam,
@@ -38,25 +37,18 @@ _STEP = 64
 _LOOK = 4
 
 
-def read_options(given: Mapping[str, Any]) -> Generation:
+def read_options(
+  given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> Generation:
   """Options from Python, by name.
+
+  defaults: of those that are not given, in place of the usual ones.
 
   Raises:
     UsageError: an unknown one, or a value that it can't have.
   """
-  known = options_lib.schema()
-  values = {}
-  for name, value in given.items():
-    if name not in known:
-      raise registry.unknown("generate", name, known)
-    if name == "early_stopping" and isinstance(value, bool):
-      value = str(value).lower()  # as Transformers has it
-    if name == "eos_token_id" and isinstance(value, int):
-      value = (value,)
-    if name == "stop_strings" and isinstance(value, str):
-      value = (value,)
-    values[name] = known[name].check(value, "generate")
-  return Generation(**values).check("")
+  values = options_lib.from_values(given, "generate")
+  return Generation(**options_lib.under(values, defaults or {})).check("")
 
 
 class Generated(NamedTuple):

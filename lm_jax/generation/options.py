@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from lm_jax import registry
 from lm_jax.errors import UsageError
 from lm_jax.options import Option, option, options, show
 
@@ -230,6 +231,48 @@ def from_flags(given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     for path, each in schema().items()
     if path in given
   }
+
+
+def from_values(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+  """The options that values in JSON or Python stand for, each by itself valid.
+
+  Args:
+    given: by name, as Transformers takes them, too.
+    where: names them in messages.
+
+  Raises:
+    UsageError: an unknown name, or a value of another kind.
+  """
+  known = schema()
+  found = {}
+  for name, value in given.items():
+    if name not in known:
+      raise registry.unknown(where, name, known)
+    if name == "early_stopping" and isinstance(value, bool):
+      value = str(value).lower()
+    if name == "eos_token_id" and isinstance(value, int):
+      value = (value,)
+    if name == "stop_strings" and isinstance(value, str):
+      value = (value,)
+    found[name] = known[name].check(value, where)
+  return found
+
+
+def under(
+  given: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+  """The options that were given, and for the others those of a model's own.
+
+  A number of tokens that was given goes before every other bound of it.
+  """
+  found = {**defaults, **given}
+  if "max_new_tokens" in given:
+    if "max_length" not in given:
+      found.pop("max_length", None)
+    if "min_new_tokens" not in given:
+      least = found.get("min_new_tokens", 0)
+      found["min_new_tokens"] = min(least, found["max_new_tokens"])
+  return found
 
 
 def schema(prefix: str = "") -> dict[str, Option]:

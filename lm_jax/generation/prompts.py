@@ -39,7 +39,8 @@ def context(model: Trained) -> int:
   trunk = dict(model.network.trunks)["main"]
   if trunk.positions in ("relative", "alibi", "none"):
     return 0
-  return trunk.max_positions
+  adaptation = model.network.adaptation
+  return trunk.max_positions - (adaptation.ahead if adaptation else 0)
 
 
 def require_generator(model: Trained, what: str) -> None:
@@ -130,7 +131,10 @@ def encode(
 
 
 def lay_out(
-  model: Trained, prompts: Sequence[Sequence[int]], decoder: Sequence[int] = ()
+  model: Trained,
+  prompts: Sequence[Sequence[int]],
+  decoder: Sequence[int] = (),
+  slots: int = 0,
 ) -> Problem:
   """What is read first: the prompts on the right of as many slots.
 
@@ -139,12 +143,13 @@ def lay_out(
     prompts: ids, special ones included.
     decoder: of an encoder_decoder that was imported, what its decoder has read
       already, the start token included; by default that token.
+    slots: for the longest prompt at least; 0: a bucket's.
   """
   spec: Spec = model.spec
   paired = spec.architecture == "encoder_decoder"
   own = not model.config.family
   width = max(map(len, prompts))
-  rows = _rows(prompts, bucket(width), spec.specials.pad)
+  rows = _rows(prompts, slots or bucket(width), spec.specials.pad)
   if own and not decoder:
     return model.objective.prompt(rows, spec)
   if not paired:

@@ -108,18 +108,27 @@ class Reader:
     return nn.apply(head, self.network)({"params": self.params})
 
 
-def repeated(tree: Any, times: int) -> Any:
-  """Each row so many times, side by side; scalars are left."""
+def repeated(tree: Any, count: int, times: int) -> Any:
+  """Each of `count` rows so many times, side by side; scalars are left."""
   if times == 1:
     return tree
-  return jax.tree.map(
-    lambda x: jnp.repeat(x, times, axis=0) if jnp.ndim(x) else x, tree
-  )
+  return rows(tree, count, jnp.repeat(jnp.arange(count), times))
 
 
-def rows(tree: Any, index_N: Array) -> Any:
-  """Rows of all arrays by number; scalars are left."""
-  return jax.tree.map(lambda x: x[index_N] if jnp.ndim(x) else x, tree)
+def rows(tree: Any, count: int, index_N: Array) -> Any:
+  """Rows of all arrays by number; scalars are left.
+
+  count: rows that there are. An array may have several entries for each, as
+    those of a cache have.
+  """
+
+  def take(x: Array) -> Array:
+    if not jnp.ndim(x):
+      return x
+    by_row = x.reshape(count, -1, *x.shape[1:])
+    return by_row[index_N].reshape(-1, *x.shape[1:])
+
+  return jax.tree.map(take, tree)
 
 
 def ended(token: Array, ends: tuple[int, ...]) -> Array:

@@ -6,10 +6,13 @@ import dataclasses
 import json
 import pathlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from flax.traverse_util import unflatten_dict
+
 from lm_jax import registry, trained, workdir
+from lm_jax.digest import flatten
 from lm_jax.families._fields import Fields
 from lm_jax.families.base import VOCABULARY, Family
 from lm_jax.hugging_face import origin
@@ -45,21 +48,37 @@ class Part:
   files: pathlib.Path | None = None
 
 
-def run(model: str, to: str, family: str = "", dtype: str = "") -> list[str]:
+def run(
+  model: str,
+  to: str,
+  family: str = "",
+  dtype: str = "",
+  adapter: bool = False,
+) -> list[str]:
   """The command `export`; see `save`.
 
   Args:
     model: a run directory or a Hugging Face directory.
     to, family, dtype: of `save`.
+    adapter: write what was trained of an adapted model, for PEFT.
   """
   _check(to, family, dtype)
-  return save(trained.load(model), to, family, dtype)
+  if adapter and dtype:
+    raise UsageError(f"--dtype={dtype}: --adapter writes float32")
+  loaded = trained.load(model)
+  if adapter:
+    from lm_jax.hugging_face import peft
+
+    return peft.save(loaded, to, family, f"--model={model}")
+  return save(loaded, to, family, dtype)
 
 
 def save(
   model: Trained, to: str, family: str = "", dtype: str = ""
 ) -> list[str]:
   """Writes a model as Transformers reads it.
+
+  What adapts it is merged into its parameters.
 
   Args:
     model: of a run, or imported.
@@ -73,11 +92,53 @@ def save(
     the directories written: `to`, or two below it for a model of rtd.
 
   Raises:
-    UsageError: the directory is taken or can't be written, or the model does
-      not fit the family, with the options that keep it from fitting.
+    UsageError: the directory is taken or can't be written; or the model does
+      not fit the family, with the options that keep it from fitting; or what
+      adapts it can't be merged.
   """
   _check(to, family, dtype)
-  parts = _parts(model, family)
+  model = merged(model)
+  parts = parts_of(model, family)
+
+  def fill(whole: pathlib.Path) -> None:
+    for part in parts:
+      _write_part(whole / part.name, part, model, dtype)
+
+  write_whole(to, fill)
+  return [str(pathlib.Path(to, part.name)) for part in parts]
+
+
+def merged(model: Trained) -> Trained:
+  """The model without an adaptation, which computes the same.
+
+  Raises:
+    UsageError: there is no such model.
+  """
+  adaptation = model.network.adaptation
+  if adaptation is None:
+    return model
+  if not adaptation.merges:
+    raise UsageError(
+      f"export: {adaptation.name} can't be merged into the model:"
+      f" {adaptation.apart}; --adapter writes what PEFT can read of it"
+    )
+  leaves = adaptation.merged(flatten(model.params))
+  return model._replace(
+    network=model.network.clone(adaptation=None),
+    params=unflatten_dict(leaves, sep="."),
+  )
+
+
+def write_whole(to: str, fill: Callable[[pathlib.Path], None]) -> None:
+  """Makes a directory that is there with all its files, or not at all.
+
+  Args:
+    to: new or empty.
+    fill: writes it, under another name.
+
+  Raises:
+    UsageError: it can't be written.
+  """
   target = pathlib.Path(to).resolve()
   try:
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -85,8 +146,7 @@ def save(
       ".partial", f".{target.name}-", target.parent
     ) as folder:
       whole = pathlib.Path(folder, "whole")
-      for part in parts:
-        _write_part(whole / part.name, part, model, dtype)
+      fill(whole)
       if target.exists():
         target.rmdir()
       whole.rename(target)
@@ -94,7 +154,6 @@ def save(
     raise UsageError(
       f"--to={to}: can't be written: {error.strerror}"
     ) from error
-  return [str(pathlib.Path(to, part.name)) for part in parts]
 
 
 def _check(to: str, family: str, dtype: str) -> None:
@@ -111,7 +170,7 @@ def _check(to: str, family: str, dtype: str) -> None:
     raise UsageError(f"--to={to}: is there and not empty; name another")
 
 
-def _parts(model: Trained, name: str) -> list[Part]:
+def parts_of(model: Trained, name: str) -> list[Part]:
   """What is to be written, or UsageError if it does not fit."""
   family = read_lib.families().get(name)
   origin_part = _origin(model)

@@ -53,38 +53,99 @@ def plain(
   )
 
 
+def heads_first(x_BxSxGxK: Array) -> Array:
+  """Keys or values as a cache has them: [B * G, S, K]."""
+  length, size = x_BxSxGxK.shape[1], x_BxSxGxK.shape[3]
+  return x_BxSxGxK.transpose(0, 2, 1, 3).reshape(-1, length, size)
+
+
 def of_kept(
   q_BxTxHxK: Array,
-  k_BxGxSxK: Array,
-  v_BxGxSxK: Array,
+  k_NxSxK: Array,
+  v_NxSxK: Array,
   visible_BxTxS: Array,
   bias_BxHxTxS: Array | None = None,
+  prefix: tuple[Array, Array] | None = None,
 ) -> Array:
   """As `plain`, with keys and values as a cache has them: [B, T, H, K].
 
-  For few queries. A group of query heads reads its keys where they lie, so
-  that nothing of the cache's size is copied.
+  For few queries. N = B * G: a group of query heads reads its keys where they
+  lie, and products of just this shape are what lets XLA's CPU backend write a
+  token into the cache in place. Of any other shape it copies the whole cache
+  for each token, several times.
+
+  prefix: of `behind`; or None.
   """
   batch, length, heads, size = q_BxTxHxK.shape
-  groups, total = k_BxGxSxK.shape[1:3]
-  q_BxGxRxK = q_BxTxHxK.transpose(0, 2, 1, 3) * size**-0.5
-  q_BxGxRxK = q_BxGxRxK.reshape(batch, groups, -1, size)
-  score_BxGxRxS = jnp.einsum(
-    "BGRK,BGSK->BGRS",
-    q_BxGxRxK,
-    k_BxGxSxK,
-    preferred_element_type=jnp.float32,
+  n, total = k_NxSxK.shape[:2]
+  q_NxRxK = (q_BxTxHxK.transpose(0, 2, 1, 3) * size**-0.5).reshape(n, -1, size)
+  score_NxRxS = jnp.einsum(
+    "NRK,NSK->NRS", q_NxRxK, k_NxSxK, preferred_element_type=jnp.float32
   )
-  score_BxHxTxS = score_BxGxRxS.reshape(batch, heads, length, total)
+  score_BxHxTxS = score_NxRxS.reshape(batch, heads, length, total)
   if bias_BxHxTxS is not None:
     score_BxHxTxS = score_BxHxTxS + bias_BxHxTxS
+  first = 0
+  if prefix is not None:
+    first = prefix[0].shape[0]
+    rows = q_NxRxK.shape[1]
+    score_BxGxRxP = jnp.einsum(
+      "BGRK,PGK->BGRP",
+      q_NxRxK.reshape(batch, -1, rows, size),
+      prefix[0],
+      preferred_element_type=jnp.float32,
+    )
+    score_BxHxTxP = score_BxGxRxP.reshape(batch, heads, length, first)
+    score_BxHxTxS = jnp.concatenate([score_BxHxTxP, score_BxHxTxS], axis=3)
+    visible_BxTxS = _behind(visible_BxTxS, first, True)
   weight_BxHxTxS = _softmax(score_BxHxTxS, visible_BxTxS[:, None])
-  weight_BxGxRxS = weight_BxHxTxS.reshape(batch, groups, -1, total)
-  out_BxGxRxK = jnp.einsum(
-    "BGRS,BGSK->BGRK", weight_BxGxRxS.astype(v_BxGxSxK.dtype), v_BxGxSxK
-  )
-  out_BxHxTxK = out_BxGxRxK.reshape(batch, heads, length, size)
+  weight_NxRxS = weight_BxHxTxS.reshape(n, -1, first + total)
+  weight_NxRxS = weight_NxRxS.astype(v_NxSxK.dtype)
+  out_NxRxK = jnp.einsum("NRS,NSK->NRK", weight_NxRxS[..., first:], v_NxSxK)
+  if prefix is not None:
+    weight_BxGxRxP = weight_NxRxS[..., :first].reshape(batch, -1, rows, first)
+    out_BxGxRxK = jnp.einsum("BGRP,PGK->BGRK", weight_BxGxRxP, prefix[1])
+    out_NxRxK = out_NxRxK + out_BxGxRxK.reshape(out_NxRxK.shape)
+  out_BxHxTxK = out_NxRxK.reshape(batch, heads, length, size)
   return out_BxHxTxK.transpose(0, 2, 1, 3)
+
+
+def behind(
+  prefix: tuple[Array, Array],
+  k_BxSxHxK: Array,
+  v_BxSxHxK: Array,
+  visible_BxTxS: Array,
+  bias_BxHxTxS: Array | None,
+) -> tuple[Array, Array, Array, Array | None]:
+  """The arguments of `plain`, behind keys that every token sees.
+
+  Args:
+    prefix: keys and values [P, G, K] of the compute dtype, the same for all
+      rows, on which there is no bias.
+    k_BxSxHxK, v_BxSxHxK, visible_BxTxS, bias_BxHxTxS: of `plain`.
+  """
+  batch, _, heads, _ = k_BxSxHxK.shape
+  first = prefix[0].shape[0]
+
+  def before(x_PxGxK: Array, x_BxSxHxK: Array) -> Array:
+    x_1xPxHxK = repeat_heads(x_PxGxK[None], heads)
+    x_BxPxHxK = jnp.broadcast_to(x_1xPxHxK, (batch, *x_1xPxHxK.shape[1:]))
+    return jnp.concatenate([x_BxPxHxK, x_BxSxHxK], axis=1)
+
+  if bias_BxHxTxS is not None:
+    bias_BxHxTxS = _behind(bias_BxHxTxS, first, 0.0)
+  return (
+    before(prefix[0], k_BxSxHxK),
+    before(prefix[1], v_BxSxHxK),
+    _behind(visible_BxTxS, first, True),
+    bias_BxHxTxS,
+  )
+
+
+def _behind(x: Array, count: int, value: bool | float) -> Array:
+  """With so many equal elements in front along the last axis."""
+  room = [(0, 0)] * (x.ndim - 1) + [(count, 0)]
+  return jnp.pad(x, room, constant_values=value)
 
 
 def _softmax(score_BxHxTxS: Array, visible_Bx1xTxS: Array) -> Array:

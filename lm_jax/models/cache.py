@@ -16,6 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lm_jax.models import attention
 from lm_jax.types import Array, Stream, Trunk
 
 # Under which Attention sows what it has read or written.
@@ -23,7 +24,10 @@ KEPT = "keys_and_values"
 
 
 class Kept(NamedTuple):
-  """Keys and values of a layer, [B, G, S, K] in the compute dtype."""
+  """Keys and values of a layer, [B * G, S, K] in the compute dtype.
+
+  The G heads of a row stand together.
+  """
 
   keys: Array
   values: Array
@@ -38,7 +42,8 @@ class Cache:
   cross: of each layer what it reads of the encoder's states; () without.
   slots: [B, S], the tokens in their slots; segment 0 is an empty one.
   source: [B, S'], the encoder's tokens; None without.
-  index: int32 scalar, the slot of the first token that is being read.
+  index: int32 scalar, the first of the text's slots that is free.
+  front: slots before the text's: of a soft prompt.
   """
 
   layers: tuple[Kept, ...]
@@ -46,6 +51,12 @@ class Cache:
   slots: Stream
   source: Stream | None
   index: Array
+  front: int = dataclasses.field(default=0, metadata={"static": True})
+
+  @property
+  def slot(self) -> Array:
+    """The slot of the first token that is being read."""
+    return self.index + self.front if self.front else self.index
 
 
 def prefill(
@@ -68,22 +79,25 @@ def prefill(
     (last-layer states [B, T, D], the cache).
   """
   trunk = dict(network.trunks)["main"]
+  length = inputs.tokens_BxT.shape[1]
+  inputs, source = network.laid_out(inputs, source)
+  front = inputs.tokens_BxT.shape[1] - length
   hidden_BxTxD, sown = _apply(network, params, inputs, source, ())
-  spare = size - inputs.tokens_BxT.shape[1]
+  spare = size - length
 
   def keep(layer: str, pad: int) -> tuple[Kept, ...]:
     found = []
     for pair in _sown(sown, trunk, layer):
-      heads_first = (x.transpose(0, 2, 1, 3) for x in pair)
-      room = ((0, 0), (0, 0), (0, pad), (0, 0))
+      heads_first = map(attention.heads_first, pair)
+      room = ((0, 0), (0, pad), (0, 0))
       found.append(Kept(*(jnp.pad(x, room) for x in heads_first)))
     return tuple(found)
 
   cross = keep("cross_attention", 0) if source is not None else ()
   slots = jax.tree.map(lambda x: jnp.pad(x, ((0, 0), (0, spare))), inputs)
-  index = jnp.int32(inputs.tokens_BxT.shape[1])
-  cache = Cache(keep("attention", spare), cross, slots, source, index)
-  return hidden_BxTxD, cache
+  layers, index = keep("attention", spare), jnp.int32(length)
+  cache = Cache(layers, cross, slots, source, index, front)
+  return hidden_BxTxD[:, front:] if front else hidden_BxTxD, cache
 
 
 def read(
@@ -95,9 +109,10 @@ def read(
     (last-layer states [B, T, D], the cache with index advanced by T).
   """
   trunk = dict(network.trunks)["main"]
+  inputs = network.gone_on(inputs)
   slots = jax.tree.map(
     lambda old, new: jax.lax.dynamic_update_slice(
-      old, new.astype(old.dtype), (jnp.int32(0), cache.index)
+      old, new.astype(old.dtype), (jnp.int32(0), cache.slot)
     ),
     cache.slots,
     inputs,
@@ -112,7 +127,7 @@ def read(
 def _apply(network, params, inputs, source, past):
   def hidden(net):
     # Prompts stand on the right of their slots; whoever lays them out counts.
-    return net.hidden(inputs, source, past=past, fits=True)
+    return net.states(inputs, source, past=past)
 
   run = nn.apply(hidden, network, mutable=["intermediates"])
   return run({"params": params})

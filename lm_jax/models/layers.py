@@ -7,6 +7,8 @@ logical axis names, which lm_jax/sharding.py maps to the mesh.
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -24,13 +26,17 @@ def parameter(module, name, initializer, shape, axes) -> Array:
 
 
 class Dense(nn.Module):
-  """x W + b, flat: [N, in] -> [N, out]."""
+  """x W + b, flat: [N, in] -> [N, out].
+
+  adaptation: what may stand in for x W; None leaves it.
+  """
 
   features: int
   axes: tuple[str | None, str | None]
   bias: bool
   dtype: str
   initializer_range: float
+  adaptation: Any = None
 
   @nn.compact
   def __call__(self, x_NxI: Array) -> Array:
@@ -42,6 +48,8 @@ class Dense(nn.Module):
       self.axes,
     )
     y_NxO = x_NxI.astype(self.dtype) @ kernel_IxO.astype(self.dtype)
+    if self.adaptation is not None:
+      y_NxO = self.adaptation.projected(self, x_NxI, kernel_IxO, y_NxO)
     if self.bias:
       bias_O = parameter(
         self, "bias", nn.initializers.zeros, (self.features,), self.axes[1:]
@@ -67,6 +75,7 @@ def dense(trunk: Trunk, features: int, axes, name: str, **kwargs) -> Dense:
   excepted = GROUPS.get(name) in trunk.bias_except
   kwargs.setdefault("bias", trunk.bias != excepted)
   kwargs.setdefault("initializer_range", trunk.initializer_range)
+  kwargs.setdefault("adaptation", trunk.adaptation)
   return Dense(features, axes, dtype=trunk.dtype, name=name, **kwargs)
 
 
@@ -207,6 +216,7 @@ class Attention(nn.Module):
     deterministic: bool = True,
     kept: Kept | None = None,
     cache: Cache | None = None,
+    shared: Any = None,
   ) -> Array:
     """States [N, D].
 
@@ -221,6 +231,7 @@ class Attention(nn.Module):
         tokens at cache.index; a source's is whole, and takes the place of
         memory_MxD.
       cache: with the slots of what was kept.
+      shared: what the trunk's adaptation has of all layers together.
     """
     trunk = self.trunk
     heads, groups = trunk.heads, trunk.kv_heads or trunk.heads
@@ -256,8 +267,11 @@ class Attention(nn.Module):
       base = local or trunk.rotary_base
       q = rotate(q, stream.position_BxT, base, trunk.rotary_scaling)
       k = rotate(k, stream.position_BxT, base, trunk.rotary_scaling)
+    prefix = None
+    if trunk.adaptation is not None and not cross:
+      prefix = trunk.adaptation.prefix(trunk, shared)
     if kept is not None and cache is not None:
-      out = self.of_kept(q, k, v, stream, bias, source, kept, cache)
+      out = self.of_kept(q, k, v, stream, bias, source, kept, cache, prefix)
       out_NxE = out.reshape(batch * length, heads * size)
       return dense(trunk, trunk.width, ("heads", "embed"), "out")(out_NxE)
     self.sow("intermediates", KEPT, (k, v))
@@ -267,7 +281,11 @@ class Attention(nn.Module):
     if trunk.attention_dropout and not deterministic:
       dropout = nn.Dropout(trunk.attention_dropout, deterministic=False)
     can_block = (
-      bias is None and dropout is None and not cross and not self.window
+      bias is None
+      and dropout is None
+      and prefix is None
+      and not cross
+      and not self.window
     ) and attention.can_block(stream.mask, length)
     wanted = trunk.attention == "blocked" or (
       trunk.attention == "auto" and jax.default_backend() == "cpu"
@@ -276,23 +294,26 @@ class Attention(nn.Module):
       out = attention.blocked_causal(q, k, v, stream.segment_BxT)
     else:
       seen = self.visible(stream, stream, source)
+      if prefix is not None:
+        k, v, seen, bias = attention.behind(prefix, k, v, seen, bias)
       out = attention.plain(q, k, v, seen, bias, dropout)
     out_NxE = out.reshape(batch * length, heads * size)
     return dense(trunk, trunk.width, ("heads", "embed"), "out")(out_NxE)
 
-  def of_kept(self, q, k, v, stream, bias, source, kept, cache) -> Array:
+  def of_kept(
+    self, q, k, v, stream, bias, source, kept, cache, prefix
+  ) -> Array:
     """[B, T, H, K]: attention to what is kept, and to the stream itself."""
     if source is None:
-      start = (jnp.int32(0), jnp.int32(0), cache.index, jnp.int32(0))
+      start = (jnp.int32(0), cache.slot, jnp.int32(0))
+      new = Kept(attention.heads_first(k), attention.heads_first(v))
       kept = Kept(
-        *(
-          jax.lax.dynamic_update_slice(old, new.transpose(0, 2, 1, 3), start)
-          for old, new in zip(kept, (k, v), strict=True)
-        )
+        jax.lax.dynamic_update_slice(kept.keys, new.keys, start),
+        jax.lax.dynamic_update_slice(kept.values, new.values, start),
       )
       self.sow("intermediates", KEPT, tuple(kept))
     seen = self.visible(stream, cache.slots, source)
-    return attention.of_kept(q, kept.keys, kept.values, seen, bias)
+    return attention.of_kept(q, kept.keys, kept.values, seen, bias, prefix)
 
   def visible(
     self, stream: Stream, keys: Stream, source: Stream | None

@@ -7,6 +7,9 @@ makes exactly the parameters of the stacks and heads that it calls.
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -27,19 +30,22 @@ class Network(nn.Module):
 
   trunks, head_specs: (name, options) pairs; hashable.
   deterministic: no dropout; otherwise an rng "dropout" is needed.
+  adaptation: of the stack "main" (lm_jax/adaptation/base.py); None has none.
   """
 
   trunks: tuple[tuple[str, Trunk], ...]
   head_specs: tuple[tuple[str, Head], ...] = ()
   deterministic: bool = True
+  adaptation: Any = None
 
   def setup(self):
     trunks = dict(self.trunks)
+    adapted = trunks | self._adapted()
     self.embedder = {
-      name: Embedder(trunks[name])
+      name: Embedder(adapted[name])
       for name in sorted({trunk.embeddings for trunk in trunks.values()})
     }
-    self.stack = {name: Stack(trunk) for name, trunk in self.trunks}
+    self.stack = {name: Stack(adapted[name]) for name in trunks}
     self.output = {name: Output(trunk) for name, trunk in self.trunks}
     self.heads = {
       name: HeadOutput(spec, trunks["main"]) for name, spec in self.head_specs
@@ -48,33 +54,76 @@ class Network(nn.Module):
   def _trunk(self, stack: str) -> Trunk:
     return dict(self.trunks)[stack]
 
+  def _adapted(self) -> dict[str, Trunk]:
+    """The stack that is adapted, by name; {} where none is."""
+    if self.adaptation is None:
+      return {}
+    adaptation = self.adaptation
+    if self.deterministic:
+      adaptation = adaptation.without_dropout()
+    main = self._trunk("main")
+    return {"main": dataclasses.replace(main, adaptation=adaptation)}
+
+  def laid_out(
+    self, inputs: Stream, source: Stream | None
+  ) -> tuple[Stream, Stream | None]:
+    """What the stack "main" really reads: a soft prompt in front."""
+    if self.adaptation is None:
+      return inputs, source
+    return self.adaptation.lay_out(self._trunk("main"), inputs, source)
+
+  def gone_on(self, inputs: Stream) -> Stream:
+    """Further tokens of a stream that was laid out."""
+    if self.adaptation is None:
+      return inputs
+    return self.adaptation.go_on(self._trunk("main"), inputs)
+
   def hidden(
     self,
     inputs: Stream,
     source: Stream | None = None,
     stack: str = "main",
-    past: tuple[Array, ...] | Cache = (),
-    fits: bool = False,
+    past: tuple[Array, ...] = (),
   ) -> Array:
     """Last-layer states of `inputs`, [B, T, D], in the compute dtype.
 
     past: a memory [B, M, D] for each layer, of XLNet's attention only (see
-      lm_jax/models/relative_attention.py for the way to get it); or a cache,
-      which lm_jax/models/cache.py reads and writes.
-    fits: whether all positions are known to be ones that the model has, though
-      there are more slots, for padding, than that.
+      lm_jax/models/relative_attention.py for the way to get it).
     """
-    trunk = self._trunk(stack)
+    trunk, length = self._trunk(stack), inputs.tokens_BxT.shape[1]
+    ahead = 0
+    if stack == "main" and self.adaptation is not None:
+      ahead = self.adaptation.ahead
     for stream in (inputs, source):
       # A look-up outside the table would be clamped without a word.
-      if stream is not None and trunk.positions == "learned" and not fits:
-        length = stream.tokens_BxT.shape[1]
-        if length > trunk.max_positions:
+      if stream is not None and trunk.positions == "learned":
+        most = trunk.max_positions - ahead
+        if stream.tokens_BxT.shape[1] > most:
+          behind = f" behind the {ahead} of its adaptation" if ahead else ""
           raise UsageError(
-            f"a stream of {length} tokens is too long: the model has "
-            f"{trunk.max_positions} learned positions"
+            f"a stream of {stream.tokens_BxT.shape[1]} tokens is too long: the"
+            f" model has {most} learned positions{behind}"
           )
-    embedder = self.embedder[trunk.embeddings]
+    if stack == "main":
+      inputs, source = self.laid_out(inputs, source)
+    hidden_BxTxD = self.states(inputs, source, stack, past)
+    return hidden_BxTxD[:, -length:] if ahead else hidden_BxTxD
+
+  def states(
+    self,
+    inputs: Stream,
+    source: Stream | None = None,
+    stack: str = "main",
+    past: tuple[Array, ...] | Cache = (),
+  ) -> Array:
+    """As `hidden`, of streams that are laid out and known to fit.
+
+    There may be more slots, for padding, than the model has positions.
+
+    past: of `hidden`, or a cache, which lm_jax/models/cache.py reads and
+      writes.
+    """
+    embedder = self.embedder[self._trunk(stack).embeddings]
     return self.stack[stack](embedder, inputs, source, self.deterministic, past)
 
   def head(

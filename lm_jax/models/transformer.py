@@ -50,6 +50,9 @@ class Embedder(nn.Module):
       self.query_E = parameter(
         self, "query_embedding", initializer, (width,), ("embed",)
       )
+    self.prompt_PxE = None
+    if trunk.adaptation is not None:
+      self.prompt_PxE = trunk.adaptation.prompt(self, width, initializer)
     if trunk.embedding_norm:
       self.norm = Norm(trunk)
       if own:
@@ -59,7 +62,7 @@ class Embedder(nn.Module):
     """The sum of the embeddings, flat: [B * T, E] in the compute dtype.
 
     Args:
-      stream: [B, T].
+      stream: [B, T]; ids behind those of the vocabulary are a soft prompt's.
       encoder: is it read by the encoder of an encoder_decoder?
     """
     trunk, dtype = self.trunk, self.trunk.dtype
@@ -72,6 +75,10 @@ class Embedder(nn.Module):
       x_BxTxE = jnp.where(is_query_BxTx1, query_1x1xE, x_BxTxE)
     if trunk.embedding_scaling:
       x_BxTxE = x_BxTxE * jnp.asarray(trunk.width**0.5, dtype)
+    if self.prompt_PxE is not None:
+      number_BxT = stream.tokens_BxT - trunk.vocabulary
+      soft_BxTxE = self.prompt_PxE.astype(dtype)[jnp.maximum(number_BxT, 0)]
+      x_BxTxE = jnp.where(number_BxT[:, :, None] >= 0, soft_BxTxE, x_BxTxE)
     position_BxT = stream.position_BxT + trunk.position_offset
     if trunk.positions == "learned":
       table = self.encoder_position_PxE if own else self.position_PxE
@@ -114,11 +121,13 @@ class Block(nn.Module):
     bias,
     memory_MxD,
     source,
+    shared: Any = None,
     past: Array | tuple[Kept, Kept | None] | None = None,
     cache: Cache | None = None,
   ):
     """States [N, D].
 
+    shared: what the trunk's adaptation has of all layers together.
     past: what this layer has of the tokens before: the memory [B, M, D] of
       XLNet's attention; or with a cache what is kept of them, and of the
       source.
@@ -132,6 +141,8 @@ class Block(nn.Module):
       y_NxD = layer(norm(x_NxD) if before else x_NxD)
       if trunk.dropout and not deterministic:
         y_NxD = nn.Dropout(trunk.dropout, deterministic=False)(y_NxD)
+      if trunk.adaptation is not None:
+        y_NxD = trunk.adaptation.added(trunk, name, y_NxD)
       return x_NxD + y_NxD if before else norm(x_NxD + y_NxD)
 
     def attention(x_NxD):
@@ -146,6 +157,7 @@ class Block(nn.Module):
         deterministic=deterministic,
         kept=kept,
         cache=cache,
+        shared=shared,
       )
 
     kept = kept_source = None
@@ -231,7 +243,10 @@ class Blocks(nn.Module):
       bias = layers.RelativeBias(trunk, name="relative")(stream, keys)
     elif trunk.positions == "alibi":
       bias = layers.alibi_bias(stream, keys, trunk.heads)
-    context = (stream, bias, memory_MxD, source)
+    shared = None
+    if trunk.adaptation is not None:
+      shared = trunk.adaptation.shared(trunk)
+    context = (stream, bias, memory_MxD, source, shared)
     body: Any = Period if trunk.scan else Block
     if trunk.remat != "none":
       body = nn.remat(

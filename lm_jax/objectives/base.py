@@ -277,12 +277,26 @@ def whole_text_score(apply: Apply, rows: Rows, spec: Spec, first: int) -> Array:
 def one_at_a_time(score_one, rows: Rows, spec: Spec) -> Array:
   """Scores each position by a pass of its own: float32 [B, L].
 
+  Positions at which no row has a token to be scored take none, so that an
+  answer is scored in as many passes as it has tokens where the answers of all
+  rows stand at the same positions.
+
   Args:
     score_one: takes a position (int32 scalar), returns float32 [B].
   """
-  length = rows.tokens_BxL.shape[1]
-  score_LxB = jax.lax.map(score_one, jnp.arange(length))
-  return jnp.where(eligible(rows, spec), score_LxB.T, 0.0)
+  batch, length = rows.tokens_BxL.shape
+  scored_BxL = eligible(rows, spec)
+
+  def score(i):
+    return jax.lax.cond(
+      jnp.any(scored_BxL[:, i]),
+      score_one,
+      lambda _: jnp.zeros(batch, jnp.float32),
+      i,
+    )
+
+  score_LxB = jax.lax.map(score, jnp.arange(length))
+  return jnp.where(scored_BxL, score_LxB.T, 0.0)
 
 
 def infilling_score(

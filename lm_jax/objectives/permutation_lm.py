@@ -45,6 +45,7 @@ class PermutationLM(base.Objective):
   architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
   natural: ClassVar[Architecture] = "encoder"
   scoring: ClassVar[str] = "pseudo_log_likelihood"
+  fills: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   K: int = base.option(6, "one token in K is predicted")
@@ -99,6 +100,16 @@ class PermutationLM(base.Objective):
 
     return base.one_at_a_time(score_one, rows, spec)
 
+  def fill(self, apply, rows: Rows, spec: Spec, positions_BxP: Array) -> Array:
+    """Blanks come last in the order: each is told from all that is known."""
+    blank_BxL = rows.tokens_BxL == spec.specials.mask
+    every_BxP = jnp.ones_like(positions_BxP, bool)
+    problem = _with_queries(
+      rows, blank_BxL.astype(jnp.int32), positions_BxP, every_BxP, spec
+    )
+    hidden_BxTxD = apply.hidden(problem.inputs)
+    return apply.head("vocabulary", hidden_BxTxD, problem.positions_BxP)
+
 
 def queries(
   rows: Rows, rank_BxL: Array, target_BxL: Array, slots: int, spec: Spec
@@ -129,8 +140,15 @@ def queries(
          [1, 1, 0, 0, 0, 0],
          [1, 1, 1, 0, 0, 0]], dtype=int32)
   """
-  length = rows.tokens_BxL.shape[1]
   at_BxP, there_BxP = corrupt.at_positions(target_BxL, slots)
+  return _with_queries(rows, rank_BxL, at_BxP, there_BxP, spec)
+
+
+def _with_queries(
+  rows: Rows, rank_BxL: Array, at_BxP: Array, there_BxP: Array, spec: Spec
+) -> Problem:
+  """As `queries`, with the positions of the targets, and which there are."""
+  length, slots = rows.tokens_BxL.shape[1], at_BxP.shape[1]
   position_BxL = layout.positions(rows.segment_BxL)
 
   def join(content_BxL, query_BxP, absent):

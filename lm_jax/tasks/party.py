@@ -1,12 +1,24 @@
-"""The president's party, told from frozen features of a passage."""
+"""The president's party of a passage: of frozen features, or asked for."""
 
 from __future__ import annotations
 
+from lm_jax.data import passages
+from lm_jax.data.labelled import Form
 from lm_jax.tasks import _probe, base
 
 
-class Party(base.Task):
-  """A linear probe for one of two parties; chance is one in two."""
+class Party(base.LabelledTask):
+  """One of two parties; chance is one in two.
+
+  Without shots, a linear probe.
+  """
+
+  form = Form(fields={"text": ("text",)}, labels=passages.LABELS["party"])
+
+  def examples(self, split, place=""):
+    if place:
+      return super().examples(split, place)
+    return _probe.examples("party", self.form, split)
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
     return _probe.measure(scorer, dataset, "party")

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+import lm_jax
 from lm_jax import trained
 from lm_jax.generation import filters
 from lm_jax.generation.generate import Generator
@@ -157,6 +158,44 @@ def test_the_same_tokens(both, search):
     assert [result.ids for result in found] == expected
     seen.update(*expected)
   assert len(seen) >= 20, f"{len(seen)} different tokens tell little"
+
+
+def test_by_default_as_generation_config_says(tmp_path):
+  """BART's own way to summarise, and a GPT-2's, with nothing else asked."""
+  import torch
+
+  for kind, own in (
+    (
+      "bart",
+      {
+        **{"num_beams": 3, "length_penalty": 2.0, "early_stopping": True},
+        **{"min_length": 12, "max_length": 30, "no_repeat_ngram_size": 3},
+        **{"forced_bos_token_id": 9, "forced_eos_token_id": 2},
+      },
+    ),
+    ("gpt2", {"repetition_penalty": 1.4, "max_new_tokens": 25}),
+  ):
+    name, fields, scale = MODELS[kind]
+    cls = getattr(__import__("transformers"), name)
+    torch.manual_seed(1)
+    model = cls(cls.config_class(**fields)).eval()
+    with torch.no_grad():
+      for parameter in model.parameters():
+        if parameter.ndim > 1:
+          parameter.mul_(scale)
+    model.generation_config.update(**own)
+    folder = tmp_path / kind
+    model.save_pretrained(folder)
+    lm = lm_jax.load(folder)
+    for seed in range(5):
+      rng = np.random.default_rng(seed)
+      ids = rng.integers(5, 200, (1, 9))
+      with torch.no_grad():
+        theirs = model.generate(torch.tensor(ids), pad_token_id=1)[0].tolist()
+      found = lm.generate(ids)[0].tolist()
+      # BART begins with the token that ends it.
+      expected = _ended(theirs[1:], model.config.eos_token_id)
+      assert len(expected) > 10 and found[1:] == expected
 
 
 @pytest.mark.parametrize(

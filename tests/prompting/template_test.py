@@ -22,7 +22,7 @@ def test_every_built_in_template_loads_and_renders(name):
   found = template.load(name)
   fields = {field: f"<{field}>" for field in found.needs}
   text = found.render(fields)
-  for field in set(fields) - set(found.choice_fields):
+  for field in set(fields) - set(found.choice_fields) - {"question"}:
     assert f"<{field}>" in text, field
 
 

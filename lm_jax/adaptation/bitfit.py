@@ -1,0 +1,34 @@
+"""The model's own biases are trained, and nothing else of it (BitFit)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from lm_jax.adaptation import base
+from lm_jax.adaptation.base import Leaves
+from lm_jax.types import Trunk, UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class BitFit(base.Adaptation):
+  """Ben Zaken et al. 2022: all biases, of projections, norms and the output.
+
+  T5's biases by distance are no such biases.
+  """
+
+  merges: ClassVar[bool] = True
+
+  def check(self, trunk: Trunk) -> None:
+    normed = trunk.norm == "layernorm" and trunk.norm_bias
+    if not (trunk.bias or trunk.bias_except or normed):
+      raise UsageError(
+        "--adapt.method=bitfit: the model has no biases (--trunk.bias=false,"
+        f" --trunk.norm={trunk.norm})"
+      )
+
+  def trains(self, name: str) -> bool:
+    return super().trains(name) or name.rpartition(".")[2] == "bias"
+
+  def merged(self, leaves: Leaves) -> Leaves:
+    return leaves

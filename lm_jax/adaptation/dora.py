@@ -1,0 +1,45 @@
+"""Updates of low rank, direction and magnitude apart (DoRA)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from lm_jax.adaptation import _low_rank, base
+from lm_jax.adaptation.base import Leaves
+from lm_jax.types import Array, Spec
+
+
+@dataclasses.dataclass(frozen=True)
+class DoRA(_low_rank.LowRank):
+  """x W becomes m x (W + A B alpha / rank) / ||W + A B alpha / rank||.
+
+  Liu et al. 2024, equation 5: the norm is that of each column, one for an
+  output, and m, as A and B, is trained. It starts as the identity: B is 0 and
+  m the norms of W. The norm has no gradient (section 4.3).
+  """
+
+  def projected(self, dense, x_NxI, kernel_IxO, y_NxO: Array) -> Array:
+    return self.update(True, dense, x_NxI, kernel_IxO, y_NxO)
+
+  def start(
+    self,
+    own: Leaves,
+    held: Leaves,
+    spec: Spec,
+    rng: np.random.Generator,
+    encode: Callable[[str], Sequence[int]],
+  ) -> Leaves:
+    return own | {
+      name: jnp.linalg.norm(held[_kernel_of(name)], axis=-2)
+      for name in own
+      if name.endswith(_low_rank.SCALE)
+    }
+
+
+def _kernel_of(name: str) -> str:
+  place = name.removesuffix(_low_rank.SCALE)
+  return f"{place.removesuffix(f'{base.OWN}.')}kernel"

@@ -1,0 +1,20 @@
+"""Updates of low rank beside chosen projections (LoRA)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from lm_jax.adaptation import _low_rank
+from lm_jax.types import Array
+
+
+@dataclasses.dataclass(frozen=True)
+class LoRA(_low_rank.LowRank):
+  """x W becomes x W + (x A) B alpha / rank; A and B are trained.
+
+  Hu et al. 2022, section 4.1. It starts as the identity: B is 0. The update is
+  computed on the states, so that no gradient of the size of W exists.
+  """
+
+  def projected(self, dense, x_NxI, kernel_IxO, y_NxO: Array) -> Array:
+    return self.update(False, dense, x_NxI, kernel_IxO, y_NxO)

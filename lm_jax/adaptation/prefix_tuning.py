@@ -1,0 +1,95 @@
+"""Keys and values in front of every text, made by a network (prefix tuning)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+
+from lm_jax.adaptation import _prefix, base
+from lm_jax.models.layers import Dense, parameter
+from lm_jax.types import Array, Trunk
+
+
+class _Hidden(nn.Module):
+  """tanh(P' W + b) [P, hidden], of a stack."""
+
+  trunk: Trunk
+  tokens: int
+  hidden: int
+
+  @nn.compact
+  def __call__(self) -> Array:
+    trunk, spread = self.trunk, self.trunk.initializer_range
+    embedding_PxD = parameter(
+      self,
+      "embedding",
+      nn.initializers.normal(spread),
+      (self.tokens, trunk.width),
+      (None, "embed"),
+    )
+    layer = Dense(
+      self.hidden, ("embed", None), True, trunk.dtype, spread, name="down"
+    )
+    return jnp.tanh(layer(embedding_PxD))
+
+
+class _Pair(nn.Module):
+  """Keys and values [P, G, K] of a layer, read off the hidden layer."""
+
+  trunk: Trunk
+
+  @nn.compact
+  def __call__(self, hidden_PxM: Array) -> tuple[Array, Array]:
+    groups, size = _prefix.sizes(self.trunk)
+    key, value = (
+      _prefix.heads(
+        Dense(
+          groups * size,
+          (None, "kv_heads"),
+          True,
+          self.trunk.dtype,
+          self.trunk.initializer_range,
+          name=name,
+        )(hidden_PxM),
+        self.trunk,
+      )
+      for name in ("key", "value")
+    )
+    return key, value
+
+
+@dataclasses.dataclass(frozen=True)
+class PrefixTuning(_prefix.Prefix):
+  """Keys and values of all layers are W2 tanh(W1 P' + b1) + b2.
+
+  Li and Liang 2021, section 4.3: P' has a vector for each token of the prefix,
+  and one network gives what all layers of a stack see. It stays a part of what
+  is trained and saved. Cross-attention has no prefix.
+  """
+
+  hidden: int = base.option(512, "width of the network's hidden layer")
+
+  def check(self, trunk: Trunk) -> None:
+    super().check(trunk)
+    base.require("hidden", self.hidden, 1)
+
+  def shared(self, trunk: Trunk) -> Array:
+    return _Hidden(trunk, self.tokens, self.hidden, name=base.OWN)()
+
+  def prefix(self, trunk: Trunk, shared: Array) -> tuple[Array, Array]:
+    return _Pair(trunk, name=base.OWN)(shared)
+
+  def values(self, leaves: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
+    def linear(x: np.ndarray, place: str) -> np.ndarray:
+      return x @ leaves[f"{place}.kernel"] + leaves[f"{place}.bias"]
+
+    own = f"{layer.rpartition('.')[0]}.{base.OWN}"
+    hidden_PxM = np.tanh(linear(leaves[f"{own}.embedding"], f"{own}.down"))
+    place = f"{layer}.attention.{base.OWN}."
+    return np.stack(
+      [linear(hidden_PxM, place + x) for x in ("key", "value")], axis=1
+    )

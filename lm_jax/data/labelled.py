@@ -1,0 +1,216 @@
+"""Labelled examples: of local JSONL files, or of a TFDS data set.
+
+Local files are PATH/train.jsonl and PATH/test.jsonl, or PATH_train.jsonl and
+PATH_test.jsonl, gzipped or not; "dev" or "validation" stands in for "test".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+import pathlib
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from lm_jax.errors import UsageError, short
+
+TRAIN, TEST = "train", "test"
+# What the files of a split may be called.
+_NAMES = {TRAIN: (TRAIN,), TEST: (TEST, "dev", "validation", "valid")}
+_SUFFIXES = (".jsonl", ".jsonl.gz")
+_LONGEST_LINE = 2**24  # bytes
+
+Record = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+  """A text, or several, with the right answer.
+
+  id: names it in its split.
+  fields: texts by name.
+  label: one of Form.labels, or any text where there are none; "": not told.
+  """
+
+  id: str
+  fields: Mapping[str, str]
+  label: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+  """What examples of a task hold, and what that is called in the data.
+
+  fields: of each field the names that it may have, in the order of preference.
+  label: the names of the label.
+  labels: the names of the labels; data may also give their numbers in this
+    order. () where the answer is any text.
+  spellings: further names of labels.
+  tfds: the data set's name, "glue/sst2"; "" for none.
+  splits: of TFDS, by ours.
+  prepare: what is done to a record before it is read.
+  """
+
+  fields: Mapping[str, tuple[str, ...]]
+  labels: tuple[str, ...] = ()
+  label: tuple[str, ...] = ("label",)
+  spellings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  tfds: str = ""
+  splits: Mapping[str, str] = dataclasses.field(
+    default_factory=lambda: {TRAIN: "train", TEST: "validation"}
+  )
+  prepare: Callable[[Record], Record] | None = None
+
+  def name_of(self, value: Any, where: str) -> str:
+    """The label that a value stands for: its name or its number.
+
+    Raises:
+      UsageError: there is no such label.
+    """
+    if not self.labels:
+      return str(value)
+    text = str(value)
+    text = self.spellings.get(text, text)
+    if text in self.labels:
+      return text
+    if not isinstance(value, bool) and text.isdecimal():
+      number = int(text[:9])
+      if number < len(self.labels):
+        return self.labels[number]
+    valid = ", ".join(f"{i} {name}" for i, name in enumerate(self.labels))
+    raise UsageError(f"{where}: label {short(value)}: unknown; valid: {valid}")
+
+  def example(self, record: Record, name: str, where: str) -> Example:
+    """The example that a record holds.
+
+    Raises:
+      UsageError: a field is missing or no text, or there is no such label.
+    """
+    if self.prepare is not None:
+      record = self.prepare(record)
+    fields = {}
+    for field, names in self.fields.items():
+      value = _found(record, names, where)
+      if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise UsageError(f"{where}: field {field}={short(value)}: must be text")
+      fields[field] = str(value)
+    label = self.name_of(_found(record, self.label, where), where)
+    return Example(name, fields, label)
+
+
+def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
+  """The examples of a split in local files.
+
+  Args:
+    form: what they hold.
+    place: a directory, or what the names of the files begin with.
+    flag: names the place in messages.
+    split: TRAIN or TEST.
+
+  Returns:
+    all of them, in the order of the file; [] without a file for training.
+
+  Raises:
+    UsageError: no file for testing; what is wrong with a line, by number.
+  """
+  base = pathlib.Path(place).expanduser()
+  stem = f"{base}/" if base.is_dir() else f"{base}_"
+  tried = [f"{stem}{name}{end}" for name in _NAMES[split] for end in _SUFFIXES]
+  for name in tried:
+    if pathlib.Path(name).is_file():
+      break
+  else:
+    if split == TRAIN:
+      return []
+    raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
+  found = []
+  for number, line in enumerate(_lines(pathlib.Path(name)), start=1):
+    if line.strip():
+      where = f"{name}, line {number}"
+      found.append(form.example(_record(line, where), str(number), where))
+  if not found and split == TEST:
+    raise UsageError(f"{name}: is empty")
+  return found
+
+
+def from_tfds(form: Form, flag: str, split: str) -> list[Example]:
+  """The examples of a split of the TFDS data set, prepared if need be.
+
+  Raises:
+    UsageError: it is not there and can't be prepared; as Form.example.
+  """
+  from lm_jax.data import catalog
+
+  try:
+    builder = catalog.find(form.tfds)
+    catalog.prepare(builder, form.tfds)
+    source = catalog.source(builder, form.tfds, form.splits[split])
+  except UsageError as error:
+    reason = str(error).removeprefix(f"--data.corpus={form.tfds}: ")
+    raise UsageError(
+      f"{flag}: its data set {form.tfds}: {reason}; or name local files by"
+      " --task_data=TASK=PATH"
+    ) from None
+  names = {
+    name: feature.names
+    for name, feature in builder.info.features.items()
+    if getattr(feature, "names", None)
+  }
+  found = []
+  for number, record in enumerate(source):
+    where = f"{form.tfds}, {form.splits[split]}[{number}]"
+    plain = {
+      name: _plain(value, names.get(name)) for name, value in record.items()
+    }
+    found.append(form.example(plain, str(number), where))
+  return found
+
+
+def _plain(value: Any, names: list[str] | None) -> Any:
+  """A value of TFDS as JSON has it; of a class label its name."""
+  if isinstance(value, bytes):
+    return value.decode()
+  if names and 0 <= int(value) < len(names):
+    return names[int(value)]
+  return value.item() if hasattr(value, "item") else value
+
+
+def _found(record: Record, names: tuple[str, ...], where: str) -> Any:
+  for name in names:
+    if name in record:
+      return record[name]
+  held = ", ".join(short(name) for name in sorted(record)[:20])
+  raise UsageError(
+    f"{where}: no field {' or '.join(map(repr, names))}; it has"
+    f" {held or 'no fields'}"
+  )
+
+
+def _record(line: bytes, where: str) -> Record:
+  try:
+    value = json.loads(line.decode("utf-8-sig"))
+  except UnicodeDecodeError as error:
+    raise UsageError(
+      f"{where}: is not UTF-8: byte {error.start} is {line[error.start]:#04x}"
+    ) from None
+  except (ValueError, RecursionError) as error:
+    raise UsageError(f"{where}: not JSON: {error}") from None
+  if not isinstance(value, dict):
+    raise UsageError(f"{where}: must be an object, not {short(value)}")
+  return value
+
+
+def _lines(path: pathlib.Path) -> Iterator[bytes]:
+  opener: Any = gzip.open if path.suffix == ".gz" else open
+  try:
+    with opener(path, "rb") as file:
+      while line := file.readline(_LONGEST_LINE + 1):
+        if len(line) > _LONGEST_LINE:
+          raise UsageError(f"{path}: a line of more than {_LONGEST_LINE} bytes")
+        yield line
+  except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    raise UsageError(f"{path}: damaged gzip file: {error}") from None
+  except OSError as error:
+    raise UsageError(f"{path}: cannot be read: {error.strerror}") from None

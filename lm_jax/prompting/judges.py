@@ -1,0 +1,82 @@
+"""Which way of scoring choices fits a model and a template."""
+
+from __future__ import annotations
+
+from lm_jax import trained
+from lm_jax.errors import UsageError
+from lm_jax.prompting import template as template_lib
+from lm_jax.prompting.cloze import Cloze
+from lm_jax.prompting.likelihood import Likelihood
+from lm_jax.prompting.own import OwnScore
+from lm_jax.prompting.pairs import Judge
+from lm_jax.prompting.reasoning import Writer
+from lm_jax.prompting.template import Template
+from lm_jax.trained import VOCABULARY, Trained
+from lm_jax.types import ABSENT
+
+
+def template_for(task: str, model: Trained) -> str:
+  """A task's template: of a masked model its cloze, if there is one."""
+  name = f"{task}_cloze"
+  blanks = model.objective.fills and model.spec.specials.mask != ABSENT
+  encoder = model.spec.architecture == "encoder"
+  if encoder and blanks and name in template_lib.names():
+    return name
+  return task
+
+
+def make(
+  model: Trained, what: str, template: Template, samples: int
+) -> Judge | Writer:
+  """What asks the model.
+
+  Args:
+    model: with a tokenizer.
+    what: names it in messages.
+    template: decides between a blank, choices and written answers.
+    samples: of written answers.
+
+  Raises:
+    UsageError: the model can't be asked so.
+  """
+  if template.answer_pattern:
+    return Writer(model, what, template, samples)
+  if samples > 1:
+    raise UsageError(
+      f"--samples={samples}: is for templates with answer_pattern, and"
+      f" {template.where} has choices"
+    )
+  if template.cloze:
+    return Cloze(model, what)
+  if _goes_on(model):
+    return Likelihood(model, what)
+  return OwnScore(model, what)
+
+
+def require_correction(
+  correction: str, judge: Judge | Writer, template: Template
+) -> None:
+  """Raises UsageError where a correction has nothing to correct."""
+  flag = f"--correction={correction}"
+  if correction == "none":
+    return
+  if isinstance(judge, Writer):
+    raise UsageError(f"{flag}: is of choices, and {template.where} has none")
+  if judge.kind == "energy" and correction in ("unconditional", "calibrated"):
+    raise UsageError(
+      f"{flag}: is of probabilities, and the model's scores are energies;"
+      " valid are none, token and byte"
+    )
+  if correction == "calibrated" and not template.calibration:
+    raise UsageError(f"{flag}: {template.where} has no calibration")
+
+
+def _goes_on(model: Trained) -> bool:
+  """Does it have the exact probability of a text that goes on?
+
+  What was pretrained to fill holes scores as it was trained.
+  """
+  if model.spec.architecture == "encoder" or VOCABULARY not in model.outputs:
+    return False
+  exact = trained.scoring(model) == "log_likelihood"
+  return bool(model.config.family) or (model.objective.continues and exact)

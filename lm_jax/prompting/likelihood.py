@@ -1,0 +1,209 @@
+"""log p(choice | prompt) of models that go on with a text.
+
+The prompt is laid out as for generation, so that a score is the probability
+of generating the choice: causal models read the text, a prefix decoder sees
+the prompt both ways, and an encoder-decoder reads the prompt in its encoder
+and the choice in its decoder. A prompt is read once for all of its choices.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lm_jax import sharding
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.errors import UsageError
+from lm_jax.generation import prompts, session
+from lm_jax.generation.session import Reader, Text
+from lm_jax.models.unrolled import unrolled
+from lm_jax.prompting import pairs as pairs_lib
+from lm_jax.prompting.pairs import Pair, Scores, Splitter
+from lm_jax.score import for_measuring
+from lm_jax.trained import Trained
+
+# Slots for a choice.
+_CHOICE = (1, 4, 8, 16, 32, 64, 128)
+_MOST_CHOICES = 16  # that are read together
+
+Ids = tuple[int, ...]
+
+
+class Likelihood:
+  """A lm_jax.prompting.pairs.Judge.
+
+  Args:
+    model: with a tokenizer, that goes on with a text.
+    what: names it in messages.
+
+  Raises:
+    UsageError: it can't.
+  """
+
+  kind = "log_likelihood"
+
+  def __init__(self, model: Trained, what: str = "--model"):
+    prompts.require_generator(model, what)
+    self._model = model
+    self._network, self._params = unrolled(
+      for_measuring(model.network), model.params
+    )
+    self._tokenizer = cast(Tokenizer, model.tokenizer)
+    self._splitter = Splitter(self._tokenizer)
+    self._paired = model.spec.architecture == "encoder_decoder"
+    self.room = prompts.context(model)
+    # What objectives put around a prompt, a mode token or a sentinel.
+    self._spare = 0 if model.config.family else 2
+    self._programs: set[tuple[int, ...]] = set()
+
+  @property
+  def programs(self) -> int:
+    return len(self._programs)
+
+  def size(self, prompt: str, choices: Iterable[str]) -> int:
+    """Tokens that are read of a prompt with its longest choice."""
+    found = [self._split(Pair(prompt, choice)) for choice in choices]
+    if self._paired:
+      return self._spare + max(
+        max(len(context), len(choice)) for context, choice in found
+      )
+    # The last token is told and not read.
+    return self._spare + max(len(a) + len(b) - 1 for a, b in found)
+
+  def scores(self, pairs: Sequence[Pair]) -> Scores:
+    """Of each pair; equal ones are computed once."""
+    split = [self._fitted(*self._split(pair)) for pair in pairs]
+    groups: dict[Ids, dict[Ids, float]] = {}
+    for context, choice in split:
+      groups.setdefault(context, {})[choice] = 0.0
+    for batch, slots in self._batches(groups):
+      self._read(batch, slots, groups)
+    sums = [groups[context][choice] for context, choice in split]
+    tokens = [len(choice) for _, choice in split]
+    return Scores(np.array(sums, np.float64), np.array(tokens, np.int64))
+
+  def _split(self, pair: Pair) -> tuple[Ids, Ids]:
+    """Tokens of the prompt, with those around it, and of the choice."""
+    specials = self._model.spec.specials
+    if self._paired:  # Two texts.
+      context = self._tokenizer.encode(pair.prompt)
+      choice = self._tokenizer.encode(pair.choice.lstrip(" "))
+      if not choice:
+        raise UsageError(f"choice {pair.choice!r:.80}: has no tokens")
+      return (*specials.before, *context, *specials.after), tuple(choice)
+    context, choice = self._splitter.ids(pair)
+    whole = (*specials.before, *context)
+    if not whole:
+      raise UsageError("prompt: is empty, and the model has no start token")
+    return whole, tuple(choice)
+
+  def _fitted(self, context: Ids, choice: Ids) -> tuple[Ids, Ids]:
+    """With a context that leaves room, cut on its left."""
+    if not self.room:
+      return context, choice
+    read = 0 if self._paired else len(choice) - 1
+    keep = self.room - self._spare - read
+    if len(context) <= keep:
+      return context, choice
+    before = self._model.spec.specials.before
+    if keep <= len(before):
+      raise UsageError(
+        f"a choice of {len(choice)} tokens: the model reads {self.room}"
+      )
+    end = len(context) - (keep - len(before))
+    return (*before, *context[end:]), choice
+
+  def _batches(self, groups: dict[Ids, dict[Ids, float]]):
+    """Contexts with at most _MOST_CHOICES choices, like sizes together."""
+    sized: dict[tuple[int, int], list[tuple[Ids, list[Ids]]]] = {}
+    for context, choices in groups.items():
+      listed = sorted(choices, key=len)
+      for start in range(0, len(listed), _MOST_CHOICES):
+        some = listed[start : start + _MOST_CHOICES]
+        key = pairs_lib.slots(len(context)), _choice_slots(len(some[-1]))
+        sized.setdefault(key, []).append((context, some))
+    for (slots, choice), members in sorted(sized.items()):
+      size = pairs_lib.batch(slots if choice == 1 else slots + 8 * choice)
+      for start in range(0, len(members), size):
+        batch = members[start : start + size]
+        yield batch + batch[:1] * (size - len(batch)), (slots, choice)
+
+  def _read(
+    self,
+    batch: list[tuple[Ids, list[Ids]]],
+    slots: tuple[int, int],
+    groups: dict[Ids, dict[Ids, float]],
+  ) -> None:
+    """Puts the scores of a batch into `groups`."""
+    rows = [
+      (parent, choice)
+      for parent, (_, choices) in enumerate(batch)
+      for choice in choices
+    ]
+    # As many rows as any such batch may have, in a few sizes.
+    most = max(len(choices) for _, choices in batch) * len(batch)
+    choices_RxA = np.zeros((most, slots[1]), np.int32)
+    parent_R = np.zeros(most, np.int32)
+    for row, (parent, choice) in enumerate(rows):
+      choices_RxA[row, : len(choice)] = choice
+      parent_R[row] = parent
+    contexts = [list(context) for context, _ in batch]
+    problem = prompts.lay_out(self._model, contexts, slots=slots[0])
+    self._programs.add((*slots, len(batch), most))
+    run = _compiled(self._network)
+    found = run(
+      self._params, problem.inputs, problem.source, choices_RxA, parent_R
+    )
+    logs_RxA = sharding.fetch(found).astype(np.float64)
+    for row, (parent, choice) in enumerate(rows):
+      total = logs_RxA[row, : len(choice)].sum()
+      groups[batch[parent][0]][choice] = float(total)
+
+
+def _choice_slots(length: int) -> int:
+  for size in _CHOICE:
+    if length <= size:
+      return size
+  return -(-length // _CHOICE[-1]) * _CHOICE[-1]
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(network: nn.Module) -> Any:
+  @jax.jit
+  def run(params, inputs, source, choices_RxA, parent_R):
+    """log p of each token of the choices, float32 [R, A]."""
+    with jax.default_matmul_precision("highest"):
+      size = choices_RxA.shape[1]
+      reader = Reader(network, params)
+      slots = inputs.tokens_BxT.shape[1] + size
+      hidden_BxTxD, text, cache = reader.start(inputs, source, slots)
+      logs_BxV = jax.nn.log_softmax(reader.logits(hidden_BxTxD[:, -1]))
+      first_R = logs_BxV[parent_R, choices_RxA[:, 0]]
+      if size == 1:
+        return first_R[:, None]
+      batch = inputs.tokens_BxT.shape[0]
+      text, cache = session.rows((text, cache), batch, parent_R)
+      at = (jnp.int32(0), text.length)
+      read_RxN = choices_RxA[:, :-1]
+      text = Text(
+        jax.lax.dynamic_update_slice(text.tokens_BxS, read_RxN, at),
+        jax.lax.dynamic_update_slice(
+          text.real_BxS, jnp.ones_like(read_RxN, bool), at
+        ),
+        text.length + size - 1,
+      )
+      hidden_RxNxD, _ = reader.read(text, cache, size - 1)
+
+      def nll(net):
+        return net.nll(hidden_RxNxD, choices_RxA[:, 1:])
+
+      rest_RxN = -nn.apply(nll, network)({"params": params})
+      return jnp.concatenate([first_R[:, None], rest_RxN], axis=1)
+
+  return run

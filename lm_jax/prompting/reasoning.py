@@ -1,0 +1,92 @@
+"""Answers that are read from generated text: chain of thought, and votes.
+
+Wei et al. 2022: the shots show their reasoning, the model writes its own, and
+the answer is found in it. Wang et al. 2022 (self-consistency): of several
+samples, the commonest answer counts.
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+from collections.abc import Iterable, Sequence
+
+from lm_jax.errors import UsageError
+from lm_jax.generation import prompts
+from lm_jax.generation.generate import Generator
+from lm_jax.generation.options import Generation
+from lm_jax.prompting.template import Template
+from lm_jax.trained import Trained
+
+_PROMPTS = 8  # that are gone on with together
+
+
+def answer(text: str, pattern: str) -> str | None:
+  """The last match of a pattern, of it the first group if there is one.
+
+  >>> answer("the answer is 3. No: the answer is 4.", r"answer is (\\d+)")
+  '4'
+  """
+  found = None
+  for match in re.finditer(pattern, text):
+    found = match.group(1) if match.re.groups else match.group()
+  return found
+
+
+def vote(answers: Iterable[str | None]) -> str | None:
+  """The commonest answer; of equally common ones the first; None is none.
+
+  >>> vote([None, "4", "5", "5", "4"])
+  '4'
+  """
+  counted = collections.Counter(a for a in answers if a is not None)
+  return max(counted, key=lambda a: counted[a], default=None)
+
+
+class Writer:
+  """A model that writes answers; of lm_jax.prompting.pairs it is Sizes.
+
+  Args:
+    model: that goes on with texts.
+    what: names it in messages.
+    template: with answer_pattern, and options of generation.
+    samples: texts for each prompt; 1 takes the template's options as they
+      are, more sample.
+  """
+
+  kind = "generated"
+
+  def __init__(
+    self, model: Trained, what: str, template: Template, samples: int
+  ):
+    self._generator = Generator(model, what)
+    if model.tokenizer is None:
+      raise UsageError(f"{what}: the model has no tokenizer files beside it")
+    self._tokenizer = model.tokenizer
+    self._specials = model.spec.specials
+    self.room = prompts.context(model)
+    self._options = dict(template.generation)
+    if samples > 1:
+      self._options |= {"do_sample": True, "num_return_sequences": samples}
+    self.samples = max(samples, self._options.get("num_return_sequences", 1))
+    options = Generation(**self._options).check("")
+    self.spare = options.max_new_tokens
+
+  def size(self, prompt: str, choices: Iterable[str] = ()) -> int:
+    """Tokens of a prompt."""
+    del choices
+    around = len(self._specials.before) + len(self._specials.after)
+    return around + len(self._tokenizer.encode(prompt))
+
+  def write(self, texts: Sequence[str], seed: int) -> list[list[str]]:
+    """Of each prompt, what the model writes behind it: `samples` texts."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    found: list[list[str]] = [[] for _ in texts]
+    for start in range(0, len(order), _PROMPTS):
+      some = order[start : start + _PROMPTS]
+      number = seed * 1_000_003 + start
+      options = Generation(**{**self._options, "seed": number % 2**31})
+      chosen = [texts[i] for i in some]
+      for result in self._generator.generate(chosen, options, "left"):
+        found[some[result.prompt]].append(result.text)
+    return found

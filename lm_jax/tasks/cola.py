@@ -1,0 +1,21 @@
+"""CoLA: is an English sentence acceptable?"""
+
+from __future__ import annotations
+
+from lm_jax.data.labelled import Form
+from lm_jax.tasks import base
+
+
+class Cola(base.LabelledTask):
+  """Warstadt et al. 2019, of GLUE; Matthews correlation."""
+
+  form = Form(
+    fields={"text": ("sentence", "text")},
+    labels=("unacceptable", "acceptable"),
+    tfds="glue/cola",
+  )
+
+  def metrics(self, predicted, right):
+    from sklearn.metrics import matthews_corrcoef
+
+    return {"matthews": float(matthews_corrcoef(right, predicted))}

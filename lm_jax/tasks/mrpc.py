@@ -1,0 +1,25 @@
+"""MRPC: do two sentences say the same?"""
+
+from __future__ import annotations
+
+from lm_jax.data.labelled import Form
+from lm_jax.tasks import base
+
+
+class Mrpc(base.LabelledTask):
+  """Dolan and Brockett 2005, of GLUE; accuracy and F1 of "equivalent"."""
+
+  form = Form(
+    fields={
+      "sentence1": ("sentence1", "s1"),
+      "sentence2": ("sentence2", "s2"),
+    },
+    labels=("not_equivalent", "equivalent"),
+    tfds="glue/mrpc",
+  )
+
+  def metrics(self, predicted, right):
+    from sklearn.metrics import f1_score
+
+    f1 = f1_score(right, predicted, pos_label="equivalent", zero_division=0)
+    return {"f1": float(f1)}

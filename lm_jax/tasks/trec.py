@@ -1,0 +1,18 @@
+"""TREC: what kind of answer does a question ask for?"""
+
+from __future__ import annotations
+
+from lm_jax.data.labelled import Form
+from lm_jax.tasks import base
+
+
+class Trec(base.LabelledTask):
+  """Li and Roth 2002, the six coarse classes; accuracy."""
+
+  form = Form(
+    fields={"text": ("text",)},
+    label=("label-coarse", "label"),
+    labels=("DESC", "ENTY", "ABBR", "HUM", "LOC", "NUM"),
+    tfds="trec",
+    splits={"train": "train", "test": "test"},
+  )

@@ -1,0 +1,195 @@
+"""`launch.py evaluate` with prompts, as a user calls it."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from lm_jax import cli
+
+TEMPLATE = """+++
+description = "short"
+fields = ["text"]
+answer = "label"
+choices = { negative = "act", positive = "law" }
+calibration = { text = "" }
+separator = "\\n"
++++
+{{ text }}:"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("data")
+  for split, count in (("train", 8), ("test", 6)):
+    lines = [
+      json.dumps({"text": f"{'my' if i % 2 else 'we'} {i}", "label": i % 2})
+      for i in range(count)
+    ]
+    (folder / f"{split}.jsonl").write_text("\n".join(lines))
+  (folder / "short.jinja").write_text(TEMPLATE)
+  return folder
+
+
+def _run(capsys, *words):
+  code = cli.main(["evaluate", *words])
+  out, err = capsys.readouterr()
+  return code, out, err
+
+
+def _usual(finished, data):
+  return (
+    f"--model={finished.workdir}",
+    "--tasks=sst2",
+    f"--task_data=sst2={data}",
+    f"--template={data}/short.jinja",
+    "--draws=2",
+    "--shots=0,2",
+  )
+
+
+def test_text_json_csv_and_predictions_agree(finished, data, capsys, tmp_path):
+  usual = _usual(finished, data)
+  file = tmp_path / "predictions.jsonl"
+  code, text, _ = _run(capsys, *usual, f"--predictions={file}")
+  assert code == 0
+  assert text.startswith("sst2: 6 items, template ")
+  assert "log_likelihood, correction none" in text.splitlines()[0]
+  lines = [line.split() for line in text.splitlines()[3:]]
+  assert [line[:2] for line in lines] == [["0", "1"], ["2", "2"]]
+
+  code, found, _ = _run(capsys, *usual, "--format=json", "--correction=byte")
+  objects = json.loads(found)
+  assert [o["shots"] for o in objects] == [0, 2]
+  names = ["none", "token", "byte", "unconditional", "calibrated"]
+  assert all(list(o["accuracy"]) == names for o in objects)
+  assert objects[0]["headline"] == "byte"
+  assert objects[0]["chance"] == objects[0]["commonest"] == 0.5
+  values = [100 * o["accuracy"]["none"]["value"] for o in objects]
+  assert [float(line[2]) for line in lines] == pytest.approx(values, abs=0.06)
+
+  code, found, _ = _run(capsys, *usual, "--format=csv")
+  rows = list(csv.DictReader(io.StringIO(found)))
+  assert [(r["shots"], r["correction"]) for r in rows] == [
+    (shots, name) for shots in "02" for name in names
+  ]
+  for row in rows:
+    wanted = objects[row["shots"] == "2"]["accuracy"][row["correction"]]
+    assert float(row["accuracy"]) == wanted["value"]
+
+  records = [json.loads(line) for line in file.read_text().splitlines()]
+  assert len(records) == 6 + 2 * 6
+  for shots, o in zip((0, 2), objects, strict=True):
+    of_shots = [r for r in records if r["shots"] == shots]
+    right = sum(r["right"] for r in of_shots) / len(of_shots)
+    assert right == pytest.approx(o["accuracy"]["none"]["value"])
+    assert all(len(r["examples"]) == shots for r in of_shots)
+  record = records[0]
+  scores = record["scores"]["none"]
+  best = record["choices"][scores.index(max(scores))]
+  assert record["prediction"] == record["predictions"]["none"] == best
+  # A second time there is a file already, and nothing is overwritten.
+  before = file.read_bytes()
+  code, _, error = _run(capsys, *usual, f"--predictions={file}")
+  assert code == 2 and "is there already" in error
+  assert file.read_bytes() == before
+
+
+def test_the_same_command_gives_the_same(finished, data, capsys):
+  usual = (*_usual(finished, data), "--format=json")
+  assert _run(capsys, *usual) == _run(capsys, *usual)
+  _, found, _ = _run(capsys, *usual, "--limit=3")
+  assert [o["items"] for o in json.loads(found)] == [3, 3]
+
+
+@pytest.mark.parametrize(
+  ("words", "message"),
+  [
+    (["--shots=0"], "--model: needed"),
+    (["--model=x", "--shots=0"], "--shots: needs --tasks"),
+    (["--model=x", "--tasks=sst3"], "--tasks=sst3: .* mean sst2"),
+    (["--model=x", "--tasks=sst2", "--shots=a"], "--shots=a: must be a whole"),
+    (["--model=x", "--tasks=sst2", "--shots=-1"], "--shots=-1: must be 0 to"),
+    (["--model=x", "--tasks=sst2", "--draws=0"], "--draws=0: must be 1 to"),
+    (["--model=x", "--tasks=sst2", "--correction=tokens"], "mean token"),
+    (["--model=x", "--tasks=sst2", "--task_data=x"], "must be TASK=PATH"),
+    (
+      ["--model=x", "--tasks=sst2", "--task_data=cola=x"],
+      "--task_data=cola: unknown.*Valid: sst2",
+    ),
+    (
+      ["--model=x", "--tasks=minimal_pairs", "--shots=1"],
+      "minimal_pairs has no examples",
+    ),
+    (
+      ["--model=x", "--tasks=sst2,minimal_pairs"],
+      "minimal_pairs is measured without a prompt",
+    ),
+    (["--model=x", "--tasks=era", "--template=a"], "is for tasks with --shots"),
+    (["--model=x", "--tasks=era", "--format=csv"], "is for tasks with --shots"),
+    (
+      ["--model=x", "--tasks=sst2", "--template=sst"],
+      "--template=sst: unknown; did you mean sst2",
+    ),
+    (
+      ["--model=x", "--tasks=sst2", "--task_data=sst2=/none"],
+      "--task_data=sst2=/none: no such file",
+    ),
+    (
+      ["--model=x", "--tasks=sst2", "--predictions=/none/a.jsonl"],
+      "/none is no directory",
+    ),
+    (["--model=/none", "--tasks=era", "--shots=0"], "--model=/none"),
+  ],
+)
+def test_bad_flags_end_before_anything_is_read(words, message, capsys):
+  code, out, error = _run(capsys, *words)
+  assert code == 2 and not out
+  assert error.count("\n") == 1
+  import re
+
+  assert re.search(message, error), error
+
+
+def test_flags_that_the_model_does_not_bear(finished, data, capsys):
+  usual = _usual(finished, data)
+  for words, message in (
+    (["--samples=3"], "--samples=3: is for templates with answer_pattern"),
+    (["--template=sst2_cloze"], "a model of clm does not fill blanks"),
+    (["--template=copa"], "field premise: sst2 has none; it has text"),
+    (["--shots=9"], "--shots=9: the training split of sst2 has 8 examples"),
+  ):
+    code, _, error = _run(capsys, *usual, *words)
+    assert code == 2 and message in error
+
+
+def test_answers_are_written_and_voted_on(finished, data, capsys, tmp_path):
+  path = tmp_path / "write.jinja"
+  head = TEMPLATE.replace("calibration", 'answer_pattern = "a"\ncalibration')
+  path.write_text(
+    head.replace("+++\n{{", "[generation]\nmax_new_tokens = 4\n+++\n{{")
+  )
+  file = tmp_path / "predictions.jsonl"
+  code, text, _ = _run(
+    capsys,
+    *_usual(finished, data)[:3],
+    f"--template={path}",
+    "--samples=3",
+    "--shots=1",
+    "--draws=1",
+    f"--predictions={file}",
+  )
+  assert code == 0 and "written, 3 for each prompt" in text
+  records = [json.loads(line) for line in file.read_text().splitlines()]
+  assert all(len(record["texts"]) == 3 for record in records)
+  for record in records:
+    found = [text for text in record["texts"] if "a" in text]
+    assert record["prediction"] == ("a" if found else None)
+
+
+def test_probes_stay_what_they_were(finished, capsys):
+  code, text, _ = _run(
+    capsys, f"--model={finished.workdir}", "--tasks=bits_per_byte"
+  )
+  assert code == 0 and text.startswith("bits_per_byte: ")
