@@ -21,8 +21,8 @@ from lm_jax.generation.options import Generation
 from lm_jax.trained import Trained
 from lm_jax.types import ABSENT
 
-# What is taken over of a model's generation_config.json; its lengths would count
-# the conversation, and an answer of several beams can't be shown as it comes.
+# What is taken over of a model's generation_config.json. Its lengths would
+# count the conversation, and a search with beams can't be shown as it comes.
 _ADOPTED = (
   *("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p"),
   *("repetition_penalty", "no_repeat_ngram_size"),
