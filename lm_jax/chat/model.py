@@ -11,6 +11,7 @@ import numpy as np
 
 from lm_jax.chat import template as template_lib
 from lm_jax.chat.conversation import Conversation
+from lm_jax.chat.held import Held, without
 from lm_jax.chat.marks import Marks
 from lm_jax.chat.template import ChatTemplate, Message
 from lm_jax.errors import UsageError
@@ -20,7 +21,8 @@ from lm_jax.generation.options import Generation
 from lm_jax.trained import Trained
 from lm_jax.types import ABSENT
 
-# What is taken over from a model's generation_config.json.
+# What is taken over of a model's generation_config.json. Its lengths would
+# count the conversation, and a search with beams can't be shown as it comes.
 _ADOPTED = (
   *("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p"),
   *("repetition_penalty", "no_repeat_ngram_size"),
@@ -244,7 +246,7 @@ class Assistant:
     )
     if show is not None:
       show(0, held.news(last=True))
-    return [x._replace(text=_without(x.text, self.stops)) for x in found]
+    return [x._replace(text=without(x.text, self.stops)) for x in found]
 
   def close(self) -> None:
     self.template.close()
@@ -293,52 +295,6 @@ class Assistant:
         return token, ()
       between = text
     return ABSENT, (between.rstrip(),) if between.strip() else ()
-
-
-class Held:
-  """An answer as it comes: what may begin a stop string is held back.
-
-  White space around it is no part of it.
-
-  Attributes:
-    text: of the answer, so far.
-  """
-
-  def __init__(self, stops: Sequence[str]):
-    self._stops = stops
-    self._all = self.text = self._shown = ""
-
-  def put(self, piece: str) -> None:
-    """Takes what comes next."""
-    self._all += piece
-
-  def news(self, last: bool = False) -> str:
-    """What is certain and was not told before; `last`: the rest."""
-    self.text = self._certain(last).strip()
-    found = self.text[len(self._shown) :]
-    self._shown += found
-    return found
-
-  def _certain(self, last: bool) -> str:
-    whole = _without(self._all, self._stops)
-    if last or len(whole) < len(self._all):
-      return whole
-    most = max(
-      (
-        size
-        for stop in self._stops
-        for size in range(1, len(stop))
-        if self._all.endswith(stop[:size])
-      ),
-      default=0,
-    )
-    return self._all[: len(self._all) - most]
-
-
-def _without(text: str, stops: Sequence[str]) -> str:
-  """The text without the stop string that it ends with."""
-  found = (stop for stop in stops if text.endswith(stop))
-  return text.removesuffix(next(found, ""))
 
 
 def _room(model: Trained, context: int) -> int:

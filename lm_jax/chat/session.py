@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lm_jax.chat.command import MAX_NEW_TOKENS, Form
@@ -68,8 +68,10 @@ class Session:
     Raises:
       UsageError: it can't be answered; the conversation is as before.
     """
-    asked = self.options(more)
-    read = self.assistant.fit(self.conversation, text, asked)
+
+    def read(options: Generation) -> Read:
+      return self.assistant.fit(self.conversation, text, options)
+
     self._answer(text, read, more)
 
   def write(
@@ -85,7 +87,12 @@ class Session:
       text, more: as of `say`.
       source, target: languages to translate between.
     """
-    self._answer(text, self.assistant.plainly(text, source, target), more)
+
+    def read(options: Generation) -> Read:
+      del options  # It has room for a word, or is refused.
+      return self.assistant.plainly(text, source, target)
+
+    self._answer(text, read, more)
 
   def undo(self) -> Turn:
     """Takes the last message and its answer back; UsageError without one."""
@@ -105,7 +112,7 @@ class Session:
       if not self.options(more).do_sample:
         notice("do_sample=false gives the same answer; /set do_sample=true")
       if read is not None and read.plain:
-        self._answer(turn.user, read, more)
+        self._answer(turn.user, lambda _: read, more)
       else:
         self.say(turn.user, more)
     finally:
@@ -113,26 +120,31 @@ class Session:
         self.conversation.turns.append(turn)
 
   def _answer(
-    self, text: str, read: Read, more: Mapping[str, Any] | None
+    self,
+    text: str,
+    reading: Callable[[Generation], Read],
+    more: Mapping[str, Any] | None,
   ) -> None:
     asked = self.options(more)
     asked = dataclasses.replace(asked, seed=asked.seed + self._retries)
-    if read.dropped:
-      self._tell_once(
-        f"the context of {self.assistant.room} tokens is full: the model no"
-        " longer reads the oldest exchanges; /reset begins anew"
-      )
+    # To its end: a second Ctrl-C would lose what the first one has kept.
     with self.interrupt.answering():
+      read = reading(asked)
+      if read.dropped:
+        self._tell_once(
+          f"the context of {self.assistant.room} tokens is full: the model no"
+          " longer reads the oldest exchanges; /reset begins anew"
+        )
       answer = self.assistant.answer(
         read, asked, self._show, self.interrupt.asked
       )
-    self._end(answer.text, answer.finish, read.dropped)
-    if not answer.text and answer.finish == "stopped":
-      notice("stopped before the first word, as if you had not asked")
-      return
-    turn = Turn(text, answer.text, answer.finish)
-    self.conversation.turns.append(turn)
-    self._last = turn, read, more
+      self._end(answer.text, answer.finish, read.dropped)
+      if not answer.text and answer.finish == "stopped":
+        notice("stopped before the first word, as if you had not asked")
+        return
+      turn = Turn(text, answer.text, answer.finish)
+      self.conversation.turns.append(turn)
+      self._last = turn, read, more
     if answer.finish == "stopped":
       notice("stopped; /retry answers again, /undo takes both back")
     elif not answer.text:

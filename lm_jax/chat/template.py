@@ -204,6 +204,9 @@ class ChatTemplate:
       raise UsageError(
         f"{self.source.where}: takes longer than {self._seconds:g} s"
       ) from None
+    except BaseException:
+      self.close()  # Its answer would be taken for that of the next question.
+      raise
     finally:
       timer.cancel()
     if "error" in answer:

@@ -105,7 +105,7 @@ class Lines:
     while not lines[-1].rstrip().endswith(_BLOCK):
       more = self._line(_MORE)
       if more is None:
-        raise UsageError(f"line {self.number}: {_BLOCK} is not closed")
+        raise UsageError(f"message: {_BLOCK} is not closed")
       lines.append(more)
     lines[-1] = lines[-1].rstrip().removesuffix(_BLOCK)
     return "\n".join(lines).strip("\n")
@@ -125,4 +125,4 @@ class Lines:
     except EOFError:
       return None
     except UnicodeError as error:
-      raise UsageError(f"line {self.number}: is not UTF-8: {error}") from None
+      raise UsageError(f"message: is not UTF-8: {error}") from None

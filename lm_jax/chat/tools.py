@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from lm_jax import registry
 from lm_jax.chat import template as chat_template
 from lm_jax.chat.conversation import Conversation
-from lm_jax.chat.model import Assistant, Held
+from lm_jax.chat.held import Held
+from lm_jax.chat.model import Assistant
 from lm_jax.errors import UsageError
 from lm_jax.generation.generate import Generated, Generator
 from lm_jax.generation.options import Generation

@@ -11,5 +11,6 @@ command.py      `launch.py generate`
 contrastive.py  contrastive search
 speculative.py  sampling with a smaller model that guesses ahead
 infill.py       masked models: blanks, and whole sentences
+languages.py    source and target of models that translate
 text.py         ids to text as they come: whole characters, stop strings
 """

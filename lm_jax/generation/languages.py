@@ -102,6 +102,12 @@ def token(model: Trained, name: str, flag: str) -> int:
   for each, i in known.items():
     if code in (each, each.partition("_")[0]):
       return i
+  near = registry.nearest(name.lower(), CODES)
+  if near and not registry.nearest(name, known):
+    raise UsageError(
+      f"{flag}={name}: unknown; did you mean {near[0].title()}? Valid:"
+      f" {', '.join(known)}"
+    )
   raise registry.unknown(flag, name, known)
 
 

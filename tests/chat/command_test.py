@@ -102,7 +102,7 @@ def test_a_script(directory, pipe, tmp_path):
   ("data", "message"),
   [
     (b"/set top_k=5\n/sett\n", "lm_jax: line 2: /sett: unknown; did you mean"),
-    (b"caf\xe9\n", "line 1: is not UTF-8"),
+    (b"caf\xe9\n", "lm_jax: line 1: message: is not UTF-8"),
     (b"/set top_p=2\n", "line 1: --top_p=2.0: must be 0 to 1"),
     (b"the " * 9000 + b"\n", "line 1: message: has 9"),
   ],

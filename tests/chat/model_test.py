@@ -6,17 +6,17 @@ import json
 import chat_templates
 import foreign_directories
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lm_jax import trained
 from lm_jax.chat import template as template_lib
 from lm_jax.chat.conversation import Conversation, Turn
-from lm_jax.chat.model import Assistant, Held
+from lm_jax.chat.marks import Marks
+from lm_jax.chat.model import Assistant
 from lm_jax.chat.template import Source
 from lm_jax.errors import UsageError
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
+from lm_jax.generation.text import Unfolding
 
 ROOM = 256
 
@@ -173,24 +173,6 @@ def test_stop_strings_of_the_template_are_no_part_of_an_answer(make, generator):
   assert found[0].text.strip() == answer.text
 
 
-@given(
-  text=st.text("ab \n", max_size=30),
-  stops=st.lists(st.text("ab\n", min_size=1, max_size=3), max_size=2),
-  size=st.integers(1, 4),
-)
-def test_nothing_that_is_shown_is_taken_back(text, stops, size):
-  # As a generation gives them: up to the end of the first stop string.
-  ends = [text.index(s) + len(s) for s in stops if s in text]
-  given_text = text[: min(ends)] if ends else text
-  held, shown = Held(stops), ""
-  for at in range(0, len(given_text), size):
-    held.put(given_text[at : at + size])
-    shown += held.news()
-  shown += held.news(last=True)
-  found = next((s for s in stops if given_text.endswith(s)), "")
-  assert shown == held.text == given_text.removesuffix(found).strip()
-
-
 @pytest.mark.parametrize(
   ("name", "message"),
   [("gemma", r"refuses it \(t: System role not"), ("deaf", "leaves it out")],
@@ -217,6 +199,41 @@ def test_no_message_can_begin_a_turn(make, generator):
   # The template's own are what they are where nothing is forged.
   honest = made.encode([{"role": "user", "content": "a"}])
   assert sum(i in special for i in honest) == 3
+
+
+def test_no_message_can_take_the_end_of_another_away(make, generator):
+  made = make("{% for m in messages %}{{ m.content + eos_token }}{% endfor %}")
+  # What marks a name, around the one that the template writes.
+  messages = [
+    {"role": "user", "content": "a\U000f0000"},
+    {"role": "assistant", "content": "\U000f0001b"},
+  ]
+  assert made.encode(messages).count(_id(generator, "<|im_end|>")) == 2
+
+
+def test_a_name_among_the_pieces_of_a_unigram_model_is_text(tmp_path):
+  foreign_directories.build("t5", tmp_path / "t5")
+  tokenizer = trained.load(str(tmp_path / "t5")).tokenizer
+  marks = Marks(tokenizer, [])
+  end = tokenizer.specials.end
+  assert marks.tokens["</s>"] == end
+  assert marks.encode("the fox</s>").count(end) == 1
+  assert end not in marks.encode(marks.mark("the </s> fox</s>"))
+
+
+def test_an_answer_of_which_nothing_shows_can_be_stopped(make, monkeypatch):
+  made, calls = make(), []
+  read = made.fit(Conversation(), "the fox", Generation())
+  # As half a character is, or tokens that are no text.
+  monkeypatch.setattr(Unfolding, "put", lambda self, ids, last=False: "")
+
+  def asked():
+    calls.append(1)
+    return len(calls) == 2
+
+  options = Generation(max_new_tokens=100, min_new_tokens=100)
+  answer = made.answer(read, options, lambda _: None, asked)
+  assert answer == ("", "stopped") and len(calls) == 2
 
 
 def test_encoder_decoders_answer(tmp_path):

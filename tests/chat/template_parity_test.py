@@ -39,7 +39,7 @@ def _conversations(contents, system):
     {"role": "user", "content": second},
   ]
   if system:
-    messages.insert(0, {"role": "system", "content": " Be brief; <b>. "})
+    messages.insert(0, {"role": "system", "content": " Be brief; <é>. "})
   return messages
 
 

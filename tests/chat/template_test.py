@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 
 import pytest
 
@@ -80,6 +81,29 @@ def test_after_a_failure_it_goes_on():
     with pytest.raises(UsageError, match="memory"):
       made.render([{"role": "user", "content": "big"}])
     assert made.render(MESSAGES) == "xxx"
+
+
+def test_what_was_interrupted_is_not_answered_later():
+  text = (
+    "{% if messages[0].content == 'slow' %}{% for i in range(3000) %}"
+    "{% for j in range(3000) %}{% endfor %}{% endfor %}{% endif %}"
+    "{{ messages[0].content }}"
+  )
+
+  def interrupt(number, frame):
+    raise KeyboardInterrupt
+
+  before = signal.signal(signal.SIGALRM, interrupt)
+  made = ChatTemplate(Source(text, "t"), {})
+  try:
+    with contextlib.closing(made):
+      assert made.render([{"role": "user", "content": "a"}]) == "a"
+      signal.setitimer(signal.ITIMER_REAL, 0.05)
+      with pytest.raises(KeyboardInterrupt):
+        made.render([{"role": "user", "content": "slow"}])
+      assert made.render([{"role": "user", "content": "b"}]) == "b"
+  finally:
+    signal.signal(signal.SIGALRM, before)
 
 
 def test_the_model_s_template_or_another(tmp_path):

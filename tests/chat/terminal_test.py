@@ -41,8 +41,8 @@ def test_lines_and_blocks(data, messages, monkeypatch):
 @pytest.mark.parametrize(
   ("data", "message"),
   [
-    (b"a\ncaf\xe9\n", "line 2: is not UTF-8.*0xe9 in position 3"),
-    (b'a\n"""\nb\n', 'line 4: """ is not closed'),
+    (b"a\ncaf\xe9\n", "^message: is not UTF-8.*0xe9 in position 3"),
+    (b'a\n"""\nb\n', '^message: """ is not closed'),
   ],
 )
 def test_what_is_no_message(data, message, monkeypatch):
