@@ -244,6 +244,31 @@ def test_a_soft_prompt_over_an_imported_model(tiny, tmp_path, capsys):
   }
 
 
+def test_lora_over_an_imported_model_is_merged_on_export(tiny, tmp_path):
+  """GPT-2's fused projection; the tokenizer comes along."""
+  theirs, out, to = (tmp_path / x for x in ("theirs", "out", "to"))
+  foreign_directories.build("gpt2", theirs, n_layer=1)
+  code = cli.main(
+    [
+      *("train", f"--model={theirs}", f"--workdir={out}", "--length=32"),
+      *("--budget=steps:3", "--batch_size=4", "--adapt.method=lora"),
+      *(f"--data.corpus={tiny.corpus}", "--optimizer.learning_rate=0.1"),
+    ]
+  )
+  assert code == 0
+  assert cli.main(["export", f"--model={out}", f"--to={to}"]) == 0
+  run, back, base = (lm_jax.load(x) for x in (out, to, theirs))
+  ids = np.array([back.tokenizer.encode("the quick fox")])
+  expected = run.logits(ids)
+  assert np.abs(expected - base.logits(ids)).max() > 1e-2
+  np.testing.assert_allclose(back.logits(ids), expected, rtol=0, atol=1e-5)
+  code = cli.main(["export", f"--model={out}", f"--to={to}2", "--adapter"])
+  assert code == 0
+  fields = json.loads(Path(f"{to}2", "adapter_config.json").read_text())
+  assert fields["target_modules"] == ["transformer.h.0.attn.c_attn"]
+  assert (fields["r"], fields["lora_alpha"]) == (16, 32.0)
+
+
 def test_only_what_is_adapted_has_an_adapter(lora, tmp_path, capsys):
   to = tmp_path / "to"
   code = cli.main(
