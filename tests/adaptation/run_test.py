@@ -12,8 +12,9 @@ import pytest
 from tiny import pretrain, result_of
 
 import lm_jax
-from lm_jax import cli, run, trained
+from lm_jax import cli, run, settings, trained
 from lm_jax import config as config_lib
+from lm_jax.config import Config
 from lm_jax.digest import digest, flatten
 from lm_jax.errors import UsageError
 from lm_jax.tasks.base import Measure
@@ -267,6 +268,24 @@ def test_lora_over_an_imported_model_is_merged_on_export(tiny, tmp_path):
   fields = json.loads(Path(f"{to}2", "adapter_config.json").read_text())
   assert fields["target_modules"] == ["transformer.h.0.attn.c_attn"]
   assert (fields["r"], fields["lora_alpha"]) == (16, 32.0)
+
+
+def test_a_run_that_names_itself_as_its_base_is_refused(lora, tmp_path):
+  shutil.copytree(lora.workdir, tmp_path / "run")
+  file = tmp_path / "run" / "config.json"
+  file.write_text(file.read_text().replace(lora.model, str(file.parent)))
+  with pytest.raises(UsageError, match="itself adapted"):
+    trained.load(str(file.parent))
+
+
+def test_options_of_an_adaptation_can_be_swept():
+  lora = settings.override(Config(), {"adapt.method": "lora"})
+  assert lora.adapt == {"method": "lora"}
+  swept = settings.override(lora, {"adapt.targets": "key", "adapt.rank": "2"})
+  assert swept.adapt == {"method": "lora", "targets": ("key",), "rank": 2}
+  # Another method brings its own options.
+  other = settings.override(swept, {"adapt.method": "dora"})
+  assert other.adapt == {"method": "dora"}
 
 
 def test_only_what_is_adapted_has_an_adapter(lora, tmp_path, capsys):
