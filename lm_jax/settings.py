@@ -161,7 +161,7 @@ def continued(directory: str, given: Collection[str]) -> Config:
     tokenizer = pathlib.Path(directory, "tokenizer.json")
     if config.family and tokenizer.exists():
       config = assemble.fitting(config, Tokenizer(tokenizer))
-    elif any(path.startswith("adapt.") for path in given):
+    elif not config.family and any(x.startswith("adapt.") for x in given):
       config = assemble.with_positions(config, Tokenizer(tokenizer))
   data = config.data
   # Older runs have no specials.json: theirs is made again by its recipe.

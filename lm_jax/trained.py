@@ -151,15 +151,27 @@ def read_base(config: Config, what: str) -> Base:
     what: names the run in messages.
 
   Raises:
-    UsageError: it can't be read.
+    UsageError: it can't be read, or is itself adapted.
   """
   try:
+    if not pretrained.is_directory(config.model):
+      _require_whole(config_lib.read(config.model), config.model)
     model = load(config.model)
   except UsageError as error:
     raise UsageError(
       f"{what}: adapts {config.model}, which can't be read: {error}"
     ) from None
   return Base(model, digest(model.params))
+
+
+def _require_whole(config: Config, directory: str) -> None:
+  """Raises UsageError if a run holds a part of a model only."""
+  if config.adapt:
+    raise UsageError(
+      f"--model={directory}: is itself adapted, by"
+      f" {config.adapt[config_lib.METHOD]}; `export` may merge that into a"
+      " Hugging Face directory to go on from"
+    )
 
 
 def scorer(model: Trained) -> Scorer:
@@ -189,11 +201,7 @@ def check(config: Config) -> None:
   that objective has no use for is left out.
   """
   base, tokenizer, old_shapes = _describe(config.model)
-  if base.adapt:
-    raise UsageError(
-      f"--model={config.model}: is itself adapted, by {base.adapt['method']};"
-      " `export` may merge that into a Hugging Face directory to go on from"
-    )
+  _require_whole(base, config.model)
   theirs = config_lib.build(base).trunk
   mine = config_lib.build(config).trunk
   free = trunk_options.FREE | {"dtype"}

@@ -20,6 +20,7 @@ ALLOWED = {
   "layout": {"types", "visibility", "specials"},
   "objectives": {"types", "visibility", "specials", "layout"},
   "models": {"types", "visibility"},
+  "adaptation": {"types", "specials", "models"},
   "families": {"types", "models"},
   "data": {"types", "specials"},
   "tasks": {"types", "data"},
@@ -31,9 +32,15 @@ ALLOWED = {
 }
 # What is trained comes in arguments; names are looked up elsewhere.
 FORBIDDEN = {
-  "program": {"objectives", "models", "registry", "config", "data", "report"},
-  "train": {"objectives", "models", "registry", "config", "data", "report"},
-  "score": {"objectives", "models", "registry", "config"},
+  "program": {
+    *("objectives", "models", "adaptation"),
+    *("registry", "config", "data", "report"),
+  },
+  "train": {
+    *("objectives", "models", "adaptation"),
+    *("registry", "config", "data", "report"),
+  },
+  "score": {"objectives", "models", "adaptation", "registry", "config"},
 }
 # Slow to import, or absent on a machine that only trains.
 HEAVY = {

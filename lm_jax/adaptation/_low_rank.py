@@ -64,7 +64,7 @@ class Update(nn.Module):
     )
     # No gradient flows through the norm (Liu et al. 2024, section 4.3).
     whole_IxO = jax.lax.stop_gradient(kernel_IxO + scale * (a_IxR @ b_RxO))
-    share_O = size_O / jnp.linalg.norm(whole_IxO, axis=0)
+    share_O = size_O / _norms(whole_IxO)[0]
     return y_NxO * share_O.astype(y_NxO.dtype)
 
 
@@ -118,8 +118,7 @@ class LowRank(base.Adaptation):
     kernel = leaves[f"{place}kernel"] + product * (self.alpha / self.rank)
     if own + SCALE not in leaves:
       return kernel
-    norm = jnp.linalg.norm(kernel, axis=-2, keepdims=True)
-    return kernel / norm * leaves[own + SCALE][..., None, :]
+    return kernel / _norms(kernel) * leaves[own + SCALE][..., None, :]
 
   def peft(
     self,
@@ -138,6 +137,12 @@ class LowRank(base.Adaptation):
     scale = self.alpha / self.rank
     fields, tensors = _peft.low_rank(updates, kernels, modules, scale)
     return {**fields, "lora_dropout": self.dropout}, tensors
+
+
+def _norms(kernel: Array) -> Array:
+  """Of each column, [..., 1, out]; 1 of one that is 0, as its magnitude is."""
+  norm = jnp.linalg.norm(kernel, axis=-2, keepdims=True)
+  return jnp.where(norm > 0, norm, 1)
 
 
 def places(leaves: Mapping[str, Array]) -> list[str]:

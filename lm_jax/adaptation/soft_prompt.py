@@ -47,10 +47,12 @@ class SoftPrompt(base.Adaptation):
 
   def check(self, trunk: Trunk) -> None:
     base.require("tokens", self.tokens, 1)
-    if bool(self.text) != (self.init == "text"):
+    if self.init == "text" and not self.text:
+      raise UsageError("--adapt.init=text: needs --adapt.text")
+    if self.text and self.init != "text":
       raise UsageError(
-        f"--adapt.init={self.init}: --adapt.text="
-        f"{self.text[:40]}: text is for --adapt.init=text, which needs it"
+        f"--adapt.text={self.text[:40]}: is for --adapt.init=text, not"
+        f" {self.init}"
       )
 
   def start(

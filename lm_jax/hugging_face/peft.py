@@ -64,7 +64,7 @@ def save(
   heads = _heads(part, _layers(plain))
   if heads and not adaptation.merges:
     raise UsageError(
-      f"{what}: --adapter: PEFT saves no {', '.join(heads)} beside"
+      f"{what}: --adapter: PEFT saves no head ({', '.join(heads)}) beside"
       f" {adaptation.name}"
     )
   base = model.config.model
@@ -73,7 +73,7 @@ def save(
     "task_type": _TASKS[trunk.architecture],
     "inference_mode": True,
     **fields,
-    "modules_to_save": [x.rpartition(".")[0] for x in heads] or None,
+    "modules_to_save": sorted({x.rpartition(".")[0] for x in heads}) or None,
   }
   tensors |= {f"{WRAPPED}{name}": tensor for name, tensor in heads.items()}
 

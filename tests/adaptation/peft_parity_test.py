@@ -76,7 +76,8 @@ def _theirs(name, directory, adapter):
   import transformers
   from peft import PeftModel
 
-  cls = getattr(transformers, CASES[name].architecture)
+  architecture = CASES[name].architecture if name in CASES else name
+  cls = getattr(transformers, architecture)
   base = cls.from_pretrained(directory, attn_implementation="eager").eval()
   return PeftModel.from_pretrained(base, adapter).eval()
 
@@ -144,6 +145,25 @@ def test_peft_reads_it(name, method, options, bases, tmp_path):
   print(f"{name} {method}: {difference:.1e}; adapted by {moved:.2f}")
   assert difference <= 1e-4
   assert moved > 0.1
+
+
+def test_a_head_that_was_trained_comes_along(tmp_path):
+  harness.quiet()
+  config = {**BERT, "num_labels": 3}
+  case = Case("BertForSequenceClassification", config, 20)
+  directory = tmp_path / "theirs"
+  their = harness.make_torch(case)
+  their.save_pretrained(directory)
+  model = adapting.model(str(directory), adapting.make("lora", **ALL))
+  peft.save(model, str(tmp_path / "to"))
+  inputs = harness.make_inputs(case, their.config)
+  adapted = _theirs(case.architecture, directory, tmp_path / "to")
+  ours, theirs = _ours(model, inputs), _logits(adapted, inputs)
+  print(f"classification: {np.abs(ours - theirs).max():.1e}")
+  np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
+  prompt = adapting.model(str(directory), adapting.make("soft_prompt"))
+  with pytest.raises(UsageError, match="PEFT saves no .*classifier"):
+    peft.save(prompt, str(tmp_path / "prompt"))
 
 
 @pytest.mark.parametrize("name", CASES)

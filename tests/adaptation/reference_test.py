@@ -95,6 +95,21 @@ def test_low_rank_updates_and_their_gradients(method):
   )
 
 
+def test_a_column_of_zeros_stays_one():
+  """Its norm is 0, and so is the magnitude that it starts with."""
+  dora = adapting.make("dora", targets=("query",))
+  x = jnp.ones((1, IN))
+  params = nn.meta.unbox(_Net(dora).init(jax.random.key(0), x)["params"])
+  kernel = params["query"]["kernel"].at[:, 1].set(0.0)
+  params["query"]["kernel"] = kernel
+  size = params["query"]["adaptation"]["magnitude"]["scale"]
+  params["query"]["adaptation"]["magnitude"]["scale"] = size.at[1].set(0.0)
+  y = _Net(dora).apply({"params": params}, x)
+  assert np.isfinite(y).all() and y[0, 1] == 0
+  flat = dora.merged(flatten_dict(params, sep="."))
+  assert np.isfinite(flat["query.kernel"]).all()
+
+
 def test_only_targets_are_adapted():
   adaptation = adapting.make("lora", targets=("value",))
   params = _Net(adaptation).init(jax.random.key(0), jnp.ones((1, IN)))
@@ -195,16 +210,11 @@ def test_prefix_tuning_makes_the_prefix_by_one_network():
     for j, name in enumerate(("key", "value")):
       plain[f"{layer}.attention.adaptation.{name}"] = jnp.asarray(pair[:, j])
   other = Network((("main", trunk),), adaptation=adapting.make("p_tuning_v2"))
-  one, two = (
-    net.apply({"params": unflatten_dict(p, sep=".")}, stream, method="hidden")
-    for net, p in ((network, flat), (other, plain))
-  )
+  one, two = _hidden(network, flat, stream), _hidden(other, plain, stream)
   np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
   # And it is seen at all.
   bare = {n: x for n, x in plain.items() if "adaptation" not in n}
-  three = Network((("main", trunk),)).apply(
-    {"params": unflatten_dict(bare, sep=".")}, stream, method="hidden"
-  )
+  three = _hidden(Network((("main", trunk),)), bare, stream)
   assert np.abs(one - three).max() > 1e-2
 
 
@@ -216,6 +226,16 @@ def _drawn(network, *streams):
 
   shapes = jax.eval_shape(init, jax.random.key(0))["params"]
   return flatten_dict(toy.draw(nn.meta.unbox(shapes)), sep=".")
+
+
+def _hidden(network, flat, *streams):
+  """States of the streams, the parameters told by their paths."""
+
+  def run(params, *streams):
+    return network.apply({"params": params}, *streams, method="hidden")
+
+  given = (unflatten_dict(flat, sep="."), *streams)
+  return toy.compile_quickly(jax.jit(run), *given)(*given)
 
 
 def _tokens():
@@ -257,18 +277,15 @@ def test_a_soft_prompt_is_tokens_before_the_text(architecture, positions):
   paired = architecture == "encoder_decoder"
   given = (answer, text) if paired else (text,)
   flat = _drawn(network, *given)
-  found = network.apply(
-    {"params": unflatten_dict(flat, sep=".")}, *given, method="hidden"
-  )
+  found = _hidden(network, flat, *given)
   rows = flat.pop("embedder_main.adaptation_embedding")
   table = flat["embedder_main.embedding"]
   flat["embedder_main.embedding"] = jnp.concatenate([table, rows])
-  params = {"params": unflatten_dict(flat, sep=".")}
   for i in range(2):
     stream, real = row(i)
     one = jax.tree.map(lambda x, i=i: x[i : i + 1], answer)
     both = (one, stream) if paired else (stream,)
-    expected = large.apply(params, *both, method="hidden")[0]
+    expected = _hidden(large, flat, *both)[0]
     if not paired:
       np.testing.assert_allclose(
         found[i, real], expected[3:], rtol=1e-4, atol=1e-5

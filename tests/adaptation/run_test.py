@@ -12,8 +12,9 @@ import pytest
 from tiny import pretrain, result_of
 
 import lm_jax
-from lm_jax import cli, run, trained
+from lm_jax import cli, run, settings, trained
 from lm_jax import config as config_lib
+from lm_jax.config import Config
 from lm_jax.digest import digest, flatten
 from lm_jax.errors import UsageError
 from lm_jax.tasks.base import Measure
@@ -149,7 +150,8 @@ def test_what_is_adapted_is_not_adapted_again(lora, tmp_path, capsys):
       ["soft_prompt"],
       "--data.packing=packed: --adapt.method=soft_prompt needs",
     ),
-    (["soft_prompt", "init=text"], "--adapt.init=text: --adapt.text="),
+    (["soft_prompt", "init=text"], "--adapt.init=text: needs --adapt.text"),
+    (["soft_prompt", "text=a"], "--adapt.text=a: is for --adapt.init=text"),
     (["soft_prompt", "tokens=0"], "--adapt.tokens=0: must be at least 1"),
     (["prefix_tuning", "hidden=0"], "--adapt.hidden=0: must be at least 1"),
     (["bitfit", "rank=3"], "bitfit has no such option. It has: none"),
@@ -242,6 +244,49 @@ def test_a_soft_prompt_over_an_imported_model(tiny, tmp_path, capsys):
     "adapter_config.json",
     "adapter_model.safetensors",
   }
+
+
+def test_lora_over_an_imported_model_is_merged_on_export(tiny, tmp_path):
+  """GPT-2's fused projection; the tokenizer comes along."""
+  theirs, out, to = (tmp_path / x for x in ("theirs", "out", "to"))
+  foreign_directories.build("gpt2", theirs, n_layer=1)
+  code = cli.main(
+    [
+      *("train", f"--model={theirs}", f"--workdir={out}", "--length=32"),
+      *("--budget=steps:3", "--batch_size=4", "--adapt.method=lora"),
+      *(f"--data.corpus={tiny.corpus}", "--optimizer.learning_rate=0.1"),
+    ]
+  )
+  assert code == 0
+  assert cli.main(["export", f"--model={out}", f"--to={to}"]) == 0
+  run, back, base = (lm_jax.load(x) for x in (out, to, theirs))
+  ids = np.array([back.tokenizer.encode("the quick fox")])
+  expected = run.logits(ids)
+  assert np.abs(expected - base.logits(ids)).max() > 1e-2
+  np.testing.assert_allclose(back.logits(ids), expected, rtol=0, atol=1e-5)
+  code = cli.main(["export", f"--model={out}", f"--to={to}2", "--adapter"])
+  assert code == 0
+  fields = json.loads(Path(f"{to}2", "adapter_config.json").read_text())
+  assert fields["target_modules"] == ["transformer.h.0.attn.c_attn"]
+  assert (fields["r"], fields["lora_alpha"]) == (16, 32.0)
+
+
+def test_a_run_that_names_itself_as_its_base_is_refused(lora, tmp_path):
+  shutil.copytree(lora.workdir, tmp_path / "run")
+  file = tmp_path / "run" / "config.json"
+  file.write_text(file.read_text().replace(lora.model, str(file.parent)))
+  with pytest.raises(UsageError, match="itself adapted"):
+    trained.load(str(file.parent))
+
+
+def test_options_of_an_adaptation_can_be_swept():
+  lora = settings.override(Config(), {"adapt.method": "lora"})
+  assert lora.adapt == {"method": "lora"}
+  swept = settings.override(lora, {"adapt.targets": "key", "adapt.rank": "2"})
+  assert swept.adapt == {"method": "lora", "targets": ("key",), "rank": 2}
+  # Another method brings its own options.
+  other = settings.override(swept, {"adapt.method": "dora"})
+  assert other.adapt == {"method": "dora"}
 
 
 def test_only_what_is_adapted_has_an_adapter(lora, tmp_path, capsys):
