@@ -339,10 +339,10 @@ class LanguageModel:
       UsageError: a model that can't, an option or prompt out of range.
     """
     from lm_jax.generation import defaults
-    from lm_jax.generation import generate as generate_lib
+    from lm_jax.generation import options as options_lib
 
     own = defaults.of(self._model.source) if self._model.source else {}
-    asked = generate_lib.read_options(options, own)
+    asked = options_lib.read(options, own)
     if _are_texts(prompts):
       texts = _texts(prompts)
       show = None

@@ -16,7 +16,8 @@ from lm_jax.chat.marks import Marks
 from lm_jax.chat.template import ChatTemplate, Message
 from lm_jax.errors import UsageError
 from lm_jax.generation import defaults, languages, prompts
-from lm_jax.generation.generate import Generated, Generator
+from lm_jax.generation.generate import Generator
+from lm_jax.generation.growing import Generated
 from lm_jax.generation.options import Generation
 from lm_jax.trained import Trained
 from lm_jax.types import ABSENT

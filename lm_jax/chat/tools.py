@@ -12,7 +12,8 @@ from lm_jax.chat.conversation import Conversation
 from lm_jax.chat.held import Held
 from lm_jax.chat.model import Assistant
 from lm_jax.errors import UsageError
-from lm_jax.generation.generate import Generated, Generator
+from lm_jax.generation.generate import Generator
+from lm_jax.generation.growing import Generated
 from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
 from lm_jax.prompting import template as template_lib

@@ -1,72 +1,29 @@
-"""Prompts to texts: the programs, and what comes out of them."""
+"""Prompts to texts."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from absl import logging
 
 from lm_jax.errors import UsageError
-from lm_jax.generation import (
-  beam,
-  contrastive,
-  languages,
-  prompts,
-  search,
-  speculative,
-)
-from lm_jax.generation import options as options_lib
+from lm_jax.generation import beam, languages, prompts, speculative
+from lm_jax.generation import program as program_lib
+from lm_jax.generation.growing import Generated, Growing
 from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
 from lm_jax.generation.search import Kind, Request
-from lm_jax.generation.session import Reader
 from lm_jax.generation.text import Unfolding, until
 from lm_jax.models.unrolled import unrolled
 from lm_jax.score import for_measuring
 from lm_jax.trained import Trained
 from lm_jax.types import ABSENT, Problem
 
-# Slots for new tokens come in multiples of this, so that near limits share a
-# program.
-_STEP = 64
 # Tokens between two looks at a text that streams, or that a string may stop.
 _LOOK = 4
-
-
-def read_options(
-  given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
-) -> Generation:
-  """Options from Python, by name.
-
-  defaults: of those that are not given, in place of the usual ones.
-
-  Raises:
-    UsageError: an unknown one, or a value that it can't have.
-  """
-  values = options_lib.from_values(given, "generate")
-  return Generation(**options_lib.under(values, defaults or {})).check("")
-
-
-class Generated(NamedTuple):
-  """One text.
-
-  prompt: its number.
-  text: new text only; "" without a tokenizer.
-  ids: new tokens, the one that ended it included.
-  score: sum of the log-probabilities of its tokens as they were chosen; of a
-    beam search, its penalized score.
-  finish: "end" (a token that ends texts), "stop" (a string) or "length".
-  """
-
-  prompt: int
-  text: str
-  ids: list[int]
-  score: float
-  finish: str
 
 
 class Generator:
@@ -167,14 +124,16 @@ class Generator:
     if self._draft is not None:
       options.check_draft()
       return self._by_draft(ids, decoder, kind, request, limit, options, show)
-    program = Program((self.network,), kind, _slots(problem, limit))
+    program = program_lib.Program(
+      (self.network,), kind, program_lib.slots(problem, limit)
+    )
     if options.beams:
       state = program.run((self.params,), request, problem, limit)
       return self._of_beams(state, options, limit)
     followed = bool(options.stop_strings) or show is not None
     step = _LOOK if followed else limit
     texts = [
-      _Growing(prompt, self._unfolding(ids[prompt]), options, kind.ends)
+      Growing(prompt, self._unfolding(ids[prompt]), options, kind.ends)
       for prompt in range(len(ids))
       for _ in range(options.num_return_sequences)
     ]
@@ -198,12 +157,12 @@ class Generator:
     for prompt, tokens in enumerate(ids):
       problem = prompts.lay_out(self.model, [tokens], decoder)
       # A round may choose more than is asked for.
-      slots = _slots(problem, limit + options.draft_tokens + 1)
-      program = Program((self.network, network), kind, slots)
+      slots = program_lib.slots(problem, limit + options.draft_tokens + 1)
+      program = program_lib.Program((self.network, network), kind, slots)
       for _ in range(options.num_return_sequences):
         number = len(found)
         own = request._replace(key=jax.random.fold_in(request.key, number))
-        text = _Growing(prompt, self._unfolding(tokens), options, kind.ends)
+        text = Growing(prompt, self._unfolding(tokens), options, kind.ends)
         followed = bool(options.stop_strings) or show is not None
         state: Any = None
         done = 0
@@ -329,124 +288,3 @@ class Generator:
       bad = [i for i in numbers if not 0 <= i < size]
       if bad:
         raise UsageError(f"{name}: {bad[0]} is no id; there are {size}")
-
-
-class _Growing:
-  """A text that gets longer until it ends."""
-
-  def __init__(
-    self,
-    prompt: int,
-    unfolding: Unfolding | None,
-    options: Generation,
-    ends: tuple[int, ...],
-  ):
-    self._prompt = prompt
-    self._unfolding = unfolding
-    self._stops = options.stop_strings
-    self._ends = ends
-    self._ids: list[int] = []
-    self._text = ""
-    self._score = 0.0
-    self.finish = ""
-
-  def grow(self, ids: list[int], score: float, last: bool) -> str:
-    """Takes all new tokens so far; the piece of text that they add."""
-    if self.finish:
-      return ""
-    new = ids[len(self._ids) :]
-    for place, token in enumerate(new):
-      if token in self._ends:
-        new, self.finish = new[: place + 1], "end"
-        break
-    if not self.finish and last:
-      self.finish = "length"
-    self._ids += new
-    self._score = score
-    if self._unfolding is None:
-      return ""
-    piece = self._unfolding.put(new, last=bool(self.finish))
-    cut = until(self._text + piece, self._stops)
-    if cut is not None:
-      piece, self.finish = cut[len(self._text) :], "stop"
-    self._text += piece
-    return piece
-
-  def result(self) -> Generated:
-    return Generated(
-      self._prompt, self._text, self._ids, self._score, self.finish
-    )
-
-
-class Program:
-  """One compiled search: prefill and steps, for a shape of prompts.
-
-  Args:
-    networks: unrolled, for measuring; a draft's is the second.
-    kind: what is compiled in.
-    slots: of the cache.
-  """
-
-  def __init__(self, networks: tuple[Any, ...], kind: Kind, slots: int):
-    self._empty, self._advance = _compiled(networks, kind, slots)
-
-  def run(
-    self,
-    params: Any,
-    request: Request,
-    problem: Problem,
-    until: int,
-    state: Any = None,
-  ) -> Any:
-    """The state after so many tokens; from the prompt on without a state."""
-    read = (params, request, problem.inputs, problem.source)
-    first = state is None
-    if first:
-      state = self._empty(*read)
-    return self._advance(*read, state, np.bool_(first), np.int32(until))
-
-
-def _slots(problem: Problem, limit: int) -> int:
-  length = problem.inputs.tokens_BxT.shape[1]
-  return length + -(-limit // _STEP) * _STEP
-
-
-@functools.lru_cache(maxsize=32)
-def _compiled(networks: tuple[Any, ...], kind: Kind, slots: int) -> Any:
-  """Functions: an empty state of the right shape, and the search itself.
-
-  One program does both the prompt and the steps behind it: `first` tells
-  whether the prompt is to be read.
-  """
-  module: Any = search
-  if len(networks) > 1:
-    module = speculative
-  elif kind.static.beams:
-    module = beam
-  elif kind.static.contrastive:
-    module = contrastive
-
-  def readers(params):
-    found = tuple(map(Reader, networks, params))
-    return found if len(found) > 1 else found[0]
-
-  def begin(params, request, inputs, source):
-    reader = readers(params)
-    return module.begin(reader, kind, request, inputs, source, slots)
-
-  def empty(*read):
-    shapes = jax.eval_shape(begin, *read)
-    return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
-
-  @functools.partial(jax.jit, donate_argnames="state")
-  def advance(params, request, inputs, source, state, first, until):
-    with jax.default_matmul_precision("highest"):
-      state = jax.lax.cond(
-        first,
-        lambda: begin(params, request, inputs, source),
-        lambda: state,
-      )
-      reader = readers(params)
-      return module.advance(reader, kind, request, state, until)
-
-  return empty, advance

@@ -258,6 +258,20 @@ def from_values(given: Mapping[str, Any], where: str) -> dict[str, Any]:
   return found
 
 
+def read(
+  given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> Generation:
+  """Options from Python, by name.
+
+  defaults: of those that are not given, in place of the usual ones.
+
+  Raises:
+    UsageError: an unknown one, or a value that it can't have.
+  """
+  values = from_values(given, "generate")
+  return Generation(**under(values, defaults or {})).check("")
+
+
 def under(
   given: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:

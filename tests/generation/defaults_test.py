@@ -6,8 +6,7 @@ import pytest
 
 from lm_jax.errors import UsageError
 from lm_jax.generation import defaults
-from lm_jax.generation.generate import read_options
-from lm_jax.generation.options import Generation
+from lm_jax.generation.options import Generation, read
 
 
 def _directory(tmp_path, config, generation=None):
@@ -42,12 +41,12 @@ def test_nothing_is_there(tmp_path):
 
 def test_what_is_asked_goes_before(tmp_path):
   own = {"max_length": 142, "min_new_tokens": 55, "num_beams": 4}
-  assert read_options({}, own) == Generation(**own)
-  assert read_options({"max_new_tokens": 20}, own) == Generation(
+  assert read({}, own) == Generation(**own)
+  assert read({"max_new_tokens": 20}, own) == Generation(
     max_new_tokens=20, min_new_tokens=20, num_beams=4
   )
   asked = {"max_length": 90, "num_beams": 1, "min_new_tokens": 3}
-  assert read_options(asked, own) == Generation(**asked)
+  assert read(asked, own) == Generation(**asked)
 
 
 @pytest.mark.parametrize(

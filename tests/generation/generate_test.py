@@ -9,7 +9,7 @@ import lm_jax
 from lm_jax import assemble, trained
 from lm_jax.data import rows as rows_lib
 from lm_jax.errors import UsageError
-from lm_jax.generation import generate, prompts
+from lm_jax.generation import program, prompts
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
 from lm_jax.score import exact, for_measuring
@@ -118,12 +118,12 @@ def test_ragged_prompts_give_what_each_gives_alone(model):
 
 def test_three_programs_serve_prompts_of_any_length(model, monkeypatch):
   made = model(length=1088, batch_size=2)
-  generate._compiled.cache_clear()
+  program._compiled.cache_clear()
   generator = Generator(made)
   for length in (1, 5, 64, 65, 200, 256, 257, 800, 1000):
     generator.continue_ids([[9] * length], Generation(max_new_tokens=2))
   # A program for each number of slots, each compiled for one shape.
-  assert generate._compiled.cache_info().currsize <= 3
+  assert program._compiled.cache_info().currsize <= 3
 
 
 def _all_scores(model, text, length, ends):
