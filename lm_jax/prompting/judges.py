@@ -16,13 +16,15 @@ from lm_jax.types import ABSENT
 
 
 def template_for(task: str, model: Trained) -> str:
-  """A task's template: of a masked model its cloze, if there is one."""
+  """A task's template: of a masked model its cloze, if there is one.
+
+  Not of rtd: its generator fills blanks, and the model is the discriminator.
+  """
   name = f"{task}_cloze"
   blanks = model.objective.fills and model.spec.specials.mask != ABSENT
   encoder = model.spec.architecture == "encoder"
-  if encoder and blanks and name in template_lib.names():
-    return name
-  return task
+  masked = encoder and blanks and VOCABULARY in model.outputs
+  return name if masked and name in template_lib.names() else task
 
 
 def make(

@@ -72,6 +72,11 @@ class Writer:
     self.samples = max(samples, self._options.get("num_return_sequences", 1))
     options = Generation(**self._options).check("")
     self.spare = options.max_new_tokens
+    if self.room and self.spare >= self.room:
+      raise UsageError(
+        f"{template.where}: generation: max_new_tokens={self.spare}: the"
+        f" model's context has room for {self.room}"
+      )
 
   def size(self, prompt: str, choices: Iterable[str] = ()) -> int:
     """Tokens of a prompt."""
@@ -80,7 +85,11 @@ class Writer:
     return around + len(self._tokenizer.encode(prompt))
 
   def write(self, texts: Sequence[str], seed: int) -> list[list[str]]:
-    """Of each prompt, what the model writes behind it: `samples` texts."""
+    """Of each prompt, what the model writes behind it: `samples` texts.
+
+    Too long a prompt loses its first tokens.
+    """
+    room = self.room and self.room - self.spare
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     found: list[list[str]] = [[] for _ in texts]
     for start in progress(range(0, len(order), _PROMPTS)):
@@ -88,6 +97,7 @@ class Writer:
       number = seed * 1_000_003 + start
       options = Generation(**{**self._options, "seed": number % 2**31})
       chosen = [texts[i] for i in some]
-      for result in self._generator.generate(chosen, options, "left"):
+      ids = prompts.encode(self._generator.model, chosen, room, "left")
+      for result in self._generator.continue_ids(ids, options):
         found[some[result.prompt]].append(result.text)
     return found

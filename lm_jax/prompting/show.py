@@ -48,8 +48,10 @@ class Table:
     return 1 / len(labels) if labels else None
 
   @property
-  def commonest(self) -> float:
+  def commonest(self) -> float | None:
     """The accuracy of always giving the commonest label of the items."""
+    if not self.prompter.labels:
+      return None
     counts = collections.Counter(item.label for item in self.items)
     return max(counts.values()) / len(self.items)
 
@@ -60,11 +62,14 @@ class Table:
     else:
       how = f"{self.judge.kind}, correction {self.asked.correction}"
     template = self.prompter.template.where.partition("=")[2]
-    chance = "" if self.chance is None else f"chance {100 * self.chance:.1f}, "
+    guessed = ""
+    if self.chance is not None and self.commonest is not None:
+      guessed = f"chance {100 * self.chance:.1f}, commonest label "
+      guessed += f"{100 * self.commonest:.1f}; "
     return [
       f"{self.task}: {len(self.items)} items, template {template}, {how}",
-      f"  {chance}commonest label {100 * self.commonest:.1f}; intervals: 95 %,"
-      " over items, and over draws where there are several",
+      f"  {guessed}intervals: 95 %, over items, and over draws where there are"
+      " several",
       "  shots  draws  accuracy, %",
     ]
 

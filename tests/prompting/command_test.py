@@ -188,6 +188,25 @@ def test_answers_are_written_and_voted_on(finished, data, capsys, tmp_path):
     assert record["prediction"] == ("a" if found else None)
 
 
+def test_a_long_prompt_is_cut_so_that_an_answer_fits(
+  finished, data, capsys, tmp_path
+):
+  head = TEMPLATE.replace("calibration", 'answer_pattern = "."\ncalibration')
+  text = head.replace("+++\n{{", "[generation]\nmax_new_tokens = N\n+++\n{{")
+  text = text.replace("{{ text }}", "{{ text }}" + " we act" * 9)
+  file, path = tmp_path / "predictions.jsonl", tmp_path / "write.jinja"
+  usual = (*_usual(finished, data)[:3], f"--template={path}")
+  path.write_text(text.replace("= N", "= 9"))
+  code, out, _ = _run(capsys, *usual, f"--predictions={file}")
+  assert code == 0 and "100 % of the items were cut" in out
+  for line in file.read_text().splitlines():
+    (written,) = json.loads(line)["texts"]
+    assert 0 < len(written) <= 9  # a token a byte
+  path.write_text(text.replace("= N", f"= {finished.length}"))
+  code, _, error = _run(capsys, *usual)
+  assert code == 2 and "max_new_tokens=32: the model's context" in error
+
+
 def test_probes_stay_what_they_were(finished, capsys):
   code, text, _ = _run(
     capsys, f"--model={finished.workdir}", "--tasks=bits_per_byte"

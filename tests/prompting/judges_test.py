@@ -206,3 +206,4 @@ def test_what_does_not_fit_is_told(model):
   assert judges.template_for("sst2", model()) == "sst2"
   assert judges.template_for("sst2", model("mlm")) == "sst2_cloze"
   assert judges.template_for("trec", model("mlm")) == "trec"
+  assert judges.template_for("sst2", model("rtd")) == "sst2"
