@@ -10,6 +10,7 @@ import dataclasses
 import os
 import pathlib
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -300,7 +301,8 @@ def _list(argv: list[str]) -> int:
   from lm_jax import flags
 
   if _asks_help(argv):
-    notes = f"KIND: {', '.join(listing.KINDS)}.\nFlags are for corpora."
+    kinds = textwrap.fill(f"KIND: {', '.join(listing.KINDS)}.", 80)
+    notes = f"{kinds}\nFlags are for corpora."
     described = listing.schema("corpora").values()
     print(flags.usage("list KIND", COMMANDS["list"][0], described, notes))
     return 0
