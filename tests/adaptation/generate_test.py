@@ -58,10 +58,11 @@ def test_a_cache_changes_nothing(name, method, directory):
   model = _adapted(directory, name, method)
   lm = LanguageModel(model)
   options = Generation(max_new_tokens=NEW, eos_token_id=(0,))
-  found = [x.ids for x in Generator(model).continue_ids(PROMPTS, options)]
+  found = Generator(model).continue_ids(PROMPTS, options)
   plain = Generator(trained.load(directory(name)))
-  assert found != [x.ids for x in plain.continue_ids(PROMPTS, options)]
-  for prompt, new in zip(PROMPTS, found, strict=True):
+  bare = plain.continue_ids(PROMPTS, options)
+  for prompt, result, other in zip(PROMPTS, found, bare, strict=True):
+    new = result.ids
     if model.spec.architecture == "encoder_decoder":
       start = model.spec.specials.start
       read = np.array([[start, *new]])
@@ -69,16 +70,31 @@ def test_a_cache_changes_nothing(name, method, directory):
     else:
       logits = lm.logits(np.array([prompt + new]))[0, len(prompt) - 1 :]
     assert logits.argmax(-1)[: len(new)].tolist() == new
+    # The tokens alone may be the same by chance.
+    total = _total(logits[: len(new)], new)
+    assert result.score == pytest.approx(total, abs=1e-4)
+    assert other.score != pytest.approx(total, abs=1e-2)
 
 
 def test_a_draft_without_it_guesses_ahead(directory):
+  """What is sampled has the probability that reading all of it gives."""
   model = _adapted(directory, "gpt2", "soft_prompt")
-  options = Generation(max_new_tokens=NEW, eos_token_id=(0,))
-  expected = Generator(model).continue_ids(PROMPTS, options)
-  guessed = Generator(model, draft=trained.load(directory("gpt2")))
-  assert [x.ids for x in guessed.continue_ids(PROMPTS, options)] == [
-    x.ids for x in expected
-  ]
+  draft = trained.load(directory("gpt2"))
+  options = Generation(
+    max_new_tokens=NEW, eos_token_id=(0,), do_sample=True, top_k=0
+  )
+  for result in Generator(model, draft=draft).continue_ids(PROMPTS, options):
+    prompt = PROMPTS[result.prompt]
+    ids = np.array([prompt + result.ids])
+    logits = LanguageModel(model).logits(ids)[0, len(prompt) - 1 : -1]
+    assert result.score == pytest.approx(_total(logits, result.ids), abs=1e-4)
+
+
+def _total(logits_TxV, ids):
+  """log p of each token, summed."""
+  logits_TxV = logits_TxV.astype(np.float64)
+  log_T = np.log(np.exp(logits_TxV).sum(-1))
+  return (logits_TxV[np.arange(len(ids)), ids] - log_T).sum()
 
 
 @pytest.mark.parametrize("method", ["soft_prompt", "p_tuning_v2"])
