@@ -22,9 +22,10 @@ ROUNDS = 8
 
 
 def make_plan() -> Any:
-  from lm_jax import ledger, optim, program, sharding
+  from lm_jax.devices import sharding
   from lm_jax.models.network import Network
   from lm_jax.objectives.clm import CausalLM
+  from lm_jax.training import ledger, optim, program
   from lm_jax.types import Spec, Specials, Trunk
 
   trunk = Trunk(
@@ -86,14 +87,14 @@ class Step:
 
 
 def main() -> None:
-  from lm_jax import memory
+  from lm_jax.devices import memory
 
   memory.keep_freed_memory()  # as the command line does
   import jax
 
   from lm_jax import registry
   from lm_jax.adaptation.base import Adaptation
-  from lm_jax.program import Program
+  from lm_jax.training.program import Program
 
   plan = make_plan()
   full = Program(plan)

@@ -26,11 +26,11 @@ TARGET = 1.03
 
 def make_program(size: str, batch: int, length: int, vocabulary: int) -> Any:
   """The program of a size, as `train` compiles it."""
-  from lm_jax import memory
+  from lm_jax.devices import memory
 
   memory.keep_freed_memory()  # as the command line does
-  from lm_jax import assemble
   from lm_jax.config import Config
+  from lm_jax.training import assemble
   from lm_jax.types import Specials
 
   class Vocabulary:
@@ -47,10 +47,10 @@ def run(config: Any, program: Any, steps: int, interval: int) -> dict[str, Any]:
 
   import jax
 
-  from lm_jax import train
-  from lm_jax.checkpoint import Checkpoints
-  from lm_jax.interruption import Interruption
-  from lm_jax.ledger import Budget, Ledger
+  from lm_jax.storage.checkpoint import Checkpoints
+  from lm_jax.training import train
+  from lm_jax.training.interruption import Interruption
+  from lm_jax.training.ledger import Budget, Ledger
   from lm_jax.types import Rows
 
   plan = program.plan

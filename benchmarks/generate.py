@@ -68,7 +68,7 @@ def make_theirs(directory: str, batch: int) -> Any:
 
 
 def _generator(directory: str) -> Any:
-  from lm_jax import memory
+  from lm_jax.devices import memory
 
   memory.keep_freed_memory()  # as the command line does
   from lm_jax import trained

@@ -113,7 +113,7 @@ def measure(command: Sequence[str], cache: Path) -> Peak:
 
 def _job(job: str, model: Path, checkpoint: Path) -> None:
   """What a process does that is no command."""
-  from lm_jax import memory
+  from lm_jax.devices import memory
 
   memory.keep_freed_memory()  # as the command line does
   import flax.linen as nn

@@ -72,7 +72,7 @@ def _pairs(kind: str, items: int) -> list[tuple[str, str]]:
 
 
 def make_ours(directory: str, kind: str, items: int) -> Any:
-  from lm_jax import memory
+  from lm_jax.devices import memory
 
   memory.keep_freed_memory()  # as the command line does
   from lm_jax import trained

@@ -30,14 +30,15 @@ def tokens() -> np.ndarray:
 
 def make_ours() -> tuple[dict[str, Any], Any]:
   """Facts (loss, parameters, FLOPs) and a step of lm_jax."""
-  from lm_jax import memory
+  from lm_jax.devices import memory
 
   memory.keep_freed_memory()  # as the command line does
   import jax
 
-  from lm_jax import ledger, optim, program, sharding
+  from lm_jax.devices import sharding
   from lm_jax.models.network import Network
   from lm_jax.objectives.clm import CausalLM
+  from lm_jax.training import ledger, optim, program
   from lm_jax.types import Rows, Spec, Specials, Trunk
 
   trunk = Trunk(

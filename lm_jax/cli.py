@@ -15,9 +15,11 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from lm_jax import listing, memory, registry
+from lm_jax import registry
+from lm_jax.command import listing
+from lm_jax.devices import memory
 from lm_jax.errors import UsageError
-from lm_jax.interruption import Interruption
+from lm_jax.training.interruption import Interruption
 
 # Everything heavy is imported by the command that needs it, so that help,
 # listings and mistakes are answered at once.
@@ -113,8 +115,9 @@ def _compare(argv: list[str]) -> int:
 
 def _train(argv: list[str]) -> int:
   memory.keep_freed_memory()
-  from lm_jax import cluster, flags, settings
   from lm_jax import config as config_lib
+  from lm_jax.command import flags, settings
+  from lm_jax.devices import cluster
 
   known = config_lib.schema() | settings.adaptation_flags()
   known |= settings.objective_flags()
@@ -133,7 +136,8 @@ def _train(argv: list[str]) -> int:
 def _train_as(given: dict[str, str]) -> int:
   """The run that flags ask for, as one of its processes."""
   from lm_jax import config as config_lib
-  from lm_jax import distributed, settings
+  from lm_jax.command import settings
+  from lm_jax.devices import distributed
 
   with distributed.together():
     config = config_lib.Config()
@@ -147,8 +151,8 @@ def _train_as(given: dict[str, str]) -> int:
       name=name,
       arm=config.objective,
     )
-    from lm_jax import run
     from lm_jax.sweep import local
+    from lm_jax.training import run
 
     run.check(config)
   result = run.pretrain(config)
@@ -163,7 +167,7 @@ def _train_as(given: dict[str, str]) -> int:
 
 
 def _evaluate(argv: list[str]) -> int:
-  from lm_jax import flags
+  from lm_jax.command import flags
   from lm_jax.prompting import asked, command
 
   known = asked.schema()
@@ -173,7 +177,7 @@ def _evaluate(argv: list[str]) -> int:
 
 
 def _generate(argv: list[str]) -> int:
-  from lm_jax import flags
+  from lm_jax.command import flags
   from lm_jax.generation import command
 
   known = command.schema()
@@ -183,8 +187,8 @@ def _generate(argv: list[str]) -> int:
 
 
 def _chat(argv: list[str]) -> int:
-  from lm_jax import flags
   from lm_jax.chat import command
+  from lm_jax.command import flags
 
   known = command.schema()
   if _help("chat", known, argv):
@@ -193,7 +197,7 @@ def _chat(argv: list[str]) -> int:
 
 
 def _import(argv: list[str]) -> int:
-  from lm_jax import flags
+  from lm_jax.command import flags
   from lm_jax.options import Option
 
   known = {
@@ -225,7 +229,7 @@ def _import(argv: list[str]) -> int:
 
 
 def _export(argv: list[str]) -> int:
-  from lm_jax import flags
+  from lm_jax.command import flags
   from lm_jax.options import Option
 
   known = {
@@ -275,7 +279,7 @@ def _export(argv: list[str]) -> int:
 
 
 def _report(argv: list[str]) -> int:
-  from lm_jax import flags
+  from lm_jax.command import flags
   from lm_jax.options import Option
 
   default = "runs/compare_objectives"
@@ -294,7 +298,7 @@ def _report(argv: list[str]) -> int:
 
 
 def _doctor(argv: list[str]) -> int:
-  from lm_jax import doctor, flags
+  from lm_jax.command import doctor, flags
 
   known = doctor.flags()
   if _help("doctor", known, argv):
@@ -309,7 +313,7 @@ def _doctor(argv: list[str]) -> int:
 
 
 def _list(argv: list[str]) -> int:
-  from lm_jax import flags
+  from lm_jax.command import flags
 
   if _asks_help(argv):
     notes = f"KIND: {', '.join(listing.KINDS)}."
@@ -336,7 +340,7 @@ def _help(command: str, known, argv: Sequence[str]) -> bool:
   """Prints the help of a command if that is what was asked for."""
   if not _asks_help(argv):
     return False
-  from lm_jax import flags
+  from lm_jax.command import flags
 
   print(flags.usage(command, COMMANDS[command][0], known.values()))
   return True

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Sequence
 
 from lm_jax import config as config_lib
-from lm_jax import flags, lock, registry, settings, workdir
+from lm_jax import registry
+from lm_jax.command import flags, settings
 from lm_jax.config import Config
 from lm_jax.errors import UsageError
 from lm_jax.options import Option, option, options
+from lm_jax.storage import lock, workdir
 from lm_jax.sweep import grid, local, record
 
 EXPERIMENTS = "experiments"
@@ -74,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
   )
   directory = given.get("workdir", [""])[-1] or str(pathlib.Path("runs", name))
   configs = record.place(configs, directory)
-  run = importlib.import_module("lm_jax.run")
+  run = importlib.import_module("lm_jax.training.run")
   for config in configs:
     run.check(config)
   workdir.check(directory)

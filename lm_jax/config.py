@@ -17,10 +17,10 @@ from lm_jax import limits, registry, strict_json, trunk_options
 from lm_jax.adaptation.base import Adaptation
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError, short
-from lm_jax.ledger import Budget
 from lm_jax.objectives.base import Objective
-from lm_jax.optim import OptimizerOptions
 from lm_jax.options import Option, option, options
+from lm_jax.training.ledger import Budget
+from lm_jax.training.optim import OptimizerOptions
 from lm_jax.types import ARCHITECTURES, Architecture, Head, Trunk
 
 VOCABULARY = "vocabulary"  # no Head, in `Config.heads`

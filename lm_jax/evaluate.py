@@ -8,9 +8,9 @@ from typing import Any
 from lm_jax import registry
 from lm_jax.data.rows import Dataset
 from lm_jax.errors import UsageError
-from lm_jax.program import Plan
 from lm_jax.score import Scorer
 from lm_jax.tasks.base import Measure, Task
+from lm_jax.training.program import Plan
 
 TASKS = "lm_jax.tasks"
 

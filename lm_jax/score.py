@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lm_jax import sharding
 from lm_jax import specials as specials_lib
 from lm_jax.data.rows import pad_texts
 from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.devices import sharding
 from lm_jax.types import PADDING, Rows, Spec, UsageError
 
 # Texts are padded to a multiple of this, and as many of equal length go

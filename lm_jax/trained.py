@@ -12,19 +12,21 @@ import jax
 import numpy as np
 from absl import logging
 
-from lm_jax import checkpoint, sharding, trunk_options
 from lm_jax import config as config_lib
+from lm_jax import trunk_options
 from lm_jax.adaptation.base import is_own
-from lm_jax.assemble import enable_compilation_cache, make_program
 from lm_jax.config import Config
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.digest import digest, flatten
+from lm_jax.devices import sharding
 from lm_jax.hugging_face import pretrained
 from lm_jax.hugging_face.model import abstract
 from lm_jax.models.network import Network
 from lm_jax.objectives.base import Objective
-from lm_jax.program import Program
 from lm_jax.score import Scorer
+from lm_jax.storage import checkpoint
+from lm_jax.storage.digest import digest, flatten
+from lm_jax.training.assemble import enable_compilation_cache, make_program
+from lm_jax.training.program import Program
 from lm_jax.types import Head, Spec, Specials, Trunk, UsageError
 
 TOKENIZER = "tokenizer.json"

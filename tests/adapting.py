@@ -16,7 +16,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from lm_jax import registry, trained
 from lm_jax.adaptation.base import Adaptation, is_own
 from lm_jax.hugging_face.model import abstract
-from lm_jax.program import Program, State
+from lm_jax.training.program import Program, State
 
 NAMES = registry.names("lm_jax.adaptation")
 # Small, and other than the defaults.

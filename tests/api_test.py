@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import api, assemble, trained
+from lm_jax import api, trained
 from lm_jax.data import rows as rows_lib
+from lm_jax.training import assemble
 from lm_jax.types import Specials, UsageError
 
 TEXTS = ["We act.", "The new law is so.", "a"]

@@ -8,18 +8,20 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-import lm_jax
-from lm_jax import cli, listing, lock, workdir
+import lm_jax.training
+from lm_jax import cli
 from lm_jax import config as config_lib
+from lm_jax.command import listing
+from lm_jax.storage import lock, workdir
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
 class FakeRun(types.ModuleType):
-  """Stands in for lm_jax.run: trains nothing, ends as told."""
+  """Stands in for lm_jax.training.run: trains nothing, ends as told."""
 
   def __init__(self):
-    super().__init__("lm_jax.run")
+    super().__init__("lm_jax.training.run")
     self.configs, self.outcomes = [], {}
 
   def check(self, config):
@@ -45,8 +47,8 @@ class FakeRun(types.ModuleType):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
   fake = FakeRun()
-  monkeypatch.setitem(sys.modules, "lm_jax.run", fake)
-  monkeypatch.setattr(lm_jax, "run", fake, raising=False)
+  monkeypatch.setitem(sys.modules, "lm_jax.training.run", fake)
+  monkeypatch.setattr(lm_jax.training, "run", fake, raising=False)
   # The report has tests of its own, and its figures cost seconds.
   report = types.ModuleType("lm_jax.report")
   report.write = lambda directory: None

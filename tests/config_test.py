@@ -8,7 +8,7 @@ from lm_jax.config import Config
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError
 from lm_jax.models import sizes
-from lm_jax.optim import OptimizerOptions
+from lm_jax.training.optim import OptimizerOptions
 
 RICH = Config(
   objective="mlm",

@@ -43,7 +43,7 @@ def tiny(tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished(tiny, tmp_path_factory):
   """A run of clm that is done, not to be changed: its configuration."""
-  from lm_jax import run
+  from lm_jax.training import run
 
   config = tiny.config(tmp_path_factory.mktemp("finished"))
   assert run.pretrain(config, progress=False)["status"] == "done"

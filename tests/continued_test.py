@@ -9,10 +9,13 @@ import pytest
 from tiny import metrics
 
 import lm_jax
-from lm_jax import assemble, checkpoint, cli, run, settings
+from lm_jax import cli
+from lm_jax.command import settings
 from lm_jax.data import rows as rows_lib
-from lm_jax.digest import flatten
+from lm_jax.storage import checkpoint
+from lm_jax.storage.digest import flatten
 from lm_jax.tasks.base import Measure
+from lm_jax.training import assemble, run
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import toy
 
-from lm_jax import optim
+from lm_jax.training import optim
 from lm_jax.types import Rows
 
 

@@ -20,7 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lm_jax import layout, pooling, sharding
+from lm_jax import layout, pooling
+from lm_jax.devices import sharding
 from lm_jax.hugging_face import origin
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib

@@ -4,7 +4,7 @@ import jax
 import pytest
 import toy
 
-from lm_jax import flops
+from lm_jax.training import flops
 
 # The options that change what is multiplied, all at once, and a scan.
 RICH = {

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm_jax import assemble, score
+from lm_jax import score
 from lm_jax.data import rows as rows_lib
 from lm_jax.score import Scorer
+from lm_jax.training import assemble
 from lm_jax.types import UsageError
 
 LENGTH = 24

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lm_jax import assemble, checkpoint, run, trained
+from lm_jax import trained
 from lm_jax.config import Config
 from lm_jax.data.options import DataOptions
+from lm_jax.storage import checkpoint
+from lm_jax.training import assemble, run
 
 DOCUMENTS, SENTENCES, WORDS = 48, 8, 6
 # Short, so that a sentence of bytes fits a row of 32; with plurals and verbs,

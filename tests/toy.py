@@ -12,11 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-from lm_jax import optim, registry, sharding
-from lm_jax.ledger import Budget
+from lm_jax import registry
+from lm_jax.devices import sharding
 from lm_jax.models.network import Network
 from lm_jax.objectives.base import Objective
-from lm_jax.program import Plan, Program, State, heads_of, trunks_of
+from lm_jax.training import optim
+from lm_jax.training.ledger import Budget
+from lm_jax.training.program import Plan, Program, State, heads_of, trunks_of
 from lm_jax.types import ARCHITECTURES, PADDING, Rows, Spec, Specials, Trunk
 
 SPECIALS = Specials(sentinels=10)

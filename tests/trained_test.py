@@ -10,10 +10,12 @@ import pytest
 from absl import logging
 from tiny import metrics, pretrain, result_of, states
 
-from lm_jax import assemble, checkpoint, run, trained
 from lm_jax import config as config_lib
+from lm_jax import trained
 from lm_jax.data import rows as rows_lib
-from lm_jax.digest import flatten
+from lm_jax.storage import checkpoint
+from lm_jax.storage.digest import flatten
+from lm_jax.training import assemble, run
 from lm_jax.types import UsageError
 
 OTHER_TRUNK = {"layers": 1, "width": 16, "heads": 2, "feedforward": 64}

@@ -6,11 +6,12 @@ import dataclasses
 import sys
 from collections.abc import Callable
 
-from lm_jax import listing, registry
+from lm_jax import registry
 from lm_jax.chat import conversation as conversation_lib
 from lm_jax.chat import tools
 from lm_jax.chat.conversation import Conversation
 from lm_jax.chat.session import Session, notice
+from lm_jax.command import listing
 from lm_jax.errors import UsageError
 from lm_jax.generation import options as options_lib
 from lm_jax.options import show

@@ -10,7 +10,7 @@ from typing import Any
 from lm_jax import registry, strict_json
 from lm_jax.chat.template import Message
 from lm_jax.errors import UsageError, short
-from lm_jax.log import write_atomically
+from lm_jax.storage.log import write_atomically
 
 _KEYS = ("role", "content", "finish")
 _ROLES = ("system", "user", "assistant")

@@ -11,8 +11,7 @@ from typing import Any
 
 from flax.traverse_util import unflatten_dict
 
-from lm_jax import registry, trained, workdir
-from lm_jax.digest import flatten
+from lm_jax import registry, trained
 from lm_jax.families._fields import Fields
 from lm_jax.families.base import VOCABULARY, Family
 from lm_jax.hugging_face import origin
@@ -21,6 +20,8 @@ from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.model import Model
 from lm_jax.models.unrolled import of_stack
+from lm_jax.storage import workdir
+from lm_jax.storage.digest import flatten
 from lm_jax.trained import Trained
 from lm_jax.types import Head, Trunk, UsageError
 

@@ -11,17 +11,20 @@ from typing import Any, NamedTuple
 
 import jax
 
-from lm_jax import checkpoint, disk, limits, result_file, sharding, workdir
 from lm_jax import config as config_lib
+from lm_jax import limits
 from lm_jax.config import Config
 from lm_jax.data import beside, cache
-from lm_jax.digest import flatten
+from lm_jax.devices import sharding
 from lm_jax.errors import UsageError
 from lm_jax.hugging_face import origin, pretrained
 from lm_jax.hugging_face.pretrained import Foreign
 from lm_jax.hugging_face.weights import Weights
-from lm_jax.ledger import Ledger
-from lm_jax.log import write_atomically
+from lm_jax.storage import checkpoint, disk, workdir
+from lm_jax.storage.digest import flatten
+from lm_jax.storage.log import write_atomically
+from lm_jax.training import result_file
+from lm_jax.training.ledger import Ledger
 
 TOKENIZER = "tokenizer.json"
 # Tells what an import has begun, which the next one may replace.

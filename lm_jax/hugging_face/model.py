@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
-from lm_jax.digest import flatten
 from lm_jax.families.base import Family, Tensor
 from lm_jax.models.network import Network
+from lm_jax.storage.digest import flatten
 from lm_jax.types import Head, Trunk
 
 Tree = Any

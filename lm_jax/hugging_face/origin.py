@@ -21,7 +21,7 @@ from lm_jax import strict_json
 from lm_jax.errors import UsageError
 from lm_jax.families._fields import is_directory
 from lm_jax.hugging_face.weights import Weights, write
-from lm_jax.log import write_atomically
+from lm_jax.storage.log import write_atomically
 
 FOLDER = "hugging_face"
 # In that folder: the dtypes of the tensors by name.

@@ -12,12 +12,12 @@ from flax.traverse_util import unflatten_dict
 
 from lm_jax.adaptation._peft import WRAPPED, Module
 from lm_jax.adaptation.base import is_own
-from lm_jax.digest import flatten
 from lm_jax.hugging_face import export, origin
 from lm_jax.hugging_face import weights as weights_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.export import Part
 from lm_jax.models.unrolled import of_stack
+from lm_jax.storage.digest import flatten
 from lm_jax.trained import Trained
 from lm_jax.types import UsageError
 

@@ -8,11 +8,12 @@ import json
 import pathlib
 from typing import Any
 
-from lm_jax import registry, sharding, trunk_options
+from lm_jax import registry, trunk_options
 from lm_jax.config import OBJECTIVES, Config
 from lm_jax.data import beside, cache
 from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.devices import sharding
 from lm_jax.families import _fields
 from lm_jax.families._fields import is_directory as is_directory  # offered here
 from lm_jax.hugging_face import origin
@@ -85,7 +86,7 @@ def parameters(foreign: Foreign, mesh: Any = None) -> Any:
 
   Args:
     foreign: that `read` gave.
-    mesh: of lm_jax.sharding; by default all devices.
+    mesh: of lm_jax.devices.sharding; by default all devices.
   """
   with Weights(foreign.directory) as weights:
     return read_lib.parameters(

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax import registry, sharding
-from lm_jax.digest import flatten
+from lm_jax import registry
+from lm_jax.devices import sharding
 from lm_jax.families import _fields
 from lm_jax.families.base import VOCABULARY, Family, Tensor
 from lm_jax.hugging_face.match import fitting as fitting  # offered here too
@@ -19,6 +19,7 @@ from lm_jax.hugging_face.model import Model
 from lm_jax.hugging_face.place import place
 from lm_jax.hugging_face.weights import Weights
 from lm_jax.models.transformer import encoder_of
+from lm_jax.storage.digest import flatten
 
 PACKAGE = "lm_jax.families"
 FLOAT = np.dtype(np.float32)
@@ -94,7 +95,7 @@ def parameters(model: Model, weights: Weights, mesh: Any) -> Tree:
   Args:
     model: that `match` found.
     weights: open.
-    mesh: of devices; lm_jax.sharding.make_mesh().
+    mesh: of devices; lm_jax.devices.sharding.make_mesh().
   """
   places = flatten(sharding.parameters(mesh, model.boxed))
   params: dict[str, Any] = {}

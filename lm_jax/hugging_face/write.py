@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.digest import flatten
 from lm_jax.families._fields import Fields
 from lm_jax.families.base import Family, Tensor
 from lm_jax.hugging_face import weights as weights_lib
@@ -18,6 +17,7 @@ from lm_jax.hugging_face.model import Model
 from lm_jax.hugging_face.origin import Stored
 from lm_jax.models.layers import GATED, GROUPS
 from lm_jax.models.transformer import encoder_of
+from lm_jax.storage.digest import flatten
 from lm_jax.types import Head, Specials, Trunk, UsageError
 
 Tree = Any

@@ -2,7 +2,7 @@
 
 N = B * T: XLA's CPU backend transposes operands of rank three in the backward
 pass of a projection, and no backend loses by flat ones. Parameters carry
-logical axis names, which lm_jax/sharding.py maps to the mesh.
+logical axis names, which lm_jax/devices/sharding.py maps to the mesh.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lm_jax import sharding
 from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.devices import sharding
 from lm_jax.errors import UsageError
 from lm_jax.generation.infill import Filler
 from lm_jax.prompting import pairs as pairs_lib

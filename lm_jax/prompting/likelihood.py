@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lm_jax import sharding
 from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.devices import sharding
 from lm_jax.errors import UsageError
 from lm_jax.generation import prompts, session
 from lm_jax.generation.session import Reader, Text

@@ -12,7 +12,7 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 
-from lm_jax import settings as settings_lib
+from lm_jax.command import settings as settings_lib
 from lm_jax.config import Config
 from lm_jax.errors import UsageError
 

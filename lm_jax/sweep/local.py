@@ -15,9 +15,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from lm_jax import disk, result_file, workdir
 from lm_jax.config import Config
-from lm_jax.log import write_atomically
+from lm_jax.storage import disk, workdir
+from lm_jax.storage.log import write_atomically
+from lm_jax.training import result_file
 
 DONE, DIVERGED, FAILED = "done", "diverged", "failed"
 INTERRUPTED = "interrupted"

@@ -8,10 +8,12 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-from lm_jax import doctor, strict_json, workdir
+from lm_jax import strict_json
+from lm_jax.command import doctor
 from lm_jax.config import Config
 from lm_jax.errors import UsageError, short
-from lm_jax.log import write_atomically
+from lm_jax.storage import workdir
+from lm_jax.storage.log import write_atomically
 from lm_jax.sweep import local
 
 FILE = "experiment.json"

@@ -16,11 +16,11 @@ import pytest
 import toy
 from flax.traverse_util import flatten_dict
 
-from lm_jax import adapted, flops, optim
 from lm_jax.adaptation.base import is_own
-from lm_jax.digest import digest
 from lm_jax.models import outputs
 from lm_jax.models.unrolled import unrolled
+from lm_jax.storage.digest import digest
+from lm_jax.training import adapted, flops, optim
 
 BIASED = {"bias": True}
 FAST = optim.OptimizerOptions(

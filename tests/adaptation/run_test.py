@@ -12,12 +12,14 @@ import pytest
 from tiny import pretrain, result_of
 
 import lm_jax
-from lm_jax import cli, run, settings, trained
+from lm_jax import cli, trained
 from lm_jax import config as config_lib
+from lm_jax.command import settings
 from lm_jax.config import Config
-from lm_jax.digest import digest, flatten
 from lm_jax.errors import UsageError
+from lm_jax.storage.digest import digest, flatten
 from lm_jax.tasks.base import Measure
+from lm_jax.training import run
 
 LORA = {"method": "lora", "rank": 2, "targets": ("query", "value")}
 

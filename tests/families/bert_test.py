@@ -8,12 +8,12 @@ import published
 import pytest
 import toy
 
+from lm_jax.devices.sharding import make_mesh
 from lm_jax.families.bert import Bert
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.weights import Weights
 from lm_jax.models.sizes import PRESETS
-from lm_jax.sharding import make_mesh
 from lm_jax.types import Head, Specials, Trunk, UsageError
 
 BASE = {  # bert-base-uncased

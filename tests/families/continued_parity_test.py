@@ -8,8 +8,9 @@ import pytest
 from tiny import metrics
 
 import lm_jax
-from lm_jax import cli, run
+from lm_jax import cli
 from lm_jax.tasks.base import Measure
+from lm_jax.training import run
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")

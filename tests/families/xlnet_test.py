@@ -8,13 +8,14 @@ import pytest
 import toy
 
 import lm_jax
-from lm_jax import run, settings
-from lm_jax.digest import flatten
+from lm_jax.command import settings
 from lm_jax.families._fields import Fields
 from lm_jax.families.xlnet import XLNet
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.models.sizes import PRESETS
+from lm_jax.storage.digest import flatten
+from lm_jax.training import run
 from lm_jax.types import UsageError
 
 FAMILY = XLNet()

@@ -12,14 +12,15 @@ import os
 import signal
 
 from lm_jax import config as config_lib
-from lm_jax import run, settings, train
-from lm_jax.assemble import enable_compilation_cache, make_program
-from lm_jax.checkpoint import Checkpoints
+from lm_jax.command import settings
 from lm_jax.data import rows as rows_lib
-from lm_jax.digest import digest
-from lm_jax.interruption import Interruption
-from lm_jax.ledger import Budget
-from lm_jax.log import MetricsLog
+from lm_jax.storage.checkpoint import Checkpoints
+from lm_jax.storage.digest import digest
+from lm_jax.storage.log import MetricsLog
+from lm_jax.training import run, train
+from lm_jax.training.assemble import enable_compilation_cache, make_program
+from lm_jax.training.interruption import Interruption
+from lm_jax.training.ledger import Budget
 
 from . import launching
 

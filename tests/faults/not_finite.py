@@ -15,10 +15,11 @@ import jax
 import numpy as np
 
 from lm_jax import config as config_lib
-from lm_jax import run, settings
-from lm_jax.checkpoint import Checkpoints
+from lm_jax.command import settings
 from lm_jax.data import rows as rows_lib
-from lm_jax.digest import digest
+from lm_jax.storage.checkpoint import Checkpoints
+from lm_jax.storage.digest import digest
+from lm_jax.training import run
 
 from . import launching, runs
 

@@ -80,7 +80,7 @@ def checkpoints(workdir: pathlib.Path) -> list[int]:
 
 def check_restorable(workdir: pathlib.Path) -> list[int]:
   """Every step that is listed can be restored; which these are."""
-  from lm_jax.checkpoint import Checkpoints
+  from lm_jax.storage.checkpoint import Checkpoints
 
   steps = checkpoints(workdir)
   if steps:

@@ -11,7 +11,7 @@ import pathlib
 import random
 import signal
 
-from lm_jax.interruption import Interruption
+from lm_jax.training.interruption import Interruption
 
 from . import launching, runs
 

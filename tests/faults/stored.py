@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lm_jax.checkpoint import Checkpoints
-from lm_jax.digest import digest
+from lm_jax.storage.checkpoint import Checkpoints
+from lm_jax.storage.digest import digest
 
 STEPS = (10, 20, 30)
 

@@ -6,10 +6,11 @@ import fuzzing
 import pytest
 from hypothesis import strategies as st
 
-from lm_jax import log, result_file
 from lm_jax.errors import UsageError
 from lm_jax.report import collect
+from lm_jax.storage import log
 from lm_jax.sweep import local, record
+from lm_jax.training import result_file
 
 _RESULT = {
   "name": "a-seed0",

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import assemble, trained
+from lm_jax import trained
 from lm_jax.data import rows as rows_lib
-from lm_jax.digest import flatten
 from lm_jax.objectives.permutation_lm import PermutationLM
+from lm_jax.storage.digest import flatten
+from lm_jax.training import assemble
 from lm_jax.types import UsageError
 
 transformers = pytest.importorskip("transformers")

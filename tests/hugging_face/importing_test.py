@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import checkpoint, cli
+from lm_jax import cli
+from lm_jax.storage import checkpoint
 
 ROOT = Path(__file__).parent.parent
 WEIGHTS = "model.safetensors"

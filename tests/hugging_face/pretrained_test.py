@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import checkpoint
 from lm_jax.hugging_face import pretrained
+from lm_jax.storage import checkpoint
 from lm_jax.types import UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +58,7 @@ import numpy as np
 import lm_jax
 from lm_jax import api, cli, sharding, trained
 from lm_jax.hugging_face import pretrained
-from lm_jax.digest import flatten
+from lm_jax.storage.digest import flatten
 from lm_jax.hugging_face.weights import Weights
 
 whole_read = Weights.read

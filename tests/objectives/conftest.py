@@ -11,8 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-from lm_jax import program
 from lm_jax.models.network import Network
+from lm_jax.training import program
 from lm_jax.types import ABSENT, ANSWER, PADDING, Rows, Spec, Specials, Trunk
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from lm_jax import program
 from lm_jax.objectives import rtd
 from lm_jax.objectives.rtd import ReplacedTokenDetection
+from lm_jax.training import program
 from lm_jax.types import Trunk
 
 

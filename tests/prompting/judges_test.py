@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm_jax import assemble, layout, trained
+from lm_jax import layout, trained
 from lm_jax.data import rows as rows_lib
 from lm_jax.errors import UsageError
 from lm_jax.layout import Part
@@ -16,6 +16,7 @@ from lm_jax.prompting.likelihood import Likelihood
 from lm_jax.prompting.own import OwnScore
 from lm_jax.prompting.pairs import Pair
 from lm_jax.score import exact, for_measuring
+from lm_jax.training import assemble
 from lm_jax.types import ANSWER
 
 PAIRS = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from lm_jax import program
+from lm_jax.training import program
 
 
 def same(tree, other):

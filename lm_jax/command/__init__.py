@@ -1,0 +1,1 @@
+"""What the command line knows: flags, listings, the doctor."""

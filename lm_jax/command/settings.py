@@ -1,0 +1,180 @@
+"""Configurations from text: flags, swept values, and a model's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from lm_jax import config as config_lib
+from lm_jax import registry, trunk_options
+from lm_jax.config import Config
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.errors import UsageError
+from lm_jax.options import Option, show
+
+# What a model's parameters and tokens are tied to.
+_FIXED = ("size", "trunk.", "data.tokenizer", "data.vocabulary_size")
+_FREE = tuple(f"trunk.{name}" for name in trunk_options.FREE)
+
+
+def objective_flags() -> dict[str, Option]:
+  """The options of all objectives, by path.
+
+  Where two objectives mean different things by one name, the flag takes any
+  text, and `override` checks it for the objective that is chosen.
+  """
+  return _union(config_lib.OBJECTIVES, config_lib.objective_schema)
+
+
+def adaptation_flags() -> dict[str, Option]:
+  """The options of all adaptations, by path, and the one that names one."""
+  method = Option(
+    f"adapt.{config_lib.METHOD}",
+    str,
+    None,
+    "what is trained of --model, in the place of all of it: `list adaptations`",
+  )
+  found = _union(config_lib.ADAPTATIONS, config_lib.adaptation_schema)
+  return {method.path: method, **found}
+
+
+def _union(
+  package: str, schema: Callable[[str], dict[str, Option]]
+) -> dict[str, Option]:
+  """The options of all that a package offers."""
+  union: dict[str, dict[str, Option]] = {}
+  for name in registry.names(package):
+    for path, option in schema(name).items():
+      union.setdefault(path, {})[name] = option
+  return {path: _merged(path, owners) for path, owners in union.items()}
+
+
+def _merged(path: str, owners: Mapping[str, Option]) -> Option:
+  helps: dict[tuple[str, str], list[str]] = {}
+  for name, option in owners.items():
+    key = (option.help, show(option.default))
+    helps.setdefault(key, []).append(name)
+  lines = [
+    f"{help_line} ({', '.join(names)}: {default})"
+    for (help_line, default), names in helps.items()
+  ]
+  kinds = {option.kind for option in owners.values()}
+  kind = kinds.pop() if len(kinds) == 1 else str
+  return Option(path, kind, None, "; ".join(lines))
+
+
+def override(config: Config, settings: Mapping[str, str]) -> Config:
+  """The configuration with options set from text.
+
+  Another objective brings its own natural architecture and its own options.
+
+  Args:
+    config: to start from.
+    settings: text by path, {"optimizer.learning_rate": "1e-3"}.
+
+  Raises:
+    UsageError: an unknown path, one that the objective lacks, a bad value.
+  """
+  known = config_lib.schema()
+  tree: dict[str, dict[str, Any]] = {}
+  own: dict[str, str] = {}
+  adapt: dict[str, str] = {}
+  for path, text in settings.items():
+    head, _, tail = path.rpartition(".")
+    if head == "objective":
+      own[path] = text
+    elif head == "adapt":
+      adapt[path] = text
+    elif path in known:
+      tree.setdefault(head, {})[tail] = known[path].parse(text)
+    else:
+      raise registry.unknown("--sweep", path, known, listing=False)
+  changes = tree.get("", {})
+  if changes.get("objective", config.objective) != config.objective:
+    changes = {"architecture": "", "objective_options": {}, **changes}
+  if "trunk" in tree:
+    changes["trunk"] = config.trunk | tree["trunk"]
+  for group in ("data", "optimizer"):
+    if group in tree:
+      old = getattr(config, group)
+      changes[group] = dataclasses.replace(old, **tree[group])
+  config = dataclasses.replace(config, **changes)
+  if own:
+    valid = config_lib.objective_schema(config.objective)
+    values = dict(config.objective_options)
+    for path, text in own.items():
+      config_lib.require_option(
+        config.objective, path, valid, f"--{path}={text}"
+      )
+      values[path.rpartition(".")[2]] = valid[path].parse(text)
+    config = dataclasses.replace(config, objective_options=values)
+  if adapt:
+    config = dataclasses.replace(config, adapt=_adapt(config.adapt, adapt))
+  return config
+
+
+def _adapt(old: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+  """Config.adapt with options set from text; another method brings its own."""
+  path = f"adapt.{config_lib.METHOD}"
+  name = texts.get(path, old.get(config_lib.METHOD, ""))
+  if not name:
+    first = next(iter(texts))
+    raise UsageError(f"--{first}={texts[first]}: needs --{path}")
+  valid = config_lib.adaptation_schema(name)
+  values = dict(old) if name == old.get(config_lib.METHOD) else {}
+  values[config_lib.METHOD] = name
+  for key, text in texts.items():
+    if key != path:
+      config_lib.require_option(name, key, valid, f"--{key}={text}")
+      values[key.rpartition(".")[2]] = valid[key].parse(text)
+  return values
+
+
+def continued(directory: str, given: Collection[str]) -> Config:
+  """What a further run on a model starts from: the settings of its own run.
+
+  It keeps the model's tokenizer, whatever the corpus.
+
+  Args:
+    directory: of the run that trained it, or of Hugging Face Transformers.
+    given: the paths that the user sets.
+
+  Raises:
+    UsageError: no such directory, or an option that the model fixes.
+  """
+  from lm_jax.hugging_face import pretrained
+  from lm_jax.training import assemble
+
+  for path in given:
+    if path.startswith(_FIXED) and path not in _FREE:
+      raise UsageError(f"--{path}: --model={directory} has its own")
+  if pretrained.is_directory(directory):
+    foreign = pretrained.read(directory)
+    config = foreign.config
+    tokenizer = pathlib.Path(config.data.tokenizer)
+    if foreign.tokenizer is not None:
+      config = assemble.fitting(config, foreign.tokenizer)
+  else:
+    config = config_lib.read(directory)
+    tokenizer = pathlib.Path(directory, "tokenizer.json")
+    if config.family and tokenizer.exists():
+      config = assemble.fitting(config, Tokenizer(tokenizer))
+    elif not config.family and any(x.startswith("adapt.") for x in given):
+      config = assemble.with_positions(config, Tokenizer(tokenizer))
+  data = config.data
+  # Older runs have no specials.json: theirs is made again by its recipe.
+  if "data.corpus" in given or tokenizer.with_name("specials.json").exists():
+    data = dataclasses.replace(data, tokenizer=str(tokenizer))
+  return dataclasses.replace(
+    config,
+    model=directory,
+    data=data,
+    workdir="",
+    name="",
+    arm="",
+    family="",
+    heads={},
+    adapt={},
+  )

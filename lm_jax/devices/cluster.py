@@ -1,0 +1,226 @@
+"""Processes that meet to be one run, and that part.
+
+A process that dies or hangs ends the others: jax's coordination service
+aborts them HEARTBEAT seconds after it was last heard of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import NoReturn
+
+from lm_jax.devices import distributed
+from lm_jax.errors import UsageError
+from lm_jax.options import Option
+
+# Seconds after which a silent process counts as dead.
+HEARTBEAT = 10
+# Seconds that a process which fails waits for others that fail alike.
+_GRACE = 3
+
+FLAGS = {
+  "distributed": Option(
+    "distributed",
+    bool,
+    False,
+    "this is one of several processes; SLURM, GKE, a TPU or MPI tells which",
+  ),
+  "coordinator": Option(
+    "coordinator",
+    str,
+    "",
+    "HOST:PORT of process 0, where nothing tells; needs the next two",
+  ),
+  "num_processes": Option("num_processes", int, 0, "how many processes"),
+  "process_id": Option("process_id", int, 0, "which of them this is, from 0"),
+  "join_timeout": Option(
+    "join_timeout", int, 300, "seconds to wait until all processes are there"
+  ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+  """Where the processes meet; None is for jax to detect.
+
+  coordinator: "HOST:PORT" of process 0.
+  timeout: in seconds, until all are there.
+  """
+
+  coordinator: str | None = None
+  num_processes: int | None = None
+  process_id: int | None = None
+  timeout: int = 300
+
+
+def named(given: Mapping[str, str]) -> Cluster | None:
+  """The cluster that flags name, or None for a process alone.
+
+  Args:
+    given: texts of flags by name, others than FLAGS among them.
+
+  Raises:
+    UsageError: some of the flags without the others, or out of range.
+  """
+  values = {
+    name: FLAGS[name].parse(text)
+    for name, text in given.items()
+    if name in FLAGS
+  }
+  timeout = values.pop("join_timeout", FLAGS["join_timeout"].default)
+  if timeout < 1:
+    raise UsageError(f"--join_timeout={timeout}: must be at least 1")
+  wanted = values.pop("distributed", bool(values))
+  if not wanted:
+    if values:
+      raise UsageError(f"--distributed=false: --{min(values)} is of several")
+    return None
+  if not values:
+    return Cluster(timeout=timeout)
+  missing = {"coordinator", "num_processes", "process_id"} - set(values)
+  if missing:
+    raise UsageError(
+      f"--{min(missing)}: missing; --coordinator, --num_processes and"
+      " --process_id go together, or none of them where SLURM, GKE, a TPU or"
+      " MPI tells"
+    )
+  where, count, number = (
+    values[name] for name in ("coordinator", "num_processes", "process_id")
+  )
+  host, _, port = where.rpartition(":")
+  if not (host and port.isdecimal() and 0 < int(port) < 2**16):
+    raise UsageError(
+      f"--coordinator={where}: must be HOST:PORT of process 0, as in"
+      " node1:12355"
+    )
+  if count < 1:
+    raise UsageError(f"--num_processes={count}: must be at least 1")
+  if not 0 <= number < count:
+    raise UsageError(
+      f"--process_id={number}: must be from 0 to {count - 1} where"
+      f" --num_processes={count}"
+    )
+  return Cluster(where, count, number, timeout)
+
+
+@contextlib.contextmanager
+def joined(cluster: Cluster | None) -> Iterator[None]:
+  """Within it this process is one of a cluster; of none, it stays alone.
+
+  To be entered before jax has looked for devices. If all processes fail
+  alike, each goes on with its exception. One that fails alone says why and
+  exits at once, or its peers would wait for it.
+
+  Raises:
+    UsageError: no cluster was found.
+  """
+  if cluster is None:
+    yield
+    return
+  _initialize(cluster)
+  import jax
+
+  try:
+    yield
+  except BaseException as error:
+    if not _all_leave():
+      _exit(error)
+    jax.distributed.shutdown()
+    raise
+  jax.distributed.shutdown()
+
+
+def _initialize(cluster: Cluster) -> None:
+  import jax
+
+  # Collectives between the CPUs of several processes; other devices have
+  # their own.
+  jax.config.update("jax_cpu_collectives_implementation", "gloo")
+  # It would swallow SIGTERM, which is ours to see
+  # (lm_jax/training/interruption.py).
+  jax.config.update("jax_enable_preemption_service", False)
+  # jax's own timeout aborts the process with a stack of C++.
+  alarm = threading.Timer(cluster.timeout, _nobody_came, [cluster])
+  alarm.daemon = True
+  alarm.start()
+  try:
+    jax.distributed.initialize(
+      cluster.coordinator,
+      cluster.num_processes,
+      cluster.process_id,
+      initialization_timeout=cluster.timeout + 60,
+      heartbeat_timeout_seconds=HEARTBEAT,
+    )
+  except ValueError as error:
+    raise UsageError(
+      "--distributed: no cluster was found (SLURM, GKE, TPU, MPI:"
+      f" {error}); name it by --coordinator=HOST:PORT --num_processes=N"
+      " --process_id=I"
+    ) from error
+  finally:
+    alarm.cancel()
+
+
+def _nobody_came(cluster: Cluster) -> NoReturn:
+  where = f"--coordinator={cluster.coordinator}"
+  if cluster.coordinator is None:
+    where = "--distributed"
+  count = cluster.num_processes
+  print(
+    f"lm_jax: {where}: not all {count or ''} processes met within"
+    f" --join_timeout={cluster.timeout} s",
+    file=sys.stderr,
+    flush=True,
+  )
+  os._exit(2)
+
+
+def _all_leave() -> bool:
+  """Waits shortly for all the others to fail as well."""
+  import jax
+
+  try:
+    distributed.client().wait_at_barrier("lm_jax/leave", _GRACE * 1000)
+  except jax.errors.JaxRuntimeError:
+    return False
+  return True
+
+
+def _exit(error: BaseException) -> NoReturn:
+  """Ends without jax's shutdown, which waits for the others."""
+  import jax
+
+  who = f"process {jax.process_index()} of {jax.process_count()}"
+  code = 1
+  if isinstance(error, UsageError):
+    print(f"lm_jax: {who}: {error}", file=sys.stderr)
+    code = 2
+  elif isinstance(error, KeyboardInterrupt):
+    print(
+      f"lm_jax: {who}: interrupted; the same command goes on from what is"
+      " saved",
+      file=sys.stderr,
+    )
+    code = 75
+  elif isinstance(error, jax.errors.JaxRuntimeError):
+    # A peer that dies shows as a broken connection.
+    line = str(error).partition("\n")[0][:300]
+    print(
+      f"lm_jax: {who}: another process was lost, or the device failed"
+      f" ({line}); the same command goes on from what is saved",
+      file=sys.stderr,
+    )
+  elif isinstance(error, SystemExit) and isinstance(error.code, int):
+    code = error.code
+  else:
+    traceback.print_exception(error)
+    print(f"lm_jax: {who} failed alone and ends the others", file=sys.stderr)
+  sys.stdout.flush()
+  sys.stderr.flush()
+  os._exit(code)

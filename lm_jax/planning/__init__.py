@@ -1,0 +1,1 @@
+"""A run on many chips, on paper: memory, traffic, time."""

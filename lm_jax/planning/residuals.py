@@ -1,0 +1,114 @@
+"""What a chip keeps of a step's forward pass for the backward one."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.extend import core
+
+from lm_jax.models.outputs import chunks_for
+from lm_jax.training.program import Program, abstract_rows
+from lm_jax.types import Trunk
+
+
+def activations(program: Program) -> dict[str, int]:
+  """Bytes that one chip keeps for its backward pass, by what they are.
+
+  Its share is the network with 1/tensor of the heads, the feed-forward width
+  and the vocabulary, on its rows of one of the parts of a batch.
+  """
+  plan = program.plan
+  mesh = plan.mesh.shape
+  shards = mesh["data"] * mesh["fsdp"]
+  rows = plan.batch_size // plan.accumulate // shards
+  # Some objectives take more rows than one; what is kept grows with them.
+  least = max(rows, 2)
+  network = plan.network.clone(
+    trunks=tuple(
+      (name, _share(trunk, mesh["tensor"]))
+      for name, trunk in plan.network.trunks
+    )
+  )
+
+  def loss(params, problem, key):
+    terms = nn.apply(plan.objective.loss, network)(
+      {"params": params}, problem, key, rngs={"dropout": key}
+    )
+    return sum(
+      term.scale * jnp.sum(term.losses * problem.weights[name])
+      for name, term in terms.items()
+    )
+
+  def own(net, problem, rng):
+    return plan.objective.loss(net, problem, rng)
+
+  def init(key, problem):
+    quiet = network.clone(deterministic=True)
+    return nn.init(own, quiet)({"params": key}, problem, key)["params"]
+
+  key = jax.random.key(0)
+  problem = jax.eval_shape(
+    lambda key, rows: plan.objective.make(key, rows, plan.spec),
+    key,
+    abstract_rows(least, plan.spec.length),
+  )
+  params = nn.meta.unbox(jax.eval_shape(init, key, problem))
+  kept = residuals(lambda p, q, k: loss(p, q, k), params, problem, key)
+  trunk = dict(network.trunks)["main"]
+  positions = problem.targets_BxP.shape[-1]
+  chunks = chunks_for(rows, positions, trunk.vocabulary)
+  logits = rows * -(-positions // chunks) * trunk.vocabulary
+  return {
+    "activations": kept * rows // least,
+    "logits of a chunk": 2 * 4 * logits,
+  }
+
+
+def _share(trunk: Trunk, tensor: int) -> Trunk:
+  """What a chip computes of a stack."""
+
+  def part(size: int) -> int:
+    return size // tensor if size % tensor == 0 else size
+
+  return dataclasses.replace(
+    trunk,
+    heads=part(trunk.heads),
+    kv_heads=part(trunk.kv_heads),
+    head_width=trunk.head_width or trunk.width // trunk.heads,
+    feedforward=part(trunk.feedforward),
+    encoder_heads=part(trunk.encoder_heads),
+    encoder_feedforward=part(trunk.encoder_feedforward),
+    vocabulary=part(trunk.vocabulary),
+  )
+
+
+def residuals(loss: Any, params: Any, *args: Any) -> int:
+  """Bytes that the backward pass of a loss reads besides its arguments.
+
+  Args:
+    loss: takes params and args; a scalar.
+    params: shapes; the gradient is for them.
+  """
+
+  def backward(params, *args):
+    return jax.vjp(lambda p: loss(p, *args), params)[1]
+
+  jaxpr = jax.make_jaxpr(backward)(params, *args).jaxpr
+  given = {*jaxpr.invars, *jaxpr.constvars}
+  kept: list[Any] = [
+    var.aval
+    for var in dict.fromkeys(
+      v for v in jaxpr.outvars if isinstance(v, core.Var)
+    )
+    if var not in given
+  ]
+  return sum(math.prod(x.shape) * _itemsize(x.dtype) for x in kept)
+
+
+def _itemsize(dtype: Any) -> int:
+  return getattr(dtype, "itemsize", 8)  # a key is two words

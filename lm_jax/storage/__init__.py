@@ -1,0 +1,1 @@
+"""What lies on disk: run directories and checkpoints, and whose they are."""

@@ -1,0 +1,285 @@
+"""The checkpoints of a run: which are kept, and the last one that is whole.
+
+What a step holds is compared with what its run wants, and a step that is
+damaged (lm_jax/storage/steps.py) is passed over for the one before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from absl import logging
+
+from lm_jax.errors import UsageError
+from lm_jax.storage.digest import digest as digest  # offered here too
+from lm_jax.storage.digest import flatten
+from lm_jax.storage.lock import hold as hold  # offered here too
+from lm_jax.storage.steps import Damaged, Keep, Steps, seal
+
+PyTree = Any
+_Result = TypeVar("_Result")
+
+_PARAMS = "params."
+
+
+class Checkpoints:
+  """The checkpoints of one run, in a directory of their own.
+
+  Kept are the last `keep_last`, every step that `keep_every` divides (if it is
+  not 0), and the one with the least metric `best_metric` (a NaN never is).
+  What a restore found damaged stays in place until the next save, whose run
+  computes it again; a reader changes nothing.
+
+  Args:
+    directory: created if need be, except by a reader.
+    keep_last: at least 1.
+    keep_every: in steps.
+    best_metric: the name of a metric that is better when lower.
+    asynchronous: save in the background; the state may be donated as soon as
+      `save` returns.
+    read_only: for restoring only, also while a run writes here.
+
+  Raises:
+    UsageError: a reader finds no directory.
+  """
+
+  def __init__(
+    self,
+    directory: str | os.PathLike,
+    keep_last: int = 2,
+    keep_every: int = 0,
+    best_metric: str | None = None,
+    asynchronous: bool = True,
+    read_only: bool = False,
+  ):
+    self.directory = Path(directory).absolute()
+    if read_only and not self.directory.is_dir():
+      raise UsageError(f"{self.directory}: there are no checkpoints here")
+    self._best_metric = best_metric
+    self._read_only = read_only
+    self._damaged: set[int] = set()
+    self._metrics: dict[int, float] = {}
+    policy = Keep(keep_last, keep_every, self._metrics)
+    self._steps = Steps(self.directory, policy, asynchronous, read_only)
+    if best_metric and not read_only:
+      for step in self._complete():
+        # A damaged one is the affair of `restore`, which says so.
+        with contextlib.suppress(Damaged):
+          self._note(step, self._steps.read_body(step)["metrics"])
+
+  def __enter__(self) -> Checkpoints:
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    self.close()
+
+  def latest(self) -> int | None:
+    """The last complete step that is not known to be damaged."""
+    return max(self._complete(), default=None)
+
+  def save(
+    self,
+    step: int,
+    state: PyTree,
+    meta: Mapping[str, Any],
+    metrics: Mapping[str, float] | None = None,
+    force: bool = False,
+  ) -> bool:
+    """Saves a step; waits for the save before it.
+
+    On a CPU the arrays are written from where they lie; other devices' are
+    on the host once while they are written.
+
+    Args:
+      step: not before the latest one.
+      state: a pytree of jax arrays.
+      meta: of JSON values.
+      metrics: scalars, among them `best_metric` where it is known.
+      force: write the step again if it is there.
+
+    Returns:
+      False if the step was there and was left as it is.
+    """
+    if self._read_only:
+      raise ValueError(f"{self.directory} is open for reading only")
+    self._steps.wait()
+    latest = self.latest()
+    if latest is not None and step < latest:
+      raise ValueError(f"step {step} comes before checkpoint {latest}")
+    if step == latest and not force:
+      return False
+    scalars = {name: float(x) for name, x in (metrics or {}).items()}
+    leaves = flatten(state)
+    body = seal(leaves, {"meta": dict(meta), "metrics": scalars})
+    self._clear([step] if force else [])
+    self._note(step, scalars)
+    self._steps.write(step, leaves, body)
+    return True
+
+  def restore(
+    self,
+    abstract_state: PyTree,
+    step: int | None = None,
+    accept: Callable[[int, dict[str, Any]], None] | None = None,
+  ) -> tuple[PyTree, dict[str, Any]] | None:
+    """Restores a step: the last one that is whole, or just `step`.
+
+    Args:
+      abstract_state: of jax.ShapeDtypeStruct with the shardings wanted, which
+        need not be those of the save.
+      step: asked for by number.
+      accept: takes a step and its meta, and raises what is wrong with it
+        before any array is looked at.
+
+    Returns:
+      (state, meta), or None if there is no checkpoint that can be read. Each
+      one passed over is logged with the reason.
+
+    Raises:
+      UsageError: the stored arrays are not those of `abstract_state` (it names
+        the first that differs), or `step` is missing or damaged.
+    """
+    return self._first_whole(
+      step,
+      lambda candidate: self._restore(candidate, abstract_state, "", accept),
+    )
+
+  def restore_params(
+    self, abstract_params: PyTree, step: int | None = None
+  ) -> tuple[PyTree, dict[str, Any]] | None:
+    """Like `restore`, of a state's `params` alone.
+
+    Nothing else of the step is read: not the optimizer's state, whatever that
+    is, nor is it missed when it is damaged.
+    """
+    return self._first_whole(
+      step, lambda candidate: self._restore(candidate, abstract_params, _PARAMS)
+    )
+
+  def stored(
+    self, step: int | None = None
+  ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Shape and dtype of what a step holds, by dotted path.
+
+    Args:
+      step: asked for by number; else the last one whose record is whole.
+
+    Returns:
+      Nothing if there is no checkpoint; no array is read.
+
+    Raises:
+      UsageError: `step` is missing or damaged.
+    """
+    body = self._first_whole(step, self._steps.read_body)
+    leaves = body["leaves"] if body else {}
+    return {
+      name: (tuple(shape), jax.numpy.dtype(dtype))
+      for name, (shape, dtype, _) in leaves.items()
+    }
+
+  def wait(self) -> None:
+    """Waits until the last save is on disk; raises what went wrong in it."""
+    self._steps.wait()
+
+  def close(self) -> None:
+    """Waits, and lets go of the directory."""
+    self._steps.close()
+
+  def _first_whole(
+    self, step: int | None, read: Callable[[int], _Result]
+  ) -> _Result | None:
+    """What `read` gives of `step`, or of the last step it finds undamaged."""
+    self._steps.wait()
+    steps = self._steps.all()
+    if step is not None and step not in steps:
+      raise UsageError(
+        f"{self.directory}: there is no checkpoint {step}, only {steps}"
+      )
+    for candidate in [step] if step is not None else reversed(steps):
+      try:
+        return read(candidate)
+      except Damaged as error:
+        self._damaged.add(candidate)
+        if step is not None:
+          raise UsageError(
+            f"{self.directory}: checkpoint {step} is damaged: {error}"
+          ) from error
+        logging.warning(
+          "%s: checkpoint %d is damaged and passed over: %s",
+          self.directory,
+          candidate,
+          error,
+        )
+    return None
+
+  def _restore(
+    self,
+    step: int,
+    abstract_tree: PyTree,
+    prefix: str,
+    accept: Callable[[int, dict[str, Any]], None] | None = None,
+  ) -> tuple[PyTree, dict[str, Any]]:
+    """The leaves under a prefix, as a tree, and the meta."""
+    body = self._steps.read_body(step)
+    if accept is not None:
+      accept(step, body["meta"])
+    abstract = {
+      prefix + name: leaf for name, leaf in flatten(abstract_tree).items()
+    }
+    stored = {
+      name: leaf
+      for name, leaf in body["leaves"].items()
+      if name.startswith(prefix)
+    }
+    _compare(f"{self.directory}/{step}", abstract, stored)
+    restored = self._steps.read_leaves(step, abstract, stored)
+    leaves = [restored[name] for name in abstract]
+    treedef = jax.tree.structure(abstract_tree)
+    return jax.tree.unflatten(treedef, leaves), body["meta"]
+
+  def _complete(self) -> list[int]:
+    return [x for x in self._steps.complete() if x not in self._damaged]
+
+  def _note(self, step: int, metrics: Mapping[str, float]) -> None:
+    value = metrics.get(self._best_metric or "", math.nan)
+    if math.isfinite(value):
+      self._metrics[step] = value
+
+  def _clear(self, replaced: Iterable[int]) -> None:
+    """Clears the way for a save: orbax refuses a step that is there, and would
+    count one that cannot be read among the latest.
+    """
+    self._steps.empty_trash()
+    steps = set(self._steps.all())
+    for step in (steps - set(self._complete())) | (steps & set(replaced)):
+      self._steps.delete(step)
+      self._damaged.discard(step)
+      self._metrics.pop(step, None)
+
+
+def _compare(
+  where: str, abstract: Mapping[str, Any], stored: Mapping[str, list]
+) -> None:
+  """Raises UsageError at the first leaf that is not of the expected kind."""
+
+  def kind(shape, dtype):
+    return f"{dtype}{list(shape)}"
+
+  for name in [*abstract, *stored]:
+    expected = found = "nothing"
+    if name in abstract:
+      expected = kind(abstract[name].shape, abstract[name].dtype)
+    if name in stored:
+      found = kind(*stored[name][:2])
+    if expected != found:
+      raise UsageError(
+        f"{where}: the checkpoint is of another configuration: at {name} "
+        f"{expected} was expected and {found} is stored"
+      )

@@ -1,0 +1,50 @@
+"""One process at a time in a run directory."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from lm_jax.errors import UsageError
+from lm_jax.storage import disk
+
+
+@contextlib.contextmanager
+def hold(run_directory: str | os.PathLike) -> Iterator[None]:
+  """Holds a run directory, created if need be, against other processes.
+
+  The lock is the operating system's: it ends with the process, however that
+  ends. `<run>/lock` names the holder.
+
+  Raises:
+    UsageError: another process holds it, or it cannot be written.
+  """
+  try:
+    Path(run_directory).mkdir(parents=True, exist_ok=True)
+    file = (Path(run_directory) / "lock").open("a+")
+  except OSError as error:
+    raise UsageError(
+      f"--workdir={run_directory}: cannot be written ({error.strerror})"
+    ) from error
+  with file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      file.seek(0)
+      holder = file.read().strip() or "another process"
+      raise UsageError(
+        f"--workdir={run_directory}: in use by {holder}; wait for it, or name "
+        "another directory"
+      ) from error
+    with disk.named(f"--workdir={run_directory}"):
+      file.truncate(0)
+      file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+      file.flush()
+    try:
+      yield
+    finally:
+      file.truncate(0)

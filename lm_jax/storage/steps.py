@@ -1,0 +1,297 @@
+"""The steps of a checkpoint directory: kept by orbax, checked when read.
+
+A step has two items: `state`, arrays by name, and `meta`, JSON, with of every
+array its shape, its dtype and a digest. Orbax restores a flipped bit, and
+casts to another dtype, without a word; so what is read is compared with that
+record.
+
+Arrays are written without compression: it would save a twelfth of trained
+weights, and hold all that is being written once more in memory, where plain
+arrays on a CPU are written from where they lie.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+
+from lm_jax.devices import distributed
+from lm_jax.errors import short
+from lm_jax.storage.digest import record, sha256
+from lm_jax.types import Array
+
+_TRASH = "trash"
+_ITEMS = ("state", "meta")
+# Of arrays on a device, by the names that jax.numpy.dtype takes.
+_DTYPES = frozenset(
+  ["bool", "float16", "bfloat16", "float32", "float64", "complex64"]
+  + [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+)
+# Bytes that are read, or digested, at once, unless one array has more.
+_BATCH = 16 << 20
+
+
+_Leaf = TypeVar("_Leaf", bound=Any)  # with a size and a dtype
+
+
+class Damaged(Exception):
+  """A step that cannot be read, or is not what was saved."""
+
+
+class _Once(logging.Filter):
+  """Drops what orbax logs, a traceback for every thread, and raises as well."""
+
+  def filter(self, record: logging.LogRecord) -> bool:
+    if record.name == "asyncio":
+      return "OCDBT" not in record.getMessage()
+    return not (record.exc_info and "/orbax/" in record.pathname)
+
+
+_ONCE = _Once()
+
+
+class Steps:
+  """Reads, writes and deletes steps.
+
+  Args:
+    directory: absolute; created if need be, except by a reader.
+    policy: an orbax preservation policy, asked after each save.
+    asynchronous: save in the background.
+    read_only: change nothing.
+  """
+
+  def __init__(
+    self, directory: Path, policy: Any, asynchronous: bool, read_only: bool
+  ):
+    import orbax.checkpoint as ocp
+
+    for name in ("absl", "asyncio"):
+      logging.getLogger(name).addFilter(_ONCE)
+    self._directory = directory
+    self._read_only = read_only
+    registry = ocp.handlers.create_default_handler_registry(
+      state=ocp.PyTreeCheckpointHandler(use_compression=False)
+    )
+    self._manager = ocp.CheckpointManager(
+      directory,
+      options=ocp.CheckpointManagerOptions(
+        create=not read_only,
+        # Deleting in place would leave half a step behind when killed.
+        todelete_subdir=None if read_only else _TRASH,
+        cleanup_tmp_directories=not read_only,
+        # Else one step's damaged metadata keep all others from being read.
+        lightweight_initialize=True,
+        preservation_policy=policy,
+        enable_async_checkpointing=asynchronous,
+      ),
+      handler_registry=registry,
+    )
+
+  def all(self) -> list[int]:
+    """Ascending, with empty directories, as a crash or a hand may leave."""
+    return sorted(self._manager.all_steps())
+
+  def complete(self) -> list[int]:
+    """Those that have both items."""
+    return [
+      step
+      for step in self.all()
+      if all((self._directory / str(step) / item).is_dir() for item in _ITEMS)
+    ]
+
+  def write(
+    self, step: int, leaves: Mapping[str, Array], body: dict[str, Any]
+  ) -> None:
+    """Writes a step that is not there: arrays by name, and their seal."""
+    import orbax.checkpoint as ocp
+
+    self._manager.save(
+      step,
+      args=ocp.args.Composite(
+        state=ocp.args.PyTreeSave(dict(leaves)), meta=ocp.args.JsonSave(body)
+      ),
+      force=True,
+    )
+
+  def read_body(self, step: int) -> dict[str, Any]:
+    """The JSON of a step; in `leaves` it has [shape, dtype, digest] by name.
+
+    Raises:
+      Damaged: it is not what was saved.
+    """
+    import orbax.checkpoint as ocp
+
+    body = self._read(step, meta=ocp.args.JsonRestore()).meta
+    if not isinstance(body, dict) or body.pop("sha256", "") != sha256(body):
+      raise Damaged("its JSON is not what was saved")
+    _check_body(body)
+    return body
+
+  def read_leaves(
+    self,
+    step: int,
+    wanted: Mapping[str, jax.ShapeDtypeStruct],
+    leaves: Mapping[str, list],
+  ) -> dict[str, Array]:
+    """Some of a step's arrays, by the shardings wanted or on one device.
+
+    While it is read, an array is there up to three times. So the largest come
+    first, when little else is held.
+
+    Args:
+      step: that is there.
+      wanted: of the shapes and dtypes that are stored.
+      leaves: the record in the step's JSON.
+
+    Raises:
+      Damaged: one is not what was saved.
+    """
+    import orbax.checkpoint as ocp
+
+    found: dict[str, Array] = {}
+    for batch in _batches(wanted):
+      shardings = {name: _sharding(leaf) for name, leaf in batch.items()}
+      args = ocp.checkpoint_utils.construct_restore_args(batch, shardings)
+      read = self._read(
+        step,
+        state=ocp.args.PyTreeRestore(
+          batch, restore_args=args, partial_restore=True
+        ),
+      ).state
+      for name in batch:
+        # Where its own metadata is damaged, orbax gives what was asked for.
+        if not isinstance(read.get(name), jax.Array):
+          raise Damaged(f"{name} is not there")
+      for name, entry in _record(read).items():
+        if entry != leaves[name]:
+          raise Damaged(f"the bits of {name} are not those that were saved")
+      found |= read
+    return found
+
+  def delete(self, step: int) -> None:
+    self._manager.delete(step)
+
+  def empty_trash(self) -> None:
+    trash = self._directory / _TRASH
+    if trash.is_dir() and not self._read_only and jax.process_index() == 0:
+      shutil.rmtree(trash)
+
+  def wait(self) -> None:
+    """Waits until the last save is on disk; raises what went wrong in it."""
+    self._manager.wait_until_finished()
+
+  def close(self) -> None:
+    self.wait()
+    self.empty_trash()
+    self._manager.close()
+
+  def _read(self, step: int, **items: Any) -> Any:
+    import orbax.checkpoint as ocp
+
+    read, damage, cause = None, "", None
+    try:
+      read = self._manager.restore(step, args=ocp.args.Composite(**items))
+    except (MemoryError, PermissionError, jax.errors.JaxRuntimeError):
+      raise  # of this machine, not of the checkpoint
+    except Exception as error:  # a truncated file raises any kind
+      line = " ".join(str(error).split())[:200]
+      damage, cause = f"{type(error).__name__}: {line}", error
+    # Each process reads its own shards, and all take the same step.
+    for text in distributed.exchange(damage):
+      if text:
+        raise Damaged(text) from cause
+    return read
+
+
+def seal(
+  leaves: Mapping[str, Array], body: Mapping[str, Any]
+) -> dict[str, Any]:
+  """JSON values with the record of the arrays, and a digest of it all."""
+  whole = {**body, "leaves": _record(leaves)}
+  whole = json.loads(json.dumps(whole))  # what a reader will see
+  whole["sha256"] = sha256(whole)
+  return whole
+
+
+def _check_body(body: dict[str, Any]) -> None:
+  """Raises Damaged unless the JSON of a step has the form of `seal`'s.
+
+  Its digest tells damage, and not what somebody else sealed.
+  """
+  if not all(isinstance(body.get(k), dict) for k in ("meta", "metrics")):
+    raise Damaged("its JSON has no meta or no metrics")
+  if not all(type(x) in (int, float) for x in body["metrics"].values()):
+    raise Damaged("its metrics are not numbers")
+  leaves = body.get("leaves")
+  if not isinstance(leaves, dict):
+    raise Damaged("its JSON has no record of the arrays")
+  for name, entry in leaves.items():
+    if not isinstance(entry, list) or len(entry) != 3:
+      raise Damaged(f"its record of {short(name)} is {short(entry)}")
+    shape, *texts = entry
+    if (
+      not isinstance(shape, list)
+      or not all(type(n) is int and 0 <= n < 2**63 for n in shape)
+      or not all(isinstance(text, str) for text in texts)
+      or texts[0] not in _DTYPES
+    ):
+      raise Damaged(f"its record of {short(name)} is {short(entry)}")
+
+
+class Keep:
+  """An orbax preservation policy over our own record of the metric.
+
+  Orbax's BestN forgets the metrics of an earlier process, and lets one NaN
+  evict the best step.
+  """
+
+  def __init__(self, last: int, every: int, metrics: Mapping[int, float]):
+    self._last, self._every, self._metrics = last, every, metrics
+
+  def should_preserve(self, checkpoints, *, context) -> list[bool]:
+    del context
+    steps = [checkpoint.step for checkpoint in checkpoints]
+    kept = set(sorted(steps)[-self._last :])
+    known = [step for step in steps if step in self._metrics]
+    if known:
+      kept.add(min(known, key=self._metrics.__getitem__))
+    return [
+      step in kept or bool(self._every and step % self._every == 0)
+      for step in steps
+    ]
+
+
+def _record(leaves: Mapping[str, Array]) -> dict[str, list]:
+  """As `record` gives it, a part at a time: each needs its size again."""
+  found: dict[str, list] = {}
+  for batch in _batches(leaves):
+    found |= record(batch)
+  return found
+
+
+def _sharding(leaf: jax.ShapeDtypeStruct) -> jax.sharding.Sharding:
+  if leaf.sharding is not None:
+    return leaf.sharding
+  return jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+
+def _batches(leaves: Mapping[str, _Leaf]) -> Iterator[dict[str, _Leaf]]:
+  def size(name: str) -> int:
+    return leaves[name].size * leaves[name].dtype.itemsize
+
+  batch: dict[str, _Leaf] = {}
+  held = 0
+  for name in sorted(leaves, key=size, reverse=True):
+    if batch and held + size(name) > _BATCH:
+      yield batch
+      batch, held = {}, 0
+    batch[name] = leaves[name]
+    held += size(name)
+  if batch:
+    yield batch

@@ -1,0 +1,72 @@
+"""The directory of a run or an experiment: may it be written?"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+
+from lm_jax import config as config_lib
+from lm_jax.config import Config
+from lm_jax.errors import UsageError
+from lm_jax.storage import identity
+from lm_jax.storage.identity import Change
+
+
+def check(directory: str, flag: str = "--workdir") -> None:
+  """Raises UsageError if a directory can't be written; writes nothing."""
+  path = pathlib.Path(directory).absolute()
+  try:
+    while not path.exists():
+      path = path.parent
+  except OSError as error:  # a name too long
+    raise UsageError(f"{flag}={directory}: {error.strerror}") from None
+  if not path.is_dir():
+    raise UsageError(f"{flag}={directory}: {path} is not a directory")
+  if not os.access(path, os.W_OK | os.X_OK):
+    raise UsageError(f"{flag}={directory}: {path} can't be written")
+
+
+def create(directory: str, flag: str = "--workdir") -> pathlib.Path:
+  """Makes a directory, with its parents, and tries to write to it.
+
+  Raises:
+    UsageError: it can't be made or written.
+  """
+  path = pathlib.Path(directory)
+  check(directory, flag)
+  try:
+    path.mkdir(parents=True, exist_ok=True)
+    # What the permissions promise, a mount or a quota may refuse.
+    with tempfile.TemporaryFile(dir=path):
+      pass
+  except OSError as error:
+    raise UsageError(
+      f"{flag}={directory}: can't be written: {error.strerror}"
+    ) from None
+  return path
+
+
+def check_same(config: Config, flag: str = "--workdir") -> list[Change]:
+  """Raises UsageError if config.workdir holds a run of another configuration.
+
+  An empty directory, or a new one, may become any run.
+
+  Returns:
+    The changes that --allow_change allows.
+  """
+  path = pathlib.Path(config.workdir)
+  if not (path / "config.json").exists():
+    if (path / "experiment.json").exists():
+      raise UsageError(
+        f"{flag}={path}: holds an experiment; name another directory"
+      )
+    return []
+  old = config_lib.read(str(path), flag)
+  changes = identity.changes(old, config)
+  refused = identity.refused(changes, config.allow_change)
+  if refused:
+    raise UsageError(
+      f"{flag}={path}: holds a run of {identity.differ(refused)}"
+    )
+  return changes

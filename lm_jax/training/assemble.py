@@ -1,0 +1,142 @@
+"""From a configuration and a tokenizer to the compiled program."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Protocol
+
+import jax
+
+from lm_jax import config as config_lib
+from lm_jax.config import Built, Config
+from lm_jax.devices import sharding
+from lm_jax.models.network import Network
+from lm_jax.training.ledger import Budget
+from lm_jax.training.program import (
+  Plan,
+  Program,
+  abstract_rows,
+  compile_plan,
+  heads_of,
+  trunks_of,
+)
+from lm_jax.types import Spec, Specials, UsageError
+
+
+class Vocabulary(Protocol):
+  """A tokenizer, or a data set, as the network knows it."""
+
+  vocabulary_size: int
+  specials: Specials
+
+
+def make_program(config: Config, vocabulary: Vocabulary) -> Program:
+  """The compiled functions of a configuration; equal ones share them.
+
+  Raises:
+    UsageError: the configuration is impossible.
+  """
+  built = config_lib.build(config)
+  spec = Spec(
+    built.trunk.architecture,
+    config.length,
+    vocabulary.vocabulary_size,
+    vocabulary.specials,
+  )
+  built.objective.check(spec, config.batch_size, config.accumulate)
+  plan = Plan(
+    objective=built.objective,
+    network=make_network(built, spec),
+    spec=spec,
+    batch_size=config.batch_size,
+    accumulate=config.accumulate,
+    optimizer=config.optimizer,
+    budget=Budget.parse(config.budget),
+    mesh=sharding.make_mesh(built.mesh),
+  )
+  return compile_plan(plan)
+
+
+def make_network(built: Built, spec: Spec) -> Network:
+  """The objective's stacks and heads, for its longest stream."""
+  longest = longest_stream(built, spec)
+  trunk, adaptation = built.trunk, built.adaptation
+  ahead = adaptation.ahead if adaptation else 0
+  if trunk.vocabulary and trunk.vocabulary < spec.vocabulary:
+    raise UsageError(
+      f"--trunk.vocabulary={trunk.vocabulary}: the tokenizer has "
+      f"{spec.vocabulary} tokens"
+    )
+  limit = trunk.max_positions
+  if trunk.positions == "learned" and 0 < limit < longest + ahead:
+    behind = hint = ""
+    if adaptation and ahead:
+      behind = f" behind the {ahead} of --adapt.method={adaptation.name}"
+      fits = spec.length - (longest + ahead - limit)
+      hint = f"; --length={fits} would fit" if fits > 0 else ""
+    raise UsageError(
+      f"--length={spec.length}: its streams take {longest} positions{behind},"
+      f" and --trunk.max_positions={limit}{hint}"
+    )
+  trunk = dataclasses.replace(
+    trunk,
+    vocabulary=trunk.vocabulary or spec.vocabulary,
+    max_positions=limit or longest + ahead,
+  )
+  return Network(
+    trunks_of(built.objective, trunk),
+    heads_of(built.objective, spec),
+    deterministic=False,
+    adaptation=adaptation,
+  )
+
+
+def longest_stream(built: Built, spec: Spec) -> int:
+  """Tokens of the longest stream that the objective makes of a row."""
+  problem = jax.eval_shape(
+    lambda key, rows: built.objective.make(key, rows, spec),
+    jax.random.key(0),
+    abstract_rows(1, spec.length),
+  )
+  streams = [problem.inputs, problem.source]
+  found = [s.tokens_BxT.shape[1] for s in streams if s is not None]
+  return max(spec.length, *found)
+
+
+def fitting(config: Config, vocabulary: Vocabulary) -> Config:
+  """The configuration with rows that its trunk has positions for."""
+  built = config_lib.build(config)
+  size, specials = vocabulary.vocabulary_size, vocabulary.specials
+  spec = Spec(built.trunk.architecture, config.length, size, specials)
+  limit = built.trunk.max_positions
+  if built.trunk.positions != "learned" or not limit:
+    return config
+  spare = limit - longest_stream(built, spec)
+  return dataclasses.replace(config, length=config.length + min(spare, 0))
+
+
+def with_positions(config: Config, vocabulary: Vocabulary) -> Config:
+  """The configuration of a run with the size of its table of positions.
+
+  So a run on it may read rows of another length.
+  """
+  built = config_lib.build(config)
+  if built.trunk.positions != "learned" or built.trunk.max_positions:
+    return config
+  size, specials = vocabulary.vocabulary_size, vocabulary.specials
+  spec = Spec(built.trunk.architecture, config.length, size, specials)
+  positions = {"max_positions": longest_stream(built, spec)}
+  return dataclasses.replace(config, trunk=config.trunk | positions)
+
+
+def enable_compilation_cache(cache: str) -> None:
+  """Compiled programs are kept beside the prepared data, for later runs."""
+  from lm_jax.data import cache as cache_lib
+
+  directory = cache_lib.root(cache) / "xla"
+  os.makedirs(directory, exist_ok=True)
+  directory = directory.resolve()  # JAX makes the path a part of its keys.
+  jax.config.update("jax_compilation_cache_dir", str(directory))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+  jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

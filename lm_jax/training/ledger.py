@@ -1,0 +1,168 @@
+"""Budgets, and what a run has spent in every currency."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from decimal import Decimal, InvalidOperation
+
+import jax.numpy as jnp
+import numpy as np
+
+from lm_jax.types import Array, UsageError
+
+CURRENCIES = ("flops", "tokens", "targets", "positions", "seconds", "steps")
+
+# What no run reaches; it keeps "1e999999999" from becoming an integer.
+_MOST = Decimal("1e30")
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+  """How much of one currency a run may spend.
+
+  currency: one of CURRENCIES.
+  amount: above 0; an int except for seconds.
+  """
+
+  currency: str
+  amount: int | float
+
+  @classmethod
+  def parse(cls, text: str) -> Budget:
+    """Reads "flops:3e13", "tokens:2000000", "seconds:90" and so on.
+
+    Raises:
+      UsageError: not CURRENCY:AMOUNT, or an amount of nonsense.
+    """
+    currency, _, number = text.partition(":")
+    if currency not in CURRENCIES:
+      near = difflib.get_close_matches(currency, CURRENCIES, 1)
+      hint = f"did you mean {near[0]}? " if near else ""
+      raise UsageError(
+        f"--budget={text}: {hint}It is CURRENCY:AMOUNT, as in flops:3e13, with "
+        f"one of the currencies {', '.join(CURRENCIES)}"
+      )
+    try:
+      amount = Decimal(number)
+    except InvalidOperation:
+      amount = Decimal("nan")
+    if not (amount.is_finite() and 0 < amount <= _MOST):
+      raise UsageError(
+        f"--budget={text}: the amount must be a number above 0 and at most "
+        f"{_MOST:.0e}, as in {currency}:1e3"
+      )
+    if currency == "seconds":
+      return cls(currency, float(amount))
+    if amount != amount.to_integral_value():
+      raise UsageError(
+        f"--budget={text}: {currency} are counted in whole numbers, as in "
+        f"{currency}:1e3"
+      )
+    return cls(currency, int(amount))
+
+  def __str__(self) -> str:
+    return f"{self.currency}:{self.amount}"
+
+  def steps(
+    self,
+    flops_per_step: int,
+    positions_per_step: int,
+    spent: Ledger | None = None,
+  ) -> int | None:
+    """How many steps the budget buys, or None if only the run can tell.
+
+    Args:
+      flops_per_step: model FLOPs, forward and backward.
+      positions_per_step: tokens of every stream of every stack.
+      spent: by steps that may have cost something else; they are counted.
+
+    Raises:
+      UsageError: the budget does not buy one step.
+    """
+    costs = {"steps": 1, "flops": flops_per_step}
+    costs["positions"] = positions_per_step
+    if self.currency not in costs:
+      return None
+    cost = costs[self.currency]
+    # All are ints: the division is exact and never exceeds the budget.
+    before = spent or Ledger()
+    left = int(self.amount) - int(before.spent(self.currency))
+    count = before.steps + max(0, left) // cost
+    if not count:
+      raise UsageError(
+        f"--budget={self}: one step costs {cost} {self.currency} ({cost:.3g}); "
+        "raise the budget, or lower --batch_size, --length or --size"
+      )
+    return count
+
+
+@dataclasses.dataclass
+class Ledger:
+  """What a run has spent; exact, and plain numbers in JSON.
+
+  steps: optimizer steps.
+  tokens: tokens read, padding left out.
+  positions: positions computed, by every stack.
+  targets: predictions that bear loss, over all terms of the loss.
+  flops: model FLOPs, forward and backward (lm_jax/training/flops.py).
+  seconds: wall time of training.
+  """
+
+  steps: int = 0
+  tokens: int = 0
+  positions: int = 0
+  targets: int = 0
+  flops: int = 0
+  seconds: float = 0.0
+
+  def charge(self, flops: int, positions: int, seconds: float = 0.0) -> None:
+    """Adds a step; tokens and targets are set from the device's counters."""
+    self.steps += 1
+    self.flops += flops
+    self.positions += positions
+    self.seconds += seconds
+
+  def spent(self, currency: str) -> int | float:
+    """What was spent in a currency of CURRENCIES."""
+    return self.as_dict()[currency]
+
+  def fraction(self, budget: Budget) -> float:
+    """The fraction of the budget spent; above 1 if it was exceeded."""
+    return self.spent(budget.currency) / budget.amount
+
+  def as_dict(self) -> dict[str, int | float]:
+    """For JSON; `Ledger(**ledger.as_dict())` is the ledger again."""
+    return dataclasses.asdict(self)
+
+
+def zero() -> Array:
+  """A counter on the device: uint32 [2], the low limb and the high one.
+
+  It is exact below 2^64 without 64-bit types (int32 wraps at 2^31 and float32
+  stalls at 2^24).
+  """
+  return jnp.zeros(2, jnp.uint32)
+
+
+def add(counter: Array, n: Array) -> Array:
+  """Adds n, an int32 scalar that is not negative, to a counter."""
+  low = counter[0] + jnp.asarray(n).astype(jnp.uint32)
+  carry = (low < counter[0]).astype(jnp.uint32)
+  return jnp.stack([low, counter[1] + carry])
+
+
+def share(counter: Array, amount: int) -> Array:
+  """The fraction `counter / amount`, a float32 scalar, without leaving jit.
+
+  It lets a schedule follow a budget of tokens or targets, which are known on
+  the device only, with no transfer to the host.
+  """
+  low, high = counter.astype(jnp.float32)
+  return low / np.float32(amount) + high * np.float32(2**32 / amount)
+
+
+def value(counter: Array) -> int:
+  """The count, on the host; this waits for the device."""
+  low, high = np.asarray(counter)
+  return int(low) + (int(high) << 32)

@@ -1,0 +1,452 @@
+"""What is compiled for an arm: the initializer, the step, the validation.
+
+Everything here is a pure function of its arguments. A step's randomness
+depends on (seed, step) alone, so nothing stateful exists between steps, and
+the seeds of an arm share one compiled program.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from lm_jax.devices import sharding
+from lm_jax.training import adapted, flops, ledger, optim
+from lm_jax.types import (
+  PADDING,
+  Array,
+  Head,
+  Problem,
+  Rows,
+  Spec,
+  Term,
+  Trunk,
+)
+
+Tree = Any
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class State:
+  """What a step changes, and all that a checkpoint holds.
+
+  params, optimizer: pytrees of arrays, of what is trained; key: uint32 key
+    data of the seed.
+  step: int32. tokens, targets: two-limb counters (lm_jax/training/ledger.py).
+  skipped: int32 [2], updates skipped as not finite: in all, and in a row.
+  """
+
+  params: Tree
+  optimizer: Tree
+  key: Array
+  step: Array
+  tokens: Array
+  targets: Array
+  skipped: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """What a program is compiled for; hashable, so that equal plans share it.
+
+  objective: makes problems and losses; the train step asks no more of it.
+  network: of the objective's stacks and heads, with dropout as the trunk has;
+    where it has an adaptation, that tells which parameters are trained.
+  spec: what the objective may know.
+  batch_size, accumulate: rows of a step, and parts it is computed in.
+  optimizer: its options.
+  budget: a currency of tokens or targets drives the schedule on the device.
+  """
+
+  objective: Any
+  network: Any
+  spec: Spec
+  batch_size: int
+  accumulate: int
+  optimizer: optim.OptimizerOptions
+  budget: ledger.Budget
+  mesh: Mesh
+
+
+def abstract_rows(batch_size: int, length: int) -> Rows:
+  """Shapes of the rows of a batch, for tracing."""
+  leaf = jax.ShapeDtypeStruct((batch_size, length), jnp.int32)
+  return Rows(leaf, leaf, leaf, leaf, leaf)
+
+
+def total(
+  terms: dict[str, Term], problem: Problem, denominators: dict[str, Array]
+) -> tuple[Array, dict[str, Array]]:
+  """The loss, sum over terms of scale * sum(losses * weight) / denominator.
+
+  Args:
+    terms: of the problem, which may be a part of the batch.
+    problem: has the weights.
+    denominators: the weights summed over the whole batch, per term, so that
+      the parts of a batch add up to it exactly.
+
+  Returns:
+    The scalar; and where there are several terms each one's (scaled) share,
+    and the terms' metrics, by name.
+  """
+  loss, metrics = jnp.float32(0), {}
+  for name, term in terms.items():
+    share = problem.weights[name] / jnp.maximum(denominators[name], 1)
+    value = term.scale * jnp.sum(term.losses * share)
+    loss = loss + value
+    if len(terms) > 1:
+      metrics[f"loss/{name}"] = value
+    for key, values in term.metrics.items():
+      metrics[key] = jnp.sum(values * share)
+  return loss, metrics
+
+
+def denominators(problem: Problem) -> dict[str, Array]:
+  """The weights of each term, summed over the batch."""
+  return {name: jnp.sum(w) for name, w in problem.weights.items()}
+
+
+def count_targets(problem: Problem) -> Array:
+  """Predictions that bear loss, over all terms: int32."""
+  counts = [jnp.sum(w > 0) for w in problem.weights.values()]
+  return sum(counts, start=jnp.int32(0))
+
+
+def count_skipped(skipped: Array, finite: Array) -> Array:
+  """State.skipped after one more step, whose update was finite or not."""
+  in_all, in_a_row = skipped
+  bad = 1 - finite.astype(jnp.int32)
+  return jnp.stack([in_all + bad, (in_a_row + 1) * bad])
+
+
+def loss_function(objective, network):
+  """(variables, problem, rng, rngs) -> terms, the network bound."""
+
+  def loss(net, problem, rng):
+    return objective.loss(net, problem, rng)
+
+  return nn.apply(loss, network)
+
+
+class Program:
+  """The compiled functions of a plan, and what one step costs.
+
+  flops, positions: of one step, host integers.
+  parameters: number of trained numbers.
+  held_parameters: and of those that are not, which `over` gives.
+  shapes: of all parameters.
+  """
+
+  def __init__(self, plan: Plan):
+    self.plan = plan
+    # What steps take besides, where parameters are held fixed: these.
+    self._held: tuple[Tree, ...] = ()
+    self._rows = abstract_rows(plan.batch_size, plan.spec.length)
+    boxed = jax.eval_shape(self._boxed_params, jax.random.key(0))
+    self.shapes = nn.meta.unbox(boxed)
+    shapes, held = self.split(self.shapes)
+    self._optimizer = optim.optimizer(plan.optimizer, shapes)
+    self._schedule = optim.schedule(plan.optimizer)
+    self.parameters, self.held_parameters = (
+      sum(leaf.size for leaf in jax.tree.leaves(tree))
+      for tree in (shapes, held)
+    )
+    self.abstract = jax.eval_shape(self._initial, np.uint32(0))
+    self._places = sharding.parameters(plan.mesh, boxed)
+    params, held_places = self.split(self._places)
+    fixed = (held_places,) if held else ()
+    whole = sharding.replicated(plan.mesh)
+    self.shardings = State(
+      params=params,
+      optimizer=sharding.like_parameters(
+        plan.mesh, self.abstract.optimizer, shapes, params
+      ),
+      key=whole,
+      step=whole,
+      tokens=whole,
+      targets=whole,
+      skipped=whole,
+    )
+    self.flops, self.positions = self._measure(shapes, held)
+    batch = sharding.rows(plan.mesh)
+    self.initial = jax.jit(self._initial, out_shardings=self.shardings)
+    self._step = jax.jit(
+      self._train_step,
+      in_shardings=(self.shardings, batch, whole, *fixed),
+      out_shardings=(self.shardings, whole),
+      donate_argnums=0,
+    )
+    self.validate = jax.jit(
+      self._validate,
+      in_shardings=(params, batch, None, *fixed),
+      out_shardings=whole,
+    )
+
+  @functools.cached_property
+  def step(self):
+    """The compiled step: (state, rows, fraction) -> (state, metrics).
+
+    Where the loss or the norm of its gradient is not finite, parameters and
+    optimizer stay as they were, and the step is counted as skipped: its rows
+    are read and its FLOPs spent all the same.
+
+    fraction: of the budget, after this step; float32.
+    """
+    fraction = jax.ShapeDtypeStruct((), jnp.float32)
+    lowered = self._step.lower(self.abstract, self._rows, fraction, *self._held)
+    compiled = lowered.compile()
+    if not self._held:
+      return compiled
+    return lambda *given: compiled(*given, *self._held)
+
+  def split(self, params: Tree) -> tuple[Tree, Tree]:
+    """All parameters as those that are trained and those that are held."""
+    adaptation = self.plan.network.adaptation
+    if adaptation is None:
+      return params, {}
+    return adapted.split(params, adaptation.trains)
+
+  def over(self, params: Tree) -> Program:
+    """The same program with the parameters that it holds fixed.
+
+    Args:
+      params: nested dicts of arrays, with those at least.
+    """
+    _, shapes = self.split(self.shapes)
+    if not shapes:
+      return self
+    _, places = self.split(self._places)
+    held = adapted.pick(params, shapes)
+    found = copy.copy(self)
+    found._held = (sharding.put(held, places),)
+    return found
+
+  def whole(self, params: Tree) -> Tree:
+    """All parameters, of those that are trained."""
+    return adapted.join(params, self._held[0]) if self._held else params
+
+  def place(self, rows: Rows) -> Rows:
+    """The rows of a batch, put on the devices.
+
+    Of several processes, each gives the whole batch or the block that
+    `sharding.share` tells.
+    """
+    place = sharding.rows(self.plan.mesh)
+    if place.is_fully_addressable:
+      return jax.device_put(rows, place)
+    return jax.tree.map(
+      lambda leaf: jax.make_array_from_process_local_data(
+        place, leaf, (self.plan.batch_size, *leaf.shape[1:])
+      ),
+      rows,
+    )
+
+  def abstract_state(self) -> State:
+    """Shapes with shardings, for restoring."""
+    return jax.tree.map(
+      lambda leaf, place: jax.ShapeDtypeStruct(
+        leaf.shape, leaf.dtype, sharding=place
+      ),
+      self.abstract,
+      self.shardings,
+    )
+
+  def _boxed_params(self, key: Array) -> Tree:
+    """Initializes what the loss calls, by tracing the loss itself."""
+    plan = self.plan
+
+    def loss(net, problem, rng):
+      return plan.objective.loss(net, problem, rng)
+
+    rows = jax.tree.map(
+      lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), self._rows
+    )
+    problem = plan.objective.make(key, rows, plan.spec)
+    initialize = nn.init(loss, plan.network.clone(deterministic=True))
+    return initialize({"params": key}, problem, key)["params"]
+
+  def _initial(self, seed: Array) -> State:
+    key = jax.random.key(seed)
+    params_key, run_key = jax.random.split(key)
+    params, _ = self.split(nn.meta.unbox(self._boxed_params(params_key)))
+    return State(
+      params=params,
+      optimizer=self._optimizer.init(params),
+      key=jax.random.key_data(run_key),
+      step=jnp.int32(0),
+      tokens=ledger.zero(),
+      targets=ledger.zero(),
+      skipped=jnp.zeros(2, jnp.int32),
+    )
+
+  def _measure(self, trained: Tree, held: Tree) -> tuple[int, int]:
+    """Model FLOPs and positions of a step, counted from the loss's calls."""
+    plan, counters = self.plan, []
+    key = jax.random.key(0)
+    if held:
+      problem = jax.eval_shape(
+        lambda rows: plan.objective.make(key, rows, plan.spec), self._rows
+      )
+
+      def loss(net, problem, key):
+        terms = plan.objective.loss(net, problem, key)
+        return total(terms, problem, denominators(problem))[0]
+
+      return adapted.measure(plan.network, loss, trained, held, problem)
+
+    def counted(net, problem, rng):
+      counter = flops.Counter(
+        net, dict(plan.network.trunks), dict(plan.network.head_specs)
+      )
+      counters.append(counter)
+      return plan.objective.loss(counter, problem, rng)
+
+    def trace(params, rows, key):
+      problem = plan.objective.make(key, rows, plan.spec)
+      network = plan.network.clone(deterministic=True)
+      return nn.apply(counted, network)({"params": params}, problem, key)
+
+    jax.eval_shape(trace, trained, self._rows, key)
+    return 3 * counters[-1].forward, counters[-1].positions
+
+  def _train_step(
+    self, state: State, rows: Rows, fraction: Array, held: Tree = None
+  ):
+    plan = self.plan
+    key = jax.random.wrap_key_data(state.key)
+    make_key, loss_key, dropout_key = jax.random.split(
+      jax.random.fold_in(key, state.step), 3
+    )
+    problem = plan.objective.make(make_key, rows, plan.spec)
+    (loss, metrics), grads = self._gradients(
+      state.params, problem, loss_key, dropout_key, held
+    )
+    read = jnp.sum(rows.part_BxL != PADDING)
+    tokens = ledger.add(state.tokens, read)
+    targets = ledger.add(state.targets, count_targets(problem))
+    if plan.budget.currency in ("tokens", "targets"):
+      counter = tokens if plan.budget.currency == "tokens" else targets
+      fraction = ledger.share(counter, int(plan.budget.amount))
+    learning_rate = self._schedule(fraction)
+    direction, optimizer = self._optimizer.update(
+      grads, state.optimizer, state.params
+    )
+    params = jax.tree.map(
+      lambda p, d: p - learning_rate * d, state.params, direction
+    )
+    norm = optim.global_norm(grads)
+    finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    params, optimizer = jax.tree.map(
+      lambda new, old: jnp.where(finite, new, old),
+      (params, optimizer),
+      (state.params, state.optimizer),
+    )
+    skipped = count_skipped(state.skipped, finite)
+    metrics |= {
+      "loss": loss,
+      "grad_norm": norm,
+      "learning_rate": learning_rate,
+      "tokens": tokens,
+      "targets": targets,
+      "skipped": skipped,
+    }
+    return State(
+      params, optimizer, state.key, state.step + 1, tokens, targets, skipped
+    ), metrics
+
+  def _gradients(
+    self, params, problem: Problem, loss_key, dropout_key, held: Tree = None
+  ):
+    plan = self.plan
+    whole = denominators(problem)
+    apply = loss_function(plan.objective, plan.network)
+
+    def loss(params, part, number):
+      rngs = {"dropout": jax.random.fold_in(dropout_key, number)}
+      key = jax.random.fold_in(loss_key, number)
+      params = self._gathered(params, held)
+      terms = apply({"params": params}, part, key, rngs=rngs)
+      return total(terms, part, whole)
+
+    loss = sharding.gather_again(loss, plan.mesh)
+    gradient = jax.value_and_grad(loss, has_aux=True)
+    if plan.accumulate == 1:
+      return gradient(params, problem, 0)
+    parts = jax.tree.map(
+      lambda x: x.reshape(plan.accumulate, -1, *x.shape[1:]), problem
+    )
+    first = jax.eval_shape(
+      gradient, params, jax.tree.map(lambda x: x[0], parts), 0
+    )
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), first)
+
+    def add(sums, numbered):
+      number, part = numbered
+      return jax.tree.map(jnp.add, sums, gradient(params, part, number)), None
+
+    numbers = jnp.arange(plan.accumulate)
+    return jax.lax.scan(add, zeros, (numbers, parts))[0]
+
+  def _gathered(self, params: Tree, held: Tree) -> Tree:
+    """All parameters as a loss uses them."""
+    if held is not None:
+      params = adapted.join(params, held)
+    return sharding.gathered(params, self._places)
+
+  def _validate(
+    self, params, rows: Rows, number, held: Tree = None
+  ) -> dict[str, Array]:
+    """Sums of the loss's terms over held-out rows, corrupted by `number`."""
+    plan = self.plan
+    key = jax.random.fold_in(jax.random.key(0), number)
+    problem = plan.objective.make(key, rows, plan.spec)
+    network = plan.network.clone(deterministic=True)
+    params = self._gathered(params, held)
+    terms = loss_function(plan.objective, network)(
+      {"params": params}, problem, key
+    )
+    weight = denominators(problem)
+    return {
+      name: jnp.stack(
+        [
+          term.scale * jnp.sum(term.losses * problem.weights[name]),
+          weight[name],
+        ]
+      )
+      for name, term in terms.items()
+    }
+
+  def validation_loss(self, params, batches: list[Rows]) -> float:
+    """The objective's own loss over held-out batches, in nats."""
+    sums: dict[str, np.ndarray] = {}
+    for number, rows in enumerate(batches):
+      found = self.validate(params, self.place(rows), number, *self._held)
+      out = jax.device_get(found)
+      for name, pair in out.items():
+        sums[name] = sums.get(name, np.zeros(2)) + pair
+    return float(sum(loss / max(weight, 1) for loss, weight in sums.values()))
+
+
+@functools.lru_cache(maxsize=32)
+def compile_plan(plan: Plan) -> Program:
+  """The program of a plan; equal plans get the same one."""
+  return Program(plan)
+
+
+def trunks_of(objective, trunk: Trunk) -> tuple[tuple[str, Trunk], ...]:
+  """The stacks of an objective, as a Network takes them."""
+  return tuple(objective.stacks(trunk).items())
+
+
+def heads_of(objective, spec: Spec) -> tuple[tuple[str, Head], ...]:
+  """The heads of an objective, as a Network takes them."""
+  return tuple(objective.heads(spec).items())

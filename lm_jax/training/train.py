@@ -1,0 +1,313 @@
+"""The train loop: it names no objective, no model and no currency.
+
+Between two steps there is nothing but the state: a run resumes from a step
+number, reads the rows of that step and corrupts them as it would have done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from lm_jax.devices.distributed import Votes, anywhere, exchange
+from lm_jax.training import ledger as ledger_lib
+from lm_jax.training.interruption import Interruption
+from lm_jax.training.ledger import Budget, Ledger
+from lm_jax.training.program import Program, State
+
+DONE, DIVERGED, INTERRUPTED = "done", "diverged", "interrupted"
+# Of a stage: the run goes on with another program.
+STAGE_DONE = "stage done"
+
+Log = Callable[[int, dict[str, float]], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Hooks:
+  """What happens besides the steps; each is called between two of them.
+
+  log: takes a step and the values of a line of metrics.jsonl.
+  evaluate: takes the state, returns values to log.
+  save: takes the state, the ledger and the last evaluation's values.
+  """
+
+  log: Log
+  evaluate: Callable[[State], dict[str, float]]
+  save: Callable[[State, Ledger, dict[str, float]], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Intervals:
+  """Steps between events; 0 is never, and the end always has all three.
+
+  skip_limit: so many steps in a row without an update are divergence.
+  """
+
+  log: int
+  evaluate: int
+  save: int
+  skip_limit: int = 10
+
+
+class Outcome(NamedTuple):
+  """How a run ended: DONE, DIVERGED or INTERRUPTED; where, and if so why."""
+
+  status: str
+  state: State
+  error: str | None
+
+
+def fit(
+  program: Program,
+  state: State,
+  ledger: Ledger,
+  batches: Iterator[Any],
+  budget: Budget,
+  intervals: Intervals,
+  hooks: Hooks,
+  interruption: Interruption,
+  title: str = "",
+  progress: bool = True,
+  until: float | None = None,
+) -> Outcome:
+  """Trains until the budget, or a stage's share of it, is spent.
+
+  Args:
+    program: the compiled functions.
+    state: of the step to go on from; donated.
+    ledger: of that step; changed in place.
+    batches: rows, from that step on.
+    budget: of program.plan.
+    intervals, hooks: what else happens, and when.
+    interruption: read once a step; when it is noted, the run is saved.
+    title: of the progress bar.
+    progress: show one; only on a terminal.
+    until: the share of the budget at which the program's stage ends; None for
+      a run that has no other program.
+
+  Returns:
+    The last state was saved unless the run diverged: the updates of
+    `skip_limit` steps in a row were skipped, or a number of the state or of an
+    evaluation is not finite. STAGE_DONE comes with nothing
+    measured or saved that was not due.
+  """
+  loop = _Loop(program, state, ledger, budget, intervals, hooks, until)
+  votes = loop.votes
+  if not loop.over:
+    loop.step = program.step  # compiled before the clock starts
+  with _bar(title, progress) as bar:
+    bar.update(loop.percent())
+    stop = votes.stop(interruption.noted, ledger.seconds)
+    exchange("ready")  # no clock runs while another process compiles
+    loop.clock = time.perf_counter()
+    while not (loop.over or loop.diverged or stop):
+      loop.run(next(batches))
+      stop = votes.stop(interruption.noted, ledger.seconds)
+      bar.update(max(0, loop.percent() - bar.n))
+    if not (loop.exhausted() or loop.diverged or stop):
+      loop.settle()
+      status = DIVERGED if loop.diverged else STAGE_DONE
+      return Outcome(status, loop.state, loop.diverged)
+    loop.save({} if stop else loop.evaluate())
+    if loop.diverged:
+      return Outcome(DIVERGED, loop.state, loop.diverged)
+    # It may also have come in the last evaluation.
+    stop = stop or anywhere(interruption.noted)
+    return Outcome(INTERRUPTED if stop else DONE, loop.state, None)
+
+
+@contextlib.contextmanager
+def _bar(title: str, progress: bool) -> Iterator[tqdm]:
+  """Percent of the budget; silent off a terminal."""
+  with tqdm(
+    total=100,
+    desc=title,
+    unit="%",
+    file=sys.stderr,
+    leave=False,
+    bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
+    disable=None if progress else True,
+  ) as bar:
+    yield bar
+
+
+class _Loop:
+  """The loop's few variables, so that `fit` reads top to bottom."""
+
+  def __init__(self, program, state, ledger, budget, intervals, hooks, until):
+    self.program: Program = program
+    self.step: Any = None
+    self.state: State = state
+    self.ledger: Ledger = ledger
+    self.budget: Budget = budget
+    self.intervals: Intervals = intervals
+    self.hooks: Hooks = hooks
+    self.until: float | None = until
+    # What several processes decide, they decide alike.
+    self.votes = Votes(ledger.seconds)
+    self.steps = budget.steps(program.flops, program.positions, ledger)
+    self.over = self._finished()  # as of the last step
+    self.diverged: str | None = None  # why
+    self.clock = time.perf_counter()
+    # Metrics are fetched a step late, so that the device never waits.
+    self.pending: tuple[dict[str, float], dict[str, Any]] | None = None
+    # Of State.skipped: the next step to be looked at, and what it gave.
+    self.look = 0
+    self.looking: Any = None
+    self._plan_look(ledger.steps, state.skipped)
+
+  def percent(self) -> int:
+    if self.steps is not None and self.until is None:
+      return int(100 * self.ledger.steps / self.steps)
+    return int(100 * min(1.0, self._spent()))
+
+  def run(self, rows) -> None:
+    """One step, and what is due after it."""
+    ledger = self.ledger
+    rows = self.program.place(rows)
+    self.state, metrics = self.step(self.state, rows, self._fraction())
+    ledger.charge(self.program.flops, self.program.positions)
+    if self.budget.currency in ("tokens", "targets"):
+      # The only budgets that need a number from the device at each step.
+      self._count(metrics["tokens"], metrics["targets"])
+    self._tick()
+    self._fetch()
+    self.over = self._finished()
+    if ledger.steps == self.look:
+      self.looking = metrics["skipped"]
+    if self.over or _due(ledger.steps, self.intervals.log):
+      self.pending = (ledger.as_dict(), metrics)
+    if self.exhausted():
+      return
+    evaluated: dict[str, float] = {}
+    if _due(ledger.steps, self.intervals.evaluate):
+      evaluated = self.evaluate()
+    if _due(ledger.steps, self.intervals.save):
+      self.save(evaluated)
+
+  def evaluate(self) -> dict[str, float]:
+    """Measures, unless the run diverged; the clock stands still."""
+    self.settle()
+    if self.diverged:
+      return {}
+    values = self.hooks.evaluate(self.state)
+    if not all(map(math.isfinite, values.values())):
+      self._diverge(f"what it gives at step {self.ledger.steps} is not finite")
+    self._write(self.ledger.as_dict(), values)
+    self.clock = time.perf_counter()
+    return values
+
+  def save(self, evaluated: dict[str, float]) -> None:
+    """Saves, unless the run diverged; the clock stands still."""
+    self.settle()
+    if not self.diverged:
+      self.hooks.save(self.state, self.ledger, evaluated)
+    self.clock = time.perf_counter()
+
+  def _finished(self) -> bool:
+    staged = self.until is not None and self._spent() >= self.until
+    return staged or self.exhausted()
+
+  def exhausted(self) -> bool:
+    """Is the budget spent, or too small for a step more?"""
+    if self.steps is not None:
+      return self.ledger.steps >= self.steps
+    return self._spent() >= 1
+
+  def _fraction(self) -> np.float32:
+    """Of the budget, after the coming step."""
+    if self.steps is not None and self.until is None:
+      return np.float32((self.ledger.steps + 1) / self.steps)
+    if self.steps is not None:  # Another stage's steps may cost another sum.
+      after = dataclasses.replace(self.ledger)
+      after.charge(self.program.flops, self.program.positions)
+      return np.float32(min(1.0, after.fraction(self.budget)))
+    return np.float32(min(1.0, self._spent()))
+
+  def _spent(self) -> float:
+    """The fraction of the budget."""
+    if self.budget.currency == "seconds":
+      return self.votes.seconds(self.ledger.seconds) / self.budget.amount
+    return self.ledger.fraction(self.budget)
+
+  def _fetch(self) -> None:
+    """Looks at what is due from an earlier step, and writes its log line."""
+    if self.looking is not None:
+      looking, self.looking = self.looking, None
+      self._plan_look(self.look, looking)
+    if self.pending is None:
+      return
+    spent, metrics = self.pending
+    self.pending = None
+    values = jax.device_get(metrics)
+    spent["tokens"] = ledger_lib.value(values.pop("tokens"))
+    spent["targets"] = ledger_lib.value(values.pop("targets"))
+    spent["skipped"] = int(values.pop("skipped")[0])
+    numbers = {name: float(value) for name, value in values.items()}
+    self._write(spent, numbers)
+
+  def _plan_look(self, step: int, skipped: Any) -> None:
+    """Looks next where the limit may be reached, and not before: for as long
+    as all is finite, once in `skip_limit` steps.
+    """
+    limit = self.intervals.skip_limit
+    in_a_row = int(jax.device_get(skipped)[1])
+    self.look = step + max(1, limit - in_a_row)
+    if in_a_row >= limit:
+      first = step - in_a_row + 1
+      self._diverge(
+        f"the loss or its gradient is not finite from step {first} to {step}"
+        f" (--skip_limit={limit})"
+      )
+
+  def settle(self) -> None:
+    """Waits for the device, so that all that was spent and lost is known."""
+    self._fetch()
+    jax.block_until_ready(self.state.step)
+    self._tick()
+    step = self.ledger.steps
+    self._plan_look(step, self.state.skipped)
+    if not _finite(self.state):
+      self._diverge(f"the parameters are not finite at step {step}")
+    self._count(self.state.tokens, self.state.targets)
+
+  def _write(self, spent: dict[str, float], values: dict[str, float]) -> None:
+    step = int(spent.pop("steps"))
+    self.hooks.log(step, {**spent, **values})
+
+  def _diverge(self, why: str) -> None:
+    self.diverged = self.diverged or why
+
+  def _count(self, *counters: Any) -> None:
+    values = map(ledger_lib.value, jax.device_get(counters))
+    self.ledger.tokens, self.ledger.targets = values
+
+  def _tick(self) -> None:
+    now = time.perf_counter()
+    self.ledger.seconds += now - self.clock
+    self.clock = now
+
+
+@jax.jit
+def _finite(state: State) -> Any:
+  """Is every number of the state finite? A bool scalar."""
+  floats = [
+    leaf
+    for leaf in jax.tree.leaves(state)
+    if jnp.issubdtype(leaf.dtype, jnp.floating)
+  ]
+  return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in floats]))
+
+
+def _due(step: int, interval: int) -> bool:
+  return bool(interval) and step % interval == 0

@@ -1,0 +1,84 @@
+import pytest
+
+from lm_jax import config as config_lib
+from lm_jax.command import settings
+from lm_jax.config import Config
+from lm_jax.errors import UsageError
+
+
+def test_override_sets_every_kind_of_option():
+  config = settings.override(
+    Config(trunk={"bias": True}),
+    {
+      "objective": "mlm",
+      "length": "64",
+      "data.corpus": "x*.txt",
+      "optimizer.schedule": "wsd",
+      "optimizer.learning_rate": "3e-4",
+      "objective.rate": "0.3",
+      "objective.dynamic": "false",
+      "trunk.windows": "256,0",
+      "trunk.preset": "gpt2",
+    },
+  )
+  assert (config.objective, config.length) == ("mlm", 64)
+  assert config.data.corpus == "x*.txt"
+  assert config.optimizer.schedule == "wsd"
+  assert config.optimizer.learning_rate == 3e-4
+  assert config.objective_options == {"rate": 0.3, "dynamic": False}
+  assert config.trunk == {
+    "bias": True,
+    "windows": (256, 0),
+    "preset": "gpt2",
+  }
+
+
+def test_another_objective_forgets_the_options_of_the_former():
+  mlm = Config(
+    objective="mlm", architecture="encoder", objective_options={"rate": 0.3}
+  )
+  clm = settings.override(mlm, {"objective": "clm"})
+  assert (clm.architecture, clm.objective_options) == ("", {})
+  assert settings.override(mlm, {"objective": "mlm"}) == mlm
+
+
+@pytest.mark.parametrize(
+  ("path", "message"),
+  [
+    ("objective.mean_span", "mlm has no such option.*It has: rate, unit"),
+    ("objective.ratee", "did you mean objective.rate"),
+    ("optimizer.learnin_rate", "did you mean optimizer.learning_rate"),
+    ("trunk.embeddings", "trunk.embeddings: unknown"),
+    ("lenght", "did you mean length"),
+  ],
+)
+def test_unknown_paths_are_refused(path, message):
+  with pytest.raises(UsageError, match=message):
+    settings.override(Config(objective="mlm"), {path: "0.3"})
+
+
+def test_flags_of_the_objectives_are_merged():
+  flags = settings.objective_flags()
+  assert "mlm" in flags["objective.rate"].help
+  assert "0.15" in flags["objective.rate"].help
+  for name in ("mlm", "span_corruption"):
+    assert config_lib.objective_schema(name).keys() <= flags.keys()
+
+
+def test_continued_keeps_what_the_model_is_made_of(tmp_path):
+  old = config_lib.resolve(
+    Config(objective="mlm", size="nano", length=64, workdir="x", name="y")
+  )
+  (tmp_path / "config.json").write_text(config_lib.to_json(old))
+  new = settings.continued(str(tmp_path), ["model", "seed"])
+  assert (new.model, new.workdir, new.name) == (str(tmp_path), "", "")
+  new = settings.override(new, {"objective": "clm"})
+  before, after = config_lib.build(old).trunk, config_lib.build(new).trunk
+  assert (after.width, after.layers) == (before.width, before.layers)
+  assert after.architecture == "causal_decoder"
+  for path in ("size", "trunk.width", "data.tokenizer"):
+    with pytest.raises(UsageError, match=f"--{path}: --model"):
+      settings.continued(str(tmp_path), [path])
+  assert settings.continued(str(tmp_path), ["trunk.dropout"])
+  with pytest.raises(UsageError, match="not a run directory"):
+    settings.continued(str(tmp_path / "nothing"), [])

@@ -1,0 +1,78 @@
+import pathlib
+
+import pytest
+from faults import launching, two_processes
+
+from lm_jax.devices import cluster
+from lm_jax.devices.cluster import Cluster
+from lm_jax.errors import UsageError
+
+WHOLE = {"coordinator": "node1:1234", "num_processes": "4", "process_id": "3"}
+
+
+def test_flags_of_a_cluster():
+  assert cluster.named({"seed": "1"}) is None
+  assert cluster.named({"distributed": "false"}) is None
+  assert cluster.named({"distributed": "true"}) == Cluster()
+  assert cluster.named(WHOLE) == Cluster("node1:1234", 4, 3)
+  given = WHOLE | {"distributed": "true", "join_timeout": "9"}
+  assert cluster.named(given) == Cluster("node1:1234", 4, 3, 9)
+
+
+@pytest.mark.parametrize(
+  ("changes", "message"),
+  [
+    ({"coordinator": "node1"}, "--coordinator=node1: must be HOST:PORT"),
+    ({"coordinator": ":12"}, "--coordinator=:12: must be HOST:PORT"),
+    ({"coordinator": "a:99999"}, "--coordinator=a:99999: must be HOST:PORT"),
+    ({"num_processes": "0"}, "--num_processes=0: must be at least 1"),
+    ({"process_id": "4"}, "--process_id=4: must be from 0 to 3"),
+    ({"process_id": "-1"}, "--process_id=-1: must be from 0 to 3"),
+    ({"process_id": "x"}, "--process_id=x: must be a whole number"),
+    ({"distributed": "false"}, "--distributed=false: --coordinator is of"),
+    ({"join_timeout": "0"}, "--join_timeout=0: must be at least 1"),
+  ],
+)
+def test_flags_that_make_no_cluster(changes, message):
+  with pytest.raises(UsageError) as error:
+    cluster.named(WHOLE | changes)
+  assert message in str(error.value)
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_all_three_flags_or_none(name):
+  rest = {key: text for key, text in WHOLE.items() if key != name}
+  with pytest.raises(UsageError, match=f"^--{name}: missing; "):
+    cluster.named(rest)
+
+
+def ends(command, others, timeout=two_processes.JOIN):
+  """Exit codes and last words of two processes with different flags."""
+  pair = two_processes.start(command, 1, others, timeout)
+  try:
+    said = [process.communicate(timeout=90)[1] for process in pair]
+  finally:
+    for process in pair:
+      process.kill()
+  return [process.returncode for process in pair], said
+
+
+def test_what_one_process_refuses_all_refuse(tmp_path):
+  corpus = launching.write_corpus(tmp_path / "corpus", 2)
+  command = launching.train_command(tmp_path / "run", corpus)
+  for flag, message in (
+    ("--seed=1", "lm_jax: --seed: process 1 has 1, process 0 has 0"),
+    ("--trunk.heads=5", "--trunk.heads=5: must divide"),
+  ):
+    codes, said = ends(command, {1: [flag]})
+    assert codes == [2, 2], said
+    assert all(message in text for text in said), said
+  assert not pathlib.Path(tmp_path, "run").exists()
+
+
+def test_who_waits_in_vain_says_so(tmp_path):
+  command = launching.train_command(tmp_path / "run", tmp_path)
+  codes, said = ends(command, {1: ["--sise=tiny"]}, timeout=6)
+  assert codes == [2, 2], said
+  assert "not all 2 processes met within --join_timeout=6 s" in said[0]
+  assert "--sise: train has no such flag" in said[1]

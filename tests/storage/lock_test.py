@@ -1,0 +1,47 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lm_jax.errors import UsageError
+from lm_jax.storage import lock
+
+
+def test_a_second_holder_is_told_who_holds(tmp_path):
+  run = tmp_path / "runs" / "one"
+  with lock.hold(run):
+    with (
+      pytest.raises(UsageError, match=f"in use by process {os.getpid()} on"),
+      lock.hold(run),
+    ):
+      pass
+    with lock.hold(tmp_path / "runs" / "two"):
+      pass
+  with lock.hold(run):
+    pass
+  (tmp_path / "file").write_text("")
+  with (
+    pytest.raises(UsageError, match="cannot be written"),
+    lock.hold(tmp_path / "file" / "run"),
+  ):
+    pass
+
+
+def test_a_killed_holder_lets_go(tmp_path):
+  script = """
+import os, signal, sys
+from lm_jax.storage.lock import hold
+with hold(sys.argv[1]):
+  os.kill(os.getpid(), signal.SIGKILL)
+"""
+  done = subprocess.run(
+    [sys.executable, "-c", script, str(tmp_path)],
+    cwd=Path(__file__).parents[2],
+    check=False,
+  )
+  assert done.returncode == -9
+  assert "process" in (tmp_path / "lock").read_text()
+  with lock.hold(tmp_path):
+    pass

@@ -1,0 +1,52 @@
+import os
+
+import pytest
+
+from lm_jax import config as config_lib
+from lm_jax.config import Config
+from lm_jax.errors import UsageError
+from lm_jax.storage import workdir
+
+
+def test_check_writes_nothing_and_create_makes_parents(tmp_path):
+  path = tmp_path / "a" / "b"
+  workdir.check(str(path))
+  assert not path.exists()
+  workdir.create(str(path))
+  workdir.create(str(path))
+  assert list(path.iterdir()) == []
+
+
+def test_a_file_in_the_way(tmp_path):
+  (tmp_path / "file").write_text("")
+  for path in (tmp_path / "file", tmp_path / "file" / "x"):
+    with pytest.raises(UsageError, match="is not a directory"):
+      workdir.check(str(path))
+
+
+def test_no_permission(tmp_path, monkeypatch):
+  # Permission bits don't bind root, so the answer is made up.
+  monkeypatch.setattr(os, "access", lambda *_: False)
+  with pytest.raises(UsageError, match="can't be written"):
+    workdir.check(str(tmp_path / "x"))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
+def test_what_permissions_promise_may_still_fail():
+  with pytest.raises(UsageError, match=r"--workdir=/proc/x: can't be written"):
+    workdir.create("/proc/x")
+
+
+def test_another_configuration_is_refused(tmp_path):
+  config = Config(workdir=str(tmp_path))
+  workdir.check_same(config)
+  (tmp_path / "config.json").write_text(config_lib.to_json(config))
+  workdir.check_same(config)
+  with pytest.raises(UsageError, match=r"\(length: 128 -> 64; seed: 0 -> 1\)"):
+    workdir.check_same(Config(workdir=str(tmp_path), seed=1, length=64))
+
+
+def test_an_experiment_is_no_run(tmp_path):
+  (tmp_path / "experiment.json").write_text("{}")
+  with pytest.raises(UsageError, match="holds an experiment"):
+    workdir.check_same(Config(workdir=str(tmp_path)))
