@@ -16,6 +16,23 @@ sys.path.append(str(pathlib.Path(__file__).parent))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
+# A process may have 65,530 maps of memory on Linux (vm.max_map_count), and each
+# compiled program takes some: without any left, XLA aborts.
+MOST_MAPS = 20_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_are_forgotten():
+  """What a module has compiled is, before a worker has too many programs."""
+  yield
+  maps = pathlib.Path("/proc/self/maps")
+  if "jax" in sys.modules and maps.exists():
+    with maps.open() as lines:
+      count = sum(1 for _ in lines)
+    if count > MOST_MAPS:
+      sys.modules["jax"].clear_caches()
+
+
 def pytest_addoption(parser):
   parser.addoption(
     "--rewrite-golden",
