@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import select
 import sys
 import textwrap
 import threading
@@ -25,6 +26,7 @@ from lm_jax.training.interruption import Interruption
 # listings and mistakes are answered at once.
 
 BAD_USAGE, INTERRUPTED = 2, 75
+CLOSED = 141  # as a shell has it of a program that SIGPIPE ended
 
 
 def launch(argv: Sequence[str]) -> NoReturn:
@@ -33,7 +35,14 @@ def launch(argv: Sequence[str]) -> NoReturn:
   Schedulers send several, and one that comes late changes nothing.
   """
   with Interruption(raises=True) as interruption:
-    code = main(argv)
+    try:
+      code = main(argv)
+      sys.stdout.flush()
+    except BrokenPipeError:
+      if not _nobody_reads():
+        raise
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+      code = CLOSED
     interruption.ignore()
   if code == BAD_USAGE and threading.active_count() > 1:
     # A save that failed leaves threads of orbax that wait for one another.
@@ -75,6 +84,13 @@ def main(argv: Sequence[str]) -> int:
       file=sys.stderr,
     )
     return INTERRUPTED
+
+
+def _nobody_reads() -> bool:
+  """Has whoever read standard output gone (`| head`)?"""
+  poll = select.poll()
+  poll.register(sys.stdout.fileno(), 0)
+  return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _out_of_memory(error: Exception) -> str:

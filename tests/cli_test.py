@@ -148,6 +148,18 @@ def test_a_bug_is_not_bad_usage(run):
     cli.main(["train"])
 
 
+def test_a_reader_that_has_enough_is_no_bug():
+  command = f"{sys.executable} launch.py train --help | head -1"
+  done = subprocess.run(
+    ["bash", "-o", "pipefail", "-c", command],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode in (0, cli.CLOSED) and not done.stderr
+
+
 def test_too_little_memory_is_one_line(run, capsys):
   with pytest.raises(jax.errors.JaxRuntimeError) as raised:
     jax.block_until_ready(jax.jit(lambda: jnp.zeros((1 << 30, 1 << 20)))())
