@@ -3,7 +3,7 @@ import sys
 
 CODE = """
 import resource, sys
-from lm_jax import memory
+from lm_jax.devices import memory
 if sys.argv[1] == "keep":
   assert memory.keep_freed_memory()
 def faults():

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
+PATHS = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
 MESHES = [
   {"data": 8},
   {"data": 2, "fsdp": 2, "tensor": 2},
@@ -88,7 +89,7 @@ def eight():
   done = subprocess.run(
     [sys.executable, __file__],
     env=os.environ
-    | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)},
+    | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": PATHS},
     capture_output=True,
     text=True,
     check=False,

@@ -56,7 +56,8 @@ _SHARDED = """
 import json, math, sys
 import numpy as np
 import lm_jax
-from lm_jax import api, cli, sharding, trained
+from lm_jax import api, cli, trained
+from lm_jax.devices import sharding
 from lm_jax.hugging_face import pretrained
 from lm_jax.storage.digest import flatten
 from lm_jax.hugging_face.weights import Weights

@@ -24,6 +24,7 @@ from lm_jax.training.program import Program
 from lm_jax.types import MESH_AXES
 
 ROOT = pathlib.Path(__file__).parents[2]
+PATHS = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
 MESHES = (
   {"data": 8},
   {"fsdp": 8},
@@ -108,7 +109,7 @@ def eight():
   done = subprocess.run(
     [sys.executable, __file__],
     env=os.environ
-    | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)},
+    | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": PATHS},
     capture_output=True,
     text=True,
     check=False,

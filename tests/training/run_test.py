@@ -176,7 +176,9 @@ def test_a_killed_run_goes_on_to_the_same_end(finished, tmp_path):
   (tmp_path / "given.json").write_text(config_lib.to_json(config))
   code = f"""
 import os, pathlib, signal
-from lm_jax import config, log, run
+from lm_jax import config
+from lm_jax.storage import log
+from lm_jax.training import run
 write = log.MetricsLog.write
 def kill(self, step, values):
   write(self, step, values)
