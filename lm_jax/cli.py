@@ -26,6 +26,7 @@ from lm_jax.training.interruption import Interruption
 # listings and mistakes are answered at once.
 
 BAD_USAGE, INTERRUPTED = 2, 75
+_SAVE = ("compare", "train", "import")  # and go on from there
 CLOSED = 141  # as a shell has it of a program that SIGPIPE ended
 
 
@@ -59,11 +60,11 @@ def main(argv: Sequence[str]) -> int:
     argv: what follows the program's name; nothing, or flags only, means
       `compare`.
   """
+  command, rest = "compare", list(argv)
   try:
     if argv and (argv[0] == "help" or _asks_help(argv[:1])):
       print(usage())
       return 0
-    command, rest = "compare", list(argv)
     if argv and not argv[0].startswith("-"):
       command, *rest = argv
     if command not in COMMANDS:
@@ -79,8 +80,9 @@ def main(argv: Sequence[str]) -> int:
     print(f"lm_jax: {line}", file=sys.stderr)
     return BAD_USAGE
   except KeyboardInterrupt:
+    again = "; the same command goes on from what is saved"
     print(
-      "lm_jax: interrupted; the same command goes on from what is saved",
+      f"lm_jax: interrupted{again if command in _SAVE else ''}",
       file=sys.stderr,
     )
     return INTERRUPTED
