@@ -71,21 +71,23 @@ def main(argv: Sequence[str]) -> int:
       raise registry.unknown("", command, COMMANDS)
     return COMMANDS[command][1](rest)
   except UsageError as error:
-    print(f"lm_jax: {error}", file=sys.stderr)
+    _say(str(error))
     return BAD_USAGE
   except Exception as error:
     line = _out_of_memory(error)
     if not line:
       raise
-    print(f"lm_jax: {line}", file=sys.stderr)
+    _say(line)
     return BAD_USAGE
   except KeyboardInterrupt:
     again = "; the same command goes on from what is saved"
-    print(
-      f"lm_jax: interrupted{again if command in _SAVE else ''}",
-      file=sys.stderr,
-    )
+    _say(f"interrupted{again if command in _SAVE else ''}")
     return INTERRUPTED
+
+
+def _say(line: str) -> None:
+  """In one piece: threads of a save that failed may still be writing."""
+  sys.stderr.write(f"lm_jax: {line}\n")
 
 
 def _nobody_reads() -> bool:
