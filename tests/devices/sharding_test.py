@@ -5,17 +5,12 @@ by this file as a script, in a process of its own.
 """
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
+import devices_apart
 import jax
 import numpy as np
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
-PATHS = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
 MESHES = [
   {"data": 8},
   {"data": 2, "fsdp": 2, "tensor": 2},
@@ -85,17 +80,7 @@ def single():
 @pytest.fixture(scope="module")
 def eight():
   """The runs on eight devices, one for each of MESHES."""
-  flags = "--xla_force_host_platform_device_count=8"
-  done = subprocess.run(
-    [sys.executable, __file__],
-    env=os.environ
-    | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": PATHS},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.returncode == 0, done.stderr
-  return json.loads(done.stdout)
+  return devices_apart.on_eight(__file__)
 
 
 @pytest.mark.parametrize("number", range(len(MESHES)))

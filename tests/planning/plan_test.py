@@ -6,12 +6,9 @@ The programs of eight simulated devices are compiled by this file as a script.
 import dataclasses
 import json
 import math
-import os
-import pathlib
 import re
-import subprocess
-import sys
 
+import devices_apart
 import jax
 import jax.numpy as jnp
 import pytest
@@ -23,8 +20,6 @@ from lm_jax.planning.traffic import Collective
 from lm_jax.training.program import Program
 from lm_jax.types import MESH_AXES
 
-ROOT = pathlib.Path(__file__).parents[2]
-PATHS = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
 MESHES = (
   {"data": 8},
   {"fsdp": 8},
@@ -105,17 +100,7 @@ def compiled(mesh):
 @pytest.fixture(scope="module")
 def eight():
   """What is compiled for each of MESHES."""
-  flags = "--xla_force_host_platform_device_count=8"
-  done = subprocess.run(
-    [sys.executable, __file__],
-    env=os.environ
-    | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": PATHS},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.returncode == 0, done.stderr
-  return json.loads(done.stdout)
+  return devices_apart.on_eight(__file__)
 
 
 def sizes(mesh):

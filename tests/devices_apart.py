@@ -1,0 +1,26 @@
+"""A test's file run as a program of its own, on simulated devices."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+TESTS = pathlib.Path(__file__).parent
+
+
+def on_eight(path: str) -> Any:
+  """The JSON that a file prints where JAX has eight devices."""
+  flags = "--xla_force_host_platform_device_count=8"
+  paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+  done = subprocess.run(
+    [sys.executable, path],
+    env=os.environ
+    | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": paths},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 0, done.stderr
+  return json.loads(done.stdout)
