@@ -14,29 +14,16 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from lm_jax.data.examples import Example as Example
 from lm_jax.errors import UsageError, short
 
-TRAIN, TEST = "train", "test"
+TRAIN, DEV, TEST = "train", "dev", "test"
 # What the files of a split may be called.
 _NAMES = {TRAIN: (TRAIN,), TEST: (TEST, "dev", "validation", "valid")}
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 _LONGEST_LINE = 2**24  # bytes
 
 Record = dict[str, Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-  """A text, or several, with the right answer.
-
-  id: names it in its split.
-  fields: texts by name.
-  label: one of Form.labels, or any text where there are none; "": not told.
-  """
-
-  id: str
-  fields: Mapping[str, str]
-  label: str
 
 
 @dataclasses.dataclass(frozen=True)

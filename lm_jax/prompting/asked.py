@@ -9,7 +9,7 @@ from typing import Any, Literal
 from lm_jax import registry
 from lm_jax.errors import UsageError
 from lm_jax.options import Option
-from lm_jax.tasks.base import LabelledTask, Task
+from lm_jax.tasks.base import LabelledTask, SupervisedTask, Task
 
 TASKS = "lm_jax.tasks"
 Form = Literal["text", "json", "csv"]
@@ -146,7 +146,7 @@ def split(asked: Asked) -> tuple[list[str], list[LabelledTask]]:
       if asked.shots:
         raise UsageError(f"--shots: {name} has no examples to be shown")
       alone.append(name)
-    elif asked.shots or type(task).measure is LabelledTask.measure:
+    elif asked.shots or type(task).measure is SupervisedTask.measure:
       prompted.append(task)
     else:
       alone.append(name)

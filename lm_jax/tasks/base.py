@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from lm_jax.data import labelled
 from lm_jax.data.labelled import Example, Form
@@ -20,10 +20,14 @@ class Measure:
   metrics: by name; empty where the task does not apply.
   items: the score of each item, in an order that is the same for every model
     (it is what paired tests over items need), by metric.
+  predictions: an object for each item, in that order, ready for JSON: "task",
+    "id", "score" (1 is right, 0 wrong) and whatever shows what was asked and
+    answered.
   """
 
   metrics: dict[str, float] = dataclasses.field(default_factory=dict)
   items: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+  predictions: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 class Task:
@@ -47,7 +51,61 @@ class Task:
     raise NotImplementedError
 
 
-class LabelledTask(Task):
+class Judged(NamedTuple):
+  """How good answers are.
+
+  metrics: over all of them, by name.
+  scores: of each, 0 to 1, for tests that pair two models' answers.
+  """
+
+  metrics: dict[str, float]
+  scores: list[float]
+
+
+class SupervisedTask(Task):
+  """Examples with right answers, which a model can be fine-tuned on.
+
+  By itself it measures nothing: how a model answers depends on how it was
+  fine-tuned (lm_jax/finetuning).
+  """
+
+  # Which objective fine-tunes for it, where the architecture allows it; the
+  # file of that name in lm_jax/finetuning/kinds reads and answers examples.
+  objective: ClassVar[str]
+  # The metric that chooses between checkpoints and trials; higher is better.
+  primary: ClassVar[str]
+
+  @property
+  def name(self) -> str:
+    """That of its file."""
+    return type(self).__module__.rpartition(".")[2]
+
+  def examples(self, split: str, place: str = "") -> Sequence[Any]:
+    """The examples of a split, in an order that never changes.
+
+    Args:
+      split: labelled.TRAIN, labelled.DEV or labelled.TEST.
+      place: of local files, as --task_data names it; "" reads TFDS.
+
+    Raises:
+      UsageError: they can't be had, or what is wrong with one.
+    """
+    raise NotImplementedError
+
+  def judge(self, predicted: Sequence[Any], examples: Sequence[Any]) -> Judged:
+    """Compares answers with the right ones, by the task's own measures.
+
+    Args:
+      predicted: an answer for each example, in the form of its kind.
+      examples: as `examples` gave them.
+    """
+    raise NotImplementedError
+
+  def measure(self, scorer: Any, dataset: Any, quick: bool = False) -> Measure:
+    return Measure()
+
+
+class LabelledTask(SupervisedTask):
   """Examples with right answers: to be prompted for, or to be trained on.
 
   To add one, write one file beside this one with a subclass, and a template
@@ -55,23 +113,12 @@ class LabelledTask(Task):
   are asked for by `evaluate --shots`.
   """
 
+  objective = "classify"
+  primary = "accuracy"
+
   form: ClassVar[Form]
 
-  @property
-  def name(self) -> str:
-    """That of its file."""
-    return type(self).__module__.rpartition(".")[2]
-
   def examples(self, split: str, place: str = "") -> list[Example]:
-    """The examples of a split, in an order that never changes.
-
-    Args:
-      split: labelled.TRAIN or labelled.TEST.
-      place: of local files (lm_jax/data/labelled.py); "" reads TFDS.
-
-    Raises:
-      UsageError: they can't be had, or what is wrong with one.
-    """
     if place:
       flag = f"--task_data={self.name}"
       return labelled.from_files(self.form, place, flag, split)
@@ -83,9 +130,15 @@ class LabelledTask(Task):
     """What is customary for it besides accuracy, by name."""
     return {}
 
+  def judge(
+    self, predicted: Sequence[str], examples: Sequence[Example]
+  ) -> Judged:
+    right = [example.label for example in examples]
+    scores = [float(p == r) for p, r in zip(predicted, right, strict=True)]
+    accuracy = sum(scores) / max(len(scores), 1)
+    found = {"accuracy": accuracy} | self.metrics(predicted, right)
+    return Judged(found, scores)
+
   def normal(self, answer: str) -> str:
     """The form in which two answers in free text are compared."""
     return " ".join(answer.split()).strip(" .").casefold()
-
-  def measure(self, scorer: Any, dataset: Any, quick: bool = False) -> Measure:
-    return Measure()

@@ -1,0 +1,1 @@
+"""How examples are read and answered, one file for each such objective."""
