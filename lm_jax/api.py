@@ -16,13 +16,13 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from lm_jax import evaluate as evaluate_lib
 from lm_jax import inputs as inputs_lib
 from lm_jax import pooling, trained
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.data.vocabulary import KINDS as RECIPES
+from lm_jax.evaluation import measure as measuring
 from lm_jax.hugging_face import pretrained
 from lm_jax.models.relative_attention import memories
 from lm_jax.score import Scorer, exact, for_measuring
@@ -77,7 +77,7 @@ def evaluate(
       "changed since it was trained"
     )
   scorer = trained.scorer(model)
-  return evaluate_lib.evaluate(scorer, dataset, tasks).metrics
+  return measuring.evaluate(scorer, dataset, tasks).metrics
 
 
 class LanguageModel:

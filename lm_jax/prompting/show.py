@@ -17,7 +17,7 @@ from lm_jax.prompting.prompt import Prompter
 from lm_jax.prompting.reasoning import Writer
 
 if TYPE_CHECKING:
-  from lm_jax.prompting.asked import Asked
+  from lm_jax.evaluation.asked import Asked
 
 _VOTE = "vote"
 

@@ -12,11 +12,12 @@ import numpy as np
 
 import lm_jax
 from lm_jax import config as config_lib
-from lm_jax import evaluate, trained
+from lm_jax import trained
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.open_tokenizer import specials_of
 from lm_jax.devices import distributed
+from lm_jax.evaluation import measure as measuring
 from lm_jax.hugging_face import origin
 from lm_jax.storage import checkpoint, disk, identity, workdir
 from lm_jax.storage.log import MetricsLog, NoLog, write_atomically
@@ -135,8 +136,8 @@ def _run(
 
   def measure(state: State, quick: bool) -> Measure:
     params = program.whole(state.params)
-    model = evaluate.scorer(program.plan, params, dataset)
-    return evaluate.evaluate(model, dataset, quick=quick)
+    model = measuring.scorer(program.plan, params, dataset)
+    return measuring.evaluate(model, dataset, quick=quick)
 
   def quickly(state: State) -> dict[str, float]:
     # TFDS is first imported here, and while it is, its lazy imports reach

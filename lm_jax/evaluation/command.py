@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from lm_jax.data import labelled
 from lm_jax.data.labelled import Example
 from lm_jax.errors import UsageError
+from lm_jax.evaluation.asked import Asked, read, split
 from lm_jax.prompting import template
-from lm_jax.prompting.asked import Asked, read, split
 from lm_jax.tasks.base import LabelledTask
 
 if TYPE_CHECKING:

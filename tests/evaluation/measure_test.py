@@ -4,13 +4,13 @@ import types
 import numpy as np
 import pytest
 
-from lm_jax import evaluate
 from lm_jax.config import Config
 from lm_jax.data import minimal_pairs, passages
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.minimal_pairs import MinimalPair
 from lm_jax.data.passages import Passage
 from lm_jax.errors import UsageError
+from lm_jax.evaluation import measure as evaluate
 from lm_jax.tasks import _probe, bits_per_byte
 from lm_jax.tasks import minimal_pairs as pairs_task
 from lm_jax.training import assemble
