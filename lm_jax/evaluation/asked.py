@@ -1,4 +1,4 @@
-"""What may be asked of `launch.py evaluate`, and which way a task goes."""
+"""What may be asked of `launch.py evaluate`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Literal
 from lm_jax import registry
 from lm_jax.errors import UsageError
 from lm_jax.options import Option
-from lm_jax.tasks.base import LabelledTask, SupervisedTask, Task
 
 TASKS = "lm_jax.tasks"
 Form = Literal["text", "json", "csv"]
@@ -21,7 +20,20 @@ def schema() -> dict[str, Option]:
   """The flags."""
   own = (
     Option("model", str, "", "a run directory, or a Hugging Face directory"),
-    Option("tasks", tuple[str, ...], (), "what to measure: `list tasks`"),
+    Option(
+      "tasks",
+      tuple[str, ...],
+      (),
+      "what to measure: `list tasks`; by default what a run was fine-tuned for,"
+      " or all that need nothing but the run",
+    ),
+    Option(
+      "workdir",
+      str,
+      "",
+      "a directory for results.json, results.csv, predictions/TASK.jsonl,"
+      " report.html and report.md; the same command again reuses what is there",
+    ),
     Option(
       "shots",
       tuple[int, ...],
@@ -61,7 +73,13 @@ def schema() -> dict[str, Option]:
       " PATH_train.jsonl and so on, gzipped or not; may be given several times",
       repeat=True,
     ),
-    Option("predictions", str, "", "a .jsonl file to be: each item's scores"),
+    Option(
+      "predictions",
+      str,
+      "",
+      "a .jsonl file to be: what each item was answered, and its score;"
+      " `report --predictions` compares two",
+    ),
     Option("format", Form, "text", "of what is printed"),
   )
   return {option.path: option for option in own}
@@ -82,7 +100,25 @@ class Asked:
   samples: int = 1
   task_data: Mapping[str, str] = dataclasses.field(default_factory=dict)
   predictions: str = ""
+  workdir: str = ""
   format: str = "text"
+
+  @property
+  def counts(self) -> tuple[int, ...]:
+    """Numbers of shots, of tasks that are prompted for."""
+    return self.shots or (0,)
+
+  def flags(self) -> dict[str, Any]:
+    """What numbers depend on, ready for JSON; of files, see task_data."""
+    return {
+      "shots": list(self.shots),
+      "template": self.template,
+      "correction": self.correction,
+      "draws": self.draws,
+      "seed": self.seed,
+      "limit": self.limit,
+      "samples": self.samples,
+    }
 
 
 def read(given: Mapping[str, Sequence[str]]) -> Asked:
@@ -130,31 +166,3 @@ def _places(texts: Sequence[str], tasks: Sequence[str]) -> dict[str, str]:
       raise registry.unknown("--task_data", name, tasks)
     found[name] = place
   return found
-
-
-def split(asked: Asked) -> tuple[list[str], list[LabelledTask]]:
-  """Names of tasks that measure by themselves, and those to be prompted for.
-
-  Raises:
-    UsageError: --shots of a task without examples.
-  """
-  alone: list[str] = []
-  prompted: list[LabelledTask] = []
-  for name in asked.tasks:
-    task = registry.find(TASKS, name, Task, "--tasks")()
-    if not isinstance(task, LabelledTask):
-      if asked.shots:
-        raise UsageError(f"--shots: {name} has no examples to be shown")
-      alone.append(name)
-    elif asked.shots or type(task).measure is SupervisedTask.measure:
-      prompted.append(task)
-    else:
-      alone.append(name)
-  if asked.shots and not prompted:
-    raise UsageError("--shots: needs --tasks, of those with labels")
-  if prompted and alone:
-    raise UsageError(
-      f"--tasks: {alone[0]} is measured without a prompt, and"
-      f" {prompted[0].name} with one: one after the other"
-    )
-  return alone, prompted

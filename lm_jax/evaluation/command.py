@@ -1,130 +1,162 @@
-"""`python launch.py evaluate`, of tasks with prompts and without."""
+"""`python launch.py evaluate`: every task in the way that fits it."""
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from lm_jax.data import labelled
-from lm_jax.data.labelled import Example
 from lm_jax.errors import UsageError
-from lm_jax.evaluation.asked import Asked, read, split
-from lm_jax.prompting import template
-from lm_jax.tasks.base import LabelledTask
+from lm_jax.evaluation import (
+  fine_tuned,
+  predictions,
+  prompted,
+  report,
+  results,
+  store,
+  text,
+  ways,
+)
+from lm_jax.evaluation.asked import Asked, read
+from lm_jax.evaluation.prompted import Questions
+from lm_jax.evaluation.results import OWN, PROMPT, Evaluation, Outcome, Row
+from lm_jax.evaluation.subject import Subject
+from lm_jax.evaluation.ways import Planned
+from lm_jax.prompting import judges, template
+from lm_jax.tasks.base import LabelledTask, SupervisedTask
 
-if TYPE_CHECKING:
-  from lm_jax.prompting.show import Table
+Tell = Callable[[Sequence[str]], None]
 
 
 def main(given: Mapping[str, Sequence[str]]) -> int:
   """Evaluates as flags ask; returns the exit code."""
   asked = read(given)
-  alone, prompted = split(asked)
-  if prompted:
-    return _prompted(asked, prompted)
-  for name in ("predictions", "template", "task_data"):
-    if getattr(asked, name):
-      raise UsageError(f"--{name}: is for tasks with --shots")
-  if asked.format != "text":
-    raise UsageError(f"--format={asked.format}: is for tasks with --shots")
-  from lm_jax import api
-
-  for key, value in api.evaluate(asked.model, alone).items():
-    print(f"{key}: {value}")
-  return 0
-
-
-def _prompted(asked: Asked, tasks: Sequence[LabelledTask]) -> int:
-  from lm_jax.prompting import show
-
   as_text = asked.format == "text"
-  tables = evaluate(asked, print_line if as_text else None, tasks)
-  if not as_text:
-    print(show.as_json(tables) if asked.format == "json" else show.csv(tables))
+  found = evaluate(asked, _print if as_text else None)
+  if asked.format == "json":
+    print(results.as_json(found))
+  elif asked.format == "csv":
+    print(results.as_csv(found), end="")
+  elif asked.workdir:
+    print(f"{asked.workdir}/report.html")
   return 0
 
 
-def print_line(text: str) -> None:
+def _print(lines: Sequence[str]) -> None:
   """At once, for those who wait."""
-  print(text, flush=True)
+  print("\n".join(lines), flush=True)
 
 
 def evaluate(
-  asked: Asked,
-  tell: Callable[[str], None] | None = None,
-  tasks: Sequence[LabelledTask] = (),
-) -> list[Table]:
-  """Asks a model; writes the file of predictions, if there is to be one.
+  asked: Asked, tell: Tell | None = None, model: Subject | None = None
+) -> Evaluation:
+  """Measures a model; writes the files that are to be.
 
   Args:
     asked: which model, tasks, shots and so on.
-    tell: gets the lines of the tables as they come.
-    tasks: those of `asked` that are prompted for; () finds them.
-
-  Returns:
-    a table for each task, in order.
+    tell: gets lines of text as they come.
+    model: that of `asked`, if it was read before.
 
   Raises:
-    UsageError: before anything is asked.
+    UsageError: before anything is measured, if it can be known by then.
   """
-  from lm_jax import trained
-  from lm_jax.prompting import cloze, judges
-  from lm_jax.prompting.in_context import measure
-  from lm_jax.prompting.prompt import Prompter
-  from lm_jax.prompting.show import Table
-
-  tasks = tasks or split(asked)[1]
-  shots = asked.shots or (0,)
-  out = pathlib.Path(asked.predictions) if asked.predictions else None
-  if out is not None:
-    _require_new(out)
+  planned = ways.plan(asked)
+  if asked.predictions:
+    _require_new(pathlib.Path(asked.predictions))
+  if asked.workdir:
+    store.check(asked)
   if asked.template:
     template.load(asked.template)  # Raises before anything else is read.
-  data = {task.name: _examples(task, asked, max(shots)) for task in tasks}
-  model = trained.load(asked.model)
-  what = f"--model={asked.model}"
-  if model.tokenizer is None:
-    raise UsageError(f"{what}: the model has no tokenizer files beside it")
-  tables, records = [], []
-  for task in tasks:
-    name = asked.template or judges.template_for(task.name, model)
-    prompter = Prompter(task, template.load(name), cloze.BLANK)
-    judge = judges.make(model, what, prompter.template, asked.samples)
-    judges.require_correction(asked.correction, judge, prompter.template)
-    items = data[task.name][1]
-    tables.append(Table(task.name, prompter, judge, items, asked))
-  for table in tables:
-    train, items = data[table.task]
-    lines = table.head()
-    for count in shots:
-      result = measure(
-        *(table.prompter, table.judge, train, items),
-        *(count, asked.draws, asked.seed),
-      )
-      table.results.append(result)
-      records += table.records(result)
-      lines.append(table.line(result))
-      if tell is not None:
-        tell("\n".join(lines))
-      lines = []
-  if out is not None:
-    text = "".join(f"{record}\n" for record in records)
-    out.write_text(text, encoding="utf-8")
-  return tables
+  tasks = [p.task for p in planned if p.way == PROMPT]
+  data = {
+    task.name: prompted.examples(task, asked)
+    for task in tasks
+    if isinstance(task, LabelledTask)
+  }
+  subject = model or Subject.load(asked.model)
+  questions = {
+    task.name: Questions(
+      task, data[task.name], subject.model, subject.what, asked
+    )
+    for task in tasks
+    if isinstance(task, LabelledTask)
+  }
+  empty = Evaluation(
+    subject.about(),
+    asked.flags() | {"task_data": dict(asked.task_data)},
+    report.versions(),
+    (),
+  )
+  with contextlib.ExitStack() as stack:
+    kept = None
+    if asked.workdir:
+      kept = stack.enter_context(store.opened(asked, empty))
+    found = []
+    for one in planned:
+      outcome = _outcome(one, subject, questions, asked, kept, tell)
+      if outcome is not None:
+        found.append(outcome)
+    if asked.predictions:
+      records = [p for outcome in found for p in outcome.predictions]
+      predictions.write(asked.predictions, records)
+    if kept is not None:
+      report.write(asked.workdir)
+  return Evaluation(empty.model, empty.flags, empty.versions, tuple(found))
 
 
-def _examples(
-  task: LabelledTask, asked: Asked, shots: int
-) -> tuple[list[Example], list[Example]]:
-  """For training, if any are shown, and the items."""
-  place = asked.task_data.get(task.name, "")
-  from lm_jax.prompting.in_context import chosen, require_examples
+def _outcome(
+  one: Planned,
+  subject: Subject,
+  questions: Mapping[str, Questions],
+  asked: Asked,
+  kept: store.Store | None,
+  tell: Tell | None,
+) -> Outcome | None:
+  """What is found for a task, or was before; None if it does not apply."""
+  say = tell or (lambda lines: None)
+  place = asked.task_data.get(one.name, "")
+  source = ""
+  if one.way == PROMPT:
+    name = asked.template or judges.template_for(one.name, subject.model)
+    source = template.source(name, "--template")
+  stamp = store.stamp(place, source)
+  outcome = kept.get(one.name, stamp) if kept else None
+  if outcome is not None:
+    say([*text.head(outcome.rows), *text.body(outcome.rows)])
+    return outcome
+  if one.way == PROMPT:
+    told: list[Row] = []
 
-  train = task.examples(labelled.TRAIN, place) if shots else []
-  require_examples(task.name, train, shots)
-  items = task.examples(labelled.TEST, place)
-  return train, chosen(items, asked.limit, asked.seed)
+    def tell_rows(rows: Sequence[Row]) -> None:
+      say([*([] if told else text.head(rows)), *text.body(rows)])
+      told.extend(rows)
+
+    outcome = questions[one.name].outcome(tell_rows)
+  else:
+    outcome = _measured(one, subject, asked)
+    if outcome is None:
+      return None
+    say([*text.head(outcome.rows), *text.body(outcome.rows)])
+  if kept is not None:
+    kept.put(outcome, stamp)
+  return outcome
+
+
+def _measured(one: Planned, subject: Subject, asked: Asked) -> Outcome | None:
+  """What a task finds that is not prompted for."""
+  if one.way != OWN:
+    assert isinstance(one.task, SupervisedTask)
+    return fine_tuned.measure(subject, one.task, asked)
+  found = one.task.measure(subject.scorer, subject.dataset)
+  scoring = subject.scorer.scoring
+  if found.metrics:
+    return results.of_measure(one.name, found, OWN, scoring)
+  if not one.named:
+    return None
+  raise UsageError(
+    f"--tasks={one.name}: does not apply: the model's scores are"
+    f" {scoring or 'none'}, its text {subject.dataset.corpus.name}"
+  )
 
 
 def _require_new(path: pathlib.Path) -> None:
