@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -63,15 +64,24 @@ def schema() -> dict[str, Option]:
       int,
       1,
       "texts for each prompt of a template that reads answers from text, of"
-      " which the commonest answer counts (self-consistency)",
+      " which the commonest answer counts (self-consistency); of humaneval, of"
+      " which pass@k is estimated",
     ),
     Option(
       "task_data",
       tuple[str, ...],
       (),
       "TASK=PATH: its examples in PATH/train.jsonl and PATH/test.jsonl, or"
-      " PATH_train.jsonl and so on, gzipped or not; may be given several times",
+      " PATH_train.jsonl and so on, gzipped or not; of tasks with a test only,"
+      " PATH may be the file; may be given several times",
       repeat=True,
+    ),
+    Option(
+      "run_generated_code",
+      bool,
+      False,
+      "run programs that the model wrote, in a process that can open no file,"
+      " no socket and no other process; without it humaneval measures nothing",
     ),
     Option(
       "predictions",
@@ -98,6 +108,7 @@ class Asked:
   seed: int = 0
   limit: int = 0
   samples: int = 1
+  run_generated_code: bool = False
   task_data: Mapping[str, str] = dataclasses.field(default_factory=dict)
   predictions: str = ""
   workdir: str = ""
@@ -118,6 +129,7 @@ class Asked:
       "seed": self.seed,
       "limit": self.limit,
       "samples": self.samples,
+      "run_generated_code": self.run_generated_code,
     }
 
 
@@ -129,6 +141,41 @@ def read(given: Mapping[str, Sequence[str]]) -> Asked:
     for path, texts in given.items()
     if path != "task_data"
   }
+  return _checked(values, given.get("task_data", ()))
+
+
+def of(
+  model: str,
+  tasks: Sequence[str],
+  places: Mapping[str, str],
+  options: Mapping[str, Any],
+) -> Asked:
+  """As `read`, from Python.
+
+  Args:
+    model: its directory.
+    tasks: their names.
+    places: of local files, by task.
+    options: further flags, by name.
+
+  Raises:
+    UsageError: an unknown option, or a bad value.
+  """
+  known = schema()
+  values: dict[str, Any] = {"model": model, "tasks": tuple(tasks)}
+  for name, value in options.items():
+    if name not in known or name in ("model", "tasks", "task_data", "format"):
+      raise registry.unknown("option", name, known)
+    if isinstance(value, os.PathLike):
+      value = os.fspath(value)
+    if name == "shots" and isinstance(value, int):
+      value = (value,)
+    values[name] = known[name].check(value, "evaluate")
+  return _checked(values, [f"{name}={at}" for name, at in places.items()])
+
+
+def _checked(values: dict[str, Any], places: Sequence[str]) -> Asked:
+  """What was asked for, or UsageError."""
   if not values.get("model"):
     raise UsageError("--model: needed, a run or a Hugging Face directory")
   valid = registry.names(TASKS)
@@ -146,13 +193,13 @@ def read(given: Mapping[str, Sequence[str]]) -> Asked:
     if name in values and not low <= values[name] <= high:
       raise UsageError(f"--{name}={values[name]}: must be {low} to {high}")
   shots = values.get("shots", ())
-  if "shots" in given and not shots:
+  if "shots" in values and not shots:
     raise UsageError("--shots: must name numbers, 0,1,4")
   for count in shots:
     if not 0 <= count <= _MOST_SHOTS:
       raise UsageError(f"--shots={count}: must be 0 to {_MOST_SHOTS}")
   values["shots"] = tuple(dict.fromkeys(shots))
-  values["task_data"] = _places(given.get("task_data", ()), values["tasks"])
+  values["task_data"] = _places(places, values["tasks"])
   return Asked(**values)
 
 

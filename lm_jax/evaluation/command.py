@@ -6,6 +6,9 @@ import contextlib
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
+from lm_jax import config as config_lib
+from lm_jax import registry
+from lm_jax.data.rows import Dataset
 from lm_jax.errors import UsageError
 from lm_jax.evaluation import (
   fine_tuned,
@@ -23,7 +26,7 @@ from lm_jax.evaluation.results import OWN, PROMPT, Evaluation, Outcome, Row
 from lm_jax.evaluation.subject import Subject
 from lm_jax.evaluation.ways import Planned
 from lm_jax.prompting import judges, template
-from lm_jax.tasks.base import LabelledTask, SupervisedTask
+from lm_jax.tasks.base import DataTask, LabelledTask, SupervisedTask, Task
 
 Tell = Callable[[Sequence[str]], None]
 
@@ -147,15 +150,41 @@ def _measured(one: Planned, subject: Subject, asked: Asked) -> Outcome | None:
   if one.way != OWN:
     assert isinstance(one.task, SupervisedTask)
     return fine_tuned.measure(subject, one.task, asked)
-  found = one.task.measure(subject.scorer, subject.dataset)
+  task, dataset = one.task, None
+  if isinstance(task, DataTask):
+    task.place = asked.task_data.get(one.name, "")
+    task.limit, task.seed = asked.limit, asked.seed
+    task.samples = asked.samples
+    task.run_generated_code = asked.run_generated_code
+  if not isinstance(task, DataTask) or task.reads_corpus:
+    dataset = subject.dataset
+  found = task.measure(subject.scorer, dataset)
   scoring = subject.scorer.scoring
   if found.metrics:
     return results.of_measure(one.name, found, OWN, scoring)
   if not one.named:
     return None
-  raise UsageError(
-    f"--tasks={one.name}: does not apply: the model's scores are"
-    f" {scoring or 'none'}, its text {subject.dataset.corpus.name}"
+  raise UsageError(f"--tasks={one.name}: {_why_not(task, scoring, dataset)}")
+
+
+def _why_not(task: Task, scoring: str, dataset: Dataset | None) -> str:
+  """Why a task does not apply, and to which models it does."""
+  if task.scoring and task.scoring != scoring:
+    return (
+      f"needs a {task.scoring}, and the model's scores are"
+      f" {scoring or 'none'}; models of {_scored_by(task.scoring)} have it"
+    )
+  text = f", its text {dataset.corpus.name}" if dataset else ""
+  return f"does not apply: the model's scores are {scoring or 'none'}{text}"
+
+
+def _scored_by(kind: str) -> str:
+  """The objectives whose scores are of a kind."""
+  package = config_lib.OBJECTIVES
+  return ", ".join(
+    name
+    for name in registry.names(package)
+    if config_lib.objective_class(name).scoring == kind
   )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import pathlib
 
 from lm_jax import config as config_lib
@@ -11,6 +10,7 @@ from lm_jax.evaluation import results
 from lm_jax.evaluation.asked import Asked
 from lm_jax.evaluation.results import Outcome
 from lm_jax.evaluation.subject import Subject
+from lm_jax.finetuning import evaluation
 from lm_jax.hugging_face import pretrained
 from lm_jax.tasks.base import SupervisedTask
 
@@ -20,7 +20,7 @@ def task_of(directory: str) -> str:
   is_run = pathlib.Path(directory, "config.json").is_file()
   if not is_run or pretrained.is_directory(directory):
     return ""
-  return getattr(config_lib.read(directory), "task", "")
+  return config_lib.read(directory).task
 
 
 def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
@@ -29,10 +29,9 @@ def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
   Raises:
     UsageError: the task's examples can't be had.
   """
-  answering = importlib.import_module("lm_jax.finetuning.evaluation")
-  place = asked.task_data.get(task.name, "")
-  found = answering.measure(
+  config = subject.model.config
+  place = asked.task_data.get(task.name, config.task_data)
+  found = evaluation.measure(
     subject.model, task, place, labelled.TEST, asked.limit, asked.seed
   )
-  scoring = subject.model.config.objective
-  return results.of_measure(task.name, found, results.HEAD, scoring)
+  return results.of_measure(task.name, found, results.HEAD, config.objective)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,9 +77,12 @@ class Outcome:
   predictions: tuple[dict[str, Any], ...] = ()
 
 
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-  """What was found of a model.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation(Mapping[str, float]):
+  """What was found of a model; a mapping of the numbers that are told first.
+
+  Metrics of tasks that measure by themselves have names of their own; those
+  of others are "sst2/accuracy", or "sst2/4 shots/accuracy".
 
   model: what it is: path, digest of its parameters, objective, ...
   flags: that the numbers depend on.
@@ -94,13 +98,8 @@ class Evaluation:
   def rows(self) -> list[Row]:
     return [row for outcome in self.outcomes for row in outcome.rows]
 
-  @property
-  def metrics(self) -> dict[str, float]:
-    """The numbers that are told first, by name.
-
-    Metrics of tasks that measure by themselves have names of their own; those
-    of others are "sst2/accuracy", or "sst2/4 shots/accuracy".
-    """
+  @functools.cached_property
+  def _metrics(self) -> dict[str, float]:
     found = {}
     for row in self.rows:
       if row.headline:
@@ -109,6 +108,15 @@ class Evaluation:
         name = row.metric if own else f"{row.task}/{shots}{row.metric}"
         found[name] = row.value
     return found
+
+  def __getitem__(self, name: str) -> float:
+    return self._metrics[name]
+
+  def __iter__(self) -> Iterator[str]:
+    return iter(self._metrics)
+
+  def __len__(self) -> int:
+    return len(self._metrics)
 
   @property
   def predictions(self) -> list[dict[str, Any]]:
@@ -134,14 +142,19 @@ def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
   A metric has an interval where it is the mean of scores of items.
   """
   known = dict(found.items)
-  scores = [p["score"] for p in found.predictions]
+  alone = [p["score"] for p in found.predictions]
+  if len(known) == 1:
+    (alone,) = known.values()
   rows = []
   for metric, value in found.metrics.items():
-    of_items = known.get(metric) or (scores if not known else ())
+    of_items = known.get(metric, alone)
+    if way == HEAD:
+      metric = metric.removeprefix(f"{task}/")
     row = Row(task, metric, value, way=way, scoring=scoring)
-    if of_items:
+    if len(of_items):
       spread = estimate(of_items)
-      row = dataclasses.replace(row, items=len(of_items))
+      if metric in known or metric == task or way == HEAD:
+        row = dataclasses.replace(row, items=len(of_items))
       if math.isclose(spread.value, value, rel_tol=1e-6, abs_tol=1e-9):
         row = dataclasses.replace(row, low=spread.low, high=spread.high)
     rows.append(row)

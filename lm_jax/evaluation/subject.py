@@ -9,12 +9,12 @@ from typing import Any
 import jax
 
 from lm_jax import trained
+from lm_jax.answerer import Answerer
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.rows import Dataset
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.data.vocabulary import KINDS as RECIPES
 from lm_jax.errors import UsageError
-from lm_jax.score import Scorer
 from lm_jax.storage.digest import digest
 from lm_jax.trained import Trained
 
@@ -45,8 +45,8 @@ class Subject:
     return cls(trained.load(path), path)
 
   @functools.cached_property
-  def scorer(self) -> Scorer:
-    return trained.scorer(self.model)
+  def scorer(self) -> Answerer:
+    return Answerer(self.model, self.what)
 
   @functools.cached_property
   def dataset(self) -> Dataset:

@@ -10,7 +10,7 @@ from lm_jax.errors import UsageError
 from lm_jax.evaluation import fine_tuned
 from lm_jax.evaluation.asked import TASKS, Asked
 from lm_jax.evaluation.results import HEAD, OWN, PROMPT
-from lm_jax.tasks.base import LabelledTask, SupervisedTask, Task
+from lm_jax.tasks.base import DataTask, LabelledTask, SupervisedTask, Task
 
 
 class Planned(NamedTuple):
@@ -46,6 +46,7 @@ def plan(asked: Asked) -> list[Planned]:
       Planned(name, task, OWN, named=False)
       for name, task in tasks.items()
       if type(task).measure is not SupervisedTask.measure
+      and not isinstance(task, DataTask)
     ]
   _check(asked, found)
   return found
@@ -82,6 +83,9 @@ def _check(asked: Asked, found: Sequence[Planned]) -> None:
   if asked.template and not prompted:
     raise UsageError("--template: is for tasks with --shots")
   for name in asked.task_data:
-    ways = [p.way for p in found if p.name == name]
-    if OWN in ways:
+    if any(p.name == name and _has_no_files(p) for p in found):
       raise UsageError(f"--task_data={name}: is for tasks with --shots")
+
+
+def _has_no_files(one: Planned) -> bool:
+  return one.way == OWN and not isinstance(one.task, DataTask)
