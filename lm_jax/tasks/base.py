@@ -39,6 +39,8 @@ class Task:
 
   # Cheap enough to be measured along the learning curve, on fewer items?
   quick: bool = False
+  # The kind of scores that it needs, as Objective.scoring names it; "": any.
+  scoring: ClassVar[str] = ""
 
   def measure(self, scorer: Any, dataset: Any, quick: bool = False) -> Measure:
     """Measures a model.

@@ -33,7 +33,12 @@ class MinimalPairs(base.Task):
     if not pairs:
       return base.Measure()
     metrics, items = accuracy(scorer, pairs)
-    return base.Measure(metrics, {"minimal_pairs": items})
+    told = [
+      {"task": "minimal_pairs", "id": str(number), "score": score}
+      | {"good": pair.good, "bad": pair.bad, "kind": pair.kind}
+      for number, (pair, score) in enumerate(zip(pairs, items, strict=True))
+    ]
+    return base.Measure(metrics, {"minimal_pairs": items}, told)
 
 
 @functools.lru_cache(maxsize=4)
