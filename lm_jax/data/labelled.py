@@ -113,10 +113,10 @@ def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
       return []
     raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
   found = []
-  for number, line in enumerate(_lines(pathlib.Path(name)), start=1):
+  for number, line in enumerate(lines(pathlib.Path(name)), start=1):
     if line.strip():
       where = f"{name}, line {number}"
-      found.append(form.example(_record(line, where), str(number), where))
+      found.append(form.example(record(line, where), str(number), where))
   if not found and split == TEST:
     raise UsageError(f"{name}: is empty")
   return found
@@ -175,7 +175,8 @@ def _found(record: Record, names: tuple[str, ...], where: str) -> Any:
   )
 
 
-def _record(line: bytes, where: str) -> Record:
+def record(line: bytes, where: str) -> Record:
+  """The JSON object of a line; UsageError where there is none."""
   try:
     value = json.loads(line.decode("utf-8-sig"))
   except UnicodeDecodeError as error:
@@ -189,7 +190,12 @@ def _record(line: bytes, where: str) -> Record:
   return value
 
 
-def _lines(path: pathlib.Path) -> Iterator[bytes]:
+def lines(path: pathlib.Path) -> Iterator[bytes]:
+  """The lines of a file, gzipped or not.
+
+  Raises:
+    UsageError: it cannot be read, is damaged, or a line is too long.
+  """
   opener: Any = gzip.open if path.suffix == ".gz" else open
   try:
     with opener(path, "rb") as file:

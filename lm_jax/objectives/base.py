@@ -53,6 +53,9 @@ class Objective:
   continues: ClassVar[bool] = False
   # Can its models tell what stands where a [MASK] is?
   fills: ClassVar[bool] = False
+  # Does it learn from examples with right answers (`finetune`), in rows that
+  # have labels?
+  supervised: ClassVar[bool] = False
   # The special tokens that it needs besides the boundary, fields of Specials.
   needs: ClassVar[tuple[str, ...]] = ()
 
@@ -60,6 +63,11 @@ class Objective:
   def name(self) -> str:
     """That of its file (lm_jax/registry.py)."""
     return type(self).__module__.rpartition(".")[2]
+
+  @property
+  def embedding(self) -> str:
+    """Of a text's last-layer states, the "mean", the "first" or the "last"."""
+    return "mean"
 
   def stacks(self, trunk: Trunk) -> dict[str, Trunk]:
     """The transformer stacks, by name; "main" is what gets fine-tuned."""
