@@ -16,9 +16,9 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from lm_jax import answerer, pooling, trained
 from lm_jax import evaluate as evaluate_lib
 from lm_jax import inputs as inputs_lib
-from lm_jax import pooling, trained
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.tokenizer import Tokenizer
@@ -26,6 +26,7 @@ from lm_jax.data.vocabulary import KINDS as RECIPES
 from lm_jax.hugging_face import pretrained
 from lm_jax.models.relative_attention import memories
 from lm_jax.score import Scorer, exact, for_measuring
+from lm_jax.tasks.base import DataTask
 from lm_jax.trained import Trained
 from lm_jax.types import Array, Head, Stream, UsageError
 
@@ -49,7 +50,9 @@ def load(path: str | os.PathLike) -> LanguageModel:
 
 
 def evaluate(
-  model_dir: str | os.PathLike, tasks: Sequence[str] = ()
+  model_dir: str | os.PathLike,
+  tasks: Sequence[str] = (),
+  prepare: Callable[[DataTask], None] = lambda task: None,
 ) -> dict[str, float]:
   """Measures a run's model on its own corpus's held-out text.
 
@@ -58,13 +61,25 @@ def evaluate(
   Args:
     model_dir: of the run.
     tasks: by name; none means all that apply.
+    prepare: of lm_jax.evaluate.evaluate.
 
   Raises:
     UsageError: as `load`, an unknown task, or the run's corpus is gone or has
       changed.
   """
+  reads_corpus = evaluate_lib.reads_corpus(tasks)
   model = trained.load(os.fspath(model_dir))
-  tokenizer = _require_tokenizer(model, f"--model={os.fspath(model_dir)}")
+  what = f"--model={os.fspath(model_dir)}"
+  tokenizer = _require_tokenizer(model, what)
+  dataset = _dataset(model, tokenizer, what) if reads_corpus else None
+  scorer = answerer.Answerer(model, what)
+  return evaluate_lib.evaluate(scorer, dataset, tasks, prepare=prepare).metrics
+
+
+def _dataset(
+  model: Trained, tokenizer: Tokenizer, what: str
+) -> rows_lib.Dataset:
+  """What a model was trained on."""
   options = model.config.data
   if model.config.family or options.tokenizer not in RECIPES:
     # The run's own copy: where it was taken from may be gone.
@@ -73,11 +88,9 @@ def evaluate(
   dataset = rows_lib.load(options, model.config.length)
   if dataset.tokenizer.fingerprint != tokenizer.fingerprint:
     raise UsageError(
-      f"--model={os.fspath(model_dir)}: its corpus {options.corpus} has "
-      "changed since it was trained"
+      f"{what}: its corpus {options.corpus} has changed since it was trained"
     )
-  scorer = trained.scorer(model)
-  return evaluate_lib.evaluate(scorer, dataset, tasks).metrics
+  return dataset
 
 
 class LanguageModel:

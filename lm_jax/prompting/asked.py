@@ -51,15 +51,24 @@ def schema() -> dict[str, Option]:
       int,
       1,
       "texts for each prompt of a template that reads answers from text, of"
-      " which the commonest answer counts (self-consistency)",
+      " which the commonest answer counts (self-consistency); of humaneval, of"
+      " which pass@k is estimated",
     ),
     Option(
       "task_data",
       tuple[str, ...],
       (),
       "TASK=PATH: its examples in PATH/train.jsonl and PATH/test.jsonl, or"
-      " PATH_train.jsonl and so on, gzipped or not; may be given several times",
+      " PATH_train.jsonl and so on, gzipped or not; of tasks with a test only,"
+      " PATH may be the file; may be given several times",
       repeat=True,
+    ),
+    Option(
+      "run_generated_code",
+      bool,
+      False,
+      "run programs that the model wrote, in a process that can open no file,"
+      " no socket and no other process; without it humaneval measures nothing",
     ),
     Option("predictions", str, "", "a .jsonl file to be: each item's scores"),
     Option("format", Form, "text", "of what is printed"),
@@ -80,6 +89,7 @@ class Asked:
   seed: int = 0
   limit: int = 0
   samples: int = 1
+  run_generated_code: bool = False
   task_data: Mapping[str, str] = dataclasses.field(default_factory=dict)
   predictions: str = ""
   format: str = "text"

@@ -6,12 +6,13 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lm_jax import registry
 from lm_jax.data import labelled
 from lm_jax.data.labelled import Example
 from lm_jax.errors import UsageError
 from lm_jax.prompting import template
-from lm_jax.prompting.asked import Asked, read, split
-from lm_jax.tasks.base import LabelledTask
+from lm_jax.prompting.asked import TASKS, Asked, read, split
+from lm_jax.tasks.base import DataTask, LabelledTask, Task
 
 if TYPE_CHECKING:
   from lm_jax.prompting.show import Table
@@ -23,14 +24,23 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   alone, prompted = split(asked)
   if prompted:
     return _prompted(asked, prompted)
-  for name in ("predictions", "template", "task_data"):
+  for name in ("predictions", "template"):
     if getattr(asked, name):
       raise UsageError(f"--{name}: is for tasks with --shots")
+  for name in asked.task_data:
+    if not issubclass(registry.find(TASKS, name, Task, "--tasks"), DataTask):
+      raise UsageError(f"--task_data={name}: is for tasks with --shots")
   if asked.format != "text":
     raise UsageError(f"--format={asked.format}: is for tasks with --shots")
   from lm_jax import api
 
-  for key, value in api.evaluate(asked.model, alone).items():
+  def prepare(task: DataTask) -> None:
+    task.place = asked.task_data.get(task.name, "")
+    task.limit, task.seed = asked.limit, asked.seed
+    task.samples = asked.samples
+    task.run_generated_code = asked.run_generated_code
+
+  for key, value in api.evaluate(asked.model, alone, prepare).items():
     print(f"{key}: {value}")
   return 0
 

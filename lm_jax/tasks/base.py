@@ -51,6 +51,41 @@ class Task:
     raise NotImplementedError
 
 
+class DataTask(Task):
+  """A yardstick with data of its own, of TFDS or of local files.
+
+  It is measured where it is asked for by name only.
+
+  Attributes:
+    place: of local files, as --task_data names it; "" for the default ones.
+    limit: items, drawn by the seed; 0: all.
+    seed: of that, and of what is sampled.
+    samples: texts for each prompt, where the model writes.
+    run_generated_code: may programs that the model wrote be run?
+  """
+
+  # Does it read the corpus that a model was trained on?
+  reads_corpus: ClassVar[bool] = False
+
+  place: str = ""
+  limit: int = 0
+  seed: int = 0
+  samples: int = 1
+  run_generated_code: bool = False
+
+  @property
+  def name(self) -> str:
+    """That of its file."""
+    return type(self).__module__.rpartition(".")[2]
+
+  @property
+  def flag(self) -> str:
+    """Names its data in messages."""
+    if self.place:
+      return f"--task_data={self.name}={self.place}"
+    return f"--tasks={self.name}"
+
+
 class Judged(NamedTuple):
   """How good answers are.
 
