@@ -177,7 +177,7 @@ class Scorer:
     Raises:
       UsageError: the first state of a model that reads from left to right.
     """
-    pool = pool or self.objective.embedding
+    pool = pool or self.objective.embedding.pool
     one_way = self.spec.architecture in ("causal_decoder", "encoder_decoder")
     if pool == "first" and one_way:
       raise UsageError(

@@ -194,9 +194,7 @@ def _new_id(
   if name in known:
     raise UsageError(f"{where}: field {field}={short(name)}: is there twice")
   if not name or name.split() != [name]:
-    raise UsageError(
-      f"{where}: field {field}={short(name)}: must be one word"
-    )
+    raise UsageError(f"{where}: field {field}={short(name)}: must be one word")
   return name
 
 
@@ -236,7 +234,7 @@ def _tsv_triples(path: pathlib.Path) -> Iterator[_Triple]:
       cells = line.decode().rstrip("\r\n").split("\t")
     except UnicodeDecodeError as error:
       raise UsageError(f"{where}: is not UTF-8: {error}") from None
-    if number == 1 and cells == _TSV_HEADER or cells == [""]:
+    if (number == 1 and cells == _TSV_HEADER) or cells == [""]:
       continue
     if len(cells) != 3:
       raise UsageError(
@@ -270,9 +268,7 @@ def _relevance(
     except (TypeError, ValueError):
       grade = None
     if grade is None or isinstance(value, bool | float):
-      raise UsageError(
-        f"{where}: grade {short(value)}: must be a whole number"
-      )
+      raise UsageError(f"{where}: grade {short(value)}: must be a whole number")
     grades = found.setdefault(query, {})
     if grades.setdefault(document, grade) != grade:
       raise UsageError(

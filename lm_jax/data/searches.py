@@ -54,9 +54,7 @@ def chosen(ids: Iterable[str], split: str) -> list[str]:
   return [name for name in ids if name in members]
 
 
-def of_collection(
-  found: Collection, queries: Iterable[str]
-) -> list[Search]:
+def of_collection(found: Collection, queries: Iterable[str]) -> list[Search]:
   """Searches for the relevant documents of queries, named by their ids."""
   return [
     Search(
@@ -103,9 +101,7 @@ def read_pairs(path: pathlib.Path) -> list[Search]:
   return _searchable(path.name, found)
 
 
-def _texts(
-  record: labelled.Record, field: str, where: str
-) -> tuple[str, ...]:
+def _texts(record: labelled.Record, field: str, where: str) -> tuple[str, ...]:
   value = record.get(field)
   if field in record and not isinstance(value, list):
     return (collection_lib.text_of(record, field, where),)
@@ -127,8 +123,7 @@ def _searchable(name: str, found: Sequence[Search]) -> list[Search]:
     held,
     queries={search.id: search.query for search in found},
     relevance={
-      search.id: {ids[text]: 1 for text in search.positives}
-      for search in found
+      search.id: {ids[text]: 1 for text in search.positives} for search in found
     },
   )
   return [dataclasses.replace(search, collection=held) for search in found]

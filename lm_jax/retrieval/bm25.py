@@ -29,9 +29,7 @@ class BM25:
     UsageError: bm25s or PyStemmer is not installed.
   """
 
-  def __init__(
-    self, texts: Mapping[str, str], k1: float = K1, b: float = B
-  ):
+  def __init__(self, texts: Mapping[str, str], k1: float = K1, b: float = B):
     self._bm25s = optional.need("bm25s", "bm25")
     self._stemmer = optional.need("Stemmer", "bm25").Stemmer("english")
     self._ids = list(texts)

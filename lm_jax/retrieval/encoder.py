@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-Similarity = Literal["cosine", "dot"]
+Similarity = Literal["", "cosine", "dot"]
 Pool = Literal["", "mean", "first", "last"]
 
 # Documents that are in memory as vectors at once, before they are indexed.
@@ -21,14 +21,14 @@ class Encoding:
 
   pool: of Scorer.text_features; "" is the model's own.
   similarity: "cosine" normalizes vectors, so that all dot products are
-    cosines.
+    cosines; "" is the model's own.
   length: tokens of a text that are read; 0: as many as the model reads.
   query_prefix, document_prefix: what stands before each, where a model was
     trained so ("query: ").
   """
 
   pool: Pool = ""
-  similarity: Similarity = "cosine"
+  similarity: Similarity = ""
   length: int = 0
   query_prefix: str = ""
   document_prefix: str = ""
@@ -56,6 +56,17 @@ class Encoder:
     most = self._scorer.spec.length
     return min(self.encoding.length or most, most)
 
+  @property
+  def facts(self) -> dict[str, Any]:
+    """What vectors of documents depend on, besides the model: as JSON."""
+    own = self._scorer.objective.embedding
+    return {
+      "pool": self.encoding.pool or own.pool,
+      "similarity": self.encoding.similarity or own.similarity,
+      "length": self.longest,
+      "document_prefix": self.encoding.document_prefix,
+    }
+
   def queries(self, texts: Sequence[str]) -> np.ndarray:
     """float32 [n, D]."""
     return self._vectors(texts, self.encoding.query_prefix)
@@ -73,7 +84,7 @@ class Encoder:
     vectors_NxD = self._scorer.text_features(
       [prefix + text for text in texts], self.encoding.pool, self.longest
     )
-    if self.encoding.similarity == "cosine":
+    if self.facts["similarity"] == "cosine":
       norm_Nx1 = np.linalg.norm(vectors_NxD, axis=1, keepdims=True)
       vectors_NxD = vectors_NxD / np.maximum(norm_Nx1, 1e-12)
     return np.ascontiguousarray(vectors_NxD, np.float32)

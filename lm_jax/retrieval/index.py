@@ -182,9 +182,7 @@ def set_effort(found: Any, effort: int) -> None:
       return
     except RuntimeError:
       continue
-  raise UsageError(
-    f"--effort={effort}: is for approximate indices (IVF, HNSW)"
-  )
+  raise UsageError(f"--effort={effort}: is for approximate indices (IVF, HNSW)")
 
 
 def _new(faiss: Any, factory: str, width: int) -> Any:
