@@ -26,7 +26,7 @@ from lm_jax.training.interruption import Interruption
 # listings and mistakes are answered at once.
 
 BAD_USAGE, INTERRUPTED = 2, 75
-_SAVE = ("compare", "train", "import")  # and go on from there
+_SAVE = ("compare", "train", "finetune", "import")  # and go on from there
 CLOSED = 141  # as a shell has it of a program that SIGPIPE ended
 
 
@@ -141,7 +141,7 @@ def _train(argv: list[str]) -> int:
 
   known = config_lib.schema() | settings.adaptation_flags()
   known |= settings.objective_flags()
-  for name in ("name", "arm", "family"):
+  for name in ("name", "arm", "family", *settings.OF_TASKS):
     del known[name]
   if _help("train", known | cluster.FLAGS, argv):
     return 0
@@ -184,6 +184,23 @@ def _train_as(given: dict[str, str]) -> int:
   if result.get("error"):
     print(f"lm_jax: {result['error']}", file=sys.stderr)
   return local.EXIT[result["status"]]
+
+
+def _finetune(argv: list[str]) -> int:
+  memory.keep_freed_memory()
+  from lm_jax.command import flags
+  from lm_jax.devices import cluster
+  from lm_jax.finetuning import command
+
+  known = command.schema()
+  if _help("finetune", known | cluster.FLAGS, argv):
+    return 0
+  parsed = flags.parse("finetune", known | cluster.FLAGS, argv)
+  given = {path: texts[-1] for path, texts in parsed.items()}
+  processes = cluster.named(given)
+  given = {path: text for path, text in given.items() if path in known}
+  with cluster.joined(processes):
+    return command.main(given)
 
 
 def _evaluate(argv: list[str]) -> int:
@@ -369,6 +386,7 @@ def _help(command: str, known, argv: Sequence[str]) -> bool:
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
   "compare": ("objectives under one budget, with a report", _compare),
   "train": ("one run of one objective", _train),
+  "finetune": ("train a model on a task's examples", _finetune),
   "evaluate": ("measure a trained model", _evaluate),
   "generate": ("texts that go on with prompts", _generate),
   "chat": ("a conversation with a model", _chat),

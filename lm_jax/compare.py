@@ -47,6 +47,7 @@ def schema() -> dict[str, Option]:
   for path in (
     *("objective", "model", "workdir"),
     *("name", "arm", "family"),
+    *settings.OF_TASKS,
   ):
     del common[path]
   return options(CompareOptions) | common | settings.objective_flags()

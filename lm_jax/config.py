@@ -59,6 +59,17 @@ class Config:
   budget: str = option(
     "flops:3e12", "flops:, tokens:, targets:, seconds: or steps: and a number"
   )
+  task: str = option("", "what it is fine-tuned for: `list tasks`")
+  task_data: str = option(
+    "", "local files of the task's examples; by default TFDS has them"
+  )
+  train_examples: int = option(
+    0, "so many of the examples for training, drawn at random; 0: all"
+  )
+  patience: int = option(
+    0,
+    "evaluations in a row without a better one that end the run; 0: none do",
+  )
   model: str = option(
     "", "run or Hugging Face directory whose model is trained further"
   )
@@ -207,6 +218,14 @@ def build(config: Config) -> Built:
     raise UsageError(
       f"--architecture={architecture}: --objective={config.objective} fits"
       f" {' or '.join(fits)} only"
+    )
+  if cls.supervised != bool(config.task):
+    raise UsageError(
+      f"--objective={config.objective}: learns from examples: launch.py"
+      " finetune --task=..."
+      if cls.supervised
+      else f"--task={config.task}: --objective={config.objective} learns from"
+      " plain text"
     )
   limits.check_numbers(config)
   Budget.parse(config.budget)

@@ -26,6 +26,8 @@ def check_numbers(config: Config) -> None:
     "keep_every": 0,
     "eval_every": 0,
     "skip_limit": 1,
+    "train_examples": 0,
+    "patience": 0,
   }.items():
     value = getattr(config, name)
     if value < least:

@@ -27,6 +27,7 @@ from lm_jax.storage import checkpoint
 from lm_jax.storage.digest import digest, flatten
 from lm_jax.training.assemble import enable_compilation_cache, make_program
 from lm_jax.training.program import Program
+from lm_jax.training.selection import Selection
 from lm_jax.types import Head, Spec, Specials, Trunk, UsageError
 
 TOKENIZER = "tokenizer.json"
@@ -68,8 +69,10 @@ def of_program(
   plan = program.plan
   heads = dict(plan.network.head_specs)
   outputs: dict[str, Head | None] = {VOCABULARY: None, **heads}
-  if plan.objective.scoring == "energy":
-    del outputs[VOCABULARY]  # The main stack of rtd has none.
+  if plan.objective.scoring == "energy" or (
+    plan.objective.supervised and heads
+  ):
+    del outputs[VOCABULARY]  # The main stack has none.
   return Trained(
     config,
     tokenizer,
@@ -120,7 +123,8 @@ def load(directory: str, flag: str = "--model") -> Trained:
     shardings,
   )
   with checkpoint.Checkpoints(place, read_only=True) as checkpoints:
-    restored = checkpoints.restore_params(wanted)
+    step = _chosen(checkpoints) if config.task else None
+    restored = checkpoints.restore_params(wanted, step)
   if restored is None:
     raise UsageError(f"{flag}={directory}: has no checkpoint to read")
   params, meta = restored
@@ -136,6 +140,13 @@ def load(directory: str, flag: str = "--model") -> Trained:
     program = program.over(base.model.params)
     params, model = program.whole(params), model._replace(base=base.digest)
   return model._replace(params=params, source=directory)
+
+
+def _chosen(checkpoints: checkpoint.Checkpoints) -> int | None:
+  """The step that a fine-tuning run chose, if it is still there."""
+  meta = checkpoints.meta() or {}
+  best = Selection(0, meta.get("curve", ())).best
+  return best if best in checkpoints.steps() else None
 
 
 class Base(NamedTuple):
@@ -266,6 +277,7 @@ def params_for(
     )
   old = flatten(model.params)
   wanted = flatten(program.abstract.params)
+  old |= _starts(program.plan.objective, old, wanted)
   fresh = sorted(set(wanted) - set(old))
   untold = [name for name in fresh if not is_own(name)]
   if untold:
@@ -287,6 +299,18 @@ def params_for(
   treedef = jax.tree.structure(program.abstract.params)
   params = jax.tree.unflatten(treedef, [old[name] for name in wanted])
   return sharding.put(params, program.shardings.params)
+
+
+def _starts(objective: Objective, old: Any, wanted: Any) -> dict[str, Any]:
+  """Parameters of other outputs that those of an objective start from."""
+  found = {}
+  for mine, theirs in objective.starts_from.items():
+    for name, leaf in wanted.items():
+      source = theirs + name.removeprefix(mine)
+      fresh = name.startswith(f"{mine}.") and name not in old
+      if fresh and source in old and old[source].shape == leaf.shape:
+        found[name] = old[source]
+  return found
 
 
 def _describe(directory: str) -> tuple[Config, Tokenizer, Shapes]:

@@ -208,6 +208,7 @@ class Head:
   norm: a norm after that.
   bias: of the logits.
   transform_bias: of the dense layer.
+  dropout: of what the logits are computed from.
   """
 
   size: int
@@ -218,6 +219,7 @@ class Head:
   norm: bool = False
   bias: bool = True
   transform_bias: bool = True
+  dropout: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

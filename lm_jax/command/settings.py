@@ -16,16 +16,27 @@ from lm_jax.options import Option, show
 
 # What a model's parameters and tokens are tied to.
 _FIXED = ("size", "trunk.", "data.tokenizer", "data.vocabulary_size")
+# What only `finetune` takes.
+OF_TASKS = ("task", "task_data", "train_examples", "patience")
 _FREE = tuple(f"trunk.{name}" for name in trunk_options.FREE)
 
 
-def objective_flags() -> dict[str, Option]:
+def objective_flags(supervised: bool = False) -> dict[str, Option]:
   """The options of all objectives, by path.
+
+  Args:
+    supervised: of those that learn from examples, or of all others.
 
   Where two objectives mean different things by one name, the flag takes any
   text, and `override` checks it for the objective that is chosen.
   """
-  return _union(config_lib.OBJECTIVES, config_lib.objective_schema)
+
+  def schema(name: str) -> dict[str, Option]:
+    if config_lib.objective_class(name).supervised != supervised:
+      return {}
+    return config_lib.objective_schema(name)
+
+  return _union(config_lib.OBJECTIVES, schema)
 
 
 def adaptation_flags() -> dict[str, Option]:

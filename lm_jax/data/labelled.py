@@ -19,7 +19,11 @@ from lm_jax.errors import UsageError, short
 
 TRAIN, DEV, TEST = "train", "dev", "test"
 # What the files of a split may be called.
-_NAMES = {TRAIN: (TRAIN,), TEST: (TEST, "dev", "validation", "valid")}
+_NAMES = {
+  TRAIN: (TRAIN,),
+  DEV: (DEV, "validation", "valid", "val"),
+  TEST: (TEST, DEV, "validation", "valid", "val"),
+}
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 _LONGEST_LINE = 2**24  # bytes
 
@@ -97,19 +101,22 @@ def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
     split: TRAIN or TEST.
 
   Returns:
-    all of them, in the order of the file; [] without a file for training.
+    all of them, in the order of the file; [] without a file for training, or
+    without one for DEV beside one for TEST.
 
   Raises:
     UsageError: no file for testing; what is wrong with a line, by number.
   """
   base = pathlib.Path(place).expanduser()
   stem = f"{base}/" if base.is_dir() else f"{base}_"
+  if split == DEV and not _exists(stem, TEST):
+    return []  # What there is stands in for the test split.
   tried = [f"{stem}{name}{end}" for name in _NAMES[split] for end in _SUFFIXES]
   for name in tried:
     if pathlib.Path(name).is_file():
       break
   else:
-    if split == TRAIN:
+    if split != TEST:
       return []
     raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
   found = []
@@ -122,6 +129,10 @@ def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
   return found
 
 
+def _exists(stem: str, name: str) -> bool:
+  return any(pathlib.Path(f"{stem}{name}{end}").is_file() for end in _SUFFIXES)
+
+
 def from_tfds(form: Form, flag: str, split: str) -> list[Example]:
   """The examples of a split of the TFDS data set, prepared if need be.
 
@@ -130,6 +141,8 @@ def from_tfds(form: Form, flag: str, split: str) -> list[Example]:
   """
   from lm_jax.data import catalog
 
+  if split not in form.splits:
+    return []
   try:
     builder = catalog.find(form.tfds)
     catalog.prepare(builder, form.tfds)

@@ -145,8 +145,9 @@ class Network(nn.Module):
       return logits(x_NxE, table_VxE, bias_V).reshape(batch, size, -1)
     spec = dict(self.head_specs)[name]
     if spec.pool != "none":
-      return self.heads[name](x_BxPxD[:, 0])
-    return self.heads[name](x_BxPxD.reshape(-1, width)).reshape(batch, size, -1)
+      return self.heads[name](x_BxPxD[:, 0], self.deterministic)
+    x_NxD = x_BxPxD.reshape(-1, width)
+    return self.heads[name](x_NxD, self.deterministic).reshape(batch, size, -1)
 
   def nll(
     self,

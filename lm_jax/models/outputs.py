@@ -73,7 +73,7 @@ class HeadOutput(nn.Module):
   trunk: Trunk
 
   @nn.compact
-  def __call__(self, x_NxD: Array) -> Array:
+  def __call__(self, x_NxD: Array, deterministic: bool) -> Array:
     """float32 logits [N, size], or [N, D] before them if the size is 0."""
     spec, trunk = self.spec, self.trunk
     if spec.transform:
@@ -88,6 +88,8 @@ class HeadOutput(nn.Module):
       x_NxD = activation(trunk, name)(x_NxD)
     if spec.norm:
       x_NxD = Norm(trunk, name="norm")(x_NxD)
+    if spec.dropout:
+      x_NxD = nn.Dropout(spec.dropout)(x_NxD, deterministic)
     if spec.size:
       axes = ("embed", None)
       x_NxD = dense(trunk, spec.size, axes, "out", bias=spec.bias)(x_NxD)

@@ -9,6 +9,7 @@ one with one subclass; its fields become flags (`--objective.rate=0.3`).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 import jax
@@ -67,6 +68,9 @@ class Objective:
   # Does it learn from examples with right answers (`finetune`), in rows that
   # have labels?
   supervised: ClassVar[bool] = False
+  # Which parameters of another output its own start from, where the model has
+  # those and not these: names begin so.
+  starts_from: ClassVar[Mapping[str, str]] = {}
   # The special tokens that it needs besides the boundary, fields of Specials.
   needs: ClassVar[tuple[str, ...]] = ()
 
@@ -143,6 +147,15 @@ class Objective:
     else:
       inputs = layout.in_place(rows, spec)
     return Problem(inputs, source, rows.tokens_BxL, {})
+
+  def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
+    """What a supervised objective answers examples from, float32.
+
+    Returns:
+      logits [B, L, size] of each token, or [B, S, size] of each segment that a
+      row has room for, as its kind (lm_jax/finetuning/kinds) reads them.
+    """
+    raise NotImplementedError  # unless `supervised`, with a head
 
   def prompt(self, rows: Rows, spec: Spec) -> Problem:
     """The layout from which a text is continued, token by token; no targets.

@@ -33,7 +33,8 @@ class Checkpoints:
   """The checkpoints of one run, in a directory of their own.
 
   Kept are the last `keep_last`, every step that `keep_every` divides (if it is
-  not 0), and the one with the least metric `best_metric` (a NaN never is).
+  not 0), and the one with the least metric `best_metric` (a NaN never is),
+  or the greatest.
   What a restore found damaged stays in place until the next save, whose run
   computes it again; a reader changes nothing.
 
@@ -42,6 +43,7 @@ class Checkpoints:
     keep_last: at least 1.
     keep_every: in steps.
     best_metric: the name of a metric that is better when lower.
+    highest: it is better when higher.
     asynchronous: save in the background; the state may be donated as soon as
       `save` returns.
     read_only: for restoring only, also while a run writes here.
@@ -56,6 +58,7 @@ class Checkpoints:
     keep_last: int = 2,
     keep_every: int = 0,
     best_metric: str | None = None,
+    highest: bool = False,
     asynchronous: bool = True,
     read_only: bool = False,
   ):
@@ -63,6 +66,7 @@ class Checkpoints:
     if read_only and not self.directory.is_dir():
       raise UsageError(f"{self.directory}: there are no checkpoints here")
     self._best_metric = best_metric
+    self._sign = -1.0 if highest else 1.0
     self._read_only = read_only
     self._damaged: set[int] = set()
     self._metrics: dict[int, float] = {}
@@ -184,6 +188,16 @@ class Checkpoints:
       for name, (shape, dtype, _) in leaves.items()
     }
 
+  def steps(self) -> list[int]:
+    """Those that can be asked for."""
+    self._steps.wait()
+    return self._steps.all()
+
+  def meta(self) -> dict[str, Any] | None:
+    """That of the last step whose record is whole; no array is read."""
+    body = self._first_whole(None, self._steps.read_body)
+    return body["meta"] if body else None
+
   def wait(self) -> None:
     """Waits until the last save is on disk; raises what went wrong in it."""
     self._steps.wait()
@@ -250,7 +264,7 @@ class Checkpoints:
   def _note(self, step: int, metrics: Mapping[str, float]) -> None:
     value = metrics.get(self._best_metric or "", math.nan)
     if math.isfinite(value):
-      self._metrics[step] = value
+      self._metrics[step] = self._sign * value
 
   def _clear(self, replaced: Iterable[int]) -> None:
     """Clears the way for a save: orbax refuses a step that is there, and would

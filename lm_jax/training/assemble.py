@@ -97,7 +97,7 @@ def longest_stream(built: Built, spec: Spec) -> int:
   problem = jax.eval_shape(
     lambda key, rows: built.objective.make(key, rows, spec),
     jax.random.key(0),
-    abstract_rows(1, spec.length),
+    abstract_rows(1, spec.length, built.objective.supervised),
   )
   streams = [problem.inputs, problem.source]
   found = [s.tokens_BxT.shape[1] for s in streams if s is not None]

@@ -77,10 +77,11 @@ class Plan:
   mesh: Mesh
 
 
-def abstract_rows(batch_size: int, length: int) -> Rows:
+def abstract_rows(batch_size: int, length: int, labelled: bool = False) -> Rows:
   """Shapes of the rows of a batch, for tracing."""
   leaf = jax.ShapeDtypeStruct((batch_size, length), jnp.int32)
-  return Rows(leaf, leaf, leaf, leaf, leaf)
+  label = leaf if labelled else None
+  return Rows(leaf, leaf, leaf, leaf, leaf, label)
 
 
 def total(
@@ -150,7 +151,9 @@ class Program:
     self.plan = plan
     # What steps take besides, where parameters are held fixed: these.
     self._held: tuple[Tree, ...] = ()
-    self._rows = abstract_rows(plan.batch_size, plan.spec.length)
+    self._rows = abstract_rows(
+      plan.batch_size, plan.spec.length, plan.objective.supervised
+    )
     boxed = jax.eval_shape(self._boxed_params, jax.random.key(0))
     self.shapes = nn.meta.unbox(boxed)
     shapes, held = self.split(self.shapes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from lm_jax.types import Spec, UsageError
 
 # Evaluations that a run has where --eval_every is 0.
 EVALUATIONS = 5
+VALIDATION_LOSS = "validation_loss"
 # Held-out batches of the own-loss curve.
 VALIDATION_BATCHES = 4
 
@@ -73,7 +75,7 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
   enable_compilation_cache(config.data.cache)
   # A corpus that cannot be read leaves no directory behind.
   with distributed.together():
-    dataset = rows_lib.load(config.data, config.length)
+    dataset = _dataset(config)
   distributed.require_same({"--data.corpus": dataset.fingerprint})
   with contextlib.ExitStack() as stack:
     with distributed.together():
@@ -86,6 +88,58 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
     # Another process may have been faster.
     finished = _finished(config)
     return finished or _run(config, directory, dataset, progress)
+
+
+def _dataset(config: Config) -> Any:
+  """The rows: of a corpus, or of a task's examples."""
+  if not config.task:
+    return rows_lib.load(config.data, config.length)
+  from lm_jax.finetuning import dataset
+
+  return dataset.load(config)
+
+
+class _Pretraining:
+  """What a run on plain text measures; Finetuning has the same interface."""
+
+  metric = VALIDATION_LOSS
+  highest = always = False
+
+  def __init__(self, dataset: Any, program: Program):
+    self._dataset, self._program = dataset, program
+
+  def resume(self, curve: Any) -> None:
+    """Nothing is carried on."""
+
+  def meta(self) -> dict[str, Any]:
+    return {}
+
+  def enough(self) -> bool:
+    return False
+
+  def along(self, state: State) -> dict[str, float]:
+    found = self._measure(state, quick=True).metrics
+    return {name: value for name, value in found.items() if "/" not in name}
+
+  def final(self, state: State, checkpoints: checkpoint.Checkpoints) -> Measure:
+    return self._measure(state, quick=False)
+
+  def result(self) -> dict[str, Any]:
+    return {}
+
+  def _measure(self, state: State, quick: bool) -> Measure:
+    params = self._program.whole(state.params)
+    model = evaluate.scorer(self._program.plan, params, self._dataset)
+    return evaluate.evaluate(model, self._dataset, quick=quick)
+
+
+def _yardstick(config: Config, dataset: Any, program: Program) -> Any:
+  """What the run measures, on its way and at its end."""
+  if not config.task:
+    return _Pretraining(dataset, program)
+  from lm_jax.finetuning.measuring import Finetuning
+
+  return Finetuning(config, dataset, program)
 
 
 def _flags(config: Config) -> dict[str, Any]:
@@ -106,7 +160,7 @@ def _finished(config: Config) -> dict[str, Any] | None:
 
 
 def _run(
-  config: Config, directory: Path, dataset: rows_lib.Dataset, progress: bool
+  config: Config, directory: Path, dataset: Any, progress: bool
 ) -> dict[str, Any]:
   # Raises where there are too few rows for a batch.
   dataset.batch(config.seed, 0, config.batch_size)
@@ -131,26 +185,21 @@ def _run(
 
   def own_loss(state: State) -> dict[str, float]:
     loss = program.validation_loss(state.params, validation)
-    return {"validation_loss": loss}
+    return {VALIDATION_LOSS: loss}
 
-  def measure(state: State, quick: bool) -> Measure:
-    params = program.whole(state.params)
-    model = evaluate.scorer(program.plan, params, dataset)
-    return evaluate.evaluate(model, dataset, quick=quick)
+  yardstick = _yardstick(config, dataset, program)
 
-  def quickly(state: State) -> dict[str, float]:
+  def along(state: State) -> dict[str, float]:
     # TFDS is first imported here, and while it is, its lazy imports reach
     # every thread: orbax's, too, which then fails in the middle of a save.
     checkpoints.wait()
-    accuracy = measure(state, quick=True).metrics
-    return own_loss(state) | {
-      name: value for name, value in accuracy.items() if "/" not in name
-    }
+    return own_loss(state) | yardstick.along(state)
 
   stamp = identity.stamp(config, dataset, base.digest if base else "")
 
   def save(state: State, ledger: Ledger, evaluated: dict[str, float]) -> None:
     meta = stamp | {"ledger": ledger.as_dict(), "history": history}
+    meta |= yardstick.meta()
     checkpoints.save(ledger.steps, state, meta, evaluated)
 
   # Noted while anything has to be saved, the last checkpoint included.
@@ -160,13 +209,16 @@ def _run(
       directory / "checkpoints",
       config.keep_last,
       config.keep_every,
-      best_metric="validation_loss",
+      best_metric=yardstick.metric,
+      highest=yardstick.highest,
     ) as checkpoints,
   ):
     state, ledger, history = start(config, dataset, program, checkpoints, base)
     # What can be wrong with the input has shown by now: from here on the
     # directory is this run's.
     _describe(directory, config, dataset)
+    yardstick.resume((checkpoints.meta() or {}).get("curve", ()))
+    every = config.eval_every or -(-(steps or 1000) // EVALUATIONS)
     status, error = train.STAGE_DONE, None
     with _log(directory, ledger.steps) as log:
       for part in parts:
@@ -180,11 +232,11 @@ def _run(
               budget,
               train.Intervals(
                 config.log_every,
-                config.eval_every or -(-(steps or 1000) // EVALUATIONS),
-                config.checkpoint_every,
+                every,
+                every if yardstick.always else config.checkpoint_every,
                 config.skip_limit,
               ),
-              train.Hooks(log.write, quickly, save),
+              train.Hooks(log.write, along, save, yardstick.enough),
               interruption,
               title=config.name or config.objective,
               progress=progress and distributed.is_first(),
@@ -200,9 +252,16 @@ def _run(
   if status == train.DONE:
     # Measuring takes a while, and is done again if it is cut short.
     result_lib.write(config, result | {"status": train.INTERRUPTED})
-    found = measure(state, quick=False)
+    with checkpoint.Checkpoints(
+      directory / "checkpoints", read_only=True
+    ) as checkpoints:
+      found = yardstick.final(state, checkpoints)
     result["metrics"] = own_loss(state) | found.metrics
     result["items"] = found.items
+    result |= yardstick.result()
+    if distributed.is_first() and found.predictions:
+      lines = [json.dumps(p, ensure_ascii=False) for p in found.predictions]
+      write_atomically(directory / "predictions.jsonl", "\n".join(lines) + "\n")
   result_lib.write(config, result)
   return result
 

@@ -39,11 +39,13 @@ class Hooks:
   log: takes a step and the values of a line of metrics.jsonl.
   evaluate: takes the state, returns values to log.
   save: takes the state, the ledger and the last evaluation's values.
+  enough: after an evaluation: does the run end here, its budget not spent?
   """
 
   log: Log
   evaluate: Callable[[State], dict[str, float]]
   save: Callable[[State, Ledger, dict[str, float]], None]
+  enough: Callable[[], bool] = lambda: False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +120,7 @@ def fit(
       loop.settle()
       status = DIVERGED if loop.diverged else STAGE_DONE
       return Outcome(status, loop.state, loop.diverged)
-    loop.save({} if stop else loop.evaluate())
+    loop.save({} if stop else loop.last_evaluation())
     if loop.diverged:
       return Outcome(DIVERGED, loop.state, loop.diverged)
     # It may also have come in the last evaluation.
@@ -156,6 +158,8 @@ class _Loop:
     # What several processes decide, they decide alike.
     self.votes = Votes(ledger.seconds)
     self.steps = budget.steps(program.flops, program.positions, ledger)
+    self.stopped = hooks.enough()  # by an evaluation
+    self.evaluated: dict[str, float] = {}  # at the last step
     self.over = self._finished()  # as of the last step
     self.diverged: str | None = None  # why
     self.clock = time.perf_counter()
@@ -187,13 +191,19 @@ class _Loop:
       self.looking = metrics["skipped"]
     if self.over or _due(ledger.steps, self.intervals.log):
       self.pending = (ledger.as_dict(), metrics)
+    self.evaluated = {}
     if self.exhausted():
       return
-    evaluated: dict[str, float] = {}
     if _due(ledger.steps, self.intervals.evaluate):
-      evaluated = self.evaluate()
+      self.evaluated = self.evaluate()
+      self.stopped = self.hooks.enough()
+      self.over = self._finished()
     if _due(ledger.steps, self.intervals.save):
-      self.save(evaluated)
+      self.save(self.evaluated)
+
+  def last_evaluation(self) -> dict[str, float]:
+    """That of the last step, which a run that was stopped has had."""
+    return self.evaluated or self.evaluate()
 
   def evaluate(self) -> dict[str, float]:
     """Measures, unless the run diverged; the clock stands still."""
@@ -219,7 +229,9 @@ class _Loop:
     return staged or self.exhausted()
 
   def exhausted(self) -> bool:
-    """Is the budget spent, or too small for a step more?"""
+    """Is the budget spent, too small for a step more, or not needed?"""
+    if self.stopped:
+      return True
     if self.steps is not None:
       return self.ledger.steps >= self.steps
     return self._spent() >= 1

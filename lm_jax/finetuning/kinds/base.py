@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,10 @@ class Kind:
     """
     return {}
 
+  def texts(self, task: Any, examples: Sequence[Any]) -> Iterator[str]:
+    """What a tokenizer is trained on where there is no model to start from."""
+    raise NotImplementedError
+
   def encode(
     self,
     task: Any,
@@ -81,7 +85,8 @@ class Kind:
       examples: with right answers.
       tokenizer: of the model.
       length: columns of a row.
-      options: the objective's own, by name.
+      options: the objective's own, by name; and "paired", does the model read
+        in an encoder and answer in a decoder?
 
     Raises:
       UsageError: a label that the model does not know.

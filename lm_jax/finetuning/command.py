@@ -1,0 +1,211 @@
+"""`python launch.py finetune`: one run."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from lm_jax import config as config_lib
+from lm_jax.command import settings
+from lm_jax.config import Config
+from lm_jax.errors import UsageError
+from lm_jax.options import Option
+from lm_jax.tasks.base import SupervisedTask
+
+# What Devlin et al. 2019 fine-tuned with (appendix A.3); weight decay and
+# clipping as in their code.
+RECIPE = {
+  "optimizer.learning_rate": "5e-5",
+  "optimizer.schedule": "linear",
+  "optimizer.warmup": "0.1",
+  "optimizer.final": "0",
+  "optimizer.weight_decay": "0.01",
+  "optimizer.beta2": "0.999",
+  "length": "128",
+}
+EPOCHS, EXAMPLES = 3.0, 32
+_HIDDEN = ("objective", "name", "arm", "family", "curriculum", "budget")
+
+
+def schema() -> dict[str, Option]:
+  """The flags of one run."""
+  known = config_lib.schema() | settings.adaptation_flags()
+  known |= settings.objective_flags(supervised=True)
+  for name in _HIDDEN:
+    del known[name]
+  del known["batch_size"]
+  own = (
+    Option("epochs", float, EPOCHS, "times that each example is read"),
+    Option(
+      "batch_size",
+      int,
+      EXAMPLES,
+      "examples a step, on average: several go into a row, and a step has the"
+      " number of rows that comes nearest",
+    ),
+    Option(
+      "budget",
+      str,
+      "",
+      "in the place of --epochs: flops:, tokens:, targets:, seconds: or steps:"
+      " and a number",
+    ),
+  )
+  return {option.path: option for option in own} | known
+
+
+def configured(given: Mapping[str, str]) -> Config:
+  """The run that flags ask for, its data read.
+
+  Args:
+    given: texts by path.
+
+  Raises:
+    UsageError: it is impossible, which says what would be valid.
+  """
+  from lm_jax.finetuning import dataset
+
+  if not given.get("task"):
+    raise UsageError("--task: needed, what to fine-tune for: `list tasks`")
+  task = dataset.find_task(given["task"])
+  known = schema()
+  own = {
+    path: known[path].parse(given[path])
+    for path in ("epochs", "batch_size", "budget")
+    if path in given
+  }
+  rest = {path: text for path, text in given.items() if path not in own}
+  config = based(task, rest)
+  examples, config = encoded(config, task)
+  rows = rows_a_step(
+    examples, own.get("batch_size", EXAMPLES), config.accumulate
+  )
+  budget = own.get("budget", "")
+  if not budget:
+    epochs = own.get("epochs", EPOCHS)
+    if not 0 < epochs <= 10_000:
+      raise UsageError(f"--epochs={epochs:g}: must be above 0, at most 10000")
+    budget = f"steps:{examples.steps(config.seed, epochs, rows)}"
+  elif "epochs" in own:
+    raise UsageError(
+      f"--epochs={own['epochs']:g}: give it or --budget={budget}, one of the"
+      " two"
+    )
+  return dataclasses.replace(config, batch_size=rows, budget=budget)
+
+
+def based(task: SupervisedTask, given: Mapping[str, str]) -> Config:
+  """What a run starts from: a model, or a new one of a size.
+
+  Args:
+    task: what it is fine-tuned for.
+    given: texts by path, of the configuration.
+
+  Raises:
+    UsageError: the architecture can't do the task.
+  """
+  config = Config(length=128)
+  model = given.get("model", "")
+  architecture: Any
+  if model:
+    config = settings.continued(model, given)
+    config = dataclasses.replace(config, length=min(config.length, 128))
+    architecture = config_lib.resolve(config).architecture
+  else:
+    architecture = given.get("architecture", "") or _natural(task)
+  name = objective_for(task, architecture)
+  config = dataclasses.replace(
+    config,
+    objective=name,
+    architecture=architecture,
+    objective_options={},
+    curriculum="",
+    task=task.name,
+    log_every=10,
+    keep_last=1,
+  )
+  recipe = RECIPE if model else {**RECIPE, "optimizer.learning_rate": "1e-3"}
+  recipe = {p: t for p, t in recipe.items() if p != "length"}
+  adapt = {p: t for p, t in given.items() if p not in ("model", "task")}
+  return settings.override(config, {**recipe, **adapt})
+
+
+def _natural(task: SupervisedTask) -> str:
+  return config_lib.objective_class(task.objective).natural
+
+
+def objective_for(task: SupervisedTask, architecture: str) -> str:
+  """The objective that fine-tunes a model of an architecture for a task.
+
+  What has no head of its own for labels is asked for their names.
+
+  Raises:
+    UsageError: none does; says which architectures can.
+  """
+  from lm_jax.tasks.base import LabelledTask
+
+  names = [task.objective]
+  if isinstance(task, LabelledTask) and task.objective != "respond":
+    names.append("respond")
+  for name in names:
+    if architecture in config_lib.objective_class(name).architectures:
+      return name
+  fits = config_lib.objective_class(task.objective).architectures
+  raise UsageError(
+    f"--task={task.name}: is fine-tuned by {task.objective}, which fits"
+    f" {' or '.join(sorted(fits))}; the model is of --architecture="
+    f"{architecture}"
+  )
+
+
+def encoded(config: Config, task: SupervisedTask) -> tuple[Any, Config]:
+  """The examples of a run, and the run with what follows from them."""
+  from lm_jax.finetuning import dataset, splits
+
+  kind = dataset.find_kind(config.objective)
+  found = splits.load(task, config.task_data, config.train_examples)
+  fixed = kind.options(task, found[splits.TRAIN])
+  config = dataclasses.replace(
+    config, objective_options={**fixed, **config.objective_options}
+  )
+  return dataset.load(config), config
+
+
+def rows_a_step(examples: Any, batch_size: int, accumulate: int) -> int:
+  """Rows that hold about so many examples, in parts of one size."""
+  from lm_jax.finetuning import splits
+
+  if batch_size < 1:
+    raise UsageError(f"--batch_size={batch_size}: must be at least 1")
+  total = len(examples.examples[splits.TRAIN])
+  share = batch_size * examples.rows(splits.TRAIN) / total
+  return max(1, round(share / accumulate)) * accumulate
+
+
+def main(given: Mapping[str, str]) -> int:
+  """Fine-tunes as flags ask; returns the exit code."""
+  from lm_jax.devices import distributed
+  from lm_jax.sweep import local
+  from lm_jax.training import run
+  from lm_jax.training.assemble import enable_compilation_cache
+
+  enable_compilation_cache(given.get("data.cache", ""))
+  with distributed.together():
+    config = configured(given)
+    source = pathlib.Path(config.model).name if config.model else config.size
+    name = f"{config.task}-{source}-seed{config.seed}"
+    config = dataclasses.replace(
+      config,
+      workdir=config.workdir or f"runs/{name}",
+      name=name,
+      arm=source,
+    )
+    run.check(config)
+  result = run.pretrain(config)
+  if distributed.is_first():
+    print(f"{result['status']}: {config.workdir}/result.json")
+    for key, value in sorted(result.get("metrics", {}).items()):
+      print(f"  {key}: {value:.4f}")
+  return local.EXIT[result["status"]]

@@ -1,0 +1,253 @@
+"""A task's examples as batches of rows by step, like a corpus's."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lm_jax import registry
+from lm_jax.config import Config, build
+from lm_jax.data import cache, order, readers
+from lm_jax.data.corpus import Corpus, Document
+from lm_jax.data.open_tokenizer import load_tokenizer
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.errors import UsageError
+from lm_jax.finetuning import packing, splits
+from lm_jax.finetuning.kinds.base import Encoded, Kind
+from lm_jax.objectives import _supervised
+from lm_jax.storage.digest import sha256
+from lm_jax.tasks.base import SupervisedTask
+from lm_jax.types import Rows
+
+TASKS, KINDS = "lm_jax.tasks", "lm_jax.finetuning.kinds"
+# The number goes up when other rows are made of the same examples.
+FORMAT = "examples 1"
+
+
+class Source(NamedTuple):
+  """What the rows are made of, as a run's identity asks for it."""
+
+  name: str
+  fingerprint: str
+
+
+def find_task(name: str, flag: str = "--task") -> SupervisedTask:
+  """The task of that name.
+
+  Raises:
+    UsageError: there is none, or it has no examples to train on.
+  """
+  from lm_jax.tasks.base import Task
+
+  task = registry.find(TASKS, name, Task, flag)()
+  if not isinstance(task, SupervisedTask):
+    raise UsageError(
+      f"{flag}={name}: measures models as they are, and has no examples to"
+      " fine-tune on"
+    )
+  return task
+
+
+def find_kind(objective: str) -> Kind:
+  """How examples of a supervised objective are read and answered."""
+  return registry.find(KINDS, objective, Kind, "--objective")()
+
+
+def row_shape(config_length: int, options: Any, alone: bool) -> packing.Shape:
+  """What rows of an objective have room for.
+
+  Args:
+    config_length: columns of a row.
+    options: the objective's own, by name.
+    alone: one example a row.
+  """
+  answers = int(options.get("answer_length", 0))
+  most = 1 if alone else _supervised.room(config_length)
+  return packing.Shape(config_length, answers, most)
+
+
+class Examples:
+  """A task's rows; the interface of lm_jax.data.rows.Dataset.
+
+  corpus: what they are made of.  task, kind: whose they are.
+  cut: of each split, examples that lost tokens.
+  """
+
+  def __init__(
+    self,
+    corpus: Source,
+    task: SupervisedTask,
+    kind: Kind,
+    tokenizer: Tokenizer,
+    encoded: dict[str, Encoded],
+    examples: dict[str, Any],
+    shape: packing.Shape,
+  ):
+    self.corpus, self.task, self.kind = corpus, task, kind
+    self.tokenizer = tokenizer
+    self.specials = tokenizer.specials
+    self.vocabulary_size = tokenizer.vocabulary_size
+    self.length = shape.length
+    self.fingerprint = cache.key(
+      *(FORMAT, corpus.fingerprint, tokenizer.fingerprint),
+      *(shape.length, shape.answers, shape.most),
+    )
+    self.examples = examples
+    self.cut = {split: found.cut for split, found in encoded.items()}
+    self._shape = shape
+    self._items = {split: found.items for split, found in encoded.items()}
+    self._sizes = {
+      split: packing.sizes(items) for split, items in self._items.items()
+    }
+    self._epoch = functools.lru_cache(maxsize=3)(self._pack)
+    # By seed, at which row of all its epochs each one ends.
+    self._ends: dict[int, list[int]] = {}
+
+  def _pack(self, seed: int, epoch: int) -> list[np.ndarray]:
+    count = len(self._items[splits.TRAIN])
+    order_N = order.Permutation([seed, epoch], count)(np.arange(count))
+    return packing.pack(self._sizes[splits.TRAIN], order_N, self._shape)
+
+  def rows(self, split: str, seed: int = 0) -> int:
+    """Rows of a split; of the training split, in its first epoch."""
+    if split == splits.TRAIN:
+      return self._end(seed, 0)
+    return len(self._held_out(split))
+
+  def steps(self, seed: int, epochs: float, batch_size: int) -> int:
+    """Steps of so many epochs, the last one perhaps a part."""
+    whole = int(epochs)
+    rows = self._end(seed, whole - 1) if whole else 0
+    if epochs > whole:
+      last = self._end(seed, whole) - rows
+      rows += int(np.ceil((epochs - whole) * last))
+    return max(1, -(-rows // batch_size))
+
+  def _end(self, seed: int, epoch: int) -> int:
+    """The number of rows up to the end of an epoch."""
+    ends = self._ends.setdefault(seed, [])
+    while len(ends) <= epoch:
+      before = ends[-1] if ends else 0
+      ends.append(before + len(self._epoch(seed, len(ends))))
+    return ends[epoch]
+
+  def _row(self, seed: int, number: int) -> np.ndarray:
+    """The items of a row of all epochs."""
+    ends = self._ends.setdefault(seed, [])
+    while not ends or ends[-1] <= number:
+      self._end(seed, len(ends))
+    epoch = bisect.bisect_right(ends, number)
+    first = ends[epoch - 1] if epoch else 0
+    return self._epoch(seed, epoch)[number - first]
+
+  def batch(
+    self,
+    seed: int,
+    step: int,
+    batch_size: int,
+    process: int = 0,
+    processes: int = 1,
+  ) -> Rows:
+    """The training batch of a step: a pure function of its arguments.
+
+    An epoch reads every example once, in an order of its own.
+
+    Returns:
+      numpy int32 [batch_size / processes, length].
+    """
+    size = batch_size // processes
+    first = step * batch_size + process * size
+    rows = [self._row(seed, number) for number in range(first, first + size)]
+    items = self._items[splits.TRAIN]
+    return packing.lay(items, rows, self._shape, self.specials.pad)
+
+  def batches(
+    self,
+    seed: int,
+    batch_size: int,
+    start: int = 0,
+    process: int = 0,
+    processes: int = 1,
+    workers: int = 0,
+  ) -> Any:
+    """The batches from step `start` on, read ahead by one thread."""
+    if batch_size % processes:
+      raise UsageError(
+        f"--batch_size={batch_size}: must be a multiple of {processes}, the"
+        " number of processes"
+      )
+
+    def read(step: int) -> Rows:
+      return self.batch(seed, step, batch_size, process, processes)
+
+    return readers.ahead(read, start, threads=1)
+
+  def fixed(
+    self, split: str, batch_size: int, limit_rows: int | None = None
+  ) -> list[Rows]:
+    """The rows of a split in their order, the last batch filled with padding.
+
+    "validation" is the split that checkpoints are chosen by.
+    """
+    name = splits.DEV if split == "validation" else split
+    rows = self._held_out(name)[:limit_rows]
+    return [
+      packing.lay(
+        self._items[name],
+        rows[first : first + batch_size],
+        self._shape,
+        self.specials.pad,
+        batch_size,
+      )
+      for first in range(0, len(rows), batch_size)
+    ]
+
+  def _held_out(self, split: str) -> list[np.ndarray]:
+    order_N = np.arange(len(self._items[split]))
+    return packing.pack(self._sizes[split], order_N, self._shape)
+
+
+def load(config: Config) -> Examples:
+  """The examples of a fine-tuning run, encoded; kept in memory.
+
+  Raises:
+    UsageError: what is wrong with the task, its data or its tokens.
+  """
+  task = find_task(config.task)
+  kind = find_kind(config.objective)
+  examples = splits.load(task, config.task_data, config.train_examples)
+  built = build(config)
+  options = dataclasses.asdict(built.objective)
+  options["paired"] = built.trunk.architecture == "encoder_decoder"
+  tokenizer = load_tokenizer(
+    config.data, _corpus(task, kind, examples[splits.TRAIN])
+  )
+  alone = config.data.packing == "document"
+  shape = row_shape(config.length, options, alone)
+  encoded = {}
+  for split in (splits.TRAIN, splits.DEV):
+    encoded[split] = kind.encode(
+      task, examples[split], tokenizer, config.length, options
+    )
+  items = [
+    (i.example, i.tokens.tolist(), i.label.tolist(), i.answer.tolist())
+    for found in encoded.values()
+    for i in found.items
+  ]
+  corpus = Source(task.name, sha256(items))
+  return Examples(corpus, task, kind, tokenizer, encoded, examples, shape)
+
+
+def _corpus(task: SupervisedTask, kind: Kind, train: Sequence[Any]) -> Corpus:
+  """A task's texts, for a tokenizer to be trained on where there is none."""
+
+  def read(split: str) -> Iterator[Document]:
+    return (Document(text, {}) for text in kind.texts(task, train))
+
+  texts = list(kind.texts(task, train))
+  return Corpus(task.name, sha256(texts), read)

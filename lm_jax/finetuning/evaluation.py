@@ -1,0 +1,71 @@
+"""How well a fine-tuned model does its task."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from lm_jax.data.labelled import TEST
+from lm_jax.finetuning import splits
+from lm_jax.finetuning.dataset import find_kind
+from lm_jax.tasks.base import Measure, SupervisedTask
+from lm_jax.trained import Trained
+
+
+def measure(
+  model: Trained,
+  task: SupervisedTask,
+  place: str = "",
+  split: str = TEST,
+  limit: int = 0,
+  seed: int = 0,
+) -> Measure:
+  """A fine-tuned model's answers to a split, judged.
+
+  Args:
+    model: fine-tuned for the task, or one with the same labels.
+    task: whose examples.
+    place: of local files, as --task_data names them; "" reads TFDS.
+    split: of labelled.
+    limit: so many examples, drawn by the seed, in their order; 0: all.
+    seed: of that.
+
+  Raises:
+    UsageError: the examples can't be had.
+  """
+  if split == TEST:
+    examples = splits.test(task, place)
+  else:
+    examples = splits.load(task, place)[split]
+  if 0 < limit < len(examples):
+    drawn = random.Random(f"items {seed}").sample(range(len(examples)), limit)
+    examples = [examples[i] for i in sorted(drawn)]
+  return judged(model, task, examples)
+
+
+def judged(
+  model: Trained, task: SupervisedTask, examples: Sequence[Any]
+) -> Measure:
+  """A fine-tuned model's answers to some examples, judged."""
+  answers = find_kind(model.config.objective).answer(model, task, examples)
+  metrics, scores = task.judge(answers, examples)
+  predictions = [
+    {"task": task.name, "id": example.id, "score": score}
+    | shown(example)
+    | {"predicted": answer}
+    for example, answer, score in zip(examples, answers, scores, strict=True)
+  ]
+  return Measure(
+    {f"{task.name}/{name}": value for name, value in metrics.items()},
+    {task.name: scores},
+    predictions,
+  )
+
+
+def shown(example: Any) -> dict[str, Any]:
+  """What a prediction's record shows of an example: all that it holds."""
+  fields = dict(vars(example))
+  del fields["id"]
+  texts = fields.pop("fields", {})
+  return {**dict(texts), **fields}

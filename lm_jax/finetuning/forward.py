@@ -1,0 +1,55 @@
+"""What a fine-tuned model's head gives for items, packed as in training."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from lm_jax.devices import sharding
+from lm_jax.finetuning import packing
+from lm_jax.finetuning.kinds.base import Item
+from lm_jax.objectives import _supervised
+from lm_jax.score import exact, for_measuring
+from lm_jax.trained import Trained
+from lm_jax.types import Rows
+
+BATCH = 8
+
+
+def outputs(model: Trained, items: Sequence[Item]) -> list[np.ndarray]:
+  """The logits of each item, float32: [n, size] of tokens, or [size] of it.
+
+  Args:
+    model: fine-tuned by a supervised objective with a head.
+    items: of at most model.spec.length tokens.
+  """
+  length, pad = model.spec.length, model.spec.specials.pad
+  alone = model.config.data.packing == "document"
+  most = 1 if alone else _supervised.room(length)
+  shape = packing.Shape(length, 0, most)
+  rows = packing.pack(packing.sizes(items), np.arange(len(items)), shape)
+  run = _compiled(model.objective, for_measuring(model.network), model.spec)
+  found: list[np.ndarray | None] = [None] * len(items)
+  for first in range(0, len(rows), BATCH):
+    chosen = rows[first : first + BATCH]
+    laid = packing.lay(items, chosen, shape, pad, BATCH)
+    values = sharding.fetch(run(model.params, laid))
+    for row, members in enumerate(chosen):
+      at = 0
+      for segment, number in enumerate(members):
+        size = len(items[number].tokens)
+        by_token = values.shape[1] == length
+        here = slice(at, at + size) if by_token else segment
+        found[number] = values[row, here]
+        at += size
+  return [x for x in found if x is not None]
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(objective, network, spec):
+  def run(net, rows: Rows):
+    return objective.outputs(net, rows, spec)
+
+  return exact(run, network)

@@ -1,0 +1,87 @@
+"""Texts of an example to tokens, the special ones around and between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.errors import UsageError
+from lm_jax.types import ABSENT
+
+
+class Reading(NamedTuple):
+  """Tokens of an example, int32 [n], and which of its texts each is of."""
+
+  tokens: np.ndarray
+  text: np.ndarray
+  cut: bool
+
+
+def between(tokenizer: Tokenizer) -> tuple[int, ...]:
+  """Ids that part two texts: the separator, or else a new line."""
+  if tokenizer.specials.separator != ABSENT:
+    return (tokenizer.specials.separator,)
+  return tuple(tokenizer.encode("\n"))
+
+
+def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
+  """The ids of many texts, without special ones: int32 [T] each."""
+  if not texts:
+    return []
+  flat, counts_N = tokenizer.encoder.encode_flat(texts)
+  return np.split(flat.ids, np.cumsum(counts_N)[:-1])
+
+
+def joined(
+  tokenizer: Tokenizer,
+  texts: Sequence[np.ndarray],
+  length: int,
+  end: bool = True,
+) -> Reading:
+  """Texts as one stream: what stands before, the texts, what stands after.
+
+  Where they are too long, the longest loses tokens at its end, as often as
+  need be.
+
+  Args:
+    tokenizer: of the model.
+    texts: ids of each.
+    length: the most tokens.
+    end: whether what stands after a text comes.
+
+  Raises:
+    UsageError: `length` has no room for a token of each text.
+  """
+  specials, middle = tokenizer.specials, between(tokenizer)
+  after = specials.after if end else ()
+  around = len(specials.before) + len(after) + len(middle) * (len(texts) - 1)
+  room = length - around
+  if room < len(texts):
+    raise UsageError(
+      f"--length={length}: the special tokens of an example take {around}"
+    )
+  kept = [len(text) for text in texts]
+  cut = sum(kept) > room
+  while (spare := sum(kept) - room) > 0:
+    longest = max(kept)
+    second = max((k for k in kept if k < longest), default=0)
+    many = kept.count(longest)
+    step = max(1, min(longest - second, -(-spare // many)))
+    for i, count in enumerate(kept):
+      if count == longest and spare > 0:
+        less = min(step, spare)
+        kept[i] -= less
+        spare -= less
+  tokens: list[np.ndarray] = [np.array(specials.before, np.int32)]
+  text: list[np.ndarray] = [np.zeros(len(specials.before), np.int32)]
+  for number, (ids, count) in enumerate(zip(texts, kept, strict=True)):
+    last = number + 1 == len(texts)
+    behind = np.array(after if last else middle, np.int32)
+    tokens += [ids[:count], behind]
+    text.append(np.full(count + len(behind), number, np.int32))
+  return Reading(
+    np.concatenate(tokens).astype(np.int32), np.concatenate(text), cut
+  )

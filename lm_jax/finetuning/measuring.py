@@ -1,0 +1,91 @@
+"""What a fine-tuning run measures: on its way, and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+
+from lm_jax import trained
+from lm_jax.config import Config
+from lm_jax.finetuning import evaluation, splits
+from lm_jax.finetuning.dataset import Examples
+from lm_jax.storage.checkpoint import Checkpoints
+from lm_jax.tasks.base import Measure
+from lm_jax.training.program import Program, State
+from lm_jax.training.selection import Selection
+
+DEV = "dev_"  # before a metric of the split that checkpoints are chosen by
+
+
+class Finetuning:
+  """Measures by the task, and chooses the checkpoint that does best.
+
+  metric: what checkpoints are chosen by; higher is better.
+  always: is a checkpoint saved at each evaluation?
+  """
+
+  highest = True
+  always = True
+
+  def __init__(self, config: Config, dataset: Examples, program: Program):
+    self.metric = f"{DEV}{dataset.task.primary}"
+    self._config, self._dataset, self._program = config, dataset, program
+    self._selection = Selection(config.patience)
+
+  def resume(self, curve: Iterable[Any]) -> None:
+    """Goes on from what `meta` said."""
+    self._selection = Selection(self._config.patience, curve)
+
+  def meta(self) -> dict[str, Any]:
+    """What a checkpoint keeps of it."""
+    return {"curve": self._selection.curve}
+
+  def enough(self) -> bool:
+    """Does the run end here, since evaluations get no better?"""
+    return self._selection.enough
+
+  def along(self, state: State) -> dict[str, float]:
+    """How well the split is answered that checkpoints are chosen by."""
+    found = self._judged(state.params, self._dataset.examples[splits.DEV])
+    values = {
+      f"{DEV}{name.partition('/')[2]}": value
+      for name, value in found.metrics.items()
+    }
+    step = int(jax.device_get(state.step))
+    self._selection.note(step, values[self.metric])
+    return values
+
+  def final(self, state: State, checkpoints: Checkpoints) -> Measure:
+    """How well the best checkpoint answers the split that is told of."""
+    params, best = state.params, self._selection.best
+    if best is not None and best != int(jax.device_get(state.step)):
+      wanted = self._program.abstract_state().params
+      found = checkpoints.restore_params(wanted, step=best)
+      assert found is not None  # or it would have raised
+      params = found[0]
+    task = self._dataset.task
+    return self._judged(params, splits.test(task, self._config.task_data))
+
+  def result(self) -> dict[str, Any]:
+    """What result.json holds besides: how the checkpoint was chosen."""
+    return {
+      "task": self._dataset.task.name,
+      "selected": {
+        "step": self._selection.best,
+        "metric": self.metric,
+        "curve": self._selection.curve,
+      },
+      "cut": self._dataset.cut,
+      "examples": {
+        split: len(found) for split, found in self._dataset.examples.items()
+      },
+    }
+
+  def _judged(self, params: Any, examples: Any) -> Measure:
+    dataset, program = self._dataset, self._program
+    model = trained.of_program(
+      self._config, dataset.tokenizer, program, program.whole(params)
+    )
+    return evaluation.judged(model, dataset.task, examples)

@@ -1,0 +1,58 @@
+"""Which examples train, which choose, which are measured."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from lm_jax.data.labelled import DEV, TEST, TRAIN
+from lm_jax.errors import UsageError
+from lm_jax.tasks.base import SupervisedTask
+
+# Where data have no such split, one of every so many examples for training is
+# kept from it to choose by, up to so many.
+HELD_OUT, MOST = 10, 2000
+
+
+def load(
+  task: SupervisedTask, place: str, train_examples: int = 0
+) -> dict[str, Sequence[Any]]:
+  """The examples that a fine-tuning run sees: TRAIN and DEV.
+
+  The test split is read when it is measured. Data without a split to choose
+  by give every tenth example of the training split, whatever the seed.
+
+  Args:
+    task: whose examples.
+    place: of local files; "" reads TFDS.
+    train_examples: so many, drawn at random, for training; 0: all.
+
+  Raises:
+    UsageError: there are no examples for training.
+  """
+  train = list(task.examples(TRAIN, place))
+  dev = list(task.examples(DEV, place))
+  where = f"--task_data={task.name}={place}" if place else f"--task={task.name}"
+  if not dev:
+    every = max(HELD_OUT, -(-len(train) // MOST))
+    dev = train[every - 1 :: every]
+    train = [x for i, x in enumerate(train) if i % every != every - 1]
+  if not train or not dev:
+    raise UsageError(
+      f"{where}: has {len(train)} examples for training, and {len(dev)} to"
+      " choose checkpoints by; both are needed"
+    )
+  if train_examples > len(train):
+    raise UsageError(
+      f"--train_examples={train_examples}: {task.name} has {len(train)}"
+    )
+  if train_examples:
+    chosen = random.Random("train").sample(range(len(train)), train_examples)
+    train = [train[i] for i in sorted(chosen)]
+  return {TRAIN: train, DEV: dev}
+
+
+def test(task: SupervisedTask, place: str) -> Sequence[Any]:
+  """The examples that results are told of."""
+  return task.examples(TEST, place)

@@ -1,0 +1,100 @@
+"""What objectives share that learn from examples: one segment each."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax import layout
+from lm_jax.layout import Part
+from lm_jax.types import Array, Mask, Problem, Rows, Spec, Stream
+
+# A row has one example in so many tokens at most.
+SHORTEST = 4
+
+
+def room(length: int) -> int:
+  """The most examples in a row of `length` tokens."""
+  return max(1, length // SHORTEST)
+
+
+def read(rows: Rows, spec: Spec) -> tuple[Stream, Stream | None]:
+  """The examples as each architecture reads them: inputs and source.
+
+  An encoder, and a prefix_decoder, whose prefix all of it is, see both ways;
+  a causal_decoder sees the past; an encoder_decoder reads them in both stacks,
+  as BART does (Lewis et al. 2020, section 3.1).
+  """
+  type_BxL = jnp.clip(rows.sentence_BxL, 0, None)
+  if spec.architecture == "encoder_decoder":
+    source = layout.stream(rows.tokens_BxL, rows.segment_BxL, "full")
+    part = Part(rows.tokens_BxL, rows.segment_BxL)
+    inputs = layout.stream(layout.shift(part, spec), rows.segment_BxL, "causal")
+    return inputs, source
+  mask: Mask = "causal" if spec.architecture == "causal_decoder" else "full"
+  stream = layout.stream(
+    rows.tokens_BxL, rows.segment_BxL, mask, type_BxT=type_BxL
+  )
+  return stream, None
+
+
+def of_segments(values_BxL: Array, segment_BxL: Array, count: int) -> Array:
+  """The values at the last token of segments 1 to `count`: [B, count].
+
+  0 where a row has no such segment.
+
+  >>> segment = jnp.array([[1, 1, 2, 0]])
+  >>> of_segments(jnp.array([[5, 6, 7, 8]]), segment, 3)
+  Array([[6, 7, 0]], dtype=int32)
+  """
+  last_BxL = segment_BxL != jnp.roll(segment_BxL, -1, axis=1)
+  last_BxL = last_BxL.at[:, -1].set(True) & (segment_BxL > 0)
+  index_BxL = jnp.where(last_BxL, segment_BxL - 1, count)
+  batch = jnp.arange(segment_BxL.shape[0])[:, None]
+  found = jnp.zeros((segment_BxL.shape[0], count), values_BxL.dtype)
+  return found.at[batch, index_BxL].set(values_BxL, mode="drop")
+
+
+def labels(rows: Rows, count: int) -> Array:
+  """The labels of segments 1 to `count`, [B, count]; -1 where there is none."""
+  assert rows.label is not None  # of a supervised objective's rows
+  return of_segments(rows.label + 1, rows.segment_BxL, count) - 1
+
+
+def pooled(
+  hidden_BxTxD: Array, segment_BxT: Array, how: str, count: int
+) -> Array:
+  """States that stand for segments 1 to `count`: [B, count, D].
+
+  Args:
+    hidden_BxTxD: last-layer states.
+    segment_BxT: of their tokens.
+    how: "first" token of a segment, its "last", or the "mean" of all.
+    count: of segments.
+  """
+  if how == "mean":
+    number = jnp.arange(1, count + 1)
+    in_BxSxT = segment_BxT[:, None, :] == number[None, :, None]
+    in_BxSxT = in_BxSxT.astype(hidden_BxTxD.dtype)
+    sum_BxSxD = jnp.einsum("bst,btd->bsd", in_BxSxT, hidden_BxTxD)
+    return sum_BxSxD / jnp.maximum(in_BxSxT.sum(axis=2, keepdims=True), 1)
+  place_BxT = jnp.broadcast_to(
+    jnp.arange(segment_BxT.shape[1], dtype=jnp.int32), segment_BxT.shape
+  )
+  if how == "first":
+    place_BxT = place_BxT - layout.positions(segment_BxT)
+  at_BxS = of_segments(place_BxT, segment_BxT, count)
+  return jnp.take_along_axis(hidden_BxTxD, at_BxS[:, :, None], axis=1)
+
+
+def context_problem(rows: Rows, spec: Spec) -> Problem:
+  """A problem that reads the examples and predicts no token."""
+  inputs, source = read(rows, spec)
+  return Problem(inputs, source, rows.tokens_BxL, {})
+
+
+def cross_entropy(logits: Array, target: Array) -> Array:
+  """-log softmax(logits)[target], of the last axis; float32."""
+  logp = jax.nn.log_softmax(logits.astype(jnp.float32))
+  at = jnp.maximum(target, 0)[..., None]
+  return -jnp.take_along_axis(logp, at, axis=-1)[..., 0]

@@ -1,0 +1,99 @@
+"""Fine-tuning: sequence classification, one label for each example."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+import jax.numpy as jnp
+
+from lm_jax.objectives import _supervised, base
+from lm_jax.objectives.base import option
+from lm_jax.types import (
+  Apply,
+  Architecture,
+  Array,
+  Head,
+  Problem,
+  Rows,
+  Spec,
+  Term,
+  UsageError,
+)
+
+HEAD = "classification"
+
+
+@dataclasses.dataclass(frozen=True)
+class Classify(base.Objective):
+  """L = -1/n sum log p(label of example i | its texts) over n examples.
+
+  Devlin et al. 2019, section 4.1: an encoder has a dense layer with tanh and
+  then the logits on its first token, which starts from the model's pooler
+  where there is one. Decoders have the logits on the last token (Radford et
+  al. 2018, section 3.2), which alone has seen all of a causal one's text.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset(
+    {"encoder", "causal_decoder", "prefix_decoder"}
+  )
+  natural: ClassVar[Architecture] = "encoder"
+  scoring: ClassVar[str] = ""
+  supervised: ClassVar[bool] = True
+  starts_from: ClassVar[Mapping[str, str]] = {
+    f"heads_{HEAD}.dense": "heads_pooler.dense"
+  }
+
+  labels: tuple[str, ...] = option((), "their names, in the order of logits")
+  dropout: float = option(0.1, "of what the logits are computed from")
+
+  def heads(self, spec: Spec) -> dict[str, Head]:
+    size, dropout = len(self.labels), self.dropout
+    if spec.architecture == "encoder":
+      return {HEAD: Head(size, "first", "tanh", dropout=dropout)}
+    return {HEAD: Head(size, "last", bias=False, dropout=dropout)}
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
+    base.unit_interval("dropout", self.dropout, zero=True)
+    if len(self.labels) < 2:
+      raise UsageError(
+        f"--objective.labels={','.join(self.labels)}: must name two or more"
+      )
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    count = _supervised.room(rows.tokens_BxL.shape[1])
+    label_BxS = _supervised.labels(rows, count)
+    problem = _supervised.context_problem(rows, spec)
+    return dataclasses.replace(
+      problem,
+      weights={"nll": (label_BxS >= 0).astype(jnp.float32)},
+      extra={"label_BxS": label_BxS},
+    )
+
+  def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
+    label_BxS = problem.extra["label_BxS"]
+    logits_BxSxC = self._logits(apply, problem, label_BxS.shape[1])
+    right_BxS = (jnp.argmax(logits_BxSxC, axis=-1) == label_BxS).astype(
+      jnp.float32
+    )
+    losses_BxS = _supervised.cross_entropy(logits_BxSxC, label_BxS)
+    return {"nll": Term(losses_BxS, metrics={"accuracy": right_BxS})}
+
+  def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
+    problem = _supervised.context_problem(rows, spec)
+    count = _supervised.room(rows.tokens_BxL.shape[1])
+    return self._logits(apply, problem, count)
+
+  def _logits(self, apply: Apply, problem: Problem, count: int) -> Array:
+    """Of segments 1 to `count` of each row: [B, S, C]."""
+    hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
+    how = "first" if problem.inputs.mask == "full" else "last"
+    state_BxSxD = _supervised.pooled(
+      hidden_BxTxD, problem.inputs.segment_BxT, how, count
+    )
+    batch, _, width = state_BxSxD.shape
+    # The head reads one text a row.
+    state_Nx1xD = state_BxSxD.reshape(batch * count, 1, width)
+    return apply.head(HEAD, state_Nx1xD).reshape(batch, count, -1)

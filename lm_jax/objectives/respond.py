@@ -1,0 +1,72 @@
+"""Fine-tuning: a text is answered by a text; the answer alone bears loss."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from lm_jax import layout
+from lm_jax.layout import Part
+from lm_jax.objectives import base
+from lm_jax.objectives.base import option
+from lm_jax.types import (
+  ANSWER,
+  Architecture,
+  Array,
+  Problem,
+  Rows,
+  Spec,
+  UsageError,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Respond(base.Objective):
+  """L = -1/n sum log p(answer token | context, answer tokens before it).
+
+  Text to text (Raffel et al. 2020, section 2.4): translation, summaries,
+  dialogue, and labels by their names. An encoder_decoder reads the context in
+  its encoder; decoders read both in one stream (lm_jax/layout.py, `pair`),
+  the prefix_decoder the context both ways. Rows have all contexts in their
+  first columns, and the answers in the last `answer_length`.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset(
+    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
+  )
+  natural: ClassVar[Architecture] = "encoder_decoder"
+  scoring: ClassVar[str] = ""
+  supervised: ClassVar[bool] = True
+  continues: ClassVar[bool] = True
+  needs: ClassVar[tuple[str, ...]] = ("end",)
+
+  answer_length: int = option(32, "columns of a row that are for answers")
+  languages: tuple[str, ...] = option(
+    (), "codes of those that it translates between, if they are several"
+  )
+  beams: int = option(1, "of the search by which answers are found; 1: none")
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
+    if self.beams < 1:
+      raise UsageError(f"--objective.beams={self.beams}: must be 1 or more")
+    if not 1 <= self.answer_length < spec.length:
+      raise UsageError(
+        f"--objective.answer_length={self.answer_length}: must be 1 to"
+        f" {spec.length - 1}, below --length={spec.length}, which has the"
+        " context's columns, too"
+      )
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    split = rows.tokens_BxL.shape[1] - self.answer_length
+    # A part of a row that is no answer would be learnt where it stands there.
+    is_answer = rows.part_BxL == ANSWER
+    context = Part(rows.tokens_BxL[:, :split], rows.segment_BxL[:, :split])
+    answer = Part(
+      rows.tokens_BxL[:, split:],
+      (rows.segment_BxL * is_answer)[:, split:],
+    )
+    return layout.pair(context, answer, spec)
+
+  def prompt(self, rows: Rows, spec: Spec) -> Problem:
+    return base.answering(rows, spec, before=spec.specials.boundary)
