@@ -199,6 +199,16 @@ def _new_id(
 
 
 def _documents(path: pathlib.Path, id_field: str) -> dict[str, Document]:
+  facts = path.stat()
+  return _held(path, id_field, facts.st_size, facts.st_mtime_ns)
+
+
+# The splits of a large collection share its documents.
+@functools.lru_cache(maxsize=1)
+def _held(
+  path: pathlib.Path, id_field: str, size: int, changed: int
+) -> dict[str, Document]:
+  del size, changed  # Another file of that name is read again.
   found: dict[str, Document] = {}
   for where, record in records(path):
     name = _new_id(record, id_field, found, where)

@@ -107,26 +107,45 @@ def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
   Raises:
     UsageError: no file for testing; what is wrong with a line, by number.
   """
+  path = file_of(place, flag, split)
+  if path is None:
+    return []
+  found = []
+  for number, line in enumerate(lines(path), start=1):
+    if line.strip():
+      where = f"{path}, line {number}"
+      found.append(form.example(record(line, where), str(number), where))
+  if not found and split == TEST:
+    raise UsageError(f"{path}: is empty")
+  return found
+
+
+def file_of(place: str, flag: str, split: str) -> pathlib.Path | None:
+  """The file of a split.
+
+  Args:
+    place: a directory, or what the names of the files begin with.
+    flag: names the place in messages.
+    split: TRAIN, DEV or TEST.
+
+  Returns:
+    None without a file for training, or without one for DEV beside one for
+    TEST.
+
+  Raises:
+    UsageError: no file for testing.
+  """
   base = pathlib.Path(place).expanduser()
   stem = f"{base}/" if base.is_dir() else f"{base}_"
   if split == DEV and not _exists(stem, TEST):
-    return []  # What there is stands in for the test split.
+    return None  # What there is stands in for the test split.
   tried = [f"{stem}{name}{end}" for name in _NAMES[split] for end in _SUFFIXES]
   for name in tried:
     if pathlib.Path(name).is_file():
-      break
-  else:
-    if split != TEST:
-      return []
-    raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
-  found = []
-  for number, line in enumerate(lines(pathlib.Path(name)), start=1):
-    if line.strip():
-      where = f"{name}, line {number}"
-      found.append(form.example(record(line, where), str(number), where))
-  if not found and split == TEST:
-    raise UsageError(f"{name}: is empty")
-  return found
+      return pathlib.Path(name)
+  if split != TEST:
+    return None
+  raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
 
 
 def _exists(stem: str, name: str) -> bool:

@@ -16,6 +16,9 @@ from lm_jax.errors import UsageError, short
 # and one is for choosing between checkpoints.
 _SHARES = {labelled.TRAIN: (0, 3), labelled.DEV: (3, 4), labelled.TEST: (4, 6)}
 _WHOLE = 6
+# Where only a split to choose by is missing, one of so many training queries
+# is kept from training for that.
+_HELD_OUT, _MOST = 10, 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +51,19 @@ def chosen(ids: Iterable[str], split: str) -> list[str]:
   [112, 38, 75]
   """
   ids = list(ids)
-  drawn = sorted(ids, key=lambda x: hashlib.sha256(x.encode()).digest())
   low, high = (len(ids) * share // _WHOLE for share in _SHARES[split])
-  members = set(drawn[low:high])
+  members = set(_drawn(ids)[low:high])
   return [name for name in ids if name in members]
+
+
+def held_out(ids: Iterable[str]) -> set[str]:
+  """Training queries to choose checkpoints by, where data have none for it."""
+  ids = list(ids)
+  return set(_drawn(ids)[: min(-(-len(ids) // _HELD_OUT), _MOST)])
+
+
+def _drawn(ids: Iterable[str]) -> list[str]:
+  return sorted(ids, key=lambda name: hashlib.sha256(name.encode()).digest())
 
 
 def of_collection(found: Collection, queries: Iterable[str]) -> list[Search]:
@@ -76,6 +88,15 @@ def titles(found: Collection) -> list[Search]:
     Search(document.id, document.title, (document.body,))
     for document in found.documents.values()
     if document.title.strip() and document.body
+  ]
+
+
+def pairs(found: Iterable[Search]) -> list[Search]:
+  """A search for each relevant passage, to be trained on."""
+  return [
+    dataclasses.replace(search, positives=(positive,))
+    for search in found
+    for positive in search.positives
   ]
 
 

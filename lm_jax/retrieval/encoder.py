@@ -34,6 +34,9 @@ class Encoding:
   document_prefix: str = ""
 
 
+OWN = Encoding()  # as the model was trained
+
+
 class Encoder:
   """A model's vectors.
 
@@ -45,7 +48,7 @@ class Encoder:
     cut: documents that lost tokens so far, since they did not fit.
   """
 
-  def __init__(self, scorer: Any, encoding: Encoding = Encoding()):
+  def __init__(self, scorer: Any, encoding: Encoding = OWN):
     self._scorer = scorer
     self.encoding = encoding
     self.cut = 0
