@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ class BM25:
 
   def __init__(self, texts: Mapping[str, str], k1: float = K1, b: float = B):
     self._bm25s = optional.need("bm25s", "bm25")
+    # It sets its own logger to tell everything.
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
     self._stemmer = optional.need("Stemmer", "bm25").Stemmer("english")
     self._ids = list(texts)
     words = self._words(list(texts.values()))
