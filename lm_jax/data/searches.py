@@ -67,12 +67,15 @@ def _drawn(ids: Iterable[str]) -> list[str]:
 
 
 def of_collection(found: Collection, queries: Iterable[str]) -> list[Search]:
-  """Searches for the relevant documents of queries, named by their ids."""
+  """Searches for the relevant documents of queries, named by their ids.
+
+  An empty document, as Cranfield has them, is judged but not trained on.
+  """
   return [
     Search(
       name,
       found.queries[name],
-      tuple(document.whole for document in found.relevant(name)),
+      tuple(x.whole for x in found.relevant(name) if x.whole.strip()),
       collection=found,
     )
     for name in queries
