@@ -24,7 +24,7 @@ class Piqa(base.LabelledTask):
 
   def examples(self, split: str, place: str = "") -> list[Example]:
     flag = f"--task_data={self.name}"
-    path = labelled.file(place, flag, split) if place else None
+    path = labelled.file_of(place, flag, split) if place else None
     if path is None:
       return super().examples(split, place)
     labels = path.with_name(f"{path.name.partition('.')[0]}-labels.lst")
