@@ -83,10 +83,43 @@ class Filler:
     Raises:
       UsageError: as `blanks`.
     """
+    specials = self._model.spec.specials
+    ids, places = self._read(text)
+    self._predict(ids, places, steps)
+    before, after = len(specials.before), len(specials.after)
+    return self._tokenizer.decode(ids[before : len(ids) - after])
+
+  def between(self, left: str, blanks: int, right: str, steps: int) -> str:
+    """What fills so many blanks between two texts, as `sentence` does it.
+
+    Too long texts lose what is furthest from the blanks.
+
+    Raises:
+      UsageError: there is no room for the blanks.
+    """
+    specials = self._model.spec.specials
+    around = len(specials.before) + len(specials.after) + blanks
+    room = self._model.config.length - around
+    if blanks < 1 or room < 0:
+      raise UsageError(
+        f"{blanks} blanks: the model reads {self._model.config.length} tokens"
+      )
+    front, back = fitted(
+      self._tokenizer.encode(left), self._tokenizer.encode(right), room
+    )
+    start = len(specials.before) + len(front)
+    places = np.arange(start, start + blanks)
+    masks = [specials.mask] * blanks
+    found = [*specials.before, *front, *masks, *back, *specials.after]
+    ids = np.array(found, np.int32)
+    self._predict(ids, places, steps)
+    return self._tokenizer.decode(ids[places])
+
+  def _predict(self, ids: np.ndarray, places: np.ndarray, steps: int) -> None:
+    """Puts tokens into the places of `ids`, in so many passes."""
     if steps < 1:
       raise UsageError(f"steps={steps}: must be at least 1")
     specials = self._model.spec.specials
-    ids, places = self._read(text)
     banned = [i for i in specials.ids if i < self._model.spec.vocabulary]
     is_open = np.ones(len(places), bool)
     sure = np.zeros(len(places))
@@ -103,8 +136,6 @@ class Filler:
         break
       is_open[:] = False
       is_open[np.argsort(sure, kind="stable")[:again]] = True
-    before, after = len(specials.before), len(specials.after)
-    return self._tokenizer.decode(ids[before : len(ids) - after])
 
   def _candidate(self, token: int, probability_V: np.ndarray) -> Candidate:
     text = self._tokenizer.decode([token], skip_special_tokens=False)
@@ -141,6 +172,18 @@ class Filler:
     at[0, : len(places)] = places
     run = _compiled(self._model.objective, self._network, spec)
     return np.array(run(self._model.params, rows, at)[0, : len(places)])
+
+
+def fitted(
+  front: list[int], back: list[int], room: int
+) -> tuple[list[int], list[int]]:
+  """Without what is furthest from the blank, on the longer side first."""
+  spare = len(front) + len(back) - room
+  if spare <= 0:
+    return front, back
+  keep_back = min(len(back), max(room // 2, room - len(front)))
+  keep_front = room - keep_back
+  return front[len(front) - keep_front :], back[:keep_back]
 
 
 @functools.lru_cache(maxsize=8)

@@ -18,7 +18,7 @@ import numpy as np
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
 from lm_jax.errors import UsageError
-from lm_jax.generation.infill import Filler
+from lm_jax.generation.infill import Filler, fitted
 from lm_jax.prompting import pairs as pairs_lib
 from lm_jax.prompting.pairs import Pair, Scores
 from lm_jax.score import exact, for_measuring
@@ -141,7 +141,7 @@ class Cloze:
         raise UsageError(
           f"a choice of {len(tokens)} tokens: the model reads {self.room}"
         )
-      front, back = _fitted(front, back, room)
+      front, back = fitted(front, back, room)
     start = len(specials.before) + len(front)
     masks = (self._mask,) * len(tokens)
     ids = (*specials.before, *front, *masks, *back, *specials.after)
@@ -182,18 +182,6 @@ def _without(values: Ids, place: int) -> Ids:
 
 def _power(number: int) -> int:
   return 1 << (number - 1).bit_length()
-
-
-def _fitted(
-  front: list[int], back: list[int], room: int
-) -> tuple[list[int], list[int]]:
-  """Without what is furthest from the blank, on the longer side first."""
-  spare = len(front) + len(back) - room
-  if spare <= 0:
-    return front, back
-  keep_back = min(len(back), max(room // 2, room - len(front)))
-  keep_front = room - keep_back
-  return front[len(front) - keep_front :], back[:keep_back]
 
 
 def _laid_out(texts: Sequence[Ids], slots: int, pad: int) -> Rows:

@@ -50,7 +50,16 @@ def make(
     )
   if template.cloze:
     return Cloze(model, what)
-  if _goes_on(model):
+  return behind(model, what)
+
+
+def behind(model: Trained, what: str) -> Judge:
+  """What scores choices that stand behind a prompt.
+
+  Raises:
+    UsageError: the model has no output to score texts by.
+  """
+  if goes_on(model):
     return Likelihood(model, what)
   return OwnScore(model, what)
 
@@ -73,7 +82,7 @@ def require_correction(
     raise UsageError(f"{flag}: {template.where} has no calibration")
 
 
-def _goes_on(model: Trained) -> bool:
+def goes_on(model: Trained) -> bool:
   """Does it have the exact probability of a text that goes on?
 
   What was pretrained to fill holes scores as it was trained.

@@ -33,6 +33,8 @@ _CHOICE = (1, 4, 8, 16, 32, 64, 128)
 _MOST_CHOICES = 16  # that are read together
 
 Ids = tuple[int, ...]
+# By context and choice: log p of the choice, and whether it is the likeliest.
+Groups = dict[Ids, dict[Ids, tuple[float, bool]]]
 
 
 class Likelihood:
@@ -77,15 +79,22 @@ class Likelihood:
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
     """Of each pair; equal ones are computed once."""
-    split = [self._fitted(*self._split(pair)) for pair in pairs]
-    groups: dict[Ids, dict[Ids, float]] = {}
+    return self.scores_of_ids([self._split(pair) for pair in pairs])
+
+  def scores_of_ids(self, pairs: Sequence[tuple[Ids, Ids]]) -> Scores:
+    """As `scores`, of prompts with what stands around them, and choices."""
+    split = [self._fitted(*pair) for pair in pairs]
+    groups: Groups = {}
     for context, choice in split:
-      groups.setdefault(context, {})[choice] = 0.0
+      groups.setdefault(context, {})[choice] = 0.0, False
     for batch, slots in pairs_lib.progress(self._batches(groups)):
       self._read(batch, slots, groups)
-    sums = [groups[context][choice] for context, choice in split]
-    tokens = [len(choice) for _, choice in split]
-    return Scores(np.array(sums, np.float64), np.array(tokens, np.int64))
+    found = [groups[context][choice] for context, choice in split]
+    return Scores(
+      sums=np.array([total for total, _ in found], np.float64),
+      tokens=np.array([len(choice) for _, choice in split], np.int64),
+      greedy=np.array([likeliest for _, likeliest in found], bool),
+    )
 
   def _extra(self) -> int:
     """Tokens that the layout of a decoder adds to a prompt."""
@@ -126,7 +135,7 @@ class Likelihood:
     end = len(context) - (keep - len(before))
     return (*before, *context[end:]), choice
 
-  def _batches(self, groups: dict[Ids, dict[Ids, float]]):
+  def _batches(self, groups: Groups):
     """Contexts with at most _MOST_CHOICES choices, like sizes together."""
     sized: dict[tuple[int, int], list[tuple[Ids, list[Ids]]]] = {}
     for context, choices in groups.items():
@@ -145,7 +154,7 @@ class Likelihood:
     self,
     batch: list[tuple[Ids, list[Ids]]],
     slots: tuple[int, int],
-    groups: dict[Ids, dict[Ids, float]],
+    groups: Groups,
   ) -> None:
     """Puts the scores of a batch into `groups`."""
     rows = [
@@ -167,10 +176,14 @@ class Likelihood:
     found = run(
       self._params, problem.inputs, problem.source, choices_RxA, parent_R
     )
-    logs_RxA = sharding.fetch(found).astype(np.float64)
+    logs_RxA, likeliest_RxA = map(sharding.fetch, found)
+    logs_RxA = logs_RxA.astype(np.float64)
     for row, (parent, choice) in enumerate(rows):
-      total = logs_RxA[row, : len(choice)].sum()
-      groups[batch[parent][0]][choice] = float(total)
+      own = slice(len(choice))
+      groups[batch[parent][0]][choice] = (
+        float(logs_RxA[row, own].sum()),
+        bool(likeliest_RxA[row, own].all()),
+      )
 
 
 def _choice_slots(length: int) -> int:
@@ -184,16 +197,18 @@ def _choice_slots(length: int) -> int:
 def _compiled(network: nn.Module) -> Any:
   @jax.jit
   def run(params, inputs, source, choices_RxA, parent_R):
-    """log p of each token of the choices, float32 [R, A]."""
+    """Of each token of the choices: log p, float32 [R, A]; the likeliest?"""
     with jax.default_matmul_precision("highest"):
       size = choices_RxA.shape[1]
       reader = Reader(network, params)
       slots = inputs.tokens_BxT.shape[1] + size
       hidden_BxTxD, text, cache = reader.start(inputs, source, slots)
-      logs_BxV = jax.nn.log_softmax(reader.logits(hidden_BxTxD[:, -1]))
-      first_R = logs_BxV[parent_R, choices_RxA[:, 0]]
+      logits_BxV = reader.logits(hidden_BxTxD[:, -1])
+      first_R = choices_RxA[:, 0]
+      logs_R = jax.nn.log_softmax(logits_BxV)[parent_R, first_R]
+      likeliest_R = jnp.argmax(logits_BxV, axis=1)[parent_R] == first_R
       if size == 1:
-        return first_R[:, None]
+        return logs_R[:, None], likeliest_R[:, None]
       batch = inputs.tokens_BxT.shape[0]
       text, cache = session.rows((text, cache), batch, parent_R)
       at = (jnp.int32(0), text.length)
@@ -207,10 +222,19 @@ def _compiled(network: nn.Module) -> Any:
       )
       hidden_RxNxD, _ = reader.read(text, cache, size - 1)
 
-      def nll(net):
-        return net.nll(hidden_RxNxD, choices_RxA[:, 1:])
+      def told(place):
+        # Logits of one place at a time: of all they are [R, N, V].
+        hidden_RxD, token_R = place
+        logits_RxV = reader.logits(hidden_RxD)
+        logs_RxV = jax.nn.log_softmax(logits_RxV)
+        found_R = jnp.take_along_axis(logs_RxV, token_R[:, None], axis=1)[:, 0]
+        return found_R, jnp.argmax(logits_RxV, axis=1) == token_R
 
-      rest_RxN = -nn.apply(nll, network)({"params": params})
-      return jnp.concatenate([first_R[:, None], rest_RxN], axis=1)
+      places = hidden_RxNxD.swapaxes(0, 1), choices_RxA[:, 1:].T
+      logs_NxR, likeliest_NxR = jax.lax.map(told, places)
+      return (
+        jnp.concatenate([logs_R[:, None], logs_NxR.T], axis=1),
+        jnp.concatenate([likeliest_R[:, None], likeliest_NxR.T], axis=1),
+      )
 
   return run

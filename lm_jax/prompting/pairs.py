@@ -27,10 +27,15 @@ class Pair(NamedTuple):
 
 
 class Scores(NamedTuple):
-  """Of each pair: log p(choice | prompt) in nats, float64 [n], and tokens."""
+  """Of each pair: log p(choice | prompt) in nats, float64 [n], and tokens.
+
+  greedy: bool [n], is each token of the choice the likeliest one there? None
+    of models that do not go on with a text.
+  """
 
   sums: np.ndarray
   tokens: np.ndarray
+  greedy: np.ndarray | None = None
 
 
 class Sizes(Protocol):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from lm_jax.errors import UsageError
-from lm_jax.generation import prompts
+from lm_jax.generation import batches, prompts
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
 from lm_jax.prompting.pairs import progress
@@ -89,15 +89,6 @@ class Writer:
 
     Too long a prompt loses its first tokens.
     """
-    room = self.room and self.room - self.spare
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    found: list[list[str]] = [[] for _ in texts]
-    for start in progress(range(0, len(order), _PROMPTS)):
-      some = order[start : start + _PROMPTS]
-      number = seed * 1_000_003 + start
-      options = Generation(**{**self._options, "seed": number % 2**31})
-      chosen = [texts[i] for i in some]
-      ids = prompts.encode(self._generator.model, chosen, room, "left")
-      for result in self._generator.continue_ids(ids, options):
-        found[some[result.prompt]].append(result.text)
-    return found
+    return batches.write(
+      *(self._generator, texts, self._options, seed, _PROMPTS, progress)
+    )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from lm_jax.data import labelled
 from lm_jax.data.labelled import Example, Form
+from lm_jax.errors import UsageError
 
 # Items are the same for every run of an experiment, whatever its seed.
 SEED = 0
@@ -38,6 +39,8 @@ class Task:
 
   # Cheap enough to be measured along the learning curve, on fewer items?
   quick: bool = False
+  # The kind of scores that it needs, as Objective.scoring names it; "": any.
+  scoring: ClassVar[str] = ""
 
   def measure(self, scorer: Any, dataset: Any, quick: bool = False) -> Measure:
     """Measures a model.
@@ -49,6 +52,45 @@ class Task:
       quick: on fewer items, for a learning curve.
     """
     raise NotImplementedError
+
+
+class DataTask(Task):
+  """A yardstick with data of its own, of TFDS or of local files.
+
+  It is measured where it is asked for by name only.
+
+  Attributes:
+    place: of local files, as --task_data names it; "" for the default ones.
+    limit: items, drawn by the seed; 0: all.
+    seed: of that, and of what is sampled.
+    samples: texts for each prompt, where the model writes.
+    run_generated_code: may programs that the model wrote be run?
+  """
+
+  # Does it read the corpus that a model was trained on?
+  reads_corpus: ClassVar[bool] = False
+
+  place: str = ""
+  limit: int = 0
+  seed: int = 0
+  samples: int = 1
+  run_generated_code: bool = False
+
+  @property
+  def name(self) -> str:
+    """That of its file."""
+    return type(self).__module__.rpartition(".")[2]
+
+  @property
+  def flag(self) -> str:
+    """Names its data in messages."""
+    if self.place:
+      return f"--task_data={self.name}={self.place}"
+    return f"--tasks={self.name}"
+
+  def error(self, what: str) -> UsageError:
+    """What is wrong with its data."""
+    return UsageError(f"{self.flag}: {what}")
 
 
 class Judged(NamedTuple):

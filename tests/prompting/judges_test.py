@@ -182,7 +182,7 @@ def test_programs_are_few(model, monkeypatch):
 
   def run(params, inputs, source, choices, parents):
     shapes.add((inputs.tokens_BxT.shape, choices.shape))
-    return jnp.zeros(choices.shape)
+    return jnp.zeros(choices.shape), jnp.ones(choices.shape, bool)
 
   monkeypatch.setattr(likelihood, "_compiled", lambda _: run)
   judge = Likelihood(model(length=256, batch_size=2))

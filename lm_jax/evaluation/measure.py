@@ -1,4 +1,4 @@
-"""Measures a model by tasks, found by name."""
+"""Measures a run by the tasks that need nothing but it, found by name."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 from lm_jax import registry
 from lm_jax.data.rows import Dataset
-from lm_jax.errors import UsageError
 from lm_jax.score import Scorer
-from lm_jax.tasks.base import Measure, Task
+from lm_jax.tasks.base import DataTask, Measure, Task
 from lm_jax.training.program import Plan
 
 TASKS = "lm_jax.tasks"
@@ -28,30 +27,24 @@ def evaluate(
   names: Iterable[str] = (),
   quick: bool = False,
 ) -> Measure:
-  """All that the named tasks find; what does not apply is left out.
+  """All that such tasks find; what does not apply is left out.
 
   Args:
     model: as tasks see it.
     dataset: what it was trained on.
-    names: of tasks; none means all.
+    names: of tasks; none means all without data of their own.
     quick: only those that are cheap, on fewer items.
 
   Raises:
-    UsageError: there is no such task, or one that is named does not apply.
+    UsageError: there is no such task.
   """
   metrics: dict[str, float] = {}
   items: dict[str, list[float]] = {}
-  named = list(names)
-  for name in named or registry.names(TASKS):
+  for name in list(names) or registry.names(TASKS):
     task = registry.find(TASKS, name, Task, "--tasks")()
-    if quick and not task.quick:
+    if isinstance(task, DataTask) or (quick and not task.quick):
       continue
     found = task.measure(model, dataset, quick)
-    if named and not found.metrics:
-      raise UsageError(
-        f"--tasks={name}: does not apply: the model's scores are "
-        f"{model.scoring or 'none'}, its text {dataset.corpus.name}"
-      )
     metrics |= found.metrics
     items |= found.items
   return Measure(metrics, items)

@@ -1,0 +1,49 @@
+"""Continuations of many prompts, those of like length together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from lm_jax.generation import prompts
+from lm_jax.generation.generate import Generator
+from lm_jax.generation.options import Generation
+
+
+def write(
+  generator: Generator,
+  texts: Sequence[str],
+  options: Mapping[str, Any],
+  seed: int,
+  size: int,
+  progress: Callable[[Iterable[int]], Iterable[int]],
+) -> list[list[str]]:
+  """Of each prompt, its num_return_sequences continuations.
+
+  Too long a prompt loses its first tokens.
+
+  Args:
+    generator: of the model.
+    texts: prompts.
+    options: of Generation, by name; what is random is drawn from `seed`.
+    seed: of all batches.
+    size: prompts that are gone on with together.
+    progress: shows that batches are done.
+  """
+  spare = Generation(**options).check("").max_new_tokens
+  room = prompts.context(generator.model)
+  room = room and room - spare
+  order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+  found: list[list[str]] = [[] for _ in texts]
+  for start in progress(range(0, len(order), size)):
+    some = order[start : start + size]
+    number = (seed * 1_000_003 + start) % 2**31
+    own = Generation(**{**options, "seed": number})
+    chosen = [texts[i] for i in some]
+    # As many rows in the last batch, so that it has no program of its own.
+    chosen += chosen[-1:] * (size - len(chosen) if len(order) > size else 0)
+    ids = prompts.encode(generator.model, chosen, room, "left")
+    for result in generator.continue_ids(ids, own):
+      if result.prompt < len(some):
+        found[some[result.prompt]].append(result.text)
+  return found
