@@ -23,11 +23,13 @@ class Measure:
   predictions: an object for each item, in that order, ready for JSON: "task",
     "id", "score" (1 is right, 0 wrong) and whatever shows what was asked and
     answered.
+  scoring: what was read of the model where that is not its scores: "features".
   """
 
   metrics: dict[str, float] = dataclasses.field(default_factory=dict)
   items: dict[str, list[float]] = dataclasses.field(default_factory=dict)
   predictions: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+  scoring: str = ""
 
 
 class Task:

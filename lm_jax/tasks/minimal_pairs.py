@@ -40,7 +40,10 @@ class MinimalPairs(base.Task):
       | {"good": pair.good, "bad": pair.bad, "kind": pair.kind}
       for number, (pair, score) in enumerate(zip(pairs, items, strict=True))
     ]
-    return base.Measure(metrics, {"minimal_pairs": items}, told)
+    by_metric: dict[str, list[float]] = {"minimal_pairs": items}
+    for pair, score in zip(pairs, items, strict=True):
+      by_metric.setdefault(f"minimal_pairs/{pair.kind}", []).append(score)
+    return base.Measure(metrics, by_metric, told)
 
 
 @functools.lru_cache(maxsize=4)
