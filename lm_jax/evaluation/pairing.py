@@ -7,37 +7,17 @@ only: another seed of either may differ.
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lm_jax.errors import UsageError, short
-from lm_jax.evaluation import examples, predictions, results, store
+from lm_jax.evaluation import examples, results
 from lm_jax.evaluation.predictions import Record
+from lm_jax.evaluation.said import Predictions, Said, Shots
 from lm_jax.report import items as items_lib
 from lm_jax.report.statistics import Estimate
-
-# By id, a record of each draw.
-Said = dict[str, dict[int, Record]]
-Shots = int | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Predictions:
-  """What a model said.
-
-  name: of the model, for people.
-  where: flag and path, for messages.
-  path: as it was given.
-  tasks: by task, by number of shots (None of tasks without), by id.
-  """
-
-  name: str
-  where: str
-  path: str
-  tasks: Mapping[str, Mapping[Shots, Said]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +29,8 @@ class Pair:
   p: corrected by Holm for all that were compared together.
   both, only, only_baseline, neither: items, by whose score is 1, or higher.
   alike: items of equal scores between 0 and 1.
-  differing: (id, record, record of the baseline), of items whose scores
-    differ, or where both are wrong and answer differently; most telling first.
+  differing: its record and the baseline's, of items whose scores differ, or
+    that both answer wrongly, and differently; largest differences first.
   """
 
   model: str
@@ -67,63 +47,6 @@ class Pair:
   alike: int
   differing: tuple[tuple[Record, Record], ...]
   p: float | None = None
-
-
-def load(path: str, flag: str, name: str) -> Predictions:
-  """The predictions in a file, or in the directory of an evaluation.
-
-  Args:
-    path: of either.
-    flag: names it in messages.
-    name: of the model.
-
-  Raises:
-    UsageError: it holds none, or what is wrong with a line, by its number.
-  """
-  where = f"{flag}={path}"
-  place = pathlib.Path(path).expanduser()
-  files = [place]
-  if place.is_dir():
-    if not (place / store.RESULTS).is_file():
-      raise UsageError(
-        f"{where}: has no {store.RESULTS}; needed is a .jsonl file, or what"
-        " `evaluate --workdir` wrote"
-      )
-    files = sorted((place / store.FOLDER).glob("*.jsonl"))
-  found: dict[str, dict[Shots, Said]] = {}
-  for file in files:
-    named = f"{where}/{store.FOLDER}/{file.name}" if file != place else where
-    for record in predictions.read(file, named):
-      _add(found, record, where)
-  if not found:
-    raise UsageError(f"{where}: holds no predictions")
-  return Predictions(name, where, path, found)
-
-
-def _add(
-  found: dict[str, dict[Shots, Said]], record: Record, where: str
-) -> None:
-  task, shots = record["task"], record.get("shots")
-  said = found.setdefault(task, {}).setdefault(shots, {})
-  draws = said.setdefault(record["id"], {})
-  draw = record.get("draw") or 0
-  if draw in draws:
-    which = "" if shots is None else f", {shots} shots, draw {draw}"
-    raise UsageError(
-      f"{where}: {task}{which}: id {short(record['id'])} twice; an item has"
-      " one prediction"
-    )
-  draws[draw] = record
-
-
-def names(paths: Sequence[str]) -> list[str]:
-  """Short names of models that differ: "clm" of evals/clm or clm.jsonl."""
-  parts = [pathlib.PurePath(path).with_suffix("").parts for path in paths]
-  for count in range(1, max(map(len, parts)) + 1):
-    found = ["/".join(part[-count:]) for part in parts]
-    if len(set(found)) == len(found):
-      return found
-  return list(paths)
 
 
 def pairs(
@@ -284,26 +207,19 @@ def _differing(
   """Largest differences first; those of equal scores last."""
   found = []
   for number in np.argsort(-np.abs(difference_I), kind="stable"):
-    name = ids[number]
-    shared = sorted(set(mine[name]) & set(theirs[name])) or [None]
-    drawn = [
-      (mine[name][draw], theirs[name][draw])
-      if draw is not None
-      else (
-        next(iter(mine[name].values())),
-        next(iter(theirs[name].values())),
-      )
-      for draw in shared
-    ]
-    # Of several draws, one that shows the difference.
-    one, two = max(
-      drawn,
-      key=lambda both: (
-        np.sign(difference_I[number]) * (both[0]["score"] - both[1]["score"])
-      ),
-    )
+    name, difference = ids[number], difference_I[number]
+    one, two = _drawn(mine[name], theirs[name], float(np.sign(difference)))
     told = examples.answer(one), examples.answer(two)
     wrong = scores_I[number] < 1 and None not in told and told[0] != told[1]
-    if difference_I[number] != 0 or wrong:
+    if difference != 0 or wrong:
       found.append((one, two))
   return tuple(found)
+
+
+def _drawn(
+  mine: Mapping[int, Record], theirs: Mapping[int, Record], sign: float
+) -> tuple[Record, Record]:
+  """Of several draws, one that shows the difference."""
+  shared = [(mine[draw], theirs[draw]) for draw in mine if draw in theirs]
+  shared = shared or [(next(iter(mine.values())), next(iter(theirs.values())))]
+  return max(shared, key=lambda p: sign * (p[0]["score"] - p[1]["score"]))

@@ -128,11 +128,10 @@ def table(rows: Sequence[Row]) -> Table:
 def _corrections(rows: Sequence[Row]) -> Table:
   """Numbers of prompts by how the scores of choices are corrected."""
   head = ("task", "shots", "correction", "metric", "value")
-  lines = [
-    (row.task, str(row.shots), row.correction, row.metric)
-    + (text.interval(row) + (" %" if text.share(row) else ""),)
-    for row in rows
-  ]
+  lines = []
+  for row in rows:
+    value = text.interval(row) + (" %" if text.share(row) else "")
+    lines.append((row.task, str(row.shots), row.correction, row.metric, value))
   return Table(head, tuple(lines), words=(0, 2, 3))
 
 
@@ -173,11 +172,10 @@ def _examples(root: pathlib.Path, task: str) -> list[Block]:
   if not cases:
     return []
   told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+  where = f"{store_lib.FOLDER}/{path.name}"
   return [
     Heading(f"{task}: examples"),
-    Text(
-      f"{told}. Up to {_MOST_CASES} of each are shown; all are in {store_lib.FOLDER}/{path.name}."
-    ),
+    Text(f"{told}. Up to {_MOST_CASES} of each are shown; all are in {where}."),
     Cases(_GROUPS, cases),
   ]
 
