@@ -81,8 +81,13 @@ def main(argv: Sequence[str]) -> int:
     return BAD_USAGE
   except KeyboardInterrupt:
     again = "; the same command goes on from what is saved"
-    _say(f"interrupted{again if command in _SAVE else ''}")
+    saved = command in _SAVE or (command == "evaluate" and _keeps(rest))
+    _say(f"interrupted{again if saved else ''}")
     return INTERRUPTED
+
+
+def _keeps(argv: Sequence[str]) -> bool:
+  return any(word.lstrip("-").startswith("workdir") for word in argv)
 
 
 def _say(line: str) -> None:

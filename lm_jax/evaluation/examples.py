@@ -44,17 +44,18 @@ def asked(record: Mapping[str, Any], among: Iterable[str]) -> list[Part]:
 def answered(
   record: Mapping[str, Any], who: str, among: Iterable[str]
 ) -> list[Part]:
-  """What a model said to an item, with its score first.
+  """What a model said to an item, and its score.
 
   Args:
     record: a prediction.
     who: names the model; "" where there is one only.
     among: names of further fields that the model decides.
   """
-  said = [shown(record[name]) for name in _ANSWER if name in record]
-  score = f"score {shown(record['score'])}"
-  text = f"{said[0]}\n{score}" if said else score
-  parts = [Part(who or "answer", text, strong=True)]
+  said = answer(record)
+  name, score = who or "answer", f"score {shown(record['score'])}"
+  parts = [Part(name, score, strong=True)]
+  if said is not None:
+    parts = [Part(f"{name}, {score}", shown(said), strong=True)]
   before = f"{who}: " if who else ""
   ranked = _choices(record)
   if ranked:

@@ -199,10 +199,11 @@ def _table(pairs: Sequence[Pair], baseline: str, intervals: bool) -> Table:
   """A line for each pair; `intervals` of both models, too."""
   several = len({pair.model for pair in pairs}) > 1
   alike = any(pair.alike for pair in pairs)
-  head = ["task", *(["model"] if several else []), "items", baseline]
-  head += ["model" if several else pairs[0].model, "difference", "p"]
-  head += ["both right", "only it" if several else f"only {pairs[0].model}"]
-  head += [f"only {baseline}", "neither", *(["alike"] if alike else [])]
+  other, it = _short(baseline), "it" if several else _short(pairs[0].model)
+  head = ["task", *(["model"] if several else []), "items", other]
+  head += ["model" if several else it, "difference", "p"]
+  head += ["both", f"only {it}", f"only {other}", "neither"]
+  head += ["alike"] if alike else []
   rows = []
   for pair in pairs:
     row = [_task(pair), *([pair.model] if several else [])]
@@ -217,6 +218,11 @@ def _table(pairs: Sequence[Pair], baseline: str, intervals: bool) -> Table:
   return Table(tuple(head), tuple(rows), words=(0, 1) if several else (0,))
 
 
+def _short(name: str, most: int = 14) -> str:
+  """For the head of a column of numbers."""
+  return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 def _reading(pairs: Sequence[Pair]) -> str:
   count = len(pairs)
   unit = "Percent and points" if all(map(_shares, pairs)) else "Scores"
@@ -225,7 +231,8 @@ def _reading(pairs: Sequence[Pair]) -> str:
     " McNemar test over items, or sign flips where there are scores other than"
     f" 0 and 1, with Holm's correction for {count}"
     f" comparison{'s' if count > 1 else ''}. These checkpoints only: another"
-    " seed of either model may differ by more."
+    " seed of either model may differ by more. Then the items that both have"
+    " right, that only one has, and that neither has."
   )
   if any(pair.alike for pair in pairs):
     text += (
@@ -268,8 +275,8 @@ def _examples(pair: Pair, baseline: str, most: int) -> list[Block]:
   title = Heading(f"{_task(pair)}: where {pair.model} and {baseline} differ")
   if not cases:
     return [title, Text(f"Nowhere: {pair.items:,} items are answered alike.")]
-  told = ", ".join(f"{n:,} {group}" for group, n in counts.items() if n)
-  text = f"Of {pair.items:,} items: {told}."
+  told = "; ".join(f"{group}: {n:,}" for group, n in counts.items() if n)
+  text = f"Of {pair.items:,} items, {told}."
   left = sum(counts.values()) - len(cases)
   if left:
     text += f" Shown are {most} of each at most; {left:,} are left out."
