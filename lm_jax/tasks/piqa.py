@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from lm_jax.data import labelled, records
 from lm_jax.data.labelled import Example, Form
 from lm_jax.errors import UsageError
