@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import collections
 import math
-import random
-import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
+from lm_jax.data import blanks as blanks_lib
 from lm_jax.data import records
-from lm_jax.data.minimal_pairs import clean_sentences
+from lm_jax.data.blanks import Blank
 from lm_jax.tasks import base
 
 ITEMS, CHOICES = 300, 10
-WORDS = 20  # of a sentence at most
-ATTESTED = 5  # times that a word must occur
-_WORD = re.compile(r"[a-z]{4,}")
-
-
-class Blank(NamedTuple):
-  """A sentence with a word left out; `words` has that word and others."""
-
-  before: str
-  word: str
-  after: str
-  words: tuple[str, ...]
 
 
 class Cloze(base.DataTask):
@@ -47,7 +32,7 @@ class Cloze(base.DataTask):
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
     if not (scorer.scoring or scorer.fills):
       return base.Measure()
-    blanks = list(self.blanks(dataset))
+    blanks = self.blanks(dataset)
     if not blanks:
       raise self.error("no sentence of plain words to leave one out of")
     asked = [(b.before, word, b.after) for b in blanks for word in b.words]
@@ -80,36 +65,11 @@ class Cloze(base.DataTask):
     metrics["cloze/items"] = float(len(blanks))
     return base.Measure(metrics, {"cloze": right}, predictions)
 
-  def blanks(self, dataset) -> Iterator[Blank]:
-    """One of each sentence that has a word which others can stand for."""
-    rng = random.Random(self.seed)
-    counts: collections.Counter[str] = collections.Counter()
-    for text in self._texts(dataset, "train"):
-      counts.update(_WORD.findall(text))
-    ranked = sorted(
-      (w for w, n in counts.items() if n >= ATTESTED),
-      key=lambda w: (counts[w], w),
+  def blanks(self, dataset) -> list[Blank]:
+    return blanks_lib.blanks(
+      lambda split: self._texts(dataset, split),
+      *(self.limit or ITEMS, CHOICES, self.seed),
     )
-    rank = {word: i for i, word in enumerate(ranked)}
-    left = self.limit or ITEMS
-    sentences = clean_sentences(self._texts(dataset, "test"), WORDS)
-    rng.shuffle(sentences)
-    for sentence in sentences:
-      found = re.finditer(r"(?<![\w'’-])[a-z]{4,}(?![\w'’-])", sentence)
-      places = [match for match in found if match.group() in rank]
-      if len(ranked) < CHOICES or not places:
-        continue
-      match = rng.choice(places)
-      word = match.group()
-      first = rank[word] - CHOICES // 2
-      first = min(max(first, 0), len(ranked) - CHOICES)
-      words = ranked[first : first + CHOICES]
-      rng.shuffle(words)
-      start, end = match.span()
-      yield Blank(sentence[:start], word, sentence[end:], tuple(words))
-      left -= 1
-      if not left:
-        return
 
   def _texts(self, dataset, split: str) -> Iterator[str]:
     if self.place:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
-
-import numpy as np
+from collections.abc import Iterator
 
 from lm_jax.data import records
+from lm_jax.data.continued import CONTINUATION, PROMPT, passages
 from lm_jax.tasks import _mauve, base
+from lm_jax.tasks._repetition import distinct, repetition
 
 ITEMS = 500
-PROMPT, CONTINUATION = 32, 64  # words
 TOKENS = 2 * CONTINUATION
 TOP_P = 0.95
-
-
-class Passage(NamedTuple):
-  """A prompt, and how it really goes on."""
-
-  id: str
-  prompt: str
-  true: str
 
 
 class Continuations(base.DataTask):
@@ -64,8 +53,10 @@ class Continuations(base.DataTask):
     embedder, kind = self.embedder, "mauve"
     if embedder is None:
       embedder, kind = scorer, "mauve_own"
-    features = [embedder.text_features(some) for some in (written, true)]
-    metrics = {f"{self.name}/{kind}": _mauve.mauve(*features, self.seed)}
+    mauve = _mauve.mauve(
+      embedder.text_features(written), embedder.text_features(true), self.seed
+    )
+    metrics = {f"{self.name}/{kind}": mauve}
     for name, some in (("", written), ("true/", true)):
       for n in (2, 3, 4):
         metrics[f"{self.name}/{name}rep_{n}"] = repetition(some, n)
@@ -94,43 +85,3 @@ class Continuations(base.DataTask):
       return
     for number, document in enumerate(dataset.corpus.documents("test")):
       yield str(number), document.text
-
-
-def passages(documents: Iterator[tuple[str, str]]) -> Iterator[Passage]:
-  """Runs of so many words, one behind the other."""
-  size = PROMPT + CONTINUATION
-  for name, text in documents:
-    words = text.split()
-    for start in range(0, len(words) - size + 1, size):
-      middle = start + PROMPT
-      yield Passage(
-        f"{name}:{start}",
-        " ".join(words[start:middle]),
-        " ".join(words[middle : start + size]),
-      )
-
-
-def _grams(text: str, n: int) -> list[tuple[str, ...]]:
-  words = text.split()
-  return list(zip(*(words[i:] for i in range(n)), strict=False))
-
-
-def repetition(texts: Sequence[str], n: int) -> float:
-  """The mean over texts of 1 - different n-grams / n-grams; 0 without any.
-
-  >>> repetition(["a b a b a b", "a b c"], 2)
-  0.3
-  """
-  found = [_grams(text, n) for text in texts]
-  shares = [1 - len(set(grams)) / len(grams) if grams else 0 for grams in found]
-  return float(np.mean(shares))
-
-
-def distinct(texts: Sequence[str], n: int) -> float:
-  """Different n-grams of all texts by the number of words.
-
-  >>> distinct(["a b", "a b"], 1)
-  0.5
-  """
-  grams = set(itertools.chain.from_iterable(_grams(t, n) for t in texts))
-  return len(grams) / max(sum(len(text.split()) for text in texts), 1)

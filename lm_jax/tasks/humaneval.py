@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from lm_jax.data import records
 from lm_jax.tasks import base
+from lm_jax.tasks._code import STOPS, cut, pass_at_k, program
 
 TOKENS = 256
 KS = (1, 10, 100)
-# Chen et al. 2021, section 2.1: where a function is over.
-STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 
 
 class Humaneval(base.DataTask):
@@ -88,27 +86,3 @@ class Humaneval(base.DataTask):
       )
     ]
     return base.Measure(metrics, {"humaneval": right}, predictions)
-
-
-def pass_at_k(n: int, c: int, k: int) -> float:
-  """1 - C(n - c, k) / C(n, k): of n texts c are right, and k may be tried.
-
-  >>> pass_at_k(10, 3, 1)
-  0.3
-  """
-  return 1.0 - math.comb(n - c, k) / math.comb(n, k)
-
-
-def cut(text: str) -> str:
-  """A written text up to where the function is over.
-
-  >>> cut("  return 1\\n\\ndef other():")
-  '  return 1\\n'
-  """
-  return text[: min([text.find(s) for s in STOPS if s in text] or [None])]
-
-
-def program(problem: dict[str, str], text: str) -> str:
-  """What is run: the function, its test, and a call of the test."""
-  call = f"check({problem['entry_point']})"
-  return f"{problem['prompt']}{text}\n{problem['test']}\n{call}\n"
