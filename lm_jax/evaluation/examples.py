@@ -12,7 +12,7 @@ _MOST_ENTRIES = 12  # of a list
 
 # How predictions of all kinds of tasks call the right answer, and their own.
 _RIGHT = ("right", "label", "labels", "references", "answers", "gold")
-_ANSWER = ("answer", "prediction", "predicted")
+_ANSWER = ("answer", "prediction", "predicted", "written")
 # What says which item it is, or is shown in another form.
 _KNOWN = frozenset(
   {"task", "id", "score", "shots", "draw", "examples", "asked"}
@@ -61,6 +61,8 @@ def answered(
   if ranked:
     parts.append(Part(f"{before}choices", ranked))
   names = [n for n in among if n not in (*_RIGHT, *_ANSWER)]
+  if ranked and "scores" in names:
+    names.remove("scores")
   return parts + [Part(before + n, shown(record[n])) for n in names]
 
 
@@ -112,7 +114,8 @@ def _long(values: Any) -> bool:
 
 def _choices(record: Mapping[str, Any]) -> str:
   """The choices with their scores, uncorrected if those are told."""
-  names, found = record.get("choices"), record.get("choice_scores")
+  names = record.get("choices")
+  found = record.get("choice_scores", record.get("scores"))
   if isinstance(found, dict):
     found = found.get("none", next(iter(found.values()), None))
   if not (isinstance(names, list) and isinstance(found, list)):

@@ -75,7 +75,8 @@ class Continuations(base.DataTask):
       }
       for i, passage in enumerate(found)
     ]
-    return base.Measure(metrics, {f"{self.name}/no_rep_4": scores}, predictions)
+    items = {f"{self.name}/no_rep_4": scores}
+    return base.Measure(metrics, items, predictions, "generated")
 
   def _documents(self, dataset) -> Iterator[tuple[str, str]]:
     """Names and texts."""

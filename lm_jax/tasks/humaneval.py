@@ -85,4 +85,5 @@ class Humaneval(base.DataTask):
         problems, written, found, right, strict=True
       )
     ]
-    return base.Measure(metrics, {"humaneval": right}, predictions)
+    items = {"humaneval/pass@1": right}
+    return base.Measure(metrics, items, predictions, "generated")

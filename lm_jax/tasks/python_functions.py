@@ -64,7 +64,8 @@ class PythonFunctions(base.DataTask):
       }
       for i, hole in enumerate(holes)
     ]
-    return base.Measure(metrics, {name: alike}, predictions)
+    items = {f"{name}/exact": exact, f"{name}/similarity": alike}
+    return base.Measure(metrics, items, predictions, "generated")
 
   def holes(self) -> list[Hole]:
     """One of each file, at most, in an order drawn by the seed."""

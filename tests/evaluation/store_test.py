@@ -95,7 +95,7 @@ def test_the_same_again_measures_nothing(kept, capsys, monkeypatch):
   def refuse(*_):
     raise AssertionError("measured again")
 
-  monkeypatch.setattr(minimal_pairs, "accuracy", refuse)
+  monkeypatch.setattr(minimal_pairs, "fitting_pairs", refuse)
   first = _files(root)
   code, out, _ = _run(capsys, "evaluate", *words)
   assert code == 0 and "minimal_pairs: " in out
@@ -196,7 +196,7 @@ def test_what_was_measured_before_an_interruption_is_kept(
     code, _, error = _run(capsys, "evaluate", *words)
   assert code == 75 and "the same command goes on" in error
 
-  monkeypatch.setattr(minimal_pairs, "accuracy", interrupt)
+  monkeypatch.setattr(minimal_pairs, "fitting_pairs", interrupt)
   code, out, _ = _run(capsys, "evaluate", *words)
   assert code == 0 and "bits_per_byte" in out
 
