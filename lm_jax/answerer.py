@@ -134,6 +134,10 @@ class Answerer(Scorer):
       *(self._generator, texts, options, seed, size, progress)
     )
 
+  def token_count(self, text: str) -> int:
+    """Tokens of a text, one at least."""
+    return max(1, len(self._tokenizer.encode(text)))
+
   def fill(self, before: str, blanks: int, after: str) -> str:
     """What it writes into so many blanks between two texts (mask-predict)."""
     return self._filler.between(before, blanks, after, _STEPS)
