@@ -94,6 +94,29 @@ class Encoder:
       )
     ]
 
+  def encode_spans(
+    self, texts: Sequence[str]
+  ) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The tokens of several texts, and where in the text each stands.
+
+    Returns:
+      of each text the ids, int32 [T]; and the characters, int64 [T, 2], from
+      and up to, without white space around them. Tokens that share a
+      character (its bytes) have the same ones.
+    """
+    with tokenizer_json.using(self.path):
+      encodings = self.tokenizer.encode_batch(
+        list(texts), add_special_tokens=False
+      )
+    found = []
+    for text, encoding in zip(texts, encodings, strict=True):
+      with tokenizer_json.using(self.path):
+        encoding, ids = self._as_text(text, encoding)
+      spans = [_stripped(text, *span) for span in encoding.offsets]
+      spans_Tx2 = np.array(spans, np.int64).reshape(-1, 2)
+      found.append((np.array(ids, np.int32), spans_Tx2))
+    return found
+
   def encode_flat(self, texts: Sequence[str]) -> tuple[Encoded, np.ndarray]:
     """The tokens of several texts one after the other, on all cores.
 
@@ -169,6 +192,13 @@ def _byte_table(content: Any, vocab: dict[str, int]) -> np.ndarray | None:
     if added["content"] in vocab:
       sizes[vocab[added["content"]]] = len(added["content"].encode())
   return sizes
+
+
+def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
+  """A span of a text without white space around it; its end, of nothing."""
+  piece = text[start:end]
+  start += len(piece) - len(piece.lstrip())
+  return start, start + len(piece.strip())
 
 
 def _join(arrays: Iterable[np.ndarray]) -> np.ndarray:

@@ -41,7 +41,8 @@ class Form:
   spellings: further names of labels.
   tfds: the data set's name, "glue/sst2"; "" for none.
   splits: of TFDS, by ours.
-  prepare: what is done to a record before it is read.
+  prepare: what is done to a record before it is read; KeyError names a field
+    that it lacks, ValueError tells what else is wrong.
   """
 
   fields: Mapping[str, tuple[str, ...]]
@@ -80,14 +81,20 @@ class Form:
       UsageError: a field is missing or no text, or there is no such label.
     """
     if self.prepare is not None:
-      record = self.prepare(record)
+      try:
+        record = self.prepare(record)
+      except KeyError as error:
+        found(record, (str(error.args[0]),), where)
+        raise
+      except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None
     fields = {}
     for field, names in self.fields.items():
-      value = _found(record, names, where)
+      value = found(record, names, where)
       if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise UsageError(f"{where}: field {field}={short(value)}: must be text")
       fields[field] = str(value)
-    label = self.name_of(_found(record, self.label, where), where)
+    label = self.name_of(found(record, self.label, where), where)
     return Example(name, fields, label)
 
 
@@ -107,30 +114,12 @@ def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
   Raises:
     UsageError: no file for testing; what is wrong with a line, by number.
   """
-  path = file_of(place, flag, split)
-  if path is None:
-    return []
-  found = []
-  for number, line in enumerate(lines(path), start=1):
-    if line.strip():
-      where = f"{path}, line {number}"
-      found.append(form.example(record(line, where), str(number), where))
-  if not found and split == TEST:
-    raise UsageError(f"{path}: is empty")
-  return found
+  path = file(place, flag, split)
+  return from_path(form, path, empty=split != TEST) if path else []
 
 
-def file_of(place: str, flag: str, split: str) -> pathlib.Path | None:
-  """The file of a split.
-
-  Args:
-    place: a directory, or what the names of the files begin with.
-    flag: names the place in messages.
-    split: TRAIN, DEV or TEST.
-
-  Returns:
-    None without a file for training, or without one for DEV beside one for
-    TEST.
+def file(place: str, flag: str, split: str) -> pathlib.Path | None:
+  """The local file of a split; None where it may lack one and does.
 
   Raises:
     UsageError: no file for testing.
@@ -148,6 +137,26 @@ def file_of(place: str, flag: str, split: str) -> pathlib.Path | None:
   raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
 
 
+def from_path(
+  form: Form, path: pathlib.Path, empty: bool = False
+) -> list[Example]:
+  """The examples of a file, in its order; each is named by its line.
+
+  empty: may there be none?
+
+  Raises:
+    UsageError: what is wrong with a line, by number.
+  """
+  found = []
+  for number, line in enumerate(lines(path), start=1):
+    if line.strip():
+      where = f"{path}, line {number}"
+      found.append(form.example(record(line, where), str(number), where))
+  if not found and not empty:
+    raise UsageError(f"{path}: is empty")
+  return found
+
+
 def _exists(stem: str, name: str) -> bool:
   return any(pathlib.Path(f"{stem}{name}{end}").is_file() for end in _SUFFIXES)
 
@@ -158,45 +167,62 @@ def from_tfds(form: Form, flag: str, split: str) -> list[Example]:
   Raises:
     UsageError: it is not there and can't be prepared; as Form.example.
   """
-  from lm_jax.data import catalog
-
   if split not in form.splits:
     return []
+  source = tfds_records(form.tfds, form.splits[split], flag)
+  return [
+    form.example(plain, str(number), where)
+    for number, (where, plain) in enumerate(source)
+  ]
+
+
+def tfds_records(
+  name: str, split: str, flag: str
+) -> Iterator[tuple[str, Record]]:
+  """Where each record of a TFDS split is, and the record as JSON has it.
+
+  Raises:
+    UsageError: the data set is not there and can't be prepared.
+  """
+  from lm_jax.data import catalog
+
   try:
-    builder = catalog.find(form.tfds)
-    catalog.prepare(builder, form.tfds)
-    source = catalog.source(builder, form.tfds, form.splits[split])
+    builder = catalog.find(name)
+    catalog.prepare(builder, name)
+    source = catalog.source(builder, name, split)
   except UsageError as error:
-    reason = str(error).removeprefix(f"--data.corpus={form.tfds}: ")
+    reason = str(error).removeprefix(f"--data.corpus={name}: ")
     raise UsageError(
-      f"{flag}: its data set {form.tfds}: {reason}; or name local files by"
+      f"{flag}: its data set {name}: {reason}; or name local files by"
       " --task_data=TASK=PATH"
     ) from None
   names = {
-    name: feature.names
-    for name, feature in builder.info.features.items()
+    key: feature.names
+    for key, feature in builder.info.features.items()
     if getattr(feature, "names", None)
   }
-  found = []
   for number, record in enumerate(source):
-    where = f"{form.tfds}, {form.splits[split]}[{number}]"
-    plain = {
-      name: _plain(value, names.get(name)) for name, value in record.items()
-    }
-    found.append(form.example(plain, str(number), where))
-  return found
+    yield (
+      f"{name}, {split}[{number}]",
+      {key: _plain(value, names.get(key)) for key, value in record.items()},
+    )
 
 
-def _plain(value: Any, names: list[str] | None) -> Any:
+def _plain(value: Any, names: list[str] | None = None) -> Any:
   """A value of TFDS as JSON has it; of a class label its name."""
   if isinstance(value, bytes):
     return value.decode()
+  if isinstance(value, dict):
+    return {key: _plain(inner) for key, inner in value.items()}
+  if isinstance(value, list) or (hasattr(value, "shape") and value.shape):
+    return [_plain(inner) for inner in value]
   if names and 0 <= int(value) < len(names):
     return names[int(value)]
   return value.item() if hasattr(value, "item") else value
 
 
-def _found(record: Record, names: tuple[str, ...], where: str) -> Any:
+def found(record: Record, names: tuple[str, ...], where: str) -> Any:
+  """The first of some fields that a record has, or UsageError."""
   for name in names:
     if name in record:
       return record[name]

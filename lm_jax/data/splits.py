@@ -1,0 +1,162 @@
+"""The local files of a task's splits, in any of several formats."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import pathlib
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from lm_jax.data import labelled
+from lm_jax.data.labelled import DEV, TEST, TRAIN, Record
+from lm_jax.errors import UsageError
+
+T = TypeVar("T")
+
+# What the files of a split may be called.
+NAMES: Mapping[str, tuple[str, ...]] = {
+  TRAIN: ("train",),
+  DEV: ("dev", "validation", "valid", "val"),
+  TEST: ("test",),
+}
+# Where a whole data set is one file, one in so many is held out for DEV, and
+# one for TEST: the last ones, so that what stands together stays together.
+SHARE = 10
+_MOST_BYTES = 2**30
+
+# Reads a file; what is wrong with a line is a UsageError that names it.
+Reader = Callable[[pathlib.Path], Iterable[Any]]
+
+
+def read(
+  place: str,
+  flag: str,
+  split: str,
+  readers: Mapping[str, Reader],
+  names: Mapping[str, Sequence[str]] | None = None,
+  whole: str = "",
+) -> list[Any]:
+  """The examples of a split in local files.
+
+  Args:
+    place: a directory, or what the names of the files begin with; or one file,
+      of which the last tenth is TEST and the tenth before it DEV.
+    flag: names the place in messages.
+    split: TRAIN, DEV or TEST.
+    readers: by the end of a file's name, ".jsonl"; ".gz" may follow.
+    names: further names of files by split.
+    whole: the split that one file has all of; "": all three.
+
+  Returns:
+    [] where there is no file for TRAIN or DEV. Where there is none for TEST,
+    DEV stands in for it, and is no longer DEV.
+
+  Raises:
+    UsageError: no file for TEST; what is wrong with one.
+  """
+  path = pathlib.Path(place).expanduser()
+  if path.is_file():
+    found = _all(path, readers, flag)
+    return part(found, split) if not whole else found * (split == whole)
+  known = {key: (*NAMES[key], *(names or {}).get(key, ())) for key in NAMES}
+  look = functools.partial(_find, path, ends=list(readers))
+  test, _ = look(known[TEST])
+  if split == TEST:
+    test, tried = look((*known[TEST], *known[DEV]))
+    if test is None:
+      raise UsageError(
+        f"{flag}={place}: no such file; tried {', '.join(tried)}"
+      )
+    return _all(test, readers, flag)
+  chosen = look(known[split])[0] if split == TRAIN or test else None
+  return _all(chosen, readers, flag) if chosen else []
+
+
+def part(examples: Sequence[T], split: str) -> list[T]:
+  """The split's part of a data set that is one file."""
+  held = len(examples) // SHARE
+  test = len(examples) - held
+  bounds = {TRAIN: (0, test - held), DEV: (test - held, test)}
+  start, stop = bounds.get(split, (test, len(examples)))
+  return list(examples[start:stop])
+
+
+def _find(
+  base: pathlib.Path, names: Sequence[str], ends: Sequence[str]
+) -> tuple[pathlib.Path | None, list[str]]:
+  """The first file that there is, and those that were looked for."""
+  stem = f"{base}/" if base.is_dir() else f"{base}_"
+  tried = [
+    f"{stem}{name}{end}{gz}" for name in names for end in ends for gz in _GZ
+  ]
+  for name in tried:
+    if pathlib.Path(name).is_file():
+      return pathlib.Path(name), tried
+  return None, tried
+
+
+_GZ = ("", ".gz")
+
+
+def _all(
+  path: pathlib.Path, readers: Mapping[str, Reader], flag: str
+) -> list[Any]:
+  name = path.name.removesuffix(".gz")
+  for end, reader in readers.items():
+    if name.endswith(end):
+      found = list(reader(path))
+      if not found:
+        raise UsageError(f"{path}: is empty")
+      return found
+  raise UsageError(f"{flag}={path}: must end with {' or '.join(readers)}")
+
+
+def records(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
+  """The objects of a JSONL file: its place for messages, its id, itself.
+
+  The id is the record's own "id", or else its line number.
+  """
+  for where, line in lines(path):
+    if line.strip():
+      record = labelled.record(line, where)
+      number = where.rpartition(" ")[2]
+      yield where, str(record.get("id", number)), record
+
+
+def lines(path: pathlib.Path) -> Iterator[tuple[str, bytes]]:
+  """The lines of a file, gzipped or not, and the place of each."""
+  for number, line in enumerate(labelled.lines(path), start=1):
+    yield f"{path}, line {number}", line
+
+
+def texts(path: pathlib.Path) -> Iterator[tuple[str, str]]:
+  """The lines of a file of UTF-8 text without their ends; see `lines`."""
+  for where, line in lines(path):
+    try:
+      text = line.decode("utf-8-sig" if where.endswith(" line 1") else "utf-8")
+    except UnicodeDecodeError as error:
+      raise UsageError(
+        f"{where}: is not UTF-8: byte {error.start} is {line[error.start]:#04x}"
+      ) from None
+    yield where, text.rstrip("\r\n")
+
+
+def content(path: pathlib.Path) -> bytes:
+  """A whole file, gzipped or not.
+
+  Raises:
+    UsageError: it can't be read, is damaged or too large.
+  """
+  opener: Any = gzip.open if path.suffix == ".gz" else open
+  try:
+    with opener(path, "rb") as file:
+      found = file.read(_MOST_BYTES + 1)
+  except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    raise UsageError(f"{path}: damaged gzip file: {error}") from None
+  except OSError as error:
+    raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+  if len(found) > _MOST_BYTES:
+    raise UsageError(f"{path}: has more than {_MOST_BYTES} bytes")
+  return found

@@ -1,0 +1,120 @@
+"""Fine-tuning: the answer is a span of the passage (extractive answering)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lm_jax.objectives import _supervised, base
+from lm_jax.objectives.base import option
+from lm_jax.types import (
+  ARCHITECTURES,
+  Apply,
+  Architecture,
+  Array,
+  Head,
+  Problem,
+  Rows,
+  Spec,
+  Term,
+  UsageError,
+)
+
+HEAD = "span"
+# Bits of Rows.label, which is -1 where no answer may be.
+START, END = 1, 2
+# In the place of the logit of what may not be chosen.
+_NEVER = -1e30
+
+
+@dataclasses.dataclass(frozen=True)
+class Extract(base.Objective):
+  """L = mean over examples of -(log p(start) + log p(end)) / 2.
+
+  Devlin et al. 2019, sections 4.2 and 4.3: p(start) is the softmax of one
+  logit of each token over the tokens that may be an answer, p(end) that of
+  another; what has no answer starts and ends at the boundary token. In a
+  packed row each example has a softmax of its own. Rows.label is -1 where no
+  answer may be; elsewhere it has the bits START and END. Departure: BERT's
+  softmax runs over the question and the padding, too.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset(ARCHITECTURES)
+  natural: ClassVar[Architecture] = "encoder"
+  scoring: ClassVar[str] = ""
+  supervised: ClassVar[bool] = True
+
+  dropout: float = option(0.0, "of what the logits are computed from")
+  longest: int = option(30, "tokens of an answer that is given, at most")
+  margin: float = option(
+    0.0,
+    "by how much the best answer's logits may be below those of no answer"
+    " and yet be given; below 0, how far they must be above",
+  )
+
+  def heads(self, spec: Spec) -> dict[str, Head]:
+    return {HEAD: Head(2, dropout=self.dropout)}
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
+    base.unit_interval("dropout", self.dropout, zero=True)
+    if self.longest < 1:
+      raise UsageError(f"--objective.longest={self.longest}: must be 1 or more")
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    assert rows.label is not None  # of a supervised objective's rows
+    problem = _supervised.context_problem(rows, spec)
+    count = _supervised.room(rows.tokens_BxL.shape[1])
+    label_BxL = jnp.maximum(rows.label, 0)
+    ends = (label_BxL & START, label_BxL & END)
+    both_BxS = jnp.ones((rows.tokens_BxL.shape[0], count), bool)
+    for one_BxL in ends:
+      in_BxSxL = members(rows.segment_BxL, one_BxL > 0, count)
+      both_BxS = both_BxS & jnp.any(in_BxSxL, axis=2)
+    return dataclasses.replace(
+      problem,
+      targets_BxP=rows.label,
+      weights={"nll": both_BxS.astype(jnp.float32)},
+      extra={"segment_BxL": rows.segment_BxL},
+    )
+
+  def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
+    hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
+    logits_BxTx2 = apply.head(HEAD, hidden_BxTxD)
+    label_BxT, segment_BxT = problem.targets_BxP, problem.extra["segment_BxL"]
+    count = problem.weights["nll"].shape[1]
+    may_BxSxT = members(segment_BxT, label_BxT >= 0, count)
+    losses, right = [], []
+    for column, bit in enumerate((START, END)):
+      is_BxT = (label_BxT >= 0) & ((label_BxT & bit) > 0)
+      is_BxSxT = members(segment_BxT, is_BxT, count)
+      logits_Bx1xT = logits_BxTx2[:, None, :, column]
+      logits_BxSxT = jnp.where(may_BxSxT, logits_Bx1xT, _NEVER)
+      chosen_BxS = jnp.max(jnp.where(is_BxSxT, logits_Bx1xT, _NEVER), axis=2)
+      losses.append(jax.nn.logsumexp(logits_BxSxT, axis=2) - chosen_BxS)
+      right.append(chosen_BxS >= jnp.max(logits_BxSxT, axis=2))
+    accuracy_BxS = (right[0] & right[1]).astype(jnp.float32)
+    return {
+      "nll": Term(
+        (losses[0] + losses[1]) / 2, metrics={"accuracy": accuracy_BxS}
+      )
+    }
+
+  def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
+    problem = _supervised.context_problem(rows, spec)
+    return apply.head(HEAD, apply.hidden(problem.inputs, problem.source))
+
+
+def members(segment_BxL: Array, which_BxL: Array, count: int) -> Array:
+  """Which of some tokens are of segments 1 to `count`: bool [B, count, L].
+
+  >>> members(jnp.array([[1, 1, 2]]), jnp.array([[True, False, True]]), 2)
+  Array([[[ True, False, False],
+          [False, False,  True]]], dtype=bool)
+  """
+  number_S = jnp.arange(1, count + 1)
+  in_BxSxL = segment_BxL[:, None, :] == number_S[None, :, None]
+  return in_BxSxL & which_BxL[:, None, :]

@@ -1,0 +1,96 @@
+"""What tasks of named entities share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from lm_jax.data import conll, labelled, splits
+from lm_jax.data.examples import Tagged
+from lm_jax.errors import UsageError
+from lm_jax.tasks import _library, base
+
+
+class EntityTask(base.SupervisedTask):
+  """Entity F1 by seqeval: an entity counts if its words and kind are right."""
+
+  objective = "label_tokens"
+  primary = "f1"
+
+  # Of the data set, beside "train", "dev", "test".
+  names: ClassVar[Mapping[str, Sequence[str]]] = {}
+  tfds: ClassVar[str] = ""
+
+  def examples(self, split: str, place: str = "") -> list[Tagged]:
+    if place:
+      flag = f"--task_data={self.name}"
+      return splits.read(place, flag, split, conll.READERS, self.names)
+    if not self.tfds:
+      raise UsageError(
+        f"--task={self.name}: TFDS has it not; name its files by"
+        f" --task_data={self.name}=PATH"
+      )
+    return self.from_tfds(split)
+
+  def from_tfds(self, split: str) -> list[Tagged]:
+    """The examples of TFDS, where it has them."""
+    raise NotImplementedError
+
+  def judge(
+    self, predicted: Sequence[Sequence[str]], examples: Sequence[Tagged]
+  ) -> base.Judged:
+    library = _library.needed("seqeval.metrics", self.name)
+    _library.require_equal(predicted, examples, self.name)
+    right = [list(example.tags) for example in examples]
+    told = [list(tags) for tags in predicted]
+    for example, tags in zip(examples, told, strict=True):
+      _library.require_equal(
+        tags, example.words, f"{self.name}, example {example.id}"
+      )
+    report = library.classification_report(
+      right, told, output_dict=True, zero_division=0
+    )
+    overall = report["micro avg"]
+    metrics = {
+      "f1": overall["f1-score"],
+      "precision": overall["precision"],
+      "recall": overall["recall"],
+    }
+    metrics |= {
+      f"f1/{kind}": found["f1-score"]
+      for kind, found in report.items()
+      if not kind.endswith(" avg")
+    }
+    metrics = {name: float(value) for name, value in metrics.items()}
+    entities = _library.needed("seqeval.metrics.sequence_labeling", self.name)
+    scores = [
+      _f1(set(entities.get_entities(a)), set(entities.get_entities(b)))
+      for a, b in zip(told, right, strict=True)
+    ]
+    return base.Judged(metrics, scores)
+
+
+def _f1(told: set, right: set) -> float:
+  """Of one sentence; 1 where it has no entities and none are told."""
+  if not told and not right:
+    return 1.0
+  return 2 * len(told & right) / (len(told) + len(right))
+
+
+# CoNLL-2003's tags by number, as TFDS has them.
+TAGS = (
+  *("O", "B-PER", "I-PER", "B-ORG", "I-ORG"),
+  *("B-LOC", "I-LOC", "B-MISC", "I-MISC"),
+)
+
+
+def conll2003(split: str, flag: str) -> list[Tagged]:
+  """CoNLL-2003 of TFDS."""
+  theirs = {labelled.TRAIN: "train", labelled.DEV: "dev"}.get(split, "test")
+  found = []
+  for number, (_, record) in enumerate(
+    labelled.tfds_records("conll2003/conll2003", theirs, flag)
+  ):
+    tags = tuple(x if isinstance(x, str) else TAGS[x] for x in record["ner"])
+    found.append(Tagged(str(number), tuple(record["tokens"]), tags))
+  return found

@@ -1,0 +1,12 @@
+"""SQuAD 2.0: as squad, and half of the questions have no answer."""
+
+from __future__ import annotations
+
+from lm_jax.tasks import _reading
+
+
+class Squad2(_reading.ReadingTask):
+  """Rajpurkar et al. 2018; exact match and F1, also of each half."""
+
+  unanswerable = True
+  tfds = "squad/v2.0"

@@ -1,0 +1,11 @@
+"""SubjQA: questions about reviews; more than half have no answer."""
+
+from __future__ import annotations
+
+from lm_jax.tasks import _reading
+
+
+class Subjqa(_reading.ReadingTask):
+  """Bjerva et al. 2020; exact match and F1, also of each half."""
+
+  unanswerable = True
