@@ -9,28 +9,25 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import flax.linen as nn
 import jax
 import numpy as np
 
-from lm_jax import answerer, pooling, trained
-from lm_jax import evaluate as evaluate_lib
 from lm_jax import inputs as inputs_lib
+from lm_jax import pooling, trained
 from lm_jax.config import Config
-from lm_jax.data import rows as rows_lib
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.data.vocabulary import KINDS as RECIPES
 from lm_jax.hugging_face import pretrained
 from lm_jax.models.relative_attention import memories
 from lm_jax.score import Scorer, exact, for_measuring
-from lm_jax.tasks.base import DataTask
 from lm_jax.trained import Trained
 from lm_jax.types import Array, Head, Stream, UsageError
 
 if TYPE_CHECKING:
+  from lm_jax.evaluation.results import Evaluation
   from lm_jax.generation.generate import Generator
   from lm_jax.generation.infill import Candidate, Filler
 
@@ -50,47 +47,42 @@ def load(path: str | os.PathLike) -> LanguageModel:
 
 
 def evaluate(
-  model_dir: str | os.PathLike,
-  tasks: Sequence[str] = (),
-  prepare: Callable[[DataTask], None] = lambda task: None,
-) -> dict[str, float]:
-  """Measures a run's model on its own corpus's held-out text.
+  model: str | os.PathLike | LanguageModel,
+  tasks: str | Sequence[str] = (),
+  task_data: Mapping[str, str | os.PathLike] | None = None,
+  **options: Any,
+) -> Evaluation:
+  """Measures a model by tasks; writes nothing unless it is told to.
 
-  Writes nothing into the directory.
+  `evaluate("runs/clm", ["sst2"], shots=(0, 4))["sst2/4 shots/accuracy"]`.
 
   Args:
-    model_dir: of the run.
-    tasks: by name; none means all that apply.
-    prepare: of lm_jax.evaluate.evaluate.
+    model: what `load` gave, or a directory that it takes.
+    tasks: by name; none means those that need nothing but the model, or what
+      it was fine-tuned for.
+    task_data: where a task's local files lie, by its name.
+    **options: flags of `launch.py evaluate`: shots=(0, 4), template="...",
+      limit=100, seed=0, workdir="...", predictions="...", ...
+
+  Returns:
+    the numbers by name, as a mapping; `.rows` has their intervals and how they
+    were measured, `.predictions` what was said to each item.
 
   Raises:
-    UsageError: as `load`, an unknown task, or the run's corpus is gone or has
-      changed.
+    UsageError: as `load`, an unknown task or option, a task that the model
+      can't do, or the run's corpus is gone or has changed.
   """
-  reads_corpus = evaluate_lib.reads_corpus(tasks)
-  model = trained.load(os.fspath(model_dir))
-  what = f"--model={os.fspath(model_dir)}"
-  tokenizer = _require_tokenizer(model, what)
-  dataset = _dataset(model, tokenizer, what) if reads_corpus else None
-  scorer = answerer.Answerer(model, what)
-  return evaluate_lib.evaluate(scorer, dataset, tasks, prepare=prepare).metrics
+  from lm_jax.evaluation import asked, command
+  from lm_jax.evaluation.subject import Subject
 
-
-def _dataset(
-  model: Trained, tokenizer: Tokenizer, what: str
-) -> rows_lib.Dataset:
-  """What a model was trained on."""
-  options = model.config.data
-  if model.config.family or options.tokenizer not in RECIPES:
-    # The run's own copy: where it was taken from may be gone.
-    path = str(tokenizer.path)
-    options = dataclasses.replace(options, tokenizer=path)
-  dataset = rows_lib.load(options, model.config.length)
-  if dataset.tokenizer.fingerprint != tokenizer.fingerprint:
-    raise UsageError(
-      f"{what}: its corpus {options.corpus} has changed since it was trained"
-    )
-  return dataset
+  names = (tasks,) if isinstance(tasks, str) else tuple(tasks)
+  places = {name: os.fspath(path) for name, path in (task_data or {}).items()}
+  if isinstance(model, LanguageModel):
+    subject = Subject(model._model, model._model.source)
+    chosen = asked.of(subject.path, names, places, options)
+    return command.evaluate(chosen, model=subject)
+  path = os.path.expanduser(os.fspath(model))
+  return command.evaluate(asked.of(path, names, places, options))
 
 
 class LanguageModel:

@@ -205,7 +205,7 @@ def _finetune(argv: list[str]) -> int:
 
 def _evaluate(argv: list[str]) -> int:
   from lm_jax.command import flags
-  from lm_jax.prompting import asked, command
+  from lm_jax.evaluation import asked, command
 
   known = asked.schema()
   if _help("evaluate", known, argv):

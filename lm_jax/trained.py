@@ -228,6 +228,11 @@ def check(config: Config) -> None:
       )
   program = make_program(config, tokenizer)
   adaptation = program.plan.network.adaptation
+  if adaptation is not None and not program.parameters:
+    raise UsageError(
+      f"--adapt.method={adaptation.name}: trains the heads of an objective, and"
+      f" {config.objective} has none; another of `list adaptations` would"
+    )
   for name, leaf in flatten(program.shapes).items():
     old, new = old_shapes.get(name), leaf.shape
     fresh = name.startswith(_OUTPUTS)

@@ -18,7 +18,8 @@ from lm_jax.adaptation.base import Adaptation, is_own
 from lm_jax.hugging_face.model import abstract
 from lm_jax.training.program import Program, State
 
-NAMES = registry.names("lm_jax.adaptation")
+# A probe trains what an objective has beside the stack, and clm has nothing.
+NAMES = [n for n in registry.names("lm_jax.adaptation") if n != "probe"]
 # Small, and other than the defaults.
 OPTIONS = {
   "lora": {"rank": 3, "alpha": 6.0, "targets": ("query", "value", "up")},

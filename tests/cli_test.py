@@ -65,7 +65,11 @@ def _files():
 
 BAD = [
   (["trian"], "trian: unknown; did you mean train? Valid: compare"),
-  (["finetune"], "finetune: unknown"),
+  (["finetunes"], "did you mean finetune?"),
+  (["finetune"], "--task: needed, what to fine-tune for"),
+  (["finetune", "--task=sst"], "--task=sst: unknown; did you mean sst2"),
+  (["finetune", "--task=bits_per_byte"], "measures models as they are"),
+  (["train", "--objective=classify"], "learns from examples: launch.py finet"),
   (["list"], "list: takes one of objectives"),
   (["list", "task"], "did you mean tasks"),
   (["doctor", "x"], "doctor takes flags only"),

@@ -14,6 +14,8 @@ from jax.extend import core
 
 from lm_jax import registry
 from lm_jax.devices import sharding
+from lm_jax.finetuning import packing
+from lm_jax.finetuning.kinds.base import NO_LABEL, Item
 from lm_jax.models.network import Network
 from lm_jax.objectives.base import Objective
 from lm_jax.training import optim
@@ -38,11 +40,17 @@ def objective_class(name: str) -> type[Objective]:
   return registry.find("lm_jax.objectives", name, Objective, "--objective")
 
 
-OBJECTIVES = registry.names("lm_jax.objectives")
+_EVERY = registry.names("lm_jax.objectives")
+OBJECTIVES = [name for name in _EVERY if not objective_class(name).supervised]
+# What learns from examples, and the options that it needs.
+SUPERVISED = {
+  "classify": {"labels": ("one", "two", "three"), "dropout": 0.0},
+  "respond": {"answer_length": LENGTH // 2},
+}
 # Every objective on every architecture that it declares.
 ARMS = [
   (name, architecture)
-  for name in OBJECTIVES
+  for name in (*OBJECTIVES, *SUPERVISED)
   for architecture in ARCHITECTURES
   if architecture in objective_class(name).architectures
 ]
@@ -62,7 +70,7 @@ def program(
   **trunk,
 ) -> Program:
   """A program of an objective with its defaults; equal calls share it."""
-  objective = objective_class(name)()
+  objective = objective_class(name)(**SUPERVISED.get(name, {}))
   architecture = architecture or objective.natural
   options = TRUNK | {"max_positions": 2 * length} | trunk
   shape = Trunk(architecture=architecture, vocabulary=vocabulary, **options)
@@ -90,6 +98,8 @@ def program(
 def rows_for(program: Program, seed: int = 0) -> Rows:
   """Rows of the shape and kind that the program's objective reads."""
   plan = program.plan
+  if plan.objective.supervised:
+    return examples(plan.objective, plan.batch_size, plan.spec, seed)
   return rows(
     seed,
     plan.batch_size,
@@ -97,6 +107,34 @@ def rows_for(program: Program, seed: int = 0) -> Rows:
     plan.spec.vocabulary,
     documents=plan.objective.needs_documents,
   )
+
+
+def examples(
+  objective: Objective, batch: int, spec: Spec, seed: int = 0
+) -> Rows:
+  """Random examples in rows, as fine-tuning packs them."""
+  rng = np.random.default_rng(seed)
+  answers = getattr(objective, "answer_length", 0)
+  shape = packing.Shape(spec.length, answers, spec.length // 4)
+  items = []
+  for _ in range(6 * batch):
+    size, said = rng.integers(3, 9), rng.integers(2, 6) if answers else 0
+    text = rng.integers(len(SPECIALS.ids), spec.vocabulary, (2, 16))
+    tokens = np.int32([SPECIALS.boundary, *text[0, :size]])
+    which = np.int32(np.arange(len(tokens)) > size // 2)
+    label = _label(objective, tokens, rng)
+    answer = np.int32([*text[1, :said], SPECIALS.end][: said and said + 1])
+    items.append(Item(len(items), tokens, which, label, answer))
+  packed = packing.pack(packing.sizes(items), np.arange(len(items)), shape)
+  return packing.lay(items, packed[:batch], shape, SPECIALS.pad, batch)
+
+
+def _label(objective: Objective, tokens: np.ndarray, rng) -> np.ndarray:
+  """Labels that may be learnt: a class follows from the first token's id."""
+  if objective.name == "classify":
+    number = int(tokens[1]) % len(objective.labels)
+    return np.full(len(tokens), number, np.int32)
+  return np.full(len(tokens), NO_LABEL, np.int32)
 
 
 def rows(

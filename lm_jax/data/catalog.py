@@ -159,3 +159,11 @@ def source(builder: Any, corpus: str, split: str) -> Any:
       "name another directory in $TFDS_DATA_DIR"
     )
   return builder.as_data_source(split=split)
+
+
+def configurations(name: str) -> list[str]:
+  """The names of a data set's configurations, in the order of TFDS."""
+  import tensorflow_datasets as tfds
+
+  _import_module_of(name)
+  return list(tfds.builder_cls(name).builder_configs)

@@ -14,6 +14,4 @@ reasoning.py     answers that are read from written text, and votes
 judges.py        which of these fits a model
 in_context.py    accuracy by the number of shots
 show.py          as text, JSON and CSV
-asked.py         the flags of `launch.py evaluate`
-command.py       the command itself
 """

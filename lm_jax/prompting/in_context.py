@@ -7,13 +7,13 @@ task is its description and k examples.
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lm_jax.data.labelled import Example
+from lm_jax.data.records import chosen as chosen
 from lm_jax.errors import UsageError
 from lm_jax.prompting import corrections, reasoning
 from lm_jax.prompting.pairs import Judge, Pair
@@ -73,14 +73,6 @@ class _Asked(NamedTuple):
   prompt: Prompt
   choices: list[str]
   free: list[str]
-
-
-def chosen(items: Sequence[Example], limit: int, seed: int) -> list[Example]:
-  """All items, or so many of them, drawn by the seed, in their order."""
-  if not limit or limit >= len(items):
-    return list(items)
-  places = random.Random(f"items {seed}").sample(range(len(items)), limit)
-  return [items[i] for i in sorted(places)]
 
 
 def require_examples(task: str, train: Sequence[Example], shots: int) -> None:

@@ -100,9 +100,15 @@ class Prompter:
     return by_text.get(normal(answer), normal(answer))
 
   def choices(self, example: Example) -> list[str]:
-    """The texts of the choices, in the order of `labels`."""
+    """The texts of the choices, in the order of `labels`.
+
+    An example may have fewer: the last ones are empty.
+    """
     if self.template.choice_fields:
-      return [example.fields[name] for name in self.template.choice_fields]
+      texts = [example.fields[name] for name in self.template.choice_fields]
+      while texts and not texts[-1]:
+        texts.pop()
+      return texts
     return list(self._texts.values())
 
   def fields(self, example: Example) -> dict[str, str]:

@@ -11,7 +11,15 @@ import os
 import secrets
 from pathlib import Path
 
-from lm_jax.report import blocks, collect, compare, page, plots, ranking
+from lm_jax.report import (
+  blocks,
+  collect,
+  compare,
+  page,
+  plots,
+  ranking,
+  web,
+)
 
 __all__ = ["Report", "table", "write"]
 
@@ -32,7 +40,7 @@ class Report:
     return self.done == self.planned
 
 
-def _replace(path: Path, data: bytes) -> Path:
+def replace(path: Path, data: bytes) -> Path:
   """Writes a file at once: nobody ever sees half of it."""
   part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
   try:
@@ -67,14 +75,14 @@ def write(directory: str | os.PathLike[str]) -> Report:
   svg = {image.stem: files[f"{image.stem}.svg"] for image in images}
   root = experiment.directory
   (root / "figures").mkdir(exist_ok=True)
-  figures = [_replace(root / "figures" / n, files[n]) for n in files]
+  figures = [replace(root / "figures" / n, files[n]) for n in files]
   texts = {
     "results.csv": collect.table_csv(experiment),
     "report.md": blocks.markdown(content),
-    "report.html": page.to_html(content, experiment.name, svg),
+    "report.html": web.to_html(content, experiment.name, svg),
   }
   csv, markdown, html = (
-    _replace(root / name, text.encode()) for name, text in texts.items()
+    replace(root / name, text.encode()) for name, text in texts.items()
   )
   done = experiment.count()
   return Report(csv, markdown, html, tuple(figures), done, len(experiment.runs))

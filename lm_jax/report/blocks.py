@@ -48,7 +48,36 @@ class Code:
   title: str = ""
 
 
-Block = Heading | Text | Table | Image | Code
+@dataclasses.dataclass(frozen=True)
+class Part:
+  """A named text of an example; `strong` ones are answers."""
+
+  name: str
+  text: str
+  strong: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+  """An example: what it is called, its group, what was asked and answered."""
+
+  title: str
+  group: str
+  parts: tuple[Part, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cases:
+  """Examples, which a page shows group by group; at most eight groups.
+
+  The terminal's form leaves them out.
+  """
+
+  groups: tuple[str, ...]
+  cases: tuple[Case, ...]
+
+
+Block = Heading | Text | Table | Image | Code | Cases
 
 
 # Control and direction characters, which a terminal or a page would obey.
@@ -103,7 +132,7 @@ def plain(blocks: list[Block]) -> str:
   """The terminal's form: no line is longer than WIDTH; no figures."""
   lines: list[str] = []
   for block in blocks:
-    if lines and not isinstance(block, Image):
+    if lines and not isinstance(block, Image | Cases):
       lines.append("")
     if isinstance(block, Heading):
       lines += [block.text, "=" * min(WIDTH, len(block.text))]
@@ -143,12 +172,32 @@ def markdown(blocks: list[Block]) -> str:
       caption = _escape(block.caption)
       alt = caption.replace("[", "(").replace("]", ")")
       parts.append(f"![{alt}](figures/{block.stem}.png)\n\n{caption}")
+    elif isinstance(block, Cases):
+      parts += _markdown_cases(block)
     else:
       runs = re.findall(r"`+", block.text)
       fence = "`" * max(3, *(len(run) + 1 for run in runs), 3)
       title = f"{_escape(block.title)}\n\n" if block.title else ""
       parts.append(f"{title}{fence}text\n{block.text.rstrip()}\n{fence}")
   return printable("\n\n".join(parts) + "\n")
+
+
+def _markdown_cases(block: Cases) -> list[str]:
+  """A list for each group."""
+  parts = []
+  for group in block.groups:
+    chosen = [case for case in block.cases if case.group == group]
+    if not chosen:
+      continue
+    lines = []
+    for case in chosen:
+      lines.append(f"- {_escape(case.title)}")
+      for part in case.parts:
+        text = _escape(part.text)
+        text = f"**{text}**" if part.strong and text else text
+        lines.append(f"  - {_escape(part.name)}: {text}")
+    parts += [f"**{_escape(group)} ({len(chosen)})**", "\n".join(lines)]
+  return parts
 
 
 def _range(table: Table) -> range:

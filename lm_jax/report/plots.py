@@ -53,7 +53,8 @@ def forest(analysis: Analysis):
   return figure
 
 
-def _bytes(figure, kind: str) -> bytes:
+def rendered(figure, kind: str) -> bytes:
+  """The bytes of a figure's file, "svg" or "png": the same each time."""
   out = io.BytesIO()
   meta = {"Date": None} if kind == "svg" else {"Software": None}
   figure.savefig(out, format=kind, dpi=160, metadata=meta, bbox_inches="tight")
@@ -72,7 +73,7 @@ def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
         continue
       images.append(Image(stem, caption))
       for kind in ("png", "svg"):
-        files[f"{stem}.{kind}"] = _bytes(figure, kind)
+        files[f"{stem}.{kind}"] = rendered(figure, kind)
   return images, files
 
 

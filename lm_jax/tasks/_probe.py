@@ -28,17 +28,31 @@ def measure(scorer, dataset, task: str) -> base.Measure:
   )
   if not (train and test):
     return base.Measure()
-  return base.Measure({f"probe/{task}": accuracy(scorer, train, test)})
+  answers = answered(scorer, train, test)
+  right = [float(a == p.label) for a, p in zip(answers, test, strict=True)]
+  names = passages.LABELS[task]
+  told = [
+    {"task": task, "id": str(number), "score": score, "asked": p.text}
+    | {"right": names[p.label], "answer": names[answer]}
+    for number, (p, answer, score) in enumerate(
+      zip(test, answers, right, strict=True)
+    )
+  ]
+  name = f"probe/{task}"
+  return base.Measure({name: sum(right) / len(right)}, {name: right}, told)
 
 
-def accuracy(scorer, train: Sequence[Any], test: Sequence[Any]) -> float:
-  """Of a logistic regression on mean-pooled last-layer states.
+def answered(
+  scorer, train: Sequence[Any], test: Sequence[Any]
+) -> Sequence[int]:
+  """Labels by a logistic regression on mean-pooled last-layer states.
 
   Features are standardized on the training passages; C = 1 (scikit-learn).
 
   Args:
     scorer: the model.
-    train, test: passages with fields text and label.
+    train, test: passages with fields text and label; of those of `test` the
+      label is not looked at.
   """
   from sklearn.linear_model import LogisticRegression
   from sklearn.pipeline import make_pipeline
@@ -51,7 +65,7 @@ def accuracy(scorer, train: Sequence[Any], test: Sequence[Any]) -> float:
     scorer.text_features([p.text for p in train]), [p.label for p in train]
   )
   features = scorer.text_features([p.text for p in test])
-  return float(classifier.score(features, [p.label for p in test]))
+  return classifier.predict(features).tolist()
 
 
 def examples(task: str, form: Form, split: str) -> list[Example]:

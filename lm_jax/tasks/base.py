@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from lm_jax.data import labelled
 from lm_jax.data.labelled import Example, Form
+from lm_jax.errors import UsageError
 
 # Items are the same for every run of an experiment, whatever its seed.
 SEED = 0
@@ -38,6 +39,8 @@ class Task:
 
   # Cheap enough to be measured along the learning curve, on fewer items?
   quick: bool = False
+  # The kind of scores that it needs, as Objective.scoring names it; "": any.
+  scoring: ClassVar[str] = ""
 
   def measure(self, scorer: Any, dataset: Any, quick: bool = False) -> Measure:
     """Measures a model.
@@ -84,6 +87,10 @@ class DataTask(Task):
     if self.place:
       return f"--task_data={self.name}={self.place}"
     return f"--tasks={self.name}"
+
+  def error(self, what: str) -> UsageError:
+    """What is wrong with its data."""
+    return UsageError(f"{self.flag}: {what}")
 
 
 class Judged(NamedTuple):

@@ -19,8 +19,10 @@ class BitsPerByte(base.Task):
   an exact likelihood has none.
   """
 
+  scoring = "log_likelihood"
+
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
-    if scorer.scoring != "log_likelihood":
+    if scorer.scoring != self.scoring:
       return base.Measure()
     batches = dataset.fixed("validation", BATCH, limit_rows=ROWS)
     counts = dataset.bytes("validation")[:ROWS]

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from lm_jax.data.labelled import Form
+from collections.abc import Sequence
+
+from lm_jax.data import labelled, records
+from lm_jax.data.labelled import Example, Form
+from lm_jax.errors import UsageError
 from lm_jax.tasks import base
+
+_RECAST = Form(
+  fields={name: (name,) for name in ("premise", "hypothesis")},
+  labels=("entailment", "not_entailment"),
+)
 
 
 class Copa(base.LabelledTask):
-  """Roemmele et al. 2011, of SuperGLUE (Wang et al. 2019); accuracy."""
+  """Roemmele et al. 2011, of SuperGLUE (Wang et al. 2019); accuracy.
+
+  A local file may have it recast as entailment: a premise with each of its
+  two alternatives, labelled "entailment" and "not_entailment". They are put
+  together again; what was asked for, cause or effect, is not told there.
+  """
 
   form = Form(
     fields={
@@ -16,3 +30,36 @@ class Copa(base.LabelledTask):
     labels=("choice1", "choice2"),
     tfds="super_glue/copa",
   )
+
+  def examples(self, split: str, place: str = "") -> list[Example]:
+    flag = f"--task_data={self.name}"
+    path = labelled.file_of(place, flag, split) if place else None
+    if path is None or "hypothesis" not in next(records.of_file(path))[1]:
+      return super().examples(split, place)
+    return rejoined(labelled.from_path(_RECAST, path), str(path))
+
+
+def rejoined(recast: Sequence[Example], where: str) -> list[Example]:
+  """Questions of two choices, in the order in which the first one came.
+
+  Raises:
+    UsageError: a premise has not one right and one wrong alternative.
+  """
+  by_premise: dict[str, list[Example]] = {}
+  for example in recast:
+    by_premise.setdefault(example.fields["premise"], []).append(example)
+  found = []
+  for premise, both in by_premise.items():
+    right = [e.label == "entailment" for e in both]
+    if sorted(right) != [False, True]:
+      raise UsageError(
+        f"{where}, line {both[0].id}: its premise must come twice, with one"
+        " entailment and one not_entailment"
+      )
+    fields = {"premise": premise, "question": ""}
+    fields |= {
+      f"choice{i}": e.fields["hypothesis"] for i, e in enumerate(both, start=1)
+    }
+    label = f"choice{1 + right.index(True)}"
+    found.append(Example(both[0].id, fields, label))
+  return found

@@ -6,10 +6,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from lm_jax.data import minimal_pairs
-from lm_jax.tasks import base
+from lm_jax.tasks import _pairs, base
 
 # A pseudo-likelihood takes one pass per token: short sentences keep it cheap.
 WORDS = 12
@@ -35,7 +33,12 @@ class MinimalPairs(base.Task):
     if not pairs:
       return base.Measure()
     metrics, items = accuracy(scorer, pairs)
-    return base.Measure(metrics, {"minimal_pairs": items})
+    told = [
+      {"task": "minimal_pairs", "id": str(number), "score": score}
+      | {"good": pair.good, "bad": pair.bad, "kind": pair.kind}
+      for number, (pair, score) in enumerate(zip(pairs, items, strict=True))
+    ]
+    return base.Measure(metrics, {"minimal_pairs": items}, told)
 
 
 @functools.lru_cache(maxsize=4)
@@ -65,12 +68,6 @@ def accuracy(
   Returns:
     Accuracies over all and by kind, and the items.
   """
-  texts = [pair.good for pair in pairs] + [pair.bad for pair in pairs]
-  scores = scorer.text_scores(texts)
-  good, bad = scores[: len(pairs)], scores[len(pairs) :]
-  items = np.where(good == bad, 0.5, (good > bad).astype(float))
-  metrics = {"minimal_pairs": float(items.mean())}
-  for kind in sorted({pair.kind for pair in pairs}):
-    chosen = np.array([pair.kind == kind for pair in pairs])
-    metrics[f"minimal_pairs/{kind}"] = float(items[chosen].mean())
-  return metrics, [float(item) for item in items]
+  _, _, right = _pairs.scores(scorer, pairs)
+  kinds = [(pair.kind,) for pair in pairs]
+  return _pairs.accuracies("minimal_pairs", right, kinds), right

@@ -126,7 +126,8 @@ def schedule(options: OptimizerOptions) -> Callable[[Array | float], Array]:
       case "cosine":
         return final + (1 - final) * 0.5 * (1 + jnp.cos(jnp.pi * t))
       case "linear":
-        return 1 - (1 - final) * t
+        # Rounding must not make a last learning rate of 0 negative.
+        return jnp.maximum(1 - (1 - final) * t, final)
       case "wsd":
         left = jnp.minimum(1.0, (1 - f) / options.decay)
         return final + (1 - final) * left

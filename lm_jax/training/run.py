@@ -13,11 +13,12 @@ import numpy as np
 
 import lm_jax
 from lm_jax import config as config_lib
-from lm_jax import evaluate, trained
+from lm_jax import trained
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.open_tokenizer import specials_of
 from lm_jax.devices import distributed
+from lm_jax.evaluation import measure as measuring
 from lm_jax.hugging_face import origin
 from lm_jax.storage import checkpoint, disk, identity, workdir
 from lm_jax.storage.log import MetricsLog, NoLog, write_atomically
@@ -129,8 +130,8 @@ class _Pretraining:
 
   def _measure(self, state: State, quick: bool) -> Measure:
     params = self._program.whole(state.params)
-    model = evaluate.scorer(self._program.plan, params, self._dataset)
-    return evaluate.evaluate(model, self._dataset, quick=quick)
+    model = measuring.scorer(self._program.plan, params, self._dataset)
+    return measuring.evaluate(model, self._dataset, quick=quick)
 
 
 def _yardstick(config: Config, dataset: Any, program: Program) -> Any:

@@ -11,6 +11,7 @@ import types
 
 import numpy as np
 import pytest
+import toy
 
 from lm_jax import registry
 from lm_jax.objectives.base import Objective
@@ -50,7 +51,7 @@ FOREIGN = {
   ),
 }  # fmt: skip
 FITS = {
-  "shared": registry.names(PACKAGE),
+  "shared": toy.OBJECTIVES,
   "gpt2": ["clm", "prefix_lm"],
   "t5": ["clm", "prefix_lm", "span_corruption"],
   "bert": [

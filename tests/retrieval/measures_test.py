@@ -32,11 +32,9 @@ def test_the_measures_are_what_their_papers_say():
   rng = np.random.default_rng(0)
   run, relevance = {}, {}
   for query in map(str, range(8)):
-    chosen = rng.permutation(300)[:150]
-    run[query] = {f"d{d}": float(s) for d, s in zip(chosen, rng.random(150))}
-    grades = {
-      f"d{d}": int(rng.integers(-1, 4)) for d in rng.permutation(300)[:40]
-    }
+    score_N, judged = rng.random(300), rng.permutation(300)[:40]
+    run[query] = {f"d{d}": score_N[d] for d in rng.permutation(300)[:150]}
+    grades = {f"d{d}": int(rng.integers(-1, 4)) for d in judged}
     relevance[query] = grades | {"d0": 1}
   del run["3"]  # A query that found nothing counts.
   names = list(relevance)

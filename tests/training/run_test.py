@@ -15,8 +15,9 @@ import pytest
 from tiny import metrics, pretrain, result_of, states
 
 from lm_jax import config as config_lib
-from lm_jax import evaluate, trained
+from lm_jax import trained
 from lm_jax.data import rows as rows_lib
+from lm_jax.evaluation import measure as measuring
 from lm_jax.storage import checkpoint
 from lm_jax.training import assemble, run, train
 from lm_jax.types import UsageError
@@ -143,7 +144,7 @@ def test_another_run_is_refused_and_nothing_overwritten(finished):
 def test_an_interrupted_run_goes_on_to_the_same_end(
   tiny, finished, tmp_path, monkeypatch
 ):
-  measure = evaluate.evaluate
+  measure = measuring.evaluate
 
   def interrupt(*args, **options):
     os.kill(os.getpid(), signal.SIGTERM)
@@ -153,7 +154,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(
     finished, workdir=str(tmp_path), checkpoint_every=0
   )
   with monkeypatch.context() as patch:
-    patch.setattr(evaluate, "evaluate", interrupt)
+    patch.setattr(measuring, "evaluate", interrupt)
     first = pretrain(config)
   assert (first["status"], first["step"]) == ("interrupted", 3)
   assert result_of(config) == first

@@ -1,15 +1,15 @@
-"""What may be asked of `launch.py evaluate`, and which way a task goes."""
+"""What may be asked of `launch.py evaluate`."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from lm_jax import registry
 from lm_jax.errors import UsageError
 from lm_jax.options import Option
-from lm_jax.tasks.base import LabelledTask, SupervisedTask, Task
 
 TASKS = "lm_jax.tasks"
 Form = Literal["text", "json", "csv"]
@@ -21,7 +21,20 @@ def schema() -> dict[str, Option]:
   """The flags."""
   own = (
     Option("model", str, "", "a run directory, or a Hugging Face directory"),
-    Option("tasks", tuple[str, ...], (), "what to measure: `list tasks`"),
+    Option(
+      "tasks",
+      tuple[str, ...],
+      (),
+      "what to measure: `list tasks`; by default what a run was fine-tuned for,"
+      " or all that need nothing but the run",
+    ),
+    Option(
+      "workdir",
+      str,
+      "",
+      "a directory for results.json, results.csv, predictions/TASK.jsonl,"
+      " report.html and report.md; the same command again reuses what is there",
+    ),
     Option(
       "shots",
       tuple[int, ...],
@@ -70,7 +83,13 @@ def schema() -> dict[str, Option]:
       "run programs that the model wrote, in a process that can open no file,"
       " no socket and no other process; without it humaneval measures nothing",
     ),
-    Option("predictions", str, "", "a .jsonl file to be: each item's scores"),
+    Option(
+      "predictions",
+      str,
+      "",
+      "a .jsonl file to be: what each item was answered, and its score;"
+      " `report --predictions` compares two",
+    ),
     Option("format", Form, "text", "of what is printed"),
   )
   return {option.path: option for option in own}
@@ -92,7 +111,26 @@ class Asked:
   run_generated_code: bool = False
   task_data: Mapping[str, str] = dataclasses.field(default_factory=dict)
   predictions: str = ""
+  workdir: str = ""
   format: str = "text"
+
+  @property
+  def counts(self) -> tuple[int, ...]:
+    """Numbers of shots, of tasks that are prompted for."""
+    return self.shots or (0,)
+
+  def flags(self) -> dict[str, Any]:
+    """What numbers depend on, ready for JSON; of files, see task_data."""
+    return {
+      "shots": list(self.shots),
+      "template": self.template,
+      "correction": self.correction,
+      "draws": self.draws,
+      "seed": self.seed,
+      "limit": self.limit,
+      "samples": self.samples,
+      "run_generated_code": self.run_generated_code,
+    }
 
 
 def read(given: Mapping[str, Sequence[str]]) -> Asked:
@@ -103,6 +141,41 @@ def read(given: Mapping[str, Sequence[str]]) -> Asked:
     for path, texts in given.items()
     if path != "task_data"
   }
+  return _checked(values, given.get("task_data", ()))
+
+
+def of(
+  model: str,
+  tasks: Sequence[str],
+  places: Mapping[str, str],
+  options: Mapping[str, Any],
+) -> Asked:
+  """As `read`, from Python.
+
+  Args:
+    model: its directory.
+    tasks: their names.
+    places: of local files, by task.
+    options: further flags, by name.
+
+  Raises:
+    UsageError: an unknown option, or a bad value.
+  """
+  known = schema()
+  values: dict[str, Any] = {"model": model, "tasks": tuple(tasks)}
+  for name, value in options.items():
+    if name not in known or name in ("model", "tasks", "task_data", "format"):
+      raise registry.unknown("option", name, known)
+    if isinstance(value, os.PathLike):
+      value = os.fspath(value)
+    if name == "shots" and isinstance(value, int):
+      value = (value,)
+    values[name] = known[name].check(value, "evaluate")
+  return _checked(values, [f"{name}={at}" for name, at in places.items()])
+
+
+def _checked(values: dict[str, Any], places: Sequence[str]) -> Asked:
+  """What was asked for, or UsageError."""
   if not values.get("model"):
     raise UsageError("--model: needed, a run or a Hugging Face directory")
   valid = registry.names(TASKS)
@@ -120,13 +193,13 @@ def read(given: Mapping[str, Sequence[str]]) -> Asked:
     if name in values and not low <= values[name] <= high:
       raise UsageError(f"--{name}={values[name]}: must be {low} to {high}")
   shots = values.get("shots", ())
-  if "shots" in given and not shots:
+  if "shots" in values and not shots:
     raise UsageError("--shots: must name numbers, 0,1,4")
   for count in shots:
     if not 0 <= count <= _MOST_SHOTS:
       raise UsageError(f"--shots={count}: must be 0 to {_MOST_SHOTS}")
   values["shots"] = tuple(dict.fromkeys(shots))
-  values["task_data"] = _places(given.get("task_data", ()), values["tasks"])
+  values["task_data"] = _places(places, values["tasks"])
   return Asked(**values)
 
 
@@ -140,31 +213,3 @@ def _places(texts: Sequence[str], tasks: Sequence[str]) -> dict[str, str]:
       raise registry.unknown("--task_data", name, tasks)
     found[name] = place
   return found
-
-
-def split(asked: Asked) -> tuple[list[str], list[LabelledTask]]:
-  """Names of tasks that measure by themselves, and those to be prompted for.
-
-  Raises:
-    UsageError: --shots of a task without examples.
-  """
-  alone: list[str] = []
-  prompted: list[LabelledTask] = []
-  for name in asked.tasks:
-    task = registry.find(TASKS, name, Task, "--tasks")()
-    if not isinstance(task, LabelledTask):
-      if asked.shots:
-        raise UsageError(f"--shots: {name} has no examples to be shown")
-      alone.append(name)
-    elif asked.shots or type(task).measure is SupervisedTask.measure:
-      prompted.append(task)
-    else:
-      alone.append(name)
-  if asked.shots and not prompted:
-    raise UsageError("--shots: needs --tasks, of those with labels")
-  if prompted and alone:
-    raise UsageError(
-      f"--tasks: {alone[0]} is measured without a prompt, and"
-      f" {prompted[0].name} with one: one after the other"
-    )
-  return alone, prompted

@@ -1,0 +1,37 @@
+"""Runs that were fine-tuned: their own heads answer their own task."""
+
+from __future__ import annotations
+
+import pathlib
+
+from lm_jax import config as config_lib
+from lm_jax.data import labelled
+from lm_jax.evaluation import results
+from lm_jax.evaluation.asked import Asked
+from lm_jax.evaluation.results import Outcome
+from lm_jax.evaluation.subject import Subject
+from lm_jax.finetuning import evaluation
+from lm_jax.hugging_face import pretrained
+from lm_jax.tasks.base import SupervisedTask
+
+
+def task_of(directory: str) -> str:
+  """The task that a run was fine-tuned for; "" of any other model, or none."""
+  is_run = pathlib.Path(directory, "config.json").is_file()
+  if not is_run or pretrained.is_directory(directory):
+    return ""
+  return config_lib.read(directory).task
+
+
+def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
+  """What the model's own head answers.
+
+  Raises:
+    UsageError: the task's examples can't be had.
+  """
+  config = subject.model.config
+  place = asked.task_data.get(task.name, config.task_data)
+  found = evaluation.measure(
+    subject.model, task, place, labelled.TEST, asked.limit, asked.seed
+  )
+  return results.of_measure(task.name, found, results.HEAD, config.objective)

@@ -1,0 +1,198 @@
+"""The pages of an evaluation, a function of its directory alone."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import pathlib
+import platform
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import lm_jax
+from lm_jax.errors import UsageError
+from lm_jax.evaluation import examples, figures, predictions, results, text
+from lm_jax.evaluation import store as store_lib
+from lm_jax.evaluation.results import Evaluation, Row
+from lm_jax.report import blocks as blocks_lib
+from lm_jax.report import replace, web
+from lm_jax.report.blocks import (
+  Block,
+  Case,
+  Cases,
+  Code,
+  Heading,
+  Image,
+  Table,
+  Text,
+)
+from lm_jax.storage import disk
+
+_PACKAGES = ("jax", "jaxlib", "flax", "numpy", "scipy", "scikit-learn")
+_MOST_CASES = 8  # of a task and a group
+_GROUPS = ("right", "wrong", "in part")
+
+
+def versions() -> dict[str, str]:
+  """Of what numbers may depend on."""
+  found = {"lm_jax": lm_jax.__version__, "python": platform.python_version()}
+  for name in _PACKAGES:
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      continue
+  return found
+
+
+def write(directory: str) -> Evaluation:
+  """Writes results.csv, report.md, report.html and figures of a directory.
+
+  Raises:
+    UsageError: it holds no evaluation, or a damaged one.
+  """
+  root = pathlib.Path(directory)
+  held = store_lib.read(directory)
+  if held is None:
+    raise UsageError(f"--workdir={root}: holds no evaluation")
+  evaluation = held[0]
+  image, files = figures.scores(evaluation.rows)
+  content = whole(evaluation, root, image)
+  svg = {image.stem: files[f"{image.stem}.svg"]} if image else {}
+  title = f"Evaluation of {evaluation.model['path']}"
+  pages = {
+    "results.csv": results.as_csv(evaluation),
+    "report.md": blocks_lib.markdown(content),
+    "report.html": web.to_html(content, title, svg),
+  }
+  with disk.named(f"--workdir={root}"):
+    if files:
+      (root / "figures").mkdir(exist_ok=True)
+    for name, data in files.items():
+      replace(root / "figures" / name, data)
+    for name, page in pages.items():
+      replace(root / name, page.encode("utf-8", "replace"))
+  return evaluation
+
+
+def whole(
+  evaluation: Evaluation, root: pathlib.Path, image: Image | None
+) -> list[Block]:
+  """What the pages show.
+
+  Args:
+    evaluation: without its predictions.
+    root: where they lie.
+    image: the figure, if there is one.
+  """
+  rows = evaluation.rows
+  main = [row for row in rows if row.headline]
+  rest = [row for row in rows if not row.headline]
+  found: list[Block] = [
+    Heading(f"Evaluation of {evaluation.model['path']}"),
+    Text(_model(evaluation)),
+    table(main),
+    Text(
+      "Intervals: 95 %, over items (Wilson's of scores that are 0 or 1, else"
+      " t), and over draws of shots where there are several. They hold for"
+      " this checkpoint only: another seed may differ by more."
+    ),
+  ]
+  if image is not None:
+    found.append(image)
+  if rest:
+    found += [Heading("Other corrections"), table(rest)]
+  for outcome in evaluation.outcomes:
+    found += _examples(root, outcome.task)
+  return [*found, Heading("How it was made"), *_made(evaluation)]
+
+
+def table(rows: Sequence[Row]) -> Table:
+  """Each number, with its interval and how it was measured."""
+  shots = any(row.shots is not None for row in rows)
+  head = ["task", "metric", "value", "items", "chance", "how"]
+  if shots:
+    head.insert(2, "shots")
+  lines = []
+  for row in rows:
+    unit = " %" if text.share(row) else ""
+    line = [row.task, row.metric, text.interval(row) + unit]
+    line += ["–" if row.items is None else f"{row.items:,}"]
+    line += ["–" if row.chance is None else f"{100 * row.chance:.1f} %"]
+    line += [text.how(row) + _lost(row)]
+    if shots:
+      line.insert(2, "–" if row.shots is None else str(row.shots))
+    lines.append(tuple(line))
+  return Table(tuple(head), tuple(lines), words=(0, 1, len(head) - 1))
+
+
+def _lost(row: Row) -> str:
+  told = ""
+  if row.shots_dropped:
+    told += f"; {100 * row.shots_dropped:.0f} % of the shots did not fit"
+  if row.cut:
+    told += f"; {100 * row.cut:.0f} % of the items were cut"
+  return told
+
+
+def _model(evaluation: Evaluation) -> str:
+  model = evaluation.model
+  parts = [f"Objective {model['objective']}", str(model["architecture"])]
+  size = model.get("parameters")
+  if isinstance(size, int):
+    parts.append(f"{size:,} parameters")
+  parts.append(f"digest {str(model['digest'])[:12]}")
+  return ", ".join(parts) + "."
+
+
+def _examples(root: pathlib.Path, task: str) -> list[Block]:
+  """A few items of each group, the first of them."""
+  path = root / store_lib.FOLDER / f"{task}.jsonl"
+  if not path.exists():
+    return []
+  chosen: dict[str, list[Case]] = {group: [] for group in _GROUPS}
+  counts = dict.fromkeys(_GROUPS, 0)
+  for record in predictions.read(path):
+    group = {1: "right", 0: "wrong"}.get(record["score"], "in part")
+    counts[group] += 1
+    further = examples.further(record)
+    telling = examples.answer(record) is not None or further
+    if telling and len(chosen[group]) < _MOST_CASES:
+      chosen[group].append(_case(record, group, further))
+  cases = tuple(case for found in chosen.values() for case in found)
+  if not cases:
+    return []
+  told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+  return [
+    Heading(f"{task}: examples"),
+    Text(f"{told}. Up to {_MOST_CASES} of each are shown; all are in {path}."),
+    Cases(_GROUPS, cases),
+  ]
+
+
+def _case(record: dict[str, Any], group: str, further: list[str]) -> Case:
+  title = f"id {examples.shown(record['id'], 80)}"
+  if "shots" in record:
+    title += f", {record['shots']} shots"
+  if record.get("draw"):
+    title += f", draw {record['draw']}"
+  parts = examples.asked(record, further) + examples.answered(record, "", ())
+  return Case(title, group, tuple(parts))
+
+
+def _made(evaluation: Evaluation) -> list[Block]:
+  command = ["python", "launch.py", "evaluate"]
+  command.append(f"--model={evaluation.model['path']}")
+  command.append(f"--tasks={','.join(o.task for o in evaluation.outcomes)}")
+  flags = {k: v for k, v in evaluation.flags.items() if k != "task_data"}
+  for name, value in flags.items():
+    if isinstance(value, list):
+      value = ",".join(map(str, value))
+    if value not in ("", None):
+      command.append(f"--{name}={value}")
+  for name, place in evaluation.flags["task_data"].items():
+    command.append(f"--task_data={name}={place}")
+  told = ", ".join(f"{k} {v}" for k, v in evaluation.versions.items())
+  return [
+    Code(" ".join(map(shlex.quote, command)), "Command"),
+    Text(f"Versions: {told}."),
+  ]

@@ -1,0 +1,202 @@
+"""What an evaluation finds: rows of one schema, however it was measured."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import functools
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lm_jax.report import items as items_lib
+from lm_jax.report.statistics import Estimate
+from lm_jax.tasks.base import Measure
+
+# Of results.json; another one is not read.
+FORMAT = 1
+# How a task was measured: by itself, of the model's scores or features; by
+# prompts; by the head that the model was fine-tuned with.
+OWN, PROMPT, HEAD = "own", "prompt", "head"
+WAYS = (OWN, PROMPT, HEAD)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+  """One number, and how it was measured; docs/evaluation.md has the schema.
+
+  value: as it was measured; a share is a fraction of 1.
+  low, high: of a 95 % interval over items, and over draws of shots where
+    there are several; None where there is none.
+  items: how many were scored; None where that was not told.
+  way: one of WAYS.
+  scoring: what was read of the model: the kind of its scores, "cloze",
+    "generated", or the objective that it was fine-tuned with.
+  headline: whether it is told first, and what predictions hold the scores of.
+  samples: texts that were written for each prompt.
+  cut: items that lost tokens, as a share.
+  shots_dropped: shots that did not fit, as a share.
+  chance, commonest: accuracies of guessing, and of always giving the
+    commonest right answer.
+  """
+
+  task: str
+  metric: str
+  value: float
+  low: float | None = None
+  high: float | None = None
+  items: int | None = None
+  way: str = OWN
+  scoring: str = ""
+  headline: bool = True
+  shots: int | None = None
+  draws: int | None = None
+  samples: int | None = None
+  template: str = ""
+  correction: str = ""
+  cut: float | None = None
+  shots_dropped: float | None = None
+  chance: float | None = None
+  commonest: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  """What was found for a task.
+
+  predictions: an object for each item (and number of shots, and draw), ready
+    for JSON, as lm_jax/evaluation/predictions.py describes them.
+  """
+
+  task: str
+  rows: tuple[Row, ...]
+  predictions: tuple[dict[str, Any], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation(Mapping[str, float]):
+  """What was found of a model; a mapping of the numbers that are told first.
+
+  Metrics of tasks that measure by themselves have names of their own; those
+  of others are "sst2/accuracy", or "sst2/4 shots/accuracy".
+
+  model: what it is: path, digest of its parameters, objective, ...
+  flags: that the numbers depend on.
+  versions: by package.
+  """
+
+  model: Mapping[str, Any]
+  flags: Mapping[str, Any]
+  versions: Mapping[str, str]
+  outcomes: tuple[Outcome, ...]
+
+  @property
+  def rows(self) -> list[Row]:
+    return [row for outcome in self.outcomes for row in outcome.rows]
+
+  @functools.cached_property
+  def _metrics(self) -> dict[str, float]:
+    found = {}
+    for row in self.rows:
+      if row.headline:
+        shots = "" if row.shots is None else f"{row.shots} shots/"
+        own = row.way == OWN
+        name = row.metric if own else f"{row.task}/{shots}{row.metric}"
+        found[name] = row.value
+    return found
+
+  def __getitem__(self, name: str) -> float:
+    return self._metrics[name]
+
+  def __iter__(self) -> Iterator[str]:
+    return iter(self._metrics)
+
+  def __len__(self) -> int:
+    return len(self._metrics)
+
+  @property
+  def predictions(self) -> list[dict[str, Any]]:
+    return [p for outcome in self.outcomes for p in outcome.predictions]
+
+
+def estimate(scores: Sequence[float]) -> Estimate:
+  """The mean of item scores with a 95 % interval over items.
+
+  By Wilson's interval of scores that are 0 or 1, else by t; cut to [0, 1]
+  where all scores are in it.
+  """
+  scores_I = np.array(scores, np.float64)
+  if scores_I.min() >= 0 and scores_I.max() <= 1:
+    return items_lib.item_interval(scores_I)
+  found = items_lib.item_difference(scores_I, np.zeros_like(scores_I))
+  return dataclasses.replace(found, p=None)
+
+
+def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
+  """The rows of what a task told, with intervals where it told its items.
+
+  A metric has an interval where it is the mean of scores of items.
+  """
+  known = dict(found.items)
+  alone = [p["score"] for p in found.predictions]
+  if len(known) == 1:
+    (alone,) = known.values()
+  rows = []
+  for metric, value in found.metrics.items():
+    of_items = known.get(metric, alone)
+    if way == HEAD:
+      metric = metric.removeprefix(f"{task}/")
+    row = Row(task, metric, value, way=way, scoring=scoring)
+    if len(of_items):
+      spread = estimate(of_items)
+      if metric in known or metric == task or way == HEAD:
+        row = dataclasses.replace(row, items=len(of_items))
+      if math.isclose(spread.value, value, rel_tol=1e-6, abs_tol=1e-9):
+        row = dataclasses.replace(row, low=spread.low, high=spread.high)
+    rows.append(row)
+  predictions = list(found.predictions)
+  if not predictions and len(known) == 1:
+    (listed,) = known.values()
+    predictions = [
+      {"task": task, "id": str(number), "score": score}
+      for number, score in enumerate(listed)
+    ]
+  return Outcome(task, tuple(rows), tuple(predictions))
+
+
+def as_object(evaluation: Evaluation) -> dict[str, Any]:
+  """What results.json holds."""
+  return {
+    "format": FORMAT,
+    "model": dict(evaluation.model),
+    "flags": dict(evaluation.flags),
+    "versions": dict(evaluation.versions),
+    "results": [dataclasses.asdict(row) for row in evaluation.rows],
+  }
+
+
+def as_json(evaluation: Evaluation) -> str:
+  return json.dumps(as_object(evaluation), indent=1, ensure_ascii=False)
+
+
+def as_csv(evaluation: Evaluation) -> str:
+  """A line for each number; what all share is in every line."""
+  model, flags = evaluation.model, evaluation.flags
+  first = {"model": model["path"], "objective": model["objective"]}
+  first["architecture"] = model["architecture"]
+  last = {name: flags[name] for name in ("seed", "limit")}
+  last["digest"] = model["digest"]
+  last["lm_jax"] = evaluation.versions["lm_jax"]
+  names = [field.name for field in dataclasses.fields(Row)]
+  out = io.StringIO()
+  writer = csv.DictWriter(
+    out, [*first, *names, *last], lineterminator="\n", restval=""
+  )
+  writer.writeheader()
+  for row in evaluation.rows:
+    writer.writerow(first | dataclasses.asdict(row) | last)
+  return out.getvalue()

@@ -1,0 +1,237 @@
+"""The directory of an evaluation: kept, gone on with, never another one's.
+
+results.json is written after each task, so that a call that was interrupted
+goes on behind the last one; the pages are made of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import lm_jax
+from lm_jax import strict_json
+from lm_jax.errors import UsageError, short
+from lm_jax.evaluation import predictions, results
+from lm_jax.evaluation.asked import Asked
+from lm_jax.evaluation.results import Evaluation, Outcome, Row
+from lm_jax.storage import disk, lock, workdir
+from lm_jax.storage.digest import sha256
+from lm_jax.storage.log import write_atomically
+
+RESULTS = "results.json"
+FOLDER = "predictions"
+_HINT = "remove it to measure again"
+
+
+class Store:
+  """What a directory holds of a model, task by task.
+
+  Args:
+    directory: of the evaluation.
+    empty: what is asked, without outcomes.
+    places: of local files, by task.
+  """
+
+  def __init__(
+    self, directory: str, empty: Evaluation, places: Mapping[str, str]
+  ):
+    self._root = pathlib.Path(directory)
+    self._places = dict(places)
+    self._outcomes: dict[str, Outcome] = {}
+    self._stamps: dict[str, str] = {}
+    held = read(directory)
+    if held is None:
+      self._empty = empty
+      return
+    before, self._stamps = held
+    if before.model["digest"] != empty.model["digest"]:
+      raise _taken(
+        directory,
+        f"another model, {before.model['path']}, digest"
+        f" {str(before.model['digest'])[:12]}, and not"
+        f" {str(empty.model['digest'])[:12]}",
+      )
+    self._outcomes = {o.task: o for o in before.outcomes}
+    self._places = {**before.flags["task_data"], **places}
+    self._empty = empty
+
+  @property
+  def evaluation(self) -> Evaluation:
+    """All that it holds."""
+    flags = {**self._empty.flags, "task_data": self._places}
+    outcomes = tuple(self._outcomes.values())
+    return dataclasses.replace(self._empty, flags=flags, outcomes=outcomes)
+
+  def get(self, task: str, stamp: str) -> Outcome | None:
+    """What was found for a task, if that is what would be found again."""
+    if self._stamps.get(task) != stamp or task not in self._outcomes:
+      return None
+    path = self._path(task)
+    if not path.exists():
+      return None
+    records = tuple(predictions.read(path))
+    return dataclasses.replace(self._outcomes[task], predictions=records)
+
+  def put(self, outcome: Outcome, stamp: str) -> None:
+    """Keeps what was found for a task."""
+    self._outcomes[outcome.task] = outcome
+    self._stamps[outcome.task] = stamp
+    tree = results.as_object(self.evaluation) | {"stamps": self._stamps}
+    text = json.dumps(tree, indent=1, ensure_ascii=False) + "\n"
+    with disk.named(f"--workdir={self._root}"):
+      (self._root / FOLDER).mkdir(exist_ok=True)
+      predictions.write(self._path(outcome.task), outcome.predictions)
+      write_atomically(self._root / RESULTS, text)
+
+  def _path(self, task: str) -> pathlib.Path:
+    return self._root / FOLDER / f"{task}.jsonl"
+
+
+def check(asked: Asked) -> None:
+  """Raises UsageError if asked.workdir can't become what is asked for."""
+  workdir.check(asked.workdir)
+  root = pathlib.Path(asked.workdir)
+  held = read(asked.workdir)
+  if held is None:
+    if root.is_dir() and any(path.name != "lock" for path in root.iterdir()):
+      raise UsageError(
+        f"--workdir={root}: is not empty and holds no evaluation; name another"
+        " directory"
+      )
+    return
+  before, _ = held
+  mine = asked.flags()
+  changed = [
+    f"{name}: {_shown(before.flags.get(name))} -> {_shown(value)}"
+    for name, value in mine.items()
+    if before.flags.get(name) != value
+  ]
+  done = {outcome.task for outcome in before.outcomes}
+  places = before.flags["task_data"]
+  changed += [
+    f"task_data of {name}: {places.get(name, 'TFDS')} ->"
+    f" {asked.task_data.get(name, 'TFDS')}"
+    for name in asked.tasks
+    if name in done and places.get(name, "") != asked.task_data.get(name, "")
+  ]
+  if changed:
+    raise _taken(asked.workdir, f"other flags ({', '.join(changed)})")
+
+
+@contextlib.contextmanager
+def opened(asked: Asked, empty: Evaluation) -> Iterator[Store]:
+  """The store of a call, held against other processes.
+
+  Raises:
+    UsageError: it holds another model's results, or can't be written.
+  """
+  workdir.create(asked.workdir)
+  with lock.hold(asked.workdir):
+    yield Store(asked.workdir, empty, asked.task_data)
+
+
+def stamp(place: str, template: str) -> str:
+  """Of what a task's numbers depend on besides flags and model.
+
+  Args:
+    place: of its local files; "" for none.
+    template: the text of its prompt.
+  """
+  files: list[Any] = []
+  if place:
+    base = pathlib.Path(place).expanduser()
+    inside = base.rglob("*") if base.is_dir() else base.parent.glob("*")
+    for path in sorted(inside):
+      if path.is_file() and str(path).startswith(str(base)):
+        found = path.stat()
+        files.append([str(path), found.st_size, found.st_mtime_ns])
+  return sha256([lm_jax.__version__, template, files])
+
+
+def read(directory: str) -> tuple[Evaluation, dict[str, str]] | None:
+  """What results.json holds, without predictions, and stamps by task.
+
+  None where there is no such file.
+
+  Raises:
+    UsageError: it is damaged, or of another format.
+  """
+  path = pathlib.Path(directory, RESULTS)
+  if not path.is_file():
+    return None
+  tree = strict_json.read(path)
+  where = f"{path}: damaged"
+  if not isinstance(tree, dict) or tree.get("format") != results.FORMAT:
+    raise UsageError(f"{where}: no results of `evaluate`; {_HINT}")
+  for name in ("model", "flags", "versions", "stamps"):
+    if not isinstance(tree.get(name), dict):
+      raise UsageError(f"{where}: {name} must be an object; {_HINT}")
+  for group, names in (
+    ("model", ("path", "digest", "objective", "architecture")),
+    ("flags", ("task_data", "seed", "limit")),
+    ("versions", ("lm_jax",)),
+  ):
+    for name in names:
+      if name not in tree[group]:
+        raise UsageError(f"{where}: {group} has no {name}; {_HINT}")
+  if not isinstance(tree["flags"]["task_data"], dict):
+    raise UsageError(f"{where}: task_data must be an object; {_HINT}")
+  by_task: dict[str, list[Row]] = {}
+  listed = tree.get("results")
+  for entry in listed if isinstance(listed, list) else [None]:
+    row = _row(entry, where)
+    by_task.setdefault(row.task, []).append(row)
+  outcomes = tuple(Outcome(name, tuple(r)) for name, r in by_task.items())
+  found = Evaluation(tree["model"], tree["flags"], tree["versions"], outcomes)
+  return found, tree["stamps"]
+
+
+def _row(entry: Any, where: str) -> Row:
+  try:
+    row = Row(**entry)
+  except TypeError:
+    raise UsageError(f"{where}: results hold {short(entry)}; {_HINT}") from None
+  for name, kinds in _KINDS.items():
+    value = getattr(row, name)
+    if type(value) not in kinds:
+      raise UsageError(
+        f"{where}: results: {name}={short(value)} can't be; {_HINT}"
+      )
+  if not strict_json.is_file_name(row.task) or row.way not in results.WAYS:
+    raise UsageError(
+      f"{where}: results: task={short(row.task)}, way={short(row.way)} can't"
+      f" be; {_HINT}"
+    )
+  return row
+
+
+def _kinds(annotation: str) -> tuple[type, ...]:
+  """The types that a field of Row may have in JSON."""
+  kinds: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "bool": (bool,),
+    "int": (int,),
+    "float": (int, float),
+    "None": (type(None),),
+  }
+  return tuple(k for part in annotation.split(" | ") for k in kinds[part])
+
+
+_KINDS = {f.name: _kinds(str(f.type)) for f in dataclasses.fields(Row)}
+
+
+def _shown(value: Any) -> str:
+  if isinstance(value, list | tuple):
+    return ",".join(map(str, value)) or "none"
+  return short(value) if value not in ("", None) else "none"
+
+
+def _taken(directory: str, holds: str) -> UsageError:
+  return UsageError(
+    f"--workdir={directory}: holds results of {holds}; name another directory"
+  )

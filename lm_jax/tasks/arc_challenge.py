@@ -1,0 +1,11 @@
+"""ARC, the questions that word statistics do not answer."""
+
+from __future__ import annotations
+
+from lm_jax.tasks import _arc, base
+
+
+class ArcChallenge(base.LabelledTask):
+  """Clark et al. 2018; accuracy by the likelihood of the choices."""
+
+  form = _arc.form("ARC-Challenge")

@@ -1,0 +1,11 @@
+"""ARC, the easy questions: science at school, of three to five choices."""
+
+from __future__ import annotations
+
+from lm_jax.tasks import _arc, base
+
+
+class ArcEasy(base.LabelledTask):
+  """Clark et al. 2018; accuracy by the likelihood of the choices."""
+
+  form = _arc.form("ARC-Easy")

@@ -1,0 +1,50 @@
+"""LAMBADA: the last word of a passage, which needs more than its sentence."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lm_jax.data import records
+from lm_jax.tasks import base
+
+
+class Lambada(base.DataTask):
+  """Paperno et al. 2016, as lm-evaluation-harness measures it.
+
+  The last word is what follows the last space. Accuracy: is each of its
+  tokens the likeliest one there? Perplexity: exp of the mean of -log p(word),
+  which no tokenizer decides. Only of models with an exact likelihood.
+  """
+
+  def measure(self, scorer, dataset, quick=False) -> base.Measure:
+    scorer.require_likelihood(self.name)
+    passages = []
+    source = records.read(self.place, self.flag, "lambada", "test")
+    for where, record in source:
+      text = records.text(record, ("text", "passage"), where).strip()
+      before, space, word = text.rpartition(" ")
+      if not before:
+        raise self.error(f"{where}: one word, and nothing before it")
+      passages.append((where, before, space + word))
+    passages = records.chosen(passages, self.limit, self.seed)
+    found = scorer.choices([(a, b) for _, a, b in passages])
+    right = [float(x) for x in found.greedy]
+    metrics = {
+      "lambada": float(np.mean(right)),
+      "lambada/perplexity": math.exp(-float(found.sums.mean())),
+      "lambada/items": float(len(passages)),
+    }
+    predictions = [
+      {
+        "task": self.name,
+        "id": where.rpartition(" ")[2],
+        "score": right[i],
+        "before": before,
+        "word": word.strip(),
+        "log_likelihood": float(found.sums[i]),
+      }
+      for i, (where, before, word) in enumerate(passages)
+    ]
+    return base.Measure(metrics, {"lambada": right}, predictions)

@@ -1,0 +1,43 @@
+"""PIQA: which of two ways reaches a goal in the physical world?"""
+
+from __future__ import annotations
+
+from lm_jax.data import labelled, records
+from lm_jax.data.labelled import Example, Form
+from lm_jax.errors import UsageError
+from lm_jax.tasks import base
+
+
+class Piqa(base.LabelledTask):
+  """Bisk et al. 2020; accuracy by the likelihood of the solutions.
+
+  The published files have their labels beside them: dev.jsonl and
+  dev-labels.lst.
+  """
+
+  form = Form(
+    fields={name: (name,) for name in ("goal", "sol1", "sol2")},
+    labels=("0", "1"),
+    tfds="piqa",
+  )
+
+  def examples(self, split: str, place: str = "") -> list[Example]:
+    flag = f"--task_data={self.name}"
+    path = labelled.file_of(place, flag, split) if place else None
+    if path is None:
+      return super().examples(split, place)
+    labels = path.with_name(f"{path.name.partition('.')[0]}-labels.lst")
+    if not labels.is_file():
+      return super().examples(split, place)
+    found = list(records.of_file(path))
+    told = [line.strip().decode() for line in labelled.lines(labels)]
+    if len(told) != len(found):
+      raise UsageError(
+        f"{labels}: has {len(told)} labels, and {path} {len(found)} examples"
+      )
+    return [
+      self.form.example({**record, "label": label}, str(number), where)
+      for number, ((where, record), label) in enumerate(
+        zip(found, told, strict=True), start=1
+      )
+    ]

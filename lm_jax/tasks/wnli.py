@@ -1,0 +1,23 @@
+"""WNLI: does a sentence follow in which a name stands for a pronoun?"""
+
+from __future__ import annotations
+
+from lm_jax.data.labelled import Form
+from lm_jax.tasks import base
+
+
+class Wnli(base.LabelledTask):
+  """Levesque et al. 2012, recast in GLUE; accuracy.
+
+  The majority of its development set is "not_entailment", and pairs of it
+  contradict the training set: chance is not to be expected.
+  """
+
+  form = Form(
+    fields={
+      "premise": ("premise", "sentence1"),
+      "hypothesis": ("hypothesis", "sentence2"),
+    },
+    labels=("not_entailment", "entailment"),
+    tfds="glue/wnli",
+  )
