@@ -21,14 +21,14 @@ class Passages(_retrieval.Retrieval):
         " PATH_dev.jsonl and PATH_test.jsonl"
       )
     flag = f"--task_data={self.name}"
-    path = labelled.file(place, flag, split)
+    path = labelled.file_of(place, flag, split)
     if path is not None and split != labelled.TRAIN:
       return searches.read_pairs(path)
-    train = labelled.file(place, flag, labelled.TRAIN)
+    train = labelled.file_of(place, flag, labelled.TRAIN)
     if train is None:
       return []
     found = searches.read_pairs(train)
-    if labelled.file(place, flag, labelled.DEV) is None:
+    if labelled.file_of(place, flag, labelled.DEV) is None:
       held = searches.held_out(search.id for search in found)
       choosing = split == labelled.DEV
       found = [x for x in found if (x.id in held) == choosing]
