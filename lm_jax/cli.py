@@ -223,6 +223,15 @@ def _generate(argv: list[str]) -> int:
   return command.main(flags.parse("generate", known, argv))
 
 
+def _retrieve(argv: list[str]) -> int:
+  from lm_jax.command import flags, retrieve
+
+  known = retrieve.schema()
+  if _help("retrieve", known, argv):
+    return 0
+  return retrieve.main(flags.parse("retrieve", known, argv))
+
+
 def _chat(argv: list[str]) -> int:
   from lm_jax.chat import command
   from lm_jax.command import flags
@@ -389,6 +398,10 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
   "finetune": ("train a model on a task's examples", _finetune),
   "evaluate": ("measure a trained model", _evaluate),
   "generate": ("texts that go on with prompts", _generate),
+  "retrieve": (
+    "documents for queries, and answers from them",
+    _retrieve,
+  ),
   "chat": ("a conversation with a model", _chat),
   "import": ("a Hugging Face directory becomes a run directory", _import),
   "export": ("a model becomes a Hugging Face directory", _export),

@@ -41,13 +41,21 @@ def _compiled(objective, network, spec: Spec, kind: str):
     hidden_BxLxD = net.hidden(problem.inputs, problem.source)
     return hidden_BxLxD.astype(jnp.float32)
 
-  def features(net, rows):
+  def mean(net, rows):
     weight_BxLx1 = (rows.part_BxL != PADDING)[:, :, None].astype(jnp.float32)
     sum_BxD = jnp.sum(states(net, rows) * weight_BxLx1, axis=1)
     return sum_BxD / jnp.maximum(jnp.sum(weight_BxLx1, axis=1), 1)
 
-  kinds = {"scores": scores, "states": states, "features": features}
-  return exact(kinds[kind], network)
+  def first(net, rows):
+    return states(net, rows)[:, 0]
+
+  def last(net, rows):
+    size_B = jnp.sum(rows.part_BxL != PADDING, axis=1)
+    at_Bx1x1 = jnp.maximum(size_B - 1, 0)[:, None, None]
+    return jnp.take_along_axis(states(net, rows), at_Bx1x1, axis=1)[:, 0]
+
+  kinds = (scores, states, mean, first, last)
+  return exact({f.__name__: f for f in kinds}[kind], network)
 
 
 def exact(function: Callable, network: Any) -> Callable:
@@ -153,19 +161,41 @@ class Scorer:
     """
     return self._by_text(texts, self.states)
 
-  def text_features(self, texts: Sequence[str]) -> np.ndarray:
-    """Mean last-layer state of each text, long ones cut: float32 [n, D]."""
-    lengths = np.minimum(self._lengths(texts), self.spec.length)
+  def text_features(
+    self, texts: Sequence[str], pool: str = "", length: int = 0
+  ) -> np.ndarray:
+    """One vector of last-layer states for each text: float32 [n, D].
+
+    Args:
+      texts: those that are too long are cut.
+      pool: the "mean" of a text's states (those of the special tokens around
+        it among them), the "first" or the "last" one; "": as the objective
+        was trained for, or the mean.
+      length: tokens of a text that are read, with the special ones; 0: as
+        many as the model reads.
+
+    Raises:
+      UsageError: the first state of a model that reads from left to right.
+    """
+    pool = pool or self.objective.embedding.pool
+    one_way = self.spec.architecture in ("causal_decoder", "encoder_decoder")
+    if pool == "first" and one_way:
+      raise UsageError(
+        f"pool=first: the first state of a {self.spec.architecture} has seen"
+        " one token; valid are mean and last"
+      )
+    longest = min(length or self.spec.length, self.spec.length)
+    lengths = np.minimum(self.text_lengths(texts), longest)
     width = dict(self._network.trunks)["main"].width
     features = np.zeros((len(texts), width), np.float32)
-    for index, rows in self._batches(texts, lengths, FEATURE_BUCKET):
-      features[index] = self._run("features", rows)[: len(index)]
+    for index, rows in self._batches(texts, lengths, FEATURE_BUCKET, longest):
+      features[index] = self._run(pool, rows)[: len(index)]
     return features
 
   def _by_text(
     self, texts: Sequence[str], function: Callable[[Rows], np.ndarray]
   ) -> list[np.ndarray]:
-    lengths = self._lengths(texts)
+    lengths = self.text_lengths(texts)
     longest = lengths.max(initial=0)
     if longest > self.spec.length:
       raise UsageError(
@@ -173,7 +203,8 @@ class Scorer:
         f"model reads {self.spec.length}"
       )
     found: list[Any] = [None] * len(texts)
-    for index, rows in self._batches(texts, lengths, BUCKET):
+    longest = self.spec.length
+    for index, rows in self._batches(texts, lengths, BUCKET, longest):
       for i, values in zip(index, function(rows), strict=False):
         found[i] = values[: lengths[i]]
     return found
@@ -182,19 +213,23 @@ class Scorer:
     run = _compiled(self.objective, self._network, self.spec, kind)
     return sharding.fetch(run(self._params, rows))
 
-  def _lengths(self, texts: Sequence[str]) -> np.ndarray:
-    """In tokens, with the special ones around each."""
+  def text_lengths(self, texts: Sequence[str]) -> np.ndarray:
+    """In tokens, with the special ones around each: int64 [n]."""
     specials = self._tokenizer.specials
     around = len(specials.before) + len(specials.after)
     counts = [around + len(self._tokenizer.encode(text)) for text in texts]
     return np.array(counts, np.int64)
 
   def _batches(
-    self, texts: Sequence[str], lengths: np.ndarray, multiple: int
+    self,
+    texts: Sequence[str],
+    lengths: np.ndarray,
+    multiple: int,
+    longest: int,
   ) -> Iterator[tuple[np.ndarray, Rows]]:
     """Texts of like length together: their indices, and rows of BATCH."""
     buckets = multiple * np.maximum(-(-lengths // multiple), 1)
-    buckets = np.minimum(buckets, self.spec.length)
+    buckets = np.minimum(buckets, longest)
     for bucket in np.unique(buckets):
       members = np.flatnonzero(buckets == bucket)
       for start in range(0, len(members), BATCH):

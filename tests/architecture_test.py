@@ -23,7 +23,8 @@ ALLOWED = {
   "adaptation": {"types", "specials", "models"},
   "families": {"types", "models"},
   "data": {"types", "specials"},
-  "tasks": {"types", "data"},
+  "retrieval": {"types", "data"},
+  "tasks": {"types", "data", "retrieval"},
   "report": {"types"},
   "devices": {"types", "options"},
   "storage": {"types", "devices", "config", "options", "registry"},
@@ -45,8 +46,12 @@ FORBIDDEN = {
 }
 # Slow to import, or absent on a machine that only trains.
 HEAVY = {
+  "Stemmer",
   "array_record",
+  "bm25s",
+  "faiss",
   "grain",
+  "ir_measures",
   "matplotlib",
   "orbax",
   "pyarrow",

@@ -114,12 +114,21 @@ def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
   Raises:
     UsageError: no file for testing; what is wrong with a line, by number.
   """
-  path = file(place, flag, split)
+  path = file_of(place, flag, split)
   return from_path(form, path, empty=split != TEST) if path else []
 
 
-def file(place: str, flag: str, split: str) -> pathlib.Path | None:
-  """The local file of a split; None where it may lack one and does.
+def file_of(place: str, flag: str, split: str) -> pathlib.Path | None:
+  """The file of a split.
+
+  Args:
+    place: a directory, or what the names of the files begin with.
+    flag: names the place in messages.
+    split: TRAIN, DEV or TEST.
+
+  Returns:
+    None without a file for training, or without one for DEV beside one for
+    TEST.
 
   Raises:
     UsageError: no file for testing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -64,8 +65,15 @@ def judged(
 
 
 def shown(example: Any) -> dict[str, Any]:
-  """What a prediction's record shows of an example: all that it holds."""
-  fields = dict(vars(example))
+  """What a prediction's record shows of an example: all that it holds.
+
+  What its repr leaves out, such as the collection that it is of, is not shown.
+  """
+  fields = {
+    field.name: getattr(example, field.name)
+    for field in dataclasses.fields(example)
+    if field.repr
+  }
   del fields["id"]
   texts = fields.pop("fields", {})
   return {**dict(texts), **fields}

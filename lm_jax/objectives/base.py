@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,17 @@ from lm_jax.types import (
 def option(default, help_line: str):
   """A field of an objective: its default and the help line of its flag."""
   return dataclasses.field(default=default, metadata={"help": help_line})
+
+
+class Embedding(NamedTuple):
+  """How a text becomes a vector, and how two are compared.
+
+  pool: of its last-layer states the "mean", the "first" or the "last".
+  similarity: "cosine" or "dot".
+  """
+
+  pool: str = "mean"
+  similarity: str = "cosine"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +78,11 @@ class Objective:
   def name(self) -> str:
     """That of its file (lm_jax/registry.py)."""
     return type(self).__module__.rpartition(".")[2]
+
+  @property
+  def embedding(self) -> Embedding:
+    """How a text becomes a vector, unless one says otherwise."""
+    return Embedding()
 
   def stacks(self, trunk: Trunk) -> dict[str, Trunk]:
     """The transformer stacks, by name; "main" is what gets fine-tuned."""
@@ -341,6 +357,16 @@ def infilling_score(
     return -apply.nll(hidden_BxTxD, target_Bx1, index_Bx1)[:, 0]
 
   return one_at_a_time(score_one, rows, spec)
+
+
+def require_pool(pool: str, spec: Spec, flag: str) -> None:
+  """Raises UsageError where the first state of a text has not seen it."""
+  one_way = spec.architecture in ("causal_decoder", "encoder_decoder")
+  if pool == "first" and one_way:
+    raise UsageError(
+      f"{flag}=first: the first state of a {spec.architecture} has seen one"
+      " token; valid are mean and last"
+    )
 
 
 def unit_interval(name: str, value: float, *, zero: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from lm_jax.data import labelled, records
 from lm_jax.data.labelled import Example, Form
 from lm_jax.errors import UsageError
@@ -24,7 +23,7 @@ class Piqa(base.LabelledTask):
 
   def examples(self, split: str, place: str = "") -> list[Example]:
     flag = f"--task_data={self.name}"
-    path = labelled.file(place, flag, split) if place else None
+    path = labelled.file_of(place, flag, split) if place else None
     if path is None:
       return super().examples(split, place)
     labels = path.with_name(f"{path.name.partition('.')[0]}-labels.lst")

@@ -1,0 +1,79 @@
+"""BM25 (Robertson et al. 1995), by bm25s: the baseline of every search."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lm_jax.retrieval import optional
+from lm_jax.retrieval.ranking import Ranking, Run, top
+
+# As Lucene has it and BEIR's baseline (Thakur et al. 2021) sets it.
+K1, B = 0.9, 0.4
+
+
+class BM25:
+  """An index of words.
+
+  Texts are lowercased, words of two signs or more are taken, English stop
+  words (bm25s's 33) left out, and the others stemmed by Snowball's English
+  stemmer (Porter2). Scores are those of Lucene, idf = log(1 + (N - n + 0.5) /
+  (n + 0.5)).
+
+  Args:
+    texts: of the documents by id.
+    k1, b: how soon a repeated word adds nothing, and how much the length of a
+      document counts.
+
+  Raises:
+    UsageError: bm25s or PyStemmer is not installed.
+  """
+
+  def __init__(self, texts: Mapping[str, str], k1: float = K1, b: float = B):
+    self._bm25s = optional.need("bm25s", "bm25")
+    # It sets its own logger to tell everything.
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    self._stemmer = optional.need("Stemmer", "bm25").Stemmer("english")
+    self._ids = list(texts)
+    words = self._words(list(texts.values()))
+    # Where no document has a word there is nothing to index.
+    self._index: Any = None
+    if any(words):
+      self._index = self._bm25s.BM25(k1=k1, b=b, method="lucene")
+      self._index.index(words, show_progress=False)
+
+  def _words(self, texts: Sequence[str]) -> list[list[str]]:
+    return self._bm25s.tokenize(
+      list(texts),
+      stopwords="en",
+      stemmer=self._stemmer,
+      return_ids=False,
+      show_progress=False,
+    )
+
+  def search(self, queries: Mapping[str, str], k: int) -> Run:
+    """The best documents of each query, by id; only those that share a word.
+
+    Args:
+      queries: texts by id.
+      k: documents at most.
+    """
+    words = self._words(list(queries.values()))
+    return {
+      name: self._ranking(query, k)
+      for name, query in zip(queries, words, strict=True)
+    }
+
+  def _ranking(self, query: Sequence[str], k: int) -> Ranking:
+    if self._index is None:
+      return {}
+    known = [word for word in query if word in self._index.vocab_dict]
+    if not known:
+      return {}
+    scores_N = self._index.get_scores(known)
+    return {
+      self._ids[i]: float(scores_N[i])
+      for i in top(scores_N, k)
+      if scores_N[i] > 0
+    }

@@ -1,0 +1,93 @@
+"""Queries and documents to vectors, by a model's frozen features."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+Similarity = Literal["", "cosine", "dot"]
+Pool = Literal["", "mean", "first", "last"]
+
+# Documents that are in memory as vectors at once, before they are indexed.
+CHUNK = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+  """How texts become vectors.
+
+  pool: of Scorer.text_features; "" is the model's own.
+  similarity: "cosine" normalizes vectors, so that all dot products are
+    cosines; "" is the model's own.
+  length: tokens of a text that are read; 0: as many as the model reads.
+  query_prefix, document_prefix: what stands before each, where a model was
+    trained so ("query: ").
+  """
+
+  pool: Pool = ""
+  similarity: Similarity = ""
+  length: int = 0
+  query_prefix: str = ""
+  document_prefix: str = ""
+
+
+OWN = Encoding()  # as the model was trained
+
+
+class Encoder:
+  """A model's vectors.
+
+  Args:
+    scorer: the model, lm_jax.score.Scorer.
+    encoding: how.
+
+  Attributes:
+    cut: documents that lost tokens so far, since they did not fit.
+  """
+
+  def __init__(self, scorer: Any, encoding: Encoding = OWN):
+    self._scorer = scorer
+    self.encoding = encoding
+    self.cut = 0
+
+  @property
+  def longest(self) -> int:
+    """Tokens of a text that are read, with the special ones around it."""
+    most = self._scorer.spec.length
+    return min(self.encoding.length or most, most)
+
+  @property
+  def facts(self) -> dict[str, Any]:
+    """What vectors of documents depend on, besides the model: as JSON."""
+    own = self._scorer.objective.embedding
+    return {
+      "pool": self.encoding.pool or own.pool,
+      "similarity": self.encoding.similarity or own.similarity,
+      "length": self.longest,
+      "document_prefix": self.encoding.document_prefix,
+    }
+
+  def queries(self, texts: Sequence[str]) -> np.ndarray:
+    """float32 [n, D]."""
+    return self._vectors(texts, self.encoding.query_prefix)
+
+  def documents(self, texts: Sequence[str]) -> Iterator[np.ndarray]:
+    """float32 [CHUNK, D] after another, the last one shorter."""
+    prefix = self.encoding.document_prefix
+    for start in range(0, len(texts), CHUNK):
+      chunk = texts[start : start + CHUNK]
+      lengths = self._scorer.text_lengths([prefix + text for text in chunk])
+      self.cut += int((lengths > self.longest).sum())
+      yield self._vectors(chunk, prefix)
+
+  def _vectors(self, texts: Sequence[str], prefix: str) -> np.ndarray:
+    vectors_NxD = self._scorer.text_features(
+      [prefix + text for text in texts], self.encoding.pool, self.longest
+    )
+    if self.facts["similarity"] == "cosine":
+      norm_Nx1 = np.linalg.norm(vectors_NxD, axis=1, keepdims=True)
+      vectors_NxD = vectors_NxD / np.maximum(norm_Nx1, 1e-12)
+    return np.ascontiguousarray(vectors_NxD, np.float32)

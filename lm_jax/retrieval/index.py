@@ -1,0 +1,223 @@
+"""Indices of embeddings, by FAISS, in memory and on disk.
+
+On disk an index is a directory: index.faiss, and index.json, which says what
+it was made of and has the file's hash, so that one of another model or of
+other documents, or a damaged one, is never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lm_jax import strict_json
+from lm_jax.data import cache
+from lm_jax.errors import UsageError, short
+from lm_jax.retrieval import optional
+from lm_jax.retrieval.ranking import Ranking, Run
+
+EXACT = "Flat"
+_VECTORS, _FACTS = "index.faiss", "index.json"
+# Clusters of an inverted file learn from so many vectors each, at most.
+_FOR_CLUSTER = 256
+
+
+class Index:
+  """Vectors of documents, searched by the largest dot product.
+
+  Args:
+    found: of faiss.
+    ids: of the documents, in the order of the vectors.
+  """
+
+  def __init__(self, found: Any, ids: Sequence[str]):
+    self._index = found
+    self._ids = ids
+    if found.ntotal != len(ids):
+      raise UsageError(
+        f"an index of {found.ntotal} vectors is not of {len(ids)} documents"
+      )
+
+  def search(
+    self, queries_QxD: np.ndarray, names: Sequence[str], k: int, effort: int = 0
+  ) -> Run:
+    """The best documents of each query, with their dot products.
+
+    Args:
+      queries_QxD: float32.
+      names: ids of the queries.
+      k: documents at most.
+      effort: of an approximate index: clusters of an inverted file, or
+        candidates of an HNSW graph, that are looked at; 0: as FAISS has it.
+    """
+    if effort:
+      set_effort(self._index, effort)
+    k = min(k, len(self._ids))
+    scores_QxK, found_QxK = self._index.search(queries_QxD, k)
+    return {
+      name: self._ranking(scores_K, found_K)
+      for name, scores_K, found_K in zip(
+        names, scores_QxK, found_QxK, strict=True
+      )
+    }
+
+  def _ranking(self, scores_K: np.ndarray, found_K: np.ndarray) -> Ranking:
+    # An approximate index that finds too few says -1. Of equals the first
+    # document comes first, whatever the order in which threads found them.
+    kept = [(s, i) for s, i in zip(scores_K, found_K, strict=True) if i >= 0]
+    kept.sort(key=lambda pair: (-pair[0], pair[1]))
+    return {self._ids[i]: float(score) for score, i in kept}
+
+
+def build(
+  chunks: Iterable[np.ndarray],
+  count: int,
+  ids: Sequence[str],
+  factory: str = EXACT,
+) -> Index:
+  """An index of vectors.
+
+  Args:
+    chunks: float32 [n, D], in the order of `ids`.
+    count: vectors in all.
+    ids: of the documents.
+    factory: of FAISS: "Flat" compares with every vector; "IVF1024,Flat",
+      "HNSW32,Flat", "IVF4096,PQ64" and such are faster and approximate.
+
+  Raises:
+    UsageError: FAISS knows no such index, or there are too few vectors for
+      it.
+  """
+  faiss = optional.need("faiss", "an index")
+  found, waiting = None, []
+  waits = 0
+  for vectors_NxD in chunks:
+    if found is None:
+      found = _new(faiss, factory, vectors_NxD.shape[1])
+      wanted = min(count, _training_size(faiss, found, count))
+    waiting.append(vectors_NxD)
+    waits += len(vectors_NxD)
+    if not found.is_trained:
+      if waits < wanted:
+        continue
+      _train(found, np.concatenate(waiting), factory)
+    for chunk in waiting:
+      found.add(chunk)
+    waiting, waits = [], 0
+  if found is None:
+    raise UsageError("an index of no documents")
+  return Index(found, ids)
+
+
+def save(
+  index: Index, path: pathlib.Path, facts: Mapping[str, Any]
+) -> pathlib.Path:
+  """Writes an index, whole or not at all; where there is one, nothing.
+
+  Args:
+    index: to write.
+    path: a directory to be.
+    facts: what it was made of, as JSON has it; `load` wants the same.
+  """
+  faiss = optional.need("faiss", "an index")
+
+  def write(folder: pathlib.Path) -> None:
+    faiss.write_index(index._index, str(folder / _VECTORS))
+    held = dict(facts) | {"sha256": _hash(folder / _VECTORS)}
+    text = json.dumps(held, indent=2, ensure_ascii=False) + "\n"
+    (folder / _FACTS).write_text(text, encoding="utf-8")
+
+  return cache.prepared(path, write)
+
+
+def load(
+  path: pathlib.Path,
+  facts: Mapping[str, Any],
+  ids: Sequence[str],
+  flag: str = "--index",
+) -> Index:
+  """An index from disk.
+
+  Args:
+    path: its directory.
+    facts: what it must have been made of.
+    ids: of the documents.
+    flag: names the directory in messages.
+
+  Raises:
+    UsageError: it was made of something else, which is named, or is damaged.
+  """
+  faiss = optional.need("faiss", "an index")
+  where = f"{flag}={path}"
+  held = strict_json.read(path / _FACTS, f"{where}: {_FACTS}")
+  if not isinstance(held, dict):
+    raise UsageError(f"{where}: {_FACTS} must hold an object")
+  for name, value in facts.items():
+    if held.get(name) != value:
+      raise UsageError(
+        f"{where}: was made with {name}={short(held.get(name))}, and this is"
+        f" {name}={short(value)}; remove it or name another directory"
+      )
+  file = path / _VECTORS
+  if not file.is_file() or held.get("sha256") != _hash(file):
+    raise UsageError(f"{where}: {_VECTORS} is damaged; remove the directory")
+  return Index(faiss.read_index(str(file)), ids)
+
+
+def set_effort(found: Any, effort: int) -> None:
+  """Sets how much an approximate index looks at; see `Index.search`.
+
+  Raises:
+    UsageError: the index is exact.
+  """
+  faiss = optional.need("faiss", "an index")
+  for name in ("nprobe", "efSearch"):
+    try:
+      faiss.ParameterSpace().set_index_parameter(found, name, effort)
+      return
+    except RuntimeError:
+      continue
+  raise UsageError(f"--effort={effort}: is for approximate indices (IVF, HNSW)")
+
+
+def _new(faiss: Any, factory: str, width: int) -> Any:
+  try:
+    return faiss.index_factory(width, factory, faiss.METRIC_INNER_PRODUCT)
+  except RuntimeError as error:
+    reason = str(error).strip().rpartition("\n")[2].rpartition(": ")[2]
+    raise UsageError(
+      f"--index_type={factory}: FAISS makes no such index of vectors of"
+      f" {width}: {reason}; valid are Flat, HNSW32,Flat, IVF1024,Flat, ..."
+    ) from None
+
+
+def _training_size(faiss: Any, found: Any, count: int) -> int:
+  """Vectors from which an index learns its clusters; all of a small one."""
+  if found.is_trained:
+    return 0
+  try:
+    clusters = faiss.extract_index_ivf(found).nlist
+  except RuntimeError:
+    return count
+  return max(_FOR_CLUSTER * clusters, 100 * _FOR_CLUSTER)
+
+
+def _train(found: Any, vectors_NxD: np.ndarray, factory: str) -> None:
+  try:
+    found.train(vectors_NxD)
+  except RuntimeError as error:
+    reason = str(error).strip().rpartition("\n")[2]
+    raise UsageError(
+      f"--index_type={factory}: {len(vectors_NxD)} documents are too few:"
+      f" {reason}"
+    ) from None
+
+
+def _hash(path: pathlib.Path) -> str:
+  with path.open("rb") as file:
+    return hashlib.file_digest(file, "sha256").hexdigest()

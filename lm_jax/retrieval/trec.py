@@ -1,0 +1,89 @@
+"""Rankings in files, as trec_eval reads them.
+
+A line is "QUERY Q0 DOCUMENT RANK SCORE TAG"; the score alone decides.
+"""
+
+from __future__ import annotations
+
+import math
+import pathlib
+from collections.abc import Iterator, Mapping
+
+from lm_jax.data import labelled
+from lm_jax.errors import UsageError, short
+from lm_jax.retrieval.ranking import Ranking, Run
+
+_FIELDS = 6
+
+
+def lines(run: Mapping[str, Ranking], tag: str) -> Iterator[str]:
+  """The lines of a run, without ends.
+
+  Args:
+    run: rankings by query.
+    tag: names what made it, one word.
+  """
+  for query, ranking in run.items():
+    for rank, (document, score) in enumerate(ranking.items(), start=1):
+      yield f"{query} Q0 {document} {rank} {score!r} {tag}"
+
+
+def write(path: pathlib.Path, run: Mapping[str, Ranking], tag: str) -> None:
+  """Writes a new file; see `require_new`."""
+  text = "".join(f"{line}\n" for line in lines(run, tag))
+  path.write_text(text, encoding="utf-8")
+
+
+def require_new(path: pathlib.Path, flag: str) -> None:
+  """Raises UsageError unless the file can be and is not there."""
+  where = f"{flag}={path}"
+  if path.exists():
+    raise UsageError(f"{where}: is there already; name another file")
+  if not path.parent.is_dir():
+    raise UsageError(f"{where}: {path.parent} is no directory")
+
+
+def read(path: pathlib.Path) -> Run:
+  """The run in a file, each ranking by its scores, highest first.
+
+  Raises:
+    UsageError: what is wrong with a line, by number; the file is empty.
+  """
+  found: Run = {}
+  for number, line in enumerate(labelled.lines(path), start=1):
+    where = f"{path}, line {number}"
+    try:
+      cells = line.decode().split()
+    except UnicodeDecodeError as error:
+      raise UsageError(f"{where}: is not UTF-8: {error}") from None
+    if not cells:
+      continue
+    if len(cells) != _FIELDS:
+      raise UsageError(
+        f"{where}: has {len(cells)} fields; must be QUERY Q0 DOCUMENT RANK"
+        " SCORE TAG"
+      )
+    query, _, document, _, text, _ = cells
+    score = _number(text)
+    if not math.isfinite(score):
+      raise UsageError(f"{where}: score {short(text)}: must be a number")
+    ranking = found.setdefault(query, {})
+    if document in ranking:
+      raise UsageError(
+        f"{where}: document {short(document)}: is there twice for query"
+        f" {short(query)}"
+      )
+    ranking[document] = score
+  if not found:
+    raise UsageError(f"{path}: is empty")
+  return {
+    query: dict(sorted(ranking.items(), key=lambda pair: -pair[1]))
+    for query, ranking in found.items()
+  }
+
+
+def _number(text: str) -> float:
+  try:
+    return float(text)
+  except ValueError:
+    return math.nan

@@ -1,0 +1,118 @@
+"""Searches in a collection: frozen embeddings beside BM25, or fine-tuned."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lm_jax.data import collection as collection_lib
+from lm_jax.data import labelled, searches
+from lm_jax.data.collection import Collection
+from lm_jax.data.searches import Search
+from lm_jax.errors import UsageError
+from lm_jax.retrieval import bm25, dense, measures
+from lm_jax.retrieval.ranking import Ranking
+from lm_jax.tasks import base
+
+_DEPTH, _SHOWN, _QUICK = 100, 10, 20
+_MAIN = "nDCG@10"
+
+
+class Retrieval(base.DataTask, base.SupervisedTask):
+  """Queries, each with relevant documents, in local files.
+
+  `measure` searches for all judged queries by frozen embeddings (the model's
+  pooling, the mean by default; cosines; exact), and by BM25 for comparison.
+  """
+
+  objective = "embed"
+  primary = _MAIN
+
+  def examples(self, split: str, place: str = "") -> list[Search]:
+    given = collection_lib.splits(place)
+    source = split
+    if split == labelled.DEV and labelled.TRAIN in given:
+      source = split if split in given else labelled.TRAIN
+    if given and source not in given:
+      return []
+    found = self.collection(place, source)
+    names = found.judged
+    if not given:
+      names = searches.chosen(names, split)
+    elif source == labelled.TRAIN and labelled.DEV not in given:
+      held = searches.held_out(names)
+      names = [x for x in names if (x in held) == (split == labelled.DEV)]
+    wanted = searches.of_collection(found, names)
+    return searches.pairs(wanted) if split == labelled.TRAIN else wanted
+
+  def collection(self, place: str, split: str = labelled.TEST) -> Collection:
+    """What is searched, with the judgements of a split.
+
+    Raises:
+      UsageError: no place is given; as lm_jax.data.collection.read.
+    """
+    where = f"--task_data={self.name}={place}"
+    if not place:
+      raise UsageError(
+        f"{where}PATH: needed, a directory as BEIR has it, or the beginning of"
+        " PREFIX_docs.jsonl, PREFIX_queries.jsonl and PREFIX_qrels.jsonl"
+      )
+    return collection_lib.read(place, where, split)
+
+  def judge(
+    self, predicted: Sequence[Mapping[str, float]], examples: Sequence[Search]
+  ) -> base.Judged:
+    """Of rankings, one for each query."""
+    run, relevance = {}, {}
+    for i, (ranking, search) in enumerate(
+      zip(predicted, examples, strict=True)
+    ):
+      if search.collection is None:
+        raise ValueError(f"search {search.id} is of no collection")
+      run[str(i)] = dict(ranking)
+      relevance[str(i)] = search.collection.relevance[search.id]
+    found = measures.judge(run, relevance, list(run))
+    scores = [values[_MAIN] for values in found.queries.values()]
+    return base.Judged(found.metrics, scores)
+
+  def measure(
+    self, scorer: Any, dataset: Any, quick: bool = False
+  ) -> base.Measure:
+    found = self.collection(self.place)
+    names = _drawn(found.judged, self.limit, self.seed)
+    queries = {name: found.queries[name] for name in names}
+    texts = {key: each.whole for key, each in found.documents.items()}
+    runs = {
+      "": dense.search(scorer, found, queries, _DEPTH),
+      "bm25_": bm25.BM25(texts).search(queries, _DEPTH),
+    }
+    metrics, judged = {}, {}
+    for prefix, run in runs.items():
+      judged[prefix] = measures.judge(run, found.relevance, names)
+      for name, value in judged[prefix].metrics.items():
+        metrics[f"{self.name}/{prefix}{name}"] = value
+    scores = [judged[""].queries[name][_MAIN] for name in names]
+    predictions = [
+      {
+        "task": self.name,
+        "id": name,
+        "score": score,
+        "query": queries[name],
+        "predicted": _first(runs[""][name]),
+        "bm25_score": judged["bm25_"].queries[name][_MAIN],
+      }
+      for name, score in zip(names, scores, strict=True)
+    ]
+    return base.Measure(metrics, {self.name: scores}, predictions)
+
+
+def _drawn(names: Sequence[str], limit: int, seed: int) -> list[str]:
+  if not 0 < limit < len(names):
+    return list(names)
+  drawn = random.Random(f"items {seed}").sample(range(len(names)), limit)
+  return [names[i] for i in sorted(drawn)]
+
+
+def _first(ranking: Ranking) -> Ranking:
+  return dict(list(ranking.items())[:_SHOWN])
