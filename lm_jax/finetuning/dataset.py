@@ -19,8 +19,8 @@ from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
 from lm_jax.finetuning import packing, splits
-from lm_jax.finetuning.splits import find_task as find_task
 from lm_jax.finetuning.kinds.base import Encoded, Kind
+from lm_jax.finetuning.splits import find_task as find_task
 from lm_jax.objectives import _supervised
 from lm_jax.storage.digest import sha256
 from lm_jax.tasks.base import SupervisedTask

@@ -61,6 +61,10 @@ def judged(
     {f"{task.name}/{name}": value for name, value in metrics.items()},
     {task.name: scores},
     predictions,
+    signatures={
+      f"{task.name}/{name}": text
+      for name, text in task.signatures(examples).items()
+    },
   )
 
 
