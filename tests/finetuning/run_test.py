@@ -64,8 +64,8 @@ def test_a_run_learns_and_tells_of_the_test_split(finished, place):
   assert result["status"] == "done"
   assert result["objective"] == "classify"
   assert result["metrics"]["sst2/accuracy"] > 0.95
-  assert result["examples"] == {"train": 160, "dev": 40}
-  assert result["cut"] == {"train": 0, "dev": 0}
+  assert result["examples"] == {"train": 160, "dev": 40, "test": 60}
+  assert result["cut"] == {"train": 0, "dev": 0, "test": 0}
   assert len(result["items"]["sst2"]) == 60
   lines = (finished / "predictions.jsonl").read_text().splitlines()
   first = json.loads(lines[0])
