@@ -46,6 +46,8 @@ OBJECTIVES = [name for name in _EVERY if not objective_class(name).supervised]
 SUPERVISED = {
   "classify": {"labels": ("one", "two", "three"), "dropout": 0.0},
   "respond": {"answer_length": LENGTH // 2},
+  "label_tokens": {"labels": ("O", "B-a", "I-a"), "dropout": 0.0},
+  "extract": {},
 }
 # Every objective on every architecture that it declares.
 ARMS = [
@@ -134,6 +136,13 @@ def _label(objective: Objective, tokens: np.ndarray, rng) -> np.ndarray:
   if objective.name == "classify":
     number = int(tokens[1]) % len(objective.labels)
     return np.full(len(tokens), number, np.int32)
+  if objective.name == "label_tokens":
+    return np.int32(tokens % len(objective.labels))
+  if objective.name == "extract":
+    label = np.where(np.arange(len(tokens)) % 2, NO_LABEL, 0).astype(np.int32)
+    for bit, place in ((1, 0), (2, 2)):
+      label[place] |= bit
+    return label
   return np.full(len(tokens), NO_LABEL, np.int32)
 
 
