@@ -19,9 +19,16 @@ def model(finished):
   return trained.load(finished.workdir)
 
 
-def test_an_answer_is_written(model):
-  reader = PromptReader(model, "answer", Generation(max_new_tokens=2))
+def test_an_answer_is_written(model, tmp_path):
+  """In a context of 32 tokens, which the documents alone would fill."""
+  short = tmp_path / "short.jinja"
+  short.write_text(
+    '+++\ndescription = "short"\nfields = ["text", "question"]\n+++\n'
+    "{{ text }} {{ question }}"
+  )
+  reader = PromptReader(model, str(short), Generation(max_new_tokens=2))
   found = reader.answer("What is new?", DOCUMENTS)
+  assert reader.cut == 1
   assert found.document == "" and found.score < 0
 
 
@@ -43,7 +50,7 @@ def test_what_fits_is_read_the_best_first(model, monkeypatch):
   # With room for a few characters of the documents only.
   tokenizer = model.tokenizer
   empty = len(tokenizer.encode(prompt)) - len("Tax New acts.\n\nWe act.")
-  room = empty + 2 + 64 + 8
+  room = empty + 2 + 1 + 7
   monkeypatch.setattr(prompts, "context", lambda model: room)
   reader.answer("What is new?", DOCUMENTS)
   assert "below.\n\nTax New\n\nQuestion: What is new?" in seen[-1]
