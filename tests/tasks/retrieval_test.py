@@ -36,7 +36,7 @@ def test_embeddings_beside_bm25_query_by_query(tmp_path):
   assert found.metrics["cranfield/R@100"] == 1
   assert [record["id"] for record in found.predictions] == ["q1", "q2", "q3"]
   scores = [record["score"] for record in found.predictions]
-  assert found.items == {"cranfield": scores}
+  assert found.items == {"cranfield/nDCG@10": scores}
   mean = sum(scores) / 3
   assert found.metrics["cranfield/nDCG@10"] == pytest.approx(mean)
   assert len(found.predictions[0]["predicted"]) == 6
