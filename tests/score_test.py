@@ -123,6 +123,33 @@ def test_features_are_the_mean_state_of_a_text(make, dataset):
     np.testing.assert_allclose(found, state_TxD.mean(0), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(("pool", "at"), [("first", 0), ("last", -1)])
+def test_features_may_be_one_state_of_a_text(make, dataset, pool, at):
+  plan, params = make("mlm")
+  ours = scorer(plan, params, dataset)
+  states = [state_TxD[at] for state_TxD in ours.text_states(TEXTS)]
+  features = ours.text_features(TEXTS, pool)
+  np.testing.assert_allclose(features, states, rtol=1e-4, atol=1e-5)
+  # Of less of a text, the last state is that of a shorter one.
+  shorter = [
+    dataset.tokenizer.decode(dataset.tokenizer.encode(x)[:3]) for x in TEXTS
+  ]
+  np.testing.assert_allclose(
+    ours.text_features(TEXTS, pool, 4),
+    ours.text_features(shorter, pool),
+    rtol=1e-4,
+    atol=1e-5,
+  )
+  lengths = ours.text_lengths(TEXTS)
+  assert lengths.tolist() == [len(x) for x in ours.text_states(TEXTS)]
+
+
+def test_a_first_state_that_has_seen_nothing(make, dataset):
+  plan, params = make("clm")
+  with pytest.raises(UsageError, match="pool=first: the first state of a cau"):
+    scorer(plan, params, dataset).text_features(TEXTS, "first")
+
+
 def test_long_texts(make, dataset):
   plan, params = make("clm")
   ours = scorer(plan, params, dataset)

@@ -32,7 +32,7 @@ class Asked:
   )
   queries: str = option(
     "",
-    "a file of queries: lines, or JSONL with text and perhaps id and answers;"
+    "a file of queries: lines, or JSONL with text and perhaps an id;"
     " without --query and --queries those of the collection, which are judged",
   )
   split: Literal["train", "dev", "test"] = option(

@@ -133,15 +133,16 @@ class Embed(base.Objective):
 
 
 def texts(rows: Rows) -> Array:
-  """The number of each token's text in its row, from 1; 0 on padding.
+  """The number of each token's text in its row, from 1; 0 where it has none.
 
   >>> one = jnp.ones((1, 6), jnp.int32)
   >>> segment = jnp.array([[1, 1, 1, 2, 2, 0]])
-  >>> role = jnp.array([[0, 0, 1, 0, 1, -1]])
+  >>> role = jnp.array([[0, 1, -1, 0, 1, -1]])
   >>> texts(Rows(one, segment, one, one, one, role))
-  Array([[1, 1, 2, 3, 4, 0]], dtype=int32)
+  Array([[1, 2, 0, 3, 4, 0]], dtype=int32)
   """
-  there_BxL = rows.segment_BxL > 0
+  assert rows.label is not None  # of a supervised objective's rows
+  there_BxL = (rows.segment_BxL > 0) & (rows.label >= 0)
   new_BxL = layout.starts(rows.segment_BxL) | layout.starts(rows.label)
   new_BxL = (new_BxL | layout.starts(rows.sentence_BxL)) & there_BxL
   number_BxL = jnp.cumsum(new_BxL, axis=1, dtype=jnp.int32)

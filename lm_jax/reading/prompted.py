@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from lm_jax.chat import template as chat_template
 from lm_jax.chat import tools
 from lm_jax.data.collection import Document
 from lm_jax.errors import UsageError
@@ -56,16 +56,26 @@ class PromptReader(Reader):
 
   def answer(self, question: str, documents: Sequence[Document]) -> Answer:
     tool = tools.Tool(self._template, {"question": question})
-    tokenizer = self._generator.model.tokenizer
     text = "\n\n".join(document.whole for document in documents)
-    room = prompts.context(self._generator.model)
-    if room and tokenizer is not None:
-      empty = len(tokenizer.encode(tool.render([""])[0]))
-      room -= empty + self._options.max_new_tokens + _AROUND
-      ids = tokenizer.encode(text)
-      if len(ids) > max(room, 0):
-        self.cut += 1
-        text = tokenizer.decode(ids[: max(room, 0)])
-    options = dataclasses.replace(self._options)
-    (found,) = tool.run(self._generator, [text], options)
+    (found,) = tool.run(
+      self._generator, [self._fitting(text, tool)], self._options
+    )
     return Answer(found.text, "", float(found.score))
+
+  def _fitting(self, text: str, tool: tools.Tool) -> str:
+    """As much of the documents as there is room for."""
+    model = self._generator.model
+    room, tokenizer = prompts.context(model), model.tokenizer
+    if not room or tokenizer is None:
+      return text
+    specials = tokenizer.specials
+    room -= len(tokenizer.encode(tool.render([""])[0]))
+    room -= self._options.max_new_tokens
+    room -= len(specials.before) + len(specials.after)
+    if chat_template.find(model.source).own:
+      room -= _AROUND
+    ids = tokenizer.encode(text)
+    if len(ids) <= room:
+      return text
+    self.cut += 1
+    return tokenizer.decode(ids[: max(room, 0)])

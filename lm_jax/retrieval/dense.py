@@ -42,7 +42,7 @@ def search(
 def embedded(
   encoder: Encoder, collection: Collection, factory: str = index_lib.EXACT
 ) -> Index:
-  """An index of a collection's documents; logs how many were cut.
+  """An index of a collection's documents; warns of how many were cut.
 
   Args:
     encoder: of the documents.
@@ -53,7 +53,7 @@ def embedded(
   ids = list(collection.documents)
   found = index_lib.build(encoder.documents(texts), len(ids), ids, factory)
   if encoder.cut:
-    logging.info(
+    logging.warning(
       "%d of %d documents cut to %d tokens",
       encoder.cut,
       len(ids),

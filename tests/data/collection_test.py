@@ -48,6 +48,7 @@ def test_fingerprints_tell_documents_apart(tmp_path):
   first = read(small.jsonl(tmp_path, "a"))
   assert read(small.jsonl(tmp_path, "b")).fingerprint == first.fingerprint
   place = small.jsonl(tmp_path, "c", ".jsonl")
+  assert read(place).fingerprint == first.fingerprint
   path = tmp_path / "c_docs.jsonl"
   path.write_text(path.read_text().replace("Boats sail", "Boats sank"))
   changed = read(place)  # Nothing of it is remembered under that name.

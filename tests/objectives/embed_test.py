@@ -16,12 +16,12 @@ from lm_jax.types import CONTEXT, PADDING, Rows, UsageError
 
 LENGTH = 48
 # Pairs: numbers of the query, its passage and negatives. Two queries share a
-# passage, one has two, one is asked twice, and one passage is a negative
-# elsewhere.
+# passage, one has two, one is asked twice, one is its own passage, and one
+# passage is a negative elsewhere.
 PAIRS = [
   [(0, 10), (1, 11, 12, 13)],
   [(0, 14), (2, 11), (3, 15, 10)],
-  [(4, 16)],
+  [(4, 16), (7, 7)],
   [(5, 14), (0, 10), (6, 17)],
 ]
 

@@ -11,7 +11,7 @@ from lm_jax.data.searches import Search
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
 from lm_jax.finetuning.kinds import _reading, base
-from lm_jax.finetuning.kinds.base import Encoded, Item
+from lm_jax.finetuning.kinds.base import NO_LABEL, Encoded, Item
 from lm_jax.objectives import _supervised
 from lm_jax.objectives.embed import NEGATIVE, PASSAGE, QUERY
 from lm_jax.retrieval.ranking import Ranking
@@ -86,16 +86,15 @@ def _item(
   """A pair as a model reads it, and did it lose tokens?"""
   before, after = tokenizer.specials.before, tokenizer.specials.after
   room = length - len(numbers) * (len(before) + len(after))
+  if length < _supervised.SHORTEST * len(numbers):
+    room = 0
   sizes = [len(ids[number]) for number in numbers]
   kept = fitting(sizes, room)
   if min(kept) < 1:
+    if min(sizes) < 1:
+      raise UsageError(f"{where}: a text has no token")
     raise UsageError(
-      f"{where}: "
-      + (
-        "a text has no token"
-        if min(sizes) < 1
-        else f"--length={length} has no room for its {len(numbers)} texts"
-      )
+      f"{where}: --length={length} has no room for its {len(numbers)} texts"
     )
   roles = [QUERY, PASSAGE, *[NEGATIVE] * (len(numbers) - 2)]
   tokens, text, label = [], [], []
@@ -104,12 +103,11 @@ def _item(
     tokens += whole
     text += [number] * len(whole)
     label += [role] * len(whole)
-  # A row has one text in so many tokens at most.
-  if len(tokens) < _supervised.SHORTEST * len(numbers):
-    raise UsageError(
-      f"{where}: its {len(numbers)} texts have {len(tokens)} tokens, and must"
-      f" have {_supervised.SHORTEST} on average"
-    )
+  # A row has room for one text in so many tokens; shorter ones take more.
+  spare = _supervised.SHORTEST * len(numbers) - len(tokens)
+  tokens += tokens[:1] * spare
+  text += text[-1:] * spare
+  label += [NO_LABEL] * spare
   arrays = (np.array(values, np.int32) for values in (tokens, text, label))
   return Item(example, *arrays), kept != sizes
 
