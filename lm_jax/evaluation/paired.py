@@ -166,12 +166,10 @@ def _answer(pairs: Sequence[Pair], baseline: str) -> str:
 
 def _task(pair: Pair) -> str:
   mine, theirs = pair.shots
-  if mine is None and theirs is None:
+  if mine is None or theirs is None:
     return pair.task
-  if mine == theirs:
-    return f"{pair.task}, {mine} shots"
-  shown = ["none" if n is None else str(n) for n in pair.shots]
-  return f"{pair.task}, shots: {shown[0]} against {shown[1]}"
+  both = f"{mine} shots" if mine == theirs else f"{mine} and {theirs} shots"
+  return f"{pair.task}, {both}"
 
 
 def _shares(pair: Pair) -> bool:
@@ -275,7 +273,7 @@ def _examples(pair: Pair, baseline: str, most: int) -> list[Block]:
   title = Heading(f"{_task(pair)}: where {pair.model} and {baseline} differ")
   if not cases:
     return [title, Text(f"Nowhere: {pair.items:,} items are answered alike.")]
-  told = "; ".join(f"{group}: {n:,}" for group, n in counts.items() if n)
+  told = "; ".join(f"{group} on {n:,}" for group, n in counts.items() if n)
   text = f"Of {pair.items:,} items, {told}."
   left = sum(counts.values()) - len(cases)
   if left:
@@ -287,9 +285,14 @@ def _case(
   mine: Record, theirs: Record, model: str, baseline: str, group: str
 ) -> Case:
   """What both were asked is what their records have in common."""
-  own, other = examples.further(mine), examples.further(theirs)
+  texts = [*_texts(mine), *_texts(theirs)]
+  own, other = (
+    [n for n in examples.further(record) if record[n] not in texts]
+    for record in (mine, theirs)
+  )
   same = [n for n in own if n in theirs and mine[n] == theirs[n]]
-  parts = examples.asked(mine, same)
+  first = mine if "asked" in mine else theirs
+  parts = examples.asked(first, same)
   parts += examples.answered(mine, model, [n for n in own if n not in same])
   parts += examples.answered(
     theirs, baseline, [n for n in other if n not in same]
@@ -298,3 +301,9 @@ def _case(
   if mine.get("draw"):
     title += f", draw {mine['draw']}"
   return Case(title, group, tuple(parts))
+
+
+def _texts(record: Record) -> list[Any]:
+  """What is told of the question under a name of its own."""
+  value = record.get("asked")
+  return list(value.values()) if isinstance(value, dict) else []

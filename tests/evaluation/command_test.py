@@ -219,8 +219,10 @@ def test_tasks_of_several_ways_go_together(finished, data, capsys):
   ]
   assert "log_likelihood" in heads[0] and "template" in heads[1]
   # Every metric of items has an interval of its own items.
-  lines = [line.split() for line in text.splitlines() if " %" in line[-3:]]
-  assert len(lines) == 4 and all("[" in line[1:][1] for line in lines)
+  lines = [line for line in text.splitlines() if "minimal_pairs" in line]
+  assert len(lines) == 1 + 4
+  assert len({line.partition("[")[2] for line in lines[2:]}) > 1
+  assert all(line.endswith("] %") for line in lines[1:])
 
 
 def test_what_a_model_can_not_do_is_told_with_who_can(tiny, capsys, tmp_path):
