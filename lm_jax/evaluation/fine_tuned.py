@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 from lm_jax import config as config_lib
@@ -12,7 +13,7 @@ from lm_jax.evaluation.results import Outcome
 from lm_jax.evaluation.subject import Subject
 from lm_jax.finetuning import evaluation
 from lm_jax.hugging_face import pretrained
-from lm_jax.tasks.base import SupervisedTask
+from lm_jax.tasks.base import LabelledTask, SupervisedTask
 
 
 def task_of(directory: str) -> str:
@@ -34,4 +35,13 @@ def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
   found = evaluation.measure(
     subject.model, task, place, labelled.TEST, asked.limit, asked.seed
   )
-  return results.of_measure(task.name, found, results.HEAD, config.objective)
+  how = results.HEAD, config.objective
+  outcome = results.of_measure(task.name, found, *how)
+  if not (isinstance(task, LabelledTask) and task.form.labels):
+    return outcome
+  chance = 1 / len(task.form.labels)
+  rows = [
+    dataclasses.replace(r, chance=chance) if r.metric == "accuracy" else r
+    for r in outcome.rows
+  ]
+  return dataclasses.replace(outcome, rows=tuple(rows))

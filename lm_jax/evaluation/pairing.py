@@ -93,13 +93,13 @@ def _settings(
   """Numbers of shots to be compared: the same, or the only ones."""
   mine, theirs = model.tasks[task], baseline.tasks[task]
   if len(mine) == len(theirs) == 1:
-    own, other = next(iter(mine)), next(iter(theirs))
-    if own != other:
+    both_are = next(iter(mine)), next(iter(theirs))
+    if both_are[0] != both_are[1]:
       notes.append(
-        f"{task}: {model.name} has {_counts([own])}, and {baseline.name}"
-        f" {_counts([other])}."
+        f"{task}: {model.name} has {_counts(mine)}, and {baseline.name}"
+        f" {_counts(theirs)}."
       )
-    return [(own, other)]
+    return [both_are]
   both = [shots for shots in mine if shots in theirs]
   if not both:
     raise UsageError(

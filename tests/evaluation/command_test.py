@@ -119,6 +119,15 @@ def test_the_same_command_gives_the_same(finished, data, capsys):
       "--task_data=cola: unknown.*Valid: sst2",
     ),
     (
+      ["--model=x", "--task_data=sst2=x"],
+      "--task_data=sst2: unknown",
+    ),
+    (["--model=x", "--task_data=era=x"], "era: is for tasks with --shots"),
+    (
+      ["--model=x", "--tasks=squad"],
+      "is answered by models that are fine-tuned for it",
+    ),
+    (
       ["--model=x", "--tasks=minimal_pairs", "--shots=1"],
       "minimal_pairs has no examples",
     ),
