@@ -199,7 +199,7 @@ def _table(pairs: Sequence[Pair], baseline: str, intervals: bool) -> Table:
   alike = any(pair.alike for pair in pairs)
   other, it = _short(baseline), "it" if several else _short(pairs[0].model)
   head = ["task", *(["model"] if several else []), "items", other]
-  head += ["model" if several else it, "difference", "p"]
+  head += [it, "difference", "p"]
   head += ["both", f"only {it}", f"only {other}", "neither"]
   head += ["alike"] if alike else []
   rows = []
