@@ -195,12 +195,24 @@ def _finetune(argv: list[str]) -> int:
   memory.keep_freed_memory()
   from lm_jax.command import flags
   from lm_jax.devices import cluster
-  from lm_jax.finetuning import command
+  from lm_jax.finetuning import command, protocol
 
   known = command.schema()
-  if _help("finetune", known | cluster.FLAGS, argv):
+  plural = protocol.schema()
+  every = known | plural | cluster.FLAGS
+  if _help("finetune", every, argv):
     return 0
-  parsed = flags.parse("finetune", known | cluster.FLAGS, argv)
+  parsed = flags.parse("finetune", every, argv)
+  if {"models", "tasks"} & set(parsed):
+    from lm_jax.finetuning import rounds
+
+    return rounds.main(parsed, argv)
+  for path in set(plural) - set(known):
+    if path in parsed:
+      raise UsageError(
+        f"--{path}={parsed[path][-1]}: belongs to a protocol, --models and"
+        " --tasks"
+      )
   given = {path: texts[-1] for path, texts in parsed.items()}
   processes = cluster.named(given)
   given = {path: text for path, text in given.items() if path in known}

@@ -37,6 +37,7 @@ def read(
   readers: Mapping[str, Reader],
   names: Mapping[str, Sequence[str]] | None = None,
   whole: str = "",
+  group: Callable[[Any], Any] | None = None,
 ) -> list[Any]:
   """The examples of a split in local files.
 
@@ -48,6 +49,7 @@ def read(
     readers: by the end of a file's name, ".jsonl"; ".gz" may follow.
     names: further names of files by split.
     whole: the split that one file has all of; "": all three.
+    group: of neighbours that are not to be in two splits, what they share.
 
   Returns:
     [] where there is no file for TRAIN or DEV. Where there is none for TEST,
@@ -59,7 +61,9 @@ def read(
   path = pathlib.Path(place).expanduser()
   if path.is_file():
     found = _all(path, readers, flag)
-    return part(found, split) if not whole else found * (split == whole)
+    if whole:
+      return found if split == whole else []
+    return part(found, split, group)
   known = {key: (*NAMES[key], *(names or {}).get(key, ())) for key in NAMES}
   look = functools.partial(_find, path, ends=list(readers))
   test, _ = look(known[TEST])
@@ -74,12 +78,26 @@ def read(
   return _all(chosen, readers, flag) if chosen else []
 
 
-def part(examples: Sequence[T], split: str) -> list[T]:
-  """The split's part of a data set that is one file."""
-  held = len(examples) // SHARE
-  test = len(examples) - held
-  bounds = {TRAIN: (0, test - held), DEV: (test - held, test)}
-  start, stop = bounds.get(split, (test, len(examples)))
+def part(
+  examples: Sequence[T],
+  split: str,
+  group: Callable[[T], Any] | None = None,
+) -> list[T]:
+  """The split's part of a data set that is one file; see `read`."""
+  count, held = len(examples), len(examples) // SHARE
+
+  def edge(at: int) -> int:
+    while (
+      group
+      and 0 < at < count
+      and group(examples[at - 1]) == group(examples[at])
+    ):
+      at += 1
+    return at
+
+  dev, test = edge(count - 2 * held), edge(count - held)
+  bounds = {TRAIN: (0, dev), DEV: (dev, test), TEST: (test, count)}
+  start, stop = bounds[split]
   return list(examples[start:stop])
 
 

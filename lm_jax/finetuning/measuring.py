@@ -33,6 +33,7 @@ class Finetuning:
     self.metric = f"{DEV}{dataset.task.primary}"
     self._config, self._dataset, self._program = config, dataset, program
     self._selection = Selection(config.patience)
+    self._signatures: dict[str, str] = {}
 
   def resume(self, curve: Iterable[Any]) -> None:
     """Goes on from what `meta` said."""
@@ -66,7 +67,9 @@ class Finetuning:
       assert found is not None  # or it would have raised
       params = found[0]
     task = self._dataset.task
-    return self._judged(params, splits.test(task, self._config.task_data))
+    told = self._judged(params, splits.test(task, self._config.task_data))
+    self._signatures = told.signatures
+    return told
 
   def result(self) -> dict[str, Any]:
     """What result.json holds besides: how the checkpoint was chosen."""
@@ -81,6 +84,7 @@ class Finetuning:
       "examples": {
         split: len(found) for split, found in self._dataset.examples.items()
       },
+      "signatures": self._signatures,
     }
 
   def _judged(self, params: Any, examples: Any) -> Measure:

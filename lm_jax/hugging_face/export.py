@@ -98,7 +98,7 @@ def save(
       adapts it can't be merged.
   """
   _check(to, family, dtype)
-  model = merged(model)
+  model = _without_dropout(merged(model))
   parts = parts_of(model, family)
 
   def fill(whole: pathlib.Path) -> None:
@@ -128,6 +128,15 @@ def merged(model: Trained) -> Trained:
     network=model.network.clone(adaptation=None),
     params=unflatten_dict(leaves, sep="."),
   )
+
+
+def _without_dropout(model: Trained) -> Trained:
+  """The model, its heads as they compute when nothing is learnt."""
+  outputs = {
+    name: dataclasses.replace(head, dropout=0.0) if head else None
+    for name, head in model.outputs.items()
+  }
+  return model._replace(outputs=outputs)
 
 
 def write_whole(to: str, fill: Callable[[pathlib.Path], None]) -> None:
@@ -223,7 +232,7 @@ def _part(
     "architectures": [found.architecture],
     **family.config(trunk),
     **family.tokens(specials),
-    **_labels(outputs),
+    **_labels(model),
   }
   theirs = family.heads(Fields(values, family.title))
   for name, head in outputs.items():
@@ -235,12 +244,14 @@ def _part(
   return Part("", found, values)
 
 
-def _labels(outputs: Mapping[str, Head | None]) -> dict[str, Any]:
-  """The fields that tell the size of a classifier, where there is one."""
+def _labels(model: Trained) -> dict[str, Any]:
+  """The fields that name the labels of a classifier, where there is one."""
   for name in ("classification", "tokens"):
-    head = outputs.get(name)
+    head = model.outputs.get(name)
     if head is not None:
-      names = [f"LABEL_{i}" for i in range(head.size)]
+      names = list(model.config.objective_options.get("labels", ()))
+      if len(names) != head.size:
+        names = [f"LABEL_{i}" for i in range(head.size)]
       return {
         "id2label": {str(i): label for i, label in enumerate(names)},
         "label2id": {label: i for i, label in enumerate(names)},
@@ -257,9 +268,11 @@ def _origin(model: Trained) -> Part | None:
   if folder is None or not (folder / "config.json").is_file():
     return None
   trunks = dict(model.network.trunks)
+  # Those that it was fine-tuned for, in the place of those that it came with.
+  labels = _labels(model) if model.objective.supervised else {}
   candidates = [
     candidate
-    for candidate in read_lib.describe(folder)
+    for candidate in read_lib.describe(folder, changes=labels)
     if list(candidate.outputs.items()) == list(model.outputs.items())
     and write_lib.canonical(candidate.trunk)
     == write_lib.canonical(trunks["main"])
@@ -272,7 +285,7 @@ def _origin(model: Trained) -> Part | None:
     return None
   found = candidates[0]
   values = json.loads((folder / "config.json").read_text("utf-8"))
-  values = origin.without_code(values)
+  values = origin.without_code(values) | labels
   named = values.get("architectures") or found.family.base_classes
   if named[0] != found.architecture:
     values["architectures"] = [found.architecture]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,16 +47,25 @@ def family_of(fields: _fields.Fields) -> Family:
 
 
 def describe(
-  directory: str | pathlib.Path, flag: str = "--model"
+  directory: str | pathlib.Path,
+  flag: str = "--model",
+  changes: Mapping[str, Any] | None = None,
 ) -> list[Model]:
   """What a directory may hold: the class it names, then others of its family.
 
   Its weights are not read.
 
+  Args:
+    directory: of theirs.
+    flag: names it in messages.
+    changes: what stands in the place of fields of its config.json.
+
   Raises:
     UsageError: no config.json, or one that is not supported.
   """
   fields = _fields.read(pathlib.Path(directory), flag)
+  if changes:
+    fields = _fields.Fields({**fields.values, **changes}, fields.where)
   family = family_of(fields)
   trunk = family.trunk(fields)
   named = fields.values.get("architectures") or family.base_classes[:1]

@@ -41,7 +41,8 @@ class ReadingTask(base.SupervisedTask):
     if place:
       flag = f"--task_data={self.name}"
       found: list[Question] = splits.read(
-        *(place, flag, split, squad.READERS, self.names, self.whole)
+        *(place, flag, split, squad.READERS, self.names, self.whole),
+        group=lambda example: example.context,
       )
     elif self.tfds:
       found = self._from_tfds(split)

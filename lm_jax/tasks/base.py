@@ -25,12 +25,14 @@ class Measure:
     "id", "score" (1 is right, 0 wrong) and whatever shows what was asked and
     answered.
   scoring: what was read of the model where that is not its scores: "features".
+  signatures: how metrics were computed, as their library signs it, by name.
   """
 
   metrics: dict[str, float] = dataclasses.field(default_factory=dict)
   items: dict[str, list[float]] = dataclasses.field(default_factory=dict)
   predictions: list[dict[str, Any]] = dataclasses.field(default_factory=list)
   scoring: str = ""
+  signatures: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Task:
@@ -149,6 +151,10 @@ class SupervisedTask(Task):
       examples: as `examples` gave them.
     """
     raise NotImplementedError
+
+  def signatures(self, examples: Sequence[Any]) -> dict[str, str]:
+    """How its metrics are computed, as their library signs it, by name."""
+    return {}
 
   def measure(self, scorer: Any, dataset: Any, quick: bool = False) -> Measure:
     return Measure()

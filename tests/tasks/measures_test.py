@@ -41,23 +41,6 @@ def test_squads_rule(told, right, exact, f1):
   assert _reading.word_f1(told, right) == pytest.approx(f1)
 
 
-def test_squads_rule_is_that_of_transformers():
-  """Which has the functions of the official script of version 2.0."""
-  squad_metrics = pytest.importorskip("transformers.data.metrics.squad_metrics")
-  rng = random.Random(0)
-  words = ["the", "a", "Cat", "cat.", "dog", "(dog)", "of", "", "-", "é"]
-  for _ in range(500):
-    told, right = (
-      " ".join(rng.choices(words, k=rng.randint(0, 5))) for _ in range(2)
-    )
-    assert _reading.exact_match(told, right) == squad_metrics.compute_exact(
-      right, told
-    )
-    assert _reading.word_f1(told, right) == pytest.approx(
-      squad_metrics.compute_f1(right, told)
-    )
-
-
 def test_the_best_of_several_answers_and_halves():
   examples = [question("black cat", "cat"), question("dog"), question()]
   metrics, scores = Squad().judge(["cat", "a dog", ""], examples)

@@ -1,0 +1,161 @@
+"""What tasks share whose answers are texts: translations, summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from lm_jax.data import labelled, parallel, rewriting, splits
+from lm_jax.data.examples import Rewriting
+from lm_jax.data.parallel import Pair, Place
+from lm_jax.data.text import sentences
+from lm_jax.errors import UsageError
+from lm_jax.tasks import _library, base
+
+# sacrebleu's tokenizers for languages that have no spaces between words.
+_TOKENIZERS = {
+  **dict.fromkeys(("zh", "cmn", "zho"), "zh"),
+  **dict.fromkeys(("ja", "jpn", "th", "tha"), "char"),
+}
+ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+
+
+class TranslationTask(base.SupervisedTask):
+  """BLEU and chrF of sacrebleu, 0 to 100; their means over pairs of languages.
+
+  Local files are named with the pair: --task_data=multi30k=PATH:en-de.
+  """
+
+  objective = "respond"
+  primary = "bleu"
+
+  pairs: ClassVar[Sequence[Pair]] = (("en", "de"),)
+  names: ClassVar[Mapping[str, Sequence[str]]] = {}
+  tfds: ClassVar[str] = ""
+
+  def examples(self, split: str, place: str = "") -> list[Rewriting]:
+    flag = f"--task_data={self.name}" if place else f"--task={self.name}"
+    found = Place.parse(place, self.pairs)
+    return parallel.read(found, flag, split, self.names, self.tfds)
+
+  def judge(
+    self, predicted: Sequence[str], examples: Sequence[Rewriting]
+  ) -> base.Judged:
+    _library.require_equal(predicted, examples, self.name)
+    metrics: dict[str, float] = {}
+    by_pair = {
+      pair: _of(pair, predicted, examples) for pair in pairs_of(examples)
+    }
+    for name in ("bleu", "chrf"):
+      values = {}
+      for pair, (told, right) in by_pair.items():
+        metric = self._metric(name, pair[1])
+        values["-".join(pair)] = metric.corpus_score(told, streams(right)).score
+      metrics[name] = sum(values.values()) / max(len(values), 1)
+      if len(values) > 1:
+        metrics |= {f"{name}/{pair}": value for pair, value in values.items()}
+    chrf = self._metric("chrf", "")
+    scores = [
+      chrf.sentence_score(told, list(example.references)).score / 100
+      for told, example in zip(predicted, examples, strict=True)
+    ]
+    return base.Judged(metrics, scores)
+
+  def signatures(self, examples: Sequence[Rewriting]) -> dict[str, str]:
+    found = {}
+    for pair in pairs_of(examples):
+      _, right = _of(pair, [""] * len(examples), examples)
+      for name in ("bleu", "chrf"):
+        metric = self._metric(name, pair[1], references=streams(right))
+        found[f"{name}/{'-'.join(pair)}"] = str(metric.get_signature())
+    return found
+
+  def _metric(self, name: str, language: str, **options: Any) -> Any:
+    library = _library.needed("sacrebleu.metrics", self.name)
+    if name == "chrf":
+      return library.CHRF(**options)
+    tokenizer = _TOKENIZERS.get(language.partition("_")[0], "13a")
+    return library.BLEU(tokenize=tokenizer, **options)
+
+
+def pairs_of(examples: Sequence[Rewriting]) -> list[Pair]:
+  """The pairs of languages, in their order."""
+  pairs = ((x.source_language, x.target_language) for x in examples)
+  return list(dict.fromkeys(pairs))
+
+
+def _of(
+  pair: Pair, predicted: Sequence[str], examples: Sequence[Rewriting]
+) -> tuple[list[str], list[tuple[str, ...]]]:
+  """Answers and references of a pair of languages."""
+  chosen = [
+    (told, x.references)
+    for told, x in zip(predicted, examples, strict=True)
+    if (x.source_language, x.target_language) == pair
+  ]
+  return [told for told, _ in chosen], [right for _, right in chosen]
+
+
+def streams(right: Sequence[Sequence[str]]) -> list[list[str | None]]:
+  """References as sacrebleu takes them: the first of all, the second, ..."""
+  most = max(map(len, right), default=1)
+  return [
+    [texts[i] if i < len(texts) else None for texts in right]
+    for i in range(most)
+  ]
+
+
+class SummaryTask(base.SupervisedTask):
+  """ROUGE of rouge-score with its stemmer, 0 to 1; of several, the nearest.
+
+  Lin 2004. ROUGE-Lsum compares sentence by sentence.
+  """
+
+  objective = "respond"
+  primary = "rougeL"
+
+  names: ClassVar[Mapping[str, Sequence[str]]] = {}
+  tfds: ClassVar[str] = ""
+
+  def examples(self, split: str, place: str = "") -> list[Rewriting]:
+    if place:
+      readers = {
+        ".jsonl": rewriting.summaries,
+        ".json": rewriting.summaries,
+      }
+      flag = f"--task_data={self.name}"
+      found: list[Rewriting] = splits.read(
+        place, flag, split, readers, self.names
+      )
+      return found
+    flag = f"--task={self.name}"
+    if not self.tfds:
+      raise UsageError(f"{flag}: TFDS has it not; needs --task_data=TASK=PATH")
+    theirs = {labelled.DEV: "validation"}.get(split, split)
+    return [
+      rewriting.summary(record, str(number), where)
+      for number, (where, record) in enumerate(
+        labelled.tfds_records(self.tfds, theirs, flag)
+      )
+    ]
+
+  def judge(
+    self, predicted: Sequence[str], examples: Sequence[Rewriting]
+  ) -> base.Judged:
+    library = _library.needed("rouge_score.rouge_scorer", self.name)
+    _library.require_equal(predicted, examples, self.name)
+    scorer = library.RougeScorer(list(ROUGE), use_stemmer=True)
+    found = [
+      scorer.score_multi([lines(text) for text in x.references], lines(told))
+      for told, x in zip(predicted, examples, strict=True)
+    ]
+    scores = {name: [float(x[name].fmeasure) for x in found] for name in ROUGE}
+    metrics = {
+      name: sum(values) / max(len(values), 1) for name, values in scores.items()
+    }
+    return base.Judged(metrics, scores[self.primary])
+
+
+def lines(text: str) -> str:
+  """A sentence a line, as ROUGE-Lsum reads; lines stay as they are."""
+  return text if "\n" in text.strip() else "\n".join(sentences(text))

@@ -1,0 +1,63 @@
+"""DailyDialog: what is said next in a conversation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from lm_jax.data import rewriting, splits
+from lm_jax.data.examples import Rewriting
+from lm_jax.data.labelled import TRAIN
+from lm_jax.errors import UsageError
+from lm_jax.tasks import _library, _reading, base
+
+
+class Dailydialog(base.SupervisedTask):
+  """Li et al. 2017; F1 over words, and distinct-n (Li et al. 2016) of replies.
+
+  Loss is on the reply alone, so that a run's perplexity is exp of its
+  validation loss. PATH:de takes the turns of another language.
+  """
+
+  objective = "respond"
+  primary = "f1"
+
+  names: ClassVar[Mapping[str, Sequence[str]]] = {TRAIN: ("dialogues_text",)}
+
+  def examples(self, split: str, place: str = "") -> list[Rewriting]:
+    if not place:
+      raise UsageError(
+        "--task=dailydialog: TFDS has it not; needs --task_data=TASK=PATH"
+      )
+    path, _, language = place.partition(":")
+    read = functools.partial(rewriting.replies, language=language or "en")
+    readers = {".jsonl": read, ".txt": read}
+    flag = "--task_data=dailydialog"
+    found: list[Rewriting] = splits.read(
+      *(path, flag, split, readers, self.names),
+      group=lambda example: example.id.rpartition(".")[0],
+    )
+    return found
+
+  def judge(
+    self, predicted: Sequence[str], examples: Sequence[Rewriting]
+  ) -> base.Judged:
+    _library.require_equal(predicted, examples, self.name)
+    scores = [
+      max(_reading.word_f1(told, text) for text in x.references)
+      for told, x in zip(predicted, examples, strict=True)
+    ]
+    metrics = {"f1": _reading.mean(scores)}
+    for n in (1, 2):
+      metrics[f"distinct_{n}"] = distinct(predicted, n)
+    return base.Judged(metrics, scores)
+
+
+def distinct(texts: Sequence[str], n: int) -> float:
+  """Different n-grams of words by all of them, over all texts."""
+  words = [text.split() for text in texts]
+  found = [
+    tuple(one[i : i + n]) for one in words for i in range(len(one) - n + 1)
+  ]
+  return len(set(found)) / max(len(found), 1)

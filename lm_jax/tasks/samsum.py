@@ -1,0 +1,11 @@
+"""SAMSum: what was said in a chat."""
+
+from __future__ import annotations
+
+from lm_jax.tasks import _generated
+
+
+class Samsum(_generated.SummaryTask):
+  """Gliwa et al. 2019; ROUGE-1, 2 and L."""
+
+  tfds = "samsum"

@@ -1,0 +1,9 @@
+"""SciTLDR: a scientific abstract in a sentence; several are right."""
+
+from __future__ import annotations
+
+from lm_jax.tasks import _generated
+
+
+class Scitldr(_generated.SummaryTask):
+  """Cachola et al. 2020; ROUGE-1, 2 and L against the nearest reference."""

@@ -1,0 +1,11 @@
+"""XSum: what a news article says, in one sentence."""
+
+from __future__ import annotations
+
+from lm_jax.tasks import _generated
+
+
+class Xsum(_generated.SummaryTask):
+  """Narayan et al. 2018; ROUGE-1, 2 and L."""
+
+  tfds = "xsum"

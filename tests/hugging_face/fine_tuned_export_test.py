@@ -1,0 +1,70 @@
+"""Models that were fine-tuned, as directories of theirs."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+import lm_jax
+from lm_jax import trained
+from lm_jax.data import rows as rows_lib
+from lm_jax.errors import UsageError
+from lm_jax.hugging_face import export
+from lm_jax.training import assemble
+
+LABELS = ("O", "B-person, real", "I-person, real")
+SHAPE = {"layers": 1, "width": 32, "heads": 2, "feedforward": 64}
+HEADS = {
+  "label_tokens": ("tokens", "BertForTokenClassification"),
+  "classify": ("classification", "BertForSequenceClassification"),
+  "extract": ("span", "BertForQuestionAnswering"),
+}
+
+
+def model_of(tiny, objective, **options):
+  """With random parameters."""
+  config = tiny.config(
+    objective=objective,
+    architecture="encoder",
+    task="toy" if objective in HEADS else "",
+    objective_options=options,
+    trunk={"preset": "bert"} | SHAPE,
+  )
+  dataset = rows_lib.load(config.data, config.length)
+  program = assemble.make_program(config, dataset)
+  rng = np.random.default_rng(0)
+  params = jax.tree.map(
+    lambda leaf: np.float32(rng.normal(0, 0.2, leaf.shape)),
+    program.abstract.params,
+  )
+  return trained.of_program(config, dataset.tokenizer, program, params)
+
+
+@pytest.mark.parametrize("objective", HEADS)
+@pytest.mark.parametrize("started", ["from theirs", "here"])
+def test_heads_and_labels_come_along(tiny, tmp_path, objective, started):
+  options = {} if objective == "extract" else {"labels": LABELS}
+  model = model_of(tiny, objective, dropout=0.3, **options)
+  run, to, family = tmp_path / "run", tmp_path / "to", "bert"
+  if started == "from theirs":
+    # What a run keeps of the model that it started from, with other labels.
+    export.save(model_of(tiny, "mlm"), str(tmp_path / "base"), "bert")
+    shutil.copytree(tmp_path / "base", run / "hugging_face")
+    (run / "hugging_face" / "model.safetensors").unlink()
+    model, family = model._replace(source=str(run)), ""
+  else:
+    with pytest.raises(UsageError, match=f"--family: needed, .* {objective};"):
+      export.save(model, str(to))
+  export.save(model, str(to), family)
+  head, architecture = HEADS[objective]
+  values = json.loads((to / "config.json").read_text())
+  assert values["architectures"] == [architecture]
+  if options:
+    assert list(values["id2label"].values()) == list(LABELS)
+    assert values["label2id"] == {x: i for i, x in enumerate(LABELS)}
+  theirs, ours = lm_jax.load(str(to)), lm_jax.LanguageModel(model)
+  assert theirs.outputs == ours.outputs == (head,)
+  ids = np.arange(20, 44).reshape(2, 12)
+  np.testing.assert_array_equal(theirs.logits(ids), ours.logits(ids))
