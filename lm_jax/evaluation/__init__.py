@@ -16,6 +16,7 @@ examples.py     items as examples on a page
 figures.py      points with intervals
 said.py         predictions of several models, read to be paired
 pairing.py      two models on the same items: tests, and where they differ
-paired.py       that as a table and a page
+paired.py       that as a table, JSON and CSV
+paired_page.py  its page
 reporting.py    `launch.py report`
 """
