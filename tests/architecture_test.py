@@ -126,7 +126,7 @@ def test_what_trains_and_measures_names_nothing(part):
 
 
 @pytest.mark.parametrize(
-  "part", ["prompting", "finetuning", "generation", "answerer"]
+  "part", ["prompting", "generation", "answerer", "objectives"]
 )
 def test_what_asks_models_knows_nothing_of_results(part):
   for module, path in MODULES.items():
