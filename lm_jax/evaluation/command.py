@@ -63,6 +63,7 @@ def evaluate(
   Raises:
     UsageError: before anything is measured, if it can be known by then.
   """
+  asked = fine_tuned.with_own_data(asked)
   planned = ways.plan(asked)
   if asked.predictions:
     _require_new(pathlib.Path(asked.predictions))

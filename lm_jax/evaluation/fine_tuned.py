@@ -24,6 +24,17 @@ def task_of(directory: str) -> str:
   return config_lib.read(directory).task
 
 
+def with_own_data(asked: Asked) -> Asked:
+  """The same, with the local files that a run was fine-tuned on, if any."""
+  own = task_of(asked.model)
+  named = own in asked.tasks or not asked.tasks
+  if not own or not named or own in asked.task_data:
+    return asked
+  place = config_lib.read(asked.model).task_data
+  places = {**asked.task_data, own: place} if place else asked.task_data
+  return dataclasses.replace(asked, task_data=places)
+
+
 def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
   """What the model's own head answers.
 
@@ -31,7 +42,7 @@ def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
     UsageError: the task's examples can't be had.
   """
   config = subject.model.config
-  place = asked.task_data.get(task.name, config.task_data)
+  place = asked.task_data.get(task.name, "")
   found = evaluation.measure(
     subject.model, task, place, labelled.TEST, asked.limit, asked.seed
   )
