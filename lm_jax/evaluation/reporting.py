@@ -26,8 +26,8 @@ def schema() -> dict[str, Option]:
       str,
       DEFAULT,
       "the directory of an experiment, an evaluation or a protocol of"
-      " fine-tuning, whose pages are written again; with --predictions the directory of a page to be, without which"
-      " the table is only printed",
+      " fine-tuning, whose pages are written again; with --predictions the"
+      " directory of a page to be, without which the table is only printed",
     ),
     Option(
       "predictions",
