@@ -12,19 +12,16 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import flax.linen as nn
-import jax
 import numpy as np
 
+from lm_jax import calls, trained
 from lm_jax import inputs as inputs_lib
-from lm_jax import pooling, trained
 from lm_jax.config import Config
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.hugging_face import pretrained
-from lm_jax.models.relative_attention import memories
-from lm_jax.score import Scorer, exact, for_measuring
+from lm_jax.score import Scorer, for_measuring
 from lm_jax.trained import Trained
-from lm_jax.types import Array, Head, Stream, UsageError
+from lm_jax.types import Array, UsageError
 
 if TYPE_CHECKING:
   from lm_jax.evaluation.results import Evaluation
@@ -191,7 +188,7 @@ class LanguageModel:
     if head is not None and head.pool == "end":
       read = inputs if source is None else source
       inputs_lib.require_token(read, end, name)
-    run = _compiled(self._network, name, head, end)
+    run = calls.logits(self._network, name, head, end)
     past = self._past(mems)
     found = np.asarray(run(self._params, inputs, source, past))
     if name == "replaced":  # a discriminator's
@@ -221,7 +218,9 @@ class LanguageModel:
     inputs, _ = inputs_lib.streams(
       self._trunk, self._spec, input_ids, attention_mask, token_type_ids
     )
-    found = _remember(self._network, mem_len)(self._params, inputs, tuple(mems))
+    found = calls.memory(self._network, mem_len)(
+      self._params, inputs, tuple(mems)
+    )
     return tuple(map(np.asarray, found))
 
   def _require_memory(self) -> None:
@@ -279,7 +278,7 @@ class LanguageModel:
       starts_with_last=pretrained.starts_with_last(self.config),
       whole=True,
     )
-    run = _states(self._network)
+    run = calls.states(self._network)
     return np.asarray(run(self._params, inputs, source, self._past(mems)))
 
   def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -423,40 +422,6 @@ class LanguageModel:
 
     path = os.path.expanduser(os.fspath(path))
     return export.save(self._model, path, family)
-
-
-@functools.lru_cache(maxsize=64)
-def _compiled(network, name: str, head: Head | None, end: int):
-  def run(net, inputs: Stream, source: Stream | None, past) -> Array:
-    return pooling.logits(net, inputs, source, name, head, end, past)
-
-  return exact(run, network)
-
-
-@functools.lru_cache(maxsize=8)
-def _states(network):
-  def run(net, inputs: Stream, source: Stream | None, past) -> Array:
-    hidden_BxTxD = pooling.hidden(net, inputs, source, past)
-    return hidden_BxTxD.astype(np.float32)
-
-  return exact(run, network)
-
-
-@functools.lru_cache(maxsize=8)
-def _remember(network, longest: int):
-  def hidden(net, inputs: Stream, past) -> Array:
-    return net.hidden(inputs, past=past)
-
-  apply = nn.apply(hidden, network, mutable=["intermediates"])
-  trunk = dict(network.trunks)["main"]
-
-  @jax.jit
-  def run(params, inputs, past):
-    with jax.default_matmul_precision("highest"):
-      _, variables = apply({"params": params}, inputs, past)
-    return memories(variables, trunk, past, longest=longest)
-
-  return run
 
 
 def _require_tokenizer(model: Trained, what: str) -> Tokenizer:

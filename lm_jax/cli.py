@@ -222,12 +222,15 @@ def _finetune(argv: list[str]) -> int:
 
 def _evaluate(argv: list[str]) -> int:
   from lm_jax.command import flags
-  from lm_jax.evaluation import asked, command
+  from lm_jax.evaluation import asked
 
   known = asked.schema()
   if _help("evaluate", known, argv):
     return 0
-  return command.main(flags.parse("evaluate", known, argv))
+  chosen = asked.read(flags.parse("evaluate", known, argv))
+  from lm_jax.evaluation import command
+
+  return command.main(chosen)
 
 
 def _generate(argv: list[str]) -> int:

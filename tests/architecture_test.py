@@ -125,6 +125,15 @@ def test_what_trains_and_measures_names_nothing(part):
   assert not _parts(path) & FORBIDDEN[part]
 
 
+@pytest.mark.parametrize(
+  "part", ["prompting", "generation", "answerer", "objectives"]
+)
+def test_what_asks_models_knows_nothing_of_results(part):
+  for module, path in MODULES.items():
+    if _part(module) == part:
+      assert not _parts(path) & {"evaluation", "cli"}, path
+
+
 def test_no_module_imports_itself_by_way_of_others():
   graph = {
     module: {m for m in _imports(path, deferred=False) if m in MODULES}

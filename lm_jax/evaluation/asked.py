@@ -218,7 +218,8 @@ def _places(texts: Sequence[str], tasks: Sequence[str]) -> dict[str, str]:
     name, equals, place = text.partition("=")
     if not equals or not place:
       raise UsageError(f"--task_data={text}: must be TASK=PATH")
-    if name not in tasks:
-      raise registry.unknown("--task_data", name, tasks)
+    valid = tasks or registry.names(TASKS)
+    if name not in valid:
+      raise registry.unknown("--task_data", name, valid)
     found[name] = place
   return found

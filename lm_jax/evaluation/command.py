@@ -20,7 +20,7 @@ from lm_jax.evaluation import (
   text,
   ways,
 )
-from lm_jax.evaluation.asked import Asked, read
+from lm_jax.evaluation.asked import Asked
 from lm_jax.evaluation.prompted import Questions
 from lm_jax.evaluation.results import OWN, PROMPT, Evaluation, Outcome, Row
 from lm_jax.evaluation.subject import Subject
@@ -31,9 +31,8 @@ from lm_jax.tasks.base import DataTask, LabelledTask, SupervisedTask, Task
 Tell = Callable[[Sequence[str]], None]
 
 
-def main(given: Mapping[str, Sequence[str]]) -> int:
+def main(asked: Asked) -> int:
   """Evaluates as flags ask; returns the exit code."""
-  asked = read(given)
   as_text = asked.format == "text"
   found = evaluate(asked, _print if as_text else None)
   if asked.format == "json":
@@ -63,6 +62,7 @@ def evaluate(
   Raises:
     UsageError: before anything is measured, if it can be known by then.
   """
+  asked = fine_tuned.with_own_data(asked)
   planned = ways.plan(asked)
   if asked.predictions:
     _require_new(pathlib.Path(asked.predictions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 from lm_jax import config as config_lib
@@ -12,7 +13,7 @@ from lm_jax.evaluation.results import Outcome
 from lm_jax.evaluation.subject import Subject
 from lm_jax.finetuning import evaluation
 from lm_jax.hugging_face import pretrained
-from lm_jax.tasks.base import SupervisedTask
+from lm_jax.tasks.base import LabelledTask, SupervisedTask
 
 
 def task_of(directory: str) -> str:
@@ -23,6 +24,17 @@ def task_of(directory: str) -> str:
   return config_lib.read(directory).task
 
 
+def with_own_data(asked: Asked) -> Asked:
+  """The same, with the local files that a run was fine-tuned on, if any."""
+  own = task_of(asked.model)
+  named = own in asked.tasks or not asked.tasks
+  if not own or not named or own in asked.task_data:
+    return asked
+  place = config_lib.read(asked.model).task_data
+  places = {**asked.task_data, own: place} if place else asked.task_data
+  return dataclasses.replace(asked, task_data=places)
+
+
 def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
   """What the model's own head answers.
 
@@ -30,8 +42,17 @@ def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
     UsageError: the task's examples can't be had.
   """
   config = subject.model.config
-  place = asked.task_data.get(task.name, config.task_data)
+  place = asked.task_data.get(task.name, "")
   found = evaluation.measure(
     subject.model, task, place, labelled.TEST, asked.limit, asked.seed
   )
-  return results.of_measure(task.name, found, results.HEAD, config.objective)
+  how = results.HEAD, config.objective
+  outcome = results.of_measure(task.name, found, *how)
+  if not (isinstance(task, LabelledTask) and task.form.labels):
+    return outcome
+  chance = 1 / len(task.form.labels)
+  rows = [
+    dataclasses.replace(r, chance=chance) if r.metric == "accuracy" else r
+    for r in outcome.rows
+  ]
+  return dataclasses.replace(outcome, rows=tuple(rows))

@@ -93,7 +93,13 @@ def _settings(
   """Numbers of shots to be compared: the same, or the only ones."""
   mine, theirs = model.tasks[task], baseline.tasks[task]
   if len(mine) == len(theirs) == 1:
-    return [(next(iter(mine)), next(iter(theirs)))]
+    both_are = next(iter(mine)), next(iter(theirs))
+    if both_are[0] != both_are[1]:
+      notes.append(
+        f"{task}: {model.name} has {_counts(mine)}, and {baseline.name}"
+        f" {_counts(theirs)}."
+      )
+    return [both_are]
   both = [shots for shots in mine if shots in theirs]
   if not both:
     raise UsageError(
@@ -112,7 +118,7 @@ def _settings(
 
 def _counts(shots: Any) -> str:
   return " and ".join(
-    "no shots" if count is None else f"{count} shots" for count in shots
+    "no prompt" if count is None else f"{count} shots" for count in shots
   )
 
 

@@ -30,6 +30,14 @@ from lm_jax.storage import disk
 
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "scipy", "scikit-learn")
 _MOST_CASES = 8  # of a task and a group
+# What a head reads, by Head.pool.
+_POOLED = {
+  "none": "of each token",
+  "first": "of the first token",
+  "last": "of the last token",
+  "mean": "of the mean of all tokens",
+  "end": "of the token that ends the text",
+}
 _GROUPS = ("right", "wrong", "in part")
 
 
@@ -150,6 +158,11 @@ def _model(evaluation: Evaluation) -> str:
   size = model.get("parameters")
   if isinstance(size, int):
     parts.append(f"{size:,} parameters")
+  heads = model.get("heads")
+  if isinstance(heads, dict):
+    parts += [
+      f"head {name}, {_POOLED.get(pool, pool)}" for name, pool in heads.items()
+    ]
   parts.append(f"digest {str(model['digest'])[:12]}")
   return ", ".join(parts) + "."
 

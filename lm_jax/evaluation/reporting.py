@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from lm_jax import strict_json
 from lm_jax.errors import UsageError
-from lm_jax.evaluation import paired, pairing, said, store
+from lm_jax.evaluation import paired, paired_page, pairing, said, store
 from lm_jax.evaluation.asked import Form
 from lm_jax.options import Option
 from lm_jax.report import blocks, replace, web
@@ -26,8 +26,8 @@ def schema() -> dict[str, Option]:
       str,
       DEFAULT,
       "the directory of an experiment, an evaluation or a protocol of"
-      " fine-tuning, whose pages are written again; with --predictions the directory of a page to be, without which"
-      " the table is only printed",
+      " fine-tuning, whose pages are written again; with --predictions the"
+      " directory of a page to be, without which the table is only printed",
     ),
     Option(
       "predictions",
@@ -113,8 +113,8 @@ def _compare(paths: Sequence[str], last: Mapping[str, str]) -> int:
   command = ["python", "launch.py", "report"]
   command += [f"--predictions={path}" for path in paths]
   command.append(f"--baseline={base}")
-  content, files = paired.whole(pairs, baseline, notes, command)
-  image = paired.image_of(content)
+  content, files = paired_page.whole(pairs, baseline, notes, command)
+  image = paired_page.image_of(content)
   svg = {image.stem: files[f"{image.stem}.svg"]} if image else {}
   about = {"predictions": list(paths)}
   about |= paired.as_object(pairs, baseline, notes)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lm_jax.report import items as items_lib
+from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.statistics import Estimate
 from lm_jax.tasks.base import Measure
 
@@ -154,7 +155,14 @@ def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
     of_items = known.get(metric, alone if way == HEAD else [])
     if way == HEAD:
       metric = metric.removeprefix(f"{task}/")
-    row = Row(task, metric, value, way=way, scoring=found.scoring or scoring)
+    row = Row(
+      task,
+      metric,
+      value,
+      way=way,
+      scoring=found.scoring or scoring,
+      chance=metrics_lib.of(metric).chance,
+    )
     if count is not None:
       row = dataclasses.replace(row, items=int(count))
     if len(of_items):

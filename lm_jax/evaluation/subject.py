@@ -78,6 +78,11 @@ class Subject:
       "objective": config.objective,
       "architecture": self.model.spec.architecture,
       "scoring": trained.scoring(self.model),
+      "heads": {
+        name: head.pool
+        for name, head in self.model.outputs.items()
+        if head is not None
+      },
       "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
       "length": config.length,
     }

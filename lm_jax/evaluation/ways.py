@@ -83,6 +83,8 @@ def _check(asked: Asked, found: Sequence[Planned]) -> None:
   if asked.template and not prompted:
     raise UsageError("--template: is for tasks with --shots")
   for name in asked.task_data:
+    if name not in [p.name for p in found]:
+      raise registry.unknown("--task_data", name, [p.name for p in found])
     if any(p.name == name and _has_no_files(p) for p in found):
       raise UsageError(f"--task_data={name}: is for tasks with --shots")
 

@@ -119,6 +119,15 @@ def test_the_same_command_gives_the_same(finished, data, capsys):
       "--task_data=cola: unknown.*Valid: sst2",
     ),
     (
+      ["--model=x", "--task_data=sst2=x"],
+      "--task_data=sst2: unknown",
+    ),
+    (["--model=x", "--task_data=era=x"], "era: is for tasks with --shots"),
+    (
+      ["--model=x", "--tasks=squad"],
+      "is answered by models that are fine-tuned for it",
+    ),
+    (
       ["--model=x", "--tasks=minimal_pairs", "--shots=1"],
       "minimal_pairs has no examples",
     ),
@@ -219,8 +228,10 @@ def test_tasks_of_several_ways_go_together(finished, data, capsys):
   ]
   assert "log_likelihood" in heads[0] and "template" in heads[1]
   # Every metric of items has an interval of its own items.
-  lines = [line.split() for line in text.splitlines() if " %" in line[-3:]]
-  assert len(lines) == 4 and all("[" in line[1:][1] for line in lines)
+  lines = [line for line in text.splitlines() if "minimal_pairs" in line]
+  assert len(lines) == 1 + 4
+  assert len({line.partition("[")[2] for line in lines[2:]}) > 1
+  assert all(line.endswith("] %") for line in lines[1:])
 
 
 def test_what_a_model_can_not_do_is_told_with_who_can(tiny, capsys, tmp_path):
@@ -239,3 +250,40 @@ def test_what_a_model_can_not_do_is_told_with_who_can(tiny, capsys, tmp_path):
   # None named: what does not apply is left out.
   code, text, _ = _run(capsys, f"--model={config.workdir}")
   assert code == 0 and "minimal_pairs" in text and "bits" not in text
+
+
+def test_a_fine_tuned_run_answers_its_own_task(
+  finished, data, capsys, tmp_path
+):
+  for split in ("train", "dev", "test"):
+    source = data / ("test.jsonl" if split == "test" else "train.jsonl")
+    (tmp_path / f"own_{split}.jsonl").write_bytes(source.read_bytes())
+  run, place = tmp_path / "run", f"{tmp_path}/own"
+  words = [f"--model={finished.workdir}", "--task=sst2", f"--workdir={run}"]
+  words += [f"--task_data={place}", "--budget=steps:2", "--batch_size=4"]
+  assert cli.main(["finetune", *words]) == 0
+  capsys.readouterr()
+
+  code, out, _ = _run(capsys, f"--model={run}", "--format=json")
+  assert code == 0
+  found = json.loads(out)
+  (row,) = found["results"]
+  assert (row["task"], row["metric"]) == ("sst2", "accuracy")
+  assert (row["way"], row["scoring"]) == ("head", "classify")
+  assert row["items"] == 6 and row["chance"] == 0.5
+  assert row["low"] < row["value"] < row["high"] or row["value"] in (0, 1)
+  result = json.loads((run / "result.json").read_text())
+  assert row["value"] == result["metrics"]["sst2/accuracy"]
+
+  # Its answers are paired with those to prompts, whatever their fields.
+  mine, theirs = tmp_path / "mine.jsonl", tmp_path / "theirs.jsonl"
+  assert _run(capsys, f"--model={run}", f"--predictions={mine}")[0] == 0
+  usual = [f"--model={finished.workdir}", "--tasks=sst2"]
+  usual += [f"--task_data=sst2={place}", f"--predictions={theirs}"]
+  assert _run(capsys, *usual)[0] == 0
+  words = [f"--predictions={mine}", f"--baseline={theirs}"]
+  assert cli.main(["report", *words, f"--workdir={tmp_path / 'page'}"]) == 0
+  assert "mine has no prompt, and theirs 0 shots" in capsys.readouterr().out
+  # With shots it is prompted for, and this model has nothing to say by.
+  code, _, error = _run(capsys, f"--model={run}", "--tasks=sst2", "--shots=0")
+  assert code == 2 and "has no output to score" in error

@@ -1,0 +1,110 @@
+"""The page of pairs of models: the table, a figure, and where they differ."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from lm_jax.evaluation import examples, figures, paired
+from lm_jax.evaluation.pairing import Pair
+from lm_jax.evaluation.predictions import Record
+from lm_jax.evaluation.said import Predictions
+from lm_jax.report.blocks import Block, Case, Cases, Code, Heading, Image, Text
+
+MOST_CASES = 30  # of a pair and a group, as long as MOST_ON_PAGE allows it
+MOST_ON_PAGE = 600
+
+
+def whole(
+  pairs: Sequence[Pair],
+  baseline: Predictions,
+  notes: Sequence[str],
+  command: Sequence[str],
+) -> tuple[list[Block], dict[str, bytes]]:
+  """What the page shows, and its figures by file name."""
+  image, files = figures.differences(_bars(pairs), baseline.name)
+  table = paired.table_of(pairs, baseline.name, True)
+  found = paired.opening(pairs, baseline, notes, table)
+  found += [image] if image else []
+  most = max(4, min(MOST_CASES, MOST_ON_PAGE // (3 * len(pairs))))
+  for pair in pairs:
+    found += _examples(pair, baseline.name, most)
+  made = Code(" ".join(map(shlex.quote, command)), "Command")
+  return [*found, Heading("How it was made"), made], files
+
+
+def image_of(blocks: Sequence[Block]) -> Image | None:
+  """The figure among some blocks."""
+  return next((b for b in blocks if isinstance(b, Image)), None)
+
+
+def _bars(pairs: Sequence[Pair]) -> list[figures.Bar]:
+  several = len({pair.model for pair in pairs}) > 1
+  bars = []
+  for pair in pairs:
+    if not paired.shares(pair):
+      continue
+    d = pair.difference
+    name = paired.task_name(pair) + (f": {pair.model}" if several else "")
+    low = None if d.low is None else 100 * d.low
+    high = None if d.high is None else 100 * d.high
+    bars.append(figures.Bar(name, 100 * d.value, low, high))
+  return bars
+
+
+def _examples(pair: Pair, baseline: str, most: int) -> list[Block]:
+  """The items where the two differ, so many of each group."""
+  groups = (
+    f"{pair.model} is better",
+    f"{baseline} is better",
+    "equal scores, other answers",
+  )
+  chosen: dict[str, list[Case]] = {group: [] for group in groups}
+  counts = dict.fromkeys(groups, 0)
+  for mine, theirs in pair.differing:
+    difference = mine["score"] - theirs["score"]
+    group = groups[0 if difference > 0 else 1 if difference < 0 else 2]
+    counts[group] += 1
+    if len(chosen[group]) < most:
+      chosen[group].append(_case(mine, theirs, pair.model, baseline, group))
+  cases = tuple(case for found in chosen.values() for case in found)
+  title = Heading(
+    f"{paired.task_name(pair)}: where {pair.model} and {baseline} differ"
+  )
+  if not cases:
+    return [title, Text(f"Nowhere: {pair.items:,} items are answered alike.")]
+  told = "; ".join(f"{group} on {n:,}" for group, n in counts.items() if n)
+  text = f"Of {pair.items:,} items, {told}."
+  left = sum(counts.values()) - len(cases)
+  if left:
+    text += f" Shown are {most} of each at most; {left:,} are left out."
+  return [title, Text(text), Cases(groups, cases)]
+
+
+def _case(
+  mine: Record, theirs: Record, model: str, baseline: str, group: str
+) -> Case:
+  """What both were asked is what their records have in common."""
+  texts = [*_texts(mine), *_texts(theirs)]
+  own, other = (
+    [n for n in examples.further(record) if record[n] not in texts]
+    for record in (mine, theirs)
+  )
+  same = [n for n in own if n in theirs and mine[n] == theirs[n]]
+  first = mine if "asked" in mine else theirs
+  parts = examples.asked(first, same)
+  parts += examples.answered(mine, model, [n for n in own if n not in same])
+  parts += examples.answered(
+    theirs, baseline, [n for n in other if n not in same]
+  )
+  title = f"id {examples.shown(mine['id'], 80)}"
+  if mine.get("draw"):
+    title += f", draw {mine['draw']}"
+  return Case(title, group, tuple(parts))
+
+
+def _texts(record: Record) -> list[Any]:
+  """What is told of the question under a name of its own."""
+  value = record.get("asked")
+  return list(value.values()) if isinstance(value, dict) else []
