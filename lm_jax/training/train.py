@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from lm_jax.devices import memory
 from lm_jax.devices.distributed import Votes, anywhere, exchange
 from lm_jax.training import ledger as ledger_lib
 from lm_jax.training.interruption import Interruption
@@ -163,6 +164,7 @@ class _Loop:
     self.over = self._finished()  # as of the last step
     self.diverged: str | None = None  # why
     self.clock = time.perf_counter()
+    self.memory = memory.Watch()
     # Metrics are fetched a step late, so that the device never waits.
     self.pending: tuple[dict[str, float], dict[str, Any]] | None = None
     # Of State.skipped: the next step to be looked at, and what it gave.
@@ -186,6 +188,7 @@ class _Loop:
       self._count(metrics["tokens"], metrics["targets"])
     self._tick()
     self._fetch()
+    self.memory.look()
     self.over = self._finished()
     if ledger.steps == self.look:
       self.looking = metrics["skipped"]
