@@ -10,13 +10,12 @@ import functools
 from collections.abc import Sequence
 from typing import Any, cast
 
-from lm_jax import registry, trained
+from lm_jax import trained
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
 from lm_jax.generation import batches, prompts
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.infill import Filler
-from lm_jax.objectives.base import Objective
 from lm_jax.prompting import judges
 from lm_jax.prompting.cloze import BLANK, Cloze
 from lm_jax.prompting.pairs import Judge, Pair, Scores, progress
@@ -24,7 +23,6 @@ from lm_jax.score import Scorer
 from lm_jax.trained import Trained
 from lm_jax.types import ABSENT
 
-OBJECTIVES = "lm_jax.objectives"
 _ROWS = 16  # texts that are written together
 _STEPS = 8  # passes in which blanks are filled
 
@@ -85,7 +83,7 @@ class Answerer(Scorer):
       raise UsageError(
         f"--tasks={task}: needs the exact likelihood of what follows a text,"
         f" and {self.what} is of {self.objective.name}; those of"
-        f" {_those(exact=True)} have it, and imported decoders"
+        f" {judges.continuing(exact=True)} have it, and imported decoders"
       )
 
   def require_generator(self, task: str) -> None:
@@ -95,7 +93,7 @@ class Answerer(Scorer):
     except UsageError as error:
       raise UsageError(
         f"--tasks={task}: needs a model that goes on with a text: {error};"
-        f" those of {_those(exact=False)} do, and imported decoders"
+        f" those of {judges.continuing(exact=False)} do, and imported decoders"
       ) from None
 
   def choices(self, pairs: Sequence[tuple[str, str]]) -> Scores:
@@ -134,20 +132,10 @@ class Answerer(Scorer):
       *(self._generator, texts, options, seed, size, progress)
     )
 
+  def token_count(self, text: str) -> int:
+    """Tokens of a text, one at least."""
+    return max(1, len(self._tokenizer.encode(text)))
+
   def fill(self, before: str, blanks: int, after: str) -> str:
     """What it writes into so many blanks between two texts (mask-predict)."""
     return self._filler.between(before, blanks, after, _STEPS)
-
-
-def _those(exact: bool) -> str:
-  """The objectives whose models go on with a text, as a sentence names them.
-
-  exact: only those that know the probability of what follows.
-  """
-  found = []
-  for name in registry.names(OBJECTIVES):
-    objective = registry.find(OBJECTIVES, name, Objective, "--objective")
-    known = not exact or objective.scoring == "log_likelihood"
-    if objective.continues and known:
-      found.append(name)
-  return ", ".join(found)

@@ -81,8 +81,13 @@ def main(argv: Sequence[str]) -> int:
     return BAD_USAGE
   except KeyboardInterrupt:
     again = "; the same command goes on from what is saved"
-    _say(f"interrupted{again if command in _SAVE else ''}")
+    saved = command in _SAVE or (command == "evaluate" and _keeps(rest))
+    _say(f"interrupted{again if saved else ''}")
     return INTERRUPTED
+
+
+def _keeps(argv: Sequence[str]) -> bool:
+  return any(word.lstrip("-").startswith("workdir") for word in argv)
 
 
 def _say(line: str) -> None:
@@ -190,12 +195,24 @@ def _finetune(argv: list[str]) -> int:
   memory.keep_freed_memory()
   from lm_jax.command import flags
   from lm_jax.devices import cluster
-  from lm_jax.finetuning import command
+  from lm_jax.finetuning import command, protocol
 
   known = command.schema()
-  if _help("finetune", known | cluster.FLAGS, argv):
+  plural = protocol.schema()
+  every = known | plural | cluster.FLAGS
+  if _help("finetune", every, argv):
     return 0
-  parsed = flags.parse("finetune", known | cluster.FLAGS, argv)
+  parsed = flags.parse("finetune", every, argv)
+  if {"models", "tasks"} & set(parsed):
+    from lm_jax.finetuning import rounds
+
+    return rounds.main(parsed, argv)
+  for path in set(plural) - set(known):
+    if path in parsed:
+      raise UsageError(
+        f"--{path}={parsed[path][-1]}: belongs to a protocol, --models and"
+        " --tasks"
+      )
   given = {path: texts[-1] for path, texts in parsed.items()}
   processes = cluster.named(given)
   given = {path: text for path, text in given.items() if path in known}
@@ -336,21 +353,12 @@ def _export(argv: list[str]) -> int:
 
 def _report(argv: list[str]) -> int:
   from lm_jax.command import flags
-  from lm_jax.options import Option
+  from lm_jax.evaluation import reporting
 
-  default = "runs/compare_objectives"
-  known = {
-    "workdir": Option("workdir", str, default, "an experiment's directory")
-  }
+  known = reporting.schema()
   if _help("report", known, argv):
     return 0
-  given = flags.parse("report", known, argv)
-  directory = given.get("workdir", [default])[-1]
-  from lm_jax import report
-
-  report.write(directory)
-  print(report.table(directory))
-  return 0
+  return reporting.main(flags.parse("report", known, argv))
 
 
 def _doctor(argv: list[str]) -> int:
@@ -416,7 +424,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
   "chat": ("a conversation with a model", _chat),
   "import": ("a Hugging Face directory becomes a run directory", _import),
   "export": ("a model becomes a Hugging Face directory", _export),
-  "report": ("write an experiment's report again", _report),
+  "report": ("write pages again; two models, item by item", _report),
   "doctor": (
     "versions, devices, disk; a run on many chips, on paper",
     _doctor,

@@ -84,6 +84,13 @@ def schema() -> dict[str, Option]:
       " no socket and no other process; without it humaneval measures nothing",
     ),
     Option(
+      "embedder",
+      str,
+      "",
+      "a model whose features compare the texts of continuations; by default"
+      " the one that wrote them",
+    ),
+    Option(
       "predictions",
       str,
       "",
@@ -109,6 +116,7 @@ class Asked:
   limit: int = 0
   samples: int = 1
   run_generated_code: bool = False
+  embedder: str = ""
   task_data: Mapping[str, str] = dataclasses.field(default_factory=dict)
   predictions: str = ""
   workdir: str = ""
@@ -130,6 +138,7 @@ class Asked:
       "limit": self.limit,
       "samples": self.samples,
       "run_generated_code": self.run_generated_code,
+      "embedder": self.embedder,
     }
 
 

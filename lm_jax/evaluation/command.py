@@ -156,6 +156,8 @@ def _measured(one: Planned, subject: Subject, asked: Asked) -> Outcome | None:
     task.limit, task.seed = asked.limit, asked.seed
     task.samples = asked.samples
     task.run_generated_code = asked.run_generated_code
+    if asked.embedder:
+      task.embedder = Subject.load(asked.embedder, "--embedder").scorer
   if not isinstance(task, DataTask) or task.reads_corpus:
     dataset = subject.dataset
   found = task.measure(subject.scorer, dataset)

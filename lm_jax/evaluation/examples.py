@@ -12,7 +12,7 @@ _MOST_ENTRIES = 12  # of a list
 
 # How predictions of all kinds of tasks call the right answer, and their own.
 _RIGHT = ("right", "label", "labels", "references", "answers", "gold")
-_ANSWER = ("answer", "prediction", "predicted")
+_ANSWER = ("answer", "prediction", "predicted", "written")
 # What says which item it is, or is shown in another form.
 _KNOWN = frozenset(
   {"task", "id", "score", "shots", "draw", "examples", "asked"}
@@ -44,22 +44,25 @@ def asked(record: Mapping[str, Any], among: Iterable[str]) -> list[Part]:
 def answered(
   record: Mapping[str, Any], who: str, among: Iterable[str]
 ) -> list[Part]:
-  """What a model said to an item, with its score first.
+  """What a model said to an item, and its score.
 
   Args:
     record: a prediction.
     who: names the model; "" where there is one only.
     among: names of further fields that the model decides.
   """
-  said = [shown(record[name]) for name in _ANSWER if name in record]
-  score = f"score {shown(record['score'])}"
-  text = f"{said[0]}\n{score}" if said else score
-  parts = [Part(who or "answer", text, strong=True)]
+  said = answer(record)
+  name, score = who or "answer", f"score {shown(record['score'])}"
+  parts = [Part(name, score, strong=True)]
+  if said is not None:
+    parts = [Part(f"{name}, {score}", shown(said), strong=True)]
   before = f"{who}: " if who else ""
   ranked = _choices(record)
   if ranked:
     parts.append(Part(f"{before}choices", ranked))
   names = [n for n in among if n not in (*_RIGHT, *_ANSWER)]
+  if ranked and "scores" in names:
+    names.remove("scores")
   return parts + [Part(before + n, shown(record[n])) for n in names]
 
 
@@ -111,7 +114,8 @@ def _long(values: Any) -> bool:
 
 def _choices(record: Mapping[str, Any]) -> str:
   """The choices with their scores, uncorrected if those are told."""
-  names, found = record.get("choices"), record.get("choice_scores")
+  names = record.get("choices")
+  found = record.get("choice_scores", record.get("scores"))
   if isinstance(found, dict):
     found = found.get("none", next(iter(found.values()), None))
   if not (isinstance(names, list) and isinstance(found, list)):

@@ -92,15 +92,15 @@ def whole(
     Text(_model(evaluation)),
     table(main),
     Text(
-      "Intervals: 95 %, over items (Wilson's of scores that are 0 or 1, else"
-      " t), and over draws of shots where there are several. They hold for"
-      " this checkpoint only: another seed may differ by more."
+      "Intervals: 95 %, over items: Wilson's of scores that are 0 or 1, else"
+      " by t; of prompts by t, and over draws of shots where there are several."
+      " They hold for this checkpoint only: another seed may differ by more."
     ),
   ]
   if image is not None:
     found.append(image)
   if rest:
-    found += [Heading("Other corrections"), table(rest)]
+    found += [Heading("Other corrections"), _corrections(rest)]
   for outcome in evaluation.outcomes:
     found += _examples(root, outcome.task)
   return [*found, Heading("How it was made"), *_made(evaluation)]
@@ -123,6 +123,16 @@ def table(rows: Sequence[Row]) -> Table:
       line.insert(2, "–" if row.shots is None else str(row.shots))
     lines.append(tuple(line))
   return Table(tuple(head), tuple(lines), words=(0, 1, len(head) - 1))
+
+
+def _corrections(rows: Sequence[Row]) -> Table:
+  """Numbers of prompts by how the scores of choices are corrected."""
+  head = ("task", "shots", "correction", "metric", "value")
+  lines = []
+  for row in rows:
+    value = text.interval(row) + (" %" if text.share(row) else "")
+    lines.append((row.task, str(row.shots), row.correction, row.metric, value))
+  return Table(head, tuple(lines), words=(0, 2, 3))
 
 
 def _lost(row: Row) -> str:
@@ -162,9 +172,10 @@ def _examples(root: pathlib.Path, task: str) -> list[Block]:
   if not cases:
     return []
   told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+  where = f"{store_lib.FOLDER}/{path.name}"
   return [
     Heading(f"{task}: examples"),
-    Text(f"{told}. Up to {_MOST_CASES} of each are shown; all are in {path}."),
+    Text(f"{told}. Up to {_MOST_CASES} of each are shown; all are in {where}."),
     Cases(_GROUPS, cases),
   ]
 

@@ -139,22 +139,27 @@ def estimate(scores: Sequence[float]) -> Estimate:
 def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
   """The rows of what a task told, with intervals where it told its items.
 
-  A metric has an interval where it is the mean of scores of items.
+  A metric has an interval where it is the mean of scores of items. TASK/items
+  is no metric, but how many there are.
   """
   known = dict(found.items)
-  alone = [p["score"] for p in found.predictions]
+  alone = [p["score"] for p in found.predictions] if not known else []
   if len(known) == 1:
     (alone,) = known.values()
   rows = []
-  for metric, value in found.metrics.items():
-    of_items = known.get(metric, alone)
+  metrics = dict(found.metrics)
+  count = metrics.pop(f"{task}/items", None)
+  for metric, value in metrics.items():
+    # A judge scores items once, whatever the names of its metrics are.
+    of_items = known.get(metric, alone if way == HEAD else [])
     if way == HEAD:
       metric = metric.removeprefix(f"{task}/")
-    row = Row(task, metric, value, way=way, scoring=scoring)
+    row = Row(task, metric, value, way=way, scoring=found.scoring or scoring)
+    if count is not None:
+      row = dataclasses.replace(row, items=int(count))
     if len(of_items):
       spread = estimate(of_items)
-      if metric in known or metric == task or way == HEAD:
-        row = dataclasses.replace(row, items=len(of_items))
+      row = dataclasses.replace(row, items=len(of_items))
       if math.isclose(spread.value, value, rel_tol=1e-6, abs_tol=1e-9):
         row = dataclasses.replace(row, low=spread.low, high=spread.high)
     rows.append(row)

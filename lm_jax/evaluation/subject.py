@@ -25,14 +25,15 @@ class Subject:
   Args:
     model: with a tokenizer.
     path: of its directory; "" of one that has none.
+    flag: names it in messages.
 
   Raises:
     UsageError: it has no tokenizer.
   """
 
-  def __init__(self, model: Trained, path: str):
+  def __init__(self, model: Trained, path: str, flag: str = "--model"):
     self.model, self.path = model, path
-    self.what = f"--model={path}"
+    self.what = f"{flag}={path}"
     if model.tokenizer is None:
       raise UsageError(
         f"{self.what}: the model has no tokenizer files beside it"
@@ -40,9 +41,9 @@ class Subject:
     self.tokenizer: Tokenizer = model.tokenizer
 
   @classmethod
-  def load(cls, path: str) -> Subject:
+  def load(cls, path: str, flag: str = "--model") -> Subject:
     """The model of a run, or a Hugging Face directory, or UsageError."""
-    return cls(trained.load(path), path)
+    return cls(trained.load(path, flag), path, flag)
 
   @functools.cached_property
   def scorer(self) -> Answerer:

@@ -39,7 +39,7 @@ def interval(row: Row) -> str:
 def how(row: Row) -> str:
   """How a number was measured, in a few words."""
   if row.way == OWN:
-    return f"the model's scores: {row.scoring or 'none'}"
+    return row.scoring or "no scores"
   if row.way == PROMPT:
     text = f"template {row.template}"
     if row.samples is not None:

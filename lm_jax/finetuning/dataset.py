@@ -15,16 +15,18 @@ from lm_jax.config import Config, build
 from lm_jax.data import cache, order, readers
 from lm_jax.data.corpus import Corpus, Document
 from lm_jax.data.open_tokenizer import load_tokenizer
+from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
 from lm_jax.finetuning import packing, splits
 from lm_jax.finetuning.kinds.base import Encoded, Kind
+from lm_jax.finetuning.splits import find_task as find_task
 from lm_jax.objectives import _supervised
 from lm_jax.storage.digest import sha256
 from lm_jax.tasks.base import SupervisedTask
 from lm_jax.types import Rows
 
-TASKS, KINDS = "lm_jax.tasks", "lm_jax.finetuning.kinds"
+KINDS = "lm_jax.finetuning.kinds"
 # The number goes up when other rows are made of the same examples.
 FORMAT = "examples 1"
 
@@ -34,23 +36,6 @@ class Source(NamedTuple):
 
   name: str
   fingerprint: str
-
-
-def find_task(name: str, flag: str = "--task") -> SupervisedTask:
-  """The task of that name.
-
-  Raises:
-    UsageError: there is none, or it has no examples to train on.
-  """
-  from lm_jax.tasks.base import Task
-
-  task = registry.find(TASKS, name, Task, flag)()
-  if not isinstance(task, SupervisedTask):
-    raise UsageError(
-      f"{flag}={name}: measures models as they are, and has no examples to"
-      " fine-tune on"
-    )
-  return task
 
 
 def find_kind(objective: str) -> Kind:
@@ -212,27 +197,51 @@ class Examples:
     return packing.pack(self._sizes[split], order_N, self._shape)
 
 
+class _Key(NamedTuple):
+  """What examples and their rows depend on, of a configuration."""
+
+  objective: Any
+  task: str
+  task_data: str
+  train_examples: int
+  length: int
+  paired: bool
+  data: DataOptions
+
+
 def load(config: Config) -> Examples:
   """The examples of a fine-tuning run, encoded; kept in memory.
+
+  The runs of a process that read the same share them.
 
   Raises:
     UsageError: what is wrong with the task, its data or its tokens.
   """
-  task = find_task(config.task)
-  kind = find_kind(config.objective)
-  examples = splits.load(task, config.task_data, config.train_examples)
   built = build(config)
-  options = dataclasses.asdict(built.objective)
-  options["paired"] = built.trunk.architecture == "encoder_decoder"
-  tokenizer = load_tokenizer(
-    config.data, _corpus(task, kind, examples[splits.TRAIN])
+  return _load(
+    _Key(
+      built.objective,
+      *(config.task, config.task_data, config.train_examples, config.length),
+      built.trunk.architecture == "encoder_decoder",
+      config.data,
+    )
   )
-  alone = config.data.packing == "document"
-  shape = row_shape(config.length, options, alone)
+
+
+@functools.lru_cache(maxsize=4)
+def _load(key: _Key) -> Examples:
+  task = find_task(key.task)
+  kind = find_kind(key.objective.name)
+  examples = splits.load(key.task, key.task_data, key.train_examples)
+  options = dataclasses.asdict(key.objective) | {"paired": key.paired}
+  tokenizer = load_tokenizer(
+    key.data, _corpus(task, kind, examples[splits.TRAIN])
+  )
+  shape = row_shape(key.length, options, key.data.packing == "document")
   encoded = {}
   for split in (splits.TRAIN, splits.DEV):
     encoded[split] = kind.encode(
-      task, examples[split], tokenizer, config.length, options
+      task, examples[split], tokenizer, key.length, options
     )
   items = [
     (i.example, i.tokens.tolist(), i.label.tolist(), i.answer.tolist())

@@ -38,7 +38,7 @@ def measure(
   if split == TEST:
     examples = splits.test(task, place)
   else:
-    examples = splits.load(task, place)[split]
+    examples = splits.load(task.name, place)[split]
   if 0 < limit < len(examples):
     drawn = random.Random(f"items {seed}").sample(range(len(examples)), limit)
     examples = [examples[i] for i in sorted(drawn)]
@@ -61,7 +61,7 @@ def judged(
     {f"{task.name}/{name}": value for name, value in metrics.items()},
     {task.name: scores},
     predictions,
-    {
+    signatures={
       f"{task.name}/{name}": text
       for name, text in task.signatures(examples).items()
     },

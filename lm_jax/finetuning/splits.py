@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Sequence
 from typing import Any
 
+from lm_jax import registry
 from lm_jax.data.labelled import DEV, TEST, TRAIN
 from lm_jax.errors import UsageError
-from lm_jax.tasks.base import SupervisedTask
+from lm_jax.tasks.base import SupervisedTask, Task
+
+TASKS = "lm_jax.tasks"
 
 # Where data have no such split, one of every so many examples for training is
 # kept from it to choose by, up to so many.
 HELD_OUT, MOST = 10, 2000
 
 
+def find_task(name: str, flag: str = "--task") -> SupervisedTask:
+  """The task of that name.
+
+  Raises:
+    UsageError: there is none, or it has no examples to train on.
+  """
+  task = registry.find(TASKS, name, Task, flag)()
+  if not isinstance(task, SupervisedTask):
+    raise UsageError(
+      f"{flag}={name}: measures models as they are, and has no examples to"
+      " fine-tune on"
+    )
+  return task
+
+
+@functools.lru_cache(maxsize=16)
 def load(
-  task: SupervisedTask, place: str, train_examples: int = 0
+  name: str, place: str, train_examples: int = 0
 ) -> dict[str, Sequence[Any]]:
   """The examples that a fine-tuning run sees: TRAIN and DEV.
 
@@ -24,13 +44,14 @@ def load(
   by give every tenth example of the training split, whatever the seed.
 
   Args:
-    task: whose examples.
+    name: of the task.
     place: of local files; "" reads TFDS.
     train_examples: so many, drawn at random, for training; 0: all.
 
   Raises:
     UsageError: there are no examples for training.
   """
+  task = find_task(name)
   train = list(task.examples(TRAIN, place))
   dev = list(task.examples(DEV, place))
   where = f"--task_data={task.name}={place}" if place else f"--task={task.name}"

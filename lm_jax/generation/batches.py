@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from absl import logging
+
 from lm_jax.generation import prompts
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
@@ -20,7 +22,8 @@ def write(
 ) -> list[list[str]]:
   """Of each prompt, its num_return_sequences continuations.
 
-  Too long a prompt loses its first tokens.
+  Too long a prompt loses its first tokens, but half of the context is for
+  prompts at most where new tokens need it; this is logged.
 
   Args:
     generator: of the model.
@@ -30,9 +33,19 @@ def write(
     size: prompts that are gone on with together.
     progress: shows that batches are done.
   """
-  spare = Generation(**options).check("").max_new_tokens
-  room = prompts.context(generator.model)
-  room = room and room - spare
+  wanted = Generation(**options).check("").max_new_tokens
+  room, spare = prompts.context(generator.model), wanted
+  if room:
+    longest = max(map(len, prompts.encode(generator.model, texts, 0, "")))
+    spare = min(wanted, max(room // 2, room - longest))
+    room -= spare
+    if longest > room or spare < wanted:
+      logging.warning(
+        "the model's context has room for %d tokens of a prompt (the longest"
+        " has %d) and %d new ones (of %d)",
+        *(room, longest, spare, wanted),
+      )
+  options = {**options, "max_new_tokens": spare}
   order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
   found: list[list[str]] = [[] for _ in texts]
   for start in progress(range(0, len(order), size)):

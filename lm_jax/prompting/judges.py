@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from lm_jax import trained
+from lm_jax import registry, trained
+from lm_jax.config import OBJECTIVES
 from lm_jax.errors import UsageError
+from lm_jax.objectives.base import Objective
 from lm_jax.prompting import template as template_lib
 from lm_jax.prompting.cloze import Cloze
 from lm_jax.prompting.likelihood import Likelihood
@@ -91,3 +93,17 @@ def goes_on(model: Trained) -> bool:
     return False
   exact = trained.scoring(model) == "log_likelihood"
   return bool(model.config.family) or (model.objective.continues and exact)
+
+
+def continuing(exact: bool) -> str:
+  """The objectives whose models go on with a text, as a sentence names them.
+
+  exact: only those that know the probability of what follows.
+  """
+  found = []
+  for name in registry.names(OBJECTIVES):
+    objective = registry.find(OBJECTIVES, name, Objective, "--objective")
+    known = not exact or objective.scoring == "log_likelihood"
+    if objective.continues and known:
+      found.append(name)
+  return ", ".join(found)

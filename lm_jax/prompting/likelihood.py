@@ -94,6 +94,7 @@ class Likelihood:
       sums=np.array([total for total, _ in found], np.float64),
       tokens=np.array([len(choice) for _, choice in split], np.int64),
       greedy=np.array([likeliest for _, likeliest in found], bool),
+      cut=sum(a[0] != b[0] for a, b in zip(pairs, split, strict=True)),
     )
 
   def _extra(self) -> int:

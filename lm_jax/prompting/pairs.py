@@ -31,11 +31,13 @@ class Scores(NamedTuple):
 
   greedy: bool [n], is each token of the choice the likeliest one there? None
     of models that do not go on with a text.
+  cut: how many prompts lost their first tokens.
   """
 
   sums: np.ndarray
   tokens: np.ndarray
   greedy: np.ndarray | None = None
+  cut: int = 0
 
 
 class Sizes(Protocol):

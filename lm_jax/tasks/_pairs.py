@@ -49,10 +49,10 @@ def scores(
   return good, bad, [float(x) for x in right]
 
 
-def accuracies(
+def by_metric(
   name: str, right: Sequence[float], groups: Sequence[tuple[str, ...]]
-) -> dict[str, float]:
-  """The mean over all pairs, and over those of each group.
+) -> dict[str, list[float]]:
+  """The scores of all pairs, and of those of each group, in their order.
 
   Args:
     name: of the metric.
@@ -63,10 +63,13 @@ def accuracies(
   for score, names in zip(right, groups, strict=True):
     for group in names:
       members.setdefault(group, []).append(score)
-  found = {name: float(np.mean(right))}
-  for group, own in sorted(members.items()):
-    found[f"{name}/{group}"] = float(np.mean(own))
-  return found
+  parts = {f"{name}/{group}": own for group, own in sorted(members.items())}
+  return {name: list(right), **parts}
+
+
+def means(items: Mapping[str, Sequence[float]]) -> dict[str, float]:
+  """The accuracy of each of some lists of scores."""
+  return {name: float(np.mean(own)) for name, own in items.items()}
 
 
 def measure(
@@ -83,8 +86,8 @@ def measure(
   if not scorer.scoring:
     return Measure()
   good, bad, right = scores(scorer, pairs)
-  metrics = accuracies(name, right, [pair.groups for pair in pairs])
-  metrics |= {f"{name}/items": float(len(pairs)), **facts}
+  items = by_metric(name, right, [pair.groups for pair in pairs])
+  metrics = means(items) | {f"{name}/items": float(len(pairs)), **facts}
   predictions = [
     {
       "task": name,
@@ -96,4 +99,4 @@ def measure(
     }
     for i, pair in enumerate(pairs)
   ]
-  return Measure(metrics, {name: right}, predictions)
+  return Measure(metrics, items, predictions)

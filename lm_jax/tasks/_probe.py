@@ -39,7 +39,8 @@ def measure(scorer, dataset, task: str) -> base.Measure:
     )
   ]
   name = f"probe/{task}"
-  return base.Measure({name: sum(right) / len(right)}, {name: right}, told)
+  metrics = {name: sum(right) / len(right)}
+  return base.Measure(metrics, {name: right}, told, "features")
 
 
 def answered(

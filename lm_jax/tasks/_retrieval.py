@@ -104,7 +104,8 @@ class Retrieval(base.DataTask, base.SupervisedTask):
       }
       for name, score in zip(names, scores, strict=True)
     ]
-    return base.Measure(metrics, {self.name: scores}, predictions)
+    main = f"{self.name}/{_MAIN}"
+    return base.Measure(metrics, {main: scores}, predictions, "embeddings")
 
 
 def _drawn(names: Sequence[str], limit: int, seed: int) -> list[str]:

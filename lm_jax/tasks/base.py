@@ -24,12 +24,14 @@ class Measure:
   predictions: an object for each item, in that order, ready for JSON: "task",
     "id", "score" (1 is right, 0 wrong) and whatever shows what was asked and
     answered.
+  scoring: what was read of the model where that is not its scores: "features".
   signatures: how metrics were computed, as their library signs it, by name.
   """
 
   metrics: dict[str, float] = dataclasses.field(default_factory=dict)
   items: dict[str, list[float]] = dataclasses.field(default_factory=dict)
   predictions: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+  scoring: str = ""
   signatures: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -67,16 +69,21 @@ class DataTask(Task):
     seed: of that, and of what is sampled.
     samples: texts for each prompt, where the model writes.
     run_generated_code: may programs that the model wrote be run?
+    embedder: a model (lm_jax/score.py) whose features compare texts; None for
+      the one that is measured.
   """
-
-  # Does it read the corpus that a model was trained on?
-  reads_corpus: ClassVar[bool] = False
 
   place: str = ""
   limit: int = 0
   seed: int = 0
   samples: int = 1
   run_generated_code: bool = False
+  embedder: Any = None
+
+  @property
+  def reads_corpus(self) -> bool:
+    """Does it read the corpus that a model was trained on?"""
+    return False
 
   @property
   def name(self) -> str:

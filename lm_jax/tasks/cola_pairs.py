@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from lm_jax.data import labelled
-from lm_jax.data.labelled import Example
+from lm_jax.data import labelled, near, records
 from lm_jax.tasks import _pairs, base
 from lm_jax.tasks.cola import Cola
-
-FARTHEST = 2  # words
-_WORDS = re.compile(r"[\w'’]+|[^\w\s]")
 
 
 class ColaPairs(base.DataTask):
@@ -25,79 +19,14 @@ class ColaPairs(base.DataTask):
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
-    from lm_jax.data import records
-
     task = Cola()
     pairs = []
     for split in (labelled.TRAIN, labelled.TEST):
-      pairs += nearest(task.examples(split, self.place), split)
+      for two in near.nearest(task.examples(split, self.place)):
+        kind = "equal_length" if two.equal_length else "other_length"
+        texts = two.good.fields["text"], two.bad.fields["text"]
+        pairs.append(_pairs.Pair(f"{split}/{two.bad.id}", *texts, (kind,)))
     if not pairs:
       raise self.error("no two sentences differ in so few words")
     pairs = records.chosen(pairs, self.limit, self.seed)
     return _pairs.measure(scorer, pairs, self.name, {})
-
-
-def words(text: str) -> list[str]:
-  """In lower case, marks as words of their own.
-
-  >>> words("Don't they?")
-  ["don't", 'they', '?']
-  """
-  return _WORDS.findall(text.lower())
-
-
-def distance(one: list[str], other: list[str], most: int) -> int:
-  """Words inserted, deleted or replaced between two texts; at most `most` + 1.
-
-  >>> distance("a b c".split(), "a c d".split(), 2)
-  2
-  """
-  above = list(range(len(other) + 1))
-  for i, word in enumerate(one, start=1):
-    row = [i]
-    for j, theirs in enumerate(other, start=1):
-      change = above[j - 1] + (word != theirs)
-      row.append(min(above[j] + 1, row[-1] + 1, change))
-    if min(row) > most:
-      return most + 1
-    above = row
-  return min(above[-1], most + 1)
-
-
-def nearest(examples: list[Example], split: str) -> list[_pairs.Pair]:
-  """Pairs of the examples, in the order of the unacceptable ones."""
-  texts = [words(example.fields["text"]) for example in examples]
-  bad = [i for i, e in enumerate(examples) if e.label == "unacceptable"]
-  by_word: dict[str, set[int]] = {}
-  for i, example in enumerate(examples):
-    if example.label == "acceptable":
-      for word in texts[i]:
-        by_word.setdefault(word, set()).add(i)
-  near = []
-  for i in bad:
-    shared: dict[int, int] = {}
-    for word in set(texts[i]):
-      for j in by_word.get(word, ()):
-        shared[j] = shared.get(j, 0) + 1
-    for j, count in shared.items():
-      # Each change takes away one word of a text at most.
-      least = max(len(set(texts[i])), len(set(texts[j]))) - count
-      if least <= FARTHEST:
-        apart = distance(texts[i], texts[j], FARTHEST)
-        if 0 < apart <= FARTHEST:
-          near.append((apart, abs(i - j), i, j))
-  taken: dict[int, int] = {}
-  for _, _, i, j in sorted(near):
-    if i not in taken and j not in taken.values():
-      taken[i] = j
-  return [
-    _pairs.Pair(
-      id=f"{split}/{examples[i].id}",
-      good=examples[j].fields["text"],
-      bad=examples[i].fields["text"],
-      groups=(
-        "equal_length" if len(texts[i]) == len(texts[j]) else "other_length",
-      ),
-    )
-    for i, j in sorted(taken.items())
-  ]

@@ -14,8 +14,8 @@ _NAMES = tuple(f"ending{i}" for i in range(4))
 def clean(text: str) -> str:
   """Without the marks of WikiHow, as lm-evaluation-harness does it.
 
-  >>> clean("How to fly [title] Jump. [step] Do  it.")
-  'How to fly.  Jump.  Do it.'
+  >>> clean("How to fly [title] Jump. [step]Do  it.")
+  'How to fly. Jump. Do it.'
   """
   text = text.strip().replace(" [title]", ". ")
   text = re.sub(r"\[.*?\]", "", text)

@@ -15,7 +15,8 @@ class Lambada(base.DataTask):
 
   The last word is what follows the last space. Accuracy: is each of its
   tokens the likeliest one there? Perplexity: exp of the mean of -log p(word),
-  which no tokenizer decides. Only of models with an exact likelihood.
+  which no tokenizer decides. "cut" is the share of passages that do not fit
+  the model and lost their first tokens. For models with a likelihood only.
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
@@ -34,6 +35,7 @@ class Lambada(base.DataTask):
     metrics = {
       "lambada": float(np.mean(right)),
       "lambada/perplexity": math.exp(-float(found.sums.mean())),
+      "lambada/cut": found.cut / len(passages),
       "lambada/items": float(len(passages)),
     }
     predictions = [

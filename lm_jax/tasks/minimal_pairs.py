@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any
 
 from lm_jax.data import minimal_pairs
 from lm_jax.tasks import _pairs, base
@@ -32,13 +30,23 @@ class MinimalPairs(base.Task):
       pairs = pairs[:QUICK_PAIRS]
     if not pairs:
       return base.Measure()
-    metrics, items = accuracy(scorer, pairs)
-    told = [
-      {"task": "minimal_pairs", "id": str(number), "score": score}
-      | {"good": pair.good, "bad": pair.bad, "kind": pair.kind}
-      for number, (pair, score) in enumerate(zip(pairs, items, strict=True))
+    good, bad, right = _pairs.scores(scorer, pairs)
+    items = _pairs.by_metric(
+      "minimal_pairs", right, [(pair.kind,) for pair in pairs]
+    )
+    predictions = [
+      {
+        "task": "minimal_pairs",
+        "id": str(i),
+        "score": right[i],
+        "good": pair.good,
+        "bad": pair.bad,
+        "kind": pair.kind,
+        "scores": [float(good[i]), float(bad[i])],
+      }
+      for i, pair in enumerate(pairs)
     ]
-    return base.Measure(metrics, {"minimal_pairs": items}, told)
+    return base.Measure(_pairs.means(items), items, predictions)
 
 
 @functools.lru_cache(maxsize=4)
@@ -54,20 +62,3 @@ def fitting_pairs(dataset) -> list[minimal_pairs.MinimalPair]:
     for pair in pairs
     if max(len(encode(pair.good)), len(encode(pair.bad))) <= room
   ]
-
-
-def accuracy(
-  scorer, pairs: Sequence[Any]
-) -> tuple[dict[str, float], list[float]]:
-  """Accuracies, and the score of each pair: 1, 0 or, for a tie, 0.5.
-
-  Args:
-    scorer: the model.
-    pairs: with fields good, bad and kind.
-
-  Returns:
-    Accuracies over all and by kind, and the items.
-  """
-  _, _, right = _pairs.scores(scorer, pairs)
-  kinds = [(pair.kind,) for pair in pairs]
-  return _pairs.accuracies("minimal_pairs", right, kinds), right

@@ -60,35 +60,35 @@ def test_text_json_csv_and_predictions_agree(finished, data, capsys, tmp_path):
   assert [line[:2] for line in lines] == [["0", "1"], ["2", "2"]]
 
   code, found, _ = _run(capsys, *usual, "--format=json", "--correction=byte")
-  objects = json.loads(found)
-  assert [o["shots"] for o in objects] == [0, 2]
+  rows = json.loads(found)["results"]
   names = ["none", "token", "byte", "unconditional", "calibrated"]
-  assert all(list(o["accuracy"]) == names for o in objects)
-  assert objects[0]["headline"] == "byte"
-  assert objects[0]["chance"] == objects[0]["commonest"] == 0.5
-  values = [100 * o["accuracy"]["none"]["value"] for o in objects]
+  assert [(r["shots"], r["correction"]) for r in rows] == [
+    (shots, name) for shots in (0, 2) for name in names
+  ]
+  assert {r["metric"] for r in rows} == {"accuracy"}
+  assert [r["correction"] for r in rows if r["headline"]] == ["byte", "byte"]
+  assert rows[0]["chance"] == rows[0]["commonest"] == 0.5
+  uncorrected = [r["value"] for r in rows if r["correction"] == "none"]
+  values = [100 * value for value in uncorrected]
   assert [float(line[2]) for line in lines] == pytest.approx(values, abs=0.06)
 
   code, found, _ = _run(capsys, *usual, "--format=csv")
-  rows = list(csv.DictReader(io.StringIO(found)))
-  assert [(r["shots"], r["correction"]) for r in rows] == [
-    (shots, name) for shots in "02" for name in names
-  ]
-  for row in rows:
-    wanted = objects[row["shots"] == "2"]["accuracy"][row["correction"]]
-    assert float(row["accuracy"]) == wanted["value"]
+  table = list(csv.DictReader(io.StringIO(found)))
+  assert [float(r["value"]) for r in table] == [r["value"] for r in rows]
+  assert {r["model"] for r in table} == {finished.workdir}
 
   records = [json.loads(line) for line in file.read_text().splitlines()]
   assert len(records) == 6 + 2 * 6
-  for shots, o in zip((0, 2), objects, strict=True):
+  for shots, value in zip((0, 2), uncorrected, strict=True):
     of_shots = [r for r in records if r["shots"] == shots]
-    right = sum(r["right"] for r in of_shots) / len(of_shots)
-    assert right == pytest.approx(o["accuracy"]["none"]["value"])
+    right = sum(r["score"] for r in of_shots) / len(of_shots)
+    assert right == pytest.approx(value)
     assert all(len(r["examples"]) == shots for r in of_shots)
   record = records[0]
-  scores = record["scores"]["none"]
+  scores = record["choice_scores"]["none"]
   best = record["choices"][scores.index(max(scores))]
-  assert record["prediction"] == record["predictions"]["none"] == best
+  assert record["answer"] == record["choice_answers"]["none"] == best
+  assert record["right"] == "negative" and record["asked"] == {"text": "we 0"}
   # A second time there is a file already, and nothing is overwritten.
   before = file.read_bytes()
   code, _, error = _run(capsys, *usual, f"--predictions={file}")
@@ -100,7 +100,7 @@ def test_the_same_command_gives_the_same(finished, data, capsys):
   usual = (*_usual(finished, data), "--format=json")
   assert _run(capsys, *usual) == _run(capsys, *usual)
   _, found, _ = _run(capsys, *usual, "--limit=3")
-  assert [o["items"] for o in json.loads(found)] == [3, 3]
+  assert {r["items"] for r in json.loads(found)["results"]} == {3}
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,10 @@ def test_the_same_command_gives_the_same(finished, data, capsys):
       ["--model=x", "--tasks=minimal_pairs", "--shots=1"],
       "minimal_pairs has no examples",
     ),
-    (
-      ["--model=x", "--tasks=sst2,minimal_pairs"],
-      "minimal_pairs is measured without a prompt",
-    ),
     (["--model=x", "--tasks=era", "--template=a"], "is for tasks with --shots"),
-    (["--model=x", "--tasks=era", "--format=csv"], "is for tasks with --shots"),
+    (["--model=x", "--tasks=era", "--workdir=setup.cfg"], "is not a directory"),
+    (["--model=x", "--tasks=era", "--workdir=docs"], "holds no evaluation"),
+    (["--model=x", "--tasks=era", "--format=html"], "--format=html: unknown"),
     (
       ["--model=x", "--tasks=sst2", "--template=sst"],
       "--template=sst: unknown; did you mean sst2",
@@ -185,7 +183,7 @@ def test_answers_are_written_and_voted_on(finished, data, capsys, tmp_path):
   assert all(len(record["texts"]) == 3 for record in records)
   for record in records:
     found = [text for text in record["texts"] if "a" in text]
-    assert record["prediction"] == ("a" if found else None)
+    assert record["answer"] == ("a" if found else None)
 
 
 def test_a_long_prompt_is_cut_so_that_an_answer_fits(
@@ -207,8 +205,37 @@ def test_a_long_prompt_is_cut_so_that_an_answer_fits(
   assert code == 2 and "max_new_tokens=32: the model's context" in error
 
 
-def test_probes_stay_what_they_were(finished, capsys):
+def test_tasks_of_several_ways_go_together(finished, data, capsys):
   code, text, _ = _run(
-    capsys, f"--model={finished.workdir}", "--tasks=bits_per_byte"
+    capsys,
+    *_usual(finished, data)[:1],
+    "--tasks=minimal_pairs,sst2,bits_per_byte",
+    *_usual(finished, data)[2:],
   )
-  assert code == 0 and text.startswith("bits_per_byte: ")
+  assert code == 0
+  heads = [line for line in text.splitlines() if not line.startswith(" ")]
+  assert [h.partition(":")[0] for h in heads] == [
+    *("minimal_pairs", "sst2", "bits_per_byte")
+  ]
+  assert "log_likelihood" in heads[0] and "template" in heads[1]
+  # Every metric of items has an interval of its own items.
+  lines = [line.split() for line in text.splitlines() if " %" in line[-3:]]
+  assert len(lines) == 4 and all("[" in line[1:][1] for line in lines)
+
+
+def test_what_a_model_can_not_do_is_told_with_who_can(tiny, capsys, tmp_path):
+  from lm_jax.training import run
+
+  config = tiny.config(tmp_path / "mlm", objective="mlm", budget="steps:1")
+  run.pretrain(config, progress=False)
+  for words, message in (
+    (["--tasks=bits_per_byte"], "needs a log_likelihood, and the model's"),
+    (["--tasks=bits_per_byte"], "models of clm, prefix_lm, ul2 have it"),
+    (["--tasks=era"], "does not apply: the model's scores are pseudo"),
+  ):
+    code, out, error = _run(capsys, f"--model={config.workdir}", *words)
+    assert code == 2 and not out and message in error
+    assert error.count("\n") == 1
+  # None named: what does not apply is left out.
+  code, text, _ = _run(capsys, f"--model={config.workdir}")
+  assert code == 0 and "minimal_pairs" in text and "bits" not in text

@@ -30,7 +30,7 @@ class FakeScorer:
   text_features = text_scores
 
 
-def test_minimal_pairs_count_ties_as_half_and_by_kind():
+def test_minimal_pairs_count_ties_as_half_and_by_kind(monkeypatch):
   pairs = [
     MinimalPair("a", "b", "swap"),
     MinimalPair("b", "a", "swap"),
@@ -38,20 +38,29 @@ def test_minimal_pairs_count_ties_as_half_and_by_kind():
     MinimalPair("a", "d", "replace"),
   ]
   scorer = FakeScorer({"a": -3.0, "b": -3.5, "c": -3.0, "d": -4.0})
-  metrics, items = pairs_task.accuracy(scorer, pairs)
-  assert items == [1.0, 0.0, 0.5, 1.0]
-  assert metrics == {
+  monkeypatch.setattr(pairs_task, "fitting_pairs", lambda _: pairs)
+  found = pairs_task.MinimalPairs().measure(scorer, None)
+  assert found.items == {
+    "minimal_pairs": [1.0, 0.0, 0.5, 1.0],
+    "minimal_pairs/swap": [1.0, 0.0],
+    "minimal_pairs/replace": [0.5, 1.0],
+  }
+  assert found.metrics == {
     "minimal_pairs": 0.625,
     "minimal_pairs/swap": 0.5,
     "minimal_pairs/replace": 0.75,
   }
-  assert all(type(x) is float for x in [*items, *metrics.values()])
+  assert all(type(x) is float for x in found.metrics.values())
+  assert [p["score"] for p in found.predictions] == [1.0, 0.0, 0.5, 1.0]
+  assert found.predictions[3]["scores"] == [-3.0, -4.0]
 
 
-def test_a_model_that_scores_all_alike_is_at_chance():
+def test_a_model_that_scores_all_alike_is_at_chance(monkeypatch):
   pairs = [MinimalPair("a", "b", "swap")] * 3
-  metrics, _ = pairs_task.accuracy(FakeScorer({"a": 0.0, "b": 0.0}), pairs)
-  assert metrics["minimal_pairs"] == 0.5
+  monkeypatch.setattr(pairs_task, "fitting_pairs", lambda _: pairs)
+  scorer = FakeScorer({"a": 0.0, "b": 0.0})
+  found = pairs_task.MinimalPairs().measure(scorer, None)
+  assert found.metrics["minimal_pairs"] == 0.5
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,33 @@
+"""Passages of documents, each parted into a prompt and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+PROMPT, CONTINUATION = 32, 64  # words
+
+
+class Passage(NamedTuple):
+  """A prompt, and how it really goes on."""
+
+  id: str
+  prompt: str
+  true: str
+
+
+def passages(documents: Iterable[tuple[str, str]]) -> Iterator[Passage]:
+  """Runs of so many words, one behind the other.
+
+  documents: names and texts.
+  """
+  size = PROMPT + CONTINUATION
+  for name, text in documents:
+    words = text.split()
+    for start in range(0, len(words) - size + 1, size):
+      middle = start + PROMPT
+      yield Passage(
+        f"{name}:{start}",
+        " ".join(words[start:middle]),
+        " ".join(words[middle : start + size]),
+      )

@@ -1,0 +1,225 @@
+"""Two models' predictions of the same items: which is better, and where.
+
+Items are paired by task and id. What is found holds for these checkpoints
+only: another seed of either may differ.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lm_jax.errors import UsageError, short
+from lm_jax.evaluation import examples, results
+from lm_jax.evaluation.predictions import Record
+from lm_jax.evaluation.said import Predictions, Said, Shots
+from lm_jax.report import items as items_lib
+from lm_jax.report.statistics import Estimate
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+  """A model against the baseline, on the items of a task.
+
+  scores, baseline: with intervals over items.
+  difference: scores minus those of the baseline; its p is not corrected.
+  p: corrected by Holm for all that were compared together.
+  both, only, only_baseline, neither: items, by whose score is 1, or higher.
+  alike: items of equal scores between 0 and 1.
+  differing: its record and the baseline's, of items whose scores differ, or
+    that both answer wrongly, and differently; largest differences first.
+  """
+
+  model: str
+  task: str
+  shots: tuple[Shots, Shots]
+  items: int
+  scores: Estimate
+  baseline: Estimate
+  difference: Estimate
+  both: int
+  only: int
+  only_baseline: int
+  neither: int
+  alike: int
+  differing: tuple[tuple[Record, Record], ...]
+  p: float | None = None
+
+
+def pairs(
+  models: Sequence[Predictions], baseline: Predictions
+) -> tuple[list[Pair], list[str]]:
+  """Each model against the baseline on each task that both have.
+
+  Returns:
+    the pairs, p values corrected together, and notes on what was left out.
+
+  Raises:
+    UsageError: no task in common, or the items of one are not the same.
+  """
+  found: list[Pair] = []
+  notes: list[str] = []
+  for model in models:
+    shared = [task for task in model.tasks if task in baseline.tasks]
+    if not shared:
+      raise UsageError(
+        f"{model.where}: has {', '.join(model.tasks)}, and {baseline.where}"
+        f" {', '.join(baseline.tasks)}: no task in common"
+      )
+    for one, other in ((model, baseline), (baseline, model)):
+      alone = [task for task in one.tasks if task not in other.tasks]
+      if alone:
+        notes.append(
+          f"Left out: {', '.join(alone)}, which {one.name} has and"
+          f" {other.name} has not."
+        )
+    for task in shared:
+      for shots in _settings(model, baseline, task, notes):
+        found.append(_pair(model, baseline, task, shots))
+  corrected = items_lib.holm([pair.difference.p for pair in found])
+  done = [
+    dataclasses.replace(pair, p=p)
+    for pair, p in zip(found, corrected, strict=True)
+  ]
+  return done, notes
+
+
+def _settings(
+  model: Predictions, baseline: Predictions, task: str, notes: list[str]
+) -> list[tuple[Shots, Shots]]:
+  """Numbers of shots to be compared: the same, or the only ones."""
+  mine, theirs = model.tasks[task], baseline.tasks[task]
+  if len(mine) == len(theirs) == 1:
+    return [(next(iter(mine)), next(iter(theirs)))]
+  both = [shots for shots in mine if shots in theirs]
+  if not both:
+    raise UsageError(
+      f"{model.where}: {task} has {_counts(mine)}, and {baseline.where}"
+      f" {_counts(theirs)}: none in common"
+    )
+  for one, own, other in (
+    (model, mine, theirs),
+    (baseline, theirs, mine),
+  ):
+    alone = [shots for shots in own if shots not in other]
+    if alone:
+      notes.append(f"Left out: {task} with {_counts(alone)}, of {one.name}.")
+  return [(shots, shots) for shots in both]
+
+
+def _counts(shots: Any) -> str:
+  return " and ".join(
+    "no shots" if count is None else f"{count} shots" for count in shots
+  )
+
+
+def _pair(
+  model: Predictions,
+  baseline: Predictions,
+  task: str,
+  shots: tuple[Shots, Shots],
+) -> Pair:
+  mine = model.tasks[task][shots[0]]
+  theirs = baseline.tasks[task][shots[1]]
+  _require_same(model, baseline, task, mine, theirs)
+  ids = list(theirs)
+  scores_I, baseline_I = (
+    np.array([_mean(said[name]) for name in ids]) for said in (mine, theirs)
+  )
+  difference_I = scores_I - baseline_I
+  same_I = difference_I == 0
+  return Pair(
+    model.name,
+    task,
+    shots,
+    len(ids),
+    results.estimate(scores_I.tolist()),
+    results.estimate(baseline_I.tolist()),
+    items_lib.item_difference(scores_I, baseline_I),
+    both=int((same_I & (scores_I >= 1)).sum()),
+    only=int((difference_I > 0).sum()),
+    only_baseline=int((difference_I < 0).sum()),
+    neither=int((same_I & (scores_I <= 0)).sum()),
+    alike=int((same_I & (scores_I > 0) & (scores_I < 1)).sum()),
+    differing=_differing(ids, difference_I, scores_I, mine, theirs),
+  )
+
+
+def _mean(draws: Mapping[int, Record]) -> float:
+  return float(np.mean([record["score"] for record in draws.values()]))
+
+
+def _require_same(
+  model: Predictions,
+  baseline: Predictions,
+  task: str,
+  mine: Said,
+  theirs: Said,
+) -> None:
+  """Raises UsageError unless both were asked the same items."""
+  at, other = f"{model.where}: {task}", baseline.where
+  if len(mine) != len(theirs):
+    raise UsageError(
+      f"{at}: has {len(mine)} items, and {other} {len(theirs)}; they must be"
+      f" the same items{_first_alone(mine, theirs)}"
+    )
+  if set(mine) != set(theirs):
+    raise UsageError(
+      f"{at}: has other items than {other}{_first_alone(mine, theirs)}"
+    )
+  for name, draws in mine.items():
+    one = next(iter(draws.values()))
+    two = next(iter(theirs[name].values()))
+    for what, a, b in (
+      ("right answer", examples.right(one), examples.right(two)),
+      ("question", one.get("asked"), two.get("asked")),
+    ):
+      if a is not None and b is not None and a != b:
+        raise UsageError(
+          f"{at}: id {short(name)}: another {what} than in {other}: {short(a)}"
+          f" and {short(b)}: other data"
+        )
+
+
+def _first_alone(mine: Said, theirs: Said) -> str:
+  for which, one, two in (("only", mine, theirs), ("no", theirs, mine)):
+    alone = [name for name in one if name not in two]
+    if alone:
+      shown = ", ".join(map(short, alone[:3]))
+      return (
+        f": {which} it has id {shown}"
+        if which == "only"
+        else (f": it has no id {shown}")
+      )
+  return ""
+
+
+def _differing(
+  ids: Sequence[str],
+  difference_I: np.ndarray,
+  scores_I: np.ndarray,
+  mine: Said,
+  theirs: Said,
+) -> tuple[tuple[Record, Record], ...]:
+  """Largest differences first; those of equal scores last."""
+  found = []
+  for number in np.argsort(-np.abs(difference_I), kind="stable"):
+    name, difference = ids[number], difference_I[number]
+    one, two = _drawn(mine[name], theirs[name], float(np.sign(difference)))
+    told = examples.answer(one), examples.answer(two)
+    wrong = scores_I[number] < 1 and None not in told and told[0] != told[1]
+    if difference != 0 or wrong:
+      found.append((one, two))
+  return tuple(found)
+
+
+def _drawn(
+  mine: Mapping[int, Record], theirs: Mapping[int, Record], sign: float
+) -> tuple[Record, Record]:
+  """Of several draws, one that shows the difference."""
+  shared = [(mine[draw], theirs[draw]) for draw in mine if draw in theirs]
+  shared = shared or [(next(iter(mine.values())), next(iter(theirs.values())))]
+  return max(shared, key=lambda p: sign * (p[0]["score"] - p[1]["score"]))

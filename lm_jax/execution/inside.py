@@ -1,0 +1,229 @@
+"""What the process of one program runs: it shuts itself in, and then runs it.
+
+The kernel lets the process do what `_CALLS` lists and nothing else (seccomp,
+linux/seccomp.h): it may compute, take memory up to a limit, and write to what
+was open before. It can open no file, make no process, thread or socket, and
+send no signal. So modules are imported before: those that programs use, and
+what the program names itself.
+
+To be run as a script, by a Python without site-packages; standard library
+only.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import platform
+import resource
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+
+# System calls that are allowed, by machine: (AUDIT_ARCH_*, numbers).
+_NAMES = (
+  *("read", "write", "close", "fstat", "lseek", "mmap", "mprotect", "munmap"),
+  *("brk", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "mremap"),
+  *("sched_yield", "madvise", "nanosleep", "getpid", "exit", "exit_group"),
+  *("getcwd", "gettimeofday", "times", "getuid", "geteuid", "getgid"),
+  *("getegid", "sigaltstack", "gettid", "futex", "clock_gettime"),
+  *("clock_getres", "clock_nanosleep", "restart_syscall", "getrandom"),
+  *("getrusage", "uname", "sched_getaffinity"),
+)
+_CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
+  "x86_64": (
+    0xC000003E,
+    (
+      *(0, 1, 3, 5, 8, 9, 10, 11, 12, 13, 14, 15, 25, 24, 28, 35, 39, 60),
+      *(231, 79, 96, 100, 102, 107, 104, 108, 131, 186, 202, 228, 229, 230),
+      *(219, 318, 98, 63, 204),
+    ),
+  ),
+  "aarch64": (
+    0xC00000B7,
+    (
+      *(63, 64, 57, 80, 62, 222, 226, 215, 214, 134, 135, 139, 216, 124, 233),
+      *(101, 172, 93, 94, 17, 169, 153, 174, 175, 176, 177, 132, 178, 98),
+      *(113, 114, 115, 128, 278, 165, 160, 123),
+    ),
+  ),
+}
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_CLONE_NEWUSER, _CLONE_NEWNET, _CLONE_NEWIPC = 0x10000000, 0x40000000, 0x8000000
+# What programs use; a module that comes later can't be opened.
+_MODULES = (
+  *("abc", "bisect", "calendar", "cmath", "collections", "collections.abc"),
+  *("copy", "dataclasses", "datetime", "_strptime", "decimal", "enum"),
+  *("fractions", "functools", "hashlib", "heapq", "inspect", "io"),
+  *("itertools", "json", "math", "numbers", "operator", "queue", "random"),
+  *("re", "statistics", "string", "sys", "textwrap", "time", "traceback"),
+  *("types", "typing", "unicodedata", "encodings.ascii", "encodings.latin_1"),
+)
+_BESIDES = {"antigravity", "this", "idlelib", "turtle", "turtledemo", "tkinter"}
+
+
+def main() -> None:
+  """Reads one program from standard input, runs it and says how it ended."""
+  question = json.loads(sys.stdin.buffer.read())
+  answers = os.dup(1)
+  nothing = os.open(os.devnull, os.O_RDWR)
+  for number in (0, 1, 2):
+    os.dup2(nothing, number)
+  os.close(nothing)
+  program = question["program"]
+  _import(program)
+  token = question["token"]
+  try:
+    had = shut_in(question["parent"], question["seconds"], question["memory"])
+  except Exception as error:
+    os.write(answers, f"{token} {type(error).__name__}: {error}\n".encode())
+    os._exit(1)
+  os.write(answers, f"{token} shut in by {had}\n".encode())
+  ended = run(program)
+  os.write(answers, f"{token} {ended}\n".encode())
+  os._exit(0)
+
+
+def run(program: str) -> str:
+  """How a program ended: "passed", or "failed: " and the error."""
+  try:
+    exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
+  except BaseException as error:  # whatever it is that the program raises
+    with contextlib.suppress(BaseException):
+      told = f"failed: {type(error).__name__}: {error}"[:300]
+      return " ".join(told.splitlines())
+    return "failed"
+  return "passed"
+
+
+def shut_in(parent: int, seconds: int, memory: int) -> str:
+  """Takes from this process whatever a program has no need of.
+
+  Args:
+    parent: dies with it.
+    seconds: of CPU.
+    memory: bytes of address space.
+
+  Returns:
+    what had it: "seccomp", or "seccomp, network namespace".
+
+  Raises:
+    OSError: the kernel does not do it, or not as it should.
+  """
+  machine = platform.machine()
+  if sys.platform != "linux" or machine not in _CALLS:
+    raise OSError(f"{sys.platform} on {machine}: no list of system calls")
+  libc = ctypes.CDLL(None, use_errno=True)
+  _prctl(libc, _PR_SET_PDEATHSIG, signal.SIGKILL)
+  if os.getppid() != parent:
+    os._exit(1)
+  had = ["seccomp"]
+  apart = _CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWIPC
+  if libc.unshare(apart) == 0:  # not everywhere allowed; seccomp is enough
+    had.append("network namespace")
+  for kind, most in (
+    (resource.RLIMIT_CPU, seconds),
+    (resource.RLIMIT_AS, memory),
+    (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_FSIZE, 0),
+    (resource.RLIMIT_NPROC, 0),
+    (resource.RLIMIT_NOFILE, 0),
+  ):
+    resource.setrlimit(kind, (most, most))
+  _filter(libc, *_CALLS[machine])
+  _prove()
+  return ", ".join(had)
+
+
+def instructions(arch: int, calls: tuple[int, ...]) -> list[tuple[int, ...]]:
+  """A filter as (code, jt, jf, k): struct sock_filter of linux/filter.h."""
+  load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
+  kill, refuse, allow = 0x80000000, 0x00050001, 0x7FFF0000  # EPERM
+  found = [
+    (load, 0, 0, 4),  # seccomp_data.arch
+    (equal, 1, 0, arch),
+    (give, 0, 0, kill),
+    (load, 0, 0, 0),  # seccomp_data.nr
+    (at_least, 0, 1, 0x40000000),  # x32
+    (give, 0, 0, kill),
+  ]
+  for number in calls:
+    found += [(equal, 0, 1, number), (give, 0, 0, allow)]
+  return [*found, (give, 0, 0, refuse)]
+
+
+def _filter(libc: ctypes.CDLL, arch: int, calls: tuple[int, ...]) -> None:
+  listed = instructions(arch, calls)
+  code = b"".join(struct.pack("=HBBI", *each) for each in listed)
+  held = ctypes.create_string_buffer(code, len(code))
+
+  class Program(ctypes.Structure):  # struct sock_fprog
+    _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+  made = Program(len(listed), ctypes.addressof(held))
+  _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
+  _prctl(libc, _PR_SET_SECCOMP, 2, ctypes.byref(made))
+
+
+def _prctl(libc: ctypes.CDLL, option: int, *values) -> None:
+  rest = [*values, 0, 0, 0, 0][:4]
+  made = [
+    ctypes.c_ulong(value) if isinstance(value, int) else value for value in rest
+  ]
+  if libc.prctl(option, *made):
+    number = ctypes.get_errno()
+    raise OSError(number, f"prctl({option}): {os.strerror(number)}")
+
+
+def _prove() -> None:
+  """Raises OSError unless what is forbidden fails."""
+  pid = os.getpid()
+  for what, attempt in (
+    ("socket", socket.socket),
+    ("open", lambda: os.open("/dev/null", os.O_RDONLY)),
+    ("fork", os.fork),
+    ("kill", lambda: os.kill(pid, 0)),
+    ("exec", lambda: os.execv(sys.executable, [sys.executable, "-c", ""])),
+  ):
+    try:
+      found = attempt()
+    except PermissionError:
+      continue
+    if what == "fork" and found == 0:
+      os._exit(1)
+    raise OSError(f"{what} is not refused")
+
+
+def _import(program: str) -> None:
+  for name in (*_MODULES, *_named(program)):
+    # What can't be imported here fails where the program imports it.
+    with contextlib.suppress(Exception):
+      importlib.import_module(name)
+
+
+def _named(program: str) -> Iterator[str]:
+  """The modules of the standard library that a program imports."""
+  try:
+    tree = ast.parse(program)
+  except (SyntaxError, ValueError, RecursionError, MemoryError):
+    return
+  for node in ast.walk(tree):
+    names = []
+    if isinstance(node, ast.Import):
+      names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+      names = [node.module]
+    for name in names:
+      first = name.partition(".")[0]
+      if first in sys.stdlib_module_names and first not in _BESIDES:
+        yield name
+
+
+if __name__ == "__main__":
+  main()

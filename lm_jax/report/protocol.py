@@ -1,0 +1,298 @@
+"""The table of a fine-tuning protocol: models by tasks and methods.
+
+A pure function of the protocol's directory, as the report of an experiment.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lm_jax import strict_json
+from lm_jax.errors import UsageError, short
+from lm_jax.report import blocks, items, replace, statistics, web
+from lm_jax.report.blocks import Block, Code, Heading, Table, Text
+from lm_jax.report.metrics import amount, p_value
+from lm_jax.report.statistics import Estimate
+
+FILE = "protocol.json"
+# Metrics that lie between 0 and 1 are shown as percentages.
+_SCALED = 100.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+  """A model on a task by a method.
+
+  scores: of the test split, one a seed [N].  items: of each example, [N, I].
+  why: where there are no scores, the reason.
+  facts: what the table of settings shows.
+  """
+
+  arm: str
+  task: str
+  method: str
+  scores: np.ndarray
+  items: np.ndarray
+  why: str
+  facts: Mapping[str, Any]
+
+
+def write(directory: str | os.PathLike[str]) -> str:
+  """Writes results.csv, report.md and report.html; the text for a terminal.
+
+  Raises:
+    UsageError: the directory has no protocol, or a damaged one.
+  """
+  root = pathlib.Path(directory)
+  about = strict_json.read(root / FILE)
+  if not isinstance(about, dict) or not isinstance(about.get("cells"), list):
+    raise UsageError(f"{root / FILE}: must be an object with a list of cells")
+  entries = [_entry(root, cell) for cell in about["cells"]]
+  content = _content(about, entries)
+  name = str(about.get("name", root.name))
+  texts = {
+    "results.csv": _csv(entries),
+    "report.md": blocks.markdown(content),
+    "report.html": web.to_html(content, name, {}),
+  }
+  for file, text in texts.items():
+    replace(root / file, text.encode())
+  return blocks.plain(content[: _shown(content)])
+
+
+def _shown(content: Sequence[Block]) -> int:
+  """The blocks before the settings, which a terminal does without."""
+  for number, block in enumerate(content):
+    if isinstance(block, Heading) and block.text == "Settings":
+      return number
+  return len(content)
+
+
+def _entry(root: pathlib.Path, cell: Any) -> Entry:
+  keys = ("arm", "task", "method", "metric")
+  if not isinstance(cell, dict) or not all(
+    isinstance(cell.get(key), str) for key in keys
+  ):
+    raise UsageError(f"{root / FILE}: the cell {short(cell)}: is none")
+  results = [
+    strict_json.read(path)
+    for name in cell.get("runs", ())
+    if (path := root / "runs" / str(name) / "result.json").exists()
+  ]
+  done = [r for r in results if r.get("status") == "done"]
+  metric = f"{cell['task']}/{cell['metric']}"
+  scores = [float(r["metrics"][metric]) for r in done]
+  per_item = [r["items"].get(cell["task"], ()) for r in done]
+  same = per_item and len({len(x) for x in per_item}) == 1
+  grid = np.array(per_item if same else [], float).reshape(len(per_item), -1)
+  why = str(cell.get("why", ""))
+  if not scores and not why:
+    why = ", ".join(sorted({str(r.get("status")) for r in results}))
+  return Entry(
+    *(cell["arm"], cell["task"], cell["method"]),
+    scores=np.array(scores, float),
+    items=grid,
+    why=why or ("" if scores else "not run"),
+    facts={**cell, "result": done[0] if done else {}},
+  )
+
+
+def _content(about: Mapping[str, Any], entries: Sequence[Entry]) -> list[Block]:
+  content: list[Block] = [Heading(str(about.get("name", "protocol")))]
+  content.append(
+    Text(
+      "Every model had the same trials, steps, seeds and stopping: each"
+      f" combination of {_sweeps(about)} with the first seed, and the one that"
+      " did best on the split to choose by with all of"
+      f" {about.get('seeds')} seeds. Test split; mean over seeds, 95 %"
+      " intervals with the variance pooled over the models of a column."
+    )
+  )
+  for task in dict.fromkeys(entry.task for entry in entries):
+    content += _task(task, [e for e in entries if e.task == task], about)
+  content += [Heading("Settings"), _settings(entries)]
+  made = about.get("command")
+  if made:
+    content += [Heading("How it was made"), Code(str(made), "Command")]
+  versions = about.get("versions")
+  if isinstance(versions, dict):
+    text = ", ".join(f"{k} {v}" for k, v in versions.items())
+    where = f"{about.get('date', '')}, {about.get('machine', '')}"
+    content.append(Text(f"Versions: {text}. ({where})"))
+  return content
+
+
+def _sweeps(about: Mapping[str, Any]) -> str:
+  swept = about.get("sweeps") or {}
+  parts = [f"{path} = {', '.join(values)}" for path, values in swept.items()]
+  return "; ".join(parts) or "one setting"
+
+
+def _task(
+  task: str, entries: Sequence[Entry], about: Mapping[str, Any]
+) -> list[Block]:
+  metric = entries[0].facts["metric"]
+  count = max((e.items.shape[1] for e in entries), default=0)
+  content: list[Block] = [Heading(f"{task}: {metric}, {count} test examples")]
+  rows, differences = [], []
+  methods = list(dict.fromkeys(entry.method for entry in entries))
+  arms = list(dict.fromkeys(entry.arm for entry in entries))
+  by = {(entry.arm, entry.method): entry for entry in entries}
+  for method in methods:
+    found = [by[arm, method] for arm in arms if (arm, method) in by]
+    scores_AxN = _grid([entry.scores for entry in found])
+    for number, entry in enumerate(found):
+      rows.append((entry.arm, method, *_scored(entry, scores_AxN, number)))
+    differences += _differences(found, scores_AxN, method, about)
+  head = ("model", "method", f"{metric}, mean", "seeds", "head", "trained")
+  content.append(Table(head, tuple(rows), words=(0, 1, 4)))
+  if differences:
+    content += _compared(differences, str(about.get("baseline")))
+  return content
+
+
+def _grid(scores: Sequence[np.ndarray]) -> np.ndarray:
+  """Scores [A, N], NaN where a seed is missing."""
+  width = max((len(row) for row in scores), default=0)
+  out = np.full((len(scores), max(width, 1)), np.nan)
+  for number, row in enumerate(scores):
+    out[number, : len(row)] = row
+  return out
+
+
+def _scored(
+  entry: Entry, scores_AxN: np.ndarray, number: int
+) -> tuple[str, ...]:
+  result = entry.facts["result"]
+  head = str(entry.facts.get("head", ""))
+  if not len(entry.scores):
+    return f"– ({entry.why})", "0", head, ""
+  found = statistics.mean_interval(scores_AxN, number)
+  trained = amount(result.get("parameters"))
+  return _interval(found, entry), str(len(entry.scores)), head, trained
+
+
+def _interval(found: Estimate, entry: Entry, signed: bool = False) -> str:
+  # Measures of libraries that count to 100 (BLEU) stay as they are.
+  scale = 1.0 if entry.facts.get("scale") == 100 else _SCALED
+  sign = "+" if signed else ""
+
+  def number(value: float) -> str:
+    return f"{value * scale:{sign}.1f}".replace("-", "−")
+
+  if found.low is None or found.high is None:
+    return number(found.value)
+  return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
+
+
+def _differences(
+  found: Sequence[Entry],
+  scores_AxN: np.ndarray,
+  method: str,
+  about: Mapping[str, Any],
+) -> list[tuple[Entry, Estimate, float | None, float | None]]:
+  names = [entry.arm for entry in found]
+  if about.get("baseline") not in names:
+    return []
+  base = names.index(about["baseline"])
+  out = []
+  for number, entry in enumerate(found):
+    both = (entry, found[base])
+    if number == base or not all(len(e.scores) for e in both):
+      continue
+    seeds = statistics.seed_difference(scores_AxN, number, base)
+    p_items = None
+    sizes = {e.items.shape[1] for e in both}
+    if len(sizes) == 1 and sizes != {0}:
+      means = [e.items.mean(axis=0) for e in both]
+      p_items = items.item_difference(means[0], means[1]).p
+    out.append((entry, seeds, seeds.p, p_items))
+  return out
+
+
+def _compared(differences: Sequence[Any], baseline: str) -> list[Block]:
+  by_seed = items.holm([d[2] for d in differences])
+  by_item = items.holm([d[3] for d in differences])
+  rows = tuple(
+    (
+      entry.arm,
+      entry.method,
+      _interval(seeds, entry, signed=True),
+      p_value(one),
+      p_value(other),
+    )
+    for (entry, seeds, _, _), one, other in zip(
+      differences, by_seed, by_item, strict=True
+    )
+  )
+  head = ("model", "method", f"difference to {baseline}", "p, seeds")
+  return [
+    Table((*head, "p, items"), rows, words=(0, 1)),
+    Text(
+      f"p: Holm's correction for {len(rows)}. Seeds: t, paired by seed; below"
+      " five seeds it is underpowered. Items: McNemar, or sign flips of the"
+      " means over seeds; these checkpoints only."
+    ),
+  ]
+
+
+def _settings(entries: Sequence[Entry]) -> Table:
+  head = ("model", "task", "method", "chosen", "steps", "examples", "cut", "s")
+  rows = []
+  for entry in entries:
+    result = entry.facts["result"]
+    ledger = result.get("ledger", {})
+    examples = result.get("examples", {})
+    rows.append(
+      (
+        entry.arm,
+        entry.task,
+        entry.method,
+        str(entry.facts.get("chosen", "")),
+        amount(ledger.get("steps")),
+        amount(examples.get("train")),
+        _cut(result),
+        amount(ledger.get("seconds"), "seconds"),
+      )
+    )
+  return Table(head, tuple(rows), words=(0, 1, 2, 3))
+
+
+def _cut(result: Mapping[str, Any]) -> str:
+  """Examples that lost tokens, of all."""
+  cut, all_of = result.get("cut", {}), result.get("examples", {})
+  return ", ".join(
+    f"{split} {n}/{all_of.get(split)}" for split, n in cut.items()
+  )
+
+
+def _csv(entries: Sequence[Entry]) -> str:
+  out = io.StringIO()
+  writer = csv.writer(out, lineterminator="\n")
+  writer.writerow(
+    ("model", "task", "method", "metric", "seed", "value", "head", "chosen")
+  )
+  for entry in entries:
+    facts = entry.facts
+    for seed, value in enumerate(entry.scores):
+      writer.writerow(
+        (
+          entry.arm,
+          entry.task,
+          entry.method,
+          facts["metric"],
+          seed,
+          value,
+          facts.get("head", ""),
+          facts.get("chosen", ""),
+        )
+      )
+  return out.getvalue()

@@ -1,0 +1,34 @@
+"""How much a text repeats itself, and how much texts differ, in words."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def _grams(text: str, n: int) -> list[tuple[str, ...]]:
+  words = text.split()
+  return list(zip(*(words[i:] for i in range(n)), strict=False))
+
+
+def repetition(texts: Sequence[str], n: int) -> float:
+  """The mean over texts of 1 - different n-grams / n-grams; 0 without any.
+
+  >>> repetition(["a b a b a b", "a b c"], 2)
+  0.3
+  """
+  found = [_grams(text, n) for text in texts]
+  shares = [1 - len(set(grams)) / len(grams) if grams else 0 for grams in found]
+  return float(np.mean(shares))
+
+
+def distinct(texts: Sequence[str], n: int) -> float:
+  """Different n-grams of all texts by the number of words.
+
+  >>> distinct(["a b", "a b"], 1)
+  0.5
+  """
+  grams = set(itertools.chain.from_iterable(_grams(t, n) for t in texts))
+  return len(grams) / max(sum(len(text.split()) for text in texts), 1)

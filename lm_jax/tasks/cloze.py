@@ -1,0 +1,80 @@
+"""Cloze: a word left out of a held-out sentence, among ten that may fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from lm_jax.data import blanks as blanks_lib
+from lm_jax.data import records
+from lm_jax.data.blanks import Blank
+from lm_jax.tasks import base
+
+ITEMS, CHOICES = 300, 10
+
+
+class Cloze(base.DataTask):
+  """Taylor 1953: which word was left out?
+
+  Nine others are those next to it in frequency, so that frequency does not
+  tell, and chance is 1 in 10. A model that fills blanks ranks them by their
+  likelihood in the blank, and has a perplexity of the right word; any other
+  by its own score of the whole sentence. Sentences are of the corpus's test
+  split, frequencies of its training split; or both of a local file of texts.
+  """
+
+  @property
+  def reads_corpus(self) -> bool:
+    return not self.place
+
+  def measure(self, scorer, dataset, quick=False) -> base.Measure:
+    if not (scorer.scoring or scorer.fills):
+      return base.Measure()
+    blanks = self.blanks(dataset)
+    if not blanks:
+      raise self.error("no sentence of plain words to leave one out of")
+    asked = [(b.before, word, b.after) for b in blanks for word in b.words]
+    if scorer.fills:
+      sums = scorer.blank_scores(asked).sums
+    else:
+      sums = scorer.text_scores(["".join(parts) for parts in asked])
+    scores_NxC = np.reshape(sums, (len(blanks), CHOICES))
+    right, predictions, logs = [], [], []
+    for number, (blank, own) in enumerate(zip(blanks, scores_NxC, strict=True)):
+      place = blank.words.index(blank.word)
+      best = np.flatnonzero(own == own.max())
+      right.append(float(place in best) / len(best))
+      logs.append(float(own[place]))
+      predictions.append(
+        {
+          "task": self.name,
+          "id": str(number),
+          "score": right[-1],
+          "text": f"{blank.before}___{blank.after}",
+          "choices": list(blank.words),
+          "right": blank.word,
+          "predicted": blank.words[int(best[0])],
+          "scores": own.tolist(),
+        }
+      )
+    metrics = {"cloze": float(np.mean(right))}
+    if scorer.fills:
+      metrics["cloze/perplexity"] = math.exp(-float(np.mean(logs)))
+    metrics["cloze/items"] = float(len(blanks))
+    return base.Measure(metrics, {"cloze": right}, predictions)
+
+  def blanks(self, dataset) -> list[Blank]:
+    return blanks_lib.blanks(
+      lambda split: self._texts(dataset, split),
+      *(self.limit or ITEMS, CHOICES, self.seed),
+    )
+
+  def _texts(self, dataset, split: str) -> Iterator[str]:
+    if self.place:
+      for where, record in records.read(self.place, self.flag):
+        yield records.text(record, ("text",), where)
+      return
+    for document in dataset.corpus.documents(split):
+      yield document.text

@@ -1,0 +1,88 @@
+"""Continuations of held-out documents: how near to what people wrote?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lm_jax.data import records
+from lm_jax.data.continued import CONTINUATION, PROMPT, passages
+from lm_jax.tasks import _mauve, base
+from lm_jax.tasks._repetition import distinct, repetition
+
+ITEMS = 500
+TOKENS = 2 * CONTINUATION
+TOP_P = 0.95
+
+
+class Continuations(base.DataTask):
+  """The first 32 words of passages of 96, gone on with by nucleus sampling.
+
+  p = 0.95 (Holtzman et al. 2020), and 64 words of it are kept. MAUVE
+  (Pillutla et al. 2021) against the true continuations, on mean-pooled
+  features of --embedder, or else of the model itself: then it is told as
+  mauve_own and does not compare between models. rep-n: the share of a text's
+  n-grams of words that came before in it (Welleck et al. 2020, their
+  seq-rep-n); distinct-n: different n-grams of all texts by words (Li et al.
+  2016). Both are told of the true texts, too. 500 passages of the corpus's
+  test split, or of local documents.
+  """
+
+  @property
+  def reads_corpus(self) -> bool:
+    return not self.place
+
+  def measure(self, scorer, dataset, quick=False) -> base.Measure:
+    scorer.require_generator(self.name)
+    limit = self.limit or ITEMS
+    found = list(passages(self._documents(dataset)))
+    found = records.chosen(found, limit, self.seed)
+    if len(found) < 2:
+      raise self.error(
+        f"fewer than 2 passages of {PROMPT + CONTINUATION} words"
+      )
+    texts = scorer.continuations(
+      [p.prompt for p in found],
+      seed=self.seed,
+      max_new_tokens=TOKENS,
+      do_sample=True,
+      top_p=TOP_P,
+      top_k=0,
+    )
+    written = [" ".join(text.split()[:CONTINUATION]) for (text,) in texts]
+    true = [p.true for p in found]
+    embedder, kind = self.embedder, "mauve"
+    if embedder is None:
+      embedder, kind = scorer, "mauve_own"
+    mauve = _mauve.mauve(
+      embedder.text_features(written), embedder.text_features(true), self.seed
+    )
+    metrics = {f"{self.name}/{kind}": mauve}
+    for name, some in (("", written), ("true/", true)):
+      for n in (2, 3, 4):
+        metrics[f"{self.name}/{name}rep_{n}"] = repetition(some, n)
+      for n in (1, 2):
+        metrics[f"{self.name}/{name}distinct_{n}"] = distinct(some, n)
+    metrics[f"{self.name}/items"] = float(len(found))
+    scores = [1.0 - repetition([text], 4) for text in written]
+    predictions = [
+      {
+        "task": self.name,
+        "id": passage.id,
+        "score": scores[i],
+        "prompt": passage.prompt,
+        "true": passage.true,
+        "written": written[i],
+      }
+      for i, passage in enumerate(found)
+    ]
+    items = {f"{self.name}/no_rep_4": scores}
+    return base.Measure(metrics, items, predictions, "generated")
+
+  def _documents(self, dataset) -> Iterator[tuple[str, str]]:
+    """Names and texts."""
+    if self.place:
+      for where, record in records.read(self.place, self.flag):
+        yield where.rpartition(" ")[2], records.text(record, ("text",), where)
+      return
+    for number, document in enumerate(dataset.corpus.documents("test")):
+      yield str(number), document.text
