@@ -10,9 +10,9 @@ from lm_jax.evaluation import results
 from lm_jax.evaluation.asked import Asked
 from lm_jax.evaluation.results import Outcome
 from lm_jax.evaluation.subject import Subject
-from lm_jax.finetuning import evaluation
+from lm_jax.finetuning import dataset, evaluation
 from lm_jax.hugging_face import pretrained
-from lm_jax.tasks.base import SupervisedTask
+from lm_jax.tasks.base import LabelledTask, SupervisedTask
 
 
 def task_of(directory: str) -> str:
@@ -23,6 +23,23 @@ def task_of(directory: str) -> str:
   return config_lib.read(directory).task
 
 
+def answers(own: str, task: SupervisedTask) -> bool:
+  """Does a run that was fine-tuned for a task answer another one, too?
+
+  Where both take spans, tags or texts: SQuAD's answers XQuAD's questions. The
+  labels of classification are each task's own.
+
+  Args:
+    own: the name of the task that it was fine-tuned for; "" for none.
+    task: the other one, or the same.
+  """
+  if own == task.name:
+    return True
+  if not own or isinstance(task, LabelledTask):
+    return False
+  return dataset.find_task(own).objective == task.objective
+
+
 def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
   """What the model's own head answers.
 
@@ -30,7 +47,8 @@ def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
     UsageError: the task's examples can't be had.
   """
   config = subject.model.config
-  place = asked.task_data.get(task.name, config.task_data)
+  usual = config.task_data if task.name == config.task else ""
+  place = asked.task_data.get(task.name, usual)
   found = evaluation.measure(
     subject.model, task, place, labelled.TEST, asked.limit, asked.seed
   )
