@@ -25,8 +25,8 @@ def schema() -> dict[str, Option]:
       "workdir",
       str,
       DEFAULT,
-      "an experiment's or an evaluation's directory, whose pages are written"
-      " again; with --predictions the directory of a page to be, without which"
+      "the directory of an experiment, an evaluation or a protocol of"
+      " fine-tuning, whose pages are written again; with --predictions the directory of a page to be, without which"
       " the table is only printed",
     ),
     Option(
@@ -58,7 +58,11 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   if pathlib.Path(directory, store.RESULTS).is_file():
     return _evaluation(directory)
   from lm_jax import report
+  from lm_jax.report import protocol
 
+  if pathlib.Path(directory, protocol.FILE).is_file():
+    print(protocol.write(directory), end="")
+    return 0
   report.write(directory)
   print(report.table(directory))
   return 0

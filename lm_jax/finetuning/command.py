@@ -165,7 +165,8 @@ def encoded(config: Config, task: SupervisedTask) -> tuple[Any, Config]:
   from lm_jax.finetuning import dataset, splits
 
   kind = dataset.find_kind(config.objective)
-  found = splits.load(task.name, config.task_data, config.train_examples)
+  # The labels of all examples, however few are trained on.
+  found = splits.load(task.name, config.task_data)
   fixed = kind.options(task, found[splits.TRAIN])
   config = dataclasses.replace(
     config, objective_options={**fixed, **config.objective_options}

@@ -243,14 +243,16 @@ def _load(key: _Key) -> Examples:
   )
   shape = row_shape(key.length, options, key.data.packing == "document")
   encoded = {}
-  for split in (splits.TRAIN, splits.DEV):
+  # What is wrong with a test split shows before anything is trained.
+  examples = {**examples, splits.TEST: splits.test(task, key.task_data)}
+  for split in examples:
     encoded[split] = kind.encode(
       task, examples[split], tokenizer, key.length, options
     )
   items = [
     (i.example, i.tokens.tolist(), i.label.tolist(), i.answer.tolist())
-    for found in encoded.values()
-    for i in found.items
+    for split in (splits.TRAIN, splits.DEV)
+    for i in encoded[split].items
   ]
   corpus = Source(task.name, sha256(items))
   return Examples(corpus, task, kind, tokenizer, encoded, examples, shape)

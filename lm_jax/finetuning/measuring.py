@@ -66,8 +66,7 @@ class Finetuning:
       found = checkpoints.restore_params(wanted, step=best)
       assert found is not None  # or it would have raised
       params = found[0]
-    task = self._dataset.task
-    told = self._judged(params, splits.test(task, self._config.task_data))
+    told = self._judged(params, self._dataset.examples[splits.TEST])
     self._signatures = told.signatures
     return told
 

@@ -78,13 +78,22 @@ def pooled(
     in_BxSxT = in_BxSxT.astype(hidden_BxTxD.dtype)
     sum_BxSxD = jnp.einsum("bst,btd->bsd", in_BxSxT, hidden_BxTxD)
     return sum_BxSxD / jnp.maximum(in_BxSxT.sum(axis=2, keepdims=True), 1)
+  at_BxS = places(segment_BxT, how, count)
+  return layout.take(hidden_BxTxD, at_BxS)
+
+
+def places(segment_BxT: Array, how: str, count: int) -> Array:
+  """Where the "first" or "last" token of segments 1 to `count` is.
+
+  Returns:
+    int32 [B, count]; 0 where a row has no such segment.
+  """
   place_BxT = jnp.broadcast_to(
     jnp.arange(segment_BxT.shape[1], dtype=jnp.int32), segment_BxT.shape
   )
   if how == "first":
     place_BxT = place_BxT - layout.positions(segment_BxT)
-  at_BxS = of_segments(place_BxT, segment_BxT, count)
-  return jnp.take_along_axis(hidden_BxTxD, at_BxS[:, :, None], axis=1)
+  return of_segments(place_BxT, segment_BxT, count)
 
 
 def context_problem(rows: Rows, spec: Spec) -> Problem:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import jax.numpy as jnp
 
+from lm_jax import layout
 from lm_jax.objectives import _supervised, base
 from lm_jax.objectives.base import option
 from lm_jax.types import (
@@ -63,18 +64,18 @@ class Classify(base.Objective):
       )
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    problem = self._read(rows, spec)
     count = _supervised.room(rows.tokens_BxL.shape[1])
     label_BxS = _supervised.labels(rows, count)
-    problem = _supervised.context_problem(rows, spec)
     return dataclasses.replace(
       problem,
+      targets_BxP=label_BxS,
       weights={"nll": (label_BxS >= 0).astype(jnp.float32)},
-      extra={"label_BxS": label_BxS},
     )
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
-    label_BxS = problem.extra["label_BxS"]
-    logits_BxSxC = self._logits(apply, problem, label_BxS.shape[1])
+    logits_BxSxC = self._logits(apply, problem)
+    label_BxS = problem.targets_BxP
     right_BxS = (jnp.argmax(logits_BxSxC, axis=-1) == label_BxS).astype(
       jnp.float32
     )
@@ -82,18 +83,21 @@ class Classify(base.Objective):
     return {"nll": Term(losses_BxS, metrics={"accuracy": right_BxS})}
 
   def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
-    problem = _supervised.context_problem(rows, spec)
-    count = _supervised.room(rows.tokens_BxL.shape[1])
-    return self._logits(apply, problem, count)
+    return self._logits(apply, self._read(rows, spec))
 
-  def _logits(self, apply: Apply, problem: Problem, count: int) -> Array:
-    """Of segments 1 to `count` of each row: [B, S, C]."""
+  def _read(self, rows: Rows, spec: Spec) -> Problem:
+    """The examples, and the place of the token that tells of each."""
+    count = _supervised.room(rows.tokens_BxL.shape[1])
+    how = "first" if spec.architecture == "encoder" else "last"
+    place_BxS = _supervised.places(rows.segment_BxL, how, count)
+    problem = _supervised.context_problem(rows, spec)
+    return dataclasses.replace(problem, positions_BxP=place_BxS)
+
+  def _logits(self, apply: Apply, problem: Problem) -> Array:
+    """Of segments 1 to S of each row: [B, S, C]."""
     hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
-    how = "first" if problem.inputs.mask == "full" else "last"
-    state_BxSxD = _supervised.pooled(
-      hidden_BxTxD, problem.inputs.segment_BxT, how, count
-    )
-    batch, _, width = state_BxSxD.shape
+    state_BxSxD = layout.take(hidden_BxTxD, problem.positions_BxP)
+    batch, count, width = state_BxSxD.shape
     # The head reads one text a row.
     state_Nx1xD = state_BxSxD.reshape(batch * count, 1, width)
     return apply.head(HEAD, state_Nx1xD).reshape(batch, count, -1)

@@ -91,11 +91,12 @@ def _entry(root: pathlib.Path, cell: Any) -> Entry:
   metric = f"{cell['task']}/{cell['metric']}"
   scores = [float(r["metrics"][metric]) for r in done]
   per_item = [r["items"].get(cell["task"], ()) for r in done]
-  same = per_item and len({len(x) for x in per_item}) == 1
-  grid = np.array(per_item if same else [], float).reshape(len(per_item), -1)
+  same = len({len(x) for x in per_item}) == 1
+  grid = np.array(per_item, float) if same else np.zeros((len(done), 0))
   why = str(cell.get("why", ""))
   if not scores and not why:
-    why = ", ".join(sorted({str(r.get("status")) for r in results}))
+    said = {str(r.get("error") or r.get("status")) for r in results}
+    why = "; ".join(sorted(said))
   return Entry(
     *(cell["arm"], cell["task"], cell["method"]),
     scores=np.array(scores, float),
@@ -154,6 +155,11 @@ def _task(
     differences += _differences(found, scores_AxN, method, about)
   head = ("model", "method", f"{metric}, mean", "seeds", "head", "trained")
   content.append(Table(head, tuple(rows), words=(0, 1, 4)))
+  content += [
+    Text(f"{entry.arm}, {entry.method}: not measured: {entry.why}")
+    for entry in entries
+    if not len(entry.scores)
+  ]
   if differences:
     content += _compared(differences, str(about.get("baseline")))
   return content
@@ -174,7 +180,7 @@ def _scored(
   result = entry.facts["result"]
   head = str(entry.facts.get("head", ""))
   if not len(entry.scores):
-    return f"– ({entry.why})", "0", head, ""
+    return "–", "0", head, ""
   found = statistics.mean_interval(scores_AxN, number)
   trained = amount(result.get("parameters"))
   return _interval(found, entry), str(len(entry.scores)), head, trained

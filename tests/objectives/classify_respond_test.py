@@ -1,0 +1,170 @@
+"""Classes of texts, and answers to texts, against NumPy in float64."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import toy
+
+from lm_jax import layout
+from lm_jax.objectives.classify import Classify
+from lm_jax.objectives.respond import Respond
+from lm_jax.types import ANSWER, UsageError
+
+ARCHITECTURES = {
+  "classify": ("encoder", "causal_decoder", "prefix_decoder"),
+  "respond": ("causal_decoder", "prefix_decoder", "encoder_decoder"),
+}
+
+
+def _case(name, architecture, seed=0):
+  program = toy.program(name, architecture, batch=4, attention="plain")
+  plan = program.plan
+  rows = toy.examples(plan.objective, 4, plan.spec, seed)
+  return plan, toy.start(program).params, rows
+
+
+def _run(plan, params, function, *args):
+  return jax.device_get(
+    jax.jit(nn.apply(function, plan.network))({"params": params}, *args)
+  )
+
+
+def _terms(plan, params, rows):
+  def loss(net, rows):
+    problem = plan.objective.make(jax.random.key(0), rows, plan.spec)
+    return problem, plan.objective.loss(net, problem, jax.random.key(0))
+
+  return _run(plan, params, loss, rows)
+
+
+def _log_softmax(logits):
+  logits = np.float64(logits)
+  top = logits.max(axis=-1, keepdims=True)
+  return logits - top - np.log(np.exp(logits - top).sum(-1, keepdims=True))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES["classify"])
+def test_each_example_is_told_by_its_own_token(architecture):
+  """The head's formula by hand, on the first token or on the last one."""
+  plan, params, rows = _case("classify", architecture)
+
+  def states(net, rows):
+    mask = "causal" if architecture == "causal_decoder" else "full"
+    stream = layout.stream(rows.tokens_BxL, rows.segment_BxL, mask)
+    return net.hidden(stream)
+
+  hidden_BxLxD = np.float64(_run(plan, params, states, rows))
+  head = params["heads_classification"]
+  problem, terms = _terms(plan, params, rows)
+  seen = 0
+  for b, segment_L in enumerate(rows.segment_BxL):
+    for segment in range(1, segment_L.max() + 1):
+      at = np.flatnonzero(segment_L == segment)
+      place = at[0] if architecture == "encoder" else at[-1]
+      x_D = hidden_BxLxD[b, place]
+      if architecture == "encoder":
+        dense = head["dense"]
+        x_D = np.tanh(x_D @ np.float64(dense["kernel"]) + dense["bias"])
+      logits_C = x_D @ np.float64(head["out"]["kernel"])
+      logits_C = logits_C + head["out"].get("bias", 0)
+      want = -_log_softmax(logits_C)[rows.label[b, place]]
+      assert problem.weights["nll"][b, segment - 1] == 1
+      got = terms["nll"].losses[b, segment - 1]
+      np.testing.assert_allclose(got, want, 2e-5)
+      seen += 1
+    assert not problem.weights["nll"][b, segment_L.max() :].any()
+  assert seen > 8
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES["classify"])
+def test_outputs_are_what_the_loss_is_of(architecture):
+  plan, params, rows = _case("classify", architecture)
+
+  def outputs(net, rows):
+    return plan.objective.outputs(net, rows, plan.spec)
+
+  logits_BxSxC = _run(plan, params, outputs, rows)
+  problem, terms = _terms(plan, params, rows)
+  label_BxS = problem.targets_BxP
+  weight_BxS = problem.weights["nll"]
+  logp_BxSxC = _log_softmax(logits_BxSxC)
+  want_BxS = -np.take_along_axis(
+    logp_BxSxC, np.maximum(label_BxS, 0)[..., None], -1
+  )[..., 0]
+  np.testing.assert_allclose(
+    terms["nll"].losses * weight_BxS, want_BxS * weight_BxS, 2e-5, 1e-6
+  )
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES["respond"])
+def test_an_answer_is_told_by_its_context_and_what_came_before(architecture):
+  """log p(answer), token by token, from passes that stop before the token."""
+  plan, params, rows = _case("respond", architecture)
+  _, terms = _terms(plan, params, rows)
+  split = plan.spec.length - plan.objective.answer_length
+  b, segment = 1, 2
+  context = rows.tokens_BxL[b, :split][rows.segment_BxL[b, :split] == segment]
+  answer = rows.tokens_BxL[b, split:][rows.segment_BxL[b, split:] == segment]
+  assert len(answer) > 2
+
+  def logits(net, inputs, source):
+    return net.head("vocabulary", net.hidden(inputs, source))
+
+  want = []
+  for count, token in enumerate(answer):
+    read = [plan.spec.specials.start, *answer[:count]]
+    source = None
+    if architecture == "encoder_decoder":
+      source = _stream(context, "full")
+      inputs = _stream(read, "causal")
+    else:
+      inputs = _stream([*context, *read], "causal")
+      if architecture == "prefix_decoder":
+        rank_T = np.maximum(np.arange(len(context) + len(read)) + 1, 0)
+        rank_T = np.where(
+          np.arange(len(rank_T)) < len(context), 0, rank_T - len(context)
+        )
+        inputs = dataclasses.replace(
+          inputs,
+          query_rank_BxT=jnp.int32(rank_T[None]),
+          key_rank_BxT=jnp.int32(rank_T[None]),
+          mask="ranked",
+        )
+    found = _run(plan, params, logits, inputs, source)
+    want.append(-_log_softmax(found[0, -1])[token])
+  slots = np.flatnonzero(rows.segment_BxL[b, split:] == segment)
+  np.testing.assert_allclose(terms["nll"].losses[b, slots], want, 2e-5)
+
+
+def _stream(tokens, mask):
+  tokens = jnp.int32(np.array(tokens)[None])
+  return layout.stream(tokens, jnp.ones_like(tokens), mask)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES["respond"])
+def test_the_answer_alone_bears_loss(architecture):
+  plan, params, rows = _case("respond", architecture)
+  problem, _ = _terms(plan, params, rows)
+  split = plan.spec.length - plan.objective.answer_length
+  want = (rows.part_BxL == ANSWER)[:, split:]
+  np.testing.assert_array_equal(problem.weights["nll"] > 0, want)
+
+
+@pytest.mark.parametrize(
+  ("objective", "message"),
+  [
+    (Classify(), "--objective.labels=: must name two or more"),
+    (Classify(labels=("a", "b"), dropout=1.0), "--objective.dropout=1.0"),
+    (Respond(answer_length=0), "--objective.answer_length=0: must be 1 to 31"),
+    (Respond(answer_length=32), "--objective.answer_length=32"),
+    (Respond(beams=0), "--objective.beams=0: must be 1 or more"),
+  ],
+)
+def test_bad_options_are_named(objective, message):
+  spec = toy.program("clm").plan.spec
+  with pytest.raises(UsageError, match=message):
+    objective.check(spec, 4, 1)
