@@ -252,6 +252,16 @@ def _retrieve(argv: list[str]) -> int:
   return retrieve.main(flags.parse("retrieve", known, argv))
 
 
+def _graph(argv: list[str]) -> int:
+  from lm_jax.command import flags
+  from lm_jax.knowledge import command
+
+  known = command.schema()
+  if _help("graph", known, argv):
+    return 0
+  return command.main(flags.parse("graph", known, argv))
+
+
 def _chat(argv: list[str]) -> int:
   from lm_jax.chat import command
   from lm_jax.command import flags
@@ -413,6 +423,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "documents for queries, and answers from them",
     _retrieve,
   ),
+  "graph": ("what texts say, as a graph and its picture", _graph),
   "chat": ("a conversation with a model", _chat),
   "import": ("a Hugging Face directory becomes a run directory", _import),
   "export": ("a model becomes a Hugging Face directory", _export),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gzip
 import pathlib
 import zlib
@@ -56,7 +55,7 @@ def read(
     DEV stands in for it, and is no longer DEV.
 
   Raises:
-    UsageError: no file for TEST; what is wrong with one.
+    UsageError: no file at all, or none for TEST; what is wrong with one.
   """
   path = pathlib.Path(place).expanduser()
   if path.is_file():
@@ -65,16 +64,16 @@ def read(
       return found if split == whole else []
     return part(found, split, group)
   known = {key: (*NAMES[key], *(names or {}).get(key, ())) for key in NAMES}
-  look = functools.partial(_find, path, ends=list(readers))
-  test, _ = look(known[TEST])
-  if split == TEST:
-    test, tried = look((*known[TEST], *known[DEV]))
-    if test is None:
-      raise UsageError(
-        f"{flag}={place}: no such file; tried {', '.join(tried)}"
-      )
-    return _all(test, readers, flag)
-  chosen = look(known[split])[0] if split == TRAIN or test else None
+  files = {key: _find(path, known[key], list(readers)) for key in known}
+  if not any(files.values()):
+    tried = _tried(path, known[split], list(readers))
+    raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
+  if files[TEST] is None:
+    files |= {TEST: files[DEV], DEV: None}
+  chosen = files[split]
+  if chosen is None and split == TEST:
+    tried = _tried(path, [*known[TEST], *known[DEV]], list(readers))
+    raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
   return _all(chosen, readers, flag) if chosen else []
 
 
@@ -103,19 +102,25 @@ def part(
 
 def _find(
   base: pathlib.Path, names: Sequence[str], ends: Sequence[str]
-) -> tuple[pathlib.Path | None, list[str]]:
-  """The first file that there is, and those that were looked for."""
-  stem = f"{base}/" if base.is_dir() else f"{base}_"
-  tried = [
-    f"{stem}{name}{end}{gz}" for name in names for end in ends for gz in _GZ
-  ]
-  for name in tried:
+) -> pathlib.Path | None:
+  """The first file that there is."""
+  for name in _tried(base, names, ends):
     if pathlib.Path(name).is_file():
-      return pathlib.Path(name), tried
-  return None, tried
+      return pathlib.Path(name)
+  return None
 
 
-_GZ = ("", ".gz")
+def _tried(
+  base: pathlib.Path, names: Sequence[str], ends: Sequence[str]
+) -> list[str]:
+  """What a file may be called, in the order in which it is looked for."""
+  stem = f"{base}/" if base.is_dir() else f"{base}_"
+  return [
+    f"{stem}{name}{end}{gz}"
+    for name in names
+    for end in ends
+    for gz in ("", ".gz")
+  ]
 
 
 def _all(

@@ -57,7 +57,8 @@ def _set(options: tuple[tuple[int, int], ...]) -> bool:
   library = _library()
   if library is None:
     return False
-  return all([library.mallopt(name, value) == 1 for name, value in options])
+  taken = [library.mallopt(name, value) == 1 for name, value in options]
+  return all(taken)
 
 
 class Watch:
@@ -67,7 +68,7 @@ class Watch:
   the next step's buffer fits nowhere, and the heap grows by it at each step.
   """
 
-  # Bytes that may come on top of twice what the first step took.
+  # Bytes that may come on top of half as much again as after the first step.
   spare = 512 << 20
 
   def __init__(self) -> None:
@@ -81,7 +82,7 @@ class Watch:
     held = _resident()
     if not self._first:
       self._first = held
-    elif held > 2 * self._first + self.spare:
+    elif held > 1.5 * self._first + self.spare:
       self._over = True
       _set(_USUAL)
       _library().malloc_trim(0)

@@ -11,7 +11,7 @@ from lm_jax.evaluation import results
 from lm_jax.evaluation.asked import Asked
 from lm_jax.evaluation.results import Outcome
 from lm_jax.evaluation.subject import Subject
-from lm_jax.finetuning import evaluation
+from lm_jax.finetuning import dataset, evaluation
 from lm_jax.hugging_face import pretrained
 from lm_jax.tasks.base import LabelledTask, SupervisedTask
 
@@ -24,6 +24,7 @@ def task_of(directory: str) -> str:
   return config_lib.read(directory).task
 
 
+<<<<<<< HEAD
 def with_own_data(asked: Asked) -> Asked:
   """The same, with the local files that a run was fine-tuned on, if any."""
   own = task_of(asked.model)
@@ -33,6 +34,23 @@ def with_own_data(asked: Asked) -> Asked:
   place = config_lib.read(asked.model).task_data
   places = {**asked.task_data, own: place} if place else asked.task_data
   return dataclasses.replace(asked, task_data=places)
+=======
+def answers(own: str, task: SupervisedTask) -> bool:
+  """Does a run that was fine-tuned for a task answer another one, too?
+
+  Where both take spans, tags or texts: SQuAD's answers XQuAD's questions. The
+  labels of classification are each task's own.
+
+  Args:
+    own: the name of the task that it was fine-tuned for; "" for none.
+    task: the other one, or the same.
+  """
+  if own == task.name:
+    return True
+  if not own or isinstance(task, LabelledTask):
+    return False
+  return dataset.find_task(own).objective == task.objective
+>>>>>>> supervised
 
 
 def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
@@ -42,7 +60,12 @@ def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
     UsageError: the task's examples can't be had.
   """
   config = subject.model.config
+<<<<<<< HEAD
   place = asked.task_data.get(task.name, "")
+=======
+  usual = config.task_data if task.name == config.task else ""
+  place = asked.task_data.get(task.name, usual)
+>>>>>>> supervised
   found = evaluation.measure(
     subject.model, task, place, labelled.TEST, asked.limit, asked.seed
   )

@@ -62,7 +62,7 @@ def _named(name: str, own: str, asked: Asked) -> Planned:
     return Planned(name, task, OWN)
   if isinstance(task, LabelledTask) and asked.shots:
     return Planned(name, task, PROMPT)
-  if name == own:
+  if fine_tuned.answers(own, task):
     return Planned(name, task, HEAD)
   if type(task).measure is not SupervisedTask.measure:
     return Planned(name, task, OWN)

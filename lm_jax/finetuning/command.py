@@ -42,8 +42,8 @@ def schema() -> dict[str, Option]:
       "batch_size",
       int,
       EXAMPLES,
-      "examples a step, on average: several go into a row, and a step has the"
-      " number of rows that comes nearest",
+      "examples a step, on average, each window of a long one counted: several"
+      " go into a row, and a step has the number of rows that comes nearest",
     ),
     Option(
       "budget",
@@ -180,7 +180,7 @@ def rows_a_step(examples: Any, batch_size: int, accumulate: int) -> int:
 
   if batch_size < 1:
     raise UsageError(f"--batch_size={batch_size}: must be at least 1")
-  total = len(examples.examples[splits.TRAIN])
+  total = examples.items(splits.TRAIN)
   share = batch_size * examples.rows(splits.TRAIN) / total
   return max(1, round(share / accumulate)) * accumulate
 

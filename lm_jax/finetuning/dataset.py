@@ -98,6 +98,10 @@ class Examples:
     order_N = order.Permutation([seed, epoch], count)(np.arange(count))
     return packing.pack(self._sizes[splits.TRAIN], order_N, self._shape)
 
+  def items(self, split: str) -> int:
+    """Items of a split: its examples, or windows of long ones."""
+    return len(self._items[split])
+
   def rows(self, split: str, seed: int = 0) -> int:
     """Rows of a split; of the training split, in its first epoch."""
     if split == splits.TRAIN:

@@ -25,15 +25,19 @@ def read(rows: Rows, spec: Spec) -> tuple[Stream, Stream | None]:
   a causal_decoder sees the past; an encoder_decoder reads them in both stacks,
   as BART does (Lewis et al. 2020, section 3.1).
   """
-  type_BxL = jnp.clip(rows.sentence_BxL, 0, None)
   if spec.architecture == "encoder_decoder":
     source = layout.stream(rows.tokens_BxL, rows.segment_BxL, "full")
     part = Part(rows.tokens_BxL, rows.segment_BxL)
     inputs = layout.stream(layout.shift(part, spec), rows.segment_BxL, "causal")
     return inputs, source
   mask: Mask = "causal" if spec.architecture == "causal_decoder" else "full"
+  # GPT-2 takes types for tokens (Trunk.types_are_tokens).
+  is_encoder = spec.architecture == "encoder"
   stream = layout.stream(
-    rows.tokens_BxL, rows.segment_BxL, mask, type_BxT=type_BxL
+    rows.tokens_BxL,
+    rows.segment_BxL,
+    mask,
+    type_BxT=rows.sentence_BxL if is_encoder else None,
   )
   return stream, None
 

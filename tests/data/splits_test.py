@@ -21,8 +21,9 @@ def test_a_directory_a_prefix_and_other_names(tmp_path):
   (tmp_path / "test-2009.txt").write_text("4\n")
   prefix = tmp_path / "a"
   assert [read(prefix, x) for x in (TRAIN, DEV, TEST)] == [["1"], ["2"], ["3"]]
-  assert read(tmp_path, TEST, names={TEST: ("test-2009",)}) == ["4"]
-  assert read(tmp_path, TRAIN) == []
+  names = {TEST: ("test-2009",)}
+  assert read(tmp_path, TEST, names=names) == ["4"]
+  assert read(tmp_path, TRAIN, names=names) == []
 
 
 def test_dev_stands_in_for_test_and_is_not_both(tmp_path):
@@ -45,6 +46,12 @@ def test_one_file_is_cut_in_three_or_is_one_split(tmp_path):
 def test_what_is_not_there_or_empty_or_of_no_form(tmp_path):
   with pytest.raises(UsageError, match=r"x=.*/a: no such file; tried .*_test"):
     read(tmp_path / "a", TEST)
+  # To learn from nothing is no way to be told of a wrong path.
+  with pytest.raises(UsageError, match=r"x=.*/a: no such file; tried .*_train"):
+    read(tmp_path / "a", TRAIN)
+  (tmp_path / "c_train.txt").write_text("1\n")
+  with pytest.raises(UsageError, match=r"no such file; tried .*c_test\.txt"):
+    read(tmp_path / "c", TEST)
   (tmp_path / "test.txt").write_text("")
   with pytest.raises(UsageError, match=r"test\.txt: is empty"):
     read(tmp_path, TEST)

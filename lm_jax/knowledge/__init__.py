@@ -1,0 +1,1 @@
+"""What texts say as a graph: entities, and how they are related."""
