@@ -24,7 +24,6 @@ def task_of(directory: str) -> str:
   return config_lib.read(directory).task
 
 
-<<<<<<< HEAD
 def with_own_data(asked: Asked) -> Asked:
   """The same, with the local files that a run was fine-tuned on, if any."""
   own = task_of(asked.model)
@@ -34,7 +33,8 @@ def with_own_data(asked: Asked) -> Asked:
   place = config_lib.read(asked.model).task_data
   places = {**asked.task_data, own: place} if place else asked.task_data
   return dataclasses.replace(asked, task_data=places)
-=======
+
+
 def answers(own: str, task: SupervisedTask) -> bool:
   """Does a run that was fine-tuned for a task answer another one, too?
 
@@ -50,7 +50,6 @@ def answers(own: str, task: SupervisedTask) -> bool:
   if not own or isinstance(task, LabelledTask):
     return False
   return dataset.find_task(own).objective == task.objective
->>>>>>> supervised
 
 
 def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
@@ -60,12 +59,7 @@ def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
     UsageError: the task's examples can't be had.
   """
   config = subject.model.config
-<<<<<<< HEAD
   place = asked.task_data.get(task.name, "")
-=======
-  usual = config.task_data if task.name == config.task else ""
-  place = asked.task_data.get(task.name, usual)
->>>>>>> supervised
   found = evaluation.measure(
     subject.model, task, place, labelled.TEST, asked.limit, asked.seed
   )

@@ -37,7 +37,7 @@ def read(rows: Rows, spec: Spec) -> tuple[Stream, Stream | None]:
     rows.tokens_BxL,
     rows.segment_BxL,
     mask,
-    type_BxT=rows.sentence_BxL if is_encoder else None,
+    type_BxT=jnp.clip(rows.sentence_BxL, 0, 1) if is_encoder else None,
   )
   return stream, None
 
