@@ -23,6 +23,7 @@ from lm_jax.prompting.likelihood import Likelihood
 from lm_jax.prompting.pairs import progress
 
 try:
+  import lm_eval.models  # noqa: F401  where its own are registered
   from lm_eval.api.model import TemplateLM
   from lm_eval.api.registry import register_model
 except ImportError as missing:
