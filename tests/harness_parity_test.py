@@ -108,7 +108,8 @@ def found(place):
   """The harness's results, by its own model and by ours, as a program.
 
   GPT-2's tokenizer leaves out what its texts began with in training, and so
-  does the harness with "hf", unless the prompt is empty.
+  does the harness with "hf", unless the prompt is empty. Its cache of logits
+  confuses requests whose texts are the same, parted at other places.
   """
   program = (
     "import json, sys\nimport lm_eval\nimport lm_jax.harness\n"
@@ -116,7 +117,7 @@ def found(place):
     "folder, *tasks = sys.argv[1:]\n"
     "manager = TaskManager(include_path=folder, include_defaults=False)\n"
     "found = {}\n"
-    "for name, option in (('hf', 'dtype=float32'),"
+    "for name, option in (('hf', 'dtype=float32,logits_cache=False'),"
     " ('lm_jax', 'add_bos_token=False'), ('lm_jax whole', '')):\n"
     "  args = f'pretrained={folder}/gpt2,{option}'.strip(',')\n"
     "  result = lm_eval.simple_evaluate(model=name.split()[0], model_args=args,"
