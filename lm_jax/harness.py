@@ -164,7 +164,8 @@ class HarnessModel(TemplateLM):
       options, stops = generation(asked)
       texts = [requests[number].args[0] for number in members]
       written = batches.write(
-        *(self._generator, texts, options, 0, _ROWS, progress)
+        *(self._generator, texts, options, 0, _ROWS, progress),
+        bare=not self._before,
       )
       for number, (text,) in zip(members, written, strict=True):
         ends = [text.index(stop) for stop in stops if stop in text]
