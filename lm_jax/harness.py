@@ -23,6 +23,7 @@ from lm_jax.prompting.likelihood import Likelihood
 from lm_jax.prompting.pairs import progress
 
 try:
+  import lm_eval.models  # noqa: F401  where its own are registered
   from lm_eval.api.model import TemplateLM
   from lm_eval.api.registry import register_model
 except ImportError as missing:
@@ -163,7 +164,8 @@ class HarnessModel(TemplateLM):
       options, stops = generation(asked)
       texts = [requests[number].args[0] for number in members]
       written = batches.write(
-        *(self._generator, texts, options, 0, _ROWS, progress)
+        *(self._generator, texts, options, 0, _ROWS, progress),
+        bare=not self._before,
       )
       for number, (text,) in zip(members, written, strict=True):
         ends = [text.index(stop) for stop in stops if stop in text]

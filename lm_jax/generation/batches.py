@@ -19,6 +19,7 @@ def write(
   seed: int,
   size: int,
   progress: Callable[[Iterable[int]], Iterable[int]],
+  bare: bool = False,
 ) -> list[list[str]]:
   """Of each prompt, its num_return_sequences continuations.
 
@@ -32,6 +33,7 @@ def write(
     seed: of all batches.
     size: prompts that are gone on with together.
     progress: shows that batches are done.
+    bare: without the special tokens in front of a prompt.
   """
   wanted = Generation(**options).check("").max_new_tokens
   room, spare = prompts.context(generator.model), wanted
@@ -46,6 +48,7 @@ def write(
         *(room, longest, spare, wanted),
       )
   options = {**options, "max_new_tokens": spare}
+  before = len(generator.model.spec.specials.before)
   order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
   found: list[list[str]] = [[] for _ in texts]
   for start in progress(range(0, len(order), size)):
@@ -56,6 +59,8 @@ def write(
     # As many rows in the last batch, so that it has no program of its own.
     chosen += chosen[-1:] * (size - len(chosen) if len(order) > size else 0)
     ids = prompts.encode(generator.model, chosen, room, "left")
+    if bare:
+      ids = [each[before:] or each for each in ids]
     for result in generator.continue_ids(ids, own):
       if result.prompt < len(some):
         found[some[result.prompt]].append(result.text)

@@ -1,0 +1,398 @@
+"""Tasks that ask a model as it is, by a model whose answers are known."""
+
+import gzip
+import json
+import math
+import types
+
+import numpy as np
+import pytest
+
+from lm_jax.data.blanks import blanks
+from lm_jax.data.labelled import TEST, Example
+from lm_jax.data.near import distance, nearest
+from lm_jax.errors import UsageError
+from lm_jax.tasks.arc_easy import ArcEasy
+from lm_jax.tasks.blimp import Blimp
+from lm_jax.tasks.cloze import Cloze
+from lm_jax.tasks.cola_pairs import ColaPairs
+from lm_jax.tasks.copa import Copa
+from lm_jax.tasks.hellaswag import Hellaswag
+from lm_jax.tasks.lambada import Lambada
+from lm_jax.tasks.piqa import Piqa
+from lm_jax.tasks.winogrande import Winogrande
+from lm_jax.tasks.wnli import Wnli
+
+
+class Model:
+  """Scores texts and choices by a function of them."""
+
+  scoring = "log_likelihood"
+
+  def __init__(self, score, greedy=lambda text: False, fills=False):
+    self._score, self._greedy, self.fills = score, greedy, fills
+    self.asked = []
+
+  def text_scores(self, texts):
+    self.asked += texts
+    return np.array([self._score(text) for text in texts], np.float64)
+
+  def choices(self, pairs):
+    texts = [prompt + choice for prompt, choice in pairs]
+    self.asked += pairs
+    return types.SimpleNamespace(
+      sums=np.array([self._score(text) for text in texts]),
+      greedy=np.array([self._greedy(text) for text in texts]),
+      cut=0,
+    )
+
+  def blank_scores(self, asked):
+    scores = [self._score("".join(parts)) for parts in asked]
+    return types.SimpleNamespace(sums=np.array(scores))
+
+  def require_likelihood(self, task):
+    pass
+
+
+def write(path, records, opener=open):
+  with opener(path, "wt") as file:
+    file.writelines(json.dumps(record) + "\n" for record in records)
+  return str(path)
+
+
+def blimp(uid, good, bad, number, field="syntax", term="binding"):
+  names = {"uid": uid, "field": field, "term": term}
+  return {**names, "good": good, "bad": bad, "pair_id": str(number)}
+
+
+PAIRS = [
+  blimp("a", "cats sleep", "cats sleeps", 0),
+  blimp("a", "dogs run", "dogs runs", 1),
+  blimp("b", "it is", "it are", 0, "morphology", "agreement"),
+  blimp("b", "he is", "he are", 1, "morphology", "agreement"),
+]
+
+
+def task(kind, place, **attributes):
+  made = kind()
+  made.place = str(place)
+  for name, value in attributes.items():
+    setattr(made, name, value)
+  return made
+
+
+def test_blimp_by_field_phenomenon_and_paradigm(tmp_path):
+  place = write(tmp_path / "x.jsonl.gz", PAIRS, gzip.open)
+  # Shorter is better; "he is" is as good as "he are"; "it are" beats "it is".
+  known = {"he is": 0.0, "he are": 0.0, "it is": -9.0, "it are": -8.0}
+  model = Model(lambda text: known.get(text, -len(text)))
+  found = task(Blimp, place).measure(model, None)
+  assert found.items == {"blimp": [1.0, 1.0, 0.0, 0.5]}
+  assert found.metrics == {
+    "blimp": 0.625,
+    "blimp/field/syntax": 1.0,
+    "blimp/field/morphology": 0.25,
+    "blimp/term/binding": 1.0,
+    "blimp/term/agreement": 0.25,
+    "blimp/uid/a": 1.0,
+    "blimp/uid/b": 0.25,
+    "blimp/items": 4.0,
+  }
+  assert found.predictions[3] == {
+    "task": "blimp",
+    "id": "b/1",
+    "score": 0.5,
+    "good": "he is",
+    "bad": "he are",
+    "scores": [0.0, 0.0],
+  }
+  assert [p["score"] for p in found.predictions] == found.items["blimp"]
+
+
+def test_blimp_as_its_authors_publish_it(tmp_path):
+  names = {"UID": "a", "field": "syntax", "linguistics_term": "binding"}
+  own = {"sentence_good": "a b", "sentence_bad": "a b c", "pairID": "7"}
+  place = write(tmp_path / "x.jsonl", [names | own])
+  found = task(Blimp, place).measure(Model(lambda text: -len(text)), None)
+  assert found.metrics["blimp"] == 1.0
+  assert found.predictions[0]["id"] == "a/7"
+
+
+def test_a_limit_is_drawn_by_the_seed(tmp_path):
+  place = write(tmp_path / "x.jsonl", PAIRS)
+  ids = {
+    tuple(
+      p["id"]
+      for p in task(Blimp, place, limit=2, seed=seed)
+      .measure(Model(len), None)
+      .predictions
+    )
+    for seed in (0, 0, 1, 2, 3)
+  }
+  assert all(len(two) == 2 for two in ids)
+  assert 1 < len(ids) <= 4
+
+
+@pytest.mark.parametrize(
+  ("line", "message"),
+  [
+    ('{"uid": "a"', "line 2: not JSON"),
+    ("[1]", "line 2: must be an object"),
+    (json.dumps(blimp("a", "x", "y", 0) | {"bad": ""}), "line 2: field bad=''"),
+    (json.dumps(blimp("a", "x", 3, 0)), "line 2: field bad=3: must be text"),
+    (
+      json.dumps({"uid": "a", "field": "f", "term": "t", "good": "x"}),
+      "line 2: no field 'bad' or 'sentence_bad'; it has 'field', 'good'",
+    ),
+  ],
+)
+def test_what_is_wrong_with_a_line_is_told(tmp_path, line, message):
+  path = tmp_path / "x.jsonl"
+  path.write_text(json.dumps(PAIRS[0]) + f"\n{line}\n")
+  with pytest.raises(UsageError, match="x.jsonl, line 2") as error:
+    task(Blimp, path).measure(Model(len), None)
+  assert message in str(error.value)
+
+
+def test_a_missing_file_is_told(tmp_path):
+  with pytest.raises(UsageError, match="--task_data=blimp=.*: no such file"):
+    task(Blimp, tmp_path / "none").measure(Model(len), None)
+  (tmp_path / "empty.jsonl").write_text("\n")
+  with pytest.raises(UsageError, match=r"empty.jsonl: is empty"):
+    task(Blimp, tmp_path / "empty").measure(Model(len), None)
+
+
+def test_sentences_of_cola_are_paired_with_the_nearest():
+  def example(number, text, good):
+    label = "acceptable" if good else "unacceptable"
+    return Example(str(number), {"text": text}, label)
+
+  rows = [
+    example(0, "The cat sat on the mat.", True),
+    example(1, "The cat sat the mat on.", False),
+    example(2, "The cat sat the mat.", False),
+    example(3, "The dog sat on a mat.", True),
+    example(4, "Nothing is like this one.", False),
+    example(5, "The dog sat on a mat.", False),  # labelled twice
+  ]
+  found = nearest(rows)
+  # 2 is one word from 0, nearer than 1 is; and 3 is too far from 1.
+  assert [(n.good.id, n.bad.id, n.equal_length) for n in found] == [
+    ("0", "2", False)
+  ]
+  for one, other in (("a b", "a b"), ("a b c", "c"), ("", "a"), ("a", "b")):
+    one, other = one.split(), other.split()
+    exact = levenshtein(one, other)
+    assert distance(one, other, 2) == min(exact, 3)
+
+
+def levenshtein(one, other):
+  """By its definition."""
+  if not one or not other:
+    return len(one) + len(other)
+  return min(
+    levenshtein(one[1:], other) + 1,
+    levenshtein(one, other[1:]) + 1,
+    levenshtein(one[1:], other[1:]) + (one[0] != other[0]),
+  )
+
+
+def test_cola_pairs(tmp_path):
+  rows = [
+    {"text": "They are here.", "label": 1},
+    {"text": "They is here.", "label": 0},
+    {"text": "We left.", "label": 1},
+    {"text": "We lefted now.", "label": 0},
+  ]
+  write(tmp_path / "c_train.jsonl", rows[:2])
+  write(tmp_path / "c_dev.jsonl", rows)
+  found = task(ColaPairs, tmp_path / "c").measure(
+    Model(lambda text: "is" in text), None
+  )
+  assert found.metrics == {
+    "cola_pairs": pytest.approx(0.5 / 3),
+    "cola_pairs/equal_length": 0.0,
+    "cola_pairs/other_length": 0.5,
+    "cola_pairs/items": 3.0,
+  }
+  assert [p["id"] for p in found.predictions] == ["train/2", "test/2", "test/4"]
+
+
+def test_lambada_asks_for_the_last_word(tmp_path):
+  place = write(
+    tmp_path / "l.jsonl",
+    [{"text": "I went\n home"}, {"text": "she said  yes "}, {"passage": "a b"}],
+  )
+  model = Model(lambda text: -float(len(text)), lambda t: t.endswith("home"))
+  found = task(Lambada, place).measure(model, None)
+  asked = [("I went\n", " home"), ("she said ", " yes"), ("a", " b")]
+  assert model.asked == asked
+  assert found.metrics["lambada"] == pytest.approx(1 / 3)
+  mean = np.mean([len(a + b) for a, b in asked])
+  assert found.metrics["lambada/perplexity"] == pytest.approx(math.exp(mean))
+  assert found.items == {"lambada": [1.0, 0.0, 0.0]}
+  one = write(tmp_path / "one.jsonl", [{"text": "word"}])
+  with pytest.raises(UsageError, match="line 1: one word"):
+    task(Lambada, one).measure(model, None)
+
+
+def test_winogrande_scores_what_follows_the_blank(tmp_path):
+  text = "Ann thanked Bea since _ had helped."
+  record = {"sentence": text, "option1": "Ann", "option2": "Bea"}
+  place = write(
+    tmp_path / "w_dev.jsonl",
+    [record | {"answer": "2"}, record | {"answer": "1"}],
+  )
+  model = Model(lambda text: text.count("Bea"))
+  found = task(Winogrande, tmp_path / "w").measure(model, None)
+  assert model.asked[:2] == [
+    ("Ann thanked Bea since Ann", " had helped."),
+    ("Ann thanked Bea since Bea", " had helped."),
+  ]
+  assert found.items == {"winogrande": [1.0, 0.0]}
+  assert found.predictions[1]["predicted"] == "Bea"
+  del place
+  for changes, message in (
+    ({"answer": "3"}, "field answer='3': must be one of 1, 2"),
+    ({"answer": "1", "sentence": "No blank."}, "has no _"),
+    ({}, "no field 'answer' or 'label'"),
+  ):
+    bad = write(tmp_path / "bad.jsonl", [record | changes])
+    with pytest.raises(UsageError, match="line 1") as error:
+      task(Winogrande, bad).measure(model, None)
+    assert message in str(error.value)
+
+
+def test_the_published_forms_of_commonsense(tmp_path):
+  swag = {
+    "activity_label": "Jumping",
+    "ctx_a": "A man jumps.",
+    "ctx_b": "he",
+    "endings": ["lands [substeps] well.", "b", "c", "d"],
+    "label": 1,
+  }
+  write(tmp_path / "h_dev.jsonl", [swag])
+  (found,) = Hellaswag().examples(TEST, str(tmp_path / "h"))
+  assert found.label == "1"
+  assert found.fields["query"] == "Jumping: A man jumps. He"
+  assert found.fields["ending0"] == "lands well."
+
+  goals = [{"goal": "open", "sol1": "pull", "sol2": "eat"}] * 2
+  write(tmp_path / "dev.jsonl", goals)
+  (tmp_path / "dev-labels.lst").write_text("0\n1\n")
+  found = Piqa().examples(TEST, str(tmp_path))
+  assert [example.label for example in found] == ["0", "1"]
+  (tmp_path / "dev-labels.lst").write_text("0\n")
+  with pytest.raises(UsageError, match="has 1 labels, and .* 2 examples"):
+    Piqa().examples(TEST, str(tmp_path))
+
+  published = {
+    "id": "x",
+    "question": {
+      "stem": "What is wet?",
+      "choices": [
+        {"text": "sand", "label": "A"},
+        {"text": "sea", "label": "B"},
+        {"text": "fire", "label": "C"},
+      ],
+    },
+    "answerKey": "B",
+  }
+  plain = {
+    "question": "What is wet?",
+    "choices": {"text": ["sand", "sea", "fire"], "label": ["1", "2", "3"]},
+    "answerKey": "2",
+  }
+  of_tfds = plain | {"answerKey": "B"}
+  of_tfds["choices"] = {"text": ["sand", "sea", "fire"], "label": [0, 1, 2]}
+  write(tmp_path / "a_test.jsonl", [published, plain, of_tfds])
+  found = ArcEasy().examples(TEST, str(tmp_path / "a"))
+  assert len({repr((e.fields, e.label)) for e in found}) == 1
+  assert found[0].label == "1"
+  assert found[0].fields["choice1"] == "sea"
+  assert found[0].fields["choice3"] == ""
+
+  for record, kind, message in (
+    ({k: v for k, v in swag.items() if k != "endings"}, Hellaswag, "'endings'"),
+    (swag | {"endings": ["a"]}, Hellaswag, "field endings: must be a list"),
+    (swag | {"label": 4}, Hellaswag, "label 4: unknown"),
+    ({"question": "x"}, ArcEasy, "'choices'"),
+    (plain | {"answerKey": "E"}, ArcEasy, "answerKey='E': is none of A, B, C"),
+  ):
+    write(tmp_path / "bad_test.jsonl", [record])
+    with pytest.raises(UsageError, match="bad_test.jsonl, line 1: ") as error:
+      kind().examples(TEST, str(tmp_path / "bad"))
+    assert message in str(error.value)
+
+
+def test_copa_as_published_and_recast(tmp_path):
+  own = {"premise": "It fell.", "question": "cause"}
+  own |= {"choice1": "It was pushed.", "choice2": "It was dry.", "label": 0}
+  write(tmp_path / "own_test.jsonl", [own])
+  recast = [
+    {"premise": "It fell.", "hypothesis": "It was dry.", "label": 1},
+    {"premise": "I ate.", "hypothesis": "I was hungry.", "label": 0},
+    {"premise": "It fell.", "hypothesis": "It was pushed.", "label": 0},
+    {"premise": "I ate.", "hypothesis": "I was asleep.", "label": 1},
+  ]
+  write(tmp_path / "re_dev.jsonl", recast)
+  (plain,) = Copa().examples(TEST, str(tmp_path / "own"))
+  one, two = Copa().examples(TEST, str(tmp_path / "re"))
+  assert plain.label == "choice1"
+  assert one.label == "choice2"
+  assert one.fields["choice1"] == "It was dry."
+  assert one.fields["question"] == ""
+  assert two.label == "choice1"
+  write(tmp_path / "odd_dev.jsonl", recast[:3])
+  with pytest.raises(UsageError, match="line 2: its premise must come twice"):
+    Copa().examples(TEST, str(tmp_path / "odd"))
+
+
+def test_numbers_of_wnli_are_those_of_glue(tmp_path):
+  rows = [{"sentence1": "a", "sentence2": "b", "label": n} for n in (0, 1)]
+  write(tmp_path / "w_test.jsonl", rows)
+  found = Wnli().examples(TEST, str(tmp_path / "w"))
+  assert [e.label for e in found] == ["not_entailment", "entailment"]
+
+
+WORDS = [f"{letter * 3}e" for letter in "bcdfghjklmn"]
+TEXTS = [
+  {"text": f"The very {a} thing is not {b} at all."}
+  for a in WORDS
+  for b in WORDS
+]
+
+
+@pytest.mark.parametrize("fills", [True, False])
+def test_cloze(tmp_path, fills):
+  place = write(tmp_path / "texts.jsonl", TEXTS)
+  real = {record["text"] for record in TEXTS}
+  model = Model(lambda t: 0.0 if t in real else -5.0, fills=fills)
+  made = task(Cloze, place, limit=40)
+  assert not made.reads_corpus
+  found = made.measure(model, None)
+  assert found.metrics["cloze/items"] == 40
+  # All words but "thing", "very" and "at" fit anywhere: only those are told.
+  assert 0 < found.metrics["cloze"] < 1
+  assert ("cloze/perplexity" in found.metrics) == fills
+  for prediction in found.predictions:
+    blank = prediction["text"]
+    assert blank.replace("___", prediction["right"]) in real
+    assert len(set(prediction["choices"])) == 10
+    assert prediction["right"] in prediction["choices"]
+  again = made.measure(model, None)
+  assert again.predictions == found.predictions
+
+
+def test_words_of_a_blank_are_equally_frequent():
+  texts = [" ".join([f"w{'abcdefghij'[n]}xx"] * 5 * (n + 1)) for n in range(10)]
+  texts += [" ".join([f"r{'abcdefghij'[n]}xx"] * 5 * 2**n) for n in range(10)]
+
+  def of(split):
+    if split == "test":
+      return iter(["The long road goes to waxx and then on."])
+    return iter(texts)
+
+  (blank,) = blanks(of, 5, 4, 0)
+  assert blank.word == "waxx"
+  assert sorted(blank.words) == ["raxx", "rbxx", "waxx", "wbxx"]
