@@ -11,7 +11,7 @@ import pytest
 import lm_jax.training
 from lm_jax import cli
 from lm_jax import config as config_lib
-from lm_jax.command import listing
+from lm_jax.command import listing, settings
 from lm_jax.storage import lock, workdir
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -232,8 +232,10 @@ def test_help_names_every_flag_and_command(capsys):
     assert max(map(len, out.splitlines())) <= 88
   assert cli.main(["train", "--help"]) == 0
   out = capsys.readouterr().out
-  for flag in config_lib.schema().keys() - {"name", "arm", "family"}:
+  hidden = {"name", "arm", "family", *settings.OF_TASKS}
+  for flag in config_lib.schema().keys() - hidden:
     assert f"--{flag}" in out
+  assert not any(f"--{flag}=" in out for flag in settings.OF_TASKS)
   assert "--objective.mean_span" in out
 
 

@@ -23,7 +23,7 @@ def _fast(monkeypatch, tiny):
   """Without the yardsticks that come last."""
   monkeypatch.setenv("LM_JAX_CACHE", str(tiny.cache))
   nothing = Measure({}, {})
-  monkeypatch.setattr(run.evaluate, "evaluate", lambda *_, **__: nothing)
+  monkeypatch.setattr(run.measuring, "evaluate", lambda *_, **__: nothing)
 
 
 @pytest.fixture

@@ -39,7 +39,11 @@ ATTRIBUTES = {
 IMPORTERS = {
   "lm_jax/registry.py": "only names of files that stand in the package",
   "lm_jax/data/catalog.py": "only files that stand in tensorflow_datasets",
+  "lm_jax/optional.py": "only modules of libraries that our own files name",
+  "lm_jax/execution/inside.py": "only of the standard library, before it runs",
 }
+# What a model wrote runs on request, in a process that is shut in.
+RUNNERS = {"lm_jax/execution/inside.py": {"exec", "compile"}}
 
 
 def _faults(tree):
@@ -79,6 +83,8 @@ def test_nothing_loads_pickles_or_runs_texts():
     name = str(path.relative_to(ROOT))
     for line, what in _faults(ast.parse(path.read_text())):
       if "import_module" in what and name in IMPORTERS:
+        continue
+      if what in RUNNERS.get(name, ()):
         continue
       found.append(f"{name}:{line}: {what}")
   assert found == []

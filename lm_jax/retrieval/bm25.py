@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_jax.retrieval import optional
+from lm_jax import optional
 from lm_jax.retrieval.ranking import Ranking, Run, top
 
 # As Lucene has it and BEIR's baseline (Thakur et al. 2021) sets it.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from lm_jax import optional
 from lm_jax.data import conll, labelled, splits
 from lm_jax.data.examples import Tagged
 from lm_jax.errors import UsageError
-from lm_jax.tasks import _library, base
+from lm_jax.tasks import base
 
 
 class EntityTask(base.SupervisedTask):
@@ -39,12 +40,12 @@ class EntityTask(base.SupervisedTask):
   def judge(
     self, predicted: Sequence[Sequence[str]], examples: Sequence[Tagged]
   ) -> base.Judged:
-    library = _library.needed("seqeval.metrics", self.name)
-    _library.require_equal(predicted, examples, self.name)
+    library = optional.need("seqeval.metrics", self.name)
+    base.require_equal(predicted, examples, self.name)
     right = [list(example.tags) for example in examples]
     told = [list(tags) for tags in predicted]
     for example, tags in zip(examples, told, strict=True):
-      _library.require_equal(
+      base.require_equal(
         tags, example.words, f"{self.name}, example {example.id}"
       )
     report = library.classification_report(
@@ -62,7 +63,7 @@ class EntityTask(base.SupervisedTask):
       if not kind.endswith(" avg")
     }
     metrics = {name: float(value) for name, value in metrics.items()}
-    entities = _library.needed("seqeval.metrics.sequence_labeling", self.name)
+    entities = optional.need("seqeval.metrics.sequence_labeling", self.name)
     scores = [
       _f1(set(entities.get_entities(a)), set(entities.get_entities(b)))
       for a, b in zip(told, right, strict=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from lm_jax import optional
 from lm_jax.data import labelled, parallel, rewriting, splits
 from lm_jax.data.examples import Rewriting
 from lm_jax.data.parallel import Pair, Place
 from lm_jax.data.text import sentences
 from lm_jax.errors import UsageError
-from lm_jax.tasks import _library, base
+from lm_jax.tasks import base
 
 # sacrebleu's tokenizers for languages that have no spaces between words.
 _TOKENIZERS = {
@@ -41,7 +42,7 @@ class TranslationTask(base.SupervisedTask):
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]
   ) -> base.Judged:
-    _library.require_equal(predicted, examples, self.name)
+    base.require_equal(predicted, examples, self.name)
     metrics: dict[str, float] = {}
     by_pair = {
       pair: _of(pair, predicted, examples) for pair in pairs_of(examples)
@@ -71,7 +72,7 @@ class TranslationTask(base.SupervisedTask):
     return found
 
   def _metric(self, name: str, language: str, **options: Any) -> Any:
-    library = _library.needed("sacrebleu.metrics", self.name)
+    library = optional.need("sacrebleu.metrics", self.name)
     if name == "chrf":
       return library.CHRF(**options)
     tokenizer = _TOKENIZERS.get(language.partition("_")[0], "13a")
@@ -142,8 +143,8 @@ class SummaryTask(base.SupervisedTask):
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]
   ) -> base.Judged:
-    library = _library.needed("rouge_score.rouge_scorer", self.name)
-    _library.require_equal(predicted, examples, self.name)
+    library = optional.need("rouge_score.rouge_scorer", self.name)
+    base.require_equal(predicted, examples, self.name)
     scorer = library.RougeScorer(list(ROUGE), use_stemmer=True)
     found = [
       scorer.score_multi([lines(text) for text in x.references], lines(told))

@@ -11,7 +11,7 @@ from typing import ClassVar
 from lm_jax.data import labelled, splits, squad
 from lm_jax.data.examples import Question
 from lm_jax.errors import UsageError
-from lm_jax.tasks import _library, base
+from lm_jax.tasks import base
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -66,7 +66,7 @@ class ReadingTask(base.SupervisedTask):
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Question]
   ) -> base.Judged:
-    _library.require_equal(predicted, examples, self.name)
+    base.require_equal(predicted, examples, self.name)
     exact, f1 = (
       [
         best(score, told, example)

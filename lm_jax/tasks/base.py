@@ -197,3 +197,12 @@ class LabelledTask(SupervisedTask):
   def normal(self, answer: str) -> str:
     """The form in which two answers in free text are compared."""
     return " ".join(answer.split()).strip(" .").casefold()
+
+
+def require_equal(predicted: Any, examples: Any, what: str) -> None:
+  """Raises UsageError where there is not one answer for each example."""
+  if len(predicted) != len(examples):
+    raise UsageError(
+      f"{what}: {len(predicted)} answers to {len(examples)} examples; must be"
+      " one each"
+    )

@@ -10,7 +10,7 @@ from lm_jax.data import rewriting, splits
 from lm_jax.data.examples import Rewriting
 from lm_jax.data.labelled import TRAIN
 from lm_jax.errors import UsageError
-from lm_jax.tasks import _library, _reading, base
+from lm_jax.tasks import _reading, base
 
 
 class Dailydialog(base.SupervisedTask):
@@ -43,7 +43,7 @@ class Dailydialog(base.SupervisedTask):
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]
   ) -> base.Judged:
-    _library.require_equal(predicted, examples, self.name)
+    base.require_equal(predicted, examples, self.name)
     scores = [
       max(_reading.word_f1(told, text) for text in x.references)
       for told, x in zip(predicted, examples, strict=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lm_jax.data import rewriting, semeval, splits
 from lm_jax.data.examples import Rewriting
 from lm_jax.errors import UsageError
-from lm_jax.tasks import _library, base
+from lm_jax.tasks import base
 
 
 class Triples(base.SupervisedTask):
@@ -35,7 +35,7 @@ class Triples(base.SupervisedTask):
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]
   ) -> base.Judged:
-    _library.require_equal(predicted, examples, self.name)
+    base.require_equal(predicted, examples, self.name)
     hits = told = there = 0
     scores = []
     for text, example in zip(predicted, examples, strict=True):

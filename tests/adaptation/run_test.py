@@ -30,7 +30,7 @@ def _fast(tiny):
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv("LM_JAX_CACHE", str(tiny.cache))
     nothing = Measure({}, {})
-    patch.setattr(run.evaluate, "evaluate", lambda *_, **__: nothing)
+    patch.setattr(run.measuring, "evaluate", lambda *_, **__: nothing)
     yield
 
 

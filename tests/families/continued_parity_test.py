@@ -41,7 +41,7 @@ def _fast(monkeypatch, tiny):
   harness.quiet()
   monkeypatch.setenv("LM_JAX_CACHE", str(tiny.cache))
   nothing = Measure({}, {})
-  monkeypatch.setattr(run.evaluate, "evaluate", lambda *_, **__: nothing)
+  monkeypatch.setattr(run.measuring, "evaluate", lambda *_, **__: nothing)
 
 
 @pytest.mark.parametrize(("name", "architecture"), CASES)

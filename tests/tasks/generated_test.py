@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from lm_jax import optional
 from lm_jax.data.examples import Rewriting
 from lm_jax.errors import UsageError
-from lm_jax.tasks import _generated, _library
+from lm_jax.tasks import _generated
 from lm_jax.tasks.dailydialog import Dailydialog, distinct
 from lm_jax.tasks.multi30k import Multi30k
 from lm_jax.tasks.scitldr import Scitldr
@@ -135,7 +136,7 @@ def test_a_library_that_is_missing_is_named(monkeypatch):
   def missing(name):
     raise ModuleNotFoundError(f"No module named {name!r}", name="sacrebleu")
 
-  monkeypatch.setattr(_library.importlib, "import_module", missing)
+  monkeypatch.setattr(optional.importlib, "import_module", missing)
   with pytest.raises(UsageError, match=r"pip install 'lm_jax\[tasks\]'"):
     Multi30k().judge(["a"], [translation("a", "b")])
 

@@ -87,7 +87,9 @@ def test_blimp_by_field_phenomenon_and_paradigm(tmp_path):
   known = {"he is": 0.0, "he are": 0.0, "it is": -9.0, "it are": -8.0}
   model = Model(lambda text: known.get(text, -len(text)))
   found = task(Blimp, place).measure(model, None)
-  assert found.items == {"blimp": [1.0, 1.0, 0.0, 0.5]}
+  assert found.items["blimp"] == [1.0, 1.0, 0.0, 0.5]
+  assert found.items["blimp/term/agreement"] == [0.0, 0.5]
+  assert found.items["blimp/uid/a"] == [1.0, 1.0]
   assert found.metrics == {
     "blimp": 0.625,
     "blimp/field/syntax": 1.0,

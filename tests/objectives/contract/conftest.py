@@ -161,7 +161,10 @@ def case(request, tiny):
   return Case(*request.param, tiny)
 
 
-NATURAL = [(name, find(name).natural) for name in registry.names(PACKAGE)]
+NATURAL = [
+  (name, find(name).natural)
+  for name in dict.fromkeys(name for name, _ in CASES)
+]
 
 
 @pytest.fixture(params=NATURAL, ids="-".join)
