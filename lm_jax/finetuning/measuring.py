@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -67,6 +68,10 @@ class Finetuning:
       assert found is not None  # or it would have raised
       params = found[0]
     told = self._judged(params, self._dataset.examples[splits.TEST])
+    if self._config.objective == "respond":
+      told.metrics[f"{self._dataset.task.name}/perplexity"] = math.exp(
+        self._loss(params)
+      )
     self._signatures = told.signatures
     return told
 
@@ -85,6 +90,11 @@ class Finetuning:
       },
       "signatures": self._signatures,
     }
+
+  def _loss(self, params: Any) -> float:
+    """Nats per token of the right answers of the test split, given before."""
+    rows = self._dataset.fixed(splits.TEST, self._config.batch_size)
+    return self._program.validation_loss(params, rows)
 
   def _judged(self, params: Any, examples: Any) -> Measure:
     dataset, program = self._dataset, self._program

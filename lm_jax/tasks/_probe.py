@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lm_jax.data import passages
+from lm_jax.data import labelled, passages
 from lm_jax.data.corpus import open_corpus
 from lm_jax.data.labelled import Example, Form
 from lm_jax.data.options import DataOptions
@@ -73,9 +73,11 @@ def examples(task: str, form: Form, split: str) -> list[Example]:
   """Passages of the embedded corpus, for whatever model.
 
   Args:
-    task, split: of lm_jax/data/passages.py.
+    task: of lm_jax/data/passages.py.
     form: of the task.
+    split: of lm_jax/data/labelled.py.
   """
+  split = "validation" if split == labelled.DEV else split
   corpus = open_corpus(DataOptions(corpus="sotu"))
   found = passages.passages(corpus, task, split, PASSAGES, base.SEED)
   return [
