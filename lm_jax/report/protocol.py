@@ -251,7 +251,7 @@ def _compared(differences: Sequence[Any], baseline: str) -> list[Block]:
 
 
 def _settings(entries: Sequence[Entry]) -> Table:
-  head = ("model", "task", "method", "chosen", "steps", "examples", "cut", "s")
+  head = ("model", "task, method", "chosen", "steps", "examples", "cut", "s")
   rows = []
   for entry in entries:
     result = entry.facts["result"]
@@ -260,8 +260,7 @@ def _settings(entries: Sequence[Entry]) -> Table:
     rows.append(
       (
         entry.arm,
-        entry.task,
-        entry.method,
+        f"{entry.task}, {entry.method}",
         str(entry.facts.get("chosen", "")),
         amount(ledger.get("steps")),
         amount(examples.get("train")),
@@ -269,15 +268,14 @@ def _settings(entries: Sequence[Entry]) -> Table:
         amount(ledger.get("seconds"), "seconds"),
       )
     )
-  return Table(head, tuple(rows), words=(0, 1, 2, 3))
+  return Table(head, tuple(rows), words=(0, 1, 2))
 
 
 def _cut(result: Mapping[str, Any]) -> str:
-  """Examples that lost tokens, of all."""
+  """Examples that lost tokens, of all, in the splits where some did."""
   cut, all_of = result.get("cut", {}), result.get("examples", {})
-  return ", ".join(
-    f"{split} {n}/{all_of.get(split)}" for split, n in cut.items()
-  )
+  some = [f"{split} {n}/{all_of.get(split)}" for split, n in cut.items() if n]
+  return ", ".join(some) or ("0" if cut else "–")
 
 
 def _csv(entries: Sequence[Entry]) -> str:
