@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from lm_jax import registry
+from lm_jax.command import places as places_lib
 from lm_jax.errors import UsageError
 from lm_jax.options import Option
 
@@ -208,18 +209,6 @@ def _checked(values: dict[str, Any], places: Sequence[str]) -> Asked:
     if not 0 <= count <= _MOST_SHOTS:
       raise UsageError(f"--shots={count}: must be 0 to {_MOST_SHOTS}")
   values["shots"] = tuple(dict.fromkeys(shots))
-  values["task_data"] = _places(places, values["tasks"])
+  valid = values["tasks"] or registry.names(TASKS)
+  values["task_data"] = places_lib.read(places, valid)
   return Asked(**values)
-
-
-def _places(texts: Sequence[str], tasks: Sequence[str]) -> dict[str, str]:
-  found = {}
-  for text in texts:
-    name, equals, place = text.partition("=")
-    if not equals or not place:
-      raise UsageError(f"--task_data={text}: must be TASK=PATH")
-    valid = tasks or registry.names(TASKS)
-    if name not in valid:
-      raise registry.unknown("--task_data", name, valid)
-    found[name] = place
-  return found

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_jax import registry, strict_json
+from lm_jax.command import places as places_lib
 from lm_jax.config import ADAPTATIONS, Config
 from lm_jax.errors import UsageError
 from lm_jax.finetuning import command as single
@@ -188,7 +189,7 @@ def read(given: Mapping[str, Sequence[str]]) -> Protocol:
   if baseline not in [arm.name for arm in arms]:
     raise registry.unknown("--baseline", baseline, [arm.name for arm in arms])
   tasks = tuple(dict.fromkeys(value("tasks")))
-  places = _places(given.get("task_data", ()), tasks)
+  places = places_lib.read(given.get("task_data", ()), tasks)
   shared = {
     path: texts[-1]
     for path, texts in given.items()
@@ -209,18 +210,6 @@ def read(given: Mapping[str, Sequence[str]]) -> Protocol:
     shots=value("shots"),
     directory=given.get("workdir", [DEFAULT])[-1],
   )
-
-
-def _places(texts: Sequence[str], tasks: Sequence[str]) -> dict[str, str]:
-  found = {}
-  for text in texts:
-    name, equals, place = text.partition("=")
-    if not equals or not place:
-      raise UsageError(f"--task_data={text}: must be TASK=PATH")
-    if name not in tasks:
-      raise registry.unknown("--task_data", name, tasks)
-    found[name] = place
-  return found
 
 
 def cells(protocol: Protocol) -> list[Cell]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import Part
-from lm_jax.types import Array, Mask, Problem, Rows, Spec, Stream
+from lm_jax.types import Array, Mask, Problem, Rows, Spec, Stream, UsageError
 
 # A row has one example in so many tokens at most.
 SHORTEST = 4
@@ -16,6 +18,14 @@ SHORTEST = 4
 def room(length: int) -> int:
   """The most examples in a row of `length` tokens."""
   return max(1, length // SHORTEST)
+
+
+def require_labels(labels: Sequence[str]) -> None:
+  """Raises UsageError unless there is a choice."""
+  if len(labels) < 2:
+    raise UsageError(
+      f"--objective.labels={','.join(labels)}: must name two or more"
+    )
 
 
 def read(rows: Rows, spec: Spec) -> tuple[Stream, Stream | None]:

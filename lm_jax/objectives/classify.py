@@ -20,7 +20,6 @@ from lm_jax.types import (
   Rows,
   Spec,
   Term,
-  UsageError,
 )
 
 HEAD = "classification"
@@ -58,10 +57,7 @@ class Classify(base.Objective):
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
     base.unit_interval("dropout", self.dropout, zero=True)
-    if len(self.labels) < 2:
-      raise UsageError(
-        f"--objective.labels={','.join(self.labels)}: must name two or more"
-      )
+    _supervised.require_labels(self.labels)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     problem = self._read(rows, spec)
