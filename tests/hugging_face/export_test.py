@@ -216,9 +216,9 @@ def test_evaluate_takes_their_directory(tiny, tmp_path, capsys, monkeypatch):
   small = functools.partial(DataOptions, corpus=str(tiny.corpus))
   monkeypatch.setattr(pretrained, "DataOptions", small)
   capsys.readouterr()
-  assert run("evaluate", to, tasks="bits_per_byte") == 0
-  out = capsys.readouterr().out
-  assert 5 < float(re.search(r"^bits_per_byte: (.*)", out)[1]) < 9
+  assert run("evaluate", to, tasks="bits_per_byte", format="json") == 0
+  [row] = json.loads(capsys.readouterr().out)["results"]
+  assert row["metric"] == "bits_per_byte" and 5 < row["value"] < 9
 
 
 def contents(folder):

@@ -376,10 +376,14 @@ def test_an_interrupted_import_is_begun_again(large, tmp_path):
       process.kill()
     killed += not (workdir / "result.json").exists()
   assert killed
-  with _start(theirs, workdir) as process:
-    _await_work(process, workdir)
-    process.send_signal(signal.SIGINT)
-    _, line = process.communicate()
+  for _ in range(5):  # On a busy machine it may be done before the signal.
+    with _start(theirs, workdir) as process:
+      _await_work(process, workdir)
+      process.send_signal(signal.SIGINT)
+      _, line = process.communicate()
+    if process.returncode:
+      break
+    shutil.rmtree(workdir)
   assert (process.returncode, line.count("\n")) == (75, 1), line
   assert "interrupted; the same command goes on" in line
   assert run("import", theirs, workdir=workdir) == 0
