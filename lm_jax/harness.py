@@ -22,16 +22,21 @@ from lm_jax.prompting import judges
 from lm_jax.prompting.likelihood import Likelihood
 from lm_jax.prompting.pairs import progress
 
+BAD_USAGE = 2
+NEEDED = (
+  "lm_jax.harness: needs lm-evaluation-harness: pip install 'lm_jax[harness]'"
+)
+
 try:
   import lm_eval.models  # noqa: F401  where its own are registered
   from lm_eval.api.model import TemplateLM
   from lm_eval.api.registry import register_model
 except ImportError as missing:
-  raise UsageError(
-    "lm_jax.harness: needs lm-evaluation-harness: pip install 'lm_jax[harness]'"
-  ) from missing
+  if __name__ == "__main__":
+    print(f"lm_jax: {NEEDED}", file=sys.stderr)
+    sys.exit(BAD_USAGE)
+  raise UsageError(NEEDED) from missing
 
-BAD_USAGE = 2
 MOST_NEW = 256  # tokens, where a task does not say; that of the harness
 _ROWS = 16
 # What the harness passes to every model, and has no meaning here.
