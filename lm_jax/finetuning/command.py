@@ -23,7 +23,6 @@ RECIPE = {
   "optimizer.final": "0",
   "optimizer.weight_decay": "0.01",
   "optimizer.beta2": "0.999",
-  "length": "128",
 }
 EPOCHS, EXAMPLES = 3.0, 32
 _HIDDEN = ("objective", "name", "arm", "family", "curriculum", "budget")
@@ -87,7 +86,9 @@ def configured(given: Mapping[str, str]) -> Config:
     epochs = own.get("epochs", EPOCHS)
     if not 0 < epochs <= 10_000:
       raise UsageError(f"--epochs={epochs:g}: must be above 0, at most 10000")
-    budget = f"steps:{examples.steps(config.seed, epochs, rows)}"
+    # As many for every seed, though its rows may be one more or less: a
+    # compiled program is of its budget, and seeds share it.
+    budget = f"steps:{examples.steps(0, epochs, rows)}"
   elif "epochs" in own:
     raise UsageError(
       f"--epochs={own['epochs']:g}: give it or --budget={budget}, one of the"
@@ -127,7 +128,6 @@ def based(task: SupervisedTask, given: Mapping[str, str]) -> Config:
     keep_last=1,
   )
   recipe = RECIPE if model else {**RECIPE, "optimizer.learning_rate": "1e-3"}
-  recipe = {p: t for p, t in recipe.items() if p != "length"}
   adapt = {p: t for p, t in given.items() if p not in ("model", "task")}
   return settings.override(config, {**recipe, **adapt})
 

@@ -40,7 +40,7 @@ def load(
 ) -> dict[str, Sequence[Any]]:
   """The examples that a fine-tuning run sees: TRAIN and DEV.
 
-  The test split is read when it is measured. Data without a split to choose
+  Data without a split to choose
   by give every tenth example of the training split, whatever the seed.
 
   Args:
