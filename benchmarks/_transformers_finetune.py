@@ -222,7 +222,6 @@ def trainer(
     save_strategy="no",
     logging_strategy="no",
     disable_tqdm=True,
-    use_cpu=True,
     dataloader_pin_memory=False,
   )
   inputs = ("input_ids", "attention_mask", "token_type_ids")
@@ -313,17 +312,18 @@ def _judged(
     batch = tokenizer.pad(
       [{n: features[i][n] for n in inputs} for i in some], return_tensors="pt"
     )
+    batch = batch.to(made.model.device)
     with torch.no_grad():
       out = made.model(**batch)
     for row, i in enumerate(some):
       size = len(features[i]["input_ids"])
       if isinstance(kind, Extract):
         both = (out.start_logits, out.end_logits)
-        logits[i] = tuple(x[row, :size].numpy() for x in both)
+        logits[i] = tuple(x[row, :size].cpu().numpy() for x in both)
       elif isinstance(kind, LabelTokens):
-        logits[i] = out.logits[row, :size].numpy()
+        logits[i] = out.logits[row, :size].cpu().numpy()
       else:
-        logits[i] = out.logits[row].numpy()
+        logits[i] = out.logits[row].cpu().numpy()
   if isinstance(kind, LabelTokens):
     for feature, example in zip(features, examples, strict=True):
       row = tokenizer(

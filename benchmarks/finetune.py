@@ -11,7 +11,8 @@ medians of examples a second, over turns.
 
 quality: both fine-tune with every seed, ours by `launch.py finetune`, and are
 judged by the same measures on the same test examples; --also=TASK=PATH tests
-on further data.
+on further data, --side=lm_jax or --side=Trainer leaves the other out. Both run
+on a GPU where there is one.
 """
 
 from __future__ import annotations
@@ -172,6 +173,7 @@ def _ours(
   place = str(pathlib.Path(folder, f"seed{seed}"))
   flags = {**_flags(options), "epochs": str(options.epochs)}
   flags |= {"seed": str(seed), "workdir": place}
+  flags |= dict(text.split("=", 1) for text in options.flag)
   subprocess.run(
     [*launch, "finetune", *(f"--{k}={v}" for k, v in flags.items())],
     check=True,
@@ -212,28 +214,25 @@ def quality(options: argparse.Namespace) -> int:
     other = dataset.find_task(name)
     tests[name] = (other, splits.test(other, place))
   with tempfile.TemporaryDirectory() as folder:
-    for seed in range(options.seeds):
-      start = time.monotonic()
-      rows["lm_jax"].append(_ours(options, seed, also, folder))
-      seconds["lm_jax"].append(time.monotonic() - start)
-      print(f"lm_jax, seed {seed}: {_line(rows['lm_jax'][-1])}", flush=True)
-      if options.alone:
-        continue
-      start = time.monotonic()
-      rows["Trainer"].append(
-        theirs_lib.finetuned(
-          options.model,
-          task,
-          kind,
-          found[splits.TRAIN],
-          found[splits.DEV],
-          tests,
-          _recipe(options),
-          seed,
-        )
-      )
-      seconds["Trainer"].append(time.monotonic() - start)
-      print(f"Trainer, seed {seed}: {_line(rows['Trainer'][-1])}", flush=True)
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+      for side in options.side or list(rows):
+        start = time.monotonic()
+        if side == "lm_jax":
+          row = _ours(options, seed, also, folder)
+        else:
+          row = theirs_lib.finetuned(
+            options.model,
+            task,
+            kind,
+            found[splits.TRAIN],
+            found[splits.DEV],
+            tests,
+            _recipe(options),
+            seed,
+          )
+        rows[side].append(row)
+        seconds[side].append(time.monotonic() - start)
+        print(f"{side}, seed {seed}: {_line(row)}", flush=True)
   for name, found_rows in rows.items():
     if not found_rows:
       continue
@@ -262,13 +261,17 @@ def main() -> int:
   parser.add_argument("--task", default="sst2")
   parser.add_argument("--task_data", default="")
   parser.add_argument("--also", action="append", default=[])
-  parser.add_argument("--alone", action="store_true", help="lm_jax only")
+  parser.add_argument("--side", action="append", choices=("lm_jax", "Trainer"))
+  parser.add_argument(
+    "--flag", action="append", default=[], help="NAME=VALUE of our finetune"
+  )
   parser.add_argument("--train_examples", type=int, default=0)
   parser.add_argument("--length", type=int, default=128)
   parser.add_argument("--epochs", type=float, default=3.0)
   parser.add_argument("--batch_size", type=int, default=32)
   parser.add_argument("--learning_rate", type=float, default=5e-5)
   parser.add_argument("--seeds", type=int, default=3)
+  parser.add_argument("--first_seed", type=int, default=0)
   parser.add_argument("--rounds", type=int, default=5)
   parser.add_argument("--threads", type=int, default=2)
   options = parser.parse_args()

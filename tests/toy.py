@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import math
 import zlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -231,10 +232,9 @@ def _quick_step(program: Program):
   )
 
 
-QUICKLY = {
-  "xla_backend_optimization_level": 0,
-  "xla_cpu_use_fusion_emitters": False,
-}
+QUICKLY: dict[str, Any] = {"xla_backend_optimization_level": 0}
+if jax.__version_info__ < (0, 11):  # XLA dropped its old emitters after
+  QUICKLY["xla_cpu_use_fusion_emitters"] = False
 
 
 def compile_quickly(jitted, *args):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 
@@ -10,27 +9,11 @@ import flax.linen as nn
 import jax
 import numpy as np
 import pytest
+import toy
 
 from lm_jax.models.network import Network
 from lm_jax.training import program
 from lm_jax.types import ABSENT, ANSWER, PADDING, Rows, Spec, Specials, Trunk
-
-
-@functools.cache
-def fast_options() -> dict[str, object]:
-  """What makes XLA compile fast, of the options that this version knows.
-
-  These tests compile much more than they run.
-  """
-  known = {}
-  for name, value in (
-    ("xla_backend_optimization_level", 0),
-    ("xla_cpu_use_fusion_emitters", False),
-  ):
-    with contextlib.suppress(jax.errors.JaxRuntimeError):
-      jax.jit(lambda x: x, compiler_options={name: value})(0)
-      known[name] = value
-  return known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +30,7 @@ class Tiny:
 
   def jit(self, function):
     """`jax.jit` that compiles fast."""
-    return jax.jit(function, compiler_options=fast_options())
+    return jax.jit(function, compiler_options=toy.QUICKLY)
 
   @functools.cached_property
   def text_ids(self):
