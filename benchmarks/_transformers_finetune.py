@@ -54,7 +54,9 @@ class Classify:
       found.append({**row, "labels": self.labels.index(example.label)})
     return found
 
-  def answers(self, logits: Any, features: Any, examples: Any) -> list[str]:
+  def answers(
+    self, logits: Any, features: Any, examples: Any, task: Any
+  ) -> list[str]:
     return [self.labels[int(row.argmax())] for row in logits]
 
 
@@ -94,7 +96,9 @@ class LabelTokens:
       found.append({**row, "labels": labels})
     return found
 
-  def answers(self, logits: Any, features: Any, examples: Any) -> Any:
+  def answers(
+    self, logits: Any, features: Any, examples: Any, task: Any
+  ) -> Any:
     found = []
     for row, feature, example in zip(logits, features, examples, strict=True):
       at = np.flatnonzero(np.array(feature["labels"]) != -100)
@@ -161,7 +165,9 @@ class Extract:
         )
     return found
 
-  def answers(self, logits: Any, features: Any, examples: Any) -> list[str]:
+  def answers(
+    self, logits: Any, features: Any, examples: Any, task: Any
+  ) -> list[str]:
     best: list[tuple[float, str]] = [(-np.inf, "")] * len(examples)
     none = [np.inf] * len(examples)
     for (start_T, end_T), feature in zip(logits, features, strict=True):
@@ -178,7 +184,8 @@ class Extract:
             text = examples[number].context[offsets[s][0] : offsets[e][1]]
             best[number] = (score, text)
     return [
-      "" if none[i] > score else text for i, (score, text) in enumerate(best)
+      "" if task.unanswerable and none[i] > score else text
+      for i, (score, text) in enumerate(best)
     ]
 
 
@@ -334,4 +341,5 @@ def _judged(
       )
       words = [w for w in row.word_ids() if w is not None]
       feature["words"] = list(dict.fromkeys(words))
-  return task.judge(kind.answers(logits, features, examples), examples).metrics
+  answers = kind.answers(logits, features, examples, task)
+  return task.judge(answers, examples).metrics
