@@ -37,7 +37,9 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Estimate:
   centre = (p + z * z / (2 * n)) / (1 + z * z / n)
   half = math.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
   half *= z / (1 + z * z / n)
-  return Estimate(p, max(0.0, centre - half), min(1.0, centre + half), n=n)
+  # At p = 0 and 1 the limit is p itself, which rounding may pass.
+  low, high = min(p, centre - half), max(p, centre + half)
+  return Estimate(p, max(0.0, low), min(1.0, high), n=n)
 
 
 def item_interval(scores_I: Array, level: float = 0.95) -> Estimate:

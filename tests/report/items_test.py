@@ -16,6 +16,13 @@ def test_wilson_is_scipys(successes, n):
   assert (found.low, found.high) == pytest.approx((want.low, want.high))
 
 
+def test_wilson_holds_its_share_at_the_ends():
+  for n in range(1, 2000):
+    none, every = items.wilson(0, n), items.wilson(n, n)
+    assert (none.low, none.value) == (0, 0)
+    assert (every.high, every.value) == (1, 1)
+
+
 def test_half_ties_fall_back_on_t():
   scores_I = np.array([1, 0, 0.5, 1, 1, 0.5, 0, 1.0])
   low, high = stats.t.interval(0.95, 7, scores_I.mean(), stats.sem(scores_I))
