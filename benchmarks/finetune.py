@@ -150,7 +150,7 @@ def make_theirs(options: argparse.Namespace) -> Any:
 def speed(options: argparse.Namespace) -> int:
   ours = peers.Contestant(make_ours, options)
   theirs = peers.Contestant(make_theirs, options)
-  a, b = peers.alternate(ours, theirs, options.rounds, 2)
+  a, b = peers.take_turns([ours, theirs], options.rounds, 2)
   rates = [
     facts["examples"] / statistics.median(times)
     for facts, times in ((ours.facts, a), (theirs.facts, b))

@@ -97,7 +97,7 @@ def compare(directory: str, batch: int, rounds: int) -> float:
   """Prints a line for the batch size; ours over theirs, of tokens a second."""
   ours = peers.Contestant(make_ours, directory, batch)
   theirs = peers.Contestant(make_theirs, directory, batch)
-  a, b = peers.alternate(ours, theirs, rounds, 2)
+  a, b = peers.take_turns([ours, theirs], rounds, 2)
   ours.stop()
   theirs.stop()
   ratio = statistics.median(b) / statistics.median(a)

@@ -1,7 +1,7 @@
-"""Runs two contestants in processes of their own, taking turns.
+"""Runs contestants in processes of their own, taking turns.
 
 Thread pools of two frameworks in one process disturb each other; taking turns
-lets both see the same noise of the machine.
+lets all see the same noise of the machine.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
@@ -60,22 +60,21 @@ class Contestant:
     self._process.join()
 
 
-def alternate(
-  ours: Contestant, theirs: Contestant, rounds: int, steps: int
-) -> tuple[list[float], list[float]]:
-  """Both contestants' step times in seconds; they take turns of `steps`.
+def take_turns(
+  contestants: Sequence[Contestant], rounds: int, steps: int
+) -> list[list[float]]:
+  """Each contestant's step times in seconds; they take turns of `steps`.
 
   The first step of a turn is not counted.
   """
-  a: list[float] = []
-  b: list[float] = []
+  found: list[list[float]] = [[] for _ in contestants]
   for _ in range(rounds):
-    for contestant, times in ((ours, a), (theirs, b)):
+    for contestant, times in zip(contestants, found, strict=True):
       # While the other's threads come to rest and the caches fill again.
       time.sleep(0.5)
       contestant.run(1)
       times += contestant.run(steps)
-  return a, b
+  return found
 
 
 def spread(times: list[float]) -> str:

@@ -142,7 +142,7 @@ def _compare(
   theirs = peers.Contestant(make_theirs, directory, kind, items, batch)
   apart = np.abs(ours.facts["sums"] - theirs.facts["sums"]).max()
   assert apart < 1e-3, f"log-likelihoods differ by {apart}"
-  a, b = peers.alternate(ours, theirs, rounds, 1)
+  a, b = peers.take_turns([ours, theirs], rounds, 1)
   ours.stop()
   theirs.stop()
   rates = [items / statistics.median(times) for times in (a, b)]

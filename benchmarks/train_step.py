@@ -1,62 +1,103 @@
-"""One training step of clm against Transformers' GPT-2 in PyTorch, on a CPU.
+"""A training step of an objective against Transformers in PyTorch, on a CPU.
 
-    pip install torch==2.13.0 transformers && python -m benchmarks.train_step
+    pip install -e '.[compare]' && python -m benchmarks.train_step
+    python -m benchmarks.train_step --objective=mlm --objective=rtd
 
-Float32, 6 layers x 384, 6 heads, batch 16 x 256, 65 characters; learned
-positions, biases, tied embeddings, no dropout; AdamW and clipping at 1 on both
-sides. Both start from the same parameters and read the same tokens; the
-losses are compared before anything is timed.
+Both sides start from the same parameters (ours, exported), read the same
+tokens, and have the same optimizer (AdamW, clipping at 1), no dropout and
+float32; the losses and the norms of the gradients are compared before anything
+is timed. PyTorch runs eager and compiled. The floor is what bare products of
+matrices take for the model FLOPs of the step. All take turns.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import statistics
+import tempfile
 from typing import Any
 
 import numpy as np
 
+from benchmarks import _transformers_train as theirs_lib
 from benchmarks import peers
 
-LAYERS, WIDTH, HEADS, BATCH, LENGTH, VOCABULARY = 6, 384, 6, 16, 256, 65
 LEARNING_RATE = 1e-3
 
 
-def tokens() -> np.ndarray:
-  """The batch that both read: int32 [B, T]."""
+@dataclasses.dataclass(frozen=True)
+class Case:
+  """What is trained: a published shape at another size, and a batch of it."""
+
+  preset: str
+  layers: int
+  width: int
+  heads: int
+  vocabulary: int
+  batch: int
+  length: int
+  architecture: str
+  target: float
+  generator: float = 0.25
+
+
+CASES = {
+  "clm": Case("gpt2", 6, 384, 6, 65, 16, 256, "causal_decoder", 1.0),
+  "mlm": Case("bert", 4, 256, 4, 30000, 32, 128, "encoder", 0.4),
+  "rtd": Case("bert", 4, 256, 4, 30000, 32, 128, "encoder", 0.7),
+  "span_corruption": Case(
+    "t5", 4, 256, 4, 30000, 32, 128, "encoder_decoder", 1.0
+  ),
+}
+
+
+def make_rows(case: Case) -> Any:
+  """The batch that both read: a document a row, of random tokens."""
+  from lm_jax.types import ANSWER, Rows, Specials
+
   generator = np.random.default_rng(0)
-  return generator.integers(0, VOCABULARY, (BATCH, LENGTH), dtype=np.int32)
+  low = min(200, case.vocabulary // 2)
+  shape = (case.batch, case.length)
+  tokens = generator.integers(low, case.vocabulary, shape, dtype=np.int32)
+  tokens[:, 0] = Specials().boundary
+  ones = np.ones_like(tokens)
+  word = np.broadcast_to(np.arange(case.length, dtype=np.int32), shape)
+  return Rows(tokens, ones, word, 0 * ones, ANSWER * ones)
 
 
-def make_ours() -> tuple[dict[str, Any], Any]:
-  """Facts (loss, parameters, FLOPs) and a step of lm_jax."""
-  from lm_jax.devices import memory
-
-  memory.keep_freed_memory()  # as the command line does
-  import jax
-
+def make_plan(objective: str, case: Case) -> Any:
+  from lm_jax import registry
   from lm_jax.devices import sharding
+  from lm_jax.models import sizes
   from lm_jax.models.network import Network
-  from lm_jax.objectives.clm import CausalLM
+  from lm_jax.objectives.base import Objective
   from lm_jax.training import ledger, optim, program
-  from lm_jax.types import Rows, Spec, Specials, Trunk
+  from lm_jax.types import Spec, Specials
 
-  trunk = Trunk(
-    layers=LAYERS,
-    width=WIDTH,
-    heads=HEADS,
-    feedforward=4 * WIDTH,
-    vocabulary=VOCABULARY,
-    max_positions=LENGTH,
-    positions="learned",
-    bias=True,
+  trunk = dataclasses.replace(
+    sizes.PRESETS[case.preset],
+    architecture=case.architecture,
+    layers=case.layers,
+    width=case.width,
+    heads=case.heads,
+    feedforward=4 * case.width,
+    vocabulary=case.vocabulary,
+    max_positions=case.length,
+    dropout=0.0,
+    attention_dropout=0.0,
   )
-  spec = Spec("causal_decoder", LENGTH, VOCABULARY, Specials())
-  plan = program.Plan(
-    objective=CausalLM(),
-    network=Network((("main", trunk),)),
+  if objective == "rtd":  # Its discriminator predicts no tokens.
+    trunk = dataclasses.replace(trunk, embedding_width=case.width)
+  made = registry.find("lm_jax.objectives", objective, Objective, "")()
+  spec = Spec(case.architecture, case.length, case.vocabulary, Specials())
+  return program.Plan(
+    objective=made,
+    network=Network(
+      program.trunks_of(made, trunk), program.heads_of(made, spec)
+    ),
     spec=spec,
-    batch_size=BATCH,
+    batch_size=case.batch,
     accumulate=1,
     optimizer=optim.OptimizerOptions(
       learning_rate=LEARNING_RATE, schedule="constant", warmup=0.0
@@ -64,15 +105,38 @@ def make_ours() -> tuple[dict[str, Any], Any]:
     budget=ledger.Budget("steps", 1000),
     mesh=sharding.make_mesh(),
   )
+
+
+def make_ours(objective: str, case: Case, folder: str) -> tuple[Any, Any]:
+  """Facts and a step of lm_jax; its parameters are written to `folder`."""
+  from lm_jax.devices import memory
+
+  memory.keep_freed_memory()  # as the command line does
+  import jax
+
+  from lm_jax import trained
+  from lm_jax.config import Config
+  from lm_jax.hugging_face import export
+  from lm_jax.training import optim, program
+
+  plan = make_plan(objective, case)
   compiled = program.compile_plan(plan)
   state = compiled.initial(np.uint32(0))
-  ones = np.ones((BATCH, LENGTH), np.int32)
-  rows = compiled.place(Rows(tokens(), ones, 0 * ones, 0 * ones, ones))
-  loss = compiled.validation_loss(state.params, [rows])
+  rows = compiled.place(make_rows(case))
+  key = jax.random.key(0)
+  problem = plan.objective.make(key, rows, plan.spec)
+  (loss, _), grads = jax.jit(compiled._gradients)(
+    state.params, problem, key, key
+  )
+  config = Config(objective=objective)
+  model = trained.of_program(config, None, compiled, state.params)
+  export.save(model, folder)
   facts = {
-    "loss": loss,
-    "params": jax.device_get(state.params),
+    "loss": float(loss),
+    "norm": float(optim.global_norm(grads)),
+    "problem": arrays(objective, plan, problem, state.params),
     "flops": compiled.flops,
+    "parameters": compiled.parameters,
     "version": f"jax {jax.__version__}",
   }
   box = [state]
@@ -84,93 +148,176 @@ def make_ours() -> tuple[dict[str, Any], Any]:
   return facts, step
 
 
-def make_theirs(params: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-  """Facts and a step of Transformers' GPT-2 with the same parameters."""
-  import torch
-  import transformers
+def arrays(
+  objective: str, plan: Any, problem: Any, params: Any
+) -> dict[str, np.ndarray]:
+  """The problem as Transformers takes it; labels of -100 bear no loss."""
+  import jax
 
-  config = transformers.GPT2Config(
-    vocab_size=VOCABULARY,
-    n_positions=LENGTH,
-    n_embd=WIDTH,
-    n_layer=LAYERS,
-    n_head=HEADS,
-    activation_function="gelu_new",
-    resid_pdrop=0.0,
-    embd_pdrop=0.0,
-    attn_pdrop=0.0,
-    bos_token_id=0,
-    eos_token_id=0,
+  inputs = np.asarray(problem.inputs.tokens_BxT)
+  positions, targets = problem.positions_BxP, np.asarray(problem.targets_BxP)
+  bear = np.asarray(problem.weights["nll"]) > 0
+  labels = np.full(inputs.shape, theirs_lib.NO_LABEL, np.int32)
+  at = np.arange(inputs.shape[1]) if positions is None else positions
+  at = np.broadcast_to(at, targets.shape)
+  row = np.broadcast_to(np.arange(len(inputs))[:, None], targets.shape)
+  labels[row[bear], at[bear]] = targets[bear]
+  if objective == "clm":
+    # Transformers shifts the labels itself.
+    labels = np.concatenate([labels[:, :1] * 0 - 100, labels[:, :-1]], axis=1)
+  found = {"input_ids": inputs, "labels": labels}
+  if problem.source is not None:
+    used = (labels != theirs_lib.NO_LABEL).any(axis=0)
+    width = int(np.flatnonzero(used)[-1]) + 1
+    present = np.asarray(problem.source.segment_BxT) > 0
+    length = int(np.flatnonzero(present.any(axis=0))[-1]) + 1
+    found = {
+      "input_ids": np.asarray(problem.source.tokens_BxT)[:, :length],
+      "attention_mask": present[:, :length].astype(np.int32),
+      "decoder_input_ids": inputs[:, :width],
+      "labels": labels[:, :width],
+    }
+  if objective == "rtd":
+    found["original"] = np.asarray(problem.extra["original_BxL"])
+    corrupt = jax.jit(_corrupted, static_argnums=0)
+    found["corrupt"] = np.asarray(corrupt(plan.network, params, problem))
+  return found
+
+
+def _corrupted(network: Any, params: Any, problem: Any) -> Any:
+  """What rtd's discriminator reads."""
+  import flax.linen as nn
+  import jax
+
+  from lm_jax.objectives import rtd
+
+  def logits(net: Any) -> Any:
+    state = net.hidden(problem.inputs, stack="generator")
+    at = problem.positions_BxP
+    return net.head("vocabulary", state, at, stack="generator")
+
+  found = jax.nn.log_softmax(nn.apply(logits, network)({"params": params}))
+  return rtd.put(
+    problem.extra["original_BxL"],
+    problem.positions_BxP,
+    rtd.draw(problem.extra["keys_Bx2"], found),
+    problem.weights["nll"] > 0,
   )
-  model = transformers.GPT2LMHeadModel(config)
-  state = {k: torch.tensor(v) for k, v in _gpt2_names(params).items()}
-  missing, unexpected = model.load_state_dict(state, strict=False)
-  if unexpected or set(missing) - {"lm_head.weight"}:
-    raise ValueError(f"missing {missing}, unexpected {unexpected}")
-  model.tie_weights()
-  optimizer = torch.optim.AdamW(
-    model.parameters(), LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.1
+
+
+def make_floor(case: Case, flops: int) -> tuple[dict[str, Any], Any]:
+  """Products of the feed-forward's shapes, of so many FLOPs in all."""
+  import jax
+
+  from lm_jax.devices import memory
+
+  memory.keep_freed_memory()
+  rows, width, inner = case.batch * case.length, case.width, 4 * case.width
+  count = round(flops / (4 * rows * width * inner))
+  generator = np.random.default_rng(0)
+  shapes = ((rows, width), (width, inner), (inner, width))
+  x, up, down = (
+    jax.device_put(generator.standard_normal(s, np.float32) / s[-1] ** 0.5)
+    for s in shapes
   )
-  ids = torch.tensor(tokens().astype(np.int64))
-  with torch.no_grad():
-    loss = float(model(ids, labels=ids).loss)
+  product = jax.jit(lambda x: (x @ up) @ down)
 
   def step() -> None:
-    optimizer.zero_grad(set_to_none=True)
-    model(ids, labels=ids, use_cache=False).loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
+    y = x
+    for _ in range(count):
+      y = product(y)
+    y.block_until_ready()
 
-  version = f"torch {torch.__version__}, "
-  version += f"transformers {transformers.__version__}, "
-  version += f"{torch.get_num_threads()} threads"
-  return {"loss": loss, "version": version}, step
+  return {"share": flops / (count * 4 * rows * width * inner)}, step
 
 
-def _gpt2_names(params: dict[str, Any]) -> dict[str, np.ndarray]:
-  """Our parameters under GPT-2's names; its projections are [in, out] too."""
-  embedder, blocks = params["embedder_main"], params["stack_main"]["blocks"]
-  out = {
-    "transformer.wte.weight": embedder["embedding"],
-    "transformer.wpe.weight": embedder["position_embedding"],
-    "transformer.ln_f.weight": blocks["final_norm"]["scale"],
-    "transformer.ln_f.bias": blocks["final_norm"]["bias"],
+def compare(
+  objective: str, rounds: int, steps: int, modes: tuple[str, ...]
+) -> dict[str, Any]:
+  """Times of an objective's step, in seconds, and what they amount to.
+
+  Raises:
+    ValueError: the losses or gradients differ.
+  """
+  case = CASES[objective]
+  with tempfile.TemporaryDirectory() as folder:
+    directory = f"{folder}/model"
+    ours = peers.Contestant(make_ours, objective, case, directory)
+    theirs = [
+      peers.Contestant(
+        theirs_lib.make,
+        objective,
+        directory,
+        ours.facts["problem"],
+        mode,
+        LEARNING_RATE,
+      )
+      for mode in modes
+    ]
+  for name in ("loss", "norm"):
+    for other in theirs:
+      a, b = ours.facts[name], other.facts[name]
+      if abs(a - b) > 1e-4 * max(1, abs(a)):
+        raise ValueError(f"{objective}: the {name}s differ: {a} and {b}")
+  floor = peers.Contestant(make_floor, case, ours.facts["flops"])
+  contestants = [ours, *theirs, floor]
+  times = peers.take_turns(contestants, rounds, steps)
+  for contestant in contestants:
+    contestant.stop()
+  own, *others, bare = times
+  bare = [t * floor.facts["share"] for t in bare]
+  medians = [statistics.median(t) for t in others]
+  best = min(medians)
+  return {
+    "objective": objective,
+    "case": case,
+    "facts": ours.facts,
+    "versions": f"{ours.facts['version']}, {theirs[0].facts['version']}",
+    "times": {"lm_jax": own, **dict(zip(modes, others, strict=True))},
+    "floor": bare,
+    "ratio": statistics.median(own) / best,
+    "above": statistics.median(own) / statistics.median(bare),
   }
-  for i in range(LAYERS):
-    layer, name = blocks[f"layer_{i}"], f"transformer.h.{i}"
-    attention, feedforward = layer["attention"], layer["feedforward"]
-    for theirs, ours in (("ln_1", "attention"), ("ln_2", "feedforward")):
-      out[f"{name}.{theirs}.weight"] = layer[f"{ours}_norm"]["scale"]
-      out[f"{name}.{theirs}.bias"] = layer[f"{ours}_norm"]["bias"]
-    for theirs, ours in (("weight", "kernel"), ("bias", "bias")):
-      qkv = [attention[part][ours] for part in ("query", "key", "value")]
-      out[f"{name}.attn.c_attn.{theirs}"] = np.concatenate(qkv, axis=-1)
-      out[f"{name}.attn.c_proj.{theirs}"] = attention["out"][ours]
-      out[f"{name}.mlp.c_fc.{theirs}"] = feedforward["up"][ours]
-      out[f"{name}.mlp.c_proj.{theirs}"] = feedforward["down"][ours]
-  return out
+
+
+def told(found: dict[str, Any]) -> list[str]:
+  """The lines of a Markdown section."""
+  case, facts = found["case"], found["facts"]
+  lines = [
+    f"{found['objective']}: {case.layers} layers x {case.width}, vocabulary"
+    f" {case.vocabulary:,}, batch {case.batch} x {case.length};"
+    f" {facts['flops'] / 1e9:.0f} GFLOP a step; loss {facts['loss']:.5f} and"
+    f" gradient norm {facts['norm']:.5f} on both sides.",
+    "",
+    "| | a step, median (middle half) | |",
+    "|---|--:|---|",
+  ]
+  names = {"lm_jax": "lm_jax", "eager": "PyTorch, eager"}
+  names["compiled"] = "PyTorch, torch.compile"
+  for name, times in found["times"].items():
+    lines.append(f"| {names[name]} | {peers.spread(times)} | |")
+  lines.append(f"| floor: bare products | {peers.spread(found['floor'])} | |")
+  lines += [
+    f"| lm_jax by the faster PyTorch | {found['ratio']:.2f} | at most"
+    f" {case.target} |",
+    f"| lm_jax by the floor | {found['above']:.2f} | |",
+  ]
+  return lines
 
 
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+  parser.add_argument("--objective", action="append", choices=tuple(CASES))
   parser.add_argument("--rounds", type=int, default=5)
   parser.add_argument("--steps", type=int, default=3, help="steps a turn")
+  parser.add_argument(
+    "--mode", action="append", choices=theirs_lib.MODES, help="of PyTorch"
+  )
   options = parser.parse_args()
-  ours = peers.Contestant(make_ours)
-  theirs = peers.Contestant(make_theirs, ours.facts["params"])
-  a, b = ours.facts["loss"], theirs.facts["loss"]
-  if abs(a - b) > 1e-4:
-    raise ValueError(f"the losses differ: {a} and {b}")
-  own, other = peers.alternate(ours, theirs, options.rounds, options.steps)
-  for contestant in (ours, theirs):
-    contestant.stop()
-  rate = ours.facts["flops"] / statistics.median(own) / 1e9
-  ratio = statistics.median(own) / statistics.median(other)
-  print(f"loss before: {a:.5f} and {b:.5f}")
-  print(f"lm_jax        {peers.spread(own)}, {rate:.0f} GFLOP/s")
-  print(f"Transformers  {peers.spread(other)}")
-  print(f"ratio of medians {ratio:.2f} ({ours.facts['version']};")
-  print(f"  {theirs.facts['version']})")
+  for objective in options.objective or list(CASES):
+    modes = tuple(options.mode or theirs_lib.MODES)
+    found = compare(objective, options.rounds, options.steps, modes)
+    print("\n".join(told(found)), f"\n{found['versions']}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -320,7 +320,7 @@ class Trunk:
   scan: bool = False
   # "auto" takes the fastest kernel that computes the same; "plain" is the
   # square reference that model FLOPs are defined by.
-  attention: Literal["auto", "plain", "blocked"] = "auto"
+  attention: Literal["auto", "plain", "blocked", "sparse"] = "auto"
   dtype: Literal["float32", "bfloat16"] = "float32"
   # The stack whose embedding tables this one uses.
   embeddings: str = "main"

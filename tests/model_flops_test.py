@@ -120,6 +120,9 @@ def test_flops_do_not_depend_on_how_they_are_computed():
     other = toy.program("clm", length=length, layers=2, **options)
     assert other.flops == plain.flops
     assert not _exact(_ratio(other))  # so there was something to tell
+  # How often this one computes its products is told by the segments.
+  sparse = toy.program("clm", length=length, layers=2, attention="sparse")
+  assert sparse.flops == plain.flops
 
 
 def test_accumulation_costs_nothing():

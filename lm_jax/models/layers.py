@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import visibility
-from lm_jax.models import attention
+from lm_jax.models import attention, sparse_attention
 from lm_jax.models.cache import KEPT, Cache, Kept
 from lm_jax.types import Array, Stream, Trunk
 
@@ -280,18 +280,12 @@ class Attention(nn.Module):
     dropout = None
     if trunk.attention_dropout and not deterministic:
       dropout = nn.Dropout(trunk.attention_dropout, deterministic=False)
-    can_block = (
-      bias is None
-      and dropout is None
-      and prefix is None
-      and not cross
-      and not self.window
-    ) and attention.can_block(stream.mask, length)
-    wanted = trunk.attention == "blocked" or (
-      trunk.attention == "auto" and jax.default_backend() == "cpu"
-    )
-    if can_block and wanted:
+    is_plain = bias is not None or dropout is not None or prefix is not None
+    kernel = "plain" if is_plain or self.window else self.kernel(stream, source)
+    if kernel == "blocked":
       out = attention.blocked_causal(q, k, v, stream.segment_BxT)
+    elif kernel == "sparse":
+      out = sparse_attention.sparse(q, k, v, masks(stream, stream, source))
     else:
       seen = self.visible(stream, stream, source)
       if prefix is not None:
@@ -315,27 +309,50 @@ class Attention(nn.Module):
     seen = self.visible(stream, cache.slots, source)
     return attention.of_kept(q, kept.keys, kept.values, seen, bias, prefix)
 
+  def kernel(self, stream: Stream, source: Stream | None) -> str:
+    """Which kernel of lm_jax/models computes it, of those that may."""
+    wanted = self.trunk.attention
+    length = stream.tokens_BxT.shape[1]
+    keys = length if source is None else source.tokens_BxT.shape[1]
+    able = {
+      "blocked": source is None and attention.can_block(stream.mask, length),
+      "sparse": sparse_attention.can_skip(length, keys),
+    }
+    if wanted != "auto":
+      return wanted if able.get(wanted) else "plain"
+    if jax.default_backend() != "cpu":
+      return "plain"
+    if able["sparse"] and length >= sparse_attention.WORTH:
+      return "sparse"
+    return "blocked" if able["blocked"] else "plain"
+
   def visible(
     self, stream: Stream, keys: Stream, source: Stream | None
   ) -> Array:
     """May each token see each key, or each token of a source? bool."""
-    if source is not None:  # cross-attention compares segments only
-      zero_BxS = jnp.zeros_like(source.segment_BxT)
-      return visibility.visible(
-        stream.segment_BxT,
-        jnp.zeros_like(stream.segment_BxT),
-        source.segment_BxT,
-        zero_BxS,
-      )
-    seen = visibility.visible(
-      stream.segment_BxT,
-      stream.query_rank_BxT,
-      keys.segment_BxT,
-      keys.key_rank_BxT,
-    )
-    if self.window:
+    seen = visibility.visible(*masks(stream, keys, source))
+    if source is None and self.window:
       seen = seen & (jnp.abs(distances(stream, keys)) < self.window)
     return seen
+
+
+def masks(
+  stream: Stream, keys: Stream, source: Stream | None
+) -> sparse_attention.Mask:
+  """Who may see whom of the keys, or of a source, of which segments tell."""
+  if source is not None:
+    return sparse_attention.Mask(
+      stream.segment_BxT,
+      jnp.zeros_like(stream.segment_BxT),
+      source.segment_BxT,
+      jnp.zeros_like(source.segment_BxT),
+    )
+  return sparse_attention.Mask(
+    stream.segment_BxT,
+    stream.query_rank_BxT,
+    keys.segment_BxT,
+    keys.key_rank_BxT,
+  )
 
 
 ACTIVATIONS = {

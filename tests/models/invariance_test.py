@@ -137,6 +137,7 @@ def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32():
     ({"positions": "relative"}, stack.T),
     ({"positions": "alibi", "windows": (3, 0)}, stack.T),
     ({"layers": 1, "attention": "blocked"}, 128),
+    ({"layers": 1, "attention": "sparse"}, 128),
   ],
 )
 def test_no_gradient_reaches_a_token_from_what_comes_after(options, length):
