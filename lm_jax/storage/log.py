@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lm_jax import strict_json
 from lm_jax.errors import UsageError
@@ -23,20 +24,14 @@ class MetricsLog:
   """
 
   def __init__(self, directory: str | os.PathLike, step: int):
-    from tensorboardX.event_file_writer import EventsWriter
-
     self._path = Path(directory, "metrics.jsonl")
     lines = [line for line in read(self._path) if line["step"] <= step]
     write_atomically(self._path, "".join(map(_json, lines)))
     self._there = {(line["step"], *line) for line in lines}
     self._file = self._path.open("a", encoding="utf-8")
-    # Without SummaryWriter's thread: where that cannot write it dies, and
-    # whoever waits for it does so for ever.
-    events = Path(directory, "events")
-    events.mkdir(exist_ok=True)
-    # Files of one second would have the same name.
-    self._events = EventsWriter(str(events / "events"), f".{step}")
-    self._purge(step + 1)
+    self._step = step
+    self._opened: Any = None
+    Path(directory, "events").mkdir(exist_ok=True)
 
   def __enter__(self) -> MetricsLog:
     return self
@@ -45,7 +40,8 @@ class MetricsLog:
     try:
       self._file.close()
     finally:
-      self._events.close()
+      if self._opened is not None:
+        self._opened.close()
 
   def write(self, step: int, values: Mapping[str, float | int]) -> None:
     """Appends a line; `values` are plain numbers, null if not finite."""
@@ -56,6 +52,20 @@ class MetricsLog:
     self._file.write(_json(line))
     self._file.flush()
     self._scalars(step, finite)
+
+  @property
+  def _events(self) -> Any:
+    """Opened by the first event: to import its library takes a second."""
+    if self._opened is None:
+      from tensorboardX.event_file_writer import EventsWriter
+
+      # Without SummaryWriter's thread: where that cannot write it dies, and
+      # whoever waits for it does so for ever. Files of one second would have
+      # the same name.
+      place = self._path.with_name("events") / "events"
+      self._opened = EventsWriter(str(place), f".{self._step}")
+      self._purge(self._step + 1)
+    return self._opened
 
   def _purge(self, step: int) -> None:
     """TensorBoard forgets what it has seen from a step on."""
