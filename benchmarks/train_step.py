@@ -24,6 +24,7 @@ from benchmarks import _transformers_train as theirs_lib
 from benchmarks import peers
 
 LEARNING_RATE = 1e-3
+MODES = theirs_lib.MODES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -311,11 +312,11 @@ def main() -> None:
   parser.add_argument("--rounds", type=int, default=5)
   parser.add_argument("--steps", type=int, default=3, help="steps a turn")
   parser.add_argument(
-    "--mode", action="append", choices=theirs_lib.MODES, help="of PyTorch"
+    "--mode", action="append", choices=MODES, help="of PyTorch"
   )
   options = parser.parse_args()
   for objective in options.objective or list(CASES):
-    modes = tuple(options.mode or theirs_lib.MODES)
+    modes = tuple(options.mode or MODES)
     found = compare(objective, options.rounds, options.steps, modes)
     print("\n".join(told(found)), f"\n{found['versions']}\n", flush=True)
 
