@@ -165,7 +165,8 @@ def arrays(
   labels[row[bear], at[bear]] = targets[bear]
   if objective == "clm":
     # Transformers shifts the labels itself.
-    labels = np.concatenate([labels[:, :1] * 0 - 100, labels[:, :-1]], axis=1)
+    labels = np.roll(labels, 1, axis=1)
+    labels[:, 0] = theirs_lib.NO_LABEL
   found = {"input_ids": inputs, "labels": labels}
   if problem.source is not None:
     used = (labels != theirs_lib.NO_LABEL).any(axis=0)

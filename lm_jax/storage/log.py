@@ -55,7 +55,7 @@ class MetricsLog:
 
   @property
   def _events(self) -> Any:
-    """Opened by the first event: to import its library takes a second."""
+    """Opened by the first event: its library imports PyTorch where it can."""
     if self._opened is None:
       from tensorboardX.event_file_writer import EventsWriter
 
