@@ -11,6 +11,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from lm_jax.models import products
 from lm_jax.types import Array
 
 BLOCK = 64
@@ -172,9 +173,9 @@ def blocked_causal(
   """Causal attention within segments, by blocks of queries: [B, T, H, K].
 
   The same as `plain` where ranks grow with the index. Each block of 64
-  queries reads only the keys up to its end, and the backward pass computes
-  the weights again from the log-sum-exp (Dao et al. 2022, appendix B.4), so
-  that nothing of size T x T is kept. T must be a multiple of 64.
+  queries reads only the keys up to its end. The weights are kept for the
+  backward pass, before they are divided by their sums: half of T x T a head.
+  For long rows `sparse_attention` keeps none. T must be a multiple of 64.
   """
   return _forward(q_BxTxHxK, k_BxTxHxK, v_BxTxHxK, segment_BxT)[0]
 
@@ -202,33 +203,35 @@ def _forward(q_BxTxHxK, k_BxTxHxK, v_BxTxHxK, segment_BxT):
   scale = q_BxTxHxK.shape[-1] ** -0.5
   q = _heads_first(q_BxTxHxK) * jnp.asarray(scale, q_BxTxHxK.dtype)
   k, v = _heads_first(k_BxTxHxK), _heads_first(v_BxTxHxK)
-  outs, lses = [], []
+  outs, totals, weights = [], [], []
   for start in range(0, q.shape[2], BLOCK):
     score = _scores(q, k, segment_BxT, start)
     # A token sees at least itself, so the maximum is finite.
     top = jnp.max(score, axis=-1, keepdims=True)
     weight = jnp.exp(score - top)
     total = jnp.sum(weight, axis=-1, keepdims=True)
+    weight = weight.astype(v.dtype)
     end = start + BLOCK
-    out = jnp.einsum("BHTS,BHSK->BHTK", weight.astype(v.dtype), v[:, :, :end])
+    out = jnp.einsum("BHTS,BHSK->BHTK", weight, v[:, :, :end])
     outs.append(out / total.astype(out.dtype))
-    lses.append(top + jnp.log(total))
+    totals.append(total)
+    weights.append(weight)
   out = jnp.concatenate(outs, axis=2)
-  lse = jnp.concatenate(lses, axis=2)
-  return _heads_first(out), (q, k, v, segment_BxT, out, lse)
+  total = jnp.concatenate(totals, axis=2)
+  return _heads_first(out), (q, k, v, out, total, weights)
 
 
 def _backward(saved, grad_BxTxHxK):
-  q, k, v, segment_BxT, out, lse = saved
+  q, k, v, out, total, weights = saved
   scale = q.shape[-1] ** -0.5
-  grad = _heads_first(grad_BxTxHxK)
+  # The weights lack the division by their total: the gradient has it.
+  grad = (_heads_first(grad_BxTxHxK) / total).astype(q.dtype)
   delta = jnp.sum((grad * out).astype(jnp.float32), axis=-1, keepdims=True)
   length = q.shape[2]
   grad_q, grad_k, grad_v = [], jnp.zeros_like(k), jnp.zeros_like(v)
-  for start in range(0, length, BLOCK):
+  for start, weight in zip(range(0, length, BLOCK), weights, strict=True):
     end = start + BLOCK
     block = slice(start, end)
-    weight = jnp.exp(_scores(q, k, segment_BxT, start) - lse[:, :, block])
     grad_weight = jnp.einsum(
       "BHTK,BHSK->BHTS",
       grad[:, :, block],
@@ -242,11 +245,10 @@ def _backward(saved, grad_BxTxHxK):
     )
     rest = ((0, 0), (0, 0), (0, length - end), (0, 0))
     grad_k = grad_k + jnp.pad(
-      jnp.einsum("BHTS,BHTK->BHSK", grad_score, q[:, :, block]), rest
+      products.over_queries(grad_score, q[:, :, block], q.dtype), rest
     )
     grad_v = grad_v + jnp.pad(
-      jnp.einsum("BHTS,BHTK->BHSK", weight.astype(q.dtype), grad[:, :, block]),
-      rest,
+      products.over_queries(weight, grad[:, :, block], q.dtype), rest
     )
   whole_q = jnp.concatenate(grad_q, axis=2).astype(q.dtype)
   grads = (_heads_first(x) for x in (whole_q, grad_k, grad_v))

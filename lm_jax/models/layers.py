@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import visibility
-from lm_jax.models import attention, sparse_attention
+from lm_jax.models import attention, products, sparse_attention
 from lm_jax.models.cache import KEPT, Cache, Kept
 from lm_jax.types import Array, Stream, Trunk
 
@@ -47,7 +47,9 @@ class Dense(nn.Module):
       (x_NxI.shape[-1], self.features),
       self.axes,
     )
-    y_NxO = x_NxI.astype(self.dtype) @ kernel_IxO.astype(self.dtype)
+    y_NxO = products.product(
+      x_NxI.astype(self.dtype), kernel_IxO.astype(self.dtype)
+    )
     if self.adaptation is not None:
       y_NxO = self.adaptation.projected(self, x_NxI, kernel_IxO, y_NxO)
     if self.bias:

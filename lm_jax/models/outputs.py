@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
+from lm_jax.models import products
 from lm_jax.models.layers import Norm, activation, dense, parameter
 from lm_jax.types import Array, Head, Trunk
 
@@ -136,12 +137,7 @@ def _nll_gradients(
   grad_bias = jnp.sum(grad_NxV, axis=0)
   if held:
     return grad_x, None, grad_bias
-  grad_table = jax.lax.dot_general(
-    low_NxV,
-    x_NxE,
-    (((0,), (0,)), ((), ())),
-    preferred_element_type=jnp.float32,
-  )
+  grad_table = products.over_rows(low_NxV, x_NxE, jnp.float32)
   return grad_x, grad_table, grad_bias
 
 

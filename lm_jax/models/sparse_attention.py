@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from lm_jax.models import products
 from lm_jax.types import Array
 
 BLOCK = 128
@@ -155,6 +156,7 @@ def _backward(saved, grad_BxTxHxK):
   delta = jnp.sum((grad * out).astype(jnp.float32), axis=-1, keepdims=True)
   first_I, behind_I = needed(mask)
   product = functools.partial(jnp.einsum, preferred_element_type=jnp.float32)
+  over_queries = functools.partial(products.over_queries, dtype=jnp.float32)
 
   def add(x, j, more):
     return jax.lax.dynamic_update_slice_in_dim(
@@ -171,12 +173,8 @@ def _backward(saved, grad_BxTxHxK):
       grad_score = (weight * (grad_weight - delta_i)).astype(q.dtype)
       return (
         grad_q + product("BHTS,BHSK->BHTK", grad_score, _at(k, j, 2)),
-        add(grad_k, j, product("BHTS,BHTK->BHSK", grad_score, q_i)),
-        add(
-          grad_v,
-          j,
-          product("BHTS,BHTK->BHSK", weight.astype(q.dtype), grad_i),
-        ),
+        add(grad_k, j, over_queries(grad_score, q_i)),
+        add(grad_v, j, over_queries(weight.astype(q.dtype), grad_i)),
       )
 
     start = (jnp.zeros(q_i.shape, jnp.float32), *sums)
