@@ -318,8 +318,9 @@ class Trunk:
   embedding_range: float = 0.0  # of the embeddings; 0: initializer_range
   remat: Literal["none", "dots", "full"] = "none"
   scan: bool = False
-  # "auto" takes the fastest kernel that computes the same; "plain" is the
-  # square reference that model FLOPs are defined by.
+  # "auto" takes the fastest kernel that computes the same, and so does another
+  # name where its kernel doesn't apply; "plain" is the square reference that
+  # model FLOPs are defined by.
   attention: Literal["auto", "plain", "blocked", "sparse"] = "auto"
   dtype: Literal["float32", "bfloat16"] = "float32"
   # The stack whose embedding tables this one uses.

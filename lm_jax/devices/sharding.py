@@ -7,6 +7,7 @@ collectives.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from jax.ad_checkpoint import checkpoint_name
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from lm_jax.errors import UsageError
-from lm_jax.types import MESH_AXES
+from lm_jax.types import MESH_AXES, Array
 
 # Logical axis of a parameter -> mesh axis.
 RULES: dict[str, str | None] = {
@@ -150,15 +151,43 @@ def gathered(params: Tree, shardings: Tree) -> Tree:
     shardings: that `parameters` gave.
   """
 
-  def gather(leaf, sharding):
-    axes = [None if axis == "fsdp" else axis for axis in sharding.spec]
-    whole = NamedSharding(sharding.mesh, PartitionSpec(*axes))
-    leaf = jax.lax.with_sharding_constraint(leaf, whole)
-    return checkpoint_name(leaf, _GATHERED)
+  def gather(path, leaf, sharding):
+    # A table that is looked up gets its gradient by a scatter: to have that
+    # split, XLA would rather gather the states of the whole batch.
+    is_table = str(path[-1]).strip("[]'").endswith("embedding")
+    made = _whole(leaf, sharding) if is_table else _gather(leaf, sharding)
+    return checkpoint_name(made, _GATHERED)
 
   if jax.tree.leaves(shardings)[0].mesh.shape["fsdp"] == 1:
     return params
-  return jax.tree.map(gather, params, shardings)
+  return jax.tree_util.tree_map_with_path(gather, params, shardings)
+
+
+def _whole(leaf: Array, sharding: NamedSharding) -> Array:
+  axes = [None if axis == "fsdp" else axis for axis in sharding.spec]
+  place = NamedSharding(sharding.mesh, PartitionSpec(*axes))
+  return jax.lax.with_sharding_constraint(leaf, place)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _gather(leaf: Array, sharding: NamedSharding) -> Array:
+  """`_whole`, and its gradient lies as the parameter does.
+
+  The gradient of a constraint is constrained as it is: it would be reduced
+  whole on each device, for most of it to be thrown away.
+  """
+  return _whole(leaf, sharding)
+
+
+def _gather_forward(leaf, sharding):
+  return _whole(leaf, sharding), None
+
+
+def _gather_backward(sharding, _, grad):
+  return (jax.lax.with_sharding_constraint(grad, sharding),)
+
+
+_gather.defvjp(_gather_forward, _gather_backward)
 
 
 def gather_again(loss: Any, mesh: Mesh) -> Any:

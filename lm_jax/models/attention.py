@@ -15,6 +15,8 @@ from lm_jax.models import products
 from lm_jax.types import Array
 
 BLOCK = 64
+# The longest row for the blocked kernel, which keeps the weights.
+LONGEST = 1024
 
 
 def plain(
@@ -163,7 +165,7 @@ def _softmax(score_BxHxTxS: Array, visible_Bx1xTxS: Array) -> Array:
 
 def can_block(mask: str, length: int) -> bool:
   """Does the blocked kernel apply to a stream of this mask and length?"""
-  return mask == "causal" and length > BLOCK and length % BLOCK == 0
+  return mask == "causal" and BLOCK < length <= LONGEST and length % BLOCK == 0
 
 
 @jax.custom_vjp

@@ -320,9 +320,9 @@ class Attention(nn.Module):
       "blocked": source is None and attention.can_block(stream.mask, length),
       "sparse": sparse_attention.can_skip(length, keys),
     }
-    if wanted != "auto":
-      return wanted if able.get(wanted) else "plain"
-    if jax.default_backend() != "cpu":
+    if wanted == "plain" or able.get(wanted):
+      return wanted
+    if wanted == "auto" and jax.default_backend() != "cpu":
       return "plain"
     if able["sparse"] and length >= sparse_attention.WORTH:
       return "sparse"

@@ -13,18 +13,27 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from lm_jax.types import Array
 
+# What a policy of rematerialization knows the results by: it sees into no
+# function that has a gradient of its own.
+NAME = "product"
 
-@jax.custom_vjp
+
 def product(x_NxI: Array, kernel_IxO: Array) -> Array:
   """x W: [N, O], of the dtype of both."""
+  return checkpoint_name(_product(x_NxI, kernel_IxO), NAME)
+
+
+@jax.custom_vjp
+def _product(x_NxI, kernel_IxO):
   return x_NxI @ kernel_IxO
 
 
 def _forward(x_NxI, kernel_IxO):
-  return product(x_NxI, kernel_IxO), (x_NxI, kernel_IxO)
+  return _product(x_NxI, kernel_IxO), (x_NxI, kernel_IxO)
 
 
 def _backward(saved, grad_NxO):
@@ -36,7 +45,7 @@ def _backward(saved, grad_NxO):
   return grad_x, over_rows(x_NxI, grad_NxO, kernel_IxO.dtype)
 
 
-product.defvjp(_forward, _backward)
+_product.defvjp(_forward, _backward)
 
 
 def over_rows(x_NxI: Array, y_NxO: Array, dtype: Any) -> Array:

@@ -9,14 +9,17 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lm_jax.models import layers
+from lm_jax.models import layers, products
 from lm_jax.models.cache import Cache, Kept
 from lm_jax.models.layers import Attention, FeedForward, Norm, dense, parameter
 from lm_jax.models.relative_attention import RelativeAttention
 from lm_jax.types import NEVER, Array, Stream, Trunk, UsageError
 
 REMAT = {
-  "dots": jax.checkpoint_policies.checkpoint_dots_with_no_batch_dims,
+  "dots": jax.checkpoint_policies.save_from_both_policies(
+    jax.checkpoint_policies.checkpoint_dots_with_no_batch_dims,
+    jax.checkpoint_policies.save_only_these_names(products.NAME),
+  ),
   "full": None,
 }
 

@@ -99,7 +99,8 @@ def make(config: Config, chips: int) -> Paper:
 
 def of_program(program: Program) -> Paper:
   """The plan of what a program is made for."""
-  own, gathered, _ = traffic.sizes(program)
+  sizes = traffic.sizes(program)
+  own, gathered = sizes.own, sizes.gathered
   memory = {
     "parameters": sum(own.values()),
     "optimizer": sum(

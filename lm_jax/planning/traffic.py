@@ -1,7 +1,7 @@
 """What the chips of a mesh exchange in a step, by shapes and shardings.
 
-The formulas are those of docs/distributed.md; tests/plan_test.py holds them to
-what XLA compiles.
+The formulas are those of docs/distributed.md; tests/planning/plan_test.py holds
+them to what XLA compiles for a CPU, `python -m benchmarks.scale` for a TPU.
 """
 
 from __future__ import annotations
@@ -45,26 +45,56 @@ class Collective:
     return twice * (self.chips - 1) / self.chips * self.size
 
 
-def sizes(
-  program: Program,
-) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
-  """Of each parameter: bytes of a chip's shard; of what fsdp gathers, where it
-  is split by that; and of the tables that serve twice, those of a shard.
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+  """Bytes of parameters, as they are moved.
+
+  own: of a chip's shard of each, by name, in float32.
+  gathered: what fsdp gathers of each that it splits, in the compute dtype.
+  kernels: gradients of what is neither a table nor a vector, whole along
+    fsdp, in the compute dtype.
+  tables: gradients of tables, whole along fsdp: in the compute dtype where
+    they are looked up, in float32 where they give logits.
+  rest: gradients of all else, in float32.
   """
+
+  own: dict[str, int]
+  gathered: dict[str, int]
+  kernels: int
+  tables: int
+  rest: int
+
+
+def sizes(program: Program) -> Sizes:
   shapes = flatten(program.abstract.params)
   places = flatten(program.shardings.params)
   own = {name: shard_bytes(leaf, places[name]) for name, leaf in shapes.items()}
+  trunks = [trunk for _, trunk in program.plan.network.trunks]
+  low = jnp.dtype(trunks[0].dtype).itemsize
   fsdp = program.plan.mesh.shape["fsdp"]
-  gathered = {
-    name: fsdp * own[name]
-    for name in shapes
-    if fsdp > 1 and "fsdp" in places[name].spec
+  split = {name for name in own if fsdp > 1 and "fsdp" in places[name].spec}
+  whole = {name: own[name] * (fsdp if name in split else 1) for name in own}
+  looked_up = {name for name in own if name.endswith("embedding")}
+  tied = {f"embedder_{t.embeddings}.embedding" for t in trunks if t.tied}
+  tables = 0
+  for name in looked_up:
+    if not name.startswith("output_"):
+      tables += whole[name] * low // 4
+    if name in tied or name.startswith("output_"):
+      tables += whole[name]
+  kernels = {
+    name
+    for name in own
+    if name not in looked_up and len(shapes[name].shape) > 1
   }
-  tied = [trunk for _, trunk in program.plan.network.trunks if trunk.tied]
-  tables = {f"embedder_{trunk.embeddings}.embedding" for trunk in tied} & set(
-    own
+  rest = own.keys() - looked_up - kernels
+  return Sizes(
+    own,
+    {name: whole[name] * low // 4 for name in split},
+    sum(whole[name] for name in kernels) * low // 4,
+    tables,
+    sum(own[name] for name in rest),
   )
-  return own, gathered, {name: own[name] for name in tables}
 
 
 def collectives(program: Program) -> Iterator[Collective]:
@@ -74,38 +104,25 @@ def collectives(program: Program) -> Iterator[Collective]:
   them up after that.
   """
   accumulate = program.plan.accumulate
-  own, gathered, tables = sizes(program)
+  found = sizes(program)
   data, fsdp, tensor = (program.plan.mesh.shape[axis] for axis in MESH_AXES)
-  if gathered:
-    yield Collective(
-      "all-gather",
-      "parameters, forward and backward",
-      ("fsdp",),
-      fsdp,
-      2 * accumulate * sum(gathered.values()),
-    )
-    reduced = sum(gathered.values())
-    reduced += fsdp * sum(tables[name] for name in tables if name in gathered)
-    yield Collective(
-      "reduce-scatter", "gradients", ("fsdp",), fsdp, accumulate * reduced
-    )
-  if data > 1 and gathered:
-    split = sum(own[name] for name in gathered)
-    split += sum(tables[name] for name in tables if name in gathered)
-    yield Collective(
-      "all-reduce", "gradients", ("data",), data, accumulate * split
-    )
-  whole = sum(own[name] for name in own if name not in gathered)
-  whole += sum(tables[name] for name in tables if name not in gathered)
-  if data * fsdp > 1 and whole:
-    rest = fsdp > 1
-    yield Collective(
-      "all-reduce",
-      "gradients of what fsdp does not split" if rest else "gradients",
-      ("data", "fsdp") if rest else ("data",),
-      data * fsdp,
-      accumulate * whole,
-    )
+  if found.gathered:
+    gathered = 2 * accumulate * sum(found.gathered.values())
+    what = "parameters, forward and backward"
+    yield Collective("all-gather", what, ("fsdp",), fsdp, gathered)
+    scattered = accumulate * found.kernels
+    what = "gradients of kernels"
+    yield Collective("reduce-scatter", what, ("fsdp",), fsdp, scattered)
+    if data > 1:
+      yield Collective("all-reduce", what, ("data",), data, scattered // fsdp)
+    what = "gradients of tables, norms and biases"
+    size = accumulate * (found.tables + found.rest)
+    axes = ("data", "fsdp")
+    yield Collective("all-reduce", what, axes, data * fsdp, size)
+  elif data * fsdp > 1:
+    size = accumulate * (found.kernels + found.tables + found.rest)
+    axes = ("data", "fsdp") if fsdp > 1 else ("data",)
+    yield Collective("all-reduce", "gradients", axes, data * fsdp, size)
   if tensor > 1:
     size = _activations_reduced(program) // (data * fsdp)
     yield Collective("all-reduce", "activations", ("tensor",), tensor, size)
@@ -114,19 +131,16 @@ def collectives(program: Program) -> Iterator[Collective]:
 class _Calls(flops.Counter):
   """Counts the states that tensor parallelism reduces: bytes of a step.
 
-  Forward, the embeddings' and each layer's two outputs; backward, the inputs
-  of each of a layer's projections, and those of the vocabulary. (The inputs of
-  query, key and value could be added up before they are reduced, as in
-  Shoeybi et al. 2019; XLA reduces each.)
+  Those of Shoeybi et al. 2019, section 3: forward, the embeddings' and each
+  layer's two outputs; backward, the inputs of a layer's two parts, and those of
+  the vocabulary. Cross-attention has one output and two inputs.
   """
 
   reduced = 0
 
   def _layers(self, trunk: Trunk, tokens: int, layers: int, cross: int) -> None:
     width = trunk.width * jnp.dtype(trunk.dtype).itemsize
-    gated = trunk.activation.removesuffix("_exact").endswith("glu")
-    each = 2 + 3 + (2 if gated else 1) + 4 * cross
-    self.reduced += tokens * width * (layers * each + 1)
+    self.reduced += tokens * width * (layers * (4 + 3 * cross) + 1)
 
   def hidden(
     self, inputs: Stream, source: Stream | None = None, stack: str = "main"

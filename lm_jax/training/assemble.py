@@ -7,6 +7,7 @@ import os
 from typing import Protocol
 
 import jax
+from absl import logging
 
 from lm_jax import config as config_lib
 from lm_jax.config import Built, Config
@@ -45,6 +46,13 @@ def make_program(config: Config, vocabulary: Vocabulary) -> Program:
     vocabulary.specials,
   )
   built.objective.check(spec, config.batch_size, config.accumulate)
+  trunk = built.trunk
+  if trunk.remat != "none" and not trunk.scan and _is_cpu():
+    logging.warning(
+      "--trunk.remat=%s: saves nothing on a CPU without --trunk.scan=true:"
+      " XLA computes the layers once all the same",
+      trunk.remat,
+    )
   plan = Plan(
     objective=built.objective,
     network=make_network(built, spec),
@@ -56,6 +64,10 @@ def make_program(config: Config, vocabulary: Vocabulary) -> Program:
     mesh=sharding.make_mesh(built.mesh),
   )
   return compile_plan(plan)
+
+
+def _is_cpu() -> bool:
+  return jax.default_backend() == "cpu"
 
 
 def make_network(built: Built, spec: Spec) -> Network:

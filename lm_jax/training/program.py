@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from lm_jax.devices import sharding
+from lm_jax.devices import compilation, sharding
 from lm_jax.training import adapted, flops, ledger, optim
 from lm_jax.types import (
   PADDING,
@@ -187,6 +187,7 @@ class Program:
       in_shardings=(self.shardings, batch, whole, *fixed),
       out_shardings=(self.shardings, whole),
       donate_argnums=0,
+      compiler_options=compilation.options(),
     )
     self.validate = jax.jit(
       self._validate,

@@ -5,8 +5,6 @@ The programs of eight simulated devices are compiled by this file as a script.
 
 import dataclasses
 import json
-import math
-import re
 
 import devices_apart
 import jax
@@ -16,6 +14,7 @@ from jax.sharding import AbstractMesh
 
 from lm_jax import cli
 from lm_jax.planning import chips, plan, residuals
+from lm_jax.planning import compiled as compiled_lib
 from lm_jax.planning.traffic import Collective
 from lm_jax.training.program import Program
 from lm_jax.types import MESH_AXES
@@ -33,7 +32,11 @@ KERNELS = TABLE + LAYERS * LAYER
 NORMS = (4 * LAYERS + 2) * WIDTH
 
 
-def program(mesh):
+# On a chip of four that share a batch.
+STATES = 4 * ROWS // 4 * LENGTH * WIDTH
+
+
+def program(mesh, dtype="float32"):
   import toy
 
   return toy.program(
@@ -46,28 +49,15 @@ def program(mesh):
     feedforward=4 * WIDTH,
     heads=4,
     vocabulary=VOCABULARY,
+    dtype=dtype,
   )
 
 
-def abstract(mesh):
+def abstract(mesh, dtype="float32"):
   """The program of a mesh without devices."""
   sizes = tuple(mesh.get(axis, 1) for axis in MESH_AXES)
-  one = program({}).plan
+  one = program({}, dtype).plan
   return Program(dataclasses.replace(one, mesh=AbstractMesh(sizes, MESH_AXES)))
-
-
-def group(text):
-  """The devices that take part in a collective, of the eight."""
-  if found := re.search(r"replica_groups=\[\d+,(\d+)\]", text):
-    return int(found[1])
-  if found := re.search(r"replica_groups=\{\{([\d,]+)\}", text):
-    return len(found[1].split(","))
-  # mesh['a'=4,'b'=2], ... {'a'}: along a.
-  if found := re.search(r"replica_groups=mesh\[(.*?)\].*?\{('.*?)\}", text):
-    axes = dict(re.findall(r"('\w+')=(\d+)", found[1]))
-    return math.prod(int(axes[name]) for name in found[2].split(","))
-  assert "replica_groups" not in text, text
-  return 8
 
 
 def compiled(mesh):
@@ -76,25 +66,8 @@ def compiled(mesh):
 
   made = program(mesh)
   fraction = jax.ShapeDtypeStruct((), jnp.float32)
-  text = toy.compile_quickly(
-    made._step, made.abstract, made._rows, fraction
-  ).as_text()
-  found = {}
-  for shapes, kind, rest in re.findall(
-    r"= (.*?) (all-reduce|all-gather|reduce-scatter|all-to-all|"
-    r"collective-permute)(?:-start)?\((.*)",
-    text,
-  ):
-    size = sum(
-      {"pred": 1}.get(kind_, 4) * math.prod(map(int, dims.split(",")))
-      if dims
-      else 4
-      for kind_, dims in re.findall(r"(\w+)\[([\d,]*)\]", shapes)
-    )
-    count = group(rest)
-    key = f"{kind} of {count}"
-    found[key] = found.get(key, 0) + size
-  return found
+  step = toy.compile_quickly(made._step, made.abstract, made._rows, fraction)
+  return compiled_lib.collectives(step.as_text(), 8)
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +88,21 @@ def test_sizes_by_hand():
   fsdp = sizes({"data": 2, "fsdp": 4})
   gather, scatter, shard, rest = fsdp.values()
   assert gather == 2 * 4 * KERNELS  # forward and backward
-  assert scatter == 4 * (KERNELS + TABLE)
+  assert scatter == 4 * (KERNELS - TABLE)
   assert shard == scatter // 4
-  assert rest == 4 * NORMS
+  assert rest == 4 * (2 * TABLE + NORMS)
   tensor = sizes({"data": 4, "tensor": 2})
-  states = 4 * ROWS // 4 * LENGTH * WIDTH
-  # Embedding and vocabulary; of a layer, two forward and up, q, k, v backward.
-  assert tensor["all-reduce of 2, activations"] == states * (2 + 6 * LAYERS)
+  # Embedding and vocabulary; of a layer, two forward and two backward.
+  assert tensor["all-reduce of 2, activations"] == STATES * (2 + 4 * LAYERS)
+
+
+def test_bytes_of_bfloat16_by_hand():
+  low = plan.of_program(abstract({"data": 2, "fsdp": 4}, "bfloat16"))
+  gather, scatter, shard, rest = (c.size for c in low.collectives)
+  assert gather == 2 * 2 * KERNELS
+  assert scatter == 2 * (KERNELS - TABLE) == 4 * shard
+  # A table's gradient has the dtype of the states that it gave, or of logits.
+  assert rest == (2 + 4) * TABLE + 4 * NORMS
 
 
 def test_bytes_sent_by_hand():
@@ -154,15 +135,18 @@ def test_residuals_by_hand():
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_fsdp_is_what_xla_compiles(eight, number):
-  found, fsdp = eight[number], MESHES[number]["fsdp"]
-  expected = sizes(MESHES[number])
+  found, mesh = eight[number], MESHES[number]
+  fsdp, data = mesh["fsdp"], mesh.get("data", 1)
+  gathered, scattered, *_, rest = sizes(mesh).values()
   # On a CPU, XLA gathers once and keeps the parameters for the backward pass;
-  # and it has no reduce-scatter, but reduces on all devices.
-  gathered = expected[f"all-gather of {fsdp}, parameters, forward and backward"]
-  assert found[f"all-gather of {fsdp}"] == pytest.approx(gathered / 2, rel=0.1)
-  scattered = expected[f"reduce-scatter of {fsdp}, gradients"]
-  assert found["all-reduce of 8"] == pytest.approx(scattered, rel=0.1)
-  assert len(found) == 2  # nothing else
+  # and it has no reduce-scatter.
+  expected = {f"all-gather of {fsdp}": gathered / 2, "all-reduce of 8": rest}
+  if data > 1:
+    expected[f"all-reduce of {data}"] = scattered / fsdp
+    expected[f"all-reduce of {fsdp}"] = scattered
+  else:
+    expected["all-reduce of 8"] += scattered
+  assert found == pytest.approx(expected, rel=0.1)  # nothing else
 
 
 def test_data_parallel_is_what_xla_compiles(eight):
@@ -172,6 +156,8 @@ def test_data_parallel_is_what_xla_compiles(eight):
 
 def test_tensor_parallel_is_what_xla_compiles(eight):
   gradients, activations = sizes(MESHES[3]).values()
+  # On a CPU, XLA reduces what goes back from query, key and value one by one.
+  activations += 2 * LAYERS * STATES
   assert eight[3]["all-reduce of 2"] == pytest.approx(activations, rel=0.1)
   assert eight[3]["all-reduce of 4"] == pytest.approx(gradients, rel=0.1)
   assert set(eight[3]) <= {
@@ -179,6 +165,31 @@ def test_tensor_parallel_is_what_xla_compiles(eight):
     "all-reduce of 4",
     "all-reduce of 8",
   }
+
+
+@pytest.mark.parametrize(
+  ("call", "key", "size"),
+  [
+    ("(f32[2,3]{1,0}, f32[]) all-reduce(%x, %y), to_apply=%a", "8", 28),
+    (
+      "bf16[4,2]{1,0:T(8,128)(2,1)S(1)} all-reduce(%x),"
+      " replica_groups={{0,1,2,3},{4,5,6,7}}, c",
+      "4",
+      16,
+    ),
+    ("pred[5] all-reduce-start(%x), replica_groups=[4,2]<=[8],", "2", 5),
+    (
+      "s32[] all-reduce(%x), replica_groups=mesh['axis_0'=4,'axis_1'=2],"
+      " device_ids=([2,4]T(1,0)) {'axis_0'}, x",
+      "4",
+      4,
+    ),
+  ],
+)
+def test_collectives_are_read_off(call, key, size):
+  text = f"  %a.1 = {call}\n  %b = f32[9] add(%all-reduce.1, %c)"
+  found = compiled_lib.collectives(text, 8)
+  assert found == {f"all-reduce of {key}": size}
 
 
 def test_time_by_hand():

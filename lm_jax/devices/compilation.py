@@ -1,0 +1,25 @@
+"""What XLA is asked for when a training step is compiled."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+
+# By default XLA's CPU backend orders a step such that as much as possible may
+# run at once, and holds nearly all that the step ever makes: 17.9 GiB where
+# this order takes 10.9 (12 x 768, 16 x 1,024 tokens). Steps take equally long.
+_CPU = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
+
+
+@functools.cache
+def options() -> dict[str, Any] | None:
+  """Of `jax.jit`; None where this backend or version of XLA has none."""
+  if jax.default_backend() != "cpu":
+    return None
+  try:
+    jax.jit(lambda: 0, compiler_options=_CPU).lower().compile()
+  except jax.errors.JaxRuntimeError:  # XLA drops and renames its options.
+    return None
+  return dict(_CPU)

@@ -1,0 +1,53 @@
+"""What a compiled step exchanges, read off XLA's own text."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_KINDS = (
+  *("all-reduce", "all-gather", "reduce-scatter", "all-to-all"),
+  "collective-permute",
+)
+_CALL = re.compile(rf"= (.*?) ({'|'.join(_KINDS)})(?:-start)?\((.*)")
+_SHAPE = re.compile(r"\b([a-z]+)(\d*)\[([\d,]*)\]")
+
+
+def collectives(text: str, devices: int) -> dict[str, int]:
+  """Bytes that the collectives give a device: by "kind of n", n the group.
+
+  Those of a loop's body count once.
+
+  Args:
+    text: of `jax.stages.Compiled.as_text`.
+    devices: that it is compiled for.
+  """
+  found: dict[str, int] = {}
+  for shapes, kind, rest in _CALL.findall(text):
+    key = f"{kind} of {_group(rest, devices)}"
+    found[key] = found.get(key, 0) + sum(map(_bytes, _SHAPE.findall(shapes)))
+  return found
+
+
+def _bytes(shape: tuple[str, str, str]) -> int:
+  _, bits, sizes = shape  # "pred" has no bits, and a byte.
+  count = math.prod(map(int, sizes.split(","))) if sizes else 1
+  return count * max(1, int(bits or 8) // 8)
+
+
+def _group(text: str, devices: int) -> int:
+  """The devices that take part in one."""
+  if "source_target_pairs" in text:
+    return 2
+  # [groups, devices]<=[all] with or without a transposition.
+  if found := re.search(r"replica_groups=\[\d+,(\d+)\]", text):
+    return int(found[1])
+  if found := re.search(r"replica_groups=\{\{([\d,]+)\}", text):
+    return len(found[1].split(","))
+  # mesh['a'=4,'b'=2], ... {'a'}: along a.
+  if found := re.search(r"replica_groups=mesh\[(.*?)\].*?\{('.*?)\}", text):
+    axes = dict(re.findall(r"('\w+')=(\d+)", found[1]))
+    return math.prod(int(axes[name]) for name in found[2].split(","))
+  if "replica_groups" in text:
+    raise ValueError(f"replica groups in an unknown form: {text[:200]}")
+  return devices
