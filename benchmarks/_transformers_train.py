@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ def make(
   problem: dict[str, np.ndarray],
   mode: str,
   learning_rate: float,
+  warm: int = 2,
+  device: str = "cpu",
+  dtype: str = "float32",
+  whole: bool = False,
 ) -> tuple[dict[str, Any], Any]:
   """Facts (loss, norm of the gradients) and a step.
 
@@ -30,32 +35,49 @@ def make(
     problem: int32 arrays as Transformers takes them.
     mode: of MODES.
     learning_rate: of AdamW.
+    warm: steps before any is timed; torch.compile does its work there.
+    device: "cpu" or "cuda", where the optimizer is fused, and where a step
+      returns before it is done.
+    dtype: of the products of matrices; "bfloat16" is automatic mixed
+      precision (autocast), with float32 parameters and residuals.
+    whole: do tokens see all of their row, or all before them? Then attention
+      is given no mask, which flash attention can't read. Transformers makes
+      one for each causal model that is compiled, with PyTorch before 2.14.
   """
   import torch
   import transformers
 
   given = {
-    name: torch.tensor(value.astype(np.int64))
+    name: torch.tensor(value.astype(np.int64), device=device)
     for name, value in problem.items()
   }
+  load = functools.partial(_load, device=device, whole=whole)
   if objective == "rtd":
-    loss, parameters, check = _electra(directory, given, mode)
+    loss, parameters, check = _electra(directory, given, mode, load)
   else:
-    cls = getattr(transformers, _CLASSES[objective])
-    model = cls.from_pretrained(directory).train()
+    model = load(_CLASSES[objective], directory)
     if objective == "clm":
       model.config.use_cache = False
     parameters = list(model.parameters())
     called = torch.compile(model) if mode == "compiled" else model
+    # A cache that nobody reads is copies of all keys and values.
+    apart = objective == "span_corruption" and device != "cpu"
+    options = {"use_cache": False} if apart else {}
 
     def loss() -> Any:
-      return called(**given).loss
+      return called(**given, **options).loss
 
     check = loss
   optimizer = torch.optim.AdamW(
-    parameters, learning_rate, betas=(0.9, 0.98), weight_decay=0.1
+    parameters,
+    learning_rate,
+    betas=(0.9, 0.98),
+    weight_decay=0.1,
+    fused=True if device == "cuda" else None,
   )
-  first = check()
+  mixed = torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
+  with mixed:
+    first = check()
   first.backward()
   # In float64: PyTorch's own norm sums millions of squares in float32, and is
   # off by 8e-4 of it for an embedding of 30,000 x 256.
@@ -64,11 +86,13 @@ def make(
 
   def step() -> None:
     optimizer.zero_grad(set_to_none=True)
-    loss().backward()
+    with mixed:
+      value = loss()
+    value.backward()
     torch.nn.utils.clip_grad_norm_(parameters, 1.0)
     optimizer.step()
 
-  for _ in range(2):  # torch.compile does its work here.
+  for _ in range(warm):
     step()
   version = f"torch {torch.__version__}, "
   version += f"transformers {transformers.__version__}, "
@@ -76,17 +100,30 @@ def make(
   return {"loss": first.item(), "norm": norm.item(), "version": version}, step
 
 
-def _electra(directory: str, given: Any, mode: str) -> Any:
+def _load(name: str, directory: str, device: str, whole: bool) -> Any:
+  """A model of that class, to be trained."""
+  import transformers
+  from transformers.integrations import sdpa_attention
+
+  def unmasked(module, query, key, value, mask, **options):
+    return sdpa_attention.sdpa_attention_forward(
+      module, query, key, value, None, **options
+    )
+
+  options = {}
+  if whole:
+    options["attn_implementation"] = "whole_rows"
+    transformers.AttentionInterface.register("whole_rows", unmasked)
+  model = getattr(transformers, name).from_pretrained(directory, **options)
+  return model.to(device).train()
+
+
+def _electra(directory: str, given: Any, mode: str, load: Any) -> Any:
   """The joint loss, all parameters, and the loss with the draw told."""
   import torch
-  import transformers
 
-  generator = transformers.ElectraForMaskedLM.from_pretrained(
-    f"{directory}/generator"
-  ).train()
-  discriminator = transformers.ElectraForPreTraining.from_pretrained(
-    f"{directory}/discriminator"
-  ).train()
+  generator = load("ElectraForMaskedLM", f"{directory}/generator")
+  discriminator = load("ElectraForPreTraining", f"{directory}/discriminator")
   shared = discriminator.electra.embeddings
   generator.electra.embeddings = shared
   generator.generator_lm_head.weight = shared.word_embeddings.weight
@@ -96,7 +133,8 @@ def _electra(directory: str, given: Any, mode: str) -> Any:
   masked, labels, original = (
     given[name] for name in ("input_ids", "labels", "original")
   )
-  chosen = labels != NO_LABEL
+  # Numbers of places: a GPU would have to be waited for to count them.
+  chosen = (labels != NO_LABEL).nonzero(as_tuple=True)
   first, second = generator, discriminator
   if mode == "compiled":
     first, second = torch.compile(generator), torch.compile(discriminator)
