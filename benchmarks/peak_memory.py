@@ -15,6 +15,7 @@ import argparse
 import dataclasses
 import os
 import pathlib
+import signal
 import tempfile
 from typing import Any
 
@@ -146,8 +147,10 @@ def _alone(make: Any, args: tuple) -> dict[str, Any]:
   try:
     contestant = peers.Contestant(make, *args)
     times = contestant.run(STEPS)
-  except EOFError:  # The kernel ended it.
-    return nothing
+  except peers.Ended as ended:
+    if ended.exitcode != -signal.SIGKILL:
+      raise
+    return nothing  # The kernel ended it.
   most = peak(contestant.pid)
   contestant.stop()
   return {"loss": contestant.facts["loss"], "peak": most, "times": times}

@@ -26,6 +26,14 @@ def _serve(connection, make: Callable[..., Any], args: tuple) -> None:
     connection.send(times)
 
 
+class Ended(EOFError):
+  """A contestant's process ended; `exitcode` is as multiprocessing has it."""
+
+  def __init__(self, exitcode: int | None):
+    super().__init__(f"a contestant's process ended with {exitcode}")
+    self.exitcode = exitcode
+
+
 class Contestant:
   """A process that builds something and times its steps.
 
@@ -33,6 +41,9 @@ class Contestant:
     make: a top-level function that returns (facts, step): anything that can
       be sent, and a function that runs one step to its end.
     args: of `make`.
+
+  Raises:
+    Ended: by the constructor and by `run`.
   """
 
   def __init__(self, make: Callable[..., Any], *args: Any):
@@ -43,7 +54,7 @@ class Contestant:
     )
     self._process.start()
     theirs.close()
-    self.facts = self._pipe.recv()
+    self.facts = self._receive()
 
   @property
   def pid(self) -> int:
@@ -53,7 +64,14 @@ class Contestant:
   def run(self, count: int) -> list[float]:
     """Seconds of each of `count` steps."""
     self._pipe.send(count)
-    return self._pipe.recv()
+    return self._receive()
+
+  def _receive(self) -> Any:
+    try:
+      return self._pipe.recv()
+    except EOFError as error:
+      self._process.join()
+      raise Ended(self._process.exitcode) from error
 
   def stop(self) -> None:
     self._pipe.send(None)

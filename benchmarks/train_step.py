@@ -67,7 +67,8 @@ def make_rows(case: Case) -> Any:
   return Rows(tokens, ones, word, 0 * ones, ANSWER * ones)
 
 
-def make_plan(objective: str, case: Case) -> Any:
+def make_plan(objective: str, case: Case, dtype: str = "float32") -> Any:
+  """What is trained; `dtype` is of the computation, not of the parameters."""
   from lm_jax import registry
   from lm_jax.devices import sharding
   from lm_jax.models import sizes
@@ -87,10 +88,12 @@ def make_plan(objective: str, case: Case) -> Any:
     max_positions=case.length,
     dropout=0.0,
     attention_dropout=0.0,
+    dtype=dtype,
   )
   if objective == "rtd":  # Its discriminator predicts no tokens.
     trunk = dataclasses.replace(trunk, embedding_width=case.width)
-  made = registry.find("lm_jax.objectives", objective, Objective, "")()
+  options = {"generator": case.generator} if objective == "rtd" else {}
+  made = registry.find("lm_jax.objectives", objective, Objective, "")(**options)
   spec = Spec(case.architecture, case.length, case.vocabulary, Specials())
   return program.Plan(
     objective=made,
@@ -150,9 +153,13 @@ def make_ours(objective: str, case: Case, folder: str) -> tuple[Any, Any]:
 
 
 def arrays(
-  objective: str, plan: Any, problem: Any, params: Any
+  objective: str, plan: Any, problem: Any, params: Any, multiple: int = 1
 ) -> dict[str, np.ndarray]:
-  """The problem as Transformers takes it; labels of -100 bear no loss."""
+  """The problem as Transformers takes it; labels of -100 bear no loss.
+
+  Columns that are padding in every row are left out where there is a source,
+  up to a multiple of so many.
+  """
   import jax
 
   inputs = np.asarray(problem.inputs.tokens_BxT)
@@ -170,9 +177,10 @@ def arrays(
   found = {"input_ids": inputs, "labels": labels}
   if problem.source is not None:
     used = (labels != theirs_lib.NO_LABEL).any(axis=0)
-    width = int(np.flatnonzero(used)[-1]) + 1
+    width = int(np.flatnonzero(used)[-1]) // multiple * multiple + multiple
     present = np.asarray(problem.source.segment_BxT) > 0
-    length = int(np.flatnonzero(present.any(axis=0))[-1]) + 1
+    last = int(np.flatnonzero(present.any(axis=0))[-1])
+    length = last // multiple * multiple + multiple
     found = {
       "input_ids": np.asarray(problem.source.tokens_BxT)[:, :length],
       "attention_mask": present[:, :length].astype(np.int32),

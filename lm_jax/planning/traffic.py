@@ -117,7 +117,7 @@ def collectives(program: Program) -> Iterator[Collective]:
       yield Collective("all-reduce", what, ("data",), data, scattered // fsdp)
     what = "gradients of tables, norms and biases"
     size = accumulate * (found.tables + found.rest)
-    axes = ("data", "fsdp")
+    axes: tuple[str, ...] = ("data", "fsdp")
     yield Collective("all-reduce", what, axes, data * fsdp, size)
   elif data * fsdp > 1:
     size = accumulate * (found.kernels + found.tables + found.rest)

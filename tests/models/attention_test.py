@@ -205,3 +205,21 @@ def test_rotary_scores_depend_on_the_distance_only():
     np.linalg.norm(q),
     rtol=1e-6,
   )
+
+
+@pytest.mark.parametrize(
+  ("wanted", "length", "kernel"),
+  [
+    ("auto", 256, "blocked"),
+    ("auto", 100, "plain"),
+    ("auto", 1024, "sparse"),
+    ("blocked", 2048, "sparse"),  # it would keep too many weights
+    ("sparse", 192, "blocked"),  # no multiple of its blocks
+    ("plain", 1024, "plain"),
+  ],
+)
+def test_which_kernel_is_taken(wanted, length, kernel):
+  tokens = jax.ShapeDtypeStruct((2, length), jnp.int32)
+  stream = Stream(*(5 * [tokens]), mask="causal")
+  module = layers.Attention(Trunk(attention=wanted))
+  assert module.kernel(stream, None) == kernel

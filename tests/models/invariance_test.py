@@ -78,6 +78,22 @@ def test_remat_changes_no_gradient(remat, scan):
   )
 
 
+def test_remat_names_what_is_computed_again():
+  """All of a layer's six products, none of them, or no attention even."""
+  counts = {}
+  for remat in ("none", "dots", "full"):
+    trunk = stack.like(layers=1, scan=True, remat=remat)
+    args, params = stack.inputs(trunk), stack.params(trunk)
+
+    def loss(params, trunk=trunk, args=args):
+      return jnp.mean(jnp.square(stack.apply(trunk, params, *args)[1]))
+
+    program = str(jax.make_jaxpr(jax.grad(loss))(params))
+    counts[remat] = program.count("dot_general")
+  assert counts["none"] < counts["dots"]  # attention's
+  assert counts["full"] >= counts["dots"] + 5  # and those of kernels
+
+
 @pytest.mark.parametrize("rate", ["dropout", "attention_dropout"])
 def test_dropout_needs_its_rng_and_depends_on_it(rate):
   trunk = stack.like(**{rate: 0.3})

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import types
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 import toy
 
+from lm_jax.config import Config
 from lm_jax.storage.digest import digest
-from lm_jax.training import ledger, optim
+from lm_jax.training import assemble, ledger, optim
 from lm_jax.training.program import loss_function
-from lm_jax.types import PADDING
+from lm_jax.types import PADDING, Specials
 
 
 def _close(found, expected, relative):
@@ -289,3 +291,13 @@ def test_parameters_are_what_the_loss_calls():
     program = toy.program(name)
     leaves = jax.tree.leaves(program.abstract.params)
     assert program.parameters == sum(math.prod(x.shape) for x in leaves)
+
+
+def test_remat_that_saves_nothing_is_told(monkeypatch):
+  said = []
+  monkeypatch.setattr(assemble.logging, "warning", lambda *x: said.append(x))
+  vocabulary = types.SimpleNamespace(vocabulary_size=300, specials=Specials())
+  for trunk in ({"remat": "full"}, {"remat": "full", "scan": True}, {}):
+    config = Config(size="nano", length=64, trunk=trunk)
+    assemble.make_program(config, vocabulary)
+  assert len(said) == 1 and "--trunk.remat" in said[0][0]
