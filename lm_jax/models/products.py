@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
+from jax.custom_derivatives import SymbolicZero
 
 from lm_jax.types import Array
 
@@ -33,19 +34,31 @@ def _product(x_NxI, kernel_IxO):
 
 
 def _forward(x_NxI, kernel_IxO):
-  return _product(x_NxI, kernel_IxO), (x_NxI, kernel_IxO)
+  """Saves what the gradients need: of what is held fixed there is none."""
+  x, kernel = x_NxI.value, kernel_IxO.value
+  saved = (
+    x if kernel_IxO.perturbed else None,
+    kernel if x_NxI.perturbed else None,
+  )
+  return _product(x, kernel), saved
 
 
 def _backward(saved, grad_NxO):
   x_NxI, kernel_IxO = saved
-  grad_x = grad_NxO @ kernel_IxO.T
-  if _is_cpu():
-    # One after the other: each by itself fills the caches and all cores.
-    grad_x, grad_NxO = _barrier((grad_x, grad_NxO))
-  return grad_x, over_rows(x_NxI, grad_NxO, kernel_IxO.dtype)
+  grad_x = grad_kernel = None
+  if isinstance(grad_NxO, SymbolicZero):
+    return grad_x, grad_kernel
+  if kernel_IxO is not None:
+    grad_x = grad_NxO @ kernel_IxO.T
+  if x_NxI is not None:
+    if grad_x is not None and _is_cpu():
+      # One after the other: each by itself fills the caches and all cores.
+      grad_x, grad_NxO = _barrier((grad_x, grad_NxO))
+    grad_kernel = over_rows(x_NxI, grad_NxO, x_NxI.dtype)
+  return grad_x, grad_kernel
 
 
-_product.defvjp(_forward, _backward)
+_product.defvjp(_forward, _backward, symbolic_zeros=True)
 
 
 def over_rows(x_NxI: Array, y_NxO: Array, dtype: Any) -> Array:
