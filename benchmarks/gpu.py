@@ -122,7 +122,7 @@ def make_ours(facts: Any, job: Job, dtype: str, directory: str) -> Any:
   from lm_jax.hugging_face import export
   from lm_jax.training import program
 
-  plan = train_step.make_plan(job.objective, job.case, dtype)
+  plan = train_step.make_plan(job.objective, job.case, dtype=dtype)
   compiled = program.compile_plan(plan)
   box = [compiled.initial(np.uint32(0))]
   rows = compiled.place(train_step.make_rows(job.case))

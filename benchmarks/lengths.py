@@ -53,12 +53,7 @@ def make(length: int, kernel: str, whole: bool) -> tuple[dict[str, Any], Any]:
 
   rows = TOKENS // length
   case = dataclasses.replace(CASES["clm"], length=length, batch=rows)
-  plan = make_plan("clm", case)
-  trunks = tuple(
-    (name, dataclasses.replace(trunk, attention=kernel))
-    for name, trunk in plan.network.trunks
-  )
-  plan = dataclasses.replace(plan, network=plan.network.clone(trunks=trunks))
+  plan = make_plan("clm", case, attention=kernel)
   compiled = program.compile_plan(plan)
   generator = np.random.default_rng(1)
   tokens = generator.integers(9, 65, (rows, length), dtype=np.int32)

@@ -103,13 +103,8 @@ def write(case: Any, directory: str) -> tuple[dict[str, Any], Any]:
 def _compiled(case: Any, remat: str) -> Any:
   from lm_jax.training import program
 
-  plan = train_step.make_plan("clm", case)
-  trunks = tuple(
-    (name, dataclasses.replace(trunk, remat=remat))
-    for name, trunk in plan.network.trunks
-  )
-  network = plan.network.clone(trunks=trunks)
-  return program.compile_plan(dataclasses.replace(plan, network=network))
+  plan = train_step.make_plan("clm", case, remat=remat)
+  return program.compile_plan(plan)
 
 
 def measure(case: Any, remats: tuple[str, ...]) -> list[dict[str, Any]]:

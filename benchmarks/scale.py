@@ -28,9 +28,7 @@ from benchmarks import peers, train_step
 
 DEVICES = (1, 2, 4, 8)
 AXES = ("data", "fsdp", "tensor")
-SMALL = dataclasses.replace(
-  train_step.CASES["clm"], heads=8, vocabulary=512, target=0.0
-)
+SMALL = dataclasses.replace(train_step.CASES["clm"], heads=8, vocabulary=512)
 # What is compiled for a TPU: few layers, or it would take minutes.
 LARGE = dataclasses.replace(
   SMALL, layers=4, width=768, heads=12, vocabulary=50_304, batch=32, length=1024
@@ -52,7 +50,6 @@ def make(count: int, axis: str) -> tuple[dict[str, Any], Any]:
   from lm_jax.devices import memory
 
   memory.keep_freed_memory()
-
   from lm_jax.devices import sharding
   from lm_jax.training import program
 
@@ -126,17 +123,12 @@ def compile_for(
   from lm_jax.types import MESH_AXES
 
   case = dataclasses.replace(LARGE, batch=batch)
-  made = train_step.make_plan("clm", case)
-  trunks = tuple(
-    (name, dataclasses.replace(trunk, attention="plain", dtype="bfloat16"))
-    for name, trunk in made.network.trunks
-  )
+  made = train_step.make_plan("clm", case, attention="plain", dtype="bfloat16")
   described = topologies.get_topology_desc(topology, "tpu")
   shape = [sizes.get(axis, 1) for axis in MESH_AXES]
   chips = np.array(described.devices).reshape(shape)
   made = dataclasses.replace(
     made,
-    network=made.network.clone(trunks=trunks),
     mesh=Mesh(chips, MESH_AXES, axis_types=(AxisType.Auto,) * len(MESH_AXES)),
   )
   # The code asks for the backend where a CPU wants something else.
@@ -146,7 +138,6 @@ def compile_for(
     step = whole._step.lower(whole.abstract, whole._rows, fraction).compile()
     planned = plan.of_program(whole)
   return {
-    "parameters": whole.parameters,
     "found": compiled.collectives(step.as_text(), chips.size),
     "planned": [
       (item.kind, item.what, item.chips, item.size)
@@ -183,17 +174,17 @@ def _beside(
   """Rows of what is planned and what was compiled for it, and of the rest.
 
   A reduce-scatter is compiled as an all-reduce whose result is cut, or as
-  permutations that overlap with the product before; those are added up.
+  permutations that overlap with the product before; those are
+  added up.
   """
   for kind, what, chips, size in planned:
-    keys = [f"{kind} of {chips}"]
+    key = f"{kind} of {chips}"
     if kind == "reduce-scatter":
-      permuted = "collective-permute of 2"
-      alike = f"all-reduce of {chips}"
-      keys = [permuted] if permuted in found else [alike]
-    given = sum(found.pop(key, 0) for key in keys)
+      permuted, reduced = "collective-permute of 2", f"all-reduce of {chips}"
+      key = permuted if permuted in found else reduced
+    given = found.pop(key, 0)
     yield (
-      f"| {kind} of {chips}: {what} | {size / 1e6:.1f} | {' + '.join(keys)}"
+      f"| {kind} of {chips}: {what} | {size / 1e6:.1f} | {key}"
       f" | {given / 1e6:.1f} | {given / size:.2f} |"
     )
   for key, size in found.items():

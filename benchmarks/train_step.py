@@ -67,8 +67,8 @@ def make_rows(case: Case) -> Any:
   return Rows(tokens, ones, word, 0 * ones, ANSWER * ones)
 
 
-def make_plan(objective: str, case: Case, dtype: str = "float32") -> Any:
-  """What is trained; `dtype` is of the computation, not of the parameters."""
+def make_plan(objective: str, case: Case, **trunk_options: Any) -> Any:
+  """What is trained, with more options of the trunk."""
   from lm_jax import registry
   from lm_jax.devices import sharding
   from lm_jax.models import sizes
@@ -88,7 +88,7 @@ def make_plan(objective: str, case: Case, dtype: str = "float32") -> Any:
     max_positions=case.length,
     dropout=0.0,
     attention_dropout=0.0,
-    dtype=dtype,
+    **trunk_options,
   )
   if objective == "rtd":  # Its discriminator predicts no tokens.
     trunk = dataclasses.replace(trunk, embedding_width=case.width)

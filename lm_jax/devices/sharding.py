@@ -154,13 +154,17 @@ def gathered(params: Tree, shardings: Tree) -> Tree:
   def gather(path, leaf, sharding):
     # A table that is looked up gets its gradient by a scatter: to have that
     # split, XLA would rather gather the states of the whole batch.
-    is_table = str(path[-1]).strip("[]'").endswith("embedding")
-    made = _whole(leaf, sharding) if is_table else _gather(leaf, sharding)
+    made = (_whole if is_table(path[-1].key) else _gather)(leaf, sharding)
     return checkpoint_name(made, _GATHERED)
 
   if jax.tree.leaves(shardings)[0].mesh.shape["fsdp"] == 1:
     return params
   return jax.tree_util.tree_map_with_path(gather, params, shardings)
+
+
+def is_table(name: str) -> bool:
+  """Is the parameter of that name, or path, a table of embeddings?"""
+  return name.endswith("embedding")
 
 
 def _whole(leaf: Array, sharding: NamedSharding) -> Array:

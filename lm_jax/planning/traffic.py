@@ -15,6 +15,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from lm_jax.devices import sharding
 from lm_jax.storage.digest import flatten
 from lm_jax.training import flops
 from lm_jax.training.program import Plan, Program, abstract_rows
@@ -51,11 +52,12 @@ class Sizes:
 
   own: of a chip's shard of each, by name, in float32.
   gathered: what fsdp gathers of each that it splits, in the compute dtype.
-  kernels: gradients of what is neither a table nor a vector, whole along
+  kernels: gradients of matrices besides tables that fsdp splits, whole along
     fsdp, in the compute dtype.
   tables: gradients of tables, whole along fsdp: in the compute dtype where
     they are looked up, in float32 where they give logits.
-  rest: gradients of all else, in float32.
+  rest: gradients of all else: of matrices in the compute dtype, of vectors in
+    float32.
   """
 
   own: dict[str, int]
@@ -74,27 +76,20 @@ def sizes(program: Program) -> Sizes:
   fsdp = program.plan.mesh.shape["fsdp"]
   split = {name for name in own if fsdp > 1 and "fsdp" in places[name].spec}
   whole = {name: own[name] * (fsdp if name in split else 1) for name in own}
-  looked_up = {name for name in own if name.endswith("embedding")}
   tied = {f"embedder_{t.embeddings}.embedding" for t in trunks if t.tied}
-  tables = 0
-  for name in looked_up:
-    if not name.startswith("output_"):
-      tables += whole[name] * low // 4
-    if name in tied or name.startswith("output_"):
-      tables += whole[name]
-  kernels = {
-    name
-    for name in own
-    if name not in looked_up and len(shapes[name].shape) > 1
-  }
-  rest = own.keys() - looked_up - kernels
-  return Sizes(
-    own,
-    {name: whole[name] * low // 4 for name in split},
-    sum(whole[name] for name in kernels) * low // 4,
-    tables,
-    sum(own[name] for name in rest),
-  )
+  kernels = tables = rest = 0
+  for name, size in whole.items():
+    is_matrix = len(shapes[name].shape) > 1
+    if sharding.is_table(name):
+      is_output = name.startswith("output_")
+      tables += 0 if is_output else size * low // 4
+      tables += size if is_output or name in tied else 0
+    elif is_matrix and name in split:
+      kernels += size * low // 4
+    else:
+      rest += size * low // 4 if is_matrix else size
+  gathered = {name: whole[name] * low // 4 for name in split}
+  return Sizes(own, gathered, kernels, tables, rest)
 
 
 def collectives(program: Program) -> Iterator[Collective]:
@@ -115,14 +110,12 @@ def collectives(program: Program) -> Iterator[Collective]:
     yield Collective("reduce-scatter", what, ("fsdp",), fsdp, scattered)
     if data > 1:
       yield Collective("all-reduce", what, ("data",), data, scattered // fsdp)
-    what = "gradients of tables, norms and biases"
+  if data * fsdp > 1:
+    what = "gradients"
+    what += " of tables, norms and biases" if found.gathered else ""
     size = accumulate * (found.tables + found.rest)
-    axes: tuple[str, ...] = ("data", "fsdp")
-    yield Collective("all-reduce", what, axes, data * fsdp, size)
-  elif data * fsdp > 1:
-    size = accumulate * (found.kernels + found.tables + found.rest)
     axes = ("data", "fsdp") if fsdp > 1 else ("data",)
-    yield Collective("all-reduce", "gradients", axes, data * fsdp, size)
+    yield Collective("all-reduce", what, axes, data * fsdp, size)
   if tensor > 1:
     size = _activations_reduced(program) // (data * fsdp)
     yield Collective("all-reduce", "activations", ("tensor",), tensor, size)
@@ -184,6 +177,6 @@ def _trace(plan: Plan, loss: Any, network: Any) -> None:
   jax.eval_shape(run, rows, jax.random.key(0))
 
 
-def shard_bytes(leaf: Any, sharding: Any) -> int:
+def shard_bytes(leaf: Any, place: Any) -> int:
   """Bytes of what one chip holds of an array."""
-  return math.prod(sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
+  return math.prod(place.shard_shape(leaf.shape)) * leaf.dtype.itemsize

@@ -47,7 +47,8 @@ def make_program(config: Config, vocabulary: Vocabulary) -> Program:
   )
   built.objective.check(spec, config.batch_size, config.accumulate)
   trunk = built.trunk
-  if trunk.remat != "none" and not trunk.scan and _is_cpu():
+  is_cpu = jax.default_backend() == "cpu"
+  if trunk.remat != "none" and not trunk.scan and is_cpu:
     logging.warning(
       "--trunk.remat=%s: saves nothing on a CPU without --trunk.scan=true:"
       " XLA computes the layers once all the same",
@@ -64,10 +65,6 @@ def make_program(config: Config, vocabulary: Vocabulary) -> Program:
     mesh=sharding.make_mesh(built.mesh),
   )
   return compile_plan(plan)
-
-
-def _is_cpu() -> bool:
-  return jax.default_backend() == "cpu"
 
 
 def make_network(built: Built, spec: Spec) -> Network:
