@@ -1,7 +1,7 @@
 """Where an experiment's time goes: twelve runs, from the start to the report.
 
     python -m benchmarks.experiment
-    python -m benchmarks.experiment --budget=flops:1.2e13
+    python -m benchmarks.experiment --budget=flops:6e12
 
 `launch.py compare` in a process of its own, its caches
 empty, with clocks around what is called: training steps, their data, their log

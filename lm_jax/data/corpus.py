@@ -37,7 +37,8 @@ class Document:
 class Corpus:
   """A named collection of documents in three splits.
 
-  fingerprint: hexadecimal; equal for equal documents in equal splits.
+  fingerprint: hexadecimal; equal for equal documents in equal splits, and so
+    corpora of one name are.
   read: the documents of a split, in a fixed order.
   size: bytes of the training split, about; 0 where that is not known. The
     corpus is prepared for that.
@@ -45,8 +46,8 @@ class Corpus:
 
   name: str
   fingerprint: str
-  read: Callable[[str], Iterator[Document]]
-  size: Callable[[], int] = lambda: 0
+  read: Callable[[str], Iterator[Document]] = dataclasses.field(compare=False)
+  size: Callable[[], int] = dataclasses.field(default=lambda: 0, compare=False)
 
   def documents(self, split: str) -> Iterator[Document]:
     """Streams the documents of "train", "validation" or "test"."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from lm_jax.data import labelled, passages
-from lm_jax.data.corpus import open_corpus
+from lm_jax.data.corpus import Corpus, open_corpus
 from lm_jax.data.labelled import Example, Form
 from lm_jax.data.options import DataOptions
 from lm_jax.tasks import base
@@ -23,8 +24,7 @@ def measure(scorer, dataset, task: str) -> base.Measure:
     task: of lm_jax/data/passages.py.
   """
   train, test = (
-    passages.passages(dataset.corpus, task, split, PASSAGES, base.SEED)
-    for split in ("train", "test")
+    drawn(dataset.corpus, task, split) for split in ("train", "test")
   )
   if not (train and test):
     return base.Measure()
@@ -79,8 +79,16 @@ def examples(task: str, form: Form, split: str) -> list[Example]:
   """
   split = "validation" if split == labelled.DEV else split
   corpus = open_corpus(DataOptions(corpus="sotu"))
-  found = passages.passages(corpus, task, split, PASSAGES, base.SEED)
   return [
     Example(str(number), {"text": p.text}, form.labels[p.label])
-    for number, p in enumerate(found)
+    for number, p in enumerate(drawn(corpus, task, split))
   ]
+
+
+# All models of an experiment are measured on the same ones.
+@functools.lru_cache(maxsize=16)
+def drawn(
+  corpus: Corpus, task: str, split: str
+) -> tuple[passages.Passage, ...]:
+  """What is drawn from a split, for whatever model."""
+  return tuple(passages.passages(corpus, task, split, PASSAGES, base.SEED))

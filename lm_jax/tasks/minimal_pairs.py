@@ -52,13 +52,18 @@ class MinimalPairs(base.Task):
 @functools.lru_cache(maxsize=4)
 def fitting_pairs(dataset) -> list[minimal_pairs.MinimalPair]:
   """The pairs whose sentences both fit a row; the same for every model."""
-  pairs = minimal_pairs.minimal_pairs(
-    dataset.corpus, PAIRS, base.SEED, max_words=WORDS
-  )
   encode, specials = dataset.tokenizer.encode, dataset.specials
   room = dataset.length - len(specials.before) - len(specials.after)
   return [
     pair
-    for pair in pairs
+    for pair in drawn(dataset.corpus)
     if max(len(encode(pair.good)), len(encode(pair.bad))) <= room
   ]
+
+
+# All models of an experiment are measured on the same ones.
+@functools.lru_cache(maxsize=4)
+def drawn(corpus) -> tuple[minimal_pairs.MinimalPair, ...]:
+  return tuple(
+    minimal_pairs.minimal_pairs(corpus, PAIRS, base.SEED, max_words=WORDS)
+  )

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lm_jax.config import Config
-from lm_jax.data import minimal_pairs, passages
 from lm_jax.data import rows as rows_lib
+from lm_jax.data.corpus import Corpus, Document
 from lm_jax.data.minimal_pairs import MinimalPair
 from lm_jax.data.passages import Passage
 from lm_jax.errors import UsageError
@@ -160,21 +160,42 @@ def test_which_tasks_apply(trained, monkeypatch):
     evaluate.evaluate(model, dataset, ["eras"])
 
   # Without sentences that fit, and with labels.
-  monkeypatch.setattr(minimal_pairs, "minimal_pairs", lambda *_, **__: [])
+  monkeypatch.setattr(pairs_task, "fitting_pairs", lambda _: [])
   labelled = [Passage("we act so new"[i:], i % 2) for i in range(6)]
-  monkeypatch.setattr(passages, "passages", lambda *_: labelled)
-  pairs_task.fitting_pairs.cache_clear()
+  monkeypatch.setattr(_probe, "drawn", lambda *_: labelled)
   assert evaluate.evaluate(model, dataset, quick=True).metrics == {}
   found = evaluate.evaluate(model, dataset)
   assert set(found.metrics) == {"bits_per_byte", "probe/era", "probe/party"}
   assert set(found.items) == {"probe/era", "probe/party"}
-  pairs_task.fitting_pairs.cache_clear()
 
 
 def test_items_are_the_same_for_every_run(trained):
   dataset, plan, _ = trained
   one = pairs_task.fitting_pairs(dataset)
   pairs_task.fitting_pairs.cache_clear()
+  pairs_task.drawn.cache_clear()
   assert one == pairs_task.fitting_pairs(dataset)
   longest = max(len(p.good.encode()) for p in one)
   assert longest < plan.spec.length
+
+
+def test_a_corpus_opened_anew_for_a_run_is_not_read_anew():
+  reads = []
+
+  def opened(text, fingerprint):
+    def read(split):
+      reads.append(split)
+      facts = {"year": 1800, "party": "none"}
+      yield Document(text, facts)
+
+    return Corpus("sotu", fingerprint, read)
+
+  text = "The people of the states have asked for peace. " * 20
+  draws = (pairs_task.drawn, lambda c: _probe.drawn(c, "era", "test"))
+  for draw in draws:
+    first = draw(opened(text, "a"))
+    reads.clear()
+    assert draw(opened(text, "a")) == first
+    assert not reads
+    draw(opened(text, "b"))
+    assert reads
