@@ -1,4 +1,4 @@
-"""All benchmarks of speed on a CPU, into docs/speed.md; about 40 minutes.
+"""All benchmarks of speed on a CPU, into docs/speed.md; about an hour.
 
     pip install -e '.[compare]' && python -m benchmarks
     python -m benchmarks --section=lengths --section=start
@@ -77,8 +77,10 @@ def _start(rounds: int) -> Iterator[str]:
 
 def _experiment(rounds: int) -> Iterator[str]:
   del rounds
-  budget = experiment.BUDGET
-  yield from experiment.told(budget, experiment.measure(budget))
+  for number, budget in enumerate(experiment.BUDGETS):
+    if number:
+      yield ""
+    yield from experiment.told(budget, experiment.measure(budget))
 
 
 def _scale(rounds: int) -> Iterator[str]:

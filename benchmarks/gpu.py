@@ -117,9 +117,6 @@ def make_ours(facts: Any, job: Job, dtype: str, directory: str) -> Any:
   """A step of lm_jax; its parameters are written to `directory`."""
   import jax
 
-  from lm_jax import trained
-  from lm_jax.config import Config
-  from lm_jax.hugging_face import export
   from lm_jax.training import program
 
   plan = train_step.make_plan(job.objective, job.case, dtype=dtype)
@@ -134,9 +131,7 @@ def make_ours(facts: Any, job: Job, dtype: str, directory: str) -> Any:
     return plan.objective.make(jax.random.split(key, 3)[0], rows, plan.spec)
 
   problem = first(box[0].key, rows)
-  config = Config(objective=job.objective)
-  model = trained.of_program(config, None, compiled, box[0].params)
-  export.save(model, directory)
+  model = train_step.write(job.objective, compiled, box[0].params, directory)
   # Multiples of 8 are what the fast kernels read.
   found = train_step.arrays(job.objective, plan, problem, model.params, 8)
   facts |= {

@@ -24,7 +24,6 @@ from benchmarks.train_step import CASES, make_plan
 LENGTHS = (128, 256, 512, 1024, 2048, 4096)
 TOKENS = 8192
 KERNELS = ("plain", "blocked", "sparse")
-LONGEST_BLOCKED = 1024  # lm_jax.models.attention.LONGEST
 
 
 def segments(rows: int, length: int, whole: bool) -> np.ndarray:
@@ -86,10 +85,13 @@ def compare(
   Raises:
     ValueError: the kernels' losses differ.
   """
+  from lm_jax.models import attention
+
   head = ["rows of", "allowed scores a token", "square", *kernels]
   lines = ["| " + " | ".join(head) + " |", "|" + "--:|" * len(head)]
   for length in lengths:
-    able = [k for k in kernels if k != "blocked" or length <= LONGEST_BLOCKED]
+    long = length > attention.LONGEST
+    able = [k for k in kernels if not (k == "blocked" and long)]
     contestants = [peers.Contestant(make, length, k, whole) for k in able]
     losses = [c.facts["loss"] for c in contestants]
     if max(losses) - min(losses) > 1e-4:

@@ -84,18 +84,13 @@ def write(case: Any, directory: str) -> tuple[dict[str, Any], Any]:
   """Writes the model that both start from; the facts have its problem."""
   import jax
 
-  from lm_jax import trained
-  from lm_jax.config import Config
-  from lm_jax.hugging_face import export
-
   compiled = _compiled(case, "none")
   rows = compiled.place(train_step.make_rows(case))
   key = jax.random.key(0)
   plan = compiled.plan
   problem = plan.objective.make(key, rows, plan.spec)
   params = compiled.initial(np.uint32(0)).params
-  model = trained.of_program(Config(objective="clm"), None, compiled, params)
-  export.save(model, directory)
+  train_step.write("clm", compiled, params, directory)
   found = train_step.arrays("clm", plan, problem, params)
   return {"problem": found}, None
 

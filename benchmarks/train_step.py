@@ -111,16 +111,32 @@ def make_plan(objective: str, case: Case, **trunk_options: Any) -> Any:
   )
 
 
-def make_ours(objective: str, case: Case, folder: str) -> tuple[Any, Any]:
-  """Facts and a step of lm_jax; its parameters are written to `folder`."""
+def write(objective: str, compiled: Any, params: Any, directory: str) -> Any:
+  """Writes a model where Transformers reads it, and returns it.
+
+  Args:
+    objective: its name.
+    compiled: the program.
+    params: of the model.
+    directory: a new one.
+  """
+  from lm_jax import trained
+  from lm_jax.config import Config
+  from lm_jax.hugging_face import export
+
+  config = Config(objective=objective)
+  model = trained.of_program(config, None, compiled, params)
+  export.save(model, directory)
+  return model
+
+
+def make_ours(objective: str, case: Case, directory: str) -> tuple[Any, Any]:
+  """Facts and a step of lm_jax; its parameters are written to `directory`."""
   from lm_jax.devices import memory
 
   memory.keep_freed_memory()  # as the command line does
   import jax
 
-  from lm_jax import trained
-  from lm_jax.config import Config
-  from lm_jax.hugging_face import export
   from lm_jax.training import optim, program
 
   plan = make_plan(objective, case)
@@ -132,9 +148,7 @@ def make_ours(objective: str, case: Case, folder: str) -> tuple[Any, Any]:
   (loss, _), grads = jax.jit(compiled._gradients)(
     state.params, problem, key, key
   )
-  config = Config(objective=objective)
-  model = trained.of_program(config, None, compiled, state.params)
-  export.save(model, folder)
+  write(objective, compiled, state.params, directory)
   facts = {
     "loss": float(loss),
     "norm": float(optim.global_norm(grads)),

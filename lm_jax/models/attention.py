@@ -182,7 +182,8 @@ def blocked_causal(
   return _forward(q_BxTxHxK, k_BxTxHxK, v_BxTxHxK, segment_BxT)[0]
 
 
-def _heads_first(x_BxTxHxK: Array) -> Array:
+def by_head(x_BxTxHxK: Array) -> Array:
+  """[B, H, T, K]; or from that back."""
   return x_BxTxHxK.transpose(0, 2, 1, 3)
 
 
@@ -203,8 +204,8 @@ def _scores(q, k, segment_BxT, start: int):
 
 def _forward(q_BxTxHxK, k_BxTxHxK, v_BxTxHxK, segment_BxT):
   scale = q_BxTxHxK.shape[-1] ** -0.5
-  q = _heads_first(q_BxTxHxK) * jnp.asarray(scale, q_BxTxHxK.dtype)
-  k, v = _heads_first(k_BxTxHxK), _heads_first(v_BxTxHxK)
+  q = by_head(q_BxTxHxK) * jnp.asarray(scale, q_BxTxHxK.dtype)
+  k, v = by_head(k_BxTxHxK), by_head(v_BxTxHxK)
   outs, totals, weights = [], [], []
   for start in range(0, q.shape[2], BLOCK):
     score = _scores(q, k, segment_BxT, start)
@@ -220,14 +221,14 @@ def _forward(q_BxTxHxK, k_BxTxHxK, v_BxTxHxK, segment_BxT):
     weights.append(weight)
   out = jnp.concatenate(outs, axis=2)
   total = jnp.concatenate(totals, axis=2)
-  return _heads_first(out), (q, k, v, out, total, weights)
+  return by_head(out), (q, k, v, out, total, weights)
 
 
 def _backward(saved, grad_BxTxHxK):
   q, k, v, out, total, weights = saved
   scale = q.shape[-1] ** -0.5
   # The weights lack the division by their total: the gradient has it.
-  grad = (_heads_first(grad_BxTxHxK) / total).astype(q.dtype)
+  grad = (by_head(grad_BxTxHxK) / total).astype(q.dtype)
   delta = jnp.sum((grad * out).astype(jnp.float32), axis=-1, keepdims=True)
   length = q.shape[2]
   grad_q, grad_k, grad_v = [], jnp.zeros_like(k), jnp.zeros_like(v)
@@ -253,7 +254,7 @@ def _backward(saved, grad_BxTxHxK):
       products.over_queries(weight, grad[:, :, block], q.dtype), rest
     )
   whole_q = jnp.concatenate(grad_q, axis=2).astype(q.dtype)
-  grads = (_heads_first(x) for x in (whole_q, grad_k, grad_v))
+  grads = (by_head(x) for x in (whole_q, grad_k, grad_v))
   return (*grads, None)
 
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax.models import products
+from lm_jax.models.attention import by_head
 from lm_jax.types import Array
 
 BLOCK = 128
@@ -97,10 +98,6 @@ def _scores(q, k, mask: Mask, i: Array, j: Array) -> Array:
   return jnp.where(seen[:, None], score, -jnp.inf)
 
 
-def _heads_first(x_BxTxHxK: Array) -> Array:
-  return x_BxTxHxK.transpose(0, 2, 1, 3)
-
-
 def _whole(x_IxBxHxTxK: Array) -> Array:
   """Blocks of queries, side by side again: [B, H, T, K]."""
   x = jnp.moveaxis(x_IxBxHxTxK, 0, 2)
@@ -109,8 +106,8 @@ def _whole(x_IxBxHxTxK: Array) -> Array:
 
 def _forward(q_BxTxHxK, k_BxSxHxK, v_BxSxHxK, mask: Mask):
   scale = q_BxTxHxK.shape[-1] ** -0.5
-  q = _heads_first(q_BxTxHxK) * jnp.asarray(scale, q_BxTxHxK.dtype)
-  k, v = _heads_first(k_BxSxHxK), _heads_first(v_BxSxHxK)
+  q = by_head(q_BxTxHxK) * jnp.asarray(scale, q_BxTxHxK.dtype)
+  k, v = by_head(k_BxSxHxK), by_head(v_BxSxHxK)
   first_I, behind_I = needed(mask)
 
   def of_queries(i):
@@ -146,13 +143,13 @@ def _forward(q_BxTxHxK, k_BxSxHxK, v_BxSxHxK, mask: Mask):
 
   out, lse = jax.lax.map(of_queries, jnp.arange(len(first_I)))
   out, lse = _whole(out), _whole(lse)
-  return _heads_first(out), (q, k, v, mask, out, lse)
+  return by_head(out), (q, k, v, mask, out, lse)
 
 
 def _backward(saved, grad_BxTxHxK):
   q, k, v, mask, out, lse = saved
   scale = q.shape[-1] ** -0.5
-  grad = _heads_first(grad_BxTxHxK)
+  grad = by_head(grad_BxTxHxK)
   delta = jnp.sum((grad * out).astype(jnp.float32), axis=-1, keepdims=True)
   first_I, behind_I = needed(mask)
   product = functools.partial(jnp.einsum, preferred_element_type=jnp.float32)
@@ -186,7 +183,7 @@ def _backward(saved, grad_BxTxHxK):
     of_queries, zeros, jnp.arange(len(first_I))
   )
   grads = (_whole(grad_q), grad_k, grad_v)
-  return (*(_heads_first(x).astype(q.dtype) for x in grads), None)
+  return (*(by_head(x).astype(q.dtype) for x in grads), None)
 
 
 sparse.defvjp(_forward, _backward)
