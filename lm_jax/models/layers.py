@@ -81,26 +81,6 @@ def dense(trunk: Trunk, features: int, axes, name: str, **kwargs) -> Dense:
   return Dense(features, axes, dtype=trunk.dtype, name=name, **kwargs)
 
 
-class Norm(nn.Module):
-  """LayerNorm (Ba et al. 2016) or RMSNorm (Zhang and Sennrich 2019)."""
-
-  trunk: Trunk
-
-  @nn.compact
-  def __call__(self, x_NxD: Array) -> Array:
-    width = x_NxD.shape[-1:]
-    x_NxD = x_NxD.astype(jnp.float32)
-    if self.trunk.norm == "layernorm":
-      x_NxD = x_NxD - jnp.mean(x_NxD, axis=-1, keepdims=True)
-    square_Nx1 = jnp.mean(jnp.square(x_NxD), axis=-1, keepdims=True)
-    x_NxD = x_NxD * jax.lax.rsqrt(square_Nx1 + self.trunk.norm_epsilon)
-    ones, zeros = nn.initializers.ones, nn.initializers.zeros
-    x_NxD = x_NxD * parameter(self, "scale", ones, width, ("norm",))
-    if self.trunk.norm == "layernorm" and self.trunk.norm_bias:
-      x_NxD = x_NxD + parameter(self, "bias", zeros, width, ("norm",))
-    return x_NxD.astype(self.trunk.dtype)
-
-
 def rotate(
   x_BxTxHxK: Array,
   position_BxT: Array,

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from lm_jax.models import layers, products
 from lm_jax.models.cache import Cache, Kept
-from lm_jax.models.layers import Attention, FeedForward, Norm, dense, parameter
+from lm_jax.models.layers import Attention, FeedForward, dense, parameter
+from lm_jax.models.norm import Norm
 from lm_jax.models.relative_attention import RelativeAttention
 from lm_jax.types import NEVER, Array, Stream, Trunk, UsageError
 
