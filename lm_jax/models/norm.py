@@ -58,13 +58,17 @@ def _forward(x_NxD, scale_D, center: bool, epsilon: float):
 
 
 def _backward(center: bool, epsilon: float, saved, grad_NxD):
-  """dx = f (s g - mean(s g) - x^ mean(s g x^)), x^ the normalized x."""
+  """With c = x - m, s the scale and f the factor, mean() over a row, sum() over
+  rows: dx = f (s g - mean(s g) - c f mean(s g f c)), ds = sum(g f c).
+
+  XLA would keep a product c f of the forward pass besides c.
+  """
   x_NxD, mean_Nx1, factor_Nx1, scale_D = saved
-  normal_NxD = _less(x_NxD.astype(jnp.float32), mean_Nx1) * factor_Nx1
-  along_NxD = grad_NxD * normal_NxD
+  centered_NxD = _less(x_NxD.astype(jnp.float32), mean_Nx1)
+  along_NxD = grad_NxD * factor_Nx1 * centered_NxD
   width = x_NxD.shape[-1]
   along_Nx1 = products.weighted_sums(along_NxD, scale_D) / width
-  grad_x = scale_D * grad_NxD - normal_NxD * along_Nx1
+  grad_x = scale_D * grad_NxD - centered_NxD * (factor_Nx1 * along_Nx1)
   if center:
     grad_x = grad_x - products.weighted_sums(grad_NxD, scale_D) / width
   grad_scale = jnp.sum(along_NxD, axis=0)
