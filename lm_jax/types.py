@@ -45,6 +45,10 @@ ABSENT = -1
 # The rank of a key that nothing may attend to (a query token of XLNet).
 NEVER = 2**30
 
+# The function of lm_jax/models/products.py whose products of matrices are sums,
+# and no model FLOPs.
+SUMS = "_weighted_sums"
+
 
 def _pytree(*static: str):
   """Registers a frozen dataclass as a pytree; `static` fields are not data."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lm_jax.data import pack
-from lm_jax.data.children import Crew, serve
+from lm_jax.data.children import ChildDied, Crew, serve
 from lm_jax.data.source import Source
 from lm_jax.data.table import Table
 
@@ -100,7 +100,11 @@ class InProcesses:
   def __next__(self) -> Any:
     # What was read ahead would hide a death for a while.
     self._crew.check()
-    return next(self._batches)
+    try:
+      return next(self._batches)
+    except ChildDied as error:  # of whoever met it first
+      # Grain adds a note about its own frames, which is printed after it.
+      raise ChildDied(*error.args) from None
 
   def close(self) -> None:
     """Ends the processes."""

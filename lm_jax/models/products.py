@@ -21,8 +21,6 @@ from lm_jax.types import Array
 # What a policy of rematerialization knows the results by: it sees into no
 # function that has a gradient of its own.
 NAME = "product"
-# What model FLOPs know `weighted_sums` by: on no backend does it count.
-SUMS = "_weighted_sums"
 
 
 def product(x_NxI: Array, kernel_IxO: Array) -> Array:

@@ -16,8 +16,7 @@ from typing import Any
 
 from jax.extend import core
 
-from lm_jax.models import products
-from lm_jax.types import Apply, Array, Head, Stream, Trunk
+from lm_jax.types import SUMS, Apply, Array, Head, Stream, Trunk
 
 
 def embedding_width(trunk: Trunk) -> int:
@@ -186,7 +185,7 @@ def dots(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> int:
   """FLOPs of all dot products of a jaxpr, those of its calls included.
 
   A scan counts its body times its length, a cond its dearest branch; sums
-  that are computed as products (products.SUMS) do not count.
+  that are computed as products (lm_jax.types.SUMS) do not count.
 
   Raises:
     ValueError: dot products whose number the jaxpr does not tell (in a while
@@ -205,7 +204,7 @@ def _equation(equation: core.JaxprEqn) -> int:
     product: Any = equation.outvars[0].aval
     sums = math.prod(left.shape[axis] for axis in contracted)
     return 2 * sums * math.prod(product.shape)
-  if equation.params.get("name") == products.SUMS:
+  if equation.params.get("name") == SUMS:
     return 0
   inner = [dots(jaxpr) for jaxpr in _jaxprs(equation.params)]
   if name == "scan":

@@ -120,16 +120,22 @@ def _read_for(iterator, seconds):
     next(iterator)
 
 
-def test_a_killed_reader_is_an_error_at_once(dataset):
+@pytest.mark.parametrize("met_by", ["check", "read"])
+def test_a_killed_reader_is_an_error_at_once(dataset, met_by, monkeypatch):
   with contextlib.closing(dataset.batches(3, 4, workers=2)) as iterator:
+    if met_by == "read":
+      monkeypatch.setattr(iterator._crew, "check", lambda: None)
     for _ in range(5):
       next(iterator)
     (victim, other) = iterator.pids
     os.kill(victim, signal.SIGKILL)
     os.kill(other, signal.SIGTERM)  # Not heard: the parent decides.
     message = rf"a reader process, {victim}, was killed by SIGKILL"
-    with pytest.raises(children.ChildDied, match=message):
+    with pytest.raises(children.ChildDied, match=message) as met:
       _read_for(iterator, 5)
+    # Nothing is printed behind the message.
+    assert not getattr(met.value, "__notes__", ())
+    assert met.value.__cause__ is None
     os.kill(other, 0)
   with pytest.raises(ProcessLookupError):
     os.kill(other, 0)
