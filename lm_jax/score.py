@@ -217,8 +217,8 @@ class Scorer:
     """In tokens, with the special ones around each: int64 [n]."""
     specials = self._tokenizer.specials
     around = len(specials.before) + len(specials.after)
-    _, counts_N = self._tokenizer.encoder.encode_flat(texts)
-    return around + np.asarray(counts_N, np.int64)
+    counts = [around + len(self._tokenizer.encode(text)) for text in texts]
+    return np.array(counts, np.int64)
 
   def _batches(
     self,
