@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 a bug or a failed arm, 2 bad usage or input, 3 diverged,
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 import select
@@ -130,7 +129,7 @@ def usage() -> str:
 
 def _compare(argv: list[str]) -> int:
   memory.keep_freed_memory()
-  from lm_jax import compare
+  from lm_jax.command import compare
 
   known = compare.schema()
   if _help("compare", known, argv):
@@ -140,14 +139,10 @@ def _compare(argv: list[str]) -> int:
 
 def _train(argv: list[str]) -> int:
   memory.keep_freed_memory()
-  from lm_jax import config as config_lib
-  from lm_jax.command import flags, settings
+  from lm_jax.command import flags, train
   from lm_jax.devices import cluster
 
-  known = config_lib.schema() | settings.adaptation_flags()
-  known |= settings.objective_flags()
-  for name in ("name", "arm", "family", *settings.OF_TASKS):
-    del known[name]
+  known = train.schema()
   if _help("train", known | cluster.FLAGS, argv):
     return 0
   parsed = flags.parse("train", known | cluster.FLAGS, argv)
@@ -155,40 +150,7 @@ def _train(argv: list[str]) -> int:
   processes = cluster.named(given)
   given = {path: text for path, text in given.items() if path in known}
   with cluster.joined(processes):
-    return _train_as(given)
-
-
-def _train_as(given: dict[str, str]) -> int:
-  """The run that flags ask for, as one of its processes."""
-  from lm_jax import config as config_lib
-  from lm_jax.command import settings
-  from lm_jax.devices import distributed
-
-  with distributed.together():
-    config = config_lib.Config()
-    if "model" in given:
-      config = settings.continued(given["model"], given)
-    config = settings.override(config, given)
-    name = f"{config.objective}-seed{config.seed}"
-    config = dataclasses.replace(
-      config,
-      workdir=config.workdir or f"runs/{name}",
-      name=name,
-      arm=config.objective,
-    )
-    from lm_jax.sweep import local
-    from lm_jax.training import run
-
-    run.check(config)
-  result = run.pretrain(config)
-  if not distributed.is_first():
-    return local.EXIT[result["status"]]
-  print(f"{result['status']}: {config.workdir}/result.json")
-  for key, value in sorted(result.get("metrics", {}).items()):
-    print(f"  {key}: {value}")
-  if result.get("error"):
-    print(f"lm_jax: {result['error']}", file=sys.stderr)
-  return local.EXIT[result["status"]]
+    return train.main(given)
 
 
 def _finetune(argv: list[str]) -> int:

@@ -7,7 +7,7 @@ import importlib
 import pathlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lm_jax import config as config_lib
 from lm_jax import registry
@@ -60,6 +60,37 @@ def main(argv: Sequence[str]) -> int:
     argv: what follows the command.
   """
   given = flags.parse("compare", schema(), argv)
+  command = shlex.join(["python", "launch.py", "compare", *argv])
+  directory, statuses = run(given, command)
+  code = local.exit_code(statuses)
+  if code == local.EXIT[local.INTERRUPTED]:
+    print(
+      "lm_jax: interrupted; the same command goes on from here",
+      file=sys.stderr,
+    )
+    return code
+  report = importlib.import_module("lm_jax.report")
+  print(report.table(directory))
+  return code
+
+
+def run(
+  given: Mapping[str, Sequence[str]], command: str, progress: bool = True
+) -> tuple[str, dict[str, str]]:
+  """Runs the experiment that flags ask for, and writes its report.
+
+  Args:
+    given: texts by path, as `flags.parse` gives them.
+    command: that asks for the same, for the record.
+    progress: whether to say how it goes.
+
+  Returns:
+    its directory, and the status of each run by name; none for those that
+    were not begun, since it was interrupted, and without a report then.
+
+  Raises:
+    UsageError: it is impossible, or its directory is taken.
+  """
   name = given.get("experiment", [DEFAULT])[-1]
   experiment = registry.module(EXPERIMENTS, name, "--experiment")
   arms = _arms(experiment, name, given)
@@ -77,33 +108,26 @@ def main(argv: Sequence[str]) -> int:
   )
   directory = given.get("workdir", [""])[-1] or str(pathlib.Path("runs", name))
   configs = record.place(configs, directory)
-  run = importlib.import_module("lm_jax.training.run")
+  trainer = importlib.import_module("lm_jax.training.run")
   for config in configs:
-    run.check(config)
+    trainer.check(config)
   workdir.check(directory)
   record.check_same(directory, name, configs)
 
   workdir.create(directory)
   with lock.hold(directory):
-    command = shlex.join(["python", "launch.py", "compare", *argv])
     record.write(
       directory, name, experiment.__doc__ or name, command, baseline, configs
     )
-    statuses = local.execute(configs, run.pretrain)
-  code = local.exit_code(statuses)
-  if code == local.EXIT[local.INTERRUPTED]:
-    print(
-      "lm_jax: interrupted; the same command goes on from here",
-      file=sys.stderr,
-    )
-    return code
-  report = importlib.import_module("lm_jax.report")
-  report.write(directory)
-  print(report.table(directory))
-  return code
+    statuses = local.execute(configs, trainer.pretrain, progress)
+  if local.INTERRUPTED not in statuses.values():
+    importlib.import_module("lm_jax.report").write(directory)
+  return directory, statuses
 
 
-def _arms(experiment, name: str, given: dict[str, list[str]]) -> list[Config]:
+def _arms(
+  experiment, name: str, given: Mapping[str, Sequence[str]]
+) -> list[Config]:
   if "objectives" not in given:
     return experiment.runs()
   text = given["objectives"][-1]

@@ -1,0 +1,71 @@
+"""The command `train`: one run of one objective."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from lm_jax import config as config_lib
+from lm_jax.command import settings
+from lm_jax.config import Config
+from lm_jax.devices import distributed
+from lm_jax.options import Option
+
+
+def schema() -> dict[str, Option]:
+  """The flags of `train`, by path."""
+  known = config_lib.schema() | settings.adaptation_flags()
+  known |= settings.objective_flags()
+  for name in ("name", "arm", "family", *settings.OF_TASKS):
+    del known[name]
+  return known
+
+
+def run(
+  given: Mapping[str, str], progress: bool = True
+) -> tuple[Config, dict[str, Any]]:
+  """The run that flags ask for, as one of its processes.
+
+  Args:
+    given: texts by path.
+    progress: show a progress bar on a terminal.
+
+  Returns:
+    its configuration, and what result.json holds.
+
+  Raises:
+    UsageError: the run is impossible, or its directory is taken.
+  """
+  with distributed.together():
+    config = Config()
+    if "model" in given:
+      config = settings.continued(given["model"], given)
+    config = settings.override(config, given)
+    name = f"{config.objective}-seed{config.seed}"
+    config = dataclasses.replace(
+      config,
+      workdir=config.workdir or f"runs/{name}",
+      name=name,
+      arm=config.objective,
+    )
+    from lm_jax.training import run as run_lib
+
+    run_lib.check(config)
+  return config, run_lib.pretrain(config, progress)
+
+
+def main(given: Mapping[str, str]) -> int:
+  """Trains as flags ask; returns the exit code."""
+  from lm_jax.sweep import local
+
+  config, result = run(given)
+  if not distributed.is_first():
+    return local.EXIT[result["status"]]
+  print(f"{result['status']}: {config.workdir}/result.json")
+  for key, value in sorted(result.get("metrics", {}).items()):
+    print(f"  {key}: {value}")
+  if result.get("error"):
+    print(f"lm_jax: {result['error']}", file=sys.stderr)
+  return local.EXIT[result["status"]]
