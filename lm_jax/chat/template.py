@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_jax import registry, strict_json
+from lm_jax import links, registry, strict_json
 from lm_jax.data.children import Child, ChildDied
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
@@ -83,14 +83,14 @@ def of_model(directory: str) -> dict[str, Source]:
   files = {"default": folder / _FILE}
   files |= {path.stem: path for path in sorted(folder.glob(f"{_FOLDER}/*"))}
   found = {
-    name: Source(strict_json.text_of(path), str(path))
+    name: Source(strict_json.text_of(links.inside(path, folder)), str(path))
     for name, path in files.items()
     if path.is_file()
   }
   path = folder / _CONFIG
   if found or not path.is_file():
     return found
-  config = strict_json.read(path)
+  config = strict_json.read(links.inside(path))
   told = config.get("chat_template") if isinstance(config, dict) else None
   where = f"{path}: chat_template"
   if told is None:
@@ -111,7 +111,7 @@ def variables(directory: str, tokenizer: Tokenizer) -> dict[str, str]:
   """The special tokens that a template may name: texts by "bos_token", ..."""
   folder = origin.folder(directory)
   if (folder / "config.json").is_file():
-    config = strict_json.read(folder / "config.json")
+    config = strict_json.read(links.inside(folder / "config.json"))
     kind = str(config.get("model_type", ""))
     return tokenizers.special_names(folder, kind, config)
   ids = {

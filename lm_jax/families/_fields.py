@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from lm_jax import strict_json
+from lm_jax import links, strict_json
 from lm_jax.errors import UsageError, short
 from lm_jax.types import ABSENT, MOST_LAYERS
 
@@ -198,7 +198,7 @@ def read(directory: pathlib.Path, flag: str) -> Fields:
     raise UsageError(
       f"{flag}={directory}: {path.name}: {error.strerror}"
     ) from None
-  values = strict_json.read(path)
+  values = strict_json.read(links.inside(path))
   if not isinstance(values, dict):
     raise UsageError(f"{path}: must hold a JSON object")
   return Fields(values, str(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from lm_jax import strict_json
+from lm_jax import links, strict_json
 from lm_jax.errors import UsageError
 from lm_jax.generation import options as options_lib
 from lm_jax.hugging_face import origin
@@ -32,7 +32,7 @@ def of(directory: str | pathlib.Path) -> dict[str, Any]:
   path = next((p for p in map(folder.joinpath, names) if p.is_file()), None)
   if path is None:
     return {}
-  values = strict_json.read(path)
+  values = strict_json.read(links.inside(path))
   if not isinstance(values, dict):
     raise UsageError(f"{path}: must hold a JSON object")
   known = options_lib.schema()

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax import strict_json
+from lm_jax import links, strict_json
 from lm_jax.errors import UsageError
 from lm_jax.families._fields import is_directory
 from lm_jax.hugging_face.weights import Weights, write
@@ -57,14 +57,24 @@ def folder(directory: str | pathlib.Path) -> pathlib.Path:
 
 def tokenizer_files(directory: pathlib.Path) -> list[pathlib.Path]:
   """Those that are in a directory of theirs, or in `folder` of a run."""
-  return [directory / x for x in TOKENIZER if (directory / x).is_file()]
+  return _there(directory, TOKENIZER)
+
+
+def _there(directory: pathlib.Path, names: Sequence[str]) -> list[pathlib.Path]:
+  """Those of the files that there are; UsageError for links that lead out."""
+  paths = (directory / name for name in names)
+  return [links.inside(path) for path in paths if path.is_file()]
 
 
 def check(directory: pathlib.Path) -> None:
-  """Raises UsageError unless what is to be kept of theirs can be read."""
-  for name in _NAMING:
-    path = directory / name
-    if path.is_file() and not isinstance(strict_json.read(path), dict):
+  """Raises UsageError unless what is to be kept of theirs can be read.
+
+  No file may be a link that leads outside.
+  """
+  for path in _there(directory, (*_NAMING, *TOKENIZER, *GENERATION)):
+    if path.name not in _NAMING:
+      continue
+    if not isinstance(strict_json.read(path), dict):
       raise UsageError(f"{path}: must hold a JSON object")
 
 
@@ -141,7 +151,7 @@ def tensors(directory: str | pathlib.Path) -> dict[str, str]:
   path = folder(directory) / TENSORS
   if not path.is_file():
     return {}
-  found = strict_json.read(path)
+  found = strict_json.read(links.inside(path))
   if not isinstance(found, dict) or not all(
     isinstance(x, str) for x in found.values()
   ):
@@ -161,7 +171,7 @@ def give_back(
   """
   files = tokenizer_files(source)
   names = (*GENERATION, "config.json") if config else GENERATION
-  files += [source / name for name in names if (source / name).is_file()]
+  files += _there(source, names)
   for path in files:
     to.mkdir(exist_ok=True)
     shutil.copyfile(path, to / path.name)

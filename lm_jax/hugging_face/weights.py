@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lm_jax import strict_json
+from lm_jax import links, strict_json
 from lm_jax.errors import UsageError
 from lm_jax.hugging_face.safetensors_reader import Entry, File
 from lm_jax.hugging_face.safetensors_writer import INDEX, SINGLE
@@ -42,7 +42,8 @@ class Weights:
     self._home: dict[str, File] = {}
     with contextlib.ExitStack() as stack:
       if (directory / SINGLE).is_file():
-        self._open(directory / SINGLE, stack)
+        where = f"{self.where}: {SINGLE}"
+        self._open(links.inside(directory / SINGLE, where=where), stack)
       elif (directory / INDEX).is_file():
         self._open_shards(directory, stack)
       else:
@@ -145,7 +146,7 @@ class Weights:
 
 def _read_index(path: Path, where: str) -> dict[str, str]:
   """The shard of each tensor; nothing is known of the files yet."""
-  content = strict_json.read(path, where)
+  content = strict_json.read(links.inside(path, where=where), where)
   listed = content.get("weight_map") if isinstance(content, dict) else None
   if not isinstance(listed, dict) or not listed:
     raise UsageError(f"{where}: has no weight_map")
@@ -159,19 +160,12 @@ def _read_index(path: Path, where: str) -> dict[str, str]:
 
 
 def _shard(directory: Path, name: str, where: str) -> Path:
-  """A file of the directory itself, not by way of a link out of it.
-
-  The cache of huggingface_hub keeps its files in `blobs` and links to them
-  from snapshots/<revision>: such a link is followed.
-  """
+  """A file of the directory itself, not by way of a link out of it."""
   path = directory / name
   try:
-    if not path.is_file():
-      raise UsageError(f"{where} is missing")
-    home, parent = directory.resolve(), path.resolve().parent
+    there = path.is_file()
   except OSError as error:  # a name too long
     raise UsageError(f"{where} cannot be read ({error.strerror})") from error
-  cached = home.parent.name == "snapshots"
-  if parent != home and not (cached and parent == home.parent.parent / "blobs"):
-    raise UsageError(f"{where} is a link that leads outside")
-  return path
+  if not there:
+    raise UsageError(f"{where} is missing")
+  return links.inside(path, where=where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from lm_jax import strict_json
+from lm_jax import links, strict_json
 from lm_jax.types import UsageError
 
 Merges = list[tuple[str, str]]
@@ -13,14 +13,14 @@ Merges = list[tuple[str, str]]
 
 def text(path: pathlib.Path) -> str:
   """What a file of UTF-8 holds, with its line ends as they are."""
-  return strict_json.text_of(path)
+  return strict_json.text_of(links.inside(path))
 
 
 def json_object(path: pathlib.Path) -> dict[str, Any]:
   """The object in a JSON file; {} where there is no such file."""
   if not path.is_file():
     return {}
-  found = strict_json.read(path)
+  found = strict_json.read(links.inside(path))
   if not isinstance(found, dict):
     raise UsageError(f"{path}: holds a {type(found).__name__}, not an object")
   return found

@@ -10,6 +10,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from lm_jax import links
 from lm_jax.hugging_face.tokenizers import files
 from lm_jax.types import UsageError
 
@@ -61,6 +62,7 @@ def read_pieces(path: pathlib.Path) -> Pieces:
   """
   from sentencepiece import sentencepiece_model_pb2
 
+  links.inside(path)
   # The attributes of the module are made when it is imported.
   model = vars(sentencepiece_model_pb2)["ModelProto"]()
   try:
