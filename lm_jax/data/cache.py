@@ -14,11 +14,21 @@ from collections.abc import Callable, Iterator
 
 from lm_jax.errors import UsageError
 
+# Of etils.epath: /s3/x is s3://x to it.
+_CLOUD = ("gs", "s3", "az", "hf")
+
 
 def root(cache: str = "") -> pathlib.Path:
   """The cache directory that `--data.cache` names, or the default one."""
   chosen = cache or os.environ.get("LM_JAX_CACHE") or "~/.cache/lm_jax"
-  return pathlib.Path(chosen).expanduser().absolute()
+  path = pathlib.Path(chosen).expanduser().absolute()
+  if path.parts[1:2] and path.parts[1] in _CLOUD:
+    raise UsageError(
+      f"--data.cache={chosen}: below /{path.parts[1]}, which TFDS and jax take"
+      " for cloud storage; name another directory by --data.cache or"
+      " $LM_JAX_CACHE, a link to it for example"
+    )
+  return path
 
 
 def key(*parts: object) -> str:

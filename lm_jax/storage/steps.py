@@ -24,9 +24,12 @@ import jax
 from lm_jax.devices import distributed
 from lm_jax.errors import short
 from lm_jax.storage.digest import record, sha256
+from lm_jax.storage.literal_path import literal
 from lm_jax.types import Array
 
 _TRASH = "trash"
+# Written last of all, where the files of all processes were merged.
+_MERGED = "manifest.ocdbt"
 _ITEMS = ("state", "meta")
 # Of arrays on a device, by the names that jax.numpy.dtype takes.
 _DTYPES = frozenset(
@@ -75,11 +78,12 @@ class Steps:
       logging.getLogger(name).addFilter(_ONCE)
     self._directory = directory
     self._read_only = read_only
+    self._written: int | None = None  # and not looked at yet
     registry = ocp.handlers.create_default_handler_registry(
       state=ocp.PyTreeCheckpointHandler(use_compression=False)
     )
     self._manager = ocp.CheckpointManager(
-      directory,
+      literal(directory),
       options=ocp.CheckpointManagerOptions(
         create=not read_only,
         # Deleting in place would leave half a step behind when killed.
@@ -118,6 +122,7 @@ class Steps:
       ),
       force=True,
     )
+    self._written = step
 
   def read_body(self, step: int) -> dict[str, Any]:
     """The JSON of a step; in `leaves` it has [shape, dtype, digest] by name.
@@ -185,6 +190,13 @@ class Steps:
   def wait(self) -> None:
     """Waits until the last save is on disk; raises what went wrong in it."""
     self._manager.wait_until_finished()
+    step, self._written = self._written, None
+    if step is None or jax.process_index():
+      return
+    folder = self._directory / str(step) / "state"
+    # Orbax only warns of it ("Skipping merge"), and what it leaves is unread.
+    if folder.is_dir() and not (folder / _MERGED).exists():
+      raise RuntimeError(f"{folder}: was not written whole, and can't be read")
 
   def close(self) -> None:
     self.wait()

@@ -1,0 +1,29 @@
+"""Paths of ours for libraries that take a path as a pattern or an address.
+
+Orbax finds the files that it merges by a pattern under the checkpoint's path,
+so that in a directory named "run[1]" it found none, and in "run*" those of
+other runs; and its library of paths takes /gs/... and /s3/... for addresses of
+cloud storage.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def literal(path: Path) -> Any:
+  """The path of that very directory, as etils.epath has paths."""
+  from etils import epath
+
+  class Literal(type(epath.Path("/"))):  # type: ignore[misc]
+    _uri_scheme = None
+
+    def glob(self, pattern: str) -> Iterator[Any]:
+      found = glob.glob(os.path.join(glob.escape(os.fspath(self)), pattern))
+      return (type(self)(name) for name in found)
+
+  return Literal(path)
