@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -11,11 +13,11 @@ from lm_jax.data.examples import Rewriting
 from lm_jax.data.parallel import Pair, Place
 from lm_jax.data.text import sentences
 from lm_jax.errors import UsageError
-from lm_jax.tasks import base
+from lm_jax.tasks import _words, base
 
 # sacrebleu's tokenizers for languages that have no spaces between words.
 _TOKENIZERS = {
-  **dict.fromkeys(("zh", "cmn", "zho"), "zh"),
+  **dict.fromkeys(("zh", "cmn", "zho", "yue", "wuu", "lzh"), "zh"),
   **dict.fromkeys(("ja", "jpn", "th", "tha"), "char"),
 }
 ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
@@ -50,12 +52,12 @@ class TranslationTask(base.SupervisedTask):
     for name in ("bleu", "chrf"):
       values = {}
       for pair, (told, right) in by_pair.items():
-        metric = self._metric(name, pair[1])
+        metric = self._metric(name, pair[1], right)
         values["-".join(pair)] = metric.corpus_score(told, streams(right)).score
       metrics[name] = sum(values.values()) / max(len(values), 1)
       if len(values) > 1:
         metrics |= {f"{name}/{pair}": value for pair, value in values.items()}
-    chrf = self._metric("chrf", "")
+    chrf = self._metric("chrf", "", ())
     scores = [
       chrf.sentence_score(told, list(example.references)).score / 100
       for told, example in zip(predicted, examples, strict=True)
@@ -67,15 +69,23 @@ class TranslationTask(base.SupervisedTask):
     for pair in pairs_of(examples):
       _, right = _of(pair, [""] * len(examples), examples)
       for name in ("bleu", "chrf"):
-        metric = self._metric(name, pair[1], references=streams(right))
+        metric = self._metric(name, pair[1], right, references=streams(right))
         found[f"{name}/{'-'.join(pair)}"] = str(metric.get_signature())
     return found
 
-  def _metric(self, name: str, language: str, **options: Any) -> Any:
+  def _metric(
+    self,
+    name: str,
+    language: str,
+    right: Sequence[Sequence[str]],
+    **options: Any,
+  ) -> Any:
+    """The measure of that name, for references in a language."""
     library = optional.need("sacrebleu.metrics", self.name)
     if name == "chrf":
       return library.CHRF(**options)
-    tokenizer = _TOKENIZERS.get(language.partition("_")[0], "13a")
+    other = "char" if _words.unspaced(itertools.chain(*right)) else "13a"
+    tokenizer = _TOKENIZERS.get(re.split("[_-]", language)[0], other)
     return library.BLEU(tokenize=tokenizer, **options)
 
 
@@ -109,7 +119,8 @@ def streams(right: Sequence[Sequence[str]]) -> list[list[str | None]]:
 class SummaryTask(base.SupervisedTask):
   """ROUGE of rouge-score with its stemmer, 0 to 1; of several, the nearest.
 
-  Lin 2004. ROUGE-Lsum compares sentence by sentence.
+  Lin 2004. ROUGE-Lsum compares sentence by sentence. Other scripts than the
+  Latin one have words of their own (_words.Rouge).
   """
 
   objective = "respond"
@@ -144,10 +155,11 @@ class SummaryTask(base.SupervisedTask):
     self, predicted: Sequence[str], examples: Sequence[Rewriting]
   ) -> base.Judged:
     library = optional.need("rouge_score.rouge_scorer", self.name)
+    tokenizers = optional.need("rouge_score.tokenizers", self.name)
     base.require_equal(predicted, examples, self.name)
-    scorer = library.RougeScorer(list(ROUGE), use_stemmer=True)
+    rouge = _words.Rouge(ROUGE, library, tokenizers)
     found = [
-      scorer.score_multi([lines(text) for text in x.references], lines(told))
+      rouge.scores([lines(text) for text in x.references], lines(told))
       for told, x in zip(predicted, examples, strict=True)
     ]
     scores = {name: [float(x[name].fmeasure) for x in found] for name in ROUGE}
@@ -155,6 +167,13 @@ class SummaryTask(base.SupervisedTask):
       name: sum(values) / max(len(values), 1) for name, values in scores.items()
     }
     return base.Judged(metrics, scores[self.primary])
+
+  def signatures(self, examples: Sequence[Rewriting]) -> dict[str, str]:
+    other = sum(not _words.is_latin(x.references) for x in examples)
+    if not other:
+      return {}
+    told = f"words of their own script: {other} of {len(examples)} examples"
+    return dict.fromkeys(ROUGE, told)
 
 
 def lines(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from lm_jax.data import labelled, splits, squad
 from lm_jax.data.examples import Question
 from lm_jax.errors import UsageError
-from lm_jax.tasks import base
+from lm_jax.tasks import _words, base
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -21,6 +21,9 @@ class ReadingTask(base.SupervisedTask):
   """Exact match and F1 over words, by SQuAD's official rule.
 
   Rajpurkar et al. 2016, section 6.1; of several right answers the best counts.
+  Where a passage has no spaces between words, as in Chinese, every character
+  is one, and punctuation of any script is left out (as CMRC 2018 and MLQA
+  have it; for XQuAD's Chinese and Thai XTREME has SQuAD's rule as it is).
   """
 
   objective = "extract"
@@ -94,6 +97,8 @@ def best(
 ) -> float:
   """The score against the nearest right answer; "" is that of no answer."""
   right = [a.text for a in example.answers if words(a.text)] or [""]
+  if _words.unspaced([example.context]):
+    told, right = _words.spaced(told), [_words.spaced(text) for text in right]
   return max(score(told, text) for text in right)
 
 

@@ -188,15 +188,19 @@ class LabelledTask(SupervisedTask):
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Example]
   ) -> Judged:
+    require_equal(predicted, examples, self.name)
     right = [example.label for example in examples]
-    scores = [float(p == r) for p, r in zip(predicted, right, strict=True)]
+    told = list(predicted)
+    if not self.form.labels:
+      told, right = (list(map(self.normal, texts)) for texts in (told, right))
+    scores = [float(p == r) for p, r in zip(told, right, strict=True)]
     accuracy = sum(scores) / max(len(scores), 1)
-    found = {"accuracy": accuracy} | self.metrics(predicted, right)
+    found = {"accuracy": accuracy} | self.metrics(told, right)
     return Judged(found, scores)
 
   def normal(self, answer: str) -> str:
     """The form in which two answers in free text are compared."""
-    return " ".join(answer.split()).strip(" .").casefold()
+    return " ".join(answer.split()).strip(" .。．").casefold()
 
 
 def require_equal(predicted: Any, examples: Any, what: str) -> None:

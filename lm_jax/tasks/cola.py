@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lm_jax.data.labelled import Form
-from lm_jax.tasks import base
+from lm_jax.tasks import _labels, base
 
 
 class Cola(base.LabelledTask):
@@ -16,6 +16,5 @@ class Cola(base.LabelledTask):
   )
 
   def metrics(self, predicted, right):
-    from sklearn.metrics import matthews_corrcoef
-
-    return {"matthews": float(matthews_corrcoef(right, predicted))}
+    found = _labels.matthews(predicted, right, self.form.labels)
+    return {"matthews": found}

@@ -10,7 +10,7 @@ from lm_jax.data import rewriting, splits
 from lm_jax.data.examples import Rewriting
 from lm_jax.data.labelled import TRAIN
 from lm_jax.errors import UsageError
-from lm_jax.tasks import _reading, base
+from lm_jax.tasks import _reading, _words, base
 
 
 class Dailydialog(base.SupervisedTask):
@@ -45,7 +45,7 @@ class Dailydialog(base.SupervisedTask):
   ) -> base.Judged:
     base.require_equal(predicted, examples, self.name)
     scores = [
-      max(_reading.word_f1(told, text) for text in x.references)
+      max(_f1(told, text) for text in x.references)
       for told, x in zip(predicted, examples, strict=True)
     ]
     metrics = {"f1": _reading.mean(scores)}
@@ -54,9 +54,16 @@ class Dailydialog(base.SupervisedTask):
     return base.Judged(metrics, scores)
 
 
+def _f1(told: str, right: str) -> float:
+  """Over words; over characters where the right text has no spaces."""
+  if _words.unspaced([right]):
+    told, right = _words.spaced(told), _words.spaced(right)
+  return _reading.word_f1(told, right)
+
+
 def distinct(texts: Sequence[str], n: int) -> float:
   """Different n-grams of words by all of them, over all texts."""
-  words = [text.split() for text in texts]
+  words = [_words.split(text) for text in texts]
   found = [
     tuple(one[i : i + n]) for one in words for i in range(len(one) - n + 1)
   ]

@@ -8,7 +8,11 @@ from typing import Any
 from lm_jax.data.labelled import Form
 from lm_jax.tasks import base
 
-_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+# A full stop begins a number where no word or number ends before it.
+_NUMBER = re.compile(
+  r"(?P<sign>-?)\$?(?:(?P<whole>[0-9][0-9,]*)(?:\.(?P<part>[0-9]+))?"
+  r"|(?<![\w.])\.(?P<only>[0-9]+))"
+)
 
 
 def _split(record: dict[str, Any]) -> dict[str, Any]:
@@ -38,9 +42,15 @@ class Gsm8k(base.LabelledTask):
   )
 
   def normal(self, answer: str) -> str:
-    """The first number in it, without commas or zeros at the end."""
-    found = _NUMBER.search(answer)
+    """The first number in it, without commas, and one way to write it.
+
+    >>> [Gsm8k().normal(x) for x in ("-$1,000.50", ".5 km", "3/4")]
+    ['-1000.5', '0.5', '3']
+    """
+    found = _NUMBER.search(answer.replace("\N{MINUS SIGN}", "-"))
     if not found:
       return super().normal(answer)
-    text = found.group().replace(",", "")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    whole = (found["whole"] or "").replace(",", "").lstrip("0") or "0"
+    part = (found["part"] or found["only"] or "").rstrip("0")
+    number = f"{whole}.{part}" if part else whole
+    return number if number == "0" else found["sign"] + number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lm_jax.data.labelled import Form
-from lm_jax.tasks import base
+from lm_jax.tasks import _labels, base
 
 
 class Mrpc(base.LabelledTask):
@@ -19,7 +19,4 @@ class Mrpc(base.LabelledTask):
   )
 
   def metrics(self, predicted, right):
-    from sklearn.metrics import f1_score
-
-    f1 = f1_score(right, predicted, pos_label="equivalent", zero_division=0)
-    return {"f1": float(f1)}
+    return {"f1": _labels.f1(predicted, right, "equivalent")}

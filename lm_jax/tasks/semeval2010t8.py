@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lm_jax.data import semeval, splits
 from lm_jax.data.labelled import Example, Form
 from lm_jax.errors import UsageError
-from lm_jax.tasks import base
+from lm_jax.tasks import _labels, base
 
 
 class Semeval2010t8(base.LabelledTask):
@@ -49,6 +49,7 @@ def macro_f1(predicted: Sequence[str], right: Sequence[str]) -> float:
   relation, and what there is of it, is counted in both directions. "Other" is
   no relation of its own, but what is taken for it, or it for, is wrong.
   """
+  predicted = _labels.known(predicted, semeval.LABELS)
   scores = []
   for relation in semeval.RELATIONS:
     of_it = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lm_jax.data.labelled import TEST, TRAIN, Form, Record
-from lm_jax.tasks import base
+from lm_jax.tasks import _labels, base
 
 
 def _joined(record: Record) -> Record:
@@ -26,7 +26,4 @@ class Topic(base.LabelledTask):
   )
 
   def metrics(self, predicted, right):
-    from sklearn.metrics import f1_score
-
-    f1 = f1_score(right, predicted, average="macro", zero_division=0)
-    return {"f1": float(f1)}
+    return {"f1": _labels.macro_f1(predicted, right, self.form.labels)}
