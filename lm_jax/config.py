@@ -20,7 +20,7 @@ from lm_jax.errors import UsageError, short
 from lm_jax.objectives.base import Objective
 from lm_jax.options import Option, option, options
 from lm_jax.training.ledger import Budget
-from lm_jax.training.optim import OptimizerOptions
+from lm_jax.training.optim import END, START, OptimizerOptions
 from lm_jax.types import ARCHITECTURES, Architecture, Head, Trunk
 
 VOCABULARY = "vocabulary"  # no Head, in `Config.heads`
@@ -57,7 +57,9 @@ class Config:
   accumulate: int = option(1, "parts that a batch is computed in")
   seed: int = option(0, "of the parameters, the order and the corruption")
   budget: str = option(
-    "flops:3e12", "flops:, tokens:, targets:, seconds: or steps: and a number"
+    "flops:3e12",
+    "flops:, positions: or steps: and a number, which is not exceeded; or"
+    " tokens:, targets: or seconds:, which end with the step that reaches it",
   )
   task: str = option("", "what it is fine-tuned for: `list tasks`")
   task_data: str = option(
@@ -154,6 +156,20 @@ def adaptation_schema(name: str) -> dict[str, Option]:
   return options(adaptation_class(name), "adapt.")
 
 
+def versioned(objective: str) -> dict[str, Option]:
+  """The options whose default is not what runs did before there was one."""
+  found = schema() | objective_schema(objective)
+  return {path: o for path, o in found.items() if o.absent is not None}
+
+
+def is_open(config: Config, path: str) -> bool:
+  """Is it left to the run, what a `versioned` option is?"""
+  head, _, name = path.rpartition(".")
+  if head == "objective":
+    return name not in config.objective_options
+  return not getattr(config.optimizer, name)
+
+
 def require_option(
   owner: str, path: str, valid: Iterable[str], where: str
 ) -> None:
@@ -194,11 +210,18 @@ def resolve(config: Config) -> Config:
     adapt = {METHOD: ""} | {o.path: o.default for o in fields} | adapt
     # It is read again whenever the run is, from anywhere.
     model = str(pathlib.Path(model).absolute()) if model else ""
+  optimizer = config.optimizer
+  if not optimizer.rate_at:
+    # A last rate of 0 at the end of a step would waste it.
+    starts = config.task or not optimizer.final
+    rate_at: Any = START if starts else END
+    optimizer = dataclasses.replace(optimizer, rate_at=rate_at)
   return dataclasses.replace(
     config,
     model=model,
     adapt=adapt,
     architecture=architecture,
+    optimizer=optimizer,
     budget=str(Budget.parse(config.budget)),
     objective_options=own | config.objective_options,
     trunk=shape,
@@ -270,7 +293,9 @@ def to_json(config: Config) -> str:
 
 
 def from_json(text: str, where: str = "config.json") -> Config:
-  """The configuration that `to_json` wrote; keys left out are defaults.
+  """The configuration that `to_json` wrote.
+
+  Keys left out are defaults, or what was done before there was the option.
 
   Args:
     text: of the file.
@@ -296,6 +321,10 @@ def from_json(text: str, where: str = "config.json") -> Config:
     elif path not in known and not (head == "adapt" and path in own):
       raise registry.unknown(f"{where}: key", path, known, listing=False)
     values.setdefault(head, {})[name] = (own | known)[path].check(value, where)
+  for path, option_ in versioned(objective).items():
+    head, _, name = path.rpartition(".")
+    head = "objective_options" if head == "objective" else head
+    values.setdefault(head, {}).setdefault(name, option_.absent)
   return Config(
     **values.get("", {}),
     data=DataOptions(**values.get("data", {})),

@@ -42,6 +42,8 @@ class Option:
   default: of that kind.
   help: one line.
   repeat: whether the flag may be given several times (kind is a tuple).
+  absent: what a configuration file without it means, where that is not the
+    default: what runs did before there was the option. None: the default.
   """
 
   path: str
@@ -49,6 +51,7 @@ class Option:
   default: Any
   help: str = ""
   repeat: bool = False
+  absent: Any = None
 
   @property
   def choices(self) -> tuple[str, ...]:
@@ -93,7 +96,8 @@ def options(
       default = field.default_factory()
     help_line = field.metadata.get("help") or (helps or {}).get(field.name, "")
     repeat = field.metadata.get("repeat", False)
-    found[path] = Option(path, kind, default, help_line, repeat)
+    absent = field.metadata.get("absent")
+    found[path] = Option(path, kind, default, help_line, repeat, absent)
   return found
 
 

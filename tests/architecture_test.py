@@ -32,6 +32,7 @@ ALLOWED = {
   "devices": {"types", "options"},
   "storage": {"types", "devices", "config", "options", "registry"},
   "training.optim": {"types"},
+  "training.schedule": {"types", "training.optim"},
   "training.ledger": {"types"},
   "training.flops": {"types"},
 }

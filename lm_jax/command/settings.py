@@ -182,6 +182,8 @@ def continued(directory: str, given: Collection[str]) -> Config:
     config,
     model=directory,
     data=data,
+    # It is another run, and left open again.
+    optimizer=dataclasses.replace(config.optimizer, rate_at=""),
     workdir="",
     name="",
     arm="",

@@ -48,8 +48,9 @@ def schema() -> dict[str, Option]:
       "budget",
       str,
       "",
-      "in the place of --epochs: flops:, tokens:, targets:, seconds: or steps:"
-      " and a number",
+      "in the place of --epochs: flops:, positions: or steps: and a number,"
+      " which is not exceeded; or tokens:, targets: or seconds:, which end with"
+      " the step that reaches it",
     ),
   )
   return {option.path: option for option in own} | known

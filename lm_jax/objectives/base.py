@@ -33,9 +33,13 @@ from lm_jax.types import (
 )
 
 
-def option(default, help_line: str):
-  """A field of an objective: its default and the help line of its flag."""
-  return dataclasses.field(default=default, metadata={"help": help_line})
+def option(default, help_line: str, absent=None):
+  """A field of an objective: its default and the help line of its flag.
+
+  absent: what a run of before the option did, where it is not the default.
+  """
+  metadata = {"help": help_line, "absent": absent}
+  return dataclasses.field(default=default, metadata=metadata)
 
 
 class Embedding(NamedTuple):

@@ -57,6 +57,7 @@ def summary(analysis: Analysis, found: list[Ranking]) -> list[Block]:
   return [
     *_opening(analysis),
     tables.budgets(analysis, spent),
+    Text(prose.SPENT),
     *reached,
     *map(Text, prose.notes(analysis)),
     *tables.differences(analysis),
@@ -125,7 +126,7 @@ def whole(
     *_section("Ranking at equal spend", tables.ranking(analysis, found)),
     *_section(
       "Budgets, a run of each arm",
-      [tables.budgets(analysis, metrics_lib.LEDGER)],
+      [tables.budgets(analysis, metrics_lib.LEDGER), Text(prose.SPENT)],
     ),
     *_section("Each objective's own loss", figure("validation_loss")),
     *_section(

@@ -8,6 +8,13 @@ from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.metrics import amount
 
+# Under the table of what runs spent.
+SPENT = (
+  "A budget of FLOPs, positions or steps is never exceeded; one of tokens, "
+  "targets or seconds ends with the step that reaches it, and the table shows "
+  "what was spent with it."
+)
+
 
 def counts(experiment: Experiment) -> str:
   total = len(experiment.runs)

@@ -7,6 +7,7 @@ rows that it has read.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -72,6 +73,24 @@ def changes(old: Config, new: Config) -> list[Change]:
     for path in {**before, **after}
     if before.get(path, absent) != after.get(path, absent)
   ]
+
+
+def adopted(config: Config, old: Config) -> Config:
+  """The configuration; what it leaves open is as a run of before has it.
+
+  A run that began before there was an option goes on without it.
+  """
+  optimizer, own = config.optimizer, dict(config.objective_options)
+  for path in config_lib.versioned(config.objective):
+    head, _, name = path.rpartition(".")
+    if not config_lib.is_open(config, path):
+      continue
+    if head == "optimizer":
+      known = getattr(old.optimizer, name)
+      optimizer = dataclasses.replace(optimizer, **{name: known})
+    elif name in old.objective_options:
+      own[name] = old.objective_options[name]
+  return dataclasses.replace(config, optimizer=optimizer, objective_options=own)
 
 
 def fingerprint(config: Config) -> str:
@@ -154,8 +173,11 @@ def differ(found: Iterable[Change]) -> str:
 
 
 def _identity(config: Config) -> dict[str, Any]:
+  """What is computed; as before an option, where it says what was done then."""
+  before = config_lib.versioned(config.objective)
   return {
     path: value
     for path, value in config_lib.flat(config).items()
     if path not in _FREE
+    and not (path in before and value == before[path].absent)
   }

@@ -47,6 +47,14 @@ def create(directory: str, flag: str = "--workdir") -> pathlib.Path:
   return path
 
 
+def adopted(config: Config) -> Config:
+  """The configuration, what it leaves open as its directory's run has it."""
+  path = pathlib.Path(config.workdir)
+  if not config.workdir or not (path / "config.json").exists():
+    return config
+  return identity.adopted(config, config_lib.read(str(path), "--workdir"))
+
+
 def check_same(config: Config, flag: str = "--workdir") -> list[Change]:
   """Raises UsageError if config.workdir holds a run of another configuration.
 
@@ -63,7 +71,7 @@ def check_same(config: Config, flag: str = "--workdir") -> list[Change]:
       )
     return []
   old = config_lib.read(str(path), flag)
-  changes = identity.changes(old, config)
+  changes = identity.changes(old, identity.adopted(config, old))
   refused = identity.refused(changes, config.allow_change)
   if refused:
     raise UsageError(

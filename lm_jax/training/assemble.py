@@ -60,7 +60,7 @@ def make_program(config: Config, vocabulary: Vocabulary) -> Program:
     spec=spec,
     batch_size=config.batch_size,
     accumulate=config.accumulate,
-    optimizer=config.optimizer,
+    optimizer=config_lib.resolve(config).optimizer,
     budget=Budget.parse(config.budget),
     mesh=sharding.make_mesh(built.mesh),
   )

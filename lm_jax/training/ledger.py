@@ -21,6 +21,10 @@ _MOST = Decimal("1e30")
 class Budget:
   """How much of one currency a run may spend.
 
+  What a step costs in flops, positions and steps is known before it is taken:
+  such a budget is never exceeded. In tokens, targets and seconds it is known
+  only afterwards: a run ends with the step that reaches the amount.
+
   currency: one of CURRENCIES.
   amount: above 0; an int except for seconds.
   """

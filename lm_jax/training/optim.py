@@ -1,8 +1,8 @@
-"""Optimizers as directions, and learning rates as functions of the budget.
+"""Optimizers as directions of descent.
 
 The train step applies `params - learning_rate(fraction) * direction`: how much
 of the budget is spent is known there only, so no optimizer counts steps
-towards a horizon.
+towards a horizon (lm_jax/training/schedule.py).
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ if TYPE_CHECKING:
 
 PyTree = Any
 
+# Where a step stands in the schedule of learning rates.
+START, END = "start", "end"
+
 # Adafactor: Shazeer and Stern 2018, section 9 (epsilon_2 and d there).
 _RMS_FLOOR, _UPDATE_RMS = 1e-3, 1.0
 # Muon: the root mean square of AdamW's updates (Liu et al. 2025, section 2.2).
 _ADAM_RMS = 0.2
 
 
-def _option(default: Any, line: str) -> Any:
-  return dataclasses.field(default=default, metadata={"help": line})
+def _option(default: Any, line: str, **metadata: Any) -> Any:
+  return dataclasses.field(default=default, metadata={"help": line, **metadata})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +58,14 @@ class OptimizerOptions:
   decay: float = _option(
     0.2, "Last fraction of the budget, over which wsd decays."
   )
+  rate_at: Literal["", "start", "end"] = _option(
+    "",
+    "where a step reads the schedule: at its start (as Transformers and optax:"
+    " step k of n at k / n) or at its end ((k + 1) / n, so that the last step"
+    " has the last rate); unless given, at its start in finetune and where"
+    " --optimizer.final is 0, else at its end",
+    absent=END,
+  )
   weight_decay: float = _option(
     0.1, "Decoupled decay of kernels and embeddings, times the learning rate."
   )
@@ -73,9 +84,10 @@ class OptimizerOptions:
 
   def __post_init__(self):
     hints = typing.get_type_hints(type(self))
-    for name in ("name", "schedule"):
+    for name in ("name", "schedule", "rate_at"):
       names = typing.get_args(hints[name])
-      self._check(f"one of {', '.join(names)}", names.__contains__, name)
+      shown = ", ".join(filter(None, names))
+      self._check(f"one of {shown}", names.__contains__, name)
     self._check("above 0", lambda x: x > 0, "learning_rate", "epsilon")
     self._check("0 or more", lambda x: x >= 0, "weight_decay", "clip")
     self._check(
@@ -99,50 +111,6 @@ class OptimizerOptions:
       value = getattr(self, name)
       if not valid(value) or value == math.inf:
         raise UsageError(f"--optimizer.{name}={value}: must be {expected}")
-
-
-def schedule(options: OptimizerOptions) -> Callable[[Array | float], Array]:
-  """The learning rate as a function of the fraction of the budget spent.
-
-  With f the fraction, w `warmup`, p the peak and e = final * p: p f / w up to
-  w; then, with t = (f - w) / (1 - w),
-    cosine: e + (p - e) (1 + cos(pi t)) / 2 (Loshchilov and Hutter 2017, eq. 5)
-    linear: p - (p - e) t
-    wsd: p, and linearly to e over the last `decay` (Hu et al. 2024, section
-      4.2; the linear form is Haegele et al. 2024, section 3)
-    rsqrt: p sqrt(w / f) (Vaswani et al. 2017, eq. 3)
-    constant: p
-
-  Returns:
-    A traceable function of a scalar, clipped to [0, 1], to a float32 scalar.
-    At 0 it is 0 where there is a warm-up: pass (k + 1) / steps, or the
-    fraction after the step, so that the first step moves.
-  """
-  peak, warmup, final = options.learning_rate, options.warmup, options.final
-
-  def after_warmup(f):
-    t = (f - warmup) / (1 - warmup)
-    match options.schedule:
-      case "cosine":
-        return final + (1 - final) * 0.5 * (1 + jnp.cos(jnp.pi * t))
-      case "linear":
-        # Rounding must not make a last learning rate of 0 negative.
-        return jnp.maximum(1 - (1 - final) * t, final)
-      case "wsd":
-        left = jnp.minimum(1.0, (1 - f) / options.decay)
-        return final + (1 - final) * left
-      case "rsqrt":
-        return jnp.sqrt(warmup / jnp.maximum(f, warmup))
-      case _:
-        return jnp.ones_like(f)
-
-  def learning_rate(fraction):
-    f = jnp.clip(jnp.asarray(fraction, jnp.float32), 0, 1)
-    if not warmup:
-      return peak * after_warmup(f)
-    return peak * jnp.where(f < warmup, f / warmup, after_warmup(f))
-
-  return learning_rate
 
 
 def global_norm(tree: PyTree) -> Array:

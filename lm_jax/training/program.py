@@ -19,7 +19,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from lm_jax.devices import compilation, sharding
-from lm_jax.training import adapted, flops, ledger, optim
+from lm_jax.training import adapted, flops, ledger, optim, schedule
 from lm_jax.types import (
   PADDING,
   Array,
@@ -142,6 +142,8 @@ class Program:
   """The compiled functions of a plan, and what one step costs.
 
   flops, positions: of one step, host integers.
+  at_start: does a step take the learning rate at its start, or at its end?
+  warmup: the share of the budget at which the learning rate is at its peak.
   parameters: number of trained numbers.
   held_parameters: and of those that are not, which `over` gives.
   shapes: of all parameters.
@@ -158,11 +160,12 @@ class Program:
     self.shapes = nn.meta.unbox(boxed)
     shapes, held = self.split(self.shapes)
     self._optimizer = optim.optimizer(plan.optimizer, shapes)
-    self._schedule = optim.schedule(plan.optimizer)
     self.parameters, self.held_parameters = (
       sum(leaf.size for leaf in jax.tree.leaves(tree))
       for tree in (shapes, held)
     )
+    self.at_start = plan.optimizer.rate_at == optim.START
+    self.warmup = plan.optimizer.warmup
     self.abstract = jax.eval_shape(self._initial, np.uint32(0))
     self._places = sharding.parameters(plan.mesh, boxed)
     params, held_places = self.split(self._places)
@@ -203,7 +206,8 @@ class Program:
     optimizer stay as they were, and the step is counted as skipped: its rows
     are read and its FLOPs spent all the same.
 
-    fraction: of the budget, after this step; float32.
+    fraction: of the budget, at the start or the end of this step
+      (`at_start`); float32.
     """
     fraction = jax.ShapeDtypeStruct((), jnp.float32)
     lowered = self._step.lower(self.abstract, self._rows, fraction, *self._held)
@@ -337,10 +341,11 @@ class Program:
     read = jnp.sum(rows.part_BxL != PADDING)
     tokens = ledger.add(state.tokens, read)
     targets = ledger.add(state.targets, count_targets(problem))
-    if plan.budget.currency in ("tokens", "targets"):
-      counter = tokens if plan.budget.currency == "tokens" else targets
-      fraction = ledger.share(counter, int(plan.budget.amount))
-    learning_rate = self._schedule(fraction)
+    spent = {
+      "tokens": (state.tokens, tokens),
+      "targets": (state.targets, targets),
+    }
+    learning_rate = self._learning_rate(fraction, spent)
     direction, optimizer = self._optimizer.update(
       grads, state.optimizer, state.params
     )
@@ -366,6 +371,26 @@ class Program:
     return State(
       params, optimizer, state.key, state.step + 1, tokens, targets, skipped
     ), metrics
+
+  def _learning_rate(
+    self, fraction: Array, spent: dict[str, tuple[Array, Array]]
+  ) -> Array:
+    """Of a step.
+
+    Args:
+      fraction: of the budget, where the host knows it.
+      spent: counters before and after the step, by currency.
+    """
+    options, budget = self.plan.optimizer, self.plan.budget
+    if budget.currency in spent:
+      amount = int(budget.amount)
+      shares = [ledger.share(x, amount) for x in spent[budget.currency]]
+      return schedule.counted(options)(*shares)
+    steps = None
+    if budget.currency != "seconds":
+      cost = {"flops": self.flops, "positions": self.positions, "steps": 1}
+      steps = max(1, int(budget.amount) // cost[budget.currency])
+    return schedule.schedule(options, steps)(fraction)
 
   def _gradients(
     self, params, problem: Problem, loss_key, dropout_key, held: Tree = None

@@ -67,6 +67,8 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
   Raises:
     UsageError: the run is impossible, or its directory is taken.
   """
+  with distributed.together():
+    config = workdir.adopted(config)
   distributed.require_same(_flags(config))
   with distributed.together():
     check(config)

@@ -237,17 +237,29 @@ class _Loop:
       return True
     if self.steps is not None:
       return self.ledger.steps >= self.steps
+    if self._clocked() and self.ledger.steps == 1 and self.program.warmup:
+      # A warm-up by the clock starts at rate 0: if that step took all of the
+      # time, nothing has been learnt.
+      return False
     return self._spent() >= 1
 
+  def _clocked(self) -> bool:
+    return self.budget.currency == "seconds"
+
   def _fraction(self) -> np.float32:
-    """Of the budget, after the coming step."""
-    if self.steps is not None and self.until is None:
-      return np.float32((self.ledger.steps + 1) / self.steps)
-    if self.steps is not None:  # Another stage's steps may cost another sum.
-      after = dataclasses.replace(self.ledger)
-      after.charge(self.program.flops, self.program.positions)
-      return np.float32(min(1.0, after.fraction(self.budget)))
-    return np.float32(min(1.0, self._spent()))
+    """Of the budget, at the start or the end of the coming step."""
+    to_come = 0 if self.program.at_start else 1
+    if self.steps is None:  # What a step will take is not known.
+      spent = self._spent()
+      late = self._clocked() and spent >= 1
+      return np.float32(self.program.warmup if late else min(1.0, spent))
+    if self.until is None:
+      return np.float32((self.ledger.steps + to_come) / self.steps)
+    # Another stage's steps may cost another sum.
+    at = dataclasses.replace(self.ledger)
+    if to_come:
+      at.charge(self.program.flops, self.program.positions)
+    return np.float32(min(1.0, at.fraction(self.budget)))
 
   def _spent(self) -> float:
     """The fraction of the budget."""

@@ -98,6 +98,41 @@ def test_the_same_command_reuses_it_and_another_is_refused(
   assert "patience" in capsys.readouterr().err
 
 
+def _rates(directory):
+  lines = (directory / "metrics.jsonl").read_text().splitlines()
+  return [x["learning_rate"] for x in map(json.loads, lines) if "loss" in x]
+
+
+def test_a_run_of_one_step_learns(place, tmp_path):
+  flags = ("--budget=steps:1", "--log_every=1", "--eval_every=99")
+  assert _finetune(place, tmp_path / "run", *flags) == 0
+  assert _rates(tmp_path / "run") == pytest.approx([5e-3])
+
+
+def test_a_run_of_before_rates_were_read_at_the_start_goes_on(
+  place, tmp_path, monkeypatch
+):
+  directory = tmp_path / "run"
+  flags = ("--budget=steps:3", "--log_every=1", "--eval_every=99")
+  monkeypatch.setattr(run.config_lib, "START", "end")
+  assert _finetune(place, directory, *flags) == 0
+  monkeypatch.undo()
+  ended = _rates(directory)
+  assert ended[-1] == 0
+  # As it was written then; the run is not done.
+  path = directory / "config.json"
+  tree = json.loads(path.read_text())
+  assert tree["optimizer"].pop("rate_at") == "end"
+  path.write_text(json.dumps(tree))
+  before = _result(directory)
+  (directory / "result.json").unlink()
+  assert _finetune(place, directory, *flags) == 0
+  assert _rates(directory) == ended
+  after = _result(directory)
+  assert after["digest"] == before["digest"]
+  assert after["fingerprint"] == before["fingerprint"]
+
+
 def test_patience_ends_a_run_that_gets_no_better(place, tmp_path, monkeypatch):
   """At the third evaluation of a metric that falls."""
   values = iter([0.9, 0.5, 0.5])

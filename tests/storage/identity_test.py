@@ -1,8 +1,10 @@
 import dataclasses
+import json
 import types
 
 import pytest
 
+from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError
@@ -47,6 +49,40 @@ def test_changes():
 def test_the_fingerprint_is_that_of_what_is_compared():
   assert identity.fingerprint(OLD) == identity.fingerprint(SAME)
   assert identity.fingerprint(OLD) != identity.fingerprint(OTHER)
+
+
+def _as_before(config):
+  """The configuration of a run that began before --optimizer.rate_at."""
+  tree = json.loads(config_lib.to_json(config_lib.resolve(config)))
+  del tree["optimizer"]["rate_at"]
+  return config_lib.from_json(json.dumps(tree))
+
+
+def test_a_run_of_before_an_option_goes_on_without_it():
+  tuned = dataclasses.replace(OLD, objective="classify", task="sst2")
+  assert config_lib.resolve(tuned).optimizer.rate_at == "start"
+  old = _as_before(tuned)
+  assert old.optimizer.rate_at == "end"
+  assert identity.changes(old, identity.adopted(tuned, old)) == []
+  # Its result.json has the fingerprint of what there was to compare.
+  flat = config_lib.flat(old)
+  assert flat.pop("optimizer.rate_at") == "end"
+  assert "optimizer.rate_at" not in identity._identity(old)
+  new = identity.adopted(tuned, config_lib.resolve(tuned))
+  assert identity.fingerprint(new) != identity.fingerprint(old)
+  # What is asked for is not passed over.
+  optimizer = OptimizerOptions(rate_at="start")
+  given = dataclasses.replace(tuned, optimizer=optimizer)
+  assert _said(identity.changes(old, identity.adopted(given, old))) == [
+    "optimizer.rate_at: (none) -> start"
+  ]
+
+
+def test_pretraining_reads_the_schedule_as_before_unless_it_ends_at_0():
+  assert config_lib.resolve(OLD).optimizer.rate_at == "end"
+  assert identity.fingerprint(_as_before(OLD)) == identity.fingerprint(OLD)
+  to_0 = dataclasses.replace(OLD, optimizer=OptimizerOptions(final=0.0))
+  assert config_lib.resolve(to_0).optimizer.rate_at == "start"
 
 
 def _data(corpus="c", tokenizer="t", rows="r"):

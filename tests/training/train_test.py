@@ -38,6 +38,7 @@ class FakeProgram:
   """
 
   flops, positions = FLOPS, POSITIONS
+  at_start, warmup = False, 0.0
 
   def __init__(self, losses=None, params=None, during=None):
     self.events, self.fractions = [], []
@@ -191,6 +192,34 @@ def test_a_budget_of_seconds_counts_training_only(monkeypatch):
 def test_the_schedule_follows_the_budget():
   out = fit(f"flops:{4 * FLOPS}")
   assert out.program.fractions == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_step_may_read_the_schedule_at_its_start():
+  program = FakeProgram()
+  program.at_start = True
+  out = fit(f"flops:{4 * FLOPS}", program)
+  assert out.program.fractions == [0.0, 0.25, 0.5, 0.75]
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.1])
+def test_a_step_that_takes_all_of_the_time_is_not_the_only_one(
+  monkeypatch, warmup
+):
+  """The first one of a warm-up by the clock has rate 0."""
+  now = [0]
+
+  def take(step):
+    now[0] += 20
+
+  clock = types.SimpleNamespace(perf_counter=lambda: float(now[0]))
+  monkeypatch.setattr(train, "time", clock)
+  program = FakeProgram(during=take)
+  program.warmup = warmup
+  out = fit("seconds:15", program)
+  assert out.status == train.DONE
+  # The second is at the peak, where the warm-up ends.
+  expected = [0.0, warmup] if warmup else [0.0]
+  assert program.fractions == pytest.approx(expected)
 
 
 def test_metrics_are_read_a_step_late_and_only_where_they_are_logged():

@@ -1,0 +1,111 @@
+"""Learning rates as functions of the share of the budget that is spent.
+
+A step takes the schedule's rate at its start, as Transformers and optax have
+it, or at its end (`OptimizerOptions.rate_at`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from lm_jax.training.optim import START, OptimizerOptions
+from lm_jax.types import Array
+
+# How far below a whole number the steps of a warm-up may lie: 0.29 * 100 is
+# 28.999999999999996.
+_ROUNDING = 1e-6
+
+
+def schedule(
+  options: OptimizerOptions, steps: int | None = None
+) -> Callable[[Array | float], Array]:
+  """The learning rate as a function of the share of the budget spent.
+
+  With f the share, w `warmup`, p the peak and e = final * p: p f / w up to
+  w; then, with t = (f - w) / (1 - w),
+    cosine: e + (p - e) (1 + cos(pi t)) / 2 (Loshchilov and Hutter 2017, eq. 5)
+    linear: p - (p - e) t
+    wsd: p, and linearly to e over the last `decay` (Hu et al. 2024, section
+      4.2; the linear form is Haegele et al. 2024, section 3)
+    rsqrt: p sqrt(w / f) (Vaswani et al. 2017, eq. 3)
+    constant: p
+  By the share at their start, k / n, steps have the rates of Transformers'
+  and optax's schedules of n steps: linear with e = 0 and no warm-up is
+  p (n - k) / n at step k = 0, 1, ..., n - 1. By the share at their end,
+  (k + 1) / n, no step has rate 0 but the last one, which has e.
+
+  Args:
+    options: of the optimizer.
+    steps: of the run, where they are known. A single step has the peak. By
+      the share at their start, the warm-up takes a whole number of steps,
+      rounded down: a warm-up shorter than a step is none.
+
+  Returns:
+    A traceable function of a scalar, clipped to [0, 1], to a float32 scalar.
+  """
+  rate, warmup = _course(options), options.warmup
+  if steps == 1:
+    return lambda _: jnp.float32(options.learning_rate)
+  if steps and options.rate_at == START:
+    warmup = math.floor(warmup * steps + _ROUNDING) / steps
+  return lambda fraction: rate(fraction, warmup)
+
+
+def counted(
+  options: OptimizerOptions,
+) -> Callable[[Array, Array], Array]:
+  """The learning rate of a step whose cost shows only when it is taken.
+
+  Returns:
+    A traceable function of the shares of the budget spent before the step
+    and after it. A step that takes the whole budget has the peak, and a
+    warm-up shorter than the step is none.
+  """
+  rate = _course(options)
+
+  def learning_rate(before: Array, after: Array) -> Array:
+    if options.rate_at == START:
+      short = options.warmup < after - before
+      return rate(before, jnp.where(short, 0.0, options.warmup))
+    whole = (before == 0) & (after >= 1)
+    usual = rate(after, options.warmup)
+    return jnp.where(whole, jnp.float32(options.learning_rate), usual)
+
+  return learning_rate
+
+
+def _course(options: OptimizerOptions) -> Callable[[Any, Any], Array]:
+  """(share, length of the warm-up) -> rate."""
+  peak, final = options.learning_rate, options.final
+
+  def after_warmup(f, warmup):
+    t = (f - warmup) / (1 - warmup)
+    match options.schedule:
+      case "cosine":
+        return final + (1 - final) * 0.5 * (1 + jnp.cos(jnp.pi * t))
+      case "linear":
+        # Rounding must not make a last learning rate of 0 negative.
+        return jnp.maximum(1 - (1 - final) * t, final)
+      case "wsd":
+        left = jnp.minimum(1.0, (1 - f) / options.decay)
+        return final + (1 - final) * left
+      case "rsqrt":
+        # The scale of time is that of the warm-up, which may be cut to none.
+        scale = jnp.where(warmup > 0, warmup, options.warmup)
+        return jnp.sqrt(scale / jnp.maximum(f, scale))
+      case _:
+        return jnp.ones_like(f)
+
+  def rate(fraction, warmup):
+    f = jnp.clip(jnp.asarray(fraction, jnp.float32), 0, 1)
+    later = after_warmup(f, warmup)
+    if isinstance(warmup, float) and not warmup:
+      return peak * later
+    ramp = f / (warmup if isinstance(warmup, float) else warmup + (warmup == 0))
+    return peak * jnp.where(f < warmup, ramp, later)
+
+  return rate
