@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lm_jax.families import _bert_like
+from lm_jax.families import _bert_like, _template
 from lm_jax.families._fields import Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   OUTPUT,
@@ -30,6 +31,7 @@ class Albert(Family):
 
   title: ClassVar[str] = "ALBERT"
   model_types: ClassVar[tuple[str, ...]] = ("albert",)
+  template: ClassVar[Template] = _template.ALBERT
   prefix: ClassVar[str] = "albert."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,

@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from lm_jax.families import _template
 from lm_jax.families._fields import ACTIVATION_NAMES, Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -42,6 +44,7 @@ class Bart(Family):
 
   title: ClassVar[str] = "BART"
   model_types: ClassVar[tuple[str, ...]] = ("bart",)
+  template: ClassVar[Template] = _template.ROBERTA
   prefix: ClassVar[str] = "model."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 1,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lm_jax.families import _bert_like
+from lm_jax.families import _bert_like, _template
 from lm_jax.families._fields import Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   OUTPUT,
   VOCABULARY,
@@ -25,6 +26,7 @@ class Bert(Family):
 
   title: ClassVar[str] = "BERT"
   model_types: ClassVar[tuple[str, ...]] = ("bert",)
+  template: ClassVar[Template] = _template.BERT
   prefix: ClassVar[str] = "bert."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,

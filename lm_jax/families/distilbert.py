@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from lm_jax.families import _template
 from lm_jax.families._fields import ACTIVATION_NAMES, Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -37,6 +39,7 @@ class DistilBert(Family):
 
   title: ClassVar[str] = "DistilBERT"
   model_types: ClassVar[tuple[str, ...]] = ("distilbert",)
+  template: ClassVar[Template] = _template.UNTYPED
   prefix: ClassVar[str] = "distilbert."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lm_jax.families import _bert_like
+from lm_jax.families import _bert_like, _template
 from lm_jax.families._fields import Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   OUTPUT,
@@ -39,6 +40,7 @@ class Electra(Family):
 
   title: ClassVar[str] = "ELECTRA"
   model_types: ClassVar[tuple[str, ...]] = ("electra",)
+  template: ClassVar[Template] = _template.BERT
   prefix: ClassVar[str] = "electra."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from lm_jax.families import _template
 from lm_jax.families._fields import ACTIVATION_NAMES, Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -36,6 +38,7 @@ class Gpt2(Family):
 
   title: ClassVar[str] = "GPT-2"
   model_types: ClassVar[tuple[str, ...]] = ("gpt2",)
+  template: ClassVar[Template] = _template.GPT2
   prefix: ClassVar[str] = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "bos_token_id": 50256,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from lm_jax.families import _template
 from lm_jax.families._fields import Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -46,6 +48,7 @@ class Llama(Family):
 
   title: ClassVar[str] = "LLaMA"
   model_types: ClassVar[tuple[str, ...]] = ("llama",)
+  template: ClassVar[Template] = _template.LLAMA
   prefix: ClassVar[str] = "model."
   prefixes: ClassVar[Mapping[str, str]] = {
     "LlamaForQuestionAnswering": "transformer."

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
+from lm_jax.families import _template
 from lm_jax.families._fields import ACTIVATION_NAMES, ACTIVATIONS, Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -36,6 +38,7 @@ class ModernBert(Family):
 
   title: ClassVar[str] = "ModernBERT"
   model_types: ClassVar[tuple[str, ...]] = ("modernbert",)
+  template: ClassVar[Template] = _template.UNTYPED
   prefix: ClassVar[str] = "model."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 50283,

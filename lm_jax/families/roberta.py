@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lm_jax.families import _bert_like
+from lm_jax.families import _bert_like, _template
 from lm_jax.families._fields import Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   OUTPUT,
   VOCABULARY,
@@ -29,6 +30,7 @@ class Roberta(Family):
 
   title: ClassVar[str] = "RoBERTa"
   model_types: ClassVar[tuple[str, ...]] = ("roberta",)
+  template: ClassVar[Template] = _template.ROBERTA
   prefix: ClassVar[str] = "roberta."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 1,

@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from lm_jax.families import _template
 from lm_jax.families._fields import ACTIVATION_NAMES, ACTIVATIONS, Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -60,6 +62,7 @@ class T5(Family):
 
   title: ClassVar[str] = "T5"
   model_types: ClassVar[tuple[str, ...]] = ("t5",)
+  template: ClassVar[Template] = _template.T5
   prefix: ClassVar[str] = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,

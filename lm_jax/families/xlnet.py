@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from lm_jax.families import _template
 from lm_jax.families._fields import ACTIVATION_NAMES, Fields
+from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -51,6 +53,7 @@ class XLNet(Family):
 
   title: ClassVar[str] = "XLNet"
   model_types: ClassVar[tuple[str, ...]] = ("xlnet",)
+  template: ClassVar[Template] = _template.XLNET
   prefix: ClassVar[str] = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 5,

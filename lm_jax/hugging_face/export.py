@@ -12,6 +12,7 @@ from typing import Any
 from flax.traverse_util import unflatten_dict
 
 from lm_jax import registry, trained
+from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.families._fields import Fields
 from lm_jax.families.base import VOCABULARY, Family
 from lm_jax.hugging_face import origin
@@ -313,14 +314,35 @@ def _write_part(
     origin.give_back(part.files, directory)
   untold = not origin.tokenizer_files(directory)
   if untold and model.tokenizer is not None:
-    tokenizers_lib.write(
-      directory,
-      model.tokenizer.files()["tokenizer.json"],
-      model.tokenizer.specials,
-      part.model.trunk.max_positions or model.config.length,
-    )
+    _write_tokenizer(directory, part, model, model.tokenizer)
   text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
   (directory / "config.json").write_text(text, encoding="utf-8")
+
+
+def _write_tokenizer(
+  directory: pathlib.Path, part: Part, model: Trained, tokenizer: Tokenizer
+) -> None:
+  """Writes a tokenizer that reads texts as the family's does.
+
+  But what was fine-tuned reads them as it was fine-tuned.
+  """
+  from lm_jax.finetuning.kinds import _reading
+
+  template = part.model.family.template
+  between: tuple[int, ...] = ()
+  objective = model.objective
+  if objective.supervised:
+    template = tokenizers_lib.as_trained(template)
+    between = _reading.between(tokenizer)
+  tokenizers_lib.write(
+    directory,
+    tokenizer.files()["tokenizer.json"],
+    tokenizer.specials,
+    part.model.trunk.max_positions or model.config.length,
+    template,
+    between,
+    sentinels=objective.supervised or "sentinels" in objective.needs,
+  )
 
 
 def _of_stack(params: Any, part: Part) -> Any:

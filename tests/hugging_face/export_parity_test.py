@@ -103,7 +103,10 @@ def test_a_run_is_the_same_model_in_transformers(tiny, tmp_path, objective):
   model, info = cls.from_pretrained(to, output_loading_info=True)
   assert not info["missing_keys"] and not info["unexpected_keys"]
   tokenizer = transformers.AutoTokenizer.from_pretrained(to)
-  ids, mask = padded(lm)
+  again = lm_jax.load(to)
+  for text in TEXTS:
+    assert again.tokenizer.encode(text) == lm.tokenizer.encode(text)
+  ids, mask = padded(again)
   theirs_in = tokenizer(TEXTS, padding=True)
   np.testing.assert_array_equal(theirs_in["input_ids"], ids)
   np.testing.assert_array_equal(theirs_in["attention_mask"], mask)
@@ -119,7 +122,6 @@ def test_a_run_is_the_same_model_in_transformers(tiny, tmp_path, objective):
   valid = np.ones_like(ids) if architecture else mask
   same(logits, lm.logits(**given), valid)
   # And what was written is read here as the same again.
-  again = lm_jax.load(to)
   np.testing.assert_array_equal(again.logits(**given), lm.logits(**given))
   if objective in PAIRS:
     pair = lm.logits(**given, output="pair")

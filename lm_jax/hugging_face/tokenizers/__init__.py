@@ -13,7 +13,7 @@
   m2m.py       M2M-100, which runs sentencepiece itself
   composed.py  the normalization of sentencepiece, as it runs there
   special.py   which id plays which part
-  write.py     write(): a tokenizer of ours for Transformers
+  write.py     as_trained(), write(): a tokenizer of ours for Transformers
 
 Which ids a text has is defined by AutoTokenizer of Transformers 5, whose
 classes make a new tokenizer of the vocabulary and of their own options even
@@ -26,6 +26,13 @@ from lm_jax.hugging_face.tokenizers.foreign import (
   read,
   special_names,
 )
-from lm_jax.hugging_face.tokenizers.write import write
+from lm_jax.hugging_face.tokenizers.write import as_trained, write
 
-__all__ = ["Foreign", "check_size", "read", "special_names", "write"]
+__all__ = [
+  "Foreign",
+  "as_trained",
+  "check_size",
+  "read",
+  "special_names",
+  "write",
+]
