@@ -8,6 +8,8 @@ import json
 import pathlib
 from typing import Any
 
+from absl import logging
+
 from lm_jax import registry, trunk_options
 from lm_jax.config import OBJECTIVES, Config
 from lm_jax.data import beside, cache
@@ -26,6 +28,8 @@ from lm_jax.specials import FILE as SPECIALS
 from lm_jax.specials import to_json
 from lm_jax.types import Specials, Trunk, UsageError
 
+# Beside a converted tokenizer: what is to be said of it.
+_NOTE = "note.txt"
 # Rows of a model whose positions have no end.
 LONGEST_ROW = 1024
 
@@ -109,6 +113,8 @@ def _tokenizer(
     found = tokenizers_lib.read(directory, kind, dict(fields.values))
     tokenizers_lib.check_size(found, model.trunk.vocabulary, directory)
     (folder / SPECIALS).write_text(to_json(found.specials))
+    if found.note:
+      (folder / _NOTE).write_text(found.note, encoding="utf-8")
     if found.languages:
       text = json.dumps(found.languages)
       (folder / beside.LANGUAGES).write_text(text)
@@ -123,7 +129,10 @@ def _tokenizer(
     code.update(source.read_bytes())
   name = cache.key("foreign", code.hexdigest(), model.trunk.vocabulary, facts)
   folder = cache.root(cached) / "tokenizers" / name
-  return Tokenizer(cache.prepared(folder, build) / "tokenizer.json")
+  cache.prepared(folder, build)
+  if (folder / _NOTE).is_file():
+    logging.warning("%s", (folder / _NOTE).read_text("utf-8"))
+  return Tokenizer(folder / "tokenizer.json")
 
 
 def _config(model: Model, tokenizer: Tokenizer | None, cached: str) -> Config:

@@ -11,6 +11,7 @@ import sentencepiece
 import tokenizers
 
 from lm_jax.data import vocabulary
+from lm_jax.families import _template
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.types import ABSENT, Specials, UsageError
 
@@ -180,7 +181,8 @@ def test_special_tokens_map_and_added_tokens(tmp_path):
 def test_written_tokenizer_reads_back(kind, tmp_path):
   specials = Specials(sentinels=3, after=(3,))
   content = vocabulary.train(kind, foreign.SENTENCES, 500, specials)
-  tokenizers_lib.write(tmp_path, content, specials, 64)
+  template = tokenizers_lib.as_trained(_template.GPT2)
+  tokenizers_lib.write(tmp_path, content, specials, 64, template)
   found = tokenizers_lib.read(tmp_path, "gpt2", {})
   assert (found.specials.before, found.specials.after) == ((2,), (3,))
   ours = tokenizers.Tokenizer.from_str(content)

@@ -8,6 +8,7 @@
   source.py    the vocabulary, in whichever file it is
   kinds.py     the classes of Transformers: their files and special tokens
   pipelines.py what each of them makes of a vocabulary
+  own.py       a tokenizer.json that has another pipeline than its class
   languages.py of mBART and M2M-100
   bare.py      a sentencepiece model that no class claims
   m2m.py       M2M-100, which runs sentencepiece itself
@@ -15,9 +16,10 @@
   special.py   which id plays which part
   write.py     as_trained(), write(): a tokenizer of ours for Transformers
 
-Which ids a text has is defined by AutoTokenizer of Transformers 5, whose
-classes make a new tokenizer of the vocabulary and of their own options even
-where a tokenizer.json tells something else. No code of a directory is run.
+Which ids a text has is defined by a directory's tokenizer.json, which the
+model was trained with; classes of Transformers 5 make a new tokenizer of its
+vocabulary and of their own options, which is said where it differs. Without
+such a file it is defined by AutoTokenizer. No code of a directory is run.
 """
 
 from lm_jax.hugging_face.tokenizers.foreign import (

@@ -7,7 +7,14 @@ import json
 import pathlib
 from typing import Any
 
-from lm_jax.hugging_face.tokenizers import bare, files, m2m, source, special
+from lm_jax.hugging_face.tokenizers import (
+  bare,
+  files,
+  m2m,
+  own,
+  source,
+  special,
+)
 from lm_jax.hugging_face.tokenizers.kinds import KINDS, OF_MODEL, Kind
 from lm_jax.hugging_face.tokenizers.settings import (
   PARTS,
@@ -27,16 +34,19 @@ class Foreign:
   """The tokenizer of somebody else.
 
   content: a tokenizer.json; encoded without special tokens around, a text has
-    the ids that Transformers' AutoTokenizer gives it.
+    the ids that the directory's tokenizer.json gives it, or, where there is
+    none, Transformers' AutoTokenizer.
   specials: the ids of its special tokens.
   languages: ids of the language tokens by language, where it has them.
   size: number of ids, added tokens included.
+  note: where the class of Transformers differs from the file; "" if nowhere.
   """
 
   content: str
   specials: Specials
   languages: dict[str, int]
   size: int
+  note: str = ""
 
 
 def check_size(foreign: Foreign, rows: int, directory: pathlib.Path) -> None:
@@ -61,13 +71,13 @@ def read(
   """
   settings = read_settings(directory, config)
   name = _class_name(settings, model_type)
-  there = (directory / FILE).is_file()
+  there, note = (directory / FILE).is_file(), ""
   if name == "M2M100Tokenizer":
     tokenizer, languages = m2m.build(settings)
     kind: Kind | None = m2m.KIND
   elif name in KINDS:
     kind = KINDS[name]
-    tokenizer = _built(kind, settings)
+    tokenizer, note = _of_kind(name, settings)
     languages = kind.languages
   elif there or name in _AS_IS:
     kind, languages = None, ()
@@ -88,6 +98,7 @@ def read(
     specials=found,
     languages={x.strip("_"): ids[x] for x in languages if x in ids},
     size=max(ids.values()) + 1,
+    note=note,
   )
 
 
@@ -120,6 +131,31 @@ def _class_name(settings: Settings, model_type: str) -> str:
   return name or OF_MODEL.get(model_type, "")
 
 
+def _of_kind(name: str, settings: Settings) -> tuple[Any, str]:
+  """The tokenizer of a class, or of a file that differs, and the difference."""
+  kind, path = KINDS[name], settings.directory / FILE
+  if not path.is_file():
+    return _built(kind, settings), ""
+  try:
+    mine = own.open_file(path)
+    _add(mine, kind, None, settings)
+  except UsageError:
+    raise
+  except Exception as error:  # The library raises nothing more specific.
+    raise broken(path, error) from error
+  try:
+    theirs = _built(kind, settings)
+    differs = own.difference(mine, theirs)
+  except UsageError as error:  # The class has another kind of vocabulary.
+    theirs, differs = None, str(error)
+  if not differs:
+    return theirs, ""
+  return mine, (
+    f"{path}: is used as it is, as the model was trained with it; a"
+    f" {name} of Transformers 5 would differ in its {differs}"
+  )
+
+
 def _built(kind: Kind, settings: Settings) -> Any:
   path = source.find(settings.directory, kind)
   found = source.read_source(path, kind, settings)
@@ -135,8 +171,6 @@ def _built(kind: Kind, settings: Settings) -> Any:
 
 def _as_it_is(settings: Settings) -> Any:
   """A tokenizer.json with the added tokens, or a bare sentencepiece model."""
-  import tokenizers
-
   path = settings.directory / FILE
   model = settings.directory / "tokenizer.model"
   if not path.is_file() and not model.is_file():
@@ -146,12 +180,7 @@ def _as_it_is(settings: Settings) -> Any:
     )
   try:
     if path.is_file():
-      content = files.json_object(path)
-      compiled = source.charsmap(content.get("normalizer"))
-      if compiled is not None:
-        # The library panics at a broken one further down, past any handler.
-        tokenizers.normalizers.Precompiled(compiled)
-      tokenizer = tokenizers.Tokenizer.from_str(json.dumps(content))
+      tokenizer = own.open_file(path)
       _add(tokenizer, None, None, settings)
     else:
       tokenizer, given, names = bare.build(model)

@@ -1,8 +1,7 @@
 """From a vocabulary to text and back, as Transformers' classes do it.
 
-The pipelines are those of Transformers 5, in which a class builds its own even
-where a tokenizer.json tells another: only vocabulary, merges and compiled
-normalization are taken from there.
+The pipelines are those of Transformers 5, whose classes take no more of a
+tokenizer.json than vocabulary, merges and compiled normalization; see own.py.
 """
 
 from __future__ import annotations
