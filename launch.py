@@ -4,9 +4,7 @@
 cores; `python launch.py --help` lists the commands.
 """
 
-import sys
-
-from lm_jax import cli
+from lm_jax.__main__ import main
 
 if __name__ == "__main__":
-  cli.launch(sys.argv[1:])
+  main()

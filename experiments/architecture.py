@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from experiments.compare_objectives import COMMON
 from lm_jax.config import Config
 from lm_jax.types import Architecture
+
+from .compare_objectives import COMMON
 
 BASELINE = "prefix_decoder"
 SEEDS = 2

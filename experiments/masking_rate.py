@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from experiments.compare_objectives import COMMON
 from lm_jax.config import Config
+
+from .compare_objectives import COMMON
 
 BASELINE = "rate0.15"
 SEEDS = 2

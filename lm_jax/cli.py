@@ -15,18 +15,18 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from lm_jax import registry
-from lm_jax.command import listing
+import lm_jax
+from lm_jax import invocation, registry
+from lm_jax.command import listing, streams
 from lm_jax.devices import memory
 from lm_jax.errors import UsageError
-from lm_jax.training.interruption import Interruption
+from lm_jax.training.interruption import Interruption, caused
 
 # Everything heavy is imported by the command that needs it, so that help,
 # listings and mistakes are answered at once.
 
 BAD_USAGE, INTERRUPTED = 2, 75
 _SAVE = ("compare", "train", "finetune", "import")  # and go on from there
-CLOSED = 141  # as a shell has it of a program that SIGPIPE ended
 
 
 def launch(argv: Sequence[str]) -> NoReturn:
@@ -36,15 +36,21 @@ def launch(argv: Sequence[str]) -> NoReturn:
   """
   with Interruption(raises=True) as interruption:
     try:
+      streams.mend()
       code = main(argv)
       sys.stdout.flush()
     except BrokenPipeError:
       if not _nobody_reads():
         raise
-      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-      code = CLOSED
+      streams.drop_output()
+      code = streams.CLOSED
+    except UsageError as error:  # of the last flush
+      _say(str(error))
+      code = INTERRUPTED if interruption.noted else BAD_USAGE
+    except KeyboardInterrupt:  # a second one, while it tidied up
+      code = INTERRUPTED
     interruption.ignore()
-  if code == BAD_USAGE and threading.active_count() > 1:
+  if code in (BAD_USAGE, INTERRUPTED) and threading.active_count() > 1:
     # A save that failed leaves threads of orbax that wait for one another.
     sys.stdout.flush()
     sys.stderr.flush()
@@ -64,25 +70,26 @@ def main(argv: Sequence[str]) -> int:
     if argv and (argv[0] == "help" or _asks_help(argv[:1])):
       print(usage())
       return 0
+    if argv and argv[0] == "--version":
+      print(f"lm_jax {lm_jax.__version__}")
+      return 0
     if argv and not argv[0].startswith("-"):
       command, *rest = argv
     if command not in COMMANDS:
       raise registry.unknown("", command, COMMANDS)
     return COMMANDS[command][1](rest)
-  except UsageError as error:
-    _say(str(error))
-    return BAD_USAGE
-  except Exception as error:
-    line = _out_of_memory(error)
+  except (Exception, KeyboardInterrupt) as error:
+    if caused(error):
+      again = "; the same command goes on from what is saved"
+      saved = command in _SAVE or (command == "evaluate" and _keeps(rest))
+      _say(f"interrupted{again if saved else ''}")
+      return INTERRUPTED
+    usage_error = isinstance(error, UsageError)
+    line = str(error) if usage_error else _out_of_memory(error)
     if not line:
       raise
     _say(line)
     return BAD_USAGE
-  except KeyboardInterrupt:
-    again = "; the same command goes on from what is saved"
-    saved = command in _SAVE or (command == "evaluate" and _keeps(rest))
-    _say(f"interrupted{again if saved else ''}")
-    return INTERRUPTED
 
 
 def _keeps(argv: Sequence[str]) -> bool:
@@ -101,7 +108,7 @@ def _nobody_reads() -> bool:
   return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-def _out_of_memory(error: Exception) -> str:
+def _out_of_memory(error: BaseException) -> str:
   """What to do where a host or device has too little; "" of another error."""
   text = str(error).partition("\n")[0]
   # By name: jax may not be imported yet.
@@ -120,10 +127,11 @@ def usage() -> str:
   """The commands, a line each."""
   rows = [(name, summary) for name, (summary, _) in COMMANDS.items()]
   return (
-    "python launch.py [COMMAND] [--FLAG=VALUE ...]; without a command:"
+    f"{invocation.program()} [COMMAND] [--FLAG=VALUE ...]; without a command:"
     " compare\n\n"
     + listing.columns(rows)
-    + "\n\npython launch.py COMMAND --help tells its flags."
+    + f"\n\n{invocation.program()} COMMAND --help tells its flags, and"
+    " --version the version."
   )
 
 

@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from lm_jax import limits, registry, strict_json, trunk_options
+from lm_jax import invocation, limits, registry, strict_json, trunk_options
 from lm_jax.adaptation.base import Adaptation
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError, short
@@ -244,8 +244,8 @@ def build(config: Config) -> Built:
     )
   if cls.supervised != bool(config.task):
     raise UsageError(
-      f"--objective={config.objective}: learns from examples: launch.py"
-      " finetune --task=..."
+      f"--objective={config.objective}: learns from examples:"
+      f" {invocation.program()} finetune --task=..."
       if cls.supervised
       else f"--task={config.task}: --objective={config.objective} learns from"
       " plain text"

@@ -157,7 +157,9 @@ def test_the_launcher_only_calls_the_command_line():
   own = {
     name for name in _imports(ROOT / "launch.py") if name.startswith("lm_jax")
   }
-  assert {_part(name) for name in own} == {"cli"}
+  assert {_part(name) for name in own} == {"__main__"}
+  own = _imports(MODULES["lm_jax.__main__"])
+  assert {name for name in own if name.startswith("lm_jax")} == {"lm_jax.cli"}
 
 
 def test_the_rules_see_what_they_forbid(tmp_path):

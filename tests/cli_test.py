@@ -11,7 +11,7 @@ import pytest
 import lm_jax.training
 from lm_jax import cli
 from lm_jax import config as config_lib
-from lm_jax.command import listing, settings
+from lm_jax.command import listing, settings, streams
 from lm_jax.storage import lock, workdir
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -69,7 +69,7 @@ BAD = [
   (["finetune"], "--task: needed, what to fine-tune for"),
   (["finetune", "--task=sst"], "--task=sst: unknown; did you mean sst2"),
   (["finetune", "--task=bits_per_byte"], "measures models as they are"),
-  (["train", "--objective=classify"], "learns from examples: launch.py finet"),
+  (["train", "--objective=classify"], "learns from examples: python launch.py"),
   (["list"], "list: takes one of objectives"),
   (["list", "task"], "did you mean tasks"),
   (["doctor", "x"], "doctor takes flags only"),
@@ -161,7 +161,7 @@ def test_a_reader_that_has_enough_is_no_bug():
     text=True,
     check=False,
   )
-  assert done.returncode in (0, cli.CLOSED) and not done.stderr
+  assert done.returncode in (0, streams.CLOSED) and not done.stderr
 
 
 def test_too_little_memory_is_one_line(run, capsys):

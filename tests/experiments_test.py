@@ -1,17 +1,14 @@
-import importlib
-
 import pytest
 
 from lm_jax import config as config_lib
-from lm_jax import registry
+from lm_jax import experiments
 from lm_jax.sweep import grid
 
-NAMES = registry.names("experiments")
+NAMES = experiments.names()
 
 
 def test_the_default_experiment_has_its_six_arms():
-  from experiments import compare_objectives
-
+  compare_objectives = experiments.load("compare_objectives")
   arms = [config.objective for config in compare_objectives.runs()]
   assert arms == [
     "clm",
@@ -28,7 +25,7 @@ def test_the_default_experiment_has_its_six_arms():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_experiment_tells_how_dear_it_is_and_what_to_expect(name):
-  text = importlib.import_module(f"experiments.{name}").__doc__
+  text = experiments.load(name).__doc__
   assert text.partition("\n")[0].endswith("?")
   assert "\nCommand: python launch.py" in text
   assert "\nCost: " in text
@@ -39,9 +36,9 @@ def test_an_experiment_tells_how_dear_it_is_and_what_to_expect(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_experiment_s_runs_can_be_built(name):
-  experiment = importlib.import_module(f"experiments.{name}")
-  runs = grid.cross(experiment.runs(), {}, experiment.SEEDS)
-  assert experiment.BASELINE in {config.arm for config in runs}
+  found = experiments.load(name)
+  runs = grid.cross(found.runs(), {}, found.SEEDS)
+  assert found.BASELINE in {config.arm for config in runs}
   assert all(config.workdir == "" for config in runs)
   for config in runs:
     config_lib.build(config)

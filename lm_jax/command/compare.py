@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pathlib
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
 from lm_jax import config as config_lib
-from lm_jax import registry
+from lm_jax import experiments, invocation, registry
 from lm_jax.command import flags, settings
 from lm_jax.config import Config
 from lm_jax.errors import UsageError
@@ -18,7 +17,6 @@ from lm_jax.options import Option, option, options
 from lm_jax.storage import lock, workdir
 from lm_jax.sweep import grid, local, record
 
-EXPERIMENTS = "experiments"
 DEFAULT = "compare_objectives"
 
 
@@ -26,7 +24,9 @@ DEFAULT = "compare_objectives"
 class CompareOptions:
   """What `compare` takes besides the settings that all arms share."""
 
-  experiment: str = option(DEFAULT, "which question: `list experiments`")
+  experiment: str = option(
+    DEFAULT, "which question: `list experiments`, or its file"
+  )
   objectives: tuple[str, ...] = option(
     (), "the arms of the default experiment, instead of its own: mlm,rtd"
   )
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     argv: what follows the command.
   """
   given = flags.parse("compare", schema(), argv)
-  command = shlex.join(["python", "launch.py", "compare", *argv])
+  command = invocation.line(["compare", *argv])
   directory, statuses = run(given, command)
   code = local.exit_code(statuses)
   if code == local.EXIT[local.INTERRUPTED]:
@@ -92,7 +92,8 @@ def run(
     UsageError: it is impossible, or its directory is taken.
   """
   name = given.get("experiment", [DEFAULT])[-1]
-  experiment = registry.module(EXPERIMENTS, name, "--experiment")
+  experiment = experiments.load(name)
+  name = pathlib.Path(name).stem
   arms = _arms(experiment, name, given)
   own = options(CompareOptions)
   common = {p: texts[-1] for p, texts in given.items() if p not in own}

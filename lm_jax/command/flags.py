@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from absl import flags
 
-from lm_jax import registry
+from lm_jax import invocation, registry
 from lm_jax.errors import UsageError
 from lm_jax.options import Option, show
 
@@ -64,14 +64,14 @@ def parse(
     hint = f"; did you mean {hint}?" if close else "."
     raise UsageError(
       f"--{error.flagname}: {command} has no such flag{hint}"
-      f" All of them: launch.py {command} --help"
+      f" All of them: {invocation.line([command, '--help'])}"
     ) from None
   except (flags.Error, ValueError) as error:
     raise UsageError(_plain(error)) from None
   if words:
     raise UsageError(
       f"{words[0]}: {command} takes flags only, --name=value;"
-      f" see launch.py {command} --help"
+      f" see {invocation.line([command, '--help'])}"
     )
   return {
     path: text if known[path].repeat else [text]
@@ -91,7 +91,7 @@ def usage(
   command: str, summary: str, known: Iterable[Option], notes: str = ""
 ) -> str:
   """The help text of a command, its flags grouped by their first part."""
-  lines = [f"python launch.py {command}: {summary}"]
+  lines = [f"{invocation.program()} {command}: {summary}"]
   group = None
   for option in known:
     head = option.path.partition(".")[0] if "." in option.path else ""

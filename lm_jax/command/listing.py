@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from lm_jax import registry
+from lm_jax import experiments, registry
 from lm_jax.data.options import DataOptions
 from lm_jax.options import Option, options
 
@@ -13,7 +13,7 @@ PACKAGES = {
   "objectives": "lm_jax.objectives",
   "adaptations": "lm_jax.adaptation",
   "tasks": "lm_jax.tasks",
-  "experiments": "experiments",
+  "experiments": experiments.__name__,
   "families": "lm_jax.families",
 }
 KINDS = (
@@ -70,7 +70,9 @@ def listing(kind: str, given: Mapping[str, str] | None = None) -> str:
     return _described(given)
   if kind in PACKAGES:
     package = PACKAGES[kind]
-    found = {n: registry.summary(package, n) for n in registry.names(package)}
+    own = kind == "experiments"
+    names = experiments.names() if own else registry.names(package)
+    found = {name: registry.summary(package, name) for name in names}
   elif kind == "architectures":
     found = _ARCHITECTURES
   elif kind == "corpora":

@@ -31,7 +31,10 @@ runpy.run_module(sys.argv[0], run_name="__main__")
 """
 # A batch scheduler sends these to every process of a job, and a terminal its
 # own to a group. What to do about them is for the parent to say.
-_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+_IGNORED = (
+  *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
+  *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU),
+)
 
 
 class ChildDied(RuntimeError):
@@ -57,12 +60,17 @@ class Child:
       "OMP_NUM_THREADS": "1",
       "OPENBLAS_NUM_THREADS": "1",
     }
-    process = subprocess.Popen(
-      [sys.executable, "-P", "-c", _START, module, str(os.getpid())],
-      stdin=subprocess.PIPE,
-      stdout=subprocess.PIPE,
-      env=environment,
-    )
+    # From its first instant on: it inherits what is blocked.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _IGNORED)
+    try:
+      process = subprocess.Popen(
+        [sys.executable, "-P", "-c", _START, module, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+      )
+    finally:
+      signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     assert process.stdin is not None and process.stdout is not None
     self._process = process
     self._questions, self._answers = process.stdin, process.stdout
@@ -167,8 +175,6 @@ def serve(make: Callable[[Any], Callable[[Any], bytes]]) -> None:
     make: from the setup, what answers a question.
   """
   _die_with_parent(int(sys.argv[1]))
-  for number in _IGNORED:
-    signal.signal(number, signal.SIG_IGN)
   # Nothing that is printed may get among the answers.
   answers = os.fdopen(os.dup(1), "wb")
   os.dup2(2, 1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from lm_jax import invocation
 from lm_jax.evaluation import examples, figures, paired
 from lm_jax.evaluation.pairing import Pair
 from lm_jax.evaluation.predictions import Record
@@ -30,7 +30,7 @@ def whole(
   most = max(4, min(MOST_CASES, MOST_ON_PAGE // (3 * len(pairs))))
   for pair in pairs:
     found += _examples(pair, baseline.name, most)
-  made = Code(" ".join(map(shlex.quote, command)), "Command")
+  made = Code(invocation.line(command), "Command")
   return [*found, Heading("How it was made"), made], files
 
 

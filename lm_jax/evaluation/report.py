@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import pathlib
 import platform
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
 import lm_jax
+from lm_jax import invocation
 from lm_jax.errors import UsageError
 from lm_jax.evaluation import examples, figures, predictions, results, text
 from lm_jax.evaluation import store as store_lib
@@ -204,7 +204,7 @@ def _case(record: dict[str, Any], group: str, further: list[str]) -> Case:
 
 
 def _made(evaluation: Evaluation) -> list[Block]:
-  command = ["python", "launch.py", "evaluate"]
+  command = ["evaluate"]
   command.append(f"--model={evaluation.model['path']}")
   command.append(f"--tasks={','.join(o.task for o in evaluation.outcomes)}")
   flags = {k: v for k, v in evaluation.flags.items() if k != "task_data"}
@@ -217,6 +217,6 @@ def _made(evaluation: Evaluation) -> list[Block]:
     command.append(f"--task_data={name}={place}")
   told = ", ".join(f"{k} {v}" for k, v in evaluation.versions.items())
   return [
-    Code(" ".join(map(shlex.quote, command)), "Command"),
+    Code(invocation.line(command), "Command"),
     Text(f"Versions: {told}."),
   ]

@@ -110,7 +110,7 @@ def _compare(paths: Sequence[str], last: Mapping[str, str]) -> int:
     print(blocks.plain(found), end="")
   if not directory:
     return 0
-  command = ["python", "launch.py", "report"]
+  command = ["report"]
   command += [f"--predictions={path}" for path in paths]
   command.append(f"--baseline={base}")
   content, files = paired_page.whole(pairs, baseline, notes, command)

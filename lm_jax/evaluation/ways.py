@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lm_jax import registry
+from lm_jax import invocation, registry
 from lm_jax.errors import UsageError
 from lm_jax.evaluation import fine_tuned
 from lm_jax.evaluation.asked import TASKS, Asked
@@ -70,7 +70,8 @@ def _named(name: str, own: str, asked: Asked) -> Planned:
     return Planned(name, task, PROMPT)
   raise UsageError(
     f"--tasks={name}: is answered by models that are fine-tuned for it"
-    f" (`launch.py finetune --task={name} --model={asked.model}`), and"
+    f" (`{invocation.program()} finetune --task={name}"
+    f" --model={asked.model}`), and"
     f" --model={asked.model} is fine-tuned for {own or 'none'}"
   )
 

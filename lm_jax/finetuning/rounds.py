@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 import json
 import pathlib
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lm_jax import invocation
 from lm_jax.command import doctor
 from lm_jax.config import Config, resolve
 from lm_jax.errors import UsageError
@@ -48,7 +48,7 @@ def main(given: Mapping[str, Sequence[str]], argv: Sequence[str]) -> int:
   prompts = _prompts(asked)
   _check_place(asked)
   workdir.create(asked.directory)
-  command = shlex.join(["python", "launch.py", "finetune", *argv])
+  command = invocation.line(["finetune", *argv])
   with lock.hold(asked.directory):
     statuses = local.execute(trials, run.pretrain)
     chosen = {cell.name: protocol_lib.best_trial(cell) for cell in cells}

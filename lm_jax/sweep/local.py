@@ -19,6 +19,7 @@ from lm_jax.config import Config
 from lm_jax.storage import disk, workdir
 from lm_jax.storage.log import write_atomically
 from lm_jax.training import result_file
+from lm_jax.training.interruption import caused
 
 DONE, DIVERGED, FAILED = "done", "diverged", "failed"
 INTERRUPTED = "interrupted"
@@ -129,6 +130,8 @@ def _attempt(
     # Outside of the training steps: the checkpoints so far are what is kept.
     return INTERRUPTED, ""
   except Exception as error:
+    if caused(error):
+      return INTERRUPTED, ""
     line = f"{type(error).__name__}: {error}".rstrip(": ")
     workdir.create(config.workdir)
     failure = {

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import signal
 import threading
+from types import FrameType
 from typing import Any
+
+_AGAIN = 0.02  # seconds until an import is looked at again
 
 
 class Interruption:
-  """Notes TERM, INT, USR1 and USR2 in `noted`; a second INT aborts.
+  """Notes TERM, INT, HUP, USR1, USR2 and XCPU in `noted`; a second INT aborts.
 
   Within the context only, and in the main thread only. One within another
-  takes its place, and each knows what the other has noted.
+  takes its place, and each knows what the other has noted. HUP is left alone
+  where it is ignored (`nohup`).
 
   Args:
     raises: the first signal also raises KeyboardInterrupt, which is for where
-      nothing has to be saved.
+      nothing has to be saved. While a module is imported it waits: thrown into
+      the initialization of a C extension, it becomes an ImportError or aborts.
   """
 
-  SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+  SIGNALS = (
+    *(signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2),
+    signal.SIGHUP,  # the terminal is gone, or ssh
+    signal.SIGXCPU,  # a batch system's limit of time comes near
+  )
 
   def __init__(self, raises: bool = False) -> None:
     self.noted = False
@@ -29,8 +38,11 @@ class Interruption:
   def __enter__(self) -> Interruption:
     if threading.current_thread() is threading.main_thread():
       for number in self.SIGNALS:
+        before = signal.getsignal(number)
+        if number == signal.SIGHUP and before == signal.SIG_IGN:
+          continue
         self._before[number] = signal.signal(number, self._note)
-        outer = getattr(self._before[number], "__self__", None)
+        outer = getattr(before, "__self__", None)
         if isinstance(outer, Interruption):
           self._outer = outer
       if self._outer is not None:
@@ -49,7 +61,42 @@ class Interruption:
       self._before[number] = signal.SIG_IGN
       signal.signal(number, signal.SIG_IGN)
 
-  def _note(self, number: int, frame: Any) -> None:
+  def _note(self, number: int, frame: FrameType | None) -> None:
     first, self.noted = not self.noted, True
-    if self._raises if first else number == signal.SIGINT:
+    if first and self._raises:
+      self._raise(frame)
+    elif not first and number == signal.SIGINT:
       raise KeyboardInterrupt
+
+  def _raise(self, frame: FrameType | None) -> None:
+    """Raises KeyboardInterrupt, as soon as no module is being imported."""
+    if not _importing(frame):
+      raise KeyboardInterrupt
+
+    def again(number: int, frame: FrameType | None) -> None:
+      signal.signal(signal.SIGALRM, before)
+      # Another one that has come meanwhile knows of it.
+      if signal.getsignal(signal.SIGTERM) == self._note:
+        self._raise(frame)
+
+    before = signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+
+
+def caused(error: BaseException) -> bool:
+  """Does an error come of an interruption? Libraries turn one into theirs."""
+  seen: BaseException | None = error
+  while seen is not None:
+    if type(seen) is KeyboardInterrupt:
+      return True
+    seen = seen.__cause__ or seen.__context__
+  return False
+
+
+def _importing(frame: FrameType | None) -> bool:
+  """Does the main thread import a module?"""
+  while frame is not None:
+    if frame.f_code.co_filename.startswith("<frozen importlib"):
+      return True
+    frame = frame.f_back
+  return False

@@ -1,0 +1,112 @@
+"""Experiments by name: the user's own, then those that come with lm_jax.
+
+Ours stand in experiments/ of the repository, and in `shipped` here once they
+are installed. A user's own stand in experiments/ of the current directory, or
+wherever --experiment=PATH.py says; of two with one name the user's wins. An
+experiment imports another one by `from .compare_objectives import COMMON`.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import pathlib
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+from lm_jax import registry
+from lm_jax.errors import UsageError
+
+_FLAG = "--experiment"
+_HERE = pathlib.Path(__file__).parent
+_OWN = [
+  str(folder)
+  for folder in (_HERE / "shipped", _HERE.parents[1] / "experiments")
+  if (folder / "compare_objectives.py").exists()
+]
+# Where `import lm_jax.experiments.NAME` looks, and `registry` too.
+__path__[:] = _OWN
+
+
+def names() -> list[str]:
+  """Lists the names of all experiments, sorted."""
+  _search(pathlib.Path("experiments"))
+  return [name for name in registry.names(__name__) if _has_runs(name)]
+
+
+def load(name: str) -> ModuleType:
+  """Imports an experiment by its name, or by the path of its file.
+
+  Raises:
+    UsageError: there is none, or its file is no experiment.
+  """
+  path = pathlib.Path(name)
+  if path.suffix == ".py" or len(path.parts) > 1:
+    if path.suffix != ".py" or not path.is_file():
+      raise UsageError(f"{_FLAG}={name}: no such file, and no name")
+    _search(path.parent)
+  elif name not in (valid := names()):
+    raise registry.unknown(_FLAG, name, valid)
+  module = _import(path.stem, f"{_FLAG}={name}")
+  for attribute in ("BASELINE", "SEEDS", "runs"):
+    if not hasattr(module, attribute):
+      raise UsageError(
+        f"{_FLAG}={name}: {module.__file__} has no {attribute}; an experiment"
+        " has BASELINE, SEEDS and runs()"
+      )
+  return module
+
+
+def _import(name: str, where: str) -> ModuleType:
+  known = sys.modules.get(f"{__name__}.{name}")
+  if known and str(pathlib.Path(known.__file__ or "").parent) != __path__[0]:
+    del sys.modules[known.__name__]  # of a directory that was searched before
+  try:
+    with _first_on_path(pathlib.Path(__path__[0]).parent):
+      return registry.module(__name__, name, _FLAG)
+  except SyntaxError as error:
+    raise UsageError(
+      f"{where}: {error.filename}, line {error.lineno}: {error.msg}"
+    ) from error
+  except ImportError as error:
+    raise UsageError(f"{where}: can't be imported: {error}") from error
+
+
+def _search(folder: pathlib.Path) -> None:
+  """Looks into a folder first, and into ours after it."""
+  __path__[:] = list(dict.fromkeys([str(folder.resolve()), *_OWN]))
+  importlib.invalidate_caches()
+
+
+@contextlib.contextmanager
+def _first_on_path(folder: pathlib.Path) -> Iterator[None]:
+  """So that `from experiments.mine import ...` is of the user's folder."""
+  sys.path.insert(0, str(folder))
+  try:
+    yield
+  finally:
+    sys.path.remove(str(folder))
+
+
+def _has_runs(name: str) -> bool:
+  """Does a file have `runs`? Others in a user's folder are no experiments."""
+  ends = (f"{name}.py", f"{name}/__init__.py")
+  paths = (pathlib.Path(folder, end) for folder in __path__ for end in ends)
+  source = next(path for path in paths if path.exists()).read_bytes()
+  try:
+    body = ast.parse(source).body
+  except (SyntaxError, ValueError):
+    return b"def runs(" in source  # `load` says what is wrong
+  names = {name for node in body for name in _bound(node)}
+  return bool({"runs", "*"} & names)
+
+
+def _bound(node: ast.stmt) -> list[str]:
+  """The names that a statement at the top of a file gives a meaning."""
+  if isinstance(node, ast.ImportFrom):
+    return [alias.asname or alias.name for alias in node.names]
+  if isinstance(node, ast.Assign):
+    return [ast.unparse(target) for target in node.targets]
+  return [node.name] if isinstance(node, ast.FunctionDef) else []

@@ -1,0 +1,27 @@
+"""How this program was called, for help and for what is kept of a command."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+import sys
+from collections.abc import Sequence
+
+
+def program() -> str:
+  """What a user types before a command: "lm_jax" where it is installed."""
+  path = pathlib.Path(sys.argv[0])
+  if path.name == "lm_jax":
+    return "lm_jax"
+  if path.name == "__main__.py" and path.parent.name == "lm_jax":
+    return "python -m lm_jax"
+  return "python launch.py"
+
+
+def line(argv: Sequence[str]) -> str:
+  """A command as a line of a shell.
+
+  Args:
+    argv: the command and its flags.
+  """
+  return f"{program()} {shlex.join(argv)}"
