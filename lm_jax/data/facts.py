@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import pathlib
+import zlib
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from lm_jax import strict_json
-from lm_jax.errors import UsageError, short
+from lm_jax.data import cache
+from lm_jax.errors import short
 
 FILE = "facts.json"
+# The CRC-32 of the bytes behind the rows by split, and of facts.json itself;
+# what earlier versions made has neither, nor any file of its rows' checks.
+CHECKS, CHECK = "checks", "check"
 _SPLITS = ("train", "validation", "test")
 _ITEMSIZE = {"uint16": 2, "int32": 4}
 
@@ -34,13 +41,11 @@ def read(
   """
   found = strict_json.read(folder / FILE)
 
-  def damaged(what: str) -> UsageError:
-    return UsageError(
-      f"{folder}: is damaged: {what}; remove it, and it is made again"
-    )
-
+  damaged = functools.partial(cache.damaged, folder)
   if not isinstance(found, dict):
     raise damaged(f"{FILE} holds no object")
+  if CHECK in found and found[CHECK] != check(found):
+    raise damaged(f"{FILE} is not what was written")
   size = _ITEMSIZE.get(str(found.get("dtype")))
   if size is None:
     raise damaged(f"the dtype in {FILE}")
@@ -50,6 +55,11 @@ def read(
   splits = found.get("splits")
   if not isinstance(splits, dict) or not {*_SPLITS} <= set(splits):
     raise damaged(f"splits={short(splits)} in {FILE}")
+  checks = found.get(CHECKS)
+  if checks is not None and (
+    not isinstance(checks, dict) or set(checks) != set(splits)
+  ):
+    raise damaged(f"{CHECKS}={short(checks)} in {FILE}")
   row_bytes = fields * found["length"] * size
   for split, numbers in splits.items():
     if (
@@ -63,6 +73,8 @@ def read(
         raise damaged(f"{name} of {split}={short(value)} in {FILE}")
     rows, shard_rows = numbers["rows"], found["shard_rows"]
     sizes = dict(_files(split, rows, shard_rows, row_bytes, folder))
+    if checks is not None:
+      sizes[f"{split}.checks"] = 4 * rows
     for name, wanted in sizes.items():
       path = folder / name
       there = path.stat().st_size if path.is_file() else 0
@@ -71,6 +83,12 @@ def read(
           f"{name} has {there} bytes, and its rows take {short(wanted)}"
         )
   return found
+
+
+def check(facts: dict[str, Any]) -> int:
+  """The CRC-32 of what facts.json says besides it."""
+  rest = {name: value for name, value in facts.items() if name != CHECK}
+  return zlib.crc32(json.dumps(rest, sort_keys=True).encode())
 
 
 def _files(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pathlib
 import shutil
+from collections.abc import Callable
 
 from lm_jax import specials as specials_lib
-from lm_jax.data import beside, cache, vocabulary
+from lm_jax.data import beside, cache, hashes, vocabulary
 from lm_jax.data.corpus import Corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
@@ -28,19 +29,35 @@ def specials_of(options: DataOptions) -> Specials:
 def _native(options: DataOptions, source: pathlib.Path) -> Tokenizer:
   """A tokenizer.json with a specials.json beside it, copied as they are."""
   files = [p for p in map(source.with_name, beside.FILES) if p.is_file()]
-  hashes = [(p.name, cache.file_hash(options.cache, p)) for p in files]
-  content = cache.file_hash(options.cache, source)
+  content, *others = hashes.of_files(options.cache, [source, *files])
 
   def build(folder: pathlib.Path) -> None:
     Tokenizer(source)  # Raises where it is none, and names the source.
     shutil.copyfile(source, folder / "tokenizer.json")
     for path in files:
       shutil.copyfile(path, folder / path.name)
+    hashes.require_same([content, *others])
+    cache.seal(folder)
 
-  name = cache.key("tokenizer 1", "native", content, hashes)
+  facts = [(other.path.name, other.sha256) for other in others]
+  name = cache.key("tokenizer 1", "native", content.sha256, facts)
   folder = cache.root(options.cache) / "tokenizers" / name
+  return Tokenizer(kept(folder, build))
+
+
+def kept(
+  folder: pathlib.Path, build: Callable[[pathlib.Path], None]
+) -> pathlib.Path:
+  """The tokenizer.json of an entry of the cache, made where it is missing.
+
+  Raises:
+    UsageError: it, or what stands beside it, is damaged.
+  """
   cache.prepared(folder, build)
-  return Tokenizer(folder / "tokenizer.json")
+  names = ["tokenizer.json"]
+  names += [name for name in beside.FILES if (folder / name).exists()]
+  cache.require_whole(folder, names)
+  return folder / "tokenizer.json"
 
 
 def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
@@ -60,13 +77,15 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
   vocabulary.check_kind(options.tokenizer)
   specials = Specials(sentinels=options.sentinels)
   kind = options.tokenizer
+  sources: list[hashes.Hashed] = []
   if kind in vocabulary.KINDS:
     facts = [kind, options.vocabulary_size, corpus.fingerprint]
   else:
     source = pathlib.Path(kind).expanduser()
     if source.with_name(specials_lib.FILE).is_file():
       return _native(options, source)
-    facts = ["adopted", cache.file_hash(options.cache, source)]
+    sources = [hashes.of_file(options.cache, source)]
+    facts = ["adopted", sources[0].sha256]
 
   def build(folder: pathlib.Path) -> None:
     if kind in vocabulary.KINDS:
@@ -76,8 +95,9 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
     else:
       content = vocabulary.adopt(source, specials)
     (folder / "tokenizer.json").write_text(content, encoding="utf-8")
+    hashes.require_same(sources)
+    cache.seal(folder)
 
   name = cache.key("tokenizer 1", *facts, options.sentinels)
   folder = cache.root(options.cache) / "tokenizers" / name
-  cache.prepared(folder, build)
-  return Tokenizer(folder / "tokenizer.json", specials)
+  return Tokenizer(kept(folder, build), specials)

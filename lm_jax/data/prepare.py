@@ -98,12 +98,7 @@ def _here(
 ) -> Generator[Done, None, None]:
   """Makes rows in this process, on the threads of the tokenizer."""
   for folder, texts in jobs:
-    with (
-      (folder / "rows").open("wb") as rows_file,
-      (folder / "bytes").open("wb") as bytes_file,
-    ):
-      facts = chunks.make_rows(texts, encoder, recipe, rows_file, bytes_file)
-    yield folder, facts
+    yield folder, chunks.make_rows(texts, encoder, recipe, folder)
 
 
 def _in_processes(
@@ -191,7 +186,7 @@ def prepare(
     for path, facts in done:
       split = _split(path)
       sums[split].add(facts)
-      writer.append(split, path / "rows", path / "bytes")
+      writer.append(split, path)
       shutil.rmtree(path)
   writer.finish(
     {

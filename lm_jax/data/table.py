@@ -1,4 +1,8 @@
-"""Tokenized rows on disk: shards of bounded size, read through memory maps."""
+"""Tokenized rows on disk: shards of bounded size, read through memory maps.
+
+Each row has a CRC-32 in a file of its own, and is held to it whenever it is
+read: a bit that a disk has turned would train another model, without a word.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,14 @@ import functools
 import json
 import pathlib
 import shutil
+import zlib
+from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
 
+from lm_jax.data import cache, pack
 from lm_jax.data import facts as facts_lib
-from lm_jax.data import pack
 from lm_jax.data.facts import shard_name
 
 SHARD_BYTES = 256 * 2**20
@@ -50,6 +56,8 @@ class Table:
       name: Split(**split) for name, split in facts["splits"].items()
     }
     self.folder = folder
+    # None where an earlier version made the table; its rows are not checked.
+    self._checks: dict[str, int] | None = facts.get(facts_lib.CHECKS)
     self._dtype = np.dtype(facts["dtype"])
     self._shard_rows: int = facts["shard_rows"]
     # Shards are opened as they are needed.
@@ -63,10 +71,18 @@ class Table:
   def bytes(self, split: str) -> np.ndarray:
     """UTF-8 bytes of text behind each row of a split: int32 [rows]."""
     path = self.folder / f"{split}.bytes"
-    return _memory_map(path, (self.rows(split),), np.int32)
+    found_R = _memory_map(path, (self.rows(split),), np.int32)
+    checks = self._checks
+    if checks is not None and zlib.crc32(found_R.data) != checks[split]:
+      raise cache.damaged(self.folder, f"{path.name} is not what was written")
+    return found_R
 
   def take(self, split: str, rows_N: np.ndarray) -> np.ndarray:
-    """Some rows of a split: [N, 4, length], in the order that is asked for."""
+    """Some rows of a split: [N, 4, length], in the order that is asked for.
+
+    Raises:
+      UsageError: one is not what was written.
+    """
     shape = (len(rows_N), pack.FIELDS, self.length)
     taken_NxFxL = np.empty(shape, self._dtype)
     shard_N, place_N = np.divmod(rows_N, self._shard_rows)
@@ -74,7 +90,21 @@ class Table:
       chosen_N = shard_N == shard
       rows_MxFxL = self._shard(split, shard)
       taken_NxFxL[chosen_N] = rows_MxFxL[place_N[chosen_N]]
+    if self._checks is not None:
+      wanted_N = self._row_checks(split)[rows_N].tolist()
+      for row, check, wanted in zip(
+        rows_N, row_checks(taken_NxFxL), wanted_N, strict=True
+      ):
+        if check != wanted:
+          raise cache.damaged(
+            self.folder, f"row {row} of {split} is not what was written"
+          )
     return taken_NxFxL
+
+  @functools.cache  # noqa: B019
+  def _row_checks(self, split: str) -> np.ndarray:
+    path = self.folder / f"{split}.checks"
+    return _memory_map(path, (self.rows(split),), np.uint32)
 
   def _open_shard(self, split: str, shard: int) -> np.ndarray:
     first = shard * self._shard_rows
@@ -82,6 +112,12 @@ class Table:
     shape = (count, pack.FIELDS, self.length)
     path = self.folder / shard_name(split, shard)
     return _memory_map(path, shape, self._dtype)
+
+
+def row_checks(rows_NxFxL: np.ndarray) -> Iterator[int]:
+  """The CRC-32 of each row."""
+  for row_FxL in rows_NxFxL:
+    yield zlib.crc32(row_FxL.data)
 
 
 class Writer:
@@ -100,13 +136,15 @@ class Writer:
     self._shard_rows = max(1, SHARD_BYTES // self._row_bytes)
     self._rows: dict[str, int] = {}
 
-  def append(self, split: str, rows: pathlib.Path, sizes: pathlib.Path) -> None:
-    """Adds the rows in one file, and the bytes behind each in the other."""
-    with (
-      sizes.open("rb") as source,
-      (self.folder / f"{split}.bytes").open("ab") as target,
-    ):
-      shutil.copyfileobj(source, target)
+  def append(self, split: str, chunk: pathlib.Path) -> None:
+    """Adds what `chunks.make_rows` wrote: rows, bytes behind each, checks."""
+    for kind in ("bytes", "checks"):
+      with (
+        (chunk / kind).open("rb") as source,
+        (self.folder / f"{split}.{kind}").open("ab") as target,
+      ):
+        shutil.copyfileobj(source, target)
+    rows = chunk / "rows"
     left = rows.stat().st_size // self._row_bytes
     written = self._rows.setdefault(split, 0)
     with rows.open("rb") as source:
@@ -129,8 +167,14 @@ class Writer:
       "splits": {
         name: dataclasses.asdict(split) for name, split in splits.items()
       },
+      facts_lib.CHECKS: {name: self._check_of_bytes(name) for name in splits},
     }
+    facts[facts_lib.CHECK] = facts_lib.check(facts)
     (self.folder / facts_lib.FILE).write_text(json.dumps(facts))
+
+  def _check_of_bytes(self, split: str) -> int:
+    path = self.folder / f"{split}.bytes"
+    return cache.checksum(path)[1] if path.exists() else zlib.crc32(b"")
 
 
 def _copy(source: IO[bytes], target: IO[bytes], count: int) -> None:

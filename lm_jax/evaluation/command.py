@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lm_jax import config as config_lib
 from lm_jax import registry
+from lm_jax.data.hashes import Facts
 from lm_jax.data.rows import Dataset
 from lm_jax.errors import UsageError
 from lm_jax.evaluation import (
@@ -70,6 +71,10 @@ def evaluate(
     store.check(asked)
   if asked.template:
     template.load(asked.template)  # Raises before anything else is read.
+  # Before anything of it is read.
+  files = {
+    p.name: store.files(asked.task_data.get(p.name, "")) for p in planned
+  }
   tasks = [p.task for p in planned if p.way == PROMPT]
   data = {
     task.name: prompted.examples(task, asked)
@@ -96,7 +101,9 @@ def evaluate(
       kept = stack.enter_context(store.opened(asked, empty))
     found = []
     for one in planned:
-      outcome = _outcome(one, subject, questions, asked, kept, tell)
+      outcome = _outcome(
+        one, subject, questions, asked, files[one.name], kept, tell
+      )
       if outcome is not None:
         found.append(outcome)
     if asked.predictions:
@@ -112,17 +119,17 @@ def _outcome(
   subject: Subject,
   questions: Mapping[str, Questions],
   asked: Asked,
+  files: Mapping[str, Facts],
   kept: store.Store | None,
   tell: Tell | None,
 ) -> Outcome | None:
   """What is found for a task, or was before; None if it does not apply."""
   say = tell or (lambda lines: None)
-  place = asked.task_data.get(one.name, "")
   source = ""
   if one.way == PROMPT:
     name = asked.template or judges.template_for(one.name, subject.model)
     source = template.source(name, "--template")
-  stamp = store.stamp(place, source)
+  stamp = store.stamp(files, source)
   outcome = kept.get(one.name, stamp) if kept else None
   if outcome is not None:
     say([*text.head(outcome.rows), *text.body(outcome.rows)])
@@ -140,6 +147,7 @@ def _outcome(
     if outcome is None:
       return None
     say([*text.head(outcome.rows), *text.body(outcome.rows)])
+  store.require_same(one.name, asked.task_data.get(one.name, ""), files)
   if kept is not None:
     kept.put(outcome, stamp)
   return outcome

@@ -15,6 +15,8 @@ from typing import Any
 
 import lm_jax
 from lm_jax import strict_json
+from lm_jax.data import parallel
+from lm_jax.data.hashes import Facts
 from lm_jax.errors import UsageError, short
 from lm_jax.evaluation import predictions, results
 from lm_jax.evaluation.asked import Asked
@@ -135,22 +137,48 @@ def opened(asked: Asked, empty: Evaluation) -> Iterator[Store]:
     yield Store(asked.workdir, empty, asked.task_data)
 
 
-def stamp(place: str, template: str) -> str:
-  """Of what a task's numbers depend on besides flags and model.
+def files(place: str) -> dict[str, Facts]:
+  """What may be read of a task's data, as it is now.
 
   Args:
     place: of its local files; "" for none.
+  """
+  if not place:
+    return {}
+  base = pathlib.Path(place).expanduser()
+  if not base.exists():  # Pairs of languages may follow it.
+    base = pathlib.Path(parallel.Place.parse(place).path).expanduser()
+  inside = base.rglob("*") if base.is_dir() else base.parent.glob("*")
+  return {
+    str(path): Facts.of(path.stat())
+    for path in sorted(inside)
+    if path.is_file() and str(path).startswith(str(base))
+  }
+
+
+def require_same(task: str, place: str, before: Mapping[str, Facts]) -> None:
+  """Raises UsageError if a task's data is not what it was.
+
+  before: what `files` gave ahead of the first reading.
+  """
+  now = files(place)
+  for path in sorted({*before, *now}):
+    if before.get(path) != now.get(path):
+      raise UsageError(
+        f"--task_data={task}={place}: {path} changed while it was read; wait"
+        " until it is complete, or name a copy"
+      )
+
+
+def stamp(found: Mapping[str, Facts], template: str) -> str:
+  """Of what a task's numbers depend on besides flags and model.
+
+  Args:
+    found: that `files` gave.
     template: the text of its prompt.
   """
-  files: list[Any] = []
-  if place:
-    base = pathlib.Path(place).expanduser()
-    inside = base.rglob("*") if base.is_dir() else base.parent.glob("*")
-    for path in sorted(inside):
-      if path.is_file() and str(path).startswith(str(base)):
-        found = path.stat()
-        files.append([str(path), found.st_size, found.st_mtime_ns])
-  return sha256([lm_jax.__version__, template, files])
+  listed = [[path, f.size, f.changed] for path, f in found.items()]
+  return sha256([lm_jax.__version__, template, listed])
 
 
 def read(directory: str) -> tuple[Evaluation, dict[str, str]] | None:

@@ -14,7 +14,7 @@ import jax
 from lm_jax import config as config_lib
 from lm_jax import limits
 from lm_jax.config import Config
-from lm_jax.data import beside, cache
+from lm_jax.data import beside, hashes
 from lm_jax.devices import sharding
 from lm_jax.errors import UsageError
 from lm_jax.hugging_face import origin, pretrained
@@ -66,7 +66,8 @@ def run(
   foreign = pretrained.read(model, cached=cached)
   config = _config(foreign, directory)
   workdir.check_same(config)
-  source = _source(foreign)
+  files = _files(foreign)
+  source = {file.path.name: file.sha256 for file in files}
   _check_own(directory)
   if not pathlib.Path(directory, "result.json").exists():
     _check_space(directory, foreign)
@@ -79,6 +80,7 @@ def run(
     params = pretrained.parameters(foreign, sharding.make_mesh(sizes))
     _save(path, params)
     _describe(path, config, foreign)
+    hashes.require_same(files)
     result = _result(config, foreign, params) | {"source": source}
     write_atomically(path / "result.json", json.dumps(result) + "\n")
     (path / UNFINISHED).unlink()
@@ -97,14 +99,13 @@ def _config(foreign: Foreign, directory: str) -> Config:
   )
 
 
-def _source(foreign: Foreign) -> dict[str, str]:
-  """What tells one model from others: SHA-256 by file."""
+def _files(foreign: Foreign) -> list[hashes.Hashed]:
+  """What tells one model from others: its files with their SHA-256."""
   with Weights(foreign.directory) as weights:
     names = weights.files()
   files = [foreign.directory / name for name in ("config.json", *names)]
   files += origin.tokenizer_files(foreign.directory)
-  cached = foreign.config.data.cache
-  return {file.name: cache.file_hash(cached, file) for file in files}
+  return hashes.of_files(foreign.config.data.cache, files)
 
 
 def _finished(

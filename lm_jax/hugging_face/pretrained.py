@@ -12,7 +12,7 @@ from absl import logging
 
 from lm_jax import registry, trunk_options
 from lm_jax.config import OBJECTIVES, Config
-from lm_jax.data import beside, cache
+from lm_jax.data import beside, cache, hashes, open_tokenizer
 from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
@@ -119,8 +119,11 @@ def _tokenizer(
       text = json.dumps(found.languages)
       (folder / beside.LANGUAGES).write_text(text)
     (folder / "tokenizer.json").write_text(found.content, encoding="utf-8")
+    hashes.require_same(sources)
+    cache.seal(folder)
 
-  facts = [(path.name, cache.file_hash(cached, path)) for path in there]
+  sources = hashes.of_files(cached, there)
+  facts = [(source.path.name, source.sha256) for source in sources]
   # What an older converter made is not what this one makes.
   code = hashlib.sha256()
   for source in sorted(
@@ -129,10 +132,10 @@ def _tokenizer(
     code.update(source.read_bytes())
   name = cache.key("foreign", code.hexdigest(), model.trunk.vocabulary, facts)
   folder = cache.root(cached) / "tokenizers" / name
-  cache.prepared(folder, build)
+  file = open_tokenizer.kept(folder, build)
   if (folder / _NOTE).is_file():
     logging.warning("%s", (folder / _NOTE).read_text("utf-8"))
-  return Tokenizer(folder / "tokenizer.json")
+  return Tokenizer(file)
 
 
 def _config(model: Model, tokenizer: Tokenizer | None, cached: str) -> Config:

@@ -85,12 +85,3 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path):
     UsageError, match=r"--data\.cache: cannot write to .*file"
   ):
     cache.prepared(tmp_path / "file" / "entry", lambda folder: None)
-
-
-def test_a_changed_file_has_another_hash(tmp_path):
-  path = tmp_path / "a.txt"
-  path.write_text("one")
-  first = cache.file_hash(str(tmp_path), path)
-  assert first == cache.file_hash(str(tmp_path), path)
-  path.write_text("other")
-  assert first != cache.file_hash(str(tmp_path), path)

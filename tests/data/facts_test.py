@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from lm_jax.data import facts as facts_lib
 from lm_jax.data import rows
 from lm_jax.errors import UsageError
 
@@ -46,6 +47,7 @@ def test_facts_that_the_files_do_not_bear_out(entry, change, message):
       facts["splits"][split][what] = value
     else:
       facts[name] = value
+  facts["check"] = facts_lib.check(facts)
   path.write_text(json.dumps(facts))
   with pytest.raises(UsageError, match=rf"{folder}: is damaged: .*{message}"):
     load()

@@ -3,11 +3,14 @@
 import csv
 import html.parser
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from lm_jax import cli
+from lm_jax.data import labelled
+from lm_jax.evaluation import store
 from lm_jax.tasks import minimal_pairs
 
 
@@ -226,3 +229,36 @@ def test_from_python(kept, finished, data):
   ):
     with pytest.raises(lm_jax.api.UsageError, match=message):
       lm_jax.evaluate(finished.workdir, **options)
+
+
+def test_data_that_changes_while_it_is_read_is_not_kept(
+  finished, data, tmp_path, capsys, monkeypatch
+):
+  place = tmp_path / "data"
+  shutil.copytree(data, place)
+  real = labelled.Form.example
+
+  def example(form, record, name, where):
+    with (place / "test.jsonl").open("a") as file:
+      file.write("\n")
+    return real(form, record, name, where)
+
+  words = [
+    f"--model={finished.workdir}",
+    "--tasks=sst2",
+    f"--task_data=sst2={place}",
+    f"--workdir={tmp_path}/kept",
+  ]
+  with monkeypatch.context() as patch:
+    patch.setattr(labelled.Form, "example", example)
+    code, _, err = _run(capsys, "evaluate", *words)
+  assert code == 2
+  assert err.count("\n") == 1
+  assert "test.jsonl changed while it was read" in err
+  assert _run(capsys, "evaluate", *words)[0] == 0
+
+
+def test_data_of_pairs_of_languages_are_looked_at(tmp_path):
+  (tmp_path / "test.en").write_text("one\n")
+  found = store.files(f"{tmp_path}:en-de")
+  assert list(found) == [f"{tmp_path}/test.en"]
