@@ -5,6 +5,8 @@ hashes is held out for validation and the next twentieth for testing, so that
 equal documents stay together. With fewer, the last tenth of each document's
 text is held out, the first half of it for validation, in whole paragraphs (in
 lines, if it has no blank lines): on tiny Shakespeare that is the usual split.
+Where that leaves a split empty, a document of one or two lines (text8) is
+parted between words.
 With more than four million documents, those are held out whose hash lies in the
 lowest twentieths of all that there could be, which is the same but for chance.
 """
@@ -16,6 +18,7 @@ import dataclasses
 import functools
 import itertools
 import pathlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,15 +31,25 @@ FEW = 20  # Below this many documents, parts of documents are held out.
 SPLIT_BYTES = 256 * 2**20
 RECORD_CHARACTERS = 4 * 2**20
 MOST_HASHES = 2**22  # are kept in memory, 8 bytes each
+LONGEST_WORD = 200  # characters
+_LAST_SPACE = re.compile(r"\s(?=\S*$)")
 
 
-def tails(text: str) -> dict[str, str]:
+def tails(text: str, by_words: bool = False) -> dict[str, str]:
   """A document's text by split: its last tenth is held out.
 
   The tenth is of the characters, and parted from the rest, as its halves are,
-  between paragraphs. Nothing is held out of fewer than three.
+  between paragraphs. Of fewer than three nothing is held out, or `by_words`
+  the last tenth up to a word's end (to a character, where words are longer
+  than LONGEST_WORD or not parted at all).
   """
   parts = texts.paragraphs(text)
+  if by_words and len(parts) < 3:
+    edges = [_edge(text, 0.9), _edge(text, 0.95)]
+    train, validation, test = (
+      text[a:b] for a, b in itertools.pairwise([0, *edges, len(text)])
+    )
+    return {"train": train, "validation": validation, "test": test}
   count = len(parts)
   first = second = count
   if count > 2:
@@ -50,24 +63,34 @@ def tails(text: str) -> dict[str, str]:
   }
 
 
+def _edge(text: str, share: float) -> int:
+  """Where a share of a text ends, before the white space that is near."""
+  end = int(share * len(text))
+  near = text[max(0, end - LONGEST_WORD) : end]
+  found = _LAST_SPACE.search(near)
+  return end - len(near) + found.start() if found else end
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
   """Which documents, or which parts of them, make up each split.
 
   thresholds: the hashes below which a document is held out for validation
     and for testing; None where each document's tail is held out.
+  by_words: see `tails`.
   """
 
   paths: list[pathlib.Path]
   text_key: str
   errors: str
   thresholds: tuple[int, int] | None
+  by_words: bool = False
 
   def records(self, split: str) -> Iterator[dict[str, Any]]:
     """The records of a split: text, name, and whether the document ends."""
     for name, text in formats.read(self.paths, self.text_key, self.errors):
       if self.thresholds is None:
-        part = tails(text)
+        part = tails(text, self.by_words)
         # Whichever split holds the document's last words holds its end.
         last = "test" if part["test"] else "train"
         wanted, ends = part[split], split == last
@@ -101,14 +124,7 @@ def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
       + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
     )
   if hashes.size < FEW:
-    small = Plan(paths, text_key, errors, None)
-    for split in ("train", "validation", "test"):
-      if next(small.records(split), None) is None:
-        raise UsageError(
-          f"--data.corpus: too small: no text is left for {split}; it takes "
-          f"{FEW} different documents, or a document of 3 paragraphs or lines"
-        )
-    return small
+    return _small(paths, text_key, errors)
   if sum(1 for _ in hashed):  # There are more, and they are read as well.
     shares = texts.VALIDATION_SHARE, texts.TEST_SHARE
     held, tested = itertools.accumulate(int(s * texts.HASHES) for s in shares)
@@ -117,6 +133,23 @@ def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
   tested = held + round(hashes.size * texts.TEST_SHARE)
   thresholds = (int(hashes[held]), int(hashes[tested]))
   return Plan(paths, text_key, errors, thresholds)
+
+
+def _small(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
+  """Holds out tails of documents, in paragraphs or else in words."""
+  for by_words in (False, True):
+    found = Plan(paths, text_key, errors, None, by_words)
+    empty = [
+      split
+      for split in ("train", "validation", "test")
+      if next(found.records(split), None) is None
+    ]
+    if not empty:
+      return found
+  raise UsageError(
+    f"--data.corpus: too small: no text is left for {empty[0]}; it takes {FEW} "
+    "different documents, a document of 3 paragraphs or lines, or a longer one"
+  )
 
 
 def shards(

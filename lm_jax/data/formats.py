@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+from lm_jax.data import paths as paths_lib
 from lm_jax.errors import UsageError, short
 
 # Bytes of one document. Longer ones are no text, or a small gzip file's bomb.
@@ -39,24 +40,24 @@ def looks_like_files(corpus: str) -> bool:
 def find(corpus: str) -> list[pathlib.Path]:
   """The files of a directory (its subdirectories included), a file or a glob.
 
+  Each is given once, whatever links there are.
+
   Raises:
     UsageError: there is none.
   """
-  pattern = os.path.expanduser(corpus)
-  if os.path.isdir(pattern):
-    pattern = os.path.join(glob.escape(pattern), "**", "*")
-  names = sorted(glob.glob(pattern, recursive=True))
-  found = [
-    pathlib.Path(name)
-    for name in names
-    if name.endswith(SUFFIXES) and os.path.isfile(name)
-  ]
+  names = paths_lib.expand(os.path.expanduser(corpus))
+  found = [pathlib.Path(name) for name in names if name.endswith(SUFFIXES)]
   if not found:
     raise UsageError(
       f"--data.corpus={corpus}: no file found; valid are a directory, a file "
       f"or a glob with files that end in {', '.join(SUFFIXES)}"
     )
   return found
+
+
+def _name(path: pathlib.Path) -> str:
+  """The name of a file as a text: bytes that are not UTF-8 as escapes."""
+  return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
 def _decode(data: bytes, path: pathlib.Path, offset: int, errors: str) -> str:
@@ -116,7 +117,7 @@ def _texts(
   file: IO[bytes], path: pathlib.Path, text_key: str, errors: str
 ) -> Iterator[tuple[str, str]]:
   if ".jsonl" not in path.name[-len(".jsonl.gz") :]:
-    yield path.name, _decode(_limited(file.read, path), path, 0, errors)
+    yield _name(path), _decode(_limited(file.read, path), path, 0, errors)
     return
   offset = 0
   lines = iter(lambda: _limited(file.readline, path, f", byte {offset}"), b"")
@@ -124,7 +125,7 @@ def _texts(
     line = _decode(data, path, offset, errors)
     offset += len(data)
     if line.strip():
-      name = f"{path.name}:{number}"
+      name = f"{_name(path)}:{number}"
       yield name, _line_text(line, path, number, text_key, errors)
 
 
@@ -152,7 +153,8 @@ def _parquet_texts(
     kind = schema.field(text_key).type
     dictionary = types.is_dictionary(kind)
     held = kind.value_type if dictionary else kind
-    if not (types.is_string(held) or types.is_large_string(held)):
+    views = types.is_string_view(held)
+    if not (types.is_string(held) or types.is_large_string(held) or views):
       raise UsageError(
         f"{path}: column {text_key!r} is not of strings but of {held}"
       )
@@ -164,7 +166,7 @@ def _parquet_texts(
       for value in column.cast(pyarrow.large_binary()).to_pylist():
         number += 1
         if value is not None:
-          name = f"{path.name}:{number}"
+          name = f"{_name(path)}:{number}"
           yield name, _row_text(value, path, number, errors)
   except (pyarrow.ArrowException, OSError) as error:
     reason = " ".join(str(error).split())

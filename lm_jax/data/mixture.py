@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from lm_jax.data import cache, order
+from lm_jax.data import cache, order, paths
 from lm_jax.data.corpus import Corpus, Document, open_corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError
@@ -81,8 +80,7 @@ class Mixture:
 
 
 def _exists(corpus: str) -> bool:
-  path = os.path.expanduser(corpus)
-  return os.path.exists(path) or bool(glob.has_magic(path) and glob.glob(path))
+  return paths.exists(os.path.expanduser(corpus))
 
 
 def _weighted(part: str) -> tuple[str, Fraction | None]:

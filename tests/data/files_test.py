@@ -1,12 +1,13 @@
 import gzip
 import json
+import os
 import sys
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
-from lm_jax.data import files, formats
+from lm_jax.data import files, formats, mixture
 from lm_jax.data import text as texts
 from lm_jax.data.corpus import SPLITS, open_corpus
 from lm_jax.data.options import DataOptions
@@ -119,14 +120,19 @@ def _parquet(path, column, **options):
   parquet.write_table(pyarrow.table(column), path, **options)
 
 
-@pytest.mark.parametrize("kind", ["string", "large_string", "dictionary"])
+@pytest.mark.parametrize(
+  "kind",
+  ["string", "large_string", "string_view", "dictionary", "large dictionary"],
+)
 def test_parquet_is_read_row_by_row(tmp_path, kind):
   written = [f"Document {i} é." for i in range(700)]
   column = pyarrow.array([*written, None, " "])
-  if kind == "dictionary":
+  if kind.startswith("large"):
+    column = column.cast(pyarrow.large_string())
+  if kind.endswith("dictionary"):
     column = column.dictionary_encode()
-  else:
-    column = column.cast(pyarrow.type_for_alias(kind))
+  elif kind == "string_view":
+    column = column.cast(pyarrow.string_view())
   _parquet(tmp_path / "a.parquet", {"n": range(702), "body": column})
   found = _documents(tmp_path, text_key="body")
   texts = [d.text for split in SPLITS for d in found[split]]
@@ -178,3 +184,43 @@ def test_what_names_files(tmp_path, monkeypatch):
     assert formats.looks_like_files(corpus)
   for corpus in ("lm1b", "wikipedia/20230601.en"):
     assert not formats.looks_like_files(corpus)
+
+
+def test_of_a_corpus_of_one_line_the_last_tenth_is_held_out(tmp_path):
+  text = " ".join(f"word{i}" for i in range(1000))  # as text8 is
+  (tmp_path / "a.txt").write_text(text)
+  found = _documents(tmp_path)
+  parts = [found[split][0].text for split in SPLITS]
+  assert "".join(parts) == text
+  for part, share in zip(parts, (0.9, 0.05, 0.05), strict=True):
+    assert abs(len(part) - share * len(text)) < 12
+    assert set(part.split()) <= set(text.split())  # no word is cut
+  assert [found[split][0].ends for split in SPLITS] == [False, False, True]
+  # Where words are not parted, to the character.
+  assert files.tails("字" * 200, by_words=True)["test"] == "字" * 10
+  # A document with paragraphs is parted between them all the same.
+  lines = "".join(f"line {i}\n" for i in range(100))
+  assert files.tails(lines, by_words=True) == files.tails(lines)
+
+
+def test_a_name_that_is_not_utf8(tmp_path):
+  for number in range(2):
+    name = os.fsdecode(b"%d\xff.txt" % number)
+    text = "".join(f"Line {i} of {number}.\n" for i in range(60))
+    (tmp_path / name).write_text(text)
+  found = _documents(tmp_path, "*.txt")
+  assert len(found["train"]) == 2
+  assert found["train"][0].metadata["name"] == r"0\xff.txt"
+
+
+def test_a_name_with_brackets_is_no_pattern(tmp_path):
+  for name in ("a[1].jsonl", "a1.jsonl"):
+    text = _lines({"text": f"{name} {i}"} for i in range(20))
+    (tmp_path / name).write_bytes(text)
+  found = _documents(tmp_path, "a[1].jsonl")
+  assert all("a[1]" in d.text for split in SPLITS for d in found[split])
+  both = f"{tmp_path}/a[1].jsonl:0.5,{tmp_path}/a1.jsonl:0.5"
+  assert [name for name, _ in mixture.parse(both)] == [
+    f"{tmp_path}/a[1].jsonl",
+    f"{tmp_path}/a1.jsonl",
+  ]

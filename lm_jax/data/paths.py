@@ -1,0 +1,100 @@
+"""The files that a directory, a glob or a name stands for, each of them once.
+
+Links are followed, as `glob` and a user expect; but a folder is entered once
+and a file is given once, however many links lead there: one that leads to its
+own folder would otherwise be followed as often as the system allows.
+"""
+
+from __future__ import annotations
+
+import collections
+import glob
+import os
+from collections.abc import Iterable, Iterator
+
+_Identity = tuple[int, int]
+
+
+def expand(name: str) -> list[str]:
+  """The files of a directory (its subdirectories included), a file or a glob.
+
+  A name that is there is no pattern. Hidden files are left out, as by `glob`.
+
+  Returns:
+    paths in their order as texts; of several to one file the first.
+  """
+  if os.path.isdir(name):
+    found = _deep(glob.escape(name), ["*"])
+  elif os.path.exists(name):
+    found = [name]
+  else:
+    found = _matches(name)
+  return list(once(sorted(set(found))))
+
+
+def exists(name: str) -> bool:
+  """Is there such a path, or one that matches the pattern?"""
+  return os.path.exists(name) or bool(glob.has_magic(name) and expand(name))
+
+
+def _matches(pattern: str) -> Iterable[str]:
+  parts = pattern.split(os.sep)
+  if "**" not in parts:
+    return glob.glob(pattern)
+  first = parts.index("**")
+  base = os.sep.join(parts[:first]) or (os.sep if first else "")
+  return _deep(base, parts[first + 1 :] or ["*"])
+
+
+def _deep(base: str, rest: list[str]) -> Iterator[str]:
+  """What matches a pattern in the folders of another, at any depth.
+
+  Args:
+    base: a pattern; "" for the working directory.
+    rest: the parts of what is looked for in each folder.
+  """
+  for start in glob.glob(base) if base else [""]:
+    for folder in _folders(start):
+      yield from _matches(os.path.join(glob.escape(folder), *rest))
+
+
+def _folders(start: str) -> Iterator[str]:
+  """A folder and those in it; those that are linked to come last."""
+  queue, links = collections.deque([start]), collections.deque[str]()
+  seen: set[_Identity] = set()
+  while queue or links:
+    folder = (queue or links).popleft()
+    identity = _identity(folder or os.curdir)
+    if identity is None or identity in seen:
+      continue
+    seen.add(identity)
+    yield folder
+    try:
+      with os.scandir(folder or os.curdir) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    except PermissionError:  # Passed over, as by `glob`: lost+found, ...
+      continue
+    for entry in found:
+      if entry.is_dir() and not entry.name.startswith("."):
+        path = os.path.join(folder, entry.name)
+        (links if entry.is_symlink() else queue).append(path)
+
+
+def once(names: Iterable[str]) -> Iterator[str]:
+  """The files among some paths; of several to one file the first."""
+  seen: set[_Identity] = set()
+  for name in names:
+    identity = _identity(name)
+    if identity not in seen and os.path.isfile(name):
+      assert identity is not None  # It is there.
+      seen.add(identity)
+      yield name
+
+
+def _identity(path: str) -> _Identity | None:
+  """Of what a path leads to; None where that is nothing."""
+  try:
+    found = os.stat(path)
+  except OSError:
+    return None
+  return found.st_dev, found.st_ino
