@@ -23,6 +23,7 @@ def expand(name: str) -> list[str]:
   Returns:
     paths in their order as texts; of several to one file the first.
   """
+  found: Iterable[str]
   if os.path.isdir(name):
     found = _deep(glob.escape(name), ["*"])
   elif os.path.exists(name):
