@@ -20,7 +20,12 @@ from lm_jax.generation import batches
 from lm_jax.generation.generate import Generator
 from lm_jax.prompting import judges
 from lm_jax.prompting.likelihood import Likelihood
-from lm_jax.prompting.pairs import progress
+from lm_jax.prompting.pairs import (
+  Pair,
+  first_difference,
+  no_tokens,
+  progress,
+)
 
 BAD_USAGE = 2
 NEEDED = (
@@ -115,6 +120,52 @@ class HarnessModel(TemplateLM):
     after = self._specials.after if self.backend == "seq2seq" else ()
     return [*self._before, *ids, *after]
 
+  def loglikelihood(
+    self, requests: Sequence[Any], disable_tqdm: bool = False
+  ) -> list[tuple[float, bool]]:
+    """log p of continuations, each behind its context.
+
+    Raises:
+      UsageError: a continuation has no tokens of its own.
+    """
+    return self._loglikelihood_tokens(
+      [
+        (request.args, *self._encode_pair(*request.args))
+        for request in requests
+      ]
+    )
+
+  def _encode_pair(
+    self, context: str, continuation: str
+  ) -> tuple[list[int], list[int]]:
+    """Tokens of a context, which may be empty, and of what follows it.
+
+    White space at the end of a context belongs to the continuation. The
+    harness cuts their tokens by the number of the context's own, so that
+    nothing is left of a continuation that shares a token with its context;
+    here they are cut where the tokens of both first differ from those.
+
+    Raises:
+      UsageError: the continuation has no tokens of its own.
+    """
+    pair = Pair(context, continuation)
+    start = len(context.rstrip())
+    before, after = context[:start], context[start:] + continuation
+    if context and self.backend == "causal":
+      whole = self.tok_encode(before + after)
+      cut = first_difference(self.tok_encode(before), whole, pair)
+      return whole[:cut] or [self.eot_token_id], whole[cut:]
+    ids = self.tok_encode(after, add_special_tokens=False)
+    if context:
+      read = self.tok_encode(before)
+    elif ids[:1] == [self.eot_token_id]:
+      read, ids = ids[:1], ids[1:]
+    else:
+      read = [self.eot_token_id]
+    if not ids:
+      raise no_tokens(pair)
+    return read, ids
+
   def _loglikelihood_tokens(
     self,
     requests: Sequence[tuple[Any, Sequence[int], Sequence[int]]],
@@ -141,8 +192,12 @@ class HarnessModel(TemplateLM):
 
     windows, owners = [], []
     for number, request in enumerate(requests):
+      (text,) = request.args
+      ids = self.tok_encode(text, add_special_tokens=False)
+      if text.strip() and not ids:
+        raise no_tokens(Pair("", text))
       for window in get_rolling_token_windows(
-        self.tok_encode(request.args[0], add_special_tokens=False),
+        ids,
         prefix_token=self.eot_token_id,
         max_seq_len=self.max_length,
         context_len=1,

@@ -12,6 +12,7 @@ import pytest
 
 from lm_jax import trained
 from lm_jax.answerer import Answerer
+from lm_jax.errors import UsageError
 from lm_jax.tasks.blimp import Blimp
 from lm_jax.tasks.lambada import Lambada
 
@@ -153,6 +154,52 @@ def test_the_harness_finds_the_same_with_both_models(found):
         assert score == pytest.approx(their_score, abs=1e-3)
         assert greedy == their_greedy
   assert theirs["samples"]["own_until"] == ours["samples"]["own_until"]
+
+
+def test_continuations_that_share_a_token_with_their_context(place):
+  """Scored by "hf" at the cut of ours; where both cut alike, by itself."""
+  from lm_eval.api.instance import Instance
+  from lm_eval.models.huggingface import HFLM
+
+  from lm_jax.harness import HarnessModel
+
+  folder = str(place / "gpt2")
+  options = {"dtype": "float32", "device": "cpu", "logits_cache": False}
+  theirs = HFLM(pretrained=folder, batch_size=1, **options)
+  ours = HarnessModel(folder, add_bos_token=False)
+  pairs = [
+    ("the quick", " brown fox"),
+    ("over the ", "lazy dog"),
+    ("", "quick dog"),
+    ("jumps over t", "he"),  # one token: nothing is left by its number
+    ("the br", "own dog"),
+  ]
+  requests = [
+    Instance("loglikelihood", {}, pair, number)
+    for number, pair in enumerate(pairs)
+  ]
+  found = ours.loglikelihood(requests)
+  encode = lambda t: theirs.tok_encode(t, add_special_tokens=False)  # noqa: E731
+  for number, (context, choice) in enumerate(pairs):
+    alone, whole = encode(context.rstrip()), encode(context + choice)
+    same = [a == b for a, b in itertools.zip_longest(alone, whole)]
+    cut = same.index(False)
+    read = whole[:cut] or [theirs.eot_token_id]
+    [wanted] = theirs._loglikelihood_tokens(
+      [((context, choice), read, whole[cut:])], disable_tqdm=True
+    )
+    assert found[number][0] == pytest.approx(wanted[0], abs=1e-4)
+    assert found[number][1] == wanted[1] and found[number][0] < -0.1
+    if number < 3:
+      [own] = theirs.loglikelihood([requests[number]], disable_tqdm=True)
+      assert found[number][0] == pytest.approx(own[0], abs=1e-4)
+    else:
+      assert cut < len(alone)
+  with pytest.raises(AssertionError):
+    theirs.loglikelihood([requests[3]], disable_tqdm=True)
+  nothing = Instance("loglikelihood", {}, ("the", ""), 0)
+  with pytest.raises(UsageError, match="has no tokens of its own"):
+    ours.loglikelihood([nothing])
 
 
 def test_our_tasks_find_what_the_harness_does(found, place):

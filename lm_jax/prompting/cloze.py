@@ -148,12 +148,19 @@ class Cloze:
     return _Row(ids, tuple(range(start, start + len(tokens))), tokens)
 
   def _tokens(self, left: str, choice: str) -> Ids:
-    """Of the choice as it stands in the text."""
-    base = left.rstrip(" ")
-    count = len(self._tokenizer.encode(base))
-    tokens = self._tokenizer.encode(left + choice)[count:]
+    """Of the choice as it stands in the text.
+
+    By itself where it shares a token with what is to its left, which the
+    text with the mask keeps as it is.
+    """
+    before = self._tokenizer.encode(left.rstrip(" "))
+    tokens = self._tokenizer.encode(left + choice)
+    if tokens[: len(before)] == before:
+      tokens = tokens[len(before) :]
+    else:
+      tokens = self._tokenizer.encode(choice)
     if not tokens:
-      raise UsageError(f"choice {choice!r:.80}: has no tokens")
+      raise pairs_lib.no_tokens(Pair(left, choice))
     return tuple(tokens)
 
   def _around(self, left: str, right: str) -> tuple[list[int], list[int]]:

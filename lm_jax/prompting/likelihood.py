@@ -82,7 +82,15 @@ class Likelihood:
     return self.scores_of_ids([self._split(pair) for pair in pairs])
 
   def scores_of_ids(self, pairs: Sequence[tuple[Ids, Ids]]) -> Scores:
-    """As `scores`, of prompts with what stands around them, and choices."""
+    """As `scores`, of prompts with what stands around them, and choices.
+
+    Raises:
+      UsageError: a prompt or a choice has no tokens.
+    """
+    for context, choice in pairs:
+      if not context or not choice:
+        what = "choice" if context else "prompt"
+        raise UsageError(f"{what}: has no tokens, and no likelihood")
     split = [self._fitted(*pair) for pair in pairs]
     groups: Groups = {}
     for context, choice in split:
@@ -112,7 +120,7 @@ class Likelihood:
       context = self._tokenizer.encode(pair.prompt)
       choice = self._tokenizer.encode(pair.choice.lstrip(" "))
       if not choice:
-        raise UsageError(f"choice {pair.choice!r:.80}: has no tokens")
+        raise pairs_lib.no_tokens(pair)
       return (*specials.before, *context, *specials.after), tuple(choice)
     context, choice = self._splitter.ids(pair)
     whole = (*specials.before, *context)

@@ -80,9 +80,8 @@ class OwnScore:
 
   def _row(self, pair: Pair) -> np.ndarray:
     """tokens, words, sentences and parts: int32 [4, n]; too long ones cut."""
-    text, length = self._splitter.text(pair)
-    encoded = self._tokenizer.encode_batch([text])[0]
-    length = self._splitter.cut(pair, encoded.ids.tolist(), length)
+    encoded = self._tokenizer.encode_batch([pair.prompt + pair.choice])[0]
+    length = self._splitter.cut(pair, encoded.ids.tolist())
     before, after = self._specials.before, self._specials.after
     count = len(encoded.ids)
     spare = 0

@@ -17,6 +17,7 @@ T = TypeVar("T")
 SLOTS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 # Tokens of prompts in a batch, about.
 _TOKENS = 2048
+_KEPT = 4096  # prompts whose tokens are kept
 
 
 class Pair(NamedTuple):
@@ -92,25 +93,18 @@ def progress(batches: Iterable[T]) -> Iterable[T]:
 
 
 class Splitter:
-  """Pairs to tokens, as lm-evaluation-harness does it.
+  """Pairs to tokens: the choice has those that it has in the whole text.
 
-  The text is encoded as a whole and split where the tokens of the prompt
-  alone end, so that the choice has the tokens that it has in a text; spaces
-  at the end of a prompt belong to the choice.
+  The text is encoded as a whole and cut where its tokens first differ from
+  those of the prompt alone; spaces at the end of a prompt belong to the
+  choice. lm-evaluation-harness cuts by the number of the prompt's tokens,
+  which is the same unless the end of a prompt and the beginning of a choice
+  share a token: then it loses a part of the choice, or all of it.
   """
 
   def __init__(self, tokenizer: Tokenizer):
     self._tokenizer = tokenizer
-    self._lengths: dict[str, int] = {}
-
-  def text(self, pair: Pair) -> tuple[str, int]:
-    """The whole text, and how many of its tokens are the prompt's.
-
-    Where a choice has no token of its own behind those, its tokens begin with
-    the first that the prompt alone does not have.
-    """
-    prompt = pair.prompt.rstrip(" ")
-    return pair.prompt + pair.choice, self._length(prompt)
+    self._alone: dict[str, Sequence[int]] = {}
 
   def ids(self, pair: Pair) -> tuple[list[int], list[int]]:
     """The tokens of the prompt and of the choice.
@@ -118,28 +112,50 @@ class Splitter:
     Raises:
       UsageError: the choice has no tokens.
     """
-    text, length = self.text(pair)
-    whole = self._tokenizer.encode(text)
-    length = self.cut(pair, whole, length)
+    whole = self._tokenizer.encode(pair.prompt + pair.choice)
+    length = self.cut(pair, whole)
     return whole[:length], whole[length:]
 
-  def cut(self, pair: Pair, whole: Sequence[int], length: int) -> int:
-    """Where the choice begins; `length`, unless nothing would be left."""
-    if length < len(whole):
-      return length
-    alone = self._tokenizer.encode(pair.prompt.rstrip(" "))
-    same = 0
-    for one, other in zip(alone, whole, strict=False):
-      if one != other:
-        break
-      same += 1
-    if same >= len(whole):
-      raise UsageError(f"choice {pair.choice!r:.80}: has no tokens")
-    return same
+  def cut(self, pair: Pair, whole: Sequence[int]) -> int:
+    """Where the choice begins in the tokens of the whole text.
 
-  def _length(self, prompt: str) -> int:
-    if prompt not in self._lengths:
-      if len(self._lengths) > 10_000:
-        self._lengths.clear()
-      self._lengths[prompt] = len(self._tokenizer.encode(prompt))
-    return self._lengths[prompt]
+    Raises:
+      UsageError: the choice has no tokens.
+    """
+    prompt = pair.prompt.rstrip(" ")
+    if prompt not in self._alone:
+      if len(self._alone) > _KEPT:
+        self._alone.clear()
+      self._alone[prompt] = self._tokenizer.encode(prompt)
+    return first_difference(self._alone[prompt], whole, pair)
+
+
+def first_difference(
+  alone: Sequence[int], whole: Sequence[int], pair: Pair
+) -> int:
+  """How many tokens a prompt alone and the whole text begin with alike.
+
+  Args:
+    alone: tokens of the prompt.
+    whole: tokens of the prompt and the choice.
+    pair: of these, for messages.
+
+  Raises:
+    UsageError: the whole text has no others.
+  """
+  same = 0
+  for one, other in zip(alone, whole, strict=False):
+    if one != other:
+      break
+    same += 1
+  if same >= len(whole):
+    raise no_tokens(pair)
+  return same
+
+
+def no_tokens(pair: Pair) -> UsageError:
+  """Says that a choice can't be scored."""
+  behind = f"{pair.prompt[-40:]!r}" if pair.prompt else "an empty prompt"
+  return UsageError(
+    f"choice {pair.choice!r:.80}: has no tokens of its own behind {behind}"
+  )

@@ -1,3 +1,6 @@
+import pytest
+
+from lm_jax.errors import UsageError
 from lm_jax.prompting import pairs
 from lm_jax.prompting.pairs import Pair, Splitter
 
@@ -22,14 +25,31 @@ def test_a_choice_has_the_tokens_that_it_has_in_the_text():
   assert split(Pair("a", " dog")) == (["a"], [" dog"])
   # A space at the end of a prompt belongs to the choice.
   assert split(Pair("a ", "dog dog")) == (["a"], [" dog", " dog"])
-  # Encoded as a whole, and split at the length of the prompt alone.
+  # Encoded as a whole, and cut where it differs from the prompt alone.
   assert split(Pair("a the", " dog")) == (["a", " the"], [" dog"])
   assert split(Pair("thez", "re")) == (["the", "z"], ["re"])
 
 
 def test_a_choice_that_melts_into_the_prompt_keeps_a_token():
   # "the" + "re" is one token: nothing would be left of the choice.
-  assert Splitter(Greedy()).ids(Pair("the", "re")) == ([], ["there"])
+  split = Splitter(Greedy()).ids
+  assert split(Pair("the", "re")) == ([], ["there"])
+  # Nor is a part of it lost: "x the" has as many tokens as "x the" + "re".
+  assert split(Pair("x the", "re dog")) == (
+    ["x", " the"],
+    ["re", " dog"],
+  )
+  assert split(Pair("xthe", "re dog")) == (["x"], ["there", " dog"])
+
+
+def test_a_choice_without_tokens_is_refused():
+  split = Splitter(Greedy())
+  for pair in (Pair("the", ""), Pair("", "")):
+    with pytest.raises(UsageError, match="choice '': has no tokens of its own"):
+      split.ids(pair)
+  # A prompt that is a part of the text's tokens, and more: nothing is left.
+  with pytest.raises(UsageError, match="behind 'the dog'"):
+    pairs.first_difference([1, 2], [1], Pair("the dog", "x"))
 
 
 def test_slots_and_batches():
