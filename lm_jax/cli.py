@@ -139,8 +139,8 @@ def _compare(argv: list[str]) -> int:
   memory.keep_freed_memory()
   from lm_jax.command import compare
 
-  known = compare.schema()
-  if _help("compare", known, argv):
+  if _asks_help(argv):
+    _help("compare", compare.described(argv), argv)
     return 0
   return compare.main(argv)
 

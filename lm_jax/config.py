@@ -17,6 +17,7 @@ from lm_jax import invocation, limits, registry, strict_json, trunk_options
 from lm_jax.adaptation.base import Adaptation
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError, short
+from lm_jax.models import sizes
 from lm_jax.objectives.base import Objective
 from lm_jax.options import Option, option, options
 from lm_jax.training.ledger import Budget
@@ -46,7 +47,7 @@ class Config:
   objective: str = option("clm", "what is trained: `list objectives`")
   architecture: Literal[
     "", "encoder", "causal_decoder", "prefix_decoder", "encoder_decoder"
-  ] = option("", "the objective's natural one unless given")
+  ] = option("", "unless given, the preset's or the objective's natural one")
   size: str = option("tiny", "the trunk's shape: `list sizes`")
   length: int = option(128, "tokens a row")
   curriculum: str = option(
@@ -73,7 +74,9 @@ class Config:
     "evaluations in a row without a better one that end the run; 0: none do",
   )
   model: str = option(
-    "", "run or Hugging Face directory whose model is trained further"
+    "",
+    "run or Hugging Face directory whose model is trained further; what is not"
+    " given is as that has it",
   )
   checkpoint_every: int = option(
     200, "steps between checkpoints; 0: at the end and when interrupted"
@@ -198,7 +201,7 @@ def resolve(config: Config) -> Config:
   """
   cls = objective_class(config.objective)
   own = {_last(o.path): o.default for o in options(cls).values()}
-  architecture = config.architecture or cls.natural
+  architecture = _architecture(config, cls)
   trunk = _trunk(config, architecture)
   shape = {name: getattr(trunk, name) for name in trunk_options.FIELDS}
   for name in ("preset", *trunk_options.FROM_DATA):
@@ -235,7 +238,7 @@ def build(config: Config) -> Built:
     UsageError: what was asked for is impossible.
   """
   cls = objective_class(config.objective)
-  architecture = config.architecture or cls.natural
+  architecture = _architecture(config, cls)
   if architecture not in cls.architectures:
     fits = [name for name in ARCHITECTURES if name in cls.architectures]
     raise UsageError(
@@ -364,11 +367,24 @@ def read(directory: str, flag: str = "--model") -> Config:
 
 def flat(config: Config) -> dict[str, Any]:
   """The options by their flags' paths, defaults written out."""
-  tree = dataclasses.asdict(resolve(config))
+  return given(resolve(config))
+
+
+def given(config: Config) -> dict[str, Any]:
+  """The options by their flags' paths, as the configuration has them."""
+  tree = dataclasses.asdict(config)
   return {
     path.replace("objective_options.", "objective."): value
     for path, value in _flatten(tree, "")
   }
+
+
+def _architecture(config: Config, cls: type[Objective]) -> Architecture:
+  """Returns the architecture asked for, or else the preset's, if that fits."""
+  if config.architecture:
+    return config.architecture
+  published = sizes.PUBLISHED_AS.get(config.trunk.get("preset", ""))
+  return published if published in cls.architectures else cls.natural
 
 
 def _last(path: str) -> str:

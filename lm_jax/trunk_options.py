@@ -89,8 +89,8 @@ def schema() -> dict[str, Option]:
     "trunk.preset",
     str,
     "",
-    "a published shape: `list sizes`. What is not given below is as the size,"
-    " or the preset, has it",
+    "a published shape: `list sizes`; with --size, its kind of that size. What"
+    " is not given below is as the size, or the preset, has it",
   )
   found = options(Trunk, "trunk.", _HELPS)
   fields = [found[f"trunk.{name}"] for name in (*FIELDS, *FROM_DATA)]
@@ -115,14 +115,28 @@ def make(
   """
   changes = dict.fromkeys(FROM_DATA, 0) | dict(changes)
   preset = changes.pop("preset", "")
-  flag, name, table = "--size", size, sizes.SIZES
-  if preset:
-    flag, name, table = "--trunk.preset", preset, sizes.PRESETS
-  if name not in table:
-    raise registry.unknown(flag, name, table)
+  require(size, preset)
+  trunk = sizes.PRESETS[preset] if preset else sizes.SIZES[size]
+  if trunk.sharing and "layers" in changes:
+    # Its layers share their parameters, however many there are.
+    changes = {"sharing": (0,) * changes["layers"]} | changes
   return dataclasses.replace(
-    table[name], architecture=architecture, dtype=dtype, **changes
+    trunk, architecture=architecture, dtype=dtype, **changes
   )
+
+
+def at_size(preset: str, size: str) -> dict[str, Any]:
+  """What makes a preset's kind of trunk as large as a size, or UsageError."""
+  require(size, preset)
+  return sizes.shape(preset, size)
+
+
+def require(size: str, preset: str) -> None:
+  """Raises UsageError where there is no such size, or preset ("": none)."""
+  if size not in sizes.SIZES:
+    raise registry.unknown("--size", size, sizes.SIZES)
+  if preset and preset not in sizes.PRESETS:
+    raise registry.unknown("--trunk.preset", preset, sizes.PRESETS)
 
 
 def check(trunk: Trunk) -> None:

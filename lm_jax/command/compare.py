@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import math
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ class CompareOptions:
 
 
 def schema() -> dict[str, Option]:
-  """The flags of `compare`, by path."""
+  """Returns the flags of `compare`, by path."""
   common = config_lib.schema()
   for path in (
     *("objective", "model", "workdir"),
@@ -51,6 +52,29 @@ def schema() -> dict[str, Option]:
   ):
     del common[path]
   return options(CompareOptions) | common | settings.objective_flags()
+
+
+def described(argv: Sequence[str]) -> dict[str, Option]:
+  """Returns the flags with what the experiment runs as their defaults.
+
+  Args:
+    argv: what follows the command, of which --experiment counts.
+  """
+  words = [word.lstrip("-").partition("=") for word in argv]
+  named = [value for flag, equals, value in words if flag == "experiment"]
+  name = named[-1] if named and named[-1] else DEFAULT
+  experiment = registry.module(EXPERIMENTS, name, "--experiment")
+  own = {
+    "experiment": name,
+    "seeds": experiment.SEEDS,
+    "baseline": experiment.BASELINE,
+    "workdir": str(pathlib.Path("runs", name)),
+  }
+  known = settings.with_defaults(schema(), experiment.runs())
+  return known | {
+    path: dataclasses.replace(known[path], default=value)
+    for path, value in own.items()
+  }
 
 
 def main(argv: Sequence[str]) -> int:
@@ -97,13 +121,12 @@ def run(
   arms = _arms(experiment, name, given)
   own = options(CompareOptions)
   common = {p: texts[-1] for p, texts in given.items() if p not in own}
-  arms = [settings.override(arm, common) for arm in arms]
   seeds = own["seeds"].parse(given.get("seeds", ["0"])[-1])
-  configs = grid.cross(
-    arms,
-    grid.parse(given.get("sweep", [])),
-    experiment.SEEDS if seeds == 0 else seeds,
-  )
+  sweeps = grid.parse(given.get("sweep", []))
+  seeds = experiment.SEEDS if seeds == 0 else seeds
+  configs = grid.cross(arms, sweeps, seeds, common)
+  if progress:
+    _tell_merged(len(arms) * math.prod(map(len, sweeps.values())), configs)
   baseline = _baseline(
     given.get("baseline", [""])[-1], experiment.BASELINE, configs
   )
@@ -124,6 +147,16 @@ def run(
   if local.INTERRUPTED not in statuses.values():
     importlib.import_module("lm_jax.report").write(directory)
   return directory, statuses
+
+
+def _tell_merged(planned: int, configs: Sequence[Config]) -> None:
+  names = list(dict.fromkeys(config.arm for config in configs))
+  if len(names) < planned:
+    print(
+      f"lm_jax: of {planned} arms only {len(names)} differ, and equal ones are"
+      f" one: {', '.join(names)}",
+      file=sys.stderr,
+    )
 
 
 def _arms(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from lm_jax import config as config_lib
@@ -76,10 +76,29 @@ def _merged(path: str, owners: Mapping[str, Option]) -> Option:
   return Option(path, kind, None, "; ".join(lines))
 
 
+def with_defaults(
+  known: Mapping[str, Option], configs: Sequence[Config]
+) -> dict[str, Option]:
+  """Returns options with the values of configurations as their defaults.
+
+  Where those differ there is no default.
+  """
+  trees = [config_lib.given(config) for config in configs]
+  found = dict(known)
+  for path, option in known.items():
+    values = [tree[path] for tree in trees if path in tree]
+    if values:
+      same = len(values) == len(trees) and values.count(values[0]) == len(values)
+      default = values[0] if same else None
+      found[path] = dataclasses.replace(option, default=default)
+  return found
+
+
 def override(config: Config, settings: Mapping[str, str]) -> Config:
   """The configuration with options set from text.
 
-  Another objective brings its own natural architecture and its own options.
+  Another objective brings its own natural architecture and its own options. A
+  size that is given beside a preset is the size of the preset's kind of trunk.
 
   Args:
     config: to start from.
@@ -105,8 +124,10 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
   changes = tree.get("", {})
   if changes.get("objective", config.objective) != config.objective:
     changes = {"architecture": "", "objective_options": {}, **changes}
-  if "trunk" in tree:
-    changes["trunk"] = config.trunk | tree["trunk"]
+  trunk = config.trunk | tree.get("trunk", {})
+  if "size" in settings and trunk.get("preset"):
+    trunk = trunk_options.at_size(trunk["preset"], changes["size"]) | trunk
+  changes["trunk"] = trunk
   for group in ("data", "optimizer"):
     if group in tree:
       old = getattr(config, group)

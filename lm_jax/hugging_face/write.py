@@ -23,7 +23,7 @@ from lm_jax.types import Head, Specials, Trunk, UsageError
 Tree = Any
 
 # Options that change how a trunk is trained, not what it computes.
-_TRAINING = (
+TRAINING = (
   "dropout",
   "attention_dropout",
   "initializer_range",
@@ -42,7 +42,7 @@ _RELATIVE = ("relative_buckets", "relative_distance")
 def canonical(trunk: Trunk) -> Trunk:
   """The trunk with one spelling for each network: what has no say is reset."""
   plain = Trunk()
-  changes = {name: getattr(plain, name) for name in _TRAINING}
+  changes = {name: getattr(plain, name) for name in TRAINING}
 
   def reset(*names: str) -> None:
     changes.update({name: getattr(plain, name) for name in names})

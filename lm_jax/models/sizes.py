@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
-from lm_jax.types import Trunk
+from lm_jax.types import Architecture, Trunk
 
 
 def _size(layers: int, width: int, heads: int) -> Trunk:
@@ -128,3 +129,36 @@ PRESETS: dict[str, Trunk] = {
     encoder_embeddings=True,
   ),
 }
+
+# What the published models of a preset are, and Transformers reads.
+PUBLISHED_AS: dict[str, Architecture] = {
+  "bert": "encoder",
+  "roberta": "encoder",
+  "albert": "encoder",
+  "gpt2": "causal_decoder",
+  "electra": "encoder",
+  "xlnet": "encoder",
+  "t5": "encoder_decoder",
+  "bart": "encoder_decoder",
+}
+
+
+def shape(preset: str, size: str) -> dict[str, Any]:
+  """The fields of Trunk by which a preset becomes as large as a size.
+
+  As the published models of that size, where there are some: a stack of BART
+  has half the layers of the others, ELECTRA's embedding is narrow in its small
+  model only, ALBERT's in all.
+  """
+  like, published = SIZES[size], PRESETS[preset]
+  layers = max(1, like.layers // 2) if preset == "bart" else like.layers
+  narrow = published.embedding_width
+  if narrow >= like.width or (preset == "electra" and size != "small"):
+    narrow = 0
+  return {
+    "layers": layers,
+    "width": like.width,
+    "heads": like.heads,
+    "feedforward": like.feedforward,
+    "embedding_width": narrow,
+  }
