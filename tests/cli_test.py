@@ -239,6 +239,38 @@ def test_help_names_every_flag_and_command(capsys):
   assert "--objective.mean_span" in out
 
 
+@pytest.mark.parametrize(
+  ("argv", "shown"),
+  [
+    (
+      ["compare"],
+      "--size=nano --batch_size=8 --optimizer.learning_rate=0.004"
+      " --budget=flops:1.2e12 --trunk.layers=3 --seeds=2 --baseline=clm"
+      " --workdir=runs/compare_objectives --log_every=20",
+    ),
+    (
+      ["compare", "--experiment=masking_rate"],
+      "--experiment=masking_rate --baseline=rate0.15 --batch_size=8",
+    ),
+    (
+      ["finetune"],
+      "--optimizer.learning_rate=5e-05 --optimizer.schedule=linear"
+      " --keep_last=1",
+    ),
+  ],
+)
+def test_help_shows_what_runs(argv, shown, capsys):
+  assert cli.main([*argv, "--help"]) == 0
+  words = capsys.readouterr().out.split()
+  assert set(shown.split()) <= set(words)
+
+
+def test_equal_arms_are_one_run_which_is_told(run, capsys):
+  assert cli.main(["compare", "--sweep=objective=mlm,clm", "--seeds=1"]) == 0
+  assert [config.name for config in run.configs] == ["mlm-seed0", "clm-seed0"]
+  assert "of 12 arms only 2 differ" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", listing.KINDS)
 def test_list(kind, capsys):
   assert cli.main(["list", kind]) == 0

@@ -70,11 +70,16 @@ def described(argv: Sequence[str]) -> dict[str, Option]:
     "baseline": experiment.BASELINE,
     "workdir": str(pathlib.Path("runs", name)),
   }
+  if name == DEFAULT:
+    own["objectives"] = [arm.objective for arm in experiment.runs()]
   known = settings.with_defaults(schema(), experiment.runs())
-  return known | {
+  known |= {
     path: dataclasses.replace(known[path], default=value)
     for path, value in own.items()
   }
+  size = known["size"]
+  note = "; given, it or a --trunk.preset replaces the trunk options below"
+  return known | {size.path: dataclasses.replace(size, help=size.help + note)}
 
 
 def main(argv: Sequence[str]) -> int:

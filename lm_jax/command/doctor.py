@@ -94,6 +94,7 @@ def flags() -> dict[str, Option]:
   from lm_jax import config as config_lib
   from lm_jax.command import settings
   from lm_jax.planning.chips import CHIPS
+  from lm_jax.planning.plan import ROWS_A_CHIP
 
   own = {
     "plan": Option("plan", bool, False, "a run on many chips, on paper"),
@@ -103,6 +104,9 @@ def flags() -> dict[str, Option]:
   known = config_lib.schema() | settings.objective_flags()
   for name in ("name", "arm", "family", "workdir", "model"):
     del known[name]
+  rows = known["batch_size"]
+  help_line = f"{rows.help}; by default {ROWS_A_CHIP} for each chip"
+  known["batch_size"] = dataclasses.replace(rows, default=None, help=help_line)
   return own | known
 
 

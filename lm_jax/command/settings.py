@@ -81,16 +81,18 @@ def with_defaults(
 ) -> dict[str, Option]:
   """Returns options with the values of configurations as their defaults.
 
-  Where those differ there is no default.
+  Where those differ there is no default, and the help line has them.
   """
   trees = [config_lib.given(config) for config in configs]
   found = dict(known)
   for path, option in known.items():
     values = [tree[path] for tree in trees if path in tree]
-    if values:
-      same = len(values) == len(trees) and values.count(values[0]) == len(values)
-      default = values[0] if same else None
-      found[path] = dataclasses.replace(option, default=default)
+    if values and values.count(values[0]) == len(trees):
+      found[path] = dataclasses.replace(option, default=values[0])
+    elif values:
+      shown = ", ".join(dict.fromkeys(map(show, values)))
+      help_line = f"{option.help}; the arms have {shown}"
+      found[path] = dataclasses.replace(option, default=None, help=help_line)
   return found
 
 

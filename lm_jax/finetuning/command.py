@@ -16,14 +16,16 @@ from lm_jax.tasks.base import SupervisedTask
 
 # What Devlin et al. 2019 fine-tuned with (appendix A.3); weight decay and
 # clipping as in their code.
+RATE = "optimizer.learning_rate"
 RECIPE = {
-  "optimizer.learning_rate": "5e-5",
+  RATE: "5e-5",
   "optimizer.schedule": "linear",
   "optimizer.warmup": "0.1",
   "optimizer.final": "0",
   "optimizer.weight_decay": "0.01",
   "optimizer.beta2": "0.999",
 }
+NEW_RATE = "1e-3"  # of a model that starts from nothing
 EPOCHS, EXAMPLES = 3.0, 32
 _HIDDEN = ("objective", "name", "arm", "family", "curriculum", "budget")
 
@@ -35,6 +37,13 @@ def schema() -> dict[str, Option]:
   for name in _HIDDEN:
     del known[name]
   del known["batch_size"]
+  for path, text in RECIPE.items():
+    default = known[path].parse(text)
+    known[path] = dataclasses.replace(known[path], default=default)
+  rate = known[RATE]
+  help_line = f"{rate.help} {NEW_RATE} without --model."
+  known[RATE] = dataclasses.replace(rate, help=help_line)
+  known["keep_last"] = dataclasses.replace(known["keep_last"], default=1)
   own = (
     Option("epochs", float, EPOCHS, "times that each example is read"),
     Option(
@@ -128,7 +137,7 @@ def based(task: SupervisedTask, given: Mapping[str, str]) -> Config:
     log_every=10,
     keep_last=1,
   )
-  recipe = RECIPE if model else {**RECIPE, "optimizer.learning_rate": "1e-3"}
+  recipe = RECIPE if model else {**RECIPE, RATE: NEW_RATE}
   adapt = {p: t for p, t in given.items() if p not in ("model", "task")}
   return settings.override(config, {**recipe, **adapt})
 

@@ -20,7 +20,7 @@ from lm_jax.errors import UsageError
 from lm_jax.finetuning import command as single
 from lm_jax.finetuning.measuring import DEV
 from lm_jax.options import Option
-from lm_jax.sweep import grid, record
+from lm_jax.sweep import alike, grid, record
 
 FULL, PROMPT = "full", "prompt"
 DEFAULT = "runs/protocol"
@@ -77,6 +77,10 @@ class Arm:
 
   name: str
   directories: tuple[str, ...]
+
+  @property
+  def resolved(self) -> list[pathlib.Path]:
+    return [pathlib.Path(place).resolve() for place in self.directories]
 
   def of(self, seed: int) -> str:
     return self.directories[seed % len(self.directories)]
@@ -137,6 +141,11 @@ def arms_of(names: Sequence[str]) -> tuple[Arm, ...]:
     if names_found.count(name) > 1:
       raise UsageError(
         f"--models: two are called {name}; NAME=DIRECTORY gives another name"
+      )
+  for one, other in itertools.combinations(found, 2):
+    if one.resolved == other.resolved:
+      raise UsageError(
+        f"--models: {one.name} and {other.name} are one and the same model"
       )
   return tuple(found)
 
@@ -201,9 +210,17 @@ def read(given: Mapping[str, Sequence[str]]) -> Protocol:
         f"--{path}={shared[path]}: a protocol has --models, --tasks, --seeds"
         " and --methods in its place"
       )
+  sweeps = grid.parse(given.get("sweep", SWEEP))
+  for path in shared.keys() & sweeps.keys():
+    if "sweep" in given:
+      raise UsageError(
+        f"--{path}={shared[path]}: --sweep={path} has values of its own; give"
+        " one of the two"
+      )
+    del sweeps[path]
   return Protocol(
     *(arms, tasks, methods, value("seeds")),
-    sweeps=grid.parse(given.get("sweep", SWEEP)),
+    sweeps=sweeps,
     shared=shared,
     task_data=places,
     baseline=baseline,
@@ -232,6 +249,11 @@ def _cell(protocol: Protocol, arm: Arm, task: str, method: str) -> Cell:
   for values in itertools.product(*protocol.sweeps.values()):
     swept = dict(zip(protocol.sweeps, values, strict=True))
     trials.append(_run(protocol, arm, task, method, swept, seed=0))
+  for one, other in itertools.combinations(trials, 2):
+    if alike.key(one) == alike.key(other):
+      raise UsageError(
+        f"--sweep: {one.name} and {other.name} would be one and the same run"
+      )
   return Cell(arm, task, method, tuple(trials))
 
 
@@ -285,7 +307,10 @@ def best_trial(cell: Cell) -> Config | None:
   """
   scored = []
   for number, config in enumerate(cell.trials):
-    found = strict_json.read(pathlib.Path(config.workdir, "result.json"))
+    path = pathlib.Path(config.workdir, "result.json")
+    if not path.exists():  # interrupted before it
+      continue
+    found = strict_json.read(path)
     curve = found.get("selected", {}).get("curve", ())
     if found.get("status") == "done" and curve:
       scored.append((max(value for _, value in curve), -number))

@@ -56,7 +56,7 @@ def _trunk(config: Config) -> dict[str, Any]:
 
 def _optimizer(options: OptimizerOptions) -> dict[str, Any]:
   used = _METHODS, options.name
-  found = {}
+  found: dict[str, Any] = {}
   for table, name in (used, (_SCHEDULES, options.schedule)):
     for field, users in table.items():
       if name not in users:

@@ -4,6 +4,7 @@ from lm_jax import config as config_lib
 from lm_jax.command import settings
 from lm_jax.config import Config
 from lm_jax.errors import UsageError
+from lm_jax.models import sizes
 
 
 def test_override_sets_every_kind_of_option():
@@ -82,3 +83,40 @@ def test_continued_keeps_what_the_model_is_made_of(tmp_path):
   assert settings.continued(str(tmp_path), ["trunk.dropout"])
   with pytest.raises(UsageError, match="not a run directory"):
     settings.continued(str(tmp_path / "nothing"), [])
+
+
+@pytest.mark.parametrize("preset", sizes.PRESETS)
+@pytest.mark.parametrize("size", sizes.SIZES)
+def test_a_preset_may_have_any_size(preset, size):
+  config = settings.override(Config(), {"trunk.preset": preset, "size": size})
+  trunk = config_lib.build(config).trunk
+  like, published = sizes.SIZES[size], sizes.PRESETS[preset]
+  assert (trunk.width, trunk.heads) == (like.width, like.heads)
+  same = ("norm", "norm_placement", "positions", "activation", "dropout")
+  for name in (*same, "bias", "token_types", "output_transform"):
+    assert getattr(trunk, name) == getattr(published, name)
+  if sizes.NAMESAKES[preset].endswith("-base"):
+    base = settings.override(Config(), {"trunk.preset": preset, "size": "base"})
+    assert (
+      config_lib.build(base).trunk
+      == config_lib.build(Config(trunk={"preset": preset})).trunk
+    )
+
+
+def test_a_size_beside_a_preset_gives_way_to_what_is_given():
+  given = {"trunk.preset": "albert", "size": "nano", "trunk.layers": "3"}
+  trunk = config_lib.build(settings.override(Config(), given)).trunk
+  assert (trunk.layers, trunk.width, trunk.sharing) == (3, 64, (0, 0, 0))
+  with pytest.raises(UsageError, match="--size=tinny: unknown"):
+    settings.override(Config(), {"trunk.preset": "bert", "size": "tinny"})
+  # Published models of other sizes.
+  for preset, size, embedding in (
+    ("albert", "large", 128),
+    ("electra", "small", 128),
+    ("electra", "base", 0),
+  ):
+    config = settings.override(Config(), {"trunk.preset": preset, "size": size})
+    assert config_lib.build(config).trunk.embedding_width == embedding
+  # A file that says nothing of it is as it was.
+  old = config_lib.from_json('{"size": "tiny", "trunk": {"preset": "bert"}}')
+  assert config_lib.build(old).trunk.width == 768

@@ -132,6 +132,19 @@ def _read(**given):
   return protocol.read({path: [text] for path, text in given.items()})
 
 
+def test_a_flag_wins_over_the_usual_sweep(models):
+  good = {"models": str(models / "clm"), "tasks": "sst2"}
+  path = "optimizer.learning_rate"
+  assert path in _read(**good).sweeps
+  asked = _read(**good, **{path: "2e-5"})
+  assert (asked.sweeps, asked.shared) == ({}, {path: "2e-5"})
+  with pytest.raises(UsageError, match="give one of the two"):
+    _read(**good, **{path: "2e-5", "sweep": f"{path}=1e-5,1e-4"})
+  twice = {"models": f"{models / 'clm'},again={models / 'clm'}"}
+  with pytest.raises(UsageError, match="clm and again are one and the same"):
+    _read(**good | twice)
+
+
 def test_bad_flags_are_named(models):
   good = {"models": str(models / "clm"), "tasks": "sst2"}
   for changed, message in (

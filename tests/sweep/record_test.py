@@ -10,7 +10,7 @@ from lm_jax.sweep import grid, local, record
 
 
 def _configs(directory, seeds, **changes):
-  arms = [Config(arm="a", **changes), Config(arm="b", **changes)]
+  arms = [Config(arm="a", **changes), Config(arm="b", batch_size=16, **changes)]
   return record.place(grid.cross(arms, {}, seeds), str(directory))
 
 
