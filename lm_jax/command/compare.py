@@ -63,9 +63,10 @@ def described(argv: Sequence[str]) -> dict[str, Option]:
   words = [word.lstrip("-").partition("=") for word in argv]
   named = [value for flag, equals, value in words if flag == "experiment"]
   name = named[-1] if named and named[-1] else DEFAULT
-  experiment = registry.module(EXPERIMENTS, name, "--experiment")
+  experiment = experiments.load(name)
+  asked, name = name, pathlib.Path(name).stem
   own = {
-    "experiment": name,
+    "experiment": asked,
     "seeds": experiment.SEEDS,
     "baseline": experiment.BASELINE,
     "workdir": str(pathlib.Path("runs", name)),
