@@ -8,7 +8,8 @@ def main() -> None:
   try:
     from lm_jax import cli
   except KeyboardInterrupt:
-    sys.exit("lm_jax: interrupted")
+    sys.stderr.write("lm_jax: interrupted\n")
+    sys.exit(75)
   cli.launch(sys.argv[1:])
 
 

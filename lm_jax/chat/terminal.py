@@ -73,7 +73,7 @@ class Lines:
   """
 
   def __init__(self) -> None:
-    self.interactive = sys.stdin.isatty()
+    self.interactive = sys.stdin is not None and sys.stdin.isatty()
     self.number = 0
     if self.interactive:
       with contextlib.suppress(ImportError):  # Windows has none.
@@ -113,6 +113,8 @@ class Lines:
   def _line(self, prompt: str) -> str | None:
     self.number += 1
     try:
+      if sys.stdin is None:  # closed: there are no messages
+        return None
       if not self.interactive:
         data = sys.stdin.buffer.readline()
         return data.decode().rstrip("\r\n") if data else None

@@ -20,18 +20,16 @@ CLOSED = 141  # as a shell has it of a program that SIGPIPE ended
 def mend() -> None:
   """Makes the standard streams usable, whatever they are.
 
-  Those that are closed are of nothing. A write to standard output that fails
-  raises UsageError, unless its reader has gone (BrokenPipeError); one to
-  standard error, where nobody could be told, is dropped.
+  Those that are closed lead to nothing, and sys.stdin stays None. A write to
+  standard output that fails raises UsageError, unless its reader has gone
+  (BrokenPipeError); one to standard error, where nobody could be told, is
+  dropped.
   """
   for number in range(3):
     try:
       os.fstat(number)
     except OSError:
       os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
-  if sys.stdin is None:
-    raw = io.BufferedReader(io.FileIO(0, closefd=False))
-    sys.stdin = io.TextIOWrapper(raw, encoding="utf-8")
   sys.stdout = _writer(sys.stdout, _Output(1, "w", closefd=False))
   sys.stderr = _writer(sys.stderr, _Errors(2, "w", closefd=False))
 

@@ -222,6 +222,8 @@ def _prompts(given: Mapping[str, Sequence[str]]) -> list[str]:
   found = []
   for text in given.get("prompt", ()):
     if text == "-":
+      if sys.stdin is None:
+        raise UsageError("--prompt=-: standard input is closed")
       text = _decoded(sys.stdin.buffer.read(), "--prompt=-")
     found.append(text)
   for name in given.get("prompts", ())[-1:]:

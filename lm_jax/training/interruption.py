@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
-_AGAIN = 0.02  # seconds until an import is looked at again
+# Seconds until an import is looked at again, and until it is given up.
+_AGAIN, _PATIENCE = 0.02, 1.0
 
 
 class Interruption:
@@ -21,6 +24,7 @@ class Interruption:
     raises: the first signal also raises KeyboardInterrupt, which is for where
       nothing has to be saved. While a module is imported it waits: thrown into
       the initialization of a C extension, it becomes an ImportError or aborts.
+      An import that takes longer ends with the process.
   """
 
   SIGNALS = (
@@ -34,6 +38,7 @@ class Interruption:
     self._raises = raises
     self._before: dict[int, Any] = {}
     self._outer: Interruption | None = None
+    self._deadline = 0.0
 
   def __enter__(self) -> Interruption:
     if threading.current_thread() is threading.main_thread():
@@ -64,14 +69,19 @@ class Interruption:
   def _note(self, number: int, frame: FrameType | None) -> None:
     first, self.noted = not self.noted, True
     if first and self._raises:
+      self._deadline = time.monotonic() + _PATIENCE
       self._raise(frame)
     elif not first and number == signal.SIGINT:
-      raise KeyboardInterrupt
+      self._deadline = 0
+      self._raise(frame)
 
   def _raise(self, frame: FrameType | None) -> None:
     """Raises KeyboardInterrupt, as soon as no module is being imported."""
     if not _importing(frame):
       raise KeyboardInterrupt
+    if time.monotonic() > self._deadline:
+      os.write(2, b"lm_jax: interrupted\n")
+      os._exit(75)
 
     def again(number: int, frame: FrameType | None) -> None:
       signal.signal(signal.SIGALRM, before)

@@ -1,4 +1,4 @@
-"""TERM, INT, USR1 and USR2 at random instants.
+"""TERM, INT, HUP, USR1, USR2 and XCPU at random instants.
 
 From the moment that a process has its handlers on: while it reads its data,
 compiles, trains (mostly), saves, evaluates or measures. Some get several, as
