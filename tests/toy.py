@@ -47,6 +47,7 @@ OBJECTIVES = [name for name in _EVERY if not objective_class(name).supervised]
 SUPERVISED = {
   "classify": {"labels": ("one", "two", "three"), "dropout": 0.0},
   "respond": {"answer_length": LENGTH // 2},
+  "regress": {"dropout": 0.0},
   "label_tokens": {"labels": ("O", "B-a", "I-a"), "dropout": 0.0},
   "extract": {},
 }
@@ -137,6 +138,9 @@ def _label(objective: Objective, tokens: np.ndarray, rng) -> np.ndarray:
   if objective.name == "classify":
     number = int(tokens[1]) % len(objective.labels)
     return np.full(len(tokens), number, np.int32)
+  if objective.name == "regress":
+    score = np.float32([int(tokens[1]) % 7 / 2 - 1])  # -1.0 among them
+    return np.full(len(tokens), score.view(np.int32)[0], np.int32)
   if objective.name == "label_tokens":
     return np.int32(tokens % len(objective.labels))
   if objective.name == "extract":

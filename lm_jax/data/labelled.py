@@ -1,7 +1,8 @@
-"""Labelled examples: of local JSONL files, or of a TFDS data set.
+"""Labelled examples: of local JSONL or TSV files, or of a TFDS data set.
 
 Local files are PATH/train.jsonl and PATH/test.jsonl, or PATH_train.jsonl and
-PATH_test.jsonl, gzipped or not; "dev" or "validation" stands in for "test".
+PATH_test.jsonl, gzipped or not; "dev" or "validation" stands in for "test",
+also where the labels of the test split are kept secret (GLUE, SuperGLUE).
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import gzip
 import json
 import pathlib
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lm_jax.data.examples import Example as Example
+from lm_jax.data.tfds_records import tfds_records as tfds_records
 from lm_jax.errors import UsageError, short
 
 TRAIN, DEV, TEST = "train", "dev", "test"
@@ -22,9 +24,12 @@ TRAIN, DEV, TEST = "train", "dev", "test"
 _NAMES = {
   TRAIN: (TRAIN,),
   DEV: (DEV, "validation", "valid", "val"),
-  TEST: (TEST, DEV, "validation", "valid", "val"),
+  TEST: (TEST,),
 }
-_SUFFIXES = (".jsonl", ".jsonl.gz")
+_TABLES = (".tsv", ".tsv.gz")
+_SUFFIXES = (".jsonl", ".jsonl.gz", *_TABLES)
+# In the place of a label that is kept secret.
+_SECRET = (None, "", -1, "-1")
 _LONGEST_LINE = 2**24  # bytes
 
 Record = dict[str, Any]
@@ -43,6 +48,8 @@ class Form:
   splits: of TFDS, by ours.
   prepare: what is done to a record before it is read; KeyError names a field
     that it lacks, ValueError tells what else is wrong.
+  columns: of tables that do not name them.
+  names: of local files, further ones by split.
   """
 
   fields: Mapping[str, tuple[str, ...]]
@@ -54,6 +61,8 @@ class Form:
     default_factory=lambda: {TRAIN: "train", TEST: "validation"}
   )
   prepare: Callable[[Record], Record] | None = None
+  columns: tuple[str, ...] = ()
+  names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
   def name_of(self, value: Any, where: str) -> str:
     """The label that a value stands for: its name or its number.
@@ -114,17 +123,21 @@ def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
   Raises:
     UsageError: no file for testing; what is wrong with a line, by number.
   """
-  path = file_of(place, flag, split)
+  path = file_of(place, flag, split, form)
   return from_path(form, path, empty=split != TEST) if path else []
 
 
-def file_of(place: str, flag: str, split: str) -> pathlib.Path | None:
+def file_of(
+  place: str, flag: str, split: str, form: Form | None = None
+) -> pathlib.Path | None:
   """The file of a split.
 
   Args:
     place: a directory, or what the names of the files begin with.
     flag: names the place in messages.
     split: TRAIN, DEV or TEST.
+    form: of what the files hold; a test split without labels is none, if
+      there is another to stand in for it.
 
   Returns:
     None without a file for training, or without one for DEV beside one for
@@ -133,17 +146,51 @@ def file_of(place: str, flag: str, split: str) -> pathlib.Path | None:
   Raises:
     UsageError: no file for testing.
   """
+  own = form.names if form else {}
+  tried = {
+    key: paths(place, (*names, *own.get(key, ())))
+    for key, names in _NAMES.items()
+  }
+  files = {
+    key: next((path for path in some if path.is_file()), None)
+    for key, some in tried.items()
+  }
+  test = files[TEST]
+  if form and files[DEV] and test and not _told(form, test):
+    files[TEST] = None
+  if files[TEST] is None:  # What there is stands in for the test split.
+    files |= {TEST: files[DEV], DEV: None}
+  if split == TEST and files[TEST] is None:
+    all_tried = ", ".join(map(str, [*tried[TEST], *tried[DEV]]))
+    raise UsageError(f"{flag}={place}: no such file; tried {all_tried}")
+  return files[split]
+
+
+def paths(place: str, names: Iterable[str]) -> list[pathlib.Path]:
+  """What files of some names may be called.
+
+  Args:
+    place: a directory, or what the names of the files begin with.
+    names: that follow, without their ends.
+  """
   base = pathlib.Path(place).expanduser()
   stem = f"{base}/" if base.is_dir() else f"{base}_"
-  if split == DEV and not _exists(stem, TEST):
-    return None  # What there is stands in for the test split.
-  tried = [f"{stem}{name}{end}" for name in _NAMES[split] for end in _SUFFIXES]
-  for name in tried:
-    if pathlib.Path(name).is_file():
-      return pathlib.Path(name)
-  if split != TEST:
-    return None
-  raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
+  return [pathlib.Path(f"{stem}{x}{end}") for x in names for end in _SUFFIXES]
+
+
+def _told(form: Form, path: pathlib.Path) -> bool:
+  """Does the first record of a file have its label?"""
+  for _, _, value in _records(form, path):
+    try:
+      value = form.prepare(value) if form.prepare else value
+    except KeyError as error:
+      return error.args[0] not in form.label
+    except ValueError:
+      return True  # Who reads it says what is wrong.
+    return next((value[x] for x in form.label if x in value), None) not in (
+      _SECRET
+    )
+  return True
 
 
 def from_path(
@@ -156,18 +203,29 @@ def from_path(
   Raises:
     UsageError: what is wrong with a line, by number.
   """
-  found = []
-  for number, line in enumerate(lines(path), start=1):
-    if line.strip():
-      where = f"{path}, line {number}"
-      found.append(form.example(record(line, where), str(number), where))
+  found = [
+    form.example(record, name, where)
+    for where, name, record in _records(form, path)
+  ]
   if not found and not empty:
     raise UsageError(f"{path}: is empty")
   return found
 
 
-def _exists(stem: str, name: str) -> bool:
-  return any(pathlib.Path(f"{stem}{name}{end}").is_file() for end in _SUFFIXES)
+def _records(
+  form: Form, path: pathlib.Path
+) -> Iterator[tuple[str, str, Record]]:
+  """Where each record of a file is, its line number, and itself."""
+  if path.name.endswith(_TABLES):
+    from lm_jax.data import tables
+
+    names = [*form.label, *(x for each in form.fields.values() for x in each)]
+    yield from tables.records(path, form.columns, names)
+    return
+  for number, line in enumerate(lines(path), start=1):
+    if line.strip():
+      where = f"{path}, line {number}"
+      yield where, str(number), record(line, where)
 
 
 def from_tfds(form: Form, flag: str, split: str) -> list[Example]:
@@ -183,51 +241,6 @@ def from_tfds(form: Form, flag: str, split: str) -> list[Example]:
     form.example(plain, str(number), where)
     for number, (where, plain) in enumerate(source)
   ]
-
-
-def tfds_records(
-  name: str, split: str, flag: str
-) -> Iterator[tuple[str, Record]]:
-  """Where each record of a TFDS split is, and the record as JSON has it.
-
-  Raises:
-    UsageError: the data set is not there and can't be prepared.
-  """
-  from lm_jax.data import catalog
-
-  try:
-    builder = catalog.find(name)
-    catalog.prepare(builder, name)
-    source = catalog.source(builder, name, split)
-  except UsageError as error:
-    reason = str(error).removeprefix(f"--data.corpus={name}: ")
-    raise UsageError(
-      f"{flag}: its data set {name}: {reason}; or name local files by"
-      " --task_data=TASK=PATH"
-    ) from None
-  names = {
-    key: feature.names
-    for key, feature in builder.info.features.items()
-    if getattr(feature, "names", None)
-  }
-  for number, record in enumerate(source):
-    yield (
-      f"{name}, {split}[{number}]",
-      {key: _plain(value, names.get(key)) for key, value in record.items()},
-    )
-
-
-def _plain(value: Any, names: list[str] | None = None) -> Any:
-  """A value of TFDS as JSON has it; of a class label its name."""
-  if isinstance(value, bytes):
-    return value.decode()
-  if isinstance(value, dict):
-    return {key: _plain(inner) for key, inner in value.items()}
-  if isinstance(value, list) or (hasattr(value, "shape") and value.shape):
-    return [_plain(inner) for inner in value]
-  if names and 0 <= int(value) < len(names):
-    return names[int(value)]
-  return value.item() if hasattr(value, "item") else value
 
 
 def found(record: Record, names: tuple[str, ...], where: str) -> Any:

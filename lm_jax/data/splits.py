@@ -37,6 +37,7 @@ def read(
   names: Mapping[str, Sequence[str]] | None = None,
   whole: str = "",
   group: Callable[[Any], Any] | None = None,
+  told: Callable[[pathlib.Path], bool] | None = None,
 ) -> list[Any]:
   """The examples of a split in local files.
 
@@ -49,6 +50,7 @@ def read(
     names: further names of files by split.
     whole: the split that one file has all of; "": all three.
     group: of neighbours that are not to be in two splits, what they share.
+    told: has a file right answers? A test split without them is none.
 
   Returns:
     [] where there is no file for TRAIN or DEV. Where there is none for TEST,
@@ -68,6 +70,9 @@ def read(
   if not any(files.values()):
     tried = _tried(path, known[split], list(readers))
     raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
+  test = files[TEST]
+  if told and files[DEV] and test and not told(test):
+    files[TEST] = None
   if files[TEST] is None:
     files |= {TEST: files[DEV], DEV: None}
   chosen = files[split]

@@ -45,7 +45,7 @@ def answers(own: str, task: SupervisedTask) -> bool:
     own: the name of the task that it was fine-tuned for; "" for none.
     task: the other one, or the same.
   """
-  if own == task.name:
+  if own == task.name or (own and own == task.answered_by):
     return True
   if not own or isinstance(task, LabelledTask):
     return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_jax.data.labelled import TEST
@@ -35,14 +35,29 @@ def measure(
   Raises:
     UsageError: the examples can't be had.
   """
+  others: Mapping[str, Sequence[Any]] = {}
   if split == TEST:
-    examples = splits.test(task, place)
+    examples, others = splits.test(task, place), task.others(place)
   else:
     examples = splits.load(task.name, place)[split]
   if 0 < limit < len(examples):
     drawn = random.Random(f"items {seed}").sample(range(len(examples)), limit)
-    examples = [examples[i] for i in sorted(drawn)]
-  return judged(model, task, examples)
+    examples, others = [examples[i] for i in sorted(drawn)], {}
+  return with_others(judged(model, task, examples), model, task, others)
+
+
+def with_others(
+  found: Measure,
+  model: Trained,
+  task: SupervisedTask,
+  others: Mapping[str, Sequence[Any]],
+) -> Measure:
+  """The same, and the metrics of a task's further test sets."""
+  for name, examples in others.items():
+    for metric, value in judged(model, task, examples).metrics.items():
+      own = metric.removeprefix(f"{task.name}/")
+      found.metrics[f"{task.name}/{name}_{own}"] = value
+  return found
 
 
 def judged(

@@ -14,6 +14,7 @@ from lm_jax.finetuning import evaluation, splits
 from lm_jax.finetuning.dataset import Examples
 from lm_jax.storage.checkpoint import Checkpoints
 from lm_jax.tasks.base import Measure
+from lm_jax.trained import Trained
 from lm_jax.training.program import Program, State
 from lm_jax.training.selection import Selection
 
@@ -67,7 +68,13 @@ class Finetuning:
       found = checkpoints.restore_params(wanted, step=best)
       assert found is not None  # or it would have raised
       params = found[0]
-    told = self._judged(params, self._dataset.examples[splits.TEST])
+    dataset = self._dataset
+    told = evaluation.with_others(
+      self._judged(params, dataset.examples[splits.TEST]),
+      self._model(params),
+      dataset.task,
+      dataset.task.others(self._config.task_data),
+    )
     if self._config.objective == "respond":
       told.metrics[f"{self._dataset.task.name}/perplexity"] = math.exp(
         self._loss(params)
@@ -97,8 +104,11 @@ class Finetuning:
     return self._program.validation_loss(params, rows)
 
   def _judged(self, params: Any, examples: Any) -> Measure:
+    model = self._model(params)
+    return evaluation.judged(model, self._dataset.task, examples)
+
+  def _model(self, params: Any) -> Trained:
     dataset, program = self._dataset, self._program
-    model = trained.of_program(
+    return trained.of_program(
       self._config, dataset.tokenizer, program, program.whole(params)
     )
-    return evaluation.judged(model, dataset.task, examples)

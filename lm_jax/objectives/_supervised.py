@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import jax
@@ -9,7 +10,17 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import Part
-from lm_jax.types import Array, Mask, Problem, Rows, Spec, Stream, UsageError
+from lm_jax.types import (
+  Apply,
+  Array,
+  Head,
+  Mask,
+  Problem,
+  Rows,
+  Spec,
+  Stream,
+  UsageError,
+)
 
 # A row has one example in so many tokens at most.
 SHORTEST = 4
@@ -114,6 +125,32 @@ def context_problem(rows: Rows, spec: Spec) -> Problem:
   """A problem that reads the examples and predicts no token."""
   inputs, source = read(rows, spec)
   return Problem(inputs, source, rows.tokens_BxL, {})
+
+
+def text_head(size: int, spec: Spec, dropout: float) -> Head:
+  """A head on a whole text: of an encoder on its first token, else the last."""
+  if spec.architecture == "encoder":
+    return Head(size, "first", "tanh", dropout=dropout)
+  return Head(size, "last", bias=False, dropout=dropout)
+
+
+def text_problem(rows: Rows, spec: Spec) -> Problem:
+  """The examples, and the place of the token that tells of each."""
+  count = room(rows.tokens_BxL.shape[1])
+  how = "first" if spec.architecture == "encoder" else "last"
+  place_BxS = places(rows.segment_BxL, how, count)
+  problem = context_problem(rows, spec)
+  return dataclasses.replace(problem, positions_BxP=place_BxS)
+
+
+def text_logits(apply: Apply, head: str, problem: Problem) -> Array:
+  """What a `text_head` gives for segments 1 to S of each row: [B, S, C]."""
+  hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
+  state_BxSxD = layout.take(hidden_BxTxD, problem.positions_BxP)
+  batch, count, width = state_BxSxD.shape
+  # The head reads one text a row.
+  state_Nx1xD = state_BxSxD.reshape(batch * count, 1, width)
+  return apply.head(head, state_Nx1xD).reshape(batch, count, -1)
 
 
 def cross_entropy(logits: Array, target: Array) -> Array:

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import jax.numpy as jnp
 
-from lm_jax import layout
 from lm_jax.objectives import _supervised, base
 from lm_jax.objectives.base import option
 from lm_jax.types import (
@@ -49,10 +48,7 @@ class Classify(base.Objective):
   dropout: float = option(0.1, "of what the logits are computed from")
 
   def heads(self, spec: Spec) -> dict[str, Head]:
-    size, dropout = len(self.labels), self.dropout
-    if spec.architecture == "encoder":
-      return {HEAD: Head(size, "first", "tanh", dropout=dropout)}
-    return {HEAD: Head(size, "last", bias=False, dropout=dropout)}
+    return {HEAD: _supervised.text_head(len(self.labels), spec, self.dropout)}
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
@@ -60,7 +56,7 @@ class Classify(base.Objective):
     _supervised.require_labels(self.labels)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
-    problem = self._read(rows, spec)
+    problem = _supervised.text_problem(rows, spec)
     count = _supervised.room(rows.tokens_BxL.shape[1])
     label_BxS = _supervised.labels(rows, count)
     return dataclasses.replace(
@@ -70,7 +66,7 @@ class Classify(base.Objective):
     )
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
-    logits_BxSxC = self._logits(apply, problem)
+    logits_BxSxC = _supervised.text_logits(apply, HEAD, problem)
     label_BxS = problem.targets_BxP
     right_BxS = (jnp.argmax(logits_BxSxC, axis=-1) == label_BxS).astype(
       jnp.float32
@@ -79,21 +75,5 @@ class Classify(base.Objective):
     return {"nll": Term(losses_BxS, metrics={"accuracy": right_BxS})}
 
   def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
-    return self._logits(apply, self._read(rows, spec))
-
-  def _read(self, rows: Rows, spec: Spec) -> Problem:
-    """The examples, and the place of the token that tells of each."""
-    count = _supervised.room(rows.tokens_BxL.shape[1])
-    how = "first" if spec.architecture == "encoder" else "last"
-    place_BxS = _supervised.places(rows.segment_BxL, how, count)
-    problem = _supervised.context_problem(rows, spec)
-    return dataclasses.replace(problem, positions_BxP=place_BxS)
-
-  def _logits(self, apply: Apply, problem: Problem) -> Array:
-    """Of segments 1 to S of each row: [B, S, C]."""
-    hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
-    state_BxSxD = layout.take(hidden_BxTxD, problem.positions_BxP)
-    batch, count, width = state_BxSxD.shape
-    # The head reads one text a row.
-    state_Nx1xD = state_BxSxD.reshape(batch * count, 1, width)
-    return apply.head(HEAD, state_Nx1xD).reshape(batch, count, -1)
+    problem = _supervised.text_problem(rows, spec)
+    return _supervised.text_logits(apply, HEAD, problem)

@@ -268,8 +268,8 @@ def _metrics(
     for number in range(draws):
       of_draw = [p for p in found if p.draw == number]
       predicted = [p.predicted[name] or "" for p in of_draw]
-      right = [p.label for p in of_draw]
-      parts.append(prompter.task.metrics(predicted, right))
+      right = [Example(p.id, {}, p.label) for p in of_draw]
+      parts.append(prompter.task.measures(predicted, right))
     means[name] = {
       metric: float(np.mean([part[metric] for part in parts]))
       for metric in parts[0]

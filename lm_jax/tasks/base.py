@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from lm_jax.data import labelled
@@ -123,6 +123,8 @@ class SupervisedTask(Task):
   # Which objective fine-tunes for it, where the architecture allows it; the
   # file of that name in lm_jax/finetuning/kinds reads and answers examples.
   objective: ClassVar[str]
+  # Another task whose fine-tuned models answer this one, too.
+  answered_by: ClassVar[str] = ""
   # The metric that chooses between checkpoints and trials; higher is better.
   primary: ClassVar[str]
 
@@ -151,6 +153,14 @@ class SupervisedTask(Task):
       examples: as `examples` gave them.
     """
     raise NotImplementedError
+
+  def others(self, place: str = "") -> Mapping[str, Sequence[Any]]:
+    """Further test sets, by name; what is found of them is "NAME_METRIC".
+
+    Args:
+      place: as in `examples`; what is not there is left out.
+    """
+    return {}
 
   def signatures(self, examples: Sequence[Any]) -> dict[str, str]:
     """How its metrics are computed, as their library signs it, by name."""
@@ -185,6 +195,21 @@ class LabelledTask(SupervisedTask):
     """What is customary for it besides accuracy, by name."""
     return {}
 
+  def measures(
+    self, predicted: Sequence[str], examples: Sequence[Example]
+  ) -> dict[str, float]:
+    """As `metrics`, where these depend on more than the right answers.
+
+    Args:
+      predicted: an answer for each example.
+      examples: of which id and label are told.
+    """
+    return self.metrics(predicted, [example.label for example in examples])
+
+  def written(self, example: Example) -> str:
+    """The right answer as a model is taught to write it."""
+    return example.label
+
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Example]
   ) -> Judged:
@@ -195,7 +220,7 @@ class LabelledTask(SupervisedTask):
       told, right = (list(map(self.normal, texts)) for texts in (told, right))
     scores = [float(p == r) for p, r in zip(told, right, strict=True)]
     accuracy = sum(scores) / max(len(scores), 1)
-    found = {"accuracy": accuracy} | self.metrics(told, right)
+    found = {"accuracy": accuracy} | self.measures(told, examples)
     return Judged(found, scores)
 
   def normal(self, answer: str) -> str:

@@ -13,6 +13,7 @@ class Cola(base.LabelledTask):
     fields={"text": ("sentence", "text")},
     labels=("unacceptable", "acceptable"),
     tfds="glue/cola",
+    columns=("source", "label", "star", "sentence"),
   )
 
   def metrics(self, predicted, right):

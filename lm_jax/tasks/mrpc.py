@@ -11,10 +11,11 @@ class Mrpc(base.LabelledTask):
 
   form = Form(
     fields={
-      "sentence1": ("sentence1", "s1"),
-      "sentence2": ("sentence2", "s2"),
+      "sentence1": ("sentence1", "s1", "#1 String"),
+      "sentence2": ("sentence2", "s2", "#2 String"),
     },
     labels=("not_equivalent", "equivalent"),
+    label=("label", "Quality"),
     tfds="glue/mrpc",
   )
 

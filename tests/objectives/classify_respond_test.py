@@ -100,6 +100,31 @@ def test_outputs_are_what_the_loss_is_of(architecture):
   )
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES["classify"])
+def test_a_number_is_told_by_the_same_token(architecture):
+  """Squared differences by hand, of outputs at the token of each example."""
+  plan, params, rows = _case("regress", architecture)
+
+  def outputs(net, rows):
+    return plan.objective.outputs(net, rows, plan.spec)
+
+  told_BxSx1 = np.float64(_run(plan, params, outputs, rows))
+  problem, terms = _terms(plan, params, rows)
+  seen = set()
+  for b, segment_L in enumerate(rows.segment_BxL):
+    for segment in range(1, segment_L.max() + 1):
+      at = np.flatnonzero(segment_L == segment)[0]
+      score = rows.label[b, at : at + 1].view(np.float32)[0]
+      assert problem.weights["squared"][b, segment - 1] == 1
+      want = (told_BxSx1[b, segment - 1, 0] - score) ** 2
+      np.testing.assert_allclose(
+        terms["squared"].losses[b, segment - 1], want, 2e-5
+      )
+      seen.add(float(score))
+    assert not problem.weights["squared"][b, segment_L.max() :].any()
+  assert min(seen) == -1 and max(seen) == 2
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES["respond"])
 def test_an_answer_is_told_by_its_context_and_what_came_before(architecture):
   """log p(answer), token by token, from passes that stop before the token."""

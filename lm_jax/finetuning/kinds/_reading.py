@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lm_jax.data.examples import Example
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
 from lm_jax.types import ABSENT
@@ -85,3 +86,18 @@ def joined(
   return Reading(
     np.concatenate(tokens).astype(np.int32), np.concatenate(text), cut
   )
+
+
+def of_examples(
+  examples: Sequence[Example], tokenizer: Tokenizer, length: int
+) -> list[Reading]:
+  """The fields of each example as one stream; see `joined`."""
+  if not examples:
+    return []
+  names = list(examples[0].fields)
+  columns = [
+    encode_all(tokenizer, [x.fields[name] for x in examples]) for name in names
+  ]
+  return [
+    joined(tokenizer, texts, length) for texts in zip(*columns, strict=True)
+  ]

@@ -41,7 +41,9 @@ class Classify(base.Kind):
           f" {', '.join(numbers)}"
         )
     items, cut = [], 0
-    for number, found in enumerate(_read(examples, tokenizer, length)):
+    for number, found in enumerate(
+      _reading.of_examples(examples, tokenizer, length)
+    ):
       label = numbers[examples[number].label]
       label_n = np.full(len(found.tokens), label, np.int32)
       items.append(Item(number, found.tokens, found.text, label_n))
@@ -53,7 +55,7 @@ class Classify(base.Kind):
   ) -> list[str]:
     from lm_jax.finetuning import forward
 
-    found = _read(examples, model.tokenizer, model.spec.length)
+    found = _reading.of_examples(examples, model.tokenizer, model.spec.length)
     items = [
       Item(i, r.tokens, r.text, np.full(len(r.tokens), NO_LABEL, np.int32))
       for i, r in enumerate(found)
@@ -65,19 +67,3 @@ class Classify(base.Kind):
 def labels_of(task: Any, train: Sequence[Example]) -> tuple[str, ...]:
   """The names of a task's labels: its own, or those that are trained on."""
   return task.form.labels or tuple(sorted({x.label for x in train}))
-
-
-def _read(
-  examples: Sequence[Example], tokenizer: Tokenizer, length: int
-) -> list[_reading.Reading]:
-  if not examples:
-    return []
-  names = list(examples[0].fields)
-  columns = [
-    _reading.encode_all(tokenizer, [x.fields[name] for x in examples])
-    for name in names
-  ]
-  return [
-    _reading.joined(tokenizer, texts, length)
-    for texts in zip(*columns, strict=True)
-  ]

@@ -33,7 +33,7 @@ class Respond(base.Kind):
   def texts(self, task: Any, examples: Sequence[Any]) -> Iterator[str]:
     for example in examples:
       yield source_of(task, example)
-      yield from answers_of(example)[:1]
+      yield from answers_of(task, example)[:1]
 
   def encode(
     self,
@@ -49,7 +49,7 @@ class Respond(base.Kind):
       *(task, examples, tokenizer, length - most, options["languages"], paired)
     )
     targets = _reading.encode_all(
-      tokenizer, [answers_of(example)[0] for example in examples]
+      tokenizer, [answers_of(task, example)[0] for example in examples]
     )
     items, cut = [], 0
     for number, (read, ids) in enumerate(zip(contexts, targets, strict=True)):
@@ -93,11 +93,11 @@ def source_of(task: Any, example: Example | Rewriting) -> str:
   return f"{task.name} {fields}"
 
 
-def answers_of(example: Example | Rewriting) -> Sequence[str]:
+def answers_of(task: Any, example: Example | Rewriting) -> Sequence[str]:
   """What is right to say; at least one."""
   if isinstance(example, Rewriting):
     return example.references
-  return (example.label,)
+  return (task.written(example),)
 
 
 def languages_of(examples: Sequence[Any]) -> tuple[str, ...]:

@@ -1,0 +1,55 @@
+"""Records of a TFDS data set, as JSON has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lm_jax.errors import UsageError
+
+Record = dict[str, Any]
+
+
+def tfds_records(
+  name: str, split: str, flag: str
+) -> Iterator[tuple[str, Record]]:
+  """Where each record of a TFDS split is, and the record as JSON has it.
+
+  Raises:
+    UsageError: the data set is not there and can't be prepared.
+  """
+  from lm_jax.data import catalog
+
+  try:
+    builder = catalog.find(name)
+    catalog.prepare(builder, name)
+    source = catalog.source(builder, name, split)
+  except UsageError as error:
+    reason = str(error).removeprefix(f"--data.corpus={name}: ")
+    raise UsageError(
+      f"{flag}: its data set {name}: {reason}; or name local files by"
+      " --task_data=TASK=PATH"
+    ) from None
+  names = {
+    key: feature.names
+    for key, feature in builder.info.features.items()
+    if getattr(feature, "names", None)
+  }
+  for number, record in enumerate(source):
+    yield (
+      f"{name}, {split}[{number}]",
+      {key: _plain(value, names.get(key)) for key, value in record.items()},
+    )
+
+
+def _plain(value: Any, names: list[str] | None = None) -> Any:
+  """A value of TFDS as JSON has it; of a class label its name."""
+  if isinstance(value, bytes):
+    return value.decode()
+  if isinstance(value, dict):
+    return {key: _plain(inner) for key, inner in value.items()}
+  if isinstance(value, list) or (hasattr(value, "shape") and value.shape):
+    return [_plain(inner) for inner in value]
+  if names and 0 <= int(value) < len(names):
+    return names[int(value)]
+  return value.item() if hasattr(value, "item") else value

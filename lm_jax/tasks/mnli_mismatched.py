@@ -1,0 +1,31 @@
+"""MNLI's other test set: genres that its training set has not."""
+
+from __future__ import annotations
+
+from lm_jax.data import labelled
+from lm_jax.data.labelled import TEST, Example
+from lm_jax.errors import UsageError
+from lm_jax.tasks import base
+from lm_jax.tasks.mnli import MISMATCHED, Mnli
+
+
+class MnliMismatched(base.LabelledTask):
+  """Williams et al. 2018, of GLUE; accuracy on the mismatched genres.
+
+  Models that were fine-tuned for mnli answer it.
+  """
+
+  answered_by = "mnli"
+  form = Mnli.form
+
+  def examples(self, split: str, place: str = "") -> list[Example]:
+    task = Mnli()
+    if split != TEST:
+      return task.examples(split, place)
+    found = task.others(place)
+    if not found:
+      tried = ", ".join(map(str, labelled.paths(place, MISMATCHED)))
+      raise UsageError(
+        f"--task_data={self.name}={place}: no such file; tried {tried}"
+      )
+    return found["mismatched"]

@@ -1,0 +1,74 @@
+"""MultiRC: is an answer to a question about a passage right?"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Sequence
+
+from lm_jax.data import labelled, splits, superglue
+from lm_jax.data.labelled import Example, Form
+from lm_jax.tasks import _labels, base
+
+
+class Multirc(base.LabelledTask):
+  """Khashabi et al. 2018, of SuperGLUE (Wang et al. 2019, section 3).
+
+  An example is an answer; several answers to a question may be right. F1 of
+  "True" over all answers (f1a), and the share of questions all of whose
+  answers are judged rightly (exact_match).
+  """
+
+  primary = "f1a"
+
+  form = Form(
+    fields={name: (name,) for name in ("paragraph", "question", "answer")},
+    labels=("False", "True"),
+    spellings={"false": "False", "true": "True"},
+    tfds="super_glue/multirc",
+  )
+
+  def examples(self, split: str, place: str = "") -> list[Example]:
+    if not place:
+      source = (
+        labelled.tfds_records(
+          self.form.tfds, self.form.splits[split], f"--task={self.name}"
+        )
+        if split in self.form.splits
+        else ()
+      )
+      flat = (
+        (where, superglue.multirc_flat(record, str(number)))
+        for number, (where, record) in enumerate(source)
+      )
+      return [
+        self.form.example(record, name, where) for where, (name, record) in flat
+      ]
+    has = superglue.told(superglue.multirc, lambda found: "label" in found[2])
+    found: list[Example] = splits.read(
+      *(place, f"--task_data={self.name}", split, {".jsonl": self._read}),
+      group=question_of,
+      told=has,
+    )
+    return found
+
+  def _read(self, path: pathlib.Path) -> Iterator[Example]:
+    for where, name, record in superglue.multirc(path):
+      yield self.form.example(record, name, where)
+
+  def measures(
+    self, predicted: Sequence[str], examples: Sequence[Example]
+  ) -> dict[str, float]:
+    whole: dict[str, bool] = {}
+    for told, example in zip(predicted, examples, strict=True):
+      key = question_of(example)
+      whole[key] = whole.get(key, True) and told == example.label
+    right = [example.label for example in examples]
+    return {
+      "f1a": _labels.f1(predicted, right, "True"),
+      "exact_match": sum(whole.values()) / max(len(whole), 1),
+    }
+
+
+def question_of(example: Example) -> str:
+  """Names the question that an example answers."""
+  return example.id.rpartition("-")[0] or example.id

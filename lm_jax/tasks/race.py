@@ -1,0 +1,81 @@
+"""RACE: which of four answers to a question about a passage is right?"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from lm_jax.data import labelled, race, splits
+from lm_jax.data.labelled import DEV, TEST, TRAIN, Example, Form, Record
+from lm_jax.tasks import base
+
+LEVELS = ("middle", "high")
+
+
+class Race(base.LabelledTask):
+  """Lai et al. 2017; accuracy, and that of each level of school.
+
+  Local files: the published directory, PATH/train/high/1.txt and so on, or
+  JSONL of the same objects. Fine-tuning reads the passage, the question and
+  its four answers as one text; a passage that is too long is cut at its end.
+  """
+
+  form = Form(
+    fields={name: (name,) for name in ("article", "question", *race.LETTERS)},
+    labels=race.LETTERS,
+    tfds="race",
+    splits={TRAIN: "train", DEV: "dev", TEST: "test"},
+  )
+
+  def examples(self, split: str, place: str = "") -> list[Example]:
+    if not place:
+      return self._made(self._of_tfds(split))
+    flag = f"--task_data={self.name}"
+    names = {key: splits.NAMES[key] for key in (TRAIN, DEV, TEST)}
+    found = {key: race.folders(place, some) for key, some in names.items()}
+    if not any(found.values()):
+      readers = {".jsonl": self._read}
+      listed: list[Example] = splits.read(
+        *(place, flag, split, readers), group=passage_of
+      )
+      return listed
+    if not found[TEST]:
+      found |= {TEST: found[DEV], DEV: []}
+    return self._made(
+      one for folder in found[split] for one in race.of_folder(folder)
+    )
+
+  def _of_tfds(self, split: str) -> Iterator[tuple[str, str, Record]]:
+    for level in LEVELS:
+      source = labelled.tfds_records(
+        *(f"race/{level}", self.form.splits[split], f"--task={self.name}")
+      )
+      for number, (where, record) in enumerate(source):
+        yield from race.questions(record, where, f"{level}{number}")
+
+  def _read(self, path: pathlib.Path) -> list[Example]:
+    return self._made(race.of_lines(path))
+
+  def _made(self, source: Iterable[tuple[str, str, Record]]) -> list[Example]:
+    return [
+      self.form.example(record, name, where) for where, name, record in source
+    ]
+
+  def measures(
+    self, predicted: Sequence[str], examples: Sequence[Example]
+  ) -> dict[str, float]:
+    found = {}
+    for level in LEVELS:
+      right = [
+        told == example.label
+        for told, example in zip(predicted, examples, strict=True)
+        if example.id.startswith(level)
+      ]
+      if right:
+        found[level] = sum(right) / len(right)
+    return found
+
+
+def passage_of(example: Example) -> str:
+  """Names the passage that an example asks about."""
+  return example.id.rpartition("-")[0]

@@ -1,0 +1,96 @@
+"""ReCoRD: which name of a passage is left out of a sentence about it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lm_jax.data import labelled, records, splits, superglue
+from lm_jax.data.examples import Question, Span
+from lm_jax.data.labelled import TEST
+from lm_jax.data.superglue import PLACEHOLDER, Cloze
+from lm_jax.tasks import _reading, base
+
+
+class Record(base.DataTask, _reading.ReadingTask):
+  """Zhang et al. 2018, of SuperGLUE; F1 and exact match, the best of answers.
+
+  Fine-tuned models find the name as a span of the passage. Without
+  fine-tuning each name of the passage is put into the sentence, and the
+  sentence that the model finds likeliest behind the passage tells which
+  (as lm-evaluation-harness does it).
+  """
+
+  tfds = "super_glue/record"
+
+  def clozes(self, split: str, place: str) -> list[Cloze]:
+    """The queries of a split."""
+    flag = f"--task_data={self.name}"
+    if place:
+      has = superglue.told(superglue.record, lambda cloze: cloze.answers)
+      found: list[Cloze] = splits.read(
+        *(place, flag, split, {".jsonl": superglue.record}),
+        group=lambda cloze: cloze.passage,
+        told=has,
+      )
+      return found
+    if split not in self.splits:
+      return []
+    source = labelled.tfds_records(
+      self.tfds, self.splits[split], f"--task={self.name}"
+    )
+    return [
+      superglue.record_flat(record, str(number), where)
+      for number, (where, record) in enumerate(source)
+    ]
+
+  def examples(self, split: str, place: str = "") -> list[Question]:
+    return [
+      Question(
+        cloze.id,
+        "",
+        cloze.passage,
+        cloze.query,
+        tuple(Span(text, at) for text, at in cloze.answers),
+      )
+      for cloze in self.clozes(split, place)
+    ]
+
+  def measure(
+    self, scorer: Any, dataset: Any, quick: bool = False
+  ) -> base.Measure:
+    found = self.clozes(TEST, self.place)
+    found = records.chosen(found, self.limit, self.seed)
+    pairs = [pair for cloze in found for pair in filled(cloze)]
+    scores = iter(scorer.choices(pairs).sums)
+    exact, f1, predictions = [], [], []
+    for cloze in found:
+      own = [float(next(scores)) for _ in cloze.entities]
+      told = cloze.entities[own.index(max(own))]
+      right = [text for text, _ in cloze.answers]
+      exact.append(max(_reading.exact_match(told, text) for text in right))
+      f1.append(max(_reading.word_f1(told, text) for text in right))
+      predictions.append(
+        {
+          "task": self.name,
+          "id": cloze.id,
+          "score": f1[-1],
+          "passage": cloze.passage,
+          "query": cloze.query,
+          "choices": cloze.entities,
+          "right": right,
+          "predicted": told,
+          "scores": own,
+        }
+      )
+    items = {f"{self.name}/f1": f1, f"{self.name}/exact_match": exact}
+    metrics = {name: _reading.mean(values) for name, values in items.items()}
+    metrics[f"{self.name}/items"] = float(len(found))
+    return base.Measure(metrics, items, predictions)
+
+
+def filled(cloze: Cloze) -> Iterator[tuple[str, str]]:
+  """The passage, and the sentence with each of the names in its place."""
+  passage = cloze.passage.replace("\n@highlight\n", "\n").rstrip()
+  for entity in cloze.entities:
+    yield passage, "\n" + cloze.query.replace(PLACEHOLDER, entity)
