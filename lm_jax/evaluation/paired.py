@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from lm_jax.evaluation.pairing import Pair
 from lm_jax.evaluation.said import Predictions
+from lm_jax.report import sheet
 from lm_jax.report.blocks import Block, Heading, Table, Text
 from lm_jax.report.metrics import p_value
 from lm_jax.report.statistics import Estimate
@@ -39,11 +38,7 @@ def as_json(
 
 def as_csv(pairs: Sequence[Pair], baseline: Predictions) -> str:
   rows = [_flat(pair, baseline.name) for pair in pairs]
-  out = io.StringIO()
-  writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-  writer.writeheader()
-  writer.writerows(rows)
-  return out.getvalue()
+  return sheet.text(list(rows[0]), [list(row.values()) for row in rows])
 
 
 def _flat(pair: Pair, baseline: str) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import functools
-import io
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +13,7 @@ import numpy as np
 
 from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
+from lm_jax.report import sheet
 from lm_jax.report.statistics import Estimate
 from lm_jax.tasks.base import Measure
 
@@ -205,11 +204,6 @@ def as_csv(evaluation: Evaluation) -> str:
   last["digest"] = model["digest"]
   last["lm_jax"] = evaluation.versions["lm_jax"]
   names = [field.name for field in dataclasses.fields(Row)]
-  out = io.StringIO()
-  writer = csv.DictWriter(
-    out, [*first, *names, *last], lineterminator="\n", restval=""
-  )
-  writer.writeheader()
-  for row in evaluation.rows:
-    writer.writerow(first | dataclasses.asdict(row) | last)
-  return out.getvalue()
+  rows = [first | dataclasses.asdict(row) | last for row in evaluation.rows]
+  head = [*first, *names, *last]
+  return sheet.text(head, [[row[name] for name in head] for row in rows])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import os
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 from lm_jax import strict_json
 from lm_jax.errors import UsageError, short
 from lm_jax.report import metrics as metrics_lib
+from lm_jax.report import sheet, subject
 
 DONE = "done"
 # No figure of a run is as large, and a plot could not show it.
@@ -29,6 +28,7 @@ class Run:
   ledger: the currencies spent; of an unfinished run, as last logged.
   metrics: finite final values.  items: a score per item, [I].
   history: logged steps in order, an object each.
+  settings: its configuration by the flags' paths; {} where it has no file.
   """
 
   name: str
@@ -44,6 +44,7 @@ class Run:
   items: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   history: tuple[dict[str, Any], ...] = ()
   raw: dict[str, Any] = dataclasses.field(default_factory=dict)
+  settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
   @property
   def done(self) -> bool:
@@ -159,10 +160,30 @@ def _seed(run: dict[str, Any]) -> int:
   return run["seed"]
 
 
+def _settings(path: Path, notes: list[str]) -> dict[str, Any]:
+  """What a config.json holds, by the flags' paths: "objective.rate"."""
+  if not path.exists():
+    return {}
+  try:
+    tree = _object(path)
+  except ValueError as error:
+    notes.append(f"{path.parent.name}/{path.name}: left out: {error}")
+    return {}
+  found: dict[str, Any] = {}
+  for name, value in tree.items():
+    group = "objective" if name == "objective_options" else name
+    if isinstance(value, dict):
+      found |= {f"{group}.{key}": leaf for key, leaf in value.items()}
+    else:
+      found[name] = value
+  return found
+
+
 def _run(directory: Path, entry: dict[str, Any], notes: list[str]) -> Run:
   folder = directory / "runs" / entry["name"]
   history = _history(folder / "metrics.jsonl", notes)
   named = {"name": entry["name"], "arm": entry["arm"], "seed": entry["seed"]}
+  named["settings"] = _settings(folder / "config.json", notes)
   last = history[-1] if history else {}
   ledger = {k: last[k] for k in metrics_lib.CURRENCIES if _finite(last.get(k))}
   if history:
@@ -247,21 +268,44 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
   return Experiment(root, name, baseline, runs, about, tuple(notes))
 
 
+# Settings with columns of their own in `results.csv`, whatever is compared.
+_COLUMNS = {
+  "size": "size",
+  "trunk.preset": "preset",
+  "length": "length",
+  "batch_size": "batch_size",
+  "budget": "budget",
+  "optimizer.learning_rate": "learning_rate",
+  "data.corpus": "corpus",
+  "data.tokenizer": "tokenizer",
+  "data.vocabulary_size": "vocabulary_size",
+  "data.packing": "packing",
+}
+
+
 def table_csv(experiment: Experiment) -> str:
-  """`results.csv`: a row per run, every currency and metric a column."""
+  """`results.csv`: a row per run; settings, currencies, metrics, code.
+
+  What the runs differ in has a column of its flag's name.
+  """
   found = {name for run in experiment.runs for name in run.metrics}
   names = [n for n in metrics_lib.METRICS if n in found]
   names += sorted(found - set(names))
+  differ = subject.varied([run.settings for run in experiment.runs])
+  own = ("objective", "architecture", *_COLUMNS)
+  swept = [path for path in differ if path not in own]
   head = ["name", "arm", "seed", "status", "objective", "architecture"]
-  head += ["scoring", "parameters", *metrics_lib.LEDGER, *names]
-  out = io.StringIO()
-  writer = csv.writer(out, lineterminator="\n")
-  writer.writerow([*head, "digest", "error"])
+  head += [*_COLUMNS.values(), *swept, "scoring", "parameters"]
+  head += [*metrics_lib.LEDGER, *names]
+  rows = []
   for run in experiment.runs:
     row = [run.name, run.arm, run.seed, run.status]
-    row += [run.raw.get("objective", ""), run.raw.get("architecture", "")]
+    for path in ("objective", "architecture"):
+      row.append(run.raw.get(path) or run.settings.get(path))
+    row += [run.settings.get(path) for path in (*_COLUMNS, *swept)]
     row += [run.scoring, run.parameters]
     row += [run.ledger.get(currency) for currency in metrics_lib.LEDGER]
     row += [run.metrics.get(name) for name in names]
-    writer.writerow([*row, run.raw.get("digest", ""), run.error])
-  return out.getvalue()
+    row += [run.raw.get("digest"), run.raw.get("commit"), run.error]
+    rows.append(row)
+  return sheet.text([*head, "digest", "commit", "error"], rows)

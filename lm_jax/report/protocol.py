@@ -5,9 +5,7 @@ A pure function of the protocol's directory, as the report of an experiment.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -17,7 +15,7 @@ import numpy as np
 
 from lm_jax import strict_json
 from lm_jax.errors import UsageError, short
-from lm_jax.report import blocks, items, replace, statistics, web
+from lm_jax.report import blocks, items, replace, sheet, statistics, web
 from lm_jax.report.blocks import Block, Code, Heading, Table, Text
 from lm_jax.report.metrics import amount, p_value
 from lm_jax.report.statistics import Estimate
@@ -279,24 +277,13 @@ def _cut(result: Mapping[str, Any]) -> str:
 
 
 def _csv(entries: Sequence[Entry]) -> str:
-  out = io.StringIO()
-  writer = csv.writer(out, lineterminator="\n")
-  writer.writerow(
-    ("model", "task", "method", "metric", "seed", "value", "head", "chosen")
-  )
-  for entry in entries:
-    facts = entry.facts
-    for seed, value in enumerate(entry.scores):
-      writer.writerow(
-        (
-          entry.arm,
-          entry.task,
-          entry.method,
-          facts["metric"],
-          seed,
-          value,
-          facts.get("head", ""),
-          facts.get("chosen", ""),
-        )
-      )
-  return out.getvalue()
+  head = ("model", "task", "method", "metric", "seed", "value", "head")
+  rows = [
+    (
+      *(entry.arm, entry.task, entry.method, entry.facts["metric"]),
+      *(seed, value, entry.facts.get("head"), entry.facts.get("chosen")),
+    )
+    for entry in entries
+    for seed, value in enumerate(entry.scores.tolist())
+  ]
+  return sheet.text((*head, "chosen"), rows)

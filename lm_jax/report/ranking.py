@@ -27,6 +27,11 @@ class Flip:
   shown: bool | None
 
 
+# Shares of a schedule that differ by less count as equal: budgets are spent in
+# whole steps.
+_SAME = 0.02
+
+
 @dataclasses.dataclass(frozen=True)
 class Ranking:
   """Mean scores at `spend`, the best arm first.
@@ -34,12 +39,26 @@ class Ranking:
   spend: the largest that every finished run reached, in the currency.
   scores: read off the learning curves; an arm that had not been evaluated
     before `spend` is absent.
+  shares: of its own schedule that each arm had gone through at `spend`; below
+    1 its learning rate had not decayed yet.
+  flips: of pairs of arms that stood at one share, here and in the first
+    currency.
   """
 
   currency: str
   spend: float
   scores: dict[str, float]
+  shares: dict[str, float] = dataclasses.field(default_factory=dict)
   flips: tuple[Flip, ...] = ()
+
+  @property
+  def fair(self) -> bool:
+    """Whether all arms stood at one share of their schedules."""
+    return self.alike(*self.scores)
+
+  def alike(self, *arms: str) -> bool:
+    found = [self.shares.get(arm, float("nan")) for arm in arms]
+    return not found or max(found) - min(found) <= _SAME
 
   @property
   def order(self) -> list[str]:
@@ -54,6 +73,19 @@ def at_spend(
   if not len(x) or not x[0] <= spend <= x[-1]:
     return None
   return float(np.interp(spend, x, y))
+
+
+def share(run: Run, currency: str, spend: float) -> float | None:
+  """How much of its schedule a finished run had gone through at `spend`.
+
+  A schedule follows the currency of the run's budget.
+  """
+  budget = str(run.settings.get("budget", "")).partition(":")[0]
+  own = "step" if budget in ("", "steps") else budget
+  x, y = run.curve(currency, own)
+  if not len(x) or y[-1] <= 0:
+    return None
+  return float(np.interp(spend, [0.0, *x], [0.0, *y]) / y[-1])
 
 
 def _flips(
@@ -111,14 +143,35 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
       for arm, row_N in zip(arms, table_AxN, strict=True)
       if np.isfinite(row_N).any()
     }
-    ordered = dict(sorted(means.items(), key=lambda mean: -mean[1]))
-    ranking = Ranking(currency, spend, ordered)
+    sign = -1 if metrics_lib.of(metric).higher_better else 1
+    ordered = dict(sorted(means.items(), key=lambda mean: sign * mean[1]))
+    ranking = Ranking(
+      currency, spend, ordered, _shares(experiment, arms, currency, spend)
+    )
     if reference is None:
       reference = table_AxN
     else:
       flips = _flips(
         ranking.order, result[0].order, [table_AxN, reference], arms
       )
-      ranking = dataclasses.replace(ranking, flips=flips)
+      told = tuple(
+        flip
+        for flip in flips
+        if ranking.alike(flip.ahead, flip.behind)
+        and result[0].alike(flip.ahead, flip.behind)
+      )
+      ranking = dataclasses.replace(ranking, flips=told)
     result.append(ranking)
   return result
+
+
+def _shares(
+  experiment: Experiment, arms: list[str], currency: str, spend: float
+) -> dict[str, float]:
+  found = {}
+  for arm in arms:
+    shares = [share(run, currency, spend) for run in experiment.of(arm)]
+    known = [x for x in shares if x is not None]
+    if known and len(known) == len(shares):
+      found[arm] = float(np.mean(known))
+  return found

@@ -140,10 +140,24 @@ def chance(analysis: Analysis) -> list[Block]:
   return [Table((*head, against), rows, words=(0, 2))]
 
 
+def _has_items(analysis: Analysis) -> bool:
+  return any(arm.items for arm in analysis.arms)
+
+
 def _pairs(flips: Sequence[Flip], most: int = 8) -> str:
   pairs = [f"{flip.ahead} > {flip.behind}" for flip in flips[:most]]
   more = len(flips) - most
   return ", ".join(pairs) + (f" and {more} more" if more > 0 else "")
+
+
+def _place(name: str, ranking: Ranking, arm: str) -> str:
+  """As in 2. 67.9 (100 %): rank, score, share; no rank where shares differ."""
+  if arm not in ranking.scores:
+    return "–"
+  rank = f"{ranking.order.index(arm) + 1}. " if ranking.fair else ""
+  share = ranking.shares.get(arm)
+  stood = "share unknown" if share is None else f"{100 * share:.0f} %"
+  return f"{rank}{show(name, ranking.scores[arm])} ({stood})"
 
 
 def ranking(analysis: Analysis, found: list[Ranking]) -> list[Block]:
@@ -157,21 +171,20 @@ def ranking(analysis: Analysis, found: list[Ranking]) -> list[Block]:
   arms = first.order + sorted(scored - set(first.scores))
   rows = [("equal at", *(amount(r.spend, r.currency) for r in found))]
   for arm in arms:
-    cells = [
-      f"{r.order.index(arm) + 1}. {show(name, r.scores[arm])}"
-      if arm in r.scores
-      else "–"
-      for r in found
-    ]
-    rows.append((arm, *cells))
+    rows.append((arm, *(_place(name, r, arm) for r in found)))
   head = ("arm", *(names[r.currency] for r in found))
+  subset = (
+    " (evaluated on a subset of the items)" if _has_items(analysis) else ""
+  )
   blocks: list[Block] = [
     Table(head, tuple(rows)),
     Text(
-      f"Rank and mean {metrics_lib.of(name).label} on the learning curves "
-      "(evaluated on a subset of the items), interpolated at the largest "
-      "spend that every finished run reached. An arm without a score had not "
-      "been evaluated by then."
+      f"Rank and mean {metrics_lib.of(name).label} on the learning curves"
+      f"{subset}, interpolated at the largest spend that every finished run "
+      "reached. An arm without a score had not been evaluated by then. In "
+      "brackets, the share of its own schedule at which an arm stood then: "
+      "below 100 % its learning rate had not decayed yet, and a run of that "
+      "budget would be better. Where the shares differ there is no rank."
     ),
   ]
   base = names[first.currency]
@@ -188,7 +201,15 @@ def ranking(analysis: Analysis, found: list[Ranking]) -> list[Block]:
       tail = "none of it is larger than the spread over seeds"
     text = f"At equal {names[r.currency]} the order flips against equal {base}"
     blocks.append(Text(f"{text}: {pairs}; {tail}."))
-  if not any(r.flips for r in found):
+  unfair = [names[r.currency] for r in found if not r.fair]
+  if unfair:
+    blocks.append(
+      Text(
+        f"At equal {', '.join(unfair)} the arms stood at other shares of their "
+        "schedules: whether the order flips there, these runs do not tell."
+      )
+    )
+  elif not any(r.flips for r in found):
     blocks.append(Text("The order is the same in every currency."))
   return blocks
 

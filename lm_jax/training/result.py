@@ -11,7 +11,7 @@ import jax
 
 from lm_jax.config import Config
 from lm_jax.devices import distributed
-from lm_jax.storage import identity, workdir
+from lm_jax.storage import code, identity, workdir
 from lm_jax.storage.digest import digest
 from lm_jax.storage.log import write_atomically
 from lm_jax.training import result_file, train
@@ -79,6 +79,7 @@ def make(
     "step": ledger.steps,
     "skipped": int(jax.device_get(state.skipped)[0]),
     "digest": digest(state.params),
+    "commit": code.commit(),
     "objective": config.objective,
     "architecture": plan.spec.architecture,
     "parameters": program.parameters,

@@ -78,3 +78,35 @@ def test_bad_experiments_get_one_clear_line(experiment, change, words):
 def test_no_experiment_there(tmp_path):
   with pytest.raises(UsageError, match="--workdir="):
     collect.load(tmp_path)
+
+
+def test_csv_has_what_runs_were_asked_for(experiment):
+  root = experiment(arms=("clm", "mlm"), seeds=1)
+  for arm, rate in (("clm", 1e-3), ("mlm", 3e-3)):
+    config = {
+      "objective": arm,
+      "size": "nano",
+      "length": 64,
+      "batch_size": 8,
+      "budget": "flops:1e9",
+      "accumulate": 1 if arm == "clm" else 2,
+      "data": {"corpus": "=x*.txt", "tokenizer": "bpe", "packing": "packed"},
+      "optimizer": {"learning_rate": rate, "final": 0.1},
+      "objective_options": {} if arm == "clm" else {"rate": 0.15},
+      "trunk": {"layers": 2, "preset": ""},
+    }
+    path = root / "runs" / f"{arm}-0"
+    (path / "config.json").write_text(json.dumps(config))
+    result = json.loads((path / "result.json").read_text())
+    text = json.dumps(result | {"commit": "1234abc"})
+    (path / "result.json").write_text(text)
+  text = collect.table_csv(collect.load(root))
+  clm, mlm = csv.DictReader(text.splitlines())
+  assert clm["size"] == "nano" and clm["corpus"] == "'=x*.txt"
+  assert [clm[x] for x in ("length", "batch_size")] == ["64", "8"]
+  assert (clm["budget"], clm["tokenizer"]) == ("flops:1e9", "bpe")
+  assert [run["learning_rate"] for run in (clm, mlm)] == ["0.001", "0.003"]
+  # What differs has a column; what follows from the objective has none.
+  assert [run["accumulate"] for run in (clm, mlm)] == ["1", "2"]
+  assert "objective.rate" not in clm and "trunk.layers" not in clm
+  assert clm["commit"] == "1234abc"

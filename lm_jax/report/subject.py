@@ -1,0 +1,158 @@
+"""What an experiment compares, by the settings of its runs.
+
+Settings are a configuration by the flags' paths, "optimizer.learning_rate",
+with every default written out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Settings = Mapping[str, Any]
+
+# How a run is called, kept and watched, which changes nothing of it.
+_NAMES = frozenset(
+  {"name", "arm", "seed", "workdir", "data.cache", "data.workers"}
+  | {"log_every", "checkpoint_every", "keep_last", "keep_every", "mesh"}
+)
+# What rows a run reads.
+_ROWS = ("data.", "length", "curriculum", "batch_size")
+_MOST = 6  # values that are told of a setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+  """How an experiment is called, what it asks, and what its file says."""
+
+  title: str
+  question: str
+  docstring: str = ""
+
+
+def varied(runs: Sequence[Settings]) -> list[str]:
+  """The paths of the settings in which runs differ, the objective first.
+
+  Not those that follow from another: an objective's architecture and options,
+  the trunk of a size or a preset.
+  """
+  known = [run for run in runs if run]
+  paths = dict.fromkeys(("objective", "size", "trunk.preset"))
+  paths |= dict.fromkeys(path for run in known for path in run)
+  return [p for p in paths if p not in _NAMES and _differs(p, known)]
+
+
+def _differs(path: str, runs: Sequence[Settings]) -> bool:
+  above: tuple[str, ...] = ()
+  if path == "architecture" or path.startswith("objective."):
+    above = ("objective",)
+  elif path.startswith("trunk.") and path != "trunk.preset":
+    above = ("size", "trunk.preset")
+  values: dict[str, set[str]] = {}
+  for run in runs:
+    key = json.dumps([run.get(name) for name in above])
+    value = json.dumps(run.get(path), sort_keys=True)
+    values.setdefault(key, set()).add(value)
+  return any(len(several) > 1 for several in values.values())
+
+
+def reads_other_rows(paths: Sequence[str]) -> list[str]:
+  """Those of some settings that tell which rows are read."""
+  return [path for path in paths if path.startswith(_ROWS)]
+
+
+def losses_compare(runs: Sequence[Settings]) -> bool:
+  """Whether the validation losses of runs are of one and the same thing.
+
+  They are of one objective with the same options, on the same held-out rows.
+  """
+  if not runs or not all(runs):
+    return False
+  return not any(
+    path.startswith(("objective", *_ROWS)) for path in varied(runs)
+  )
+
+
+def values_of(path: str, runs: Sequence[Settings]) -> list[str]:
+  """The values of a setting, as one would write them after its flag."""
+  found = [run.get(path) for run in runs if run.get(path) is not None]
+  return list(dict.fromkeys(map(_shown, found)))
+
+
+def _shown(value: Any) -> str:
+  if isinstance(value, bool):
+    return str(value).lower()
+  if isinstance(value, list | tuple):
+    return ",".join(map(_shown, value)) or '""'
+  return f"{value:g}" if isinstance(value, float) else str(value) or '""'
+
+
+def _listed(words: Sequence[str], last: str) -> str:
+  shown = list(words[:_MOST])
+  if len(words) > _MOST:
+    shown.append(f"{len(words) - _MOST} more")
+  return f" {last} ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
+
+def derived(name: str, runs: Sequence[Settings]) -> Subject:
+  """What runs compare, in words; `name` where they do not differ."""
+  paths = varied(runs)
+  objectives = _listed(values_of("objective", runs) or [name], "and")
+  if not paths:
+    return Subject(objectives, "")
+  others = [path for path in paths if path != "objective"]
+  title = f"{objectives}: {_listed(others, 'and')}" if others else objectives
+  budgets = values_of("budget", runs)
+  under = f" under --budget={budgets[0]}" if len(budgets) == 1 else ""
+  if len(paths) == 1:
+    which = f"{paths[0]} does best, {_listed(values_of(paths[0], runs), 'or')},"
+    which = which if others or under else which.removesuffix(",")
+  else:
+    parts = [f"{p} ({_listed(values_of(p, runs), 'or')})" for p in paths]
+    which = f"{_listed(parts, 'and')} do best"
+  of = "" if "objective" in paths else f" for {objectives}"
+  return Subject(title, f"Which {which}{of}{under}?")
+
+
+def of(
+  name: str, about: Mapping[str, Any], runs: Sequence[Settings]
+) -> Subject:
+  """What a page is about: as it was recorded, or derived from its runs.
+
+  Older records hold the experiment's own words, even of a sweep.
+  """
+  command = str(about.get("command") or "")
+  if "title" not in about and (
+    "--sweep" in command or "--objectives" in command
+  ):
+    return derived(name, runs)
+  return Subject(
+    str(about.get("title") or name),
+    str(about.get("question") or ""),
+    str(about.get("docstring") or ""),
+  )
+
+
+def differences(runs: Sequence[Settings]) -> str:
+  """What is the same in all arms and what is not; "" where nothing is known."""
+  known = [run for run in runs if run]
+  if not known:
+    return ""
+  paths = varied(known)
+  rows = reads_other_rows(paths)
+  start = (
+    f"The arms do not read the same rows: {_listed(rows, 'and')} differ"
+    if rows
+    else "Every arm reads the same rows in the same order with the same"
+    " tokenizer"
+  )
+  if paths == ["objective"]:
+    rest = "only the objective changes (and the architecture, where it has to)"
+  elif not paths:
+    rest = "nothing else is known to differ"
+  else:
+    parts = [f"{p} ({_listed(values_of(p, known), 'and')})" for p in paths]
+    rest = f"what differs is {_listed(parts, 'and')}"
+  return f"{start}; {rest}."

@@ -1,0 +1,36 @@
+"""Which code a run is made by."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import subprocess
+
+
+@functools.cache
+def commit() -> str:
+  """Returns the git commit of lm_jax, "+" behind it where files were changed.
+
+  "" where it is not known: installed, without git, in a repository that git
+  does not trust.
+  """
+  folder = pathlib.Path(__file__).resolve().parents[1]
+  if not (folder.parent / ".git").exists():
+    return ""  # Not of the repository that a virtual environment stands in.
+  head = _git(folder, "rev-parse", "--verify", "HEAD")
+  changed = _git(folder, "status", "--porcelain", "--untracked-files=no", ".")
+  return head and f"{head}{'+' if changed else ''}"
+
+
+def _git(folder: pathlib.Path, *words: str) -> str:
+  try:
+    done = subprocess.run(
+      ["git", "-C", str(folder), *words],
+      capture_output=True,
+      text=True,
+      timeout=10,
+      check=True,
+    )
+  except (OSError, subprocess.SubprocessError):
+    return ""
+  return done.stdout.strip()
