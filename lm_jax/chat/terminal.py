@@ -117,7 +117,10 @@ class Lines:
         return None
       if not self.interactive:
         data = sys.stdin.buffer.readline()
-        return data.decode().rstrip("\r\n") if data else None
+        if not data:
+          return None
+        text = data.decode().removesuffix("\n").removesuffix("\r")
+        return text.removeprefix("\ufeff") if self.number == 1 else text
       if not sys.stdout.isatty():  # It would hold the prompts.
         print(prompt, end="", file=sys.stderr, flush=True)
         prompt = ""

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from lm_jax.data import collection as collection_lib
-from lm_jax.data import labelled
+from lm_jax.data import lines
 from lm_jax.data.collection import Collection
 from lm_jax.errors import UsageError
 
@@ -60,7 +60,7 @@ def _add(texts: dict[str, str], name: str, text: str, where: str) -> None:
     raise UsageError(f"{where}: is empty")
   if name in texts:
     raise UsageError(f"{where}: the id {name} is there twice")
-  if name.split() != [name]:
+  if not lines.is_word(name):
     raise UsageError(f"{where}: the id {name!r:.80} must be one word")
   texts[name] = text.strip()
 
@@ -77,13 +77,9 @@ def _of_file(path: pathlib.Path, texts: dict[str, str]) -> None:
         name = collection_lib.text_of(record, key, where)
       _add(texts, name, text, where)
   else:
-    for number, line in enumerate(labelled.lines(path), start=1):
-      where = f"{path}, line {number}"
-      try:
-        text = line.decode().strip()
-      except UnicodeDecodeError as error:
-        raise UsageError(f"{where}: is not UTF-8: {error}") from None
-      if text:
-        _add(texts, str(len(texts) + 1), text, where)
+    # An empty line is no query, yet counts: ids are those of the lines.
+    for number, (where, line) in enumerate(lines.texts(path), before + 1):
+      if line.strip():
+        _add(texts, str(number), line, where)
   if len(texts) == before:
     raise UsageError(f"--queries={path}: holds no query")

@@ -16,7 +16,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lm_jax.data import labelled
+from lm_jax.data import labelled, lines
 from lm_jax.errors import UsageError, short
 
 # By our names of splits, theirs.
@@ -167,7 +167,7 @@ def _require(found: Any, path: pathlib.Path, what: str) -> None:
 
 def records(path: pathlib.Path) -> Iterator[tuple[str, labelled.Record]]:
   """The objects of a JSONL file, each with its place for messages."""
-  for number, line in enumerate(labelled.lines(path), start=1):
+  for number, line in enumerate(lines.raw(path), start=1):
     if line.strip():
       where = f"{path}, line {number}"
       yield where, labelled.record(line, where)
@@ -193,7 +193,7 @@ def _new_id(
   name = text_of(record, field, where)
   if name in known:
     raise UsageError(f"{where}: field {field}={short(name)}: is there twice")
-  if not name or name.split() != [name]:
+  if not lines.is_word(name):
     raise UsageError(f"{where}: field {field}={short(name)}: must be one word")
   return name
 
@@ -238,12 +238,8 @@ def _jsonl_triples(path: pathlib.Path) -> Iterator[_Triple]:
 
 
 def _tsv_triples(path: pathlib.Path) -> Iterator[_Triple]:
-  for number, line in enumerate(labelled.lines(path), start=1):
-    where = f"{path}, line {number}"
-    try:
-      cells = line.decode().rstrip("\r\n").split("\t")
-    except UnicodeDecodeError as error:
-      raise UsageError(f"{where}: is not UTF-8: {error}") from None
+  for number, (where, line) in enumerate(lines.texts(path), start=1):
+    cells = line.split("\t")
     if (number == 1 and cells == _TSV_HEADER) or cells == [""]:
       continue
     if len(cells) != 3:

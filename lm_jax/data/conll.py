@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from absl import logging
 
-from lm_jax.data import labelled, splits
+from lm_jax.data import labelled, lines, splits
 from lm_jax.data.examples import Tagged
 from lm_jax.errors import UsageError, short
 
@@ -26,7 +26,7 @@ _ALONE = {"S": "B", "U": "B", "E": "I", "L": "I"}
 def columns(path: pathlib.Path) -> Iterator[Tagged]:
   """A file of lines "word ... tag", and an empty one between sentences.
 
-  Columns are parted by tabs, or else by white space; the first is the word,
+  Columns are parted by tabs, or else by blanks; the first is the word,
   the last the tag. Lines with -DOCSTART- are passed over.
 
   Raises:
@@ -82,11 +82,11 @@ def _sentences(path: pathlib.Path) -> Iterator[tuple[list[str], Tagged]]:
     return wheres, Tagged(str(number), words, tags)
 
   number = 1
-  for where, line in splits.texts(path):
+  for where, line in lines.texts(path):
     if line.startswith(_DOCUMENT):
       continue
     if line.strip():
-      cells = line.split("\t") if "\t" in line else line.split()
+      cells = line.split("\t") if "\t" in line else lines.words(line)
       if len(cells) < 2 or not cells[-1].strip():
         raise UsageError(f"{where}: {short(line)}: must be a word and a tag")
       wheres.append(where)
@@ -107,13 +107,16 @@ def to_iob2(
     sentences: of each the places of its words, and itself.
     what: names them in messages.
 
+  A tag that no scheme has there, as an I in IOB2 that goes on with nothing,
+  begins an entity, as conlleval has it; they are counted and told.
+
   Raises:
-    UsageError: what is no tag, or a tag that no scheme has there.
+    UsageError: what is no tag.
   """
   found = list(sentences)
   marks = {tag[0] for _, one in found for tag in one.tags if _TAG.match(tag)}
   long = bool(marks & set(_ALONE))
-  wrong = ""  # where an entity begins with I
+  wrong: list[str] = []  # where an entity begins with I
   plain = True  # does B begin an entity only where IOB1 has it?
   for wheres, one in found:
     before = OUTSIDE
@@ -125,14 +128,19 @@ def to_iob2(
         )
       begins = tag[0] not in "BSU" and not _goes_on(before, tag)
       if tag != OUTSIDE and begins:
-        wrong = wrong or f"{where}: tag {tag} follows {before}"
+        wrong.append(f"{where}: tag {tag} follows {before}")
       if tag[0] == "B" and before[2:] != tag[2:]:
         plain = False
       before = tag
   if wrong and (long or not plain):
-    scheme = "BIOES" if long else "IOB2, nor IOB1 as others in the file"
-    raise UsageError(f"{wrong}: that is not {scheme}")
-  if wrong or long:
+    logging.warning(
+      "%s: tags that go on with no entity begin one, as conlleval has it: %d,"
+      " the first in %s",
+      what,
+      len(wrong),
+      wrong[0],
+    )
+  elif wrong or long:
     scheme = "BIOES" if long else "IOB1"
     logging.info("%s: tags are %s; read as IOB2", what, scheme)
   return [
@@ -149,8 +157,8 @@ def _converted(tags: Sequence[str]) -> Iterator[str]:
   before = OUTSIDE
   for tag in tags:
     mark = _ALONE.get(tag[0], tag[0])
-    if mark == "I" and before[2:] != tag[2:]:
-      mark = "B"  # IOB1
+    if mark == "I" and not _goes_on(before, tag):
+      mark = "B"  # IOB1, or what no scheme has
     yield tag if tag == OUTSIDE else mark + tag[1:]
     before = tag
 

@@ -30,8 +30,14 @@ class Tagged:
   tags: tuple[str, ...]
 
 
+UNPLACED = -1
+
+
 class Span(NamedTuple):
-  """A piece of a text, and at which character it starts."""
+  """A piece of a text, and at which character it starts.
+
+  start: UNPLACED where the text does not stand where the data say it does.
+  """
 
   text: str
   start: int

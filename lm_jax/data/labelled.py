@@ -8,13 +8,11 @@ also where the labels of the test split are kept secret (GLUE, SuperGLUE).
 from __future__ import annotations
 
 import dataclasses
-import gzip
-import json
 import pathlib
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from lm_jax.data import lines
 from lm_jax.data.examples import Example as Example
 from lm_jax.data.tfds_records import tfds_records as tfds_records
 from lm_jax.errors import UsageError, short
@@ -30,7 +28,6 @@ _TABLES = (".tsv", ".tsv.gz")
 _SUFFIXES = (".jsonl", ".jsonl.gz", *_TABLES)
 # In the place of a label that is kept secret.
 _SECRET = (None, "", -1, "-1")
-_LONGEST_LINE = 2**24  # bytes
 
 Record = dict[str, Any]
 
@@ -222,7 +219,7 @@ def _records(
     names = [*form.label, *(x for each in form.fields.values() for x in each)]
     yield from tables.records(path, form.columns, names)
     return
-  for number, line in enumerate(lines(path), start=1):
+  for number, line in enumerate(lines.raw(path), start=1):
     if line.strip():
       where = f"{path}, line {number}"
       yield where, str(number), record(line, where)
@@ -257,33 +254,7 @@ def found(record: Record, names: tuple[str, ...], where: str) -> Any:
 
 def record(line: bytes, where: str) -> Record:
   """The JSON object of a line; UsageError where there is none."""
-  try:
-    value = json.loads(line.decode("utf-8-sig"))
-  except UnicodeDecodeError as error:
-    raise UsageError(
-      f"{where}: is not UTF-8: byte {error.start} is {line[error.start]:#04x}"
-    ) from None
-  except (ValueError, RecursionError) as error:
-    raise UsageError(f"{where}: not JSON: {error}") from None
+  value = lines.parsed(line, where)
   if not isinstance(value, dict):
     raise UsageError(f"{where}: must be an object, not {short(value)}")
   return value
-
-
-def lines(path: pathlib.Path) -> Iterator[bytes]:
-  """The lines of a file, gzipped or not.
-
-  Raises:
-    UsageError: it cannot be read, is damaged, or a line is too long.
-  """
-  opener: Any = gzip.open if path.suffix == ".gz" else open
-  try:
-    with opener(path, "rb") as file:
-      while line := file.readline(_LONGEST_LINE + 1):
-        if len(line) > _LONGEST_LINE:
-          raise UsageError(f"{path}: a line of more than {_LONGEST_LINE} bytes")
-        yield line
-  except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-    raise UsageError(f"{path}: damaged gzip file: {error}") from None
-  except OSError as error:
-    raise UsageError(f"{path}: cannot be read: {error.strerror}") from None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from lm_jax.data import labelled, splits, text
+from lm_jax.data import labelled, lines, splits, text
 from lm_jax.data.examples import Rewriting
 from lm_jax.data.labelled import DEV, TEST, TRAIN, Record
 from lm_jax.errors import UsageError, short
@@ -143,7 +143,7 @@ def _lines(
     other = path.with_name(f"{stem}{code}{gz}")
     if not other.is_file():
       raise UsageError(f"{other}: is not there, beside {path.name}")
-    columns.append([line for _, line in splits.texts(other)])
+    columns.append([line for _, line in lines.texts(other)])
   sizes = {code: len(lines) for code, lines in zip(codes, columns, strict=True)}
   if len(set(sizes.values())) > 1:
     told = ", ".join(f"{stem}{code} has {n}" for code, n in sizes.items())

@@ -8,6 +8,7 @@ import random
 import sysconfig
 from typing import NamedTuple
 
+from lm_jax.data import paths as paths_lib
 from lm_jax.errors import UsageError
 
 SHORTEST, LONGEST = 4, 40  # lines of a function
@@ -40,7 +41,8 @@ def holes(place: str, flag: str, limit: int, seed: int) -> list[Hole]:
   root = pathlib.Path(place or sysconfig.get_path("stdlib")).expanduser()
   if not root.is_dir():
     raise UsageError(f"{flag}: is no directory of .py files")
-  paths = sorted(root.rglob("*.py"))
+  names = map(str, sorted(root.rglob("*.py")))
+  paths = [pathlib.Path(name) for name in paths_lib.once(names)]
   if not place:
     paths = [p for p in paths if not _LEFT_OUT & {*p.relative_to(root).parts}]
   rng = random.Random(seed)
@@ -60,11 +62,11 @@ def holes(place: str, flag: str, limit: int, seed: int) -> list[Hole]:
 def _hole(path: pathlib.Path, name: str, rng: random.Random) -> Hole | None:
   """A random line of a random function of a file, if it has one."""
   try:
-    source = path.read_text("utf-8")
+    source = path.read_text("utf-8-sig")
     tree = ast.parse(source)
   except (SyntaxError, ValueError, RecursionError):
     return None  # of another Python, or of tests of its parser
-  lines = source.splitlines()
+  lines = source.split("\n")  # as `ast` counts them
   places = []
   for node in ast.walk(tree):
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

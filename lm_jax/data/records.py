@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from lm_jax.data import labelled
+from lm_jax.data import labelled, lines
 from lm_jax.data.labelled import Record
 from lm_jax.errors import UsageError, short
 
@@ -52,7 +52,7 @@ def of_file(path: pathlib.Path) -> Iterator[tuple[str, Record]]:
     UsageError: what is wrong with a line, by number, or there is none.
   """
   empty = True
-  for number, line in enumerate(labelled.lines(path), start=1):
+  for number, line in enumerate(lines.raw(path), start=1):
     if line.strip():
       empty = False
       where = f"{path}, line {number}"

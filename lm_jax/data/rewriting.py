@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lm_jax.data import labelled, semeval, splits
+from lm_jax.data import labelled, lines, semeval, splits
 from lm_jax.data.examples import Rewriting
 from lm_jax.data.labelled import Record
 from lm_jax.errors import UsageError, short
@@ -56,10 +55,7 @@ def summary(record: Record, name: str, where: str) -> Rewriting:
 
 def listed(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
   """The objects of a file that is one JSON list; see `splits.records`."""
-  try:
-    value = json.loads(splits.content(path).decode("utf-8-sig"))
-  except (ValueError, RecursionError) as error:
-    raise UsageError(f"{path}: not JSON: {error}") from None
+  value = lines.parsed(lines.content(path), path, whole=True)
   if not isinstance(value, list):
     raise UsageError(f"{path}: must be a list, not {short(value)}")
   for number, record in enumerate(value):
@@ -90,7 +86,7 @@ def _dialogues(
   path: pathlib.Path, language: str
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
   if _ends(path, ".txt"):
-    for where, line in splits.texts(path):
+    for where, line in lines.texts(path):
       turns = [turn.strip() for turn in line.split(END_OF_UTTERANCE)]
       yield where.rpartition(" ")[2], tuple(turn for turn in turns if turn)
     return

@@ -6,7 +6,7 @@ import pathlib
 import re
 from collections.abc import Iterator
 
-from lm_jax.data import splits
+from lm_jax.data import lines, splits
 from lm_jax.data.labelled import TEST, TRAIN, Record
 from lm_jax.errors import UsageError, short
 
@@ -50,7 +50,7 @@ def records(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
       yield where, name, record
     return
   sentence: tuple[str, str, str] | None = None
-  for where, line in splits.texts(path):
+  for where, line in lines.texts(path):
     line = line.strip()
     if not line or line.startswith("Comment:"):
       continue

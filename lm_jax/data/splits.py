@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import pathlib
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from lm_jax.data import labelled
+from lm_jax.data import labelled, lines
 from lm_jax.data.labelled import DEV, TEST, TRAIN, Record
 from lm_jax.errors import UsageError
 
@@ -23,7 +21,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 # Where a whole data set is one file, one in so many is held out for DEV, and
 # one for TEST: the last ones, so that what stands together stays together.
 SHARE = 10
-_MOST_BYTES = 2**30
 
 # Reads a file; what is wrong with a line is a UsageError that names it.
 Reader = Callable[[pathlib.Path], Iterable[Any]]
@@ -146,45 +143,8 @@ def records(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
 
   The id is the record's own "id", or else its line number.
   """
-  for where, line in lines(path):
+  for number, line in enumerate(lines.raw(path), start=1):
     if line.strip():
+      where = f"{path}, line {number}"
       record = labelled.record(line, where)
-      number = where.rpartition(" ")[2]
       yield where, str(record.get("id", number)), record
-
-
-def lines(path: pathlib.Path) -> Iterator[tuple[str, bytes]]:
-  """The lines of a file, gzipped or not, and the place of each."""
-  for number, line in enumerate(labelled.lines(path), start=1):
-    yield f"{path}, line {number}", line
-
-
-def texts(path: pathlib.Path) -> Iterator[tuple[str, str]]:
-  """The lines of a file of UTF-8 text without their ends; see `lines`."""
-  for where, line in lines(path):
-    try:
-      text = line.decode("utf-8-sig" if where.endswith(" line 1") else "utf-8")
-    except UnicodeDecodeError as error:
-      raise UsageError(
-        f"{where}: is not UTF-8: byte {error.start} is {line[error.start]:#04x}"
-      ) from None
-    yield where, text.rstrip("\r\n")
-
-
-def content(path: pathlib.Path) -> bytes:
-  """A whole file, gzipped or not.
-
-  Raises:
-    UsageError: it can't be read, is damaged or too large.
-  """
-  opener: Any = gzip.open if path.suffix == ".gz" else open
-  try:
-    with opener(path, "rb") as file:
-      found = file.read(_MOST_BYTES + 1)
-  except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-    raise UsageError(f"{path}: damaged gzip file: {error}") from None
-  except OSError as error:
-    raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-  if len(found) > _MOST_BYTES:
-    raise UsageError(f"{path}: has more than {_MOST_BYTES} bytes")
-  return found

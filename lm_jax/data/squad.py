@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lm_jax.data import labelled, splits
-from lm_jax.data.examples import Question, Span
+from absl import logging
+
+from lm_jax.data import labelled, lines, splits
+from lm_jax.data.examples import UNPLACED, Question, Span
 from lm_jax.data.labelled import DEV, TRAIN, Record
 from lm_jax.errors import UsageError, short
 
@@ -23,12 +24,13 @@ def nested(path: pathlib.Path) -> Iterator[Question]:
   """A file {"data": [{"title", "paragraphs": [{"context", "qas": [...]}]}]}.
 
   Raises:
-    UsageError: not that, or a span that is not in its passage.
+    UsageError: not that.
   """
-  try:
-    value = json.loads(splits.content(path).decode("utf-8-sig"))
-  except (ValueError, RecursionError) as error:
-    raise UsageError(f"{path}: not JSON: {error}") from None
+  yield from told(_nested(path), str(path))
+
+
+def _nested(path: pathlib.Path) -> Iterator[Question]:
+  value = lines.parsed(lines.content(path), path, whole=True)
   for article, at in _list(value, "data", str(path)):
     for paragraph, inside in _list(article, "paragraphs", at):
       for record, where in _list(paragraph, "qas", inside):
@@ -42,8 +44,8 @@ def jsonl(path: pathlib.Path) -> Iterator[Question]:
   Raises:
     UsageError: what is wrong with a line, by number.
   """
-  for where, name, record in splits.records(path):
-    yield question(record, name, where)
+  found = splits.records(path)
+  yield from told((question(r, name, at) for at, name, r in found), str(path))
 
 
 READERS = {".jsonl": jsonl, ".json": nested}
@@ -53,10 +55,12 @@ def question(record: Record, name: str, where: str) -> Question:
   """The question that a record holds.
 
   Its answers are a list of {"text", "start" or "answer_start"}, or an object
-  of both lists, as TFDS has them; [] of a passage without an answer.
+  of both lists, as TFDS has them; [] of a passage without an answer. An empty
+  text is no answer, as SQuAD's script has it. Of one that does not stand where
+  it is said to (as in CMRC 2018) the text alone is known.
 
   Raises:
-    UsageError: a field is missing, or an answer is not where it is said to be.
+    UsageError: a field is missing, or is not what it must be.
   """
   context, asked = (
     _text(record, key, where) for key in ("context", "question")
@@ -66,14 +70,32 @@ def question(record: Record, name: str, where: str) -> Question:
   for text, start in _answers(
     labelled.found(record, ("answers",), where), where
   ):
-    if context[start : start + len(text)] != text or start < 0 or not text:
-      there = context[max(start, 0) : max(start, 0) + max(len(text), 1)]
-      raise UsageError(
-        f"{where}: the answer {short(text)} is not at character {start} of the"
-        f" context, where {short(there)} stands"
-      )
-    answers.append(Span(text, start))
+    placed = start >= 0 and context.startswith(text, start)
+    if text:
+      answers.append(Span(text, start if placed else UNPLACED))
   return Question(name, str(title), context, asked, tuple(answers))
+
+
+def told(found: Iterable[Question], what: str) -> Iterator[Question]:
+  """Passes questions on, and tells of those with an answer out of place.
+
+  Args:
+    what: names the file or data set.
+  """
+  names = []
+  for one in found:
+    if any(answer.start == UNPLACED for answer in one.answers):
+      names.append(one.id)
+    yield one
+  if names:
+    logging.warning(
+      "%s: of %d questions an answer does not stand where it is said to: its"
+      " text counts where answers are measured, and nothing is learnt of it;"
+      " the first is %s",
+      what,
+      len(names),
+      names[0],
+    )
 
 
 def require_answers(found: list[Question], what: str, other: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from absl import logging
 
-from lm_jax.data import splits
+from lm_jax.data import lines
 from lm_jax.data.labelled import Record
 from lm_jax.errors import UsageError
 
@@ -30,7 +30,7 @@ def records(
   """
   names: Sequence[str] = ()
   short: list[str] = []
-  for where, text in splits.texts(path):
+  for where, text in lines.texts(path):
     number = where.rpartition(" ")[2]
     cells = text.split("\t")
     if not names:

@@ -36,10 +36,12 @@ def tfds_records(
     if getattr(feature, "names", None)
   }
   for number, record in enumerate(source):
-    yield (
-      f"{name}, {split}[{number}]",
-      {key: _plain(value, names.get(key)) for key, value in record.items()},
-    )
+    where = f"{name}, {split}[{number}]"
+    try:
+      plain = {key: _plain(x, names.get(key)) for key, x in record.items()}
+    except UnicodeDecodeError as error:
+      raise UsageError(f"{where}: is not UTF-8: byte {error.start}") from None
+    yield where, plain
 
 
 def _plain(value: Any, names: list[str] | None = None) -> Any:

@@ -60,7 +60,7 @@ def read(path: str | os.PathLike, where: str = "") -> Iterator[Record]:
 
 def _record(data: bytes, where: str) -> Record:
   try:
-    text = data.decode()
+    text = data.decode("utf-8-sig")
   except UnicodeDecodeError as error:
     raise UsageError(f"{where}: is not UTF-8: byte {error.start}") from None
   record = strict_json.parse(text, where)

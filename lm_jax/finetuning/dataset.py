@@ -249,6 +249,11 @@ def _load(key: _Key) -> Examples:
     encoded[split] = kind.encode(
       task, examples[split], tokenizer, key.length, options
     )
+  if not encoded[splits.TRAIN].items:
+    raise UsageError(
+      f"--task={task.name}: no example can be learnt of: no answer stands where"
+      " it is said to"
+    )
   items = [
     (i.example, i.tokens.tolist(), i.label.tolist(), i.answer.tolist())
     for split in (splits.TRAIN, splits.DEV)

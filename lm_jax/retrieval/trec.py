@@ -9,7 +9,7 @@ import math
 import pathlib
 from collections.abc import Iterator, Mapping
 
-from lm_jax.data import labelled
+from lm_jax.data import lines as lines_lib
 from lm_jax.errors import UsageError, short
 from lm_jax.retrieval.ranking import Ranking, Run
 
@@ -50,12 +50,8 @@ def read(path: pathlib.Path) -> Run:
     UsageError: what is wrong with a line, by number; the file is empty.
   """
   found: Run = {}
-  for number, line in enumerate(labelled.lines(path), start=1):
-    where = f"{path}, line {number}"
-    try:
-      cells = line.decode().split()
-    except UnicodeDecodeError as error:
-      raise UsageError(f"{where}: is not UTF-8: {error}") from None
+  for where, line in lines_lib.texts(path):
+    cells = lines_lib.words(line)
     if not cells:
       continue
     if len(cells) != _FIELDS:

@@ -64,7 +64,8 @@ class ReadingTask(base.SupervisedTask):
     source = labelled.tfds_records(
       self.tfds, self.splits[split], f"--task={self.name}"
     )
-    return [squad.question(x, str(x["id"]), where) for where, x in source]
+    found = (squad.question(x, str(x["id"]), where) for where, x in source)
+    return list(squad.told(found, self.tfds))
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Question]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lm_jax.data import labelled, records
+from lm_jax.data import labelled, lines, records
 from lm_jax.data.labelled import Example, Form
 from lm_jax.errors import UsageError
 from lm_jax.tasks import base
@@ -30,7 +30,7 @@ class Piqa(base.LabelledTask):
     if not labels.is_file():
       return super().examples(split, place)
     found = list(records.of_file(path))
-    told = [line.strip().decode() for line in labelled.lines(labels)]
+    told = [line.strip() for _, line in lines.texts(labels)]
     if len(told) != len(found):
       raise UsageError(
         f"{labels}: has {len(told)} labels, and {path} {len(found)} examples"

@@ -55,15 +55,52 @@ def test_schemes_become_iob2(tmp_path, tags, want):
   [
     (("O", "PER"), "line 2: tag 'PER': must be O, or B-, I-"),
     (("O", "I-"), "line 2: tag 'I-': must be"),
-    # I begins an entity, and so does B: no scheme has both.
-    (("B-PER", "O", "I-LOC"), "line 3: tag I-LOC follows O: that is not IOB2"),
-    (("S-X", "I-X"), "line 2: tag I-X follows S-X: that is not BIOES"),
-    (("E-X",), "line 1: tag E-X follows O: that is not BIOES"),
   ],
 )
 def test_a_tag_that_no_scheme_has_there(tmp_path, tags, message):
   with pytest.raises(UsageError, match=message):
     list(conll.columns(write(tmp_path / "a.txt", tags)))
+
+
+@pytest.mark.parametrize(
+  ("tags", "want", "told"),
+  [
+    # I begins an entity, and so does B: no scheme has both.
+    (("B-PER", "O", "I-LOC"), ("B-PER", "O", "B-LOC"), "tag I-LOC follows O"),
+    (
+      ("B-PER", "I-LOC", "O"),
+      ("B-PER", "B-LOC", "O"),
+      "tag I-LOC follows B-PER",
+    ),
+    (("S-X", "I-X"), ("B-X", "B-X"), "tag I-X follows S-X"),
+    (("E-X", "I-X"), ("B-X", "B-X"), "tag E-X follows O"),
+  ],
+)
+def test_what_goes_on_with_nothing_begins_an_entity(
+  tmp_path, caplog, tags, want, told
+):
+  """As conlleval has it; Weibo NER's published file has one such line."""
+  path = write(tmp_path / "a.txt", IOB2, tags)
+  found = list(conll.columns(path))
+  assert found[1].tags == want
+  message = "tags that go on with no entity begin one, as conlleval has it: "
+  count = 2 if tags == ("E-X", "I-X") else 1
+  assert f"{message}{count}, the first in {path}, line " in caplog.text
+  assert caplog.text.rstrip().endswith(told)
+
+
+def test_words_are_parted_by_tabs_or_blanks_alone(tmp_path):
+  path = tmp_path / "a.conll"
+  path.write_text(
+    "10\u00a0000 O\na\u2028b \t O\n\u3000\tO\nc\x0cd\x85 B-X\r\n\n",
+    encoding="utf-8",
+    newline="",
+  )
+  (found,) = conll.columns(path)
+  assert found.tags == ("O", "O", "O", "B-X")
+  assert found.words[0] == "10\u00a0000"
+  assert found.words[1].strip(" ") == "a\u2028b"
+  assert found.words[2:] == ("\u3000", "c\x0cd\x85")
 
 
 def test_a_line_without_a_tag(tmp_path):

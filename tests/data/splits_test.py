@@ -2,11 +2,11 @@ import gzip
 
 import pytest
 
-from lm_jax.data import splits
+from lm_jax.data import lines, splits
 from lm_jax.data.labelled import DEV, TEST, TRAIN
 from lm_jax.errors import UsageError
 
-READERS = {".txt": lambda path: [text for _, text in splits.texts(path)]}
+READERS = {".txt": lambda path: [text for _, text in lines.texts(path)]}
 
 
 def read(place, split, **kwargs):

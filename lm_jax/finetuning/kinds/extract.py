@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lm_jax.data.examples import Question, Span
+from lm_jax.data.examples import UNPLACED, Question, Span
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
 from lm_jax.finetuning.kinds import _reading, base
@@ -41,6 +41,9 @@ class Extract(base.Kind):
   ) -> Encoded:
     items, cut = [], set()
     for window in windows(examples, tokenizer, length):
+      example = examples[window.example]
+      if example.answers and _placed(example) is None:
+        continue  # Nothing tells where it is; see squad.told.
       label_n = window.may()
       first, last = window.answer
       label_n[first] |= START
@@ -145,16 +148,17 @@ def windows(
     room = length - len(head) - len(after)
     starts = _starts(len(ids), room, max(1, min(room, length // STEPS)))
     owner_T = _owners(len(ids), room, starts)
-    right = _tokens_of(example.answers[0], spans_Tx2) if example.answers else ()
+    answer = _placed(example)
+    right = _tokens_of(answer, spans_Tx2) if answer else ()
     cut = len(question) > most or right is None
     for window, start in enumerate(starts):
       here = slice(start, start + room)
       tail = np.array([*ids[here], *after], np.int32)
       text = np.repeat(np.arange(2, dtype=np.int32), (len(head), len(tail)))
-      answer = (0, 0)
+      here_at = (0, 0)
       if right and start <= right[0] and right[1] < start + room:
         shift = len(head) - start
-        answer = right[0] + shift, right[1] + shift
+        here_at = right[0] + shift, right[1] + shift
       found.append(
         Window(
           number,
@@ -163,11 +167,16 @@ def windows(
           len(head),
           spans_Tx2[here],
           owner_T[here] == window,
-          answer,
+          here_at,
           cut,
         )
       )
   return found
+
+
+def _placed(example: Question) -> Span | None:
+  """The first right answer of which it is known where it stands."""
+  return next((a for a in example.answers if a.start != UNPLACED), None)
 
 
 def _tokens_of(answer: Span, spans_Tx2: np.ndarray) -> tuple[int, int] | None:

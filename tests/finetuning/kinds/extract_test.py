@@ -4,7 +4,7 @@ import types
 import numpy as np
 import pytest
 
-from lm_jax.data.examples import Question, Span
+from lm_jax.data.examples import UNPLACED, Question, Span
 from lm_jax.errors import UsageError
 from lm_jax.finetuning.kinds import extract
 from lm_jax.finetuning.kinds.extract import Extract, Found
@@ -28,6 +28,21 @@ EXAMPLES = [
   )
 ]
 TASK = types.SimpleNamespace(name="toy", unanswerable=True)
+
+
+def test_nothing_is_learnt_of_an_answer_out_of_place(tokenizer):
+  odd = Question("odd", "", PASSAGE, "Who?", (Span("308", UNPLACED),))
+  both = (Span("308", UNPLACED), Span("308", PASSAGE.index("308")))
+  half = Question("half", "", PASSAGE, "Who?", both)
+  encoded = Extract().encode(TASK, [odd, half], tokenizer, LENGTH, {})
+  assert {item.example for item in encoded.items} == {1}
+  right = Question("right", "", PASSAGE, "Who?", both[1:])
+  same = Extract().encode(TASK, [odd, right], tokenizer, LENGTH, {})
+  for a, b in zip(encoded.items, same.items, strict=True):
+    np.testing.assert_array_equal(a.label, b.label)
+  # They are measured all the same.
+  read = extract.windows([odd], tokenizer, LENGTH)
+  assert {window.example for window in read} == {0}
 
 
 def logits_of(label):

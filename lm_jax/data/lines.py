@@ -1,0 +1,136 @@
+r"""Lines of text files, as every reader cuts them.
+
+By "\n" alone: Python's own `splitlines` also cuts at form feeds, U+0085, U+2028
+and others, which may stand in a line of a text, in a string of JSON and in
+Python's source. "\r\n" ends are stripped, and so are byte-order marks, which
+editors and joined files leave where a line begins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import pathlib
+import re
+import zlib
+from collections.abc import Iterator
+from typing import IO, Any
+
+from lm_jax.errors import UsageError
+
+_LONGEST = 2**24  # bytes of a line
+_MOST = 2**30  # bytes of a file that is read as a whole
+_MARK = "\ufeff"
+# What parts the columns of a file: not every white space of Unicode, since a
+# no-break space may stand in a word.
+_BLANKS = re.compile(r"[ \t]+")
+# A half of a surrogate pair without the other, as JSON may spell it.
+_HALF = re.compile(
+  r"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]"
+)
+
+
+def raw(path: pathlib.Path) -> Iterator[bytes]:
+  """The lines of a file, gzipped or not, with their ends.
+
+  Raises:
+    UsageError: it cannot be read, is damaged, or a line is too long.
+  """
+  with _opened(path) as file:
+    while line := file.readline(_LONGEST + 1):
+      if len(line) > _LONGEST:
+        raise UsageError(f"{path}: a line of more than {_LONGEST} bytes")
+      yield line
+
+
+def content(path: pathlib.Path) -> bytes:
+  """A whole file, gzipped or not.
+
+  Raises:
+    UsageError: it can't be read, is damaged or too large.
+  """
+  with _opened(path) as file:
+    found = file.read(_MOST + 1)
+  if len(found) > _MOST:
+    raise UsageError(f"{path}: has more than {_MOST} bytes")
+  return found
+
+
+@contextlib.contextmanager
+def _opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
+  opener: Any = gzip.open if path.suffix == ".gz" else open
+  try:
+    with opener(path, "rb") as file:
+      yield file
+  except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    raise UsageError(f"{path}: damaged gzip file: {error}") from None
+  except OSError as error:
+    raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def texts(path: pathlib.Path) -> Iterator[tuple[str, str]]:
+  """The lines of a file of UTF-8, each with its place for messages."""
+  for number, line in enumerate(raw(path), start=1):
+    where = f"{path}, line {number}"
+    yield where, _bare(decoded(line, where))
+
+
+def decoded(data: bytes, where: object) -> str:
+  """The text of a line, or of a file, without a mark before it.
+
+  Raises:
+    UsageError: it is not UTF-8.
+  """
+  try:
+    text = data.decode()
+  except UnicodeDecodeError as error:
+    raise UsageError(
+      f"{where}: is not UTF-8: byte {error.start} is {data[error.start]:#04x}"
+    ) from None
+  return text.removeprefix(_MARK)
+
+
+def words(line: str) -> list[str]:
+  """The columns of a line, parted by blanks and tabs."""
+  return _BLANKS.split(line.strip(" \t")) if line.strip(" \t") else []
+
+
+def is_word(text: str) -> bool:
+  """May a text be a column of a line?"""
+  return words(text) == [text] and "\n" not in text and "\r" not in text
+
+
+def parsed(data: bytes, where: object, whole: bool = False) -> Any:
+  """The value of a line, or of a file, of JSON.
+
+  Args:
+    data: of the line or file.
+    where: names it in messages.
+    whole: is it a file? Its lines are told then.
+
+  Raises:
+    UsageError: it is not UTF-8 or not JSON; or it has half of a surrogate
+      pair, which is no character: no tokenizer takes it, no file holds it.
+  """
+  text = decoded(data, where)
+  try:
+    value = json.loads(text)
+  except (ValueError, RecursionError) as error:
+    raise UsageError(f"{where}: not JSON: {error}") from None
+  if "\\u" in text:
+    try:
+      json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+      found = _HALF.search(text)
+      at = text.count("\n", 0, found.start()) + 1 if found else 0
+      place = f"{where}, line {at}" if whole and at else where
+      raise UsageError(
+        f"{place}: {error.object[error.start]!r} is half of a surrogate pair"
+        " and no character"
+      ) from None
+  return value
+
+
+def _bare(text: str) -> str:
+  return text.removesuffix("\n").removesuffix("\r")
