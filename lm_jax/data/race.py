@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from lm_jax.data import splits
+from lm_jax.data import lines, splits
 from lm_jax.data.labelled import Record
 from lm_jax.errors import UsageError, short
 
@@ -66,10 +65,7 @@ def of_folder(folder: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
     UsageError: a file is no JSON object, or what `questions` says of one.
   """
   for path in sorted(folder.rglob("*.txt")):
-    try:
-      record = json.loads(splits.content(path).decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-      raise UsageError(f"{path}: not JSON: {error}") from None
+    record = lines.parsed(lines.content(path), path, whole=True)
     if not isinstance(record, dict):
       raise UsageError(f"{path}: must be an object, not {short(record)}")
     level = f"{path.parent.name}-" if "id" not in record else ""

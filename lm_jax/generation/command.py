@@ -223,13 +223,9 @@ def _prompts(given: Mapping[str, Sequence[str]]) -> list[str]:
   found = []
   for text in given.get("prompt", ()):
     if text == "-":
-<<<<<<< HEAD
       if sys.stdin is None:
         raise UsageError("--prompt=-: standard input is closed")
-      text = _decoded(sys.stdin.buffer.read(), "--prompt=-")
-=======
       text = lines.decoded(sys.stdin.buffer.read(), "--prompt=-")
->>>>>>> 16a4303 (Lines end with newlines alone in every reader, byte-order marks are dropped, columns are parted by tabs or blanks; one odd entry no longer refuses a published file; half a surrogate pair is named by its line)
     found.append(text)
   for name in given.get("prompts", ())[-1:]:
     found += _of_file(pathlib.Path(name))
