@@ -149,6 +149,7 @@ def _train(argv: list[str]) -> int:
   memory.keep_freed_memory()
   from lm_jax.command import flags, train
   from lm_jax.devices import cluster
+  from lm_jax.storage import machines
 
   known = train.schema()
   if _help("train", known | cluster.FLAGS, argv):
@@ -157,6 +158,7 @@ def _train(argv: list[str]) -> int:
   given = {path: texts[-1] for path, texts in parsed.items()}
   processes = cluster.named(given)
   given = {path: text for path, text in given.items() if path in known}
+  machines.use_threads(given.get("workdir", ""))
   with cluster.joined(processes):
     return train.main(given)
 
@@ -166,6 +168,7 @@ def _finetune(argv: list[str]) -> int:
   from lm_jax.command import flags
   from lm_jax.devices import cluster
   from lm_jax.finetuning import command, protocol
+  from lm_jax.storage import machines
 
   known = command.schema()
   plural = protocol.schema()
@@ -186,6 +189,7 @@ def _finetune(argv: list[str]) -> int:
   given = {path: texts[-1] for path, texts in parsed.items()}
   processes = cluster.named(given)
   given = {path: text for path, text in given.items() if path in known}
+  machines.use_threads(given.get("workdir", ""))
   with cluster.joined(processes):
     return command.main(given)
 

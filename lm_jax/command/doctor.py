@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import os
 import pathlib
 import platform
 import shutil
 from collections.abc import Mapping
 
 import lm_jax
+from lm_jax.devices import machine as machine_lib
 from lm_jax.errors import UsageError
 from lm_jax.options import Option
 
@@ -47,20 +47,13 @@ def versions() -> dict[str, str]:
   return found
 
 
-def cores() -> int:
-  """The processors that this process may use."""
-  if hasattr(os, "sched_getaffinity"):
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1
-
-
 def machine() -> str:
   """One line: "2 cores of x86_64 (...), Linux; devices: 1 x cpu"."""
   import jax
 
-  devices = jax.devices()
+  devices, cores = jax.devices(), machine_lib.cores()
   return (
-    f"{cores()} cores of {_processor()}, {platform.system()};"
+    f"{cores} cores of {machine_lib.processor()}, {platform.system()};"
     f" devices: {len(devices)} x {devices[0].device_kind}"
   )
 
@@ -150,15 +143,6 @@ def _version(name: str) -> str:
     return importlib.metadata.version(name)
   except importlib.metadata.PackageNotFoundError:
     return ""
-
-
-def _processor() -> str:
-  path = pathlib.Path("/proc/cpuinfo")
-  if path.exists():
-    for line in path.read_text(errors="replace").splitlines():
-      if line.startswith("model name"):
-        return line.partition(":")[2].strip()
-  return platform.machine()
 
 
 def _used(directory: pathlib.Path) -> int:

@@ -50,8 +50,10 @@ def run(
       name=name,
       arm=config.objective,
     )
+    from lm_jax.storage import machines
     from lm_jax.training import run as run_lib
 
+    machines.use_threads(config.workdir)
     run_lib.check(config)
   return config, run_lib.pretrain(config, progress)
 

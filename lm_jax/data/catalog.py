@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from lm_jax.data import features
+from lm_jax.data import features, threads
 from lm_jax.errors import UsageError
 
 
@@ -173,6 +173,7 @@ def source(builder: Any, corpus: str, split: str) -> Any:
       f"{file_format}, which takes TensorFlow to read; valid is array_record: "
       "name another directory in $TFDS_DATA_DIR"
     )
+  threads.require(f"--data.corpus={corpus}")
   return builder.as_data_source(split=split)
 
 

@@ -7,7 +7,16 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from lm_jax.data import cache, catalog, features, files, formats, hashes, sotu
+from lm_jax.data import (
+  cache,
+  catalog,
+  features,
+  files,
+  formats,
+  hashes,
+  sotu,
+  threads,
+)
 from lm_jax.data import text as texts
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError
@@ -107,9 +116,10 @@ def _directory(
 
   def read(split: str) -> Iterator[Document]:
     builder, names = prepared(split)
-    for name in names:  # Each is held to its digest when it is needed.
-      check(map(pathlib.Path, builder.info.splits[name].filepaths))
-      for example in builder.as_data_source(split=name):
+    threads.require(f"--data.corpus={name}")
+    for part in names:  # Each is held to its digest when it is needed.
+      check(map(pathlib.Path, builder.info.splits[part].filepaths))
+      for example in builder.as_data_source(split=part):
         yield _plain(example, "text", "strict")
 
   def size() -> int:

@@ -77,9 +77,11 @@ def run(
     seconds: of the clock; CPU time is limited, too.
     memory: bytes of address space.
   """
-  token = secrets.token_hex(16)
+  # The word is for all to see; that it passed is said by the token alone.
+  word, token = secrets.token_hex(16), secrets.token_hex(16)
   question = {
     "program": program,
+    "word": word,
     "token": token,
     "parent": os.getpid(),
     "seconds": int(seconds) + 1,
@@ -93,8 +95,9 @@ def run(
     with contextlib.suppress(BrokenPipeError):  # told by how it ended
       process.stdin.write(json.dumps(question).encode())
       process.stdin.close()
-    said = _Said(process.stdout.fileno(), token)
+    said = _Said(process.stdout.fileno(), (word, token))
     confined = said.line(time.monotonic() + _START) or ""
+    confined = confined.removeprefix(f"{word} ")
     if not confined.startswith("shut in by "):
       code = _end(process)
       why = confined or _how(code)
@@ -102,11 +105,15 @@ def run(
     confined = confined.removeprefix("shut in by ")
     ended = said.line(time.monotonic() + seconds)
     code = _end(process)
+    if ended == f"{token} passed":
+      return Outcome(True, "passed", confined)
     if ended is None:
-      ended = f"failed: took more than {seconds:g} seconds"
+      reason = f"took more than {seconds:g} seconds"
     elif not ended:
-      ended = f"failed: {_how(code)}"
-    return Outcome(ended == "passed", ended, confined)
+      reason = _how(code)
+    else:
+      reason = ended.removeprefix(f"{word} ").removeprefix("failed: ")
+    return Outcome(False, f"failed: {reason}", confined)
 
 
 @contextlib.contextmanager
@@ -148,20 +155,20 @@ def _how(code: int) -> str:
 class _Said:
   """Lines that begin with a token, from a pipe; at most _MOST bytes in all."""
 
-  def __init__(self, number: int, token: str):
+  def __init__(self, number: int, tokens: Sequence[str]):
     self._number = number
-    self._token = f"{token} ".encode()
+    self._tokens = tuple(f"{token} ".encode() for token in tokens)
     self._held = b""
     self._read = 0
 
   def line(self, deadline: float) -> str | None:
-    """The rest of the next line; "" if there is none; None: too late."""
+    """The next line; "" if there is none; None: too late."""
     while True:
       line, end, rest = self._held.partition(b"\n")
       if end:
         self._held = rest
-        if line.startswith(self._token):
-          return line[len(self._token) :].decode(errors="replace")
+        if line.startswith(self._tokens):
+          return line.decode(errors="replace")
         continue
       if self._read >= _MOST:
         return ""

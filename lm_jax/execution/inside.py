@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import ctypes
+import functools
 import importlib
 import json
 import os
@@ -24,7 +25,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 # System calls that are allowed, by machine: (AUDIT_ARCH_*, numbers).
 _NAMES = (
@@ -65,41 +66,90 @@ _MODULES = (
   *("re", "statistics", "string", "sys", "textwrap", "time", "traceback"),
   *("types", "typing", "unicodedata", "encodings.ascii", "encodings.latin_1"),
 )
-_BESIDES = {"antigravity", "this", "idlelib", "turtle", "turtledemo", "tkinter"}
+# Not imported: they open windows, run a command, or look into memory.
+_BESIDES = {
+  *("antigravity", "this", "idlelib", "turtle", "turtledemo", "tkinter"),
+  *("__main__", "_interpreters", "interpreters", "_xxsubinterpreters"),
+}
 
 
 def main() -> None:
-  """Reads one program from standard input, runs it and says how it ended."""
-  question = json.loads(sys.stdin.buffer.read())
+  """Reads one program from standard input, runs it and says how it ended.
+
+  That it passed is said by a token. While the program runs, the token is in
+  no variable of any frame, no buffer of a file and no object that the program
+  may reach: only on the stack of this function's evaluation, in what is to be
+  called with what `run` gives.
+  """
+  question = json.loads(_read_all(0))
   answers = os.dup(1)
   nothing = os.open(os.devnull, os.O_RDWR)
   for number in (0, 1, 2):
     os.dup2(nothing, number)
   os.close(nothing)
-  program = question["program"]
+  program, word = question["program"], question["word"]
   _import(program)
-  token = question["token"]
   try:
     had = shut_in(question["parent"], question["seconds"], question["memory"])
   except Exception as error:
-    os.write(answers, f"{token} {type(error).__name__}: {error}\n".encode())
+    os.write(answers, f"{word} {type(error).__name__}: {error}\n".encode())
     os._exit(1)
-  os.write(answers, f"{token} shut in by {had}\n".encode())
-  ended = run(program)
-  os.write(answers, f"{token} {ended}\n".encode())
+  os.write(answers, f"{word} shut in by {had}\n".encode())
+  sys.addaudithook(_no_looking_around())
+  try:
+    _passes(answers, question)(*run(program))
+  except BaseException as error:  # whatever it is that the program raises
+    os.write(answers, f"{word} {_told(error)}\n".encode())
   os._exit(0)
 
 
-def run(program: str) -> str:
-  """How a program ended: "passed", or "failed: " and the error."""
-  try:
-    exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
-  except BaseException as error:  # whatever it is that the program raises
-    with contextlib.suppress(BaseException):
-      told = f"failed: {type(error).__name__}: {error}"[:300]
-      return " ".join(told.splitlines())
-    return "failed"
-  return "passed"
+def _passes(answers: int, question: dict) -> functools.partial:
+  """Says that the program passed, when called; takes the token away."""
+  line = f"{question.pop('token')} passed\n".encode()
+  return functools.partial(os.write, answers, line)
+
+
+def run(program: str) -> tuple[()]:
+  """Runs a program to its end, or raises what it raises."""
+  exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
+  return ()
+
+
+def _told(error: BaseException) -> str:
+  with contextlib.suppress(BaseException):
+    told = f"failed: {type(error).__name__}: {error}"[:300]
+    return " ".join(told.splitlines())
+  return "failed"
+
+
+def _no_looking_around() -> Callable[[str, tuple], None]:
+  """A hook that can't be removed, over what sees more than a program's own.
+
+  Memory, all objects, the running of other frames, bytecode made by hand.
+  Names are bound here, where a program can't give them another value.
+  """
+  refused = PermissionError
+
+  def hook(event: str, _: tuple) -> None:
+    if event.startswith("ctypes.") or event in {
+      "gc.get_objects",
+      "gc.get_referents",
+      "gc.get_referrers",
+      "sys.settrace",
+      "sys.setprofile",
+      "sys.monitoring.register_callback",
+      "code.__new__",
+      "marshal.load",
+      "marshal.loads",
+    }:
+      raise refused(f"{event} is not allowed here")
+
+  return hook
+
+
+def _read_all(number: int) -> bytes:
+  """All that comes from a file, of which nothing is left in a buffer."""
+  return b"".join(iter(lambda: os.read(number, 1 << 16), b""))
 
 
 def shut_in(parent: int, seconds: int, memory: int) -> str:
@@ -202,8 +252,9 @@ def _prove() -> None:
 
 def _import(program: str) -> None:
   for name in (*_MODULES, *_named(program)):
-    # What can't be imported here fails where the program imports it.
-    with contextlib.suppress(Exception):
+    # What can't be imported here fails where the program imports it; some
+    # modules are commands, and exit.
+    with contextlib.suppress(BaseException):
       importlib.import_module(name)
 
 
@@ -218,10 +269,12 @@ def _named(program: str) -> Iterator[str]:
     if isinstance(node, ast.Import):
       names = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-      names = [node.module]
+      # What it imports may be modules, as in `from concurrent import futures`.
+      names = [f"{node.module}.{alias.name}" for alias in node.names]
+      names = [node.module, *names]
     for name in names:
-      first = name.partition(".")[0]
-      if first in sys.stdlib_module_names and first not in _BESIDES:
+      parts = name.split(".")
+      if parts[0] in sys.stdlib_module_names and _BESIDES.isdisjoint(parts):
         yield name
 
 

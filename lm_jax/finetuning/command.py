@@ -198,10 +198,16 @@ def rows_a_step(examples: Any, batch_size: int, accumulate: int) -> int:
 def main(given: Mapping[str, str]) -> int:
   """Fine-tunes as flags ask; returns the exit code."""
   from lm_jax.devices import distributed
+  from lm_jax.storage import machines
   from lm_jax.sweep import local
   from lm_jax.training import run
   from lm_jax.training.assemble import enable_compilation_cache
 
+  # Before jax looks for devices, which reading a model takes.
+  source = pathlib.Path(given.get("model", "")).name
+  name = f"{given.get('task')}-{source or given.get('size', Config.size)}"
+  name += f"-seed{given.get('seed', Config.seed)}"
+  machines.use_threads(given.get("workdir") or f"runs/{name}")
   enable_compilation_cache(given.get("data.cache", ""))
   with distributed.together():
     config = configured(given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import Protocol
 
 import jax
@@ -11,7 +10,7 @@ from absl import logging
 
 from lm_jax import config as config_lib
 from lm_jax.config import Built, Config
-from lm_jax.devices import sharding
+from lm_jax.devices import program_cache, sharding
 from lm_jax.models.network import Network
 from lm_jax.training.ledger import Budget
 from lm_jax.training.program import (
@@ -143,9 +142,4 @@ def enable_compilation_cache(cache: str) -> None:
   """Compiled programs are kept beside the prepared data, for later runs."""
   from lm_jax.data import cache as cache_lib
 
-  directory = cache_lib.root(cache) / "xla"
-  os.makedirs(directory, exist_ok=True)
-  directory = directory.resolve()  # JAX makes the path a part of its keys.
-  jax.config.update("jax_compilation_cache_dir", str(directory))
-  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-  jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+  program_cache.enable(cache_lib.root(cache) / "xla")

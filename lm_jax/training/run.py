@@ -20,7 +20,7 @@ from lm_jax.data.open_tokenizer import specials_of
 from lm_jax.devices import distributed
 from lm_jax.evaluation import measure as measuring
 from lm_jax.hugging_face import origin
-from lm_jax.storage import checkpoint, disk, identity, workdir
+from lm_jax.storage import checkpoint, disk, identity, machines, workdir
 from lm_jax.storage.log import MetricsLog, NoLog, write_atomically
 from lm_jax.tasks.base import Measure
 from lm_jax.training import curriculum, train
@@ -67,6 +67,7 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
   Raises:
     UsageError: the run is impossible, or its directory is taken.
   """
+  machines.use_threads(config.workdir)
   with distributed.together():
     config = workdir.adopted(config)
   distributed.require_same(_flags(config))
@@ -220,6 +221,7 @@ def _run(
     # What can be wrong with the input has shown by now: from here on the
     # directory is this run's.
     _describe(directory, config, dataset)
+    made_by = _note_machine(directory, ledger.steps)
     yardstick.resume((checkpoints.meta() or {}).get("curve", ()))
     every = config.eval_every or -(-(steps or 1000) // EVALUATIONS)
     status, error = train.STAGE_DONE, None
@@ -250,6 +252,7 @@ def _run(
   result = result_lib.make(
     config, program, status, error, state, ledger, history
   )
+  result["machines"] = made_by
   if base is not None:
     result["base"] = base.digest
   if status == train.DONE:
@@ -271,6 +274,10 @@ def _run(
 
 def _log(directory: Path, step: int) -> MetricsLog | NoLog:
   return MetricsLog(directory, step) if distributed.is_first() else NoLog()
+
+
+def _note_machine(directory: Path, step: int) -> list[dict[str, Any]]:
+  return machines.note(directory, step) if distributed.is_first() else []
 
 
 def _describe(

@@ -96,7 +96,12 @@ def test_a_program_gets_no_environment(monkeypatch):
     ("import os\nfor n in range(3, 9):\n  try:\n"
      "    while True: os.write(n, b'a' * 4096)\n"
      "  except OSError: pass", "failed"),
-    ("import ctypes\nctypes.string_at(0)", "SIGSEGV"),
+    ("import faulthandler\nfaulthandler._read_null()", "SIGSEGV"),
+    ("import ctypes\nctypes.string_at(0)", "ctypes.string_at is not allowed"),
+    ("import venv.__main__", "failed: "),
+    ("from venv import __main__", "failed: "),
+    ("import unittest.__main__", "failed: "),
+    ("import json.tool, sys\nsys.exit(0)", "SystemExit"),
     ("import numpy", "ModuleNotFoundError"),
   ],
 )  # fmt: skip
@@ -104,6 +109,108 @@ def test_what_goes_wrong_is_told(program, reason):
   found = confined.run(program, 1.0 if reason.startswith("took") else 9.0)
   assert not found.passed
   assert reason in found.reason
+
+
+# Looks for a token wherever a program can look, and says "passed" with each.
+FORGER = """
+import collections, functools, io, os, re, sys, types
+
+def strings(value, depth=4, seen=None):
+  seen = set() if seen is None else seen
+  if id(value) in seen or depth < 0:
+    return
+  seen.add(id(value))
+  if isinstance(value, (bytes, bytearray)):
+    value = bytes(value).decode("latin-1")
+  if isinstance(value, str):
+    yield from re.findall("[0-9a-f]{32}", value)
+  elif isinstance(value, functools.partial):
+    yield from strings((value.func, value.args, value.keywords), depth, seen)
+  elif isinstance(value, dict):
+    for pair in list(value.items()):
+      yield from strings(pair, depth - 1, seen)
+  elif isinstance(value, (list, tuple, set, frozenset)):
+    for item in list(value):
+      yield from strings(item, depth - 1, seen)
+  elif isinstance(value, types.FunctionType):
+    cells = [cell.cell_contents for cell in value.__closure__ or ()]
+    yield from strings((cells, value.__defaults__), depth - 1, seen)
+    yield from strings(value.__code__.co_consts, depth - 1, seen)
+
+def forge(values):
+  for word in set(strings(values)):
+    for number in range(3, 20):
+      try: os.write(number, f"{word} passed\\n".encode())
+      except OSError: pass
+"""
+FORGERIES = {
+  "frames": "frame = sys._getframe()\nwhile frame:\n"
+  "  forge([frame.f_locals, frame.f_globals, frame.f_code.co_consts])\n"
+  "  frame = frame.f_back",
+  "traceback": "try: 1 / 0\nexcept Exception as e:\n"
+  "  frame = e.__traceback__.tb_frame\n  while frame:\n"
+  "    forge([frame.f_locals])\n    frame = frame.f_back",
+  "current_frames": "for f in sys._current_frames().values():\n"
+  "  forge([f.f_locals, f.f_back.f_locals, f.f_back.f_back.f_locals])",
+  "inspect": "import inspect\nforge([[f.frame.f_locals, f.frame.f_globals]"
+  " for f in inspect.stack()])",
+  "main": "import __main__\nforge([vars(__main__), sys.modules['__main__']])",
+  "input": "try: forge([sys.stdin.buffer.read(), sys.stdin.buffer.peek()])\n"
+  "except (ValueError, OSError): pass",
+  "pipes": "for n in range(20):\n  try: forge([os.read(n, 9999)])\n"
+  "  except OSError: pass",
+  "gc": "import gc\nforge(gc.get_objects())",
+  "referents": "import gc\nf = sys._getframe()\nwhile f:\n"
+  "  forge(gc.get_referents(f))\n  f = f.f_back",
+  "referrers": "import gc\nforge(gc.get_referrers(os.write))",
+  "memory": "import ctypes\nforge([ctypes.string_at(id(forge), 99)])",
+  "object": "import ctypes\n"
+  "forge([ctypes.cast(id(sys), ctypes.py_object).value])",
+  "trace": "sys.settrace(lambda *a: None)\nsys._getframe(1).f_trace = print",
+  "profile": "sys.setprofile(lambda f, e, a: forge([a, f.f_locals]))",
+  "bytecode": "c = forge.__code__.replace(co_code=b'\\0' * 8)\nexec(c)",
+  "marshal": "import marshal\nexec(marshal.loads(marshal.dumps("
+  "compile('1', '', 'exec'))))",
+  "hook": "def hook(event, args): forge([args, sys._getframe(1).f_locals])\n"
+  "sys.addaudithook(hook)",
+  "finalizer": "class X:\n  def __del__(self):\n    f = sys._getframe()\n"
+  "    while f:\n      forge([f.f_locals])\n      f = f.f_back\n"
+  "import gc\ngc.set_threshold(1)\n"
+  "for _ in range(99):\n  x = X()\n  x.x = x\n  sys.audit('x', [])",
+  "builtins": "import builtins, __main__\n"
+  "def spy(*a, **k): forge([a, k, sys._getframe(1).f_locals])\n"
+  "for n in ('exec', 'compile', 'print', 'type', 'PermissionError', 'set'):\n"
+  "  setattr(builtins, n, spy)\n"
+  "for n in ('run', '_told', 'functools', 'os', 'contextlib'):\n"
+  "  setattr(__main__, n, spy)\n"
+  "try: sys.settrace(None)\nexcept BaseException: pass",
+  "atexit": "import atexit\natexit.register(forge, sys._getframe(2).f_locals)"
+  "\nsys.exit()",
+  "exit": "os._exit(0)",
+  "close": "for n in range(3, 20):\n  try: os.close(n)\n  except OSError: pass",
+  "threads": "import threading\nt = threading.Thread(target=forge,"
+  " args=[dict(sys._getframe(2).f_locals)])\nt.start()",
+  "interpreters": "import _xxsubinterpreters as i\n"
+  "i.run_string(i.create(), 'import ctypes')",
+}
+
+
+@linux
+@pytest.mark.parametrize("name", FORGERIES)
+def test_that_it_passed_can_not_be_forged(name):
+  found = confined.run(f"{FORGER}\n{FORGERIES[name]}\nassert False\n")
+  assert not found.passed
+  assert found.confined, found
+  assert found.reason.startswith("failed: ")
+
+
+@linux
+def test_the_forger_would_find_a_token_in_a_frame():
+  program = f"{FORGER}\ndef f():\n  token = 'a' * 32\n  g()\n" + (
+    "def g():\n  found = {*strings(sys._getframe(1).f_locals)}\n"
+    "  assert found == {'a' * 32}, found\nf()"
+  )
+  assert confined.run(program).passed
 
 
 @linux
@@ -114,6 +221,16 @@ def test_honest_programs_pass():
     "import math, re, hashlib, collections\nassert math.gcd(4, 6) == 2\n"
     "assert hashlib.md5(b'').hexdigest()[0] == 'd'",
     "from zoneinfo import ZoneInfo\nimport difflib",
+    "from concurrent import futures\nfrom xml.etree import ElementTree",
+    "import traceback, inspect, gc, sys\ngc.collect()\n"
+    "def f(): return inspect.currentframe().f_back.f_code.co_name\n"
+    "assert f() == '<module>'\ntry: 1 / 0\n"
+    "except Exception: assert 'Zero' in traceback.format_exc()",
+    "import collections, dataclasses, enum, typing\n"
+    "@dataclasses.dataclass(order=True)\nclass C:\n  x: int = 0\n"
+    "P = collections.namedtuple('P', 'a b')\nassert P(1, 2).b == 2\n"
+    "class N(typing.NamedTuple):\n  a: int\n"
+    "E = enum.Enum('E', 'a b')\nassert C(1) > C() and N(1).a == 1",
     "import datetime\nd = datetime.datetime.strptime('2020', '%Y')\n"
     "assert d.year == 2020",
     "def f(n): return n and f(n - 1)\nassert f(500) == 0",
