@@ -8,6 +8,7 @@ measure.py      tasks that need nothing but a run, as training measures them
 prompted.py     tasks that are prompted for
 fine_tuned.py   tasks that a run was fine-tuned for
 results.py      what is found: rows of one schema, as JSON and CSV
+averages.py     GLUE's and SuperGLUE's averages of them
 text.py         as lines for a terminal
 predictions.py  item by item: the files
 store.py        the directory of an evaluation

@@ -12,6 +12,7 @@ from lm_jax.data.hashes import Facts
 from lm_jax.data.rows import Dataset
 from lm_jax.errors import UsageError
 from lm_jax.evaluation import (
+  averages,
   fine_tuned,
   predictions,
   prompted,
@@ -106,6 +107,9 @@ def evaluate(
       )
       if outcome is not None:
         found.append(outcome)
+    rows = [row for outcome in found for row in outcome.rows]
+    if tell and (told := averages.lines(rows)):
+      tell(told)
     if asked.predictions:
       records = [p for outcome in found for p in outcome.predictions]
       predictions.write(asked.predictions, records)

@@ -11,7 +11,14 @@ from typing import Any
 import lm_jax
 from lm_jax import invocation
 from lm_jax.errors import UsageError
-from lm_jax.evaluation import examples, figures, predictions, results, text
+from lm_jax.evaluation import (
+  averages,
+  examples,
+  figures,
+  predictions,
+  results,
+  text,
+)
 from lm_jax.evaluation import store as store_lib
 from lm_jax.evaluation.results import Evaluation, Row
 from lm_jax.report import blocks as blocks_lib
@@ -99,6 +106,7 @@ def whole(
     Heading(f"Evaluation of {evaluation.model['path']}"),
     Text(_model(evaluation)),
     table(main),
+    *map(Text, averages.lines(rows)),
     Text(
       "Intervals: 95 %, over items: Wilson's of scores that are 0 or 1, else"
       " by t; of prompts by t, and over draws of shots where there are several."

@@ -121,14 +121,19 @@ def _ask(asked: Protocol, arm: Arm, task: str) -> None:
       result |= {"status": "failed", "error": str(error)}
     else:
       [outcome] = found.outcomes
-      value = found.get(f"{task}/{asked.shots} shots/{metric}")
+      asked_with = f"{task}/{asked.shots} shots/"
+      value = found.get(f"{asked_with}{metric}")
       scores = [float(p["score"]) for p in outcome.predictions]
       if value is None:
         result |= {"status": "failed", "error": f"gives no {metric}"}
       else:
         result |= {
           "status": train.DONE,
-          "metrics": {f"{task}/{metric}": value},
+          "metrics": {
+            f"{task}/{name.removeprefix(asked_with)}": value
+            for name, value in found.items()
+            if name.startswith(asked_with)
+          },
           "items": {task: scores},
         }
     place.mkdir(parents=True, exist_ok=True)

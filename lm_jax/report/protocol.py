@@ -15,7 +15,15 @@ import numpy as np
 
 from lm_jax import strict_json
 from lm_jax.errors import UsageError, short
-from lm_jax.report import blocks, items, replace, sheet, statistics, web
+from lm_jax.report import (
+  blocks,
+  items,
+  protocol_averages,
+  replace,
+  sheet,
+  statistics,
+  web,
+)
 from lm_jax.report.blocks import Block, Code, Heading, Table, Text
 from lm_jax.report.metrics import amount, p_value
 from lm_jax.report.statistics import Estimate
@@ -100,7 +108,11 @@ def _entry(root: pathlib.Path, cell: Any) -> Entry:
     scores=np.array(scores, float),
     items=grid,
     why=why or ("" if scores else "not run"),
-    facts={**cell, "result": done[0] if done else {}},
+    facts={
+      **cell,
+      "result": done[0] if done else {},
+      "metrics": [r["metrics"] for r in done],
+    },
   )
 
 
@@ -117,6 +129,7 @@ def _content(about: Mapping[str, Any], entries: Sequence[Entry]) -> list[Block]:
   )
   for task in dict.fromkeys(entry.task for entry in entries):
     content += _task(task, [e for e in entries if e.task == task], about)
+  content += protocol_averages.blocks_of(entries)
   content += [Heading("Settings"), _settings(entries)]
   made = about.get("command")
   if made:

@@ -1,0 +1,42 @@
+"""Averages of benchmarks over the tasks of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lm_jax.evaluation.results import PROMPT, Row
+from lm_jax.report import benchmarks
+from lm_jax.report.benchmarks import Average
+
+
+def of(rows: Sequence[Row]) -> list[tuple[int | None, Average]]:
+  """By number of shots; None where nothing was prompted for.
+
+  What is measured without a prompt (ReCoRD) counts among tasks of no shots.
+  """
+  counts: list[int | None] = [
+    *dict.fromkeys(row.shots for row in rows if row.way == PROMPT)
+  ]
+  return [
+    (count, average)
+    for count in counts or [None]
+    for average in benchmarks.averages(_values(rows, count))
+  ]
+
+
+def _values(rows: Sequence[Row], shots: int | None) -> dict[str, float]:
+  """Values by task and metric, of so many shots."""
+  found = {}
+  for row in rows:
+    if row.headline and (row.shots == shots or not (row.shots or shots)):
+      own = row.metric.removeprefix(f"{row.task}/")
+      found[f"{row.task}/{own}"] = row.value
+  return found
+
+
+def lines(rows: Sequence[Row]) -> list[str]:
+  """As lines for a terminal or a page."""
+  return [
+    benchmarks.sentence(average, "" if shots is None else f", {shots} shots")
+    for shots, average in of(rows)
+  ]

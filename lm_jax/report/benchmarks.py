@@ -1,0 +1,113 @@
+"""Averages of GLUE and SuperGLUE, by the rules of their leaderboards.
+
+The mean over tasks; a task with several metrics counts by their mean (Wang et
+al. 2018, section 5; 2019, section 3.3). MNLI's two test sets are one task;
+diagnostic sets (AX, AX-b, AX-g) do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+ACCURACY = ("accuracy",)
+# The metrics of each task of a benchmark.
+BENCHMARKS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+  "glue": {
+    "cola": ("matthews",),
+    "sst2": ACCURACY,
+    "mrpc": ("f1", "accuracy"),
+    "stsb": ("pearson", "spearman"),
+    "qqp": ("f1", "accuracy"),
+    "mnli": ("accuracy", "mismatched_accuracy"),
+    "qnli": ACCURACY,
+    "rte": ACCURACY,
+    "wnli": ACCURACY,
+  },
+  "superglue": {
+    "boolq": ACCURACY,
+    "cb": ("accuracy", "f1"),
+    "copa": ACCURACY,
+    "multirc": ("f1a", "exact_match"),
+    "record": ("f1", "exact_match"),
+    "rte": ACCURACY,
+    "wic": ACCURACY,
+    "wsc": ACCURACY,
+  },
+}
+# Where else a metric may be found.
+_ALSO = {"mnli/mismatched_accuracy": "mnli_mismatched/accuracy"}
+
+
+class Average(NamedTuple):
+  """Of a benchmark.
+
+  value: None where something is missing.
+  missing: the tasks, or metrics of tasks, that it lacks.
+  """
+
+  name: str
+  value: float | None
+  missing: tuple[str, ...]
+
+  @property
+  def tasks(self) -> int:
+    """How many it is the mean of."""
+    return len(BENCHMARKS[self.name])
+
+
+def averages(found: Mapping[str, float]) -> list[Average]:
+  """Of each benchmark of which there are two tasks or more.
+
+  Args:
+    found: values by "task/metric".
+  """
+  return [
+    _average(name, tasks, found)
+    for name, tasks in BENCHMARKS.items()
+    if sum(bool(_values(task, tasks[task], found)) for task in tasks) > 1
+  ]
+
+
+def _average(
+  name: str,
+  tasks: Mapping[str, tuple[str, ...]],
+  found: Mapping[str, float],
+) -> Average:
+  missing, scores = [], []
+  for task, metrics in tasks.items():
+    values = _values(task, metrics, found)
+    if not values:
+      missing.append(task)
+    elif len(values) < len(metrics):
+      missing += [f"{task}'s {x}" for x in metrics if x not in values]
+    else:
+      scores.append(sum(values.values()) / len(values))
+  value = None if missing else sum(scores) / len(scores)
+  return Average(name, value, tuple(missing))
+
+
+def _values(
+  task: str, metrics: tuple[str, ...], found: Mapping[str, float]
+) -> dict[str, float]:
+  """The metrics of a task that are there."""
+  values = {}
+  for metric in metrics:
+    name = f"{task}/{metric}"
+    name = name if name in found else _ALSO.get(name, name)
+    if name in found:
+      values[metric] = found[name]
+  return values
+
+
+def sentence(average: Average, where: str = "") -> str:
+  """As a line: its value, or what it lacks.
+
+  >>> sentence(Average("glue", 0.805, ()))
+  'glue: 80.5, the mean of 9 tasks'
+  """
+  name = f"{average.name}{where}"
+  if average.value is None:
+    are = "is" if len(average.missing) == 1 else "are"
+    return f"{name}: no average: {', '.join(average.missing)} {are} missing"
+  return f"{name}: {100 * average.value:.1f}, the mean of {average.tasks} tasks"
