@@ -15,10 +15,13 @@ from lm_jax.command import flags, settings
 from lm_jax.config import Config
 from lm_jax.errors import UsageError
 from lm_jax.options import Option, option, options
+from lm_jax.report import subject
 from lm_jax.storage import lock, workdir
 from lm_jax.sweep import grid, local, record
 
 DEFAULT = "compare_objectives"
+# Flags that leave the experiment as its file has it.
+_APART = ("allow_change", "data.cache", "data.workers", "log_every", "mesh")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,8 +149,15 @@ def run(
 
   workdir.create(directory)
   with lock.hold(directory):
+    text, title = experiment.__doc__ or name, name
+    if sweeps or "objectives" in given:
+      # The experiment's own words are of other arms.
+      settings_of_runs = [config_lib.flat(config) for config in configs]
+      found = subject.derived(name, settings_of_runs)
+      text, title = found.question, found.title
+    changed = [f"--{p}={v}" for p, v in common.items() if p not in _APART]
     record.write(
-      directory, name, experiment.__doc__ or name, command, baseline, configs
+      directory, name, text, command, baseline, configs, title, changed
     )
     statuses = local.execute(configs, trainer.pretrain, progress)
   if local.INTERRUPTED not in statuses.values():

@@ -79,7 +79,7 @@ def write(directory: str | os.PathLike[str]) -> Report:
   texts = {
     "results.csv": collect.table_csv(experiment),
     "report.md": blocks.markdown(content),
-    "report.html": web.to_html(content, experiment.name, svg),
+    "report.html": web.to_html(content, experiment.subject.title, svg),
   }
   csv, markdown, html = (
     replace(root / name, text.encode()) for name, text in texts.items()

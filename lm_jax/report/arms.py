@@ -13,7 +13,7 @@ import numpy as np
 
 from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import statistics
+from lm_jax.report import statistics, subject
 from lm_jax.report.collect import Experiment, Run
 from lm_jax.report.statistics import Array, Estimate
 
@@ -58,8 +58,10 @@ def scores(
 
 
 def tested(experiment: Experiment) -> str | None:
-  """The metric that arms are compared on."""
+  """The metric that arms are compared on: of one objective, its own loss."""
   done = [run for run in experiment.runs if run.done]
+  if subject.own_losses_compare(done):
+    return metrics_lib.OWN_LOSS
   for name, metric in metrics_lib.METRICS.items():
     if metric.higher_better and any(name in run.metrics for run in done):
       return name

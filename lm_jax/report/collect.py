@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 from lm_jax import strict_json
 from lm_jax.errors import UsageError, short
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import sheet, subject
+from lm_jax.report import sheet
+from lm_jax.report import subject as subject_lib
 
 DONE = "done"
 # No figure of a run is as large, and a plot could not show it.
@@ -72,6 +74,11 @@ class Experiment:
   runs: tuple[Run, ...]
   about: dict[str, Any]
   notes: tuple[str, ...] = ()
+
+  @functools.cached_property
+  def subject(self) -> subject_lib.Subject:
+    settings = [run.settings for run in self.runs]
+    return subject_lib.of(self.name, self.about, settings)
 
   @property
   def arms(self) -> tuple[str, ...]:
@@ -291,7 +298,7 @@ def table_csv(experiment: Experiment) -> str:
   found = {name for run in experiment.runs for name in run.metrics}
   names = [n for n in metrics_lib.METRICS if n in found]
   names += sorted(found - set(names))
-  differ = subject.varied([run.settings for run in experiment.runs])
+  differ = subject_lib.varied([run.settings for run in experiment.runs])
   own = ("objective", "architecture", *_COLUMNS)
   swept = [path for path in differ if path not in own]
   head = ["name", "arm", "seed", "status", "objective", "architecture"]

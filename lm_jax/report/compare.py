@@ -104,23 +104,29 @@ def _difference(
   return Difference(name, estimates[0], estimates[1], items)
 
 
-def _side(estimate: Estimate | None, p: float | None) -> str | None:
+def _side(
+  estimate: Estimate | None, p: float | None, metric: str
+) -> str | None:
   """What a corrected p allows: better, worse or ""; None without a test."""
   if estimate is None or p is None:
     return None
   if p >= ALPHA:
     return ""
-  return "better" if estimate.value > 0 else "worse"
+  # A loss or bits per byte is better where it is less.
+  less = metrics_lib.of(metric).higher_better is False
+  return "better" if (estimate.value > 0) != less else "worse"
 
 
-def _judge(difference: Difference, regime: str, baseline: str) -> Difference:
+def _judge(
+  difference: Difference, regime: str, metric: str, baseline: str
+) -> Difference:
   """Adds the claim and the verdict; both follow Holm's correction.
 
   The t interval of the regime "t" is over seeds on the items at hand, so a
   claim there needs the item test as well, where there are items.
   """
-  seeds = _side(difference.seeds, difference.p_seeds)
-  items = _side(difference.items, difference.p_items)
+  seeds = _side(difference.seeds, difference.p_seeds, metric)
+  items = _side(difference.items, difference.p_items, metric)
   few = regime == "t"
   checkpoints = f"these checkpoints only: {items} than {baseline}"
   claim = ""
@@ -182,5 +188,5 @@ def analyse(experiment: Experiment) -> Analysis:
   differences = []
   for d, over_seeds, over_items in zip(found, p_seeds, p_items, strict=True):
     d = dataclasses.replace(d, p_seeds=over_seeds, p_items=over_items)
-    differences.append(_judge(d, regime, experiment.baseline))
+    differences.append(_judge(d, regime, metric, experiment.baseline))
   return Analysis(experiment, metric, regime, arms, tuple(differences))

@@ -96,7 +96,9 @@ def learning_curves(analysis: Analysis, currency: str):
   unit = " (%)" if metric.unit == "%" else ""
   axes.locator_params(steps=[1, 2, 5, 10])
   axes.set_xlabel(axis_unit(experiment, currency)[1])
-  axes.set_ylabel(f"{metric.label}, accuracy{unit}")
+  axes.set_ylabel(f"{metric.label}, {metric.unit}")
+  if metric.unit == "%":
+    axes.set_ylabel(f"{metric.label}, accuracy{unit}")
   low, high = axes.get_ylim()
   if chance is not None:
     axes.text(

@@ -42,8 +42,10 @@ METRICS: dict[str, Metric] = {
   "probe/era": Metric("probe: era", "%", True),
   "probe/party": Metric("probe: party", "%", True),
   "bits_per_byte": Metric("bits per byte", "bits", False),
-  "validation_loss": Metric("own validation loss", "nats", None),
+  "validation_loss": Metric("own validation loss", "nats", False),
 }
+# Compares between runs of one objective only (lm_jax/report/subject.py).
+OWN_LOSS = "validation_loss"
 
 # Each compares only with its own kind; bits per byte must say which it is.
 LIKELIHOODS: dict[str, str] = {

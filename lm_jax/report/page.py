@@ -22,9 +22,9 @@ def _opening(analysis: Analysis) -> list[Block]:
     f"Baseline: {experiment.baseline}.",
     f"({', '.join(filter(None, where))})" if any(where) else "",
   ]
-  blocks: list[Block] = [Heading(experiment.name)]
-  if about.get("question"):
-    blocks.append(Text(_line(about["question"])))
+  blocks: list[Block] = [Heading(_line(experiment.subject.title))]
+  if experiment.subject.question:
+    blocks.append(Text(_line(experiment.subject.question)))
   blocks.append(Text(prose.answer(analysis), strong=True))
   blocks.append(Text(" ".join(filter(None, facts))))
   blocks.append(Text(prose.intervals(analysis)))
@@ -39,6 +39,7 @@ def _yardsticks(analysis: Analysis) -> list[str]:
     for name, metric in metrics_lib.METRICS.items()
     if name in measured
     and metric.higher_better is not None
+    and (name != metrics_lib.OWN_LOSS or name == analysis.metric)
     and not name.startswith("minimal_pairs/")
   ]
 
@@ -103,8 +104,12 @@ def whole(
   made: list[Block] = []
   if about.get("command"):
     made.append(Code(str(about["command"]), "Command"))
-  if about.get("docstring"):
-    made.append(Code(str(about["docstring"]).strip(), "The experiment"))
+  words = experiment.subject.docstring.strip()
+  if words and words != experiment.subject.question:
+    title = "The experiment"
+    if changed := about.get("changed"):
+      title += f", which ran here with {_line(' '.join(map(str, changed)))}"
+    made.append(Code(words, title))
   versions = about.get("versions")
   if isinstance(versions, dict) and versions:
     text = ", ".join(f"{k} {v}" for k, v in versions.items())
@@ -128,7 +133,7 @@ def whole(
       "Budgets, a run of each arm",
       [tables.budgets(analysis, metrics_lib.LEDGER), Text(prose.SPENT)],
     ),
-    *_section("Each objective's own loss", figure("validation_loss")),
+    *_section("Each arm's own loss", figure("validation_loss")),
     *_section(
       "Runs that are not done", [*tables.failures(experiment), *errors]
     ),

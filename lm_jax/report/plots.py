@@ -49,7 +49,9 @@ def forest(analysis: Analysis):
   unit = "points" if metric.unit == "%" else metric.unit
   baseline = analysis.experiment.baseline
   label = f"{metric.label}: difference to {baseline} ({unit})"
-  axes.set_xlabel(f"worse  ←  {label}  →  better")
+  ends = ("better", "worse") if metric.higher_better is False else None
+  left, right = ends or ("worse", "better")
+  axes.set_xlabel(f"{left}  ←  {label}  →  {right}")
   return figure
 
 
@@ -88,10 +90,12 @@ def _figures(analysis: Analysis):
     seeds += "; lines that end early are unfinished"
   if statuses & set(BROKEN):
     seeds += "; a cross ends a run that failed"
+  items = any(arm.items for arm in analysis.arms)
+  subset = " (a subset)" if items or analysis.metric is None else ""
   over = "thick: 95% over seeds; thin: all comparisons at once; "
   if analysis.regime == "items":
     over = ""
-  return (
+  figures = (
     (
       "differences",
       f"{label}: difference to {analysis.experiment.baseline} ({over}grey: "
@@ -100,12 +104,12 @@ def _figures(analysis: Analysis):
     ),
     (
       "curves_flops",
-      f"{label} (a subset) against FLOPs. {seeds}.",
+      f"{label}{subset} against FLOPs. {seeds}.",
       lambda: curves.learning_curves(analysis, "flops"),
     ),
     (
       "curves_tokens",
-      f"{label} (a subset) against tokens read. {seeds}.",
+      f"{label}{subset} against tokens read. {seeds}.",
       lambda: curves.learning_curves(analysis, "tokens"),
     ),
     (
@@ -115,3 +119,5 @@ def _figures(analysis: Analysis):
       lambda: curves.own_losses(analysis),
     ),
   )
+  # Where losses compare, they have the learning curves.
+  return figures[:-1] if analysis.metric == metrics_lib.OWN_LOSS else figures

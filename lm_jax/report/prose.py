@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lm_jax.report import metrics as metrics_lib
+from lm_jax.report import subject
 from lm_jax.report.arms import MANY_SEEDS
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
@@ -99,17 +100,21 @@ def notes(analysis: Analysis) -> list[str]:
   return [*found, *analysis.experiment.notes]
 
 
+def _settings(experiment: Experiment) -> list[subject.Settings]:
+  return [run.settings for run in experiment.runs]
+
+
 def reading(analysis: Analysis) -> list[str]:
   """How to read the report: what compares, and what does not."""
   return [
-    "Every arm reads the same rows in the same order with the same tokenizer; "
-    "only the objective changes (and the architecture, where it has to).",
+    *filter(None, [subject.differences(_settings(analysis.experiment))]),
     "Minimal pairs: how often the objective's own score prefers a real "
     "held-out sentence to a damaged one; a tie counts as half. It compares "
     "between objectives.",
     "Probes: accuracy of a logistic regression on frozen features.",
     "The validation loss is each objective's own. It says whether an arm "
-    "still learns; it is not comparable between objectives and is not ranked.",
+    "still learns; it compares between arms of one objective with the same "
+    "options and rows only.",
     "FLOPs are those of the model's dot products, forward and backward; "
     "seconds depend on the machine and on what else ran on it.",
     "Forest plot: thick lines are 95% intervals, each on its own; thin lines "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 Settings = Mapping[str, Any]
 
@@ -72,6 +72,33 @@ def losses_compare(runs: Sequence[Settings]) -> bool:
     return False
   return not any(
     path.startswith(("objective", *_ROWS)) for path in varied(runs)
+  )
+
+
+class HasLoss(Protocol):
+  """A finished run."""
+
+  @property
+  def arm(self) -> str: ...
+  @property
+  def scoring(self) -> str: ...
+  @property
+  def settings(self) -> Settings: ...
+  @property
+  def metrics(self) -> Mapping[str, float]: ...
+
+
+def own_losses_compare(done: Sequence[HasLoss]) -> bool:
+  """Whether arms may be compared by their validation losses.
+
+  Not where the objective makes a task of its own as it learns: the better a
+  generator, the harder to find what it has replaced.
+  """
+  return (
+    len({run.arm for run in done}) > 1
+    and all("validation_loss" in run.metrics for run in done)
+    and all(run.scoring != "energy" for run in done)
+    and losses_compare([run.settings for run in done])
   )
 
 

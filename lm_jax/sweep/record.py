@@ -58,6 +58,8 @@ def write(
   command: str,
   baseline: str,
   configs: Sequence[Config],
+  title: str = "",
+  changed: Sequence[str] = (),
 ) -> None:
   """Writes experiment.json; seeds of former calls stay part of it.
 
@@ -66,10 +68,13 @@ def write(
   Args:
     directory: exists.
     name: of the experiment's file.
-    docstring: of the experiment's file; its first line is the question.
+    docstring: of the experiment's file, or what stands in its place; its first
+      line is the question.
     command: what the user called.
     baseline: the arm that the others are compared with.
     configs: of the runs, with names and arms.
+    title: of its page; by default its name.
+    changed: flags by which it differs from its file.
   """
   runs = [{"name": c.name, "arm": c.arm, "seed": c.seed} for c in configs]
   known = {config.name for config in configs}
@@ -81,9 +86,11 @@ def write(
   now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
   content = {
     "name": name,
+    "title": title or name,
     "question": docstring.strip().partition("\n")[0],
     "command": command,
     "docstring": docstring,
+    "changed": list(changed),
     "baseline": baseline,
     "runs": runs,
     "versions": doctor.versions(),
