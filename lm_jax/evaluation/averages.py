@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from lm_jax.evaluation.results import PROMPT, Row
 from lm_jax.report import benchmarks
 from lm_jax.report.benchmarks import Average
+
+if TYPE_CHECKING:
+  from lm_jax.evaluation.results import Row
 
 
 def of(rows: Sequence[Row]) -> list[tuple[int | None, Average]]:
@@ -15,7 +18,7 @@ def of(rows: Sequence[Row]) -> list[tuple[int | None, Average]]:
   What is measured without a prompt (ReCoRD) counts among tasks of no shots.
   """
   counts: list[int | None] = [
-    *dict.fromkeys(row.shots for row in rows if row.way == PROMPT)
+    *dict.fromkeys(row.shots for row in rows if row.shots is not None)
   ]
   return [
     (count, average)

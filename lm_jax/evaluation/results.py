@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lm_jax.evaluation import averages
 from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import sheet
@@ -188,6 +189,10 @@ def as_object(evaluation: Evaluation) -> dict[str, Any]:
     "flags": dict(evaluation.flags),
     "versions": dict(evaluation.versions),
     "results": [dataclasses.asdict(row) for row in evaluation.rows],
+    "averages": [
+      {"shots": shots, **average._asdict()}
+      for shots, average in averages.of(evaluation.rows)
+    ],
   }
 
 

@@ -7,8 +7,15 @@ import pytest
 
 from lm_jax import registry
 from lm_jax.data.examples import Example, Question, Span
-from lm_jax.evaluation import averages
-from lm_jax.evaluation.results import HEAD, OWN, PROMPT, Row
+from lm_jax.evaluation import averages, results
+from lm_jax.evaluation.results import (
+  HEAD,
+  OWN,
+  PROMPT,
+  Evaluation,
+  Outcome,
+  Row,
+)
 from lm_jax.report import benchmarks, protocol, protocol_averages
 from lm_jax.report.blocks import Table, Text
 from lm_jax.tasks.base import SupervisedTask
@@ -107,6 +114,11 @@ def test_an_evaluation_is_averaged_by_its_shots():
   ]
   rows = [Row(*k.split("/"), v, way=HEAD) for k, v in GLUE.items()]
   assert averages.lines(rows) == ["glue: 80.5, the mean of 9 tasks"]
+  found = Evaluation({}, {}, {}, (Outcome("cola", tuple(rows)),))
+  [average] = results.as_object(found)["averages"]
+  assert average["name"] == "glue" and average["shots"] is None
+  assert average["value"] == pytest.approx(0.8052, abs=1e-4)
+  assert average["missing"] == ()
   assert averages.lines(rows[:1]) == []
 
 
