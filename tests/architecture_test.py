@@ -10,11 +10,12 @@ ROOT = pathlib.Path(__file__).parents[1]
 FILES = sorted((ROOT / "lm_jax").rglob("*.py"))
 
 # Which parts of lm_jax a part may import, besides itself and these.
-BASIS = {"errors", "links", "optional", "strict_json"}
+BASIS = {"errors", "links", "optional", "printable", "strict_json"}
 ALLOWED = {
   "errors": set(),
   "links": set(),
   "optional": set(),
+  "printable": set(),
   "strict_json": set(),
   "types": set(),
   "visibility": {"types"},

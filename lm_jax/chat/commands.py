@@ -15,6 +15,7 @@ from lm_jax.command import listing
 from lm_jax.errors import UsageError
 from lm_jax.generation import options as options_lib
 from lm_jax.options import show
+from lm_jax.printable import printable
 
 SIGN = "/"
 
@@ -209,6 +210,8 @@ def _begin(text: str) -> str:
 
 
 def _print(text: str) -> None:
+  if sys.stderr.isatty():  # It would obey what a loaded conversation spells.
+    text = printable(text)
   print(text, file=sys.stderr, flush=True)
 
 

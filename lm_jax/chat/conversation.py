@@ -74,15 +74,13 @@ class Conversation:
     text = json.dumps({"messages": messages}, indent=2, ensure_ascii=False)
     path = pathlib.Path(name).expanduser()
     try:
-      if replace:
-        write_atomically(path, text + "\n")
-      else:
-        with path.open("x", encoding="utf-8") as file:
-          file.write(text + "\n")
-    except FileExistsError:
-      raise UsageError(
-        f"{where}: is there already; name another, or /overwrite {name}"
-      ) from None
+      if path.exists() and not replace:
+        raise UsageError(
+          f"{where}: is there already; name another, or /overwrite {name}"
+        )
+      write_atomically(path, text + "\n")
+    except UsageError:
+      raise
     except (OSError, ValueError) as error:
       reason = getattr(error, "strerror", None) or error
       raise UsageError(f"{where}: {reason}") from None

@@ -14,6 +14,7 @@ from lm_jax.chat.model import Assistant, Read
 from lm_jax.chat.terminal import Interrupt
 from lm_jax.errors import UsageError
 from lm_jax.generation.options import Generation
+from lm_jax.printable import printable
 
 
 class Session:
@@ -197,4 +198,4 @@ def options(
 
 def notice(text: str) -> None:
   """Tells the user something that is no answer."""
-  print(f"({text})", file=sys.stderr, flush=True)
+  print(f"({printable(text)})", file=sys.stderr, flush=True)

@@ -17,6 +17,8 @@ from lm_jax.errors import UsageError
 from lm_jax.retrieval import bm25, dense, measures, ranking, trec
 from lm_jax.retrieval.encoder import Encoder, Encoding
 from lm_jax.retrieval.ranking import Run
+from lm_jax.storage import disk
+from lm_jax.storage.log import write_atomically
 
 if TYPE_CHECKING:
   from lm_jax.reading.base import Answer
@@ -45,7 +47,8 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
     for query, hits in runs[asked.method].items()
   }
   if asked.run:
-    trec.write(pathlib.Path(asked.run), run, asked.method)
+    with disk.named(f"--run={asked.run}"):
+      write_atomically(asked.run, trec.content(run, asked.method))
   if asked.format == "trec":
     for line in trec.lines(run, asked.method):
       print(line)

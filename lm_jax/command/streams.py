@@ -13,6 +13,7 @@ import sys
 from typing import Any, TextIO
 
 from lm_jax.errors import UsageError
+from lm_jax.printable import printable
 
 CLOSED = 141  # as a shell has it of a program that SIGPIPE ended
 
@@ -58,12 +59,27 @@ class _Errors(io.FileIO):
       return len(data)
 
 
+class _Terminal(io.TextIOWrapper):
+  """Texts of anybody on a terminal, which would obey what they spell."""
+
+  def write(self, text: str) -> int:
+    super().write(printable(text.replace("\r\n", "\n")))
+    return len(text)
+
+
 def _writer(old: TextIO | None, raw: io.FileIO) -> TextIO:
-  """A stream like the old one, with another way to write."""
-  return io.TextIOWrapper(
+  """A stream like the old one, with another way to write.
+
+  What comes by standard output is raw but on a terminal. By standard error
+  come bars of progress, which move the cursor.
+  """
+  errors = old.errors if old else "backslashreplace"
+  cls = _Terminal if raw.isatty() and raw.fileno() == 1 else io.TextIOWrapper
+  return cls(
     io.BufferedWriter(raw),
     encoding=old.encoding if old else "utf-8",
-    errors=old.errors if old else "backslashreplace",
+    # Names of files need not be UTF-8, and are given back as they came.
+    errors="surrogateescape" if errors == "strict" else errors,
     line_buffering=raw.isatty() or raw.fileno() == 2,
     write_through=bool(getattr(old, "write_through", False)),
   )

@@ -15,6 +15,7 @@ from absl import logging
 from lm_jax.data import labelled, lines, splits
 from lm_jax.data.examples import Tagged
 from lm_jax.errors import UsageError, short
+from lm_jax.printable import printable
 
 OUTSIDE = "O"
 _TAG = re.compile(r"[BIESLU]-\S+")
@@ -138,7 +139,7 @@ def to_iob2(
       " the first in %s",
       what,
       len(wrong),
-      wrong[0],
+      printable(wrong[0]),
     )
   elif wrong or long:
     scheme = "BIOES" if long else "IOB1"

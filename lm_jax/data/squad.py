@@ -12,6 +12,7 @@ from lm_jax.data import labelled, lines, splits
 from lm_jax.data.examples import UNPLACED, Question, Span
 from lm_jax.data.labelled import DEV, TRAIN, Record
 from lm_jax.errors import UsageError, short
+from lm_jax.printable import printable
 
 # As the files of both versions are called.
 NAMES = {
@@ -94,7 +95,7 @@ def told(found: Iterable[Question], what: str) -> Iterator[Question]:
       " the first is %s",
       what,
       len(names),
-      names[0],
+      printable(names[0]),
     )
 
 

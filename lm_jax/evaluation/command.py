@@ -28,6 +28,7 @@ from lm_jax.evaluation.results import OWN, PROMPT, Evaluation, Outcome, Row
 from lm_jax.evaluation.subject import Subject
 from lm_jax.evaluation.ways import Planned
 from lm_jax.prompting import judges, template
+from lm_jax.storage import disk
 from lm_jax.tasks.base import DataTask, LabelledTask, SupervisedTask, Task
 
 Tell = Callable[[Sequence[str]], None]
@@ -112,7 +113,8 @@ def evaluate(
       tell(told)
     if asked.predictions:
       records = [p for outcome in found for p in outcome.predictions]
-      predictions.write(asked.predictions, records)
+      with disk.named(f"--predictions={asked.predictions}"):
+        predictions.write(asked.predictions, records)
     if kept is not None:
       report.write(asked.workdir)
   return Evaluation(empty.model, empty.flags, empty.versions, tuple(found))

@@ -15,6 +15,7 @@ from lm_jax.generation import options as options_lib
 from lm_jax.generation.options import Generation
 from lm_jax.options import Option
 from lm_jax.options import show as show_value
+from lm_jax.printable import printable
 
 if TYPE_CHECKING:  # It imports jax.
   from lm_jax.chat.tools import Tool
@@ -112,7 +113,8 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   ]
   if shown:  # So that nobody wonders why a text is sampled, or so long.
     print(
-      f"lm_jax: as the model's files say: {' '.join(shown)}", file=sys.stderr
+      f"lm_jax: as the model's files say: {printable(' '.join(shown))}",
+      file=sys.stderr,
     )
   if tool:
     own = options_lib.under(tool.template.generation, own)

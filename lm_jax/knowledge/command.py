@@ -81,7 +81,7 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   with disk.named(f"--out={out}"):
     write_atomically(paths[0], formats.graphml(graph))
     write_atomically(paths[1], formats.json_ld(graph))
-    paths[2].write_bytes(picture.png(graph))
+    write_atomically(paths[2], picture.png(graph))
   print(
     f"{len(graph.entities)} entities, {len(graph.relations)} relations:"
     f" {' '.join(map(str, paths))}"

@@ -7,6 +7,8 @@ import html
 import re
 import textwrap
 
+from lm_jax.printable import printable as printable
+
 WIDTH = 100  # columns of the plain-text form
 
 
@@ -78,17 +80,6 @@ class Cases:
 
 
 Block = Heading | Text | Table | Image | Code | Cases
-
-
-# Control and direction characters, which a terminal or a page would obey.
-_CONTROLS = re.compile(
-  "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
-)
-
-
-def printable(text: str) -> str:
-  """The text with what must not reach a terminal or a page replaced."""
-  return _CONTROLS.sub("\ufffd", text)
 
 
 def _wrap(text: str, width: int) -> list[str]:

@@ -28,10 +28,9 @@ def lines(run: Mapping[str, Ranking], tag: str) -> Iterator[str]:
       yield f"{query} Q0 {document} {rank} {score!r} {tag}"
 
 
-def write(path: pathlib.Path, run: Mapping[str, Ranking], tag: str) -> None:
-  """Writes a new file; see `require_new`."""
-  text = "".join(f"{line}\n" for line in lines(run, tag))
-  path.write_text(text, encoding="utf-8")
+def content(run: Mapping[str, Ranking], tag: str) -> str:
+  """The text of a file."""
+  return "".join(f"{line}\n" for line in lines(run, tag))
 
 
 def require_new(path: pathlib.Path, flag: str) -> None:

@@ -138,13 +138,14 @@ def _json(line: dict) -> str:
   return json.dumps(line, allow_nan=False) + "\n"
 
 
-def write_atomically(path: str | os.PathLike, text: str) -> None:
+def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
   """Replaces a file by its new content, whole or not at all."""
   path = Path(path)
   partial = path.with_name(f".{path.name}.{os.getpid()}")
   try:
-    with partial.open("w", encoding="utf-8") as file:
-      file.write(text)
+    data = content.encode() if isinstance(content, str) else content
+    with partial.open("wb") as file:
+      file.write(data)
       file.flush()
       os.fsync(file.fileno())
     partial.replace(path)

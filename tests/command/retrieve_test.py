@@ -1,6 +1,7 @@
 """`launch.py retrieve`, as a user calls it."""
 
 import json
+import os
 
 import pytest
 import small_collection as small
@@ -159,3 +160,21 @@ def test_answers_are_read_from_what_was_found(
     "document": "d2",
     "score": 0.5,
   }
+
+
+def test_a_run_is_written_whole_or_not_at_all(
+  capsys, place, tmp_path, monkeypatch
+):
+  def full(file):
+    raise OSError(28, "No space left on device")
+
+  run = tmp_path / "runs" / "bm25.run"
+  run.parent.mkdir()
+  words = (f"--collection={place}", f"--run={run}")
+  with monkeypatch.context() as patch:
+    patch.setattr(os, "fsync", full)
+    code, _, err = retrieve(capsys, *words)
+  assert code == 2 and err.count("\n") == 1
+  assert f"--run={run}: can't be written: No space left on device" in err
+  assert not list(run.parent.iterdir())
+  assert retrieve(capsys, *words)[0] == 0

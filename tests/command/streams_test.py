@@ -1,74 +1,51 @@
-"""Standard streams that a daemon, a full disk or a reader has taken away."""
+"""What texts may do on a terminal, and that they are raw elsewhere."""
 
-import pathlib
+import os
+import pty
 import subprocess
 import sys
 
 import pytest
 
-from lm_jax.chat.terminal import Lines
-from lm_jax.errors import UsageError
-from lm_jax.generation import command as generation
+ODD = "\x1b]0;pwned\x07\x1b[2J\x9b2J\u202eabc\r\nline\tend"
+_SAY = """
+import sys
+from lm_jax.command import streams
+streams.mend()
+print(sys.argv[1])
+"""
 
-ROOT = pathlib.Path(__file__).parents[2]
-FULL = "lm_jax: standard output: No space left on device\n"
+
+def _read(file):
+  found = b""
+  try:
+    while data := os.read(file, 4096):
+      found += data
+  except OSError:  # So a terminal says that nobody holds its other side.
+    pass
+  return found.decode()
 
 
-def shell(command, redirection):
-  """A command of lm_jax from a shell: exit code, what stderr got."""
+@pytest.mark.parametrize("where", ["terminal", "pipe"])
+def test_escape_sequences_reach_no_terminal(where):
+  mine, theirs = pty.openpty() if where == "terminal" else os.pipe()
+  command = [sys.executable, "-c", _SAY, ODD]
+  subprocess.run(command, stdout=theirs, check=True)
+  os.close(theirs)
+  said = _read(mine)
+  os.close(mine)
+  if where == "pipe":
+    assert said == ODD + "\n"
+  else:
+    wanted = "�]0;pwned��[2J�2J�abc\r\nline\tend\r\n"
+    assert said.replace(" " * 4, "\t") == wanted or said == wanted
+
+
+def test_a_name_that_is_not_utf8_is_printed_as_it_came():
   done = subprocess.run(
-    ["bash", "-c", f"exec {sys.executable} launch.py {command} {redirection}"],
-    cwd=ROOT,
-    stdout=subprocess.DEVNULL,
-    stderr=subprocess.PIPE,
-    text=True,
-    check=False,
+    [sys.executable, "-c", _SAY, os.fsdecode(b"a\xff")],
+    capture_output=True,
+    check=True,
+    env=os.environ | {"PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"},
   )
-  return done.returncode, done.stderr
-
-
-@pytest.mark.parametrize(
-  ("command", "redirection", "ends"),
-  [
-    ("list tasks", ">&-", (0, "")),
-    ("list tasks", "<&- >&- 2>&-", (0, "")),
-    ("list tasks", ">/dev/full", (2, FULL)),
-    ("train --help", ">/dev/full", (2, FULL)),
-    ("list tasks", ">/dev/full 2>/dev/full", (2, "")),
-    ("list nothing", "2>/dev/full", (2, "")),
-    ("list nothing", "2>&-", (2, "")),
-  ],
-)
-def test_streams_that_are_closed_or_full(command, redirection, ends):
-  assert shell(command, redirection) == ends
-
-
-@pytest.mark.parametrize("size", [1, 10**6])
-def test_what_a_command_prints_fails_at_once_or_at_the_end(size):
-  code = (
-    "from lm_jax import cli\n"
-    f"cli.COMMANDS = {{'x': ('', lambda argv: print('x' * {size}) or 0)}}\n"
-    "cli.launch(['x'])"
-  )
-  with open("/dev/full", "w") as full:
-    done = subprocess.run(
-      [sys.executable, "-c", code],
-      cwd=ROOT,
-      stdout=full,
-      stderr=subprocess.PIPE,
-      text=True,
-      check=False,
-    )
-  assert (done.returncode, done.stderr) == (2, FULL)
-
-
-def test_a_conversation_without_standard_input_has_no_messages(monkeypatch):
-  monkeypatch.setattr("sys.stdin", None)
-  lines = Lines()
-  assert not lines.interactive and lines.read() is None
-
-
-def test_a_prompt_from_closed_standard_input_is_one_line(monkeypatch):
-  monkeypatch.setattr("sys.stdin", None)
-  with pytest.raises(UsageError, match="^--prompt=-: standard input is closed"):
-    generation.main({"model": ["x"], "prompt": ["-"]})
+  assert done.stdout == b"a\xff\n"

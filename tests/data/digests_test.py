@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
@@ -170,3 +171,15 @@ def test_a_full_disk_is_one_line(tmp_path, error):
   with pytest.raises(UsageError, match=r"--data\.cache: no space left in"):
     cache.prepared(tmp_path / "entry", build)
   assert not list(tmp_path.glob("entry*[!k]"))
+
+
+def test_nothing_is_left_in_the_temporary_directory(
+  tiny, tmp_path, monkeypatch
+):
+  place = tmp_path / "temporary"
+  place.mkdir()
+  monkeypatch.setattr(tempfile, "tempdir", str(place))
+  opened = corpus.open_corpus(tiny.data(cache=str(tmp_path / "cache")))
+  assert list(opened.documents("test"))
+  assert not list(place.iterdir())
+  assert tempfile.tempdir == str(place)

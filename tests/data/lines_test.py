@@ -76,7 +76,7 @@ def test_queries_have_the_numbers_of_their_lines(tmp_path):
 def test_judgements_and_runs_keep_odd_ids(tmp_path):
   run = {f"q{ODD}1": {f"d{ODD}1": 2.0, "d2": 1.0}}
   path = tmp_path / "run"
-  trec.write(path, run, "tag")
+  path.write_text(trec.content(run, "tag"))
   path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
   assert trec.read(path) == run
   for name, records in (

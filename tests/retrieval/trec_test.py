@@ -9,7 +9,7 @@ from lm_jax.retrieval import trec
 def test_a_run_comes_back_with_every_bit(tmp_path):
   run = {"q1": {"a": 0.1 + 0.2, "b": 1e-9}, "q2": {"c": -3.5}}
   path = tmp_path / "run"
-  trec.write(path, run, "dense")
+  path.write_text(trec.content(run, "dense"))
   assert path.read_text().splitlines()[0] == (
     "q1 Q0 a 1 0.30000000000000004 dense"
   )
