@@ -13,7 +13,7 @@ from lm_jax.errors import UsageError, short
 
 T = TypeVar("T")
 
-_SPLITS = ("test", "dev", "validation", "valid", "val")
+SPLITS = ("test", "dev", "validation", "valid", "val")
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 
 
@@ -35,9 +35,9 @@ def find(
   base = pathlib.Path(place).expanduser()
   if base.is_file():
     return base
-  stems = [f"{base}/{name}" for name in _SPLITS]
+  stems = [f"{base}/{name}" for name in SPLITS]
   if not base.is_dir():
-    stems = [str(base), *(f"{base}_{name}" for name in _SPLITS)]
+    stems = [str(base), *(f"{base}_{name}" for name in SPLITS)]
   tried = [f"{stem}{suffix}" for stem in stems for suffix in suffixes]
   for name in tried:
     if pathlib.Path(name).is_file():

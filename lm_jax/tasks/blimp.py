@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from lm_jax.data import records
+from lm_jax.data import paths, records
 from lm_jax.tasks import _pairs, base
+
+# What the fields are called: by us, in BLiMP and ZhoBLiMP, in JBLiMP, and in
+# MultiBLiMP.
+_GOOD = ("good", "sentence_good", "good_sentence", "sen")
+_BAD = ("bad", "sentence_bad", "bad_sentence", "wrong_sen")
+_UID = ("uid", "UID", "paradigm", "phenomenon")
+_NUMBER = ("pair_id", "pairID", "ID")
+# What the pairs of a paradigm belong to; other languages' have no field.
+_GROUPS = {
+  "field": ("field",),
+  "term": ("term", "linguistics_term", "phenomenon"),
+}
 
 
 class Blimp(base.DataTask):
   """Warstadt et al. 2020: accuracy by the model's own score, ties as half.
 
   Over all pairs, by field, by phenomenon (term) and by paradigm (uid), of
-  which each has 1,000 pairs. A sentence is scored as it stands.
+  which each has 1,000 pairs. A sentence is scored as it stands. Files of the
+  same kind in other languages are read alike, ZhoBLiMP (Liu et al. 2024) and
+  JBLiMP (Someya and Oseki 2023) with the names of their fields; a directory of
+  .jsonl files, one a paradigm, is read whole.
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
@@ -22,20 +38,41 @@ class Blimp(base.DataTask):
 
   def pairs(self) -> Iterator[_pairs.Pair]:
     for where, record in self._records():
-      uid = records.text(record, ("uid", "UID"), where)
-      number = record.get("pair_id", record.get("pairID", where))
-      term = records.text(record, ("term", "linguistics_term"), where)
-      field = records.text(record, ("field",), where)
+      uid = records.text(record, _UID, where)
+      number = next((record[n] for n in _NUMBER if n in record), where)
+      groups = [
+        f"{group}/{records.text(record, names, where)}"
+        for group, names in _GROUPS.items()
+        if any(name in record for name in names)
+      ]
       yield _pairs.Pair(
         id=f"{uid}/{number}",
-        good=records.text(record, ("good", "sentence_good"), where),
-        bad=records.text(record, ("bad", "sentence_bad"), where),
-        groups=(f"field/{field}", f"term/{term}", f"uid/{uid}"),
+        good=records.text(record, _GOOD, where),
+        bad=records.text(record, _BAD, where),
+        groups=(*groups, f"uid/{uid}"),
       )
 
   def _records(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    paradigms = self._paradigms()
+    if paradigms:
+      for path in paradigms:
+        yield from records.of_file(path)
+      return
     if self.place:
       yield from records.read(self.place, self.flag)
       return
     for name in records.configurations("blimp"):
       yield from records.read("", self.flag, f"blimp/{name}", "train")
+
+  def _paradigms(self) -> list[pathlib.Path]:
+    """The files of a directory that has one for each; [] of other places."""
+    folder = pathlib.Path(self.place).expanduser()
+    if not self.place or not folder.is_dir():
+      return []
+    found = [
+      pathlib.Path(name)
+      for name in paths.expand(str(folder))
+      if name.endswith((".jsonl", ".jsonl.gz"))
+    ]
+    named = any(path.name.partition(".")[0] in records.SPLITS for path in found)
+    return [] if named else found

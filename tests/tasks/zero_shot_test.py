@@ -81,6 +81,35 @@ def task(kind, place, **attributes):
   return made
 
 
+def test_blimp_of_other_languages_has_fields_of_its_own(tmp_path):
+  folder = tmp_path / "zhoblimp"  # a file a paradigm
+  folder.mkdir()
+  for uid in ("BA_one", "BEI_two"):
+    pairs = [
+      {"UID": uid, "phenomenon": uid[:2], "sentence_good": f"他来{i}"}
+      | {"sentence_bad": f"来他了{i}", "pairID": i}
+      for i in range(2)
+    ]
+    write(folder / f"{uid}.jsonl", pairs)
+  model = Model(lambda text: -len(text))
+  found = task(Blimp, folder).measure(model, None)
+  assert {x["id"] for x in found.predictions} == {
+    *("BA_one/0", "BA_one/1", "BEI_two/0", "BEI_two/1")
+  }
+  assert found.metrics["blimp/term/BA"] == 1.0
+  assert not any("field" in name for name in found.metrics)
+  pair = {"ID": 7, "good_sentence": "犬が来た。", "bad_sentence": "犬を来た。"}
+  pair |= {"type": "acceptability", "phenomenon": "argument structure"}
+  pair |= {"phenomenon-2": None, "paradigm": "case"}
+  place = write(tmp_path / "jblimp.jsonl", [pair])
+  found = task(Blimp, place).measure(model, None)
+  assert found.predictions[0]["id"] == "case/7"
+  assert found.metrics["blimp/term/argument structure"] == 0.5
+  write(folder / "test.jsonl", [pair])  # as everywhere
+  found = task(Blimp, folder).measure(model, None)
+  assert [x["id"] for x in found.predictions] == ["case/7"]
+
+
 def test_blimp_by_field_phenomenon_and_paradigm(tmp_path):
   place = write(tmp_path / "x.jsonl.gz", PAIRS, gzip.open)
   # Shorter is better; "he is" is as good as "he are"; "it are" beats "it is".
