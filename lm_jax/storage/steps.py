@@ -13,7 +13,6 @@ arrays on a CPU are written from where they lie.
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ import jax
 
 from lm_jax.devices import distributed
 from lm_jax.errors import short
+from lm_jax.storage import orbax_noise
 from lm_jax.storage.digest import record, sha256
 from lm_jax.storage.literal_path import literal
 from lm_jax.types import Array
@@ -47,18 +47,6 @@ class Damaged(Exception):
   """A step that cannot be read, or is not what was saved."""
 
 
-class _Once(logging.Filter):
-  """Drops what orbax logs, a traceback for every thread, and raises as well."""
-
-  def filter(self, record: logging.LogRecord) -> bool:
-    if record.name == "asyncio":
-      return "OCDBT" not in record.getMessage()
-    return not (record.exc_info and "/orbax/" in record.pathname)
-
-
-_ONCE = _Once()
-
-
 class Steps:
   """Reads, writes and deletes steps.
 
@@ -74,8 +62,7 @@ class Steps:
   ):
     import orbax.checkpoint as ocp
 
-    for name in ("absl", "asyncio"):
-      logging.getLogger(name).addFilter(_ONCE)
+    orbax_noise.drop()
     self._directory = directory
     self._read_only = read_only
     self._written: int | None = None  # and not looked at yet

@@ -353,3 +353,38 @@ print("restore", peak / nbytes)
   assert found, done.stderr
   assert float(found["save"]) < 0.5
   assert float(found["restore"]) < 1.5
+
+
+NOISE = """
+import asyncio, sys, types
+from lm_jax.storage import orbax_noise
+
+def told(error, frames=0):
+  trace = error.__traceback__
+  for _ in range(frames):
+    trace = trace.tb_next
+  sys.unraisablehook(types.SimpleNamespace(exc_type=type(error),
+    exc_value=error, exc_traceback=trace, err_msg=None, object=None))
+
+sys.unraisablehook = lambda args: print(repr(args.exc_value))
+orbax_noise.drop()
+orbax_noise.drop()
+loop = asyncio.new_event_loop()
+loop.close()
+try:
+  loop.call_soon_threadsafe(print)
+except RuntimeError as error:
+  told(error, 1)  # as from C++, without this frame
+  told(error)
+told(RuntimeError("a"))
+"""
+
+
+def test_what_comes_late_of_a_failed_save_is_dropped_and_nothing_else():
+  done = subprocess.run(
+    [sys.executable, "-c", NOISE], capture_output=True, text=True, check=True
+  )
+  assert done.stdout.splitlines() == [
+    "RuntimeError('Event loop is closed')",
+    "RuntimeError('a')",
+  ]
