@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
+import re
 import sys
 import threading
 import traceback
@@ -21,6 +23,12 @@ from lm_jax.options import Option
 
 # Seconds after which a silent process counts as dead.
 HEARTBEAT = 10
+# What Gloo, gRPC and jax's coordination service say of a peer that is gone.
+_BROKEN = re.compile(
+  r"Gloo \w+ failed|Connection (reset|closed|refused)"
+  r"|Socket closed|coordination service|heartbeat timeout"
+  r"|another task died|UNAVAILABLE:|DEADLINE_EXCEEDED:"
+)
 # Seconds that a process which fails waits for others that fail alike.
 _GRACE = 3
 
@@ -123,6 +131,7 @@ def joined(cluster: Cluster | None) -> Iterator[None]:
   if cluster is None:
     yield
     return
+  _keep_standard_output()
   _initialize(cluster)
   import jax
 
@@ -134,6 +143,25 @@ def joined(cluster: Cluster | None) -> Iterator[None]:
     jax.distributed.shutdown()
     raise
   jax.distributed.shutdown()
+
+
+def _keep_standard_output() -> None:
+  """Leaves standard output to Python: what C++ prints there goes to stderr.
+
+  Gloo prints a line in every process whenever it has connected some.
+  """
+  out = sys.stdout
+  if not isinstance(out, io.TextIOWrapper) or out.fileno() != 1:
+    return  # closed, or somebody else's
+  out.flush()
+  sys.stdout = os.fdopen(
+    os.dup(1),
+    "w",
+    encoding=out.encoding,
+    errors=out.errors,
+    buffering=1 if out.line_buffering else -1,
+  )
+  os.dup2(2, 1)
 
 
 def _initialize(cluster: Cluster) -> None:
@@ -192,6 +220,22 @@ def _all_leave() -> bool:
   return True
 
 
+def _lost(error: BaseException | None) -> str:
+  """What tells that a peer, or the device, is gone; "" of another error.
+
+  A broken connection comes as jax's error, or as any other where orbax or a
+  transfer has met it.
+  """
+  import jax
+
+  while error is not None:
+    text = str(error)
+    if isinstance(error, jax.errors.JaxRuntimeError) or _BROKEN.search(text):
+      return text or type(error).__name__
+    error = error.__cause__ or error.__context__
+  return ""
+
+
 def _exit(error: BaseException) -> NoReturn:
   """Ends without jax's shutdown, which waits for the others."""
   import jax
@@ -208,9 +252,8 @@ def _exit(error: BaseException) -> NoReturn:
       file=sys.stderr,
     )
     code = 75
-  elif isinstance(error, jax.errors.JaxRuntimeError):
-    # A peer that dies shows as a broken connection.
-    line = str(error).partition("\n")[0][:300]
+  elif lost := _lost(error):
+    line = " ".join(lost.split())[:300]
     print(
       f"lm_jax: {who}: another process was lost, or the device failed"
       f" ({line}); the same command goes on from what is saved",

@@ -1,5 +1,8 @@
 import pathlib
+import socket
+import sys
 
+import jax
 import pytest
 from faults import launching, two_processes
 
@@ -76,3 +79,70 @@ def test_who_waits_in_vain_says_so(tmp_path):
   assert codes == [2, 2], said
   assert "not all 2 processes met within --join_timeout=6 s" in said[0]
   assert "--sise: train has no such flag" in said[1]
+
+
+def _raised(*errors):
+  """The last one, with those before as its causes."""
+  cause = None
+  for error in errors:
+    error.__cause__ = cause
+    cause = error
+  return cause
+
+
+GLOO = ValueError("Gloo AllGather failed: [pair.cc:525] Connection reset by p")
+
+
+@pytest.mark.parametrize(
+  ("error", "lost"),
+  [
+    (GLOO, True),
+    (_raised(GLOO, RuntimeError("save failed"), ValueError("x")), True),
+    (jax.errors.JaxRuntimeError("INTERNAL: Socket closed"), True),
+    (_raised(jax.errors.JaxRuntimeError(""), ValueError("x")), True),
+    (BrokenPipeError(32, "Broken pipe"), False),
+    (_raised(KeyError("a"), ValueError("b")), False),
+    (RuntimeError("a bug"), False),
+  ],
+)
+def test_a_lost_peer_is_known_by_whatever_error_it_comes(error, lost):
+  assert bool(cluster._lost(error)) == lost
+
+
+PAIR = """
+import os, signal, sys
+import numpy as np
+from lm_jax.devices import cluster
+
+port, number = sys.argv[1:]
+with cluster.joined(cluster.Cluster(f"127.0.0.1:{port}", 2, int(number), 60)):
+  from jax.experimental import multihost_utils
+  print("sum", multihost_utils.process_allgather(np.ones(3)).sum(), flush=True)
+  if number == "1":
+    os.kill(os.getpid(), signal.SIGKILL)
+  try:
+    multihost_utils.process_allgather(np.ones(5))
+  except Exception as error:
+    raise ValueError(f"a library met it: {error}") from None
+"""
+
+
+def test_who_is_left_says_so_and_standard_output_is_ours(tmp_path):
+  with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = str(free.getsockname()[1])
+  pair = [
+    launching.start([sys.executable, "-c", PAIR, port, str(number)])
+    for number in range(2)
+  ]
+  try:
+    (out, err), (other, _) = [p.communicate(timeout=120) for p in pair]
+  finally:
+    for process in pair:
+      process.kill()
+  assert out == other == "sum 6.0\n"
+  assert "Gloo" in err  # What it prints is there, and not on stdout.
+  assert pair[0].returncode == 1, err
+  assert "process 0 of 2: another process was lost" in err.splitlines()[-1]
+  assert "goes on from what is saved" in err.splitlines()[-1]
+  assert "Traceback" not in err
