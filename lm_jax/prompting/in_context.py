@@ -20,6 +20,7 @@ from lm_jax.prompting.pairs import Judge, Pair
 from lm_jax.prompting.prompt import Prompt, Prompter
 from lm_jax.prompting.reasoning import Writer
 from lm_jax.prompting.shots import Draw
+from lm_jax.report import items as items_lib
 from lm_jax.report import statistics
 from lm_jax.report.statistics import Estimate
 
@@ -249,12 +250,11 @@ def _accuracy(
   estimates = {}
   for name in found[0].right:
     right_NxI = np.array([p.right[name] for p in found]).reshape(draws, items)
-    variance, df = statistics.pooled_variance(right_NxI.mean(1)[None])
-    estimate = statistics.crossed_interval(right_NxI, variance, df)
-    if estimate.low is not None and estimate.high is not None:
-      low, high = max(0.0, estimate.low), min(1.0, estimate.high)
-      estimate = dataclasses.replace(estimate, low=low, high=high)
-    estimates[name] = estimate
+    estimates[name] = (
+      items_lib.item_interval(right_NxI[0])
+      if draws == 1
+      else statistics.mean(right_NxI, fraction=True, least=2)
+    )
   return estimates
 
 

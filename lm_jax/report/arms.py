@@ -1,7 +1,8 @@
 """Each arm in numbers: means over its finished seeds, with intervals.
 
-Three regimes, by the number of finished seeds (`regime_of`): "bootstrap" from
-five seeds on, "t" below, "items" where no arm has two.
+Two regimes, by the number of finished seeds (`regime_of`): "seeds" where some
+arm has `statistics.MIN_SEEDS` of them, else "items". Below that an arm is
+described, and nothing is claimed over seeds.
 """
 
 from __future__ import annotations
@@ -15,19 +16,18 @@ from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import statistics, subject
 from lm_jax.report.collect import Experiment, Run
-from lm_jax.report.statistics import Array, Estimate
-
-MANY_SEEDS = 5
+from lm_jax.report.statistics import MIN_SEEDS, Array, Estimate
 
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
   """An arm's finished runs, in numbers (means over its seeds).
 
-  metrics: with intervals over seeds (and items, in the regime "bootstrap").
+  metrics: with intervals over seeds, and over items too where a run holds
+    the score of each item; none below MIN_SEEDS seeds.
   items: the tested metric over items, for these checkpoints only.
-  total: the tested metric with the interval that counts seeds and items
-    both; over items alone where no seed interval exists.
+  total: the tested metric over seeds and items; over items alone where the
+    arm has too few seeds.
   """
 
   name: str
@@ -69,16 +69,11 @@ def tested(experiment: Experiment) -> str | None:
 
 
 def regime_of(experiment: Experiment, metric: str | None) -> str:
-  counts, shared = [], []
-  base = {r.seed for r in experiment.of(experiment.baseline)}
-  for arm in experiment.arms:
-    seeds = {r.seed for r in experiment.of(arm) if metric in r.metrics}
-    if seeds:
-      counts.append(len(seeds))
-      shared.append(len(seeds & base) or len(seeds))
-  if not counts or max(counts) < 2:
-    return "items"
-  return "bootstrap" if min(counts + shared) >= MANY_SEEDS else "t"
+  counts = [
+    sum(metric in run.metrics for run in experiment.of(arm))
+    for arm in experiment.arms
+  ]
+  return "seeds" if max(counts, default=0) >= MIN_SEEDS else "items"
 
 
 def item_grid(runs: list[Run], metric: str | None, length: int) -> Array | None:
@@ -88,28 +83,28 @@ def item_grid(runs: list[Run], metric: str | None, length: int) -> Array | None:
   return np.stack(whole) if whole and len(whole) == len(lists) else None
 
 
-def estimates_of(
-  experiment: Experiment, metric: str, regime: str
-) -> dict[str, Estimate]:
-  """An estimate of `metric` for each arm that has it, over seeds alone.
+def grid_of(runs: list[Run], metric: str) -> Array:
+  """The runs' scores [N, I]; [N, 1] where they hold none of their items."""
+  lists = [run.items[metric] for run in runs if metric in run.items]
+  grid_NxI = item_grid(runs, metric, len(lists[0])) if lists else None
+  if grid_NxI is None:
+    return np.array([[run.metrics[metric]] for run in runs])
+  return grid_NxI
 
-  Bits per byte pool their variance within a kind of likelihood only.
-  """
-  kinds: dict[str, list[str]] = {}
+
+def is_fraction(metric: str) -> bool:
+  return metrics_lib.of(metric).unit == "%"
+
+
+def estimates_of(experiment: Experiment, metric: str) -> dict[str, Estimate]:
+  """An estimate of `metric` for each arm that has it, by its own spread."""
+  found = {}
   for arm in experiment.arms:
     runs = [run for run in experiment.of(arm) if metric in run.metrics]
     if runs:
-      kind = runs[0].scoring if metric == "bits_per_byte" else ""
-      kinds.setdefault(kind, []).append(arm)
-  found = {}
-  for arms in kinds.values():
-    scores_AxN, _ = scores(experiment, arms, lambda r: r.metrics.get(metric))
-    for a, arm in enumerate(arms):
-      row_N = scores_AxN[a][np.isfinite(scores_AxN[a])]
-      if regime == "bootstrap":
-        found[arm] = statistics.bootstrap(row_N[:, None])
-      else:
-        found[arm] = statistics.mean_interval(scores_AxN, a)
+      found[arm] = statistics.mean(
+        grid_of(runs, metric), fraction=is_fraction(metric)
+      )
   return found
 
 
@@ -122,9 +117,7 @@ def summarize(
   experiment: Experiment,
   name: str,
   metric: str | None,
-  regime: str,
   estimates: dict[str, dict[str, Estimate]],
-  pooled: tuple[float, int],
   length: int,
 ) -> Arm:
   runs = list(experiment.of(name))
@@ -137,13 +130,9 @@ def summarize(
   metrics = {m: by[name] for m, by in estimates.items() if name in by}
   grid_NxI = item_grid([r for r in runs if metric in r.metrics], metric, length)
   over_items, total = None, metrics.get(metric or "")
-  if grid_NxI is not None and metric:
+  if grid_NxI is not None:
     over_items = items_lib.item_interval(grid_NxI.mean(0))
-    if regime == "bootstrap":
-      total = metrics[metric] = statistics.bootstrap(grid_NxI)
-    elif regime == "t":
-      total = statistics.crossed_interval(grid_NxI, *pooled)
-    else:
+    if len(grid_NxI) < MIN_SEEDS:
       total = over_items
   return Arm(
     name,

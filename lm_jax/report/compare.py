@@ -1,7 +1,8 @@
 """Each arm against the baseline: estimates, corrected tests, verdicts.
 
 One metric is tested, the first of METRICS that two objectives can be compared
-on and that was measured.
+on and that was measured. One test decides: `statistics.difference`, which
+counts other seeds and other items both.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from lm_jax.report import statistics
 from lm_jax.report.arms import (
   Arm,
   estimates_of,
+  grid_of,
+  is_fraction,
   item_grid,
   regime_of,
   scores,
   summarize,
   tested,
 )
-from lm_jax.report.collect import Experiment
-from lm_jax.report.statistics import Array, Estimate
+from lm_jax.report.collect import Experiment, Run
+from lm_jax.report.statistics import MIN_SEEDS, Estimate
 
 ALPHA = 0.05
 
@@ -32,8 +35,11 @@ ALPHA = 0.05
 class Difference:
   """Arm minus baseline in the tested metric; p values corrected by Holm.
 
-  wide: the seed interval at level 1 - 0.05 / comparisons (Bonferroni), which
-  covers all comparisons at once.
+  seeds: for other seeds, and other items where each has a score; None below
+    MIN_SEEDS seeds.
+  wide: the same at the level at which Holm's correction decided on this arm,
+    so that it leaves 0 out exactly where there is a claim.
+  items: over items, these checkpoints only.
   claim: "better" or "worse" where that may be said of the objective, else "".
   """
 
@@ -48,60 +54,116 @@ class Difference:
 
 
 @dataclasses.dataclass(frozen=True)
+class Scattering:
+  """An arm whose seeds scatter more than the others' do.
+
+  deviation: standard deviation over its seeds, in the metric's own unit.
+  ratio: by that of the other arms, pooled.
+  """
+
+  arm: str
+  deviation: float
+  ratio: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Analysis:
+  """Everything that tables and figures show.
+
+  regime: "seeds" where some arm has MIN_SEEDS finished seeds, else "items".
+  """
+
   experiment: Experiment
   metric: str | None
   regime: str
   arms: tuple[Arm, ...]
   differences: tuple[Difference, ...]
+  scattering: tuple[Scattering, ...] = ()
 
   def arm(self, name: str) -> Arm:
     return next(arm for arm in self.arms if arm.name == name)
 
 
-def _difference(
-  experiment: Experiment,
-  metric: str,
-  regime: str,
-  name: str,
-  scores_AxN: Array,
-  arms: list[str],
-  length: int,
-  family: int,
-) -> Difference:
-  """An arm minus the baseline, on the seeds that both have if there are any.
+@dataclasses.dataclass(frozen=True)
+class _Pair:
+  """An arm's and the baseline's finished runs of the tested metric.
 
-  scores_AxN holds `metric` for `arms`; length is the number of items;
-  family the number of comparisons.
+  Paired by seed where they share MIN_SEEDS seeds or have no more to compare;
+  else every run of both counts, unpaired.
   """
-  sides = [
-    [run for run in experiment.of(arm) if metric in run.metrics]
-    for arm in (name, experiment.baseline)
-  ]
-  shared = {r.seed for r in sides[0]} & {r.seed for r in sides[1]}
-  if shared:
-    sides = [[run for run in side if run.seed in shared] for side in sides]
-  arm_NxI, base_NxI = (item_grid(side, metric, length) for side in sides)
-  items = None
-  if arm_NxI is not None and base_NxI is not None:
-    items = items_lib.item_difference(arm_NxI.mean(0), base_NxI.mean(0))
-  if regime == "items":
-    return Difference(name, None, None, items)
-  estimates = []
-  for level in (1 - ALPHA, 1 - ALPHA / family):
-    if regime == "t":
-      pair = arms.index(name), arms.index(experiment.baseline)
-      estimate = statistics.seed_difference(scores_AxN, *pair, level=level)
-    else:
-      if arm_NxI is None or base_NxI is None:  # no items: seeds alone
-        arm_NxI, base_NxI = (
-          np.array([[run.metrics[metric]] for run in side]) for side in sides
-        )
-      estimate = statistics.bootstrap(
-        arm_NxI, base_NxI, paired=bool(shared), level=level
+
+  name: str
+  metric: str
+  sides: tuple[list[Run], list[Run]]
+  paired: bool
+
+  @classmethod
+  def of(cls, experiment: Experiment, metric: str, name: str) -> _Pair:
+    sides = [
+      [run for run in experiment.of(arm) if metric in run.metrics]
+      for arm in (name, experiment.baseline)
+    ]
+    shared = {r.seed for r in sides[0]} & {r.seed for r in sides[1]}
+    enough = min(map(len, sides)) >= MIN_SEEDS
+    paired = len(shared) >= MIN_SEEDS or (bool(shared) and not enough)
+    if paired:
+      sides = [
+        sorted((r for r in side if r.seed in shared), key=lambda r: r.seed)
+        for side in sides
+      ]
+    return cls(name, metric, (sides[0], sides[1]), paired)
+
+  def over_items(self, length: int) -> Estimate | None:
+    arm_NxI, base_NxI = (
+      item_grid(side, self.metric, length) for side in self.sides
+    )
+    if arm_NxI is None or base_NxI is None:
+      return None
+    return items_lib.item_difference(arm_NxI.mean(0), base_NxI.mean(0))
+
+  def over_seeds(self, level: float) -> Estimate | None:
+    if min(map(len, self.sides)) < MIN_SEEDS:
+      return None
+    arm_NxI, base_NxI = (grid_of(side, self.metric) for side in self.sides)
+    if arm_NxI.shape[1] != base_NxI.shape[1]:  # not the same items
+      arm_NxI, base_NxI = (
+        np.array([[run.metrics[self.metric]] for run in side])
+        for side in self.sides
       )
-    estimates.append(estimate)
-  return Difference(name, estimates[0], estimates[1], items)
+    return statistics.difference(
+      arm_NxI,
+      base_NxI,
+      paired=self.paired,
+      level=level,
+      fraction=is_fraction(self.metric),
+    )
+
+
+def _differences(
+  experiment: Experiment, metric: str, names: list[str], length: int
+) -> list[Difference]:
+  """Estimates with p values after Holm's correction, for each of `names`."""
+  pairs = [_Pair.of(experiment, metric, name) for name in names]
+  over_seeds = [pair.over_seeds(1 - ALPHA) for pair in pairs]
+  over_items = [pair.over_items(length) for pair in pairs]
+  p_seeds = items_lib.holm([e.p if e else None for e in over_seeds])
+  p_items = items_lib.holm([e.p if e else None for e in over_items])
+  levels = items_lib.holm_alphas(
+    [e.p if e else None for e in over_seeds], ALPHA
+  )
+  return [
+    Difference(
+      pair.name,
+      seeds,
+      pair.over_seeds(1 - alpha) if alpha else seeds,
+      items,
+      p_seeds=p,
+      p_items=q,
+    )
+    for pair, seeds, items, p, q, alpha in zip(
+      pairs, over_seeds, over_items, p_seeds, p_items, levels, strict=True
+    )
+  ]
 
 
 def _side(
@@ -117,36 +179,33 @@ def _side(
   return "better" if (estimate.value > 0) != less else "worse"
 
 
-def _judge(
-  difference: Difference, regime: str, metric: str, baseline: str
-) -> Difference:
-  """Adds the claim and the verdict; both follow Holm's correction.
-
-  The t interval of the regime "t" is over seeds on the items at hand, so a
-  claim there needs the item test as well, where there are items.
-  """
+def _judge(difference: Difference, metric: str, baseline: str) -> Difference:
+  """Adds the claim and the verdict; both follow Holm's correction."""
   seeds = _side(difference.seeds, difference.p_seeds, metric)
   items = _side(difference.items, difference.p_items, metric)
-  few = regime == "t"
-  checkpoints = f"these checkpoints only: {items} than {baseline}"
-  claim = ""
-  if seeds and few and items is not None and items != seeds:
-    verdict = f"{seeds} over seeds (few seeds), but not shown over items"
-  elif seeds:
-    claim = seeds
-    verdict = f"{seeds} than {baseline} over seeds"
-    verdict += " (few seeds)" if few else ""
-  elif seeds is None and items is None:
-    verdict = "no test possible"
-  elif seeds is None:
-    verdict = checkpoints if items else "not shown between these checkpoints"
+  only = f"these checkpoints only: {items} than {baseline}"
+  if seeds:
+    verdict = f"{seeds} than {baseline}"
+  elif seeds == "":
+    verdict = f"not shown to differ from {baseline}"
+    verdict += f"; {only}" if items else ""
+  elif difference.seeds is not None:
+    verdict = "no test possible: the seeds agree to the last bit"
+  elif items is None:
+    verdict = f"no test: fewer than {MIN_SEEDS} seeds"
   else:
-    verdict = "not shown over seeds" + (" (underpowered)" if few else "")
-    if items:
-      verdict += f"; {checkpoints}"
-    elif items is not None:
-      verdict += ", nor between these checkpoints"
-  return dataclasses.replace(difference, claim=claim, verdict=verdict)
+    verdict = only if items else "not shown between these checkpoints"
+  return dataclasses.replace(difference, claim=seeds or "", verdict=verdict)
+
+
+def _scattering(
+  experiment: Experiment, metric: str, arms: list[str]
+) -> tuple[Scattering, ...]:
+  scores_AxN, _ = scores(experiment, arms, lambda r: r.metrics.get(metric))
+  return tuple(
+    Scattering(arms[found.arm], found.deviation, found.ratio)
+    for found in statistics.scattering(scores_AxN)
+  )
 
 
 def analyse(experiment: Experiment) -> Analysis:
@@ -155,38 +214,31 @@ def analyse(experiment: Experiment) -> Analysis:
   regime = regime_of(experiment, metric)
   measured = {name for run in experiment.runs for name in run.metrics}
   estimates = {
-    name: estimates_of(experiment, name, regime)
+    name: estimates_of(experiment, name)
     for name in metrics_lib.METRICS
     if name in measured
   }
-  if metric is None:
-    arms = tuple(
-      summarize(experiment, name, None, regime, estimates, (0.0, 0), 0)
-      for name in experiment.arms
-    )
-    return Analysis(experiment, None, regime, arms, ())
-  have = [arm for arm in experiment.arms if arm in estimates[metric]]
-  scores_AxN, _ = scores(experiment, have, lambda r: r.metrics.get(metric))
-  pooled = statistics.pooled_variance(scores_AxN)
   lists = [r.items[metric] for r in experiment.runs if metric in r.items]
   length = len(lists[0]) if lists else 0
   arms = tuple(
-    summarize(experiment, name, metric, regime, estimates, pooled, length)
+    summarize(experiment, name, metric, estimates, length)
     for name in experiment.arms
   )
+  if metric is None:
+    return Analysis(experiment, None, regime, arms, ())
+  have = [arm for arm in experiment.arms if arm in estimates[metric]]
   others = [arm for arm in have if arm != experiment.baseline]
   if experiment.baseline not in have:
     others = []
-  found = [
-    _difference(
-      experiment, metric, regime, arm, scores_AxN, have, length, len(others)
-    )
-    for arm in others
-  ]
-  p_seeds = items_lib.holm([d.seeds.p if d.seeds else None for d in found])
-  p_items = items_lib.holm([d.items.p if d.items else None for d in found])
-  differences = []
-  for d, over_seeds, over_items in zip(found, p_seeds, p_items, strict=True):
-    d = dataclasses.replace(d, p_seeds=over_seeds, p_items=over_items)
-    differences.append(_judge(d, regime, metric, experiment.baseline))
-  return Analysis(experiment, metric, regime, arms, tuple(differences))
+  differences = tuple(
+    _judge(difference, metric, experiment.baseline)
+    for difference in _differences(experiment, metric, others, length)
+  )
+  return Analysis(
+    experiment,
+    metric,
+    regime,
+    arms,
+    differences,
+    _scattering(experiment, metric, have),
+  )

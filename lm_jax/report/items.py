@@ -101,7 +101,9 @@ def item_difference(
   """Arm minus baseline over items; holds for these checkpoints only.
 
   Interval: t of the paired differences, mean -+ t_{I-1} sd / sqrt(I).
-  p: `mcnemar` where all scores are 0 or 1, else `sign_flip`.
+  p: the larger of its p and that of `mcnemar`, where all scores are 0 or 1,
+  or `sign_flip`; where only these hold 0 for possible, the interval reaches to
+  0. So p < 1 - level and an interval without 0 are the same statement.
   """
   difference_I = arm_I - baseline_I
   n = len(difference_I)
@@ -111,7 +113,12 @@ def item_difference(
     p = mcnemar(arm_I, baseline_I)
   else:
     p = sign_flip(difference_I)
-  return Estimate(t.value, t.low, t.high, p, n)
+  low, high = t.low, t.high
+  if low is not None and high is not None:
+    p = max(p, t.p or 0.0)
+    if p >= 1 - level:
+      low, high = min(low, 0.0), max(high, 0.0)
+  return Estimate(t.value, low, high, p, n)
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
@@ -130,3 +137,25 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
     highest = max(highest, min(1.0, (len(known) - rank) * value))
     corrected[i] = highest
   return corrected
+
+
+def holm_alphas(
+  p: Sequence[float | None], alpha: float = 0.05
+) -> list[float | None]:
+  """The level at which Holm's correction decides on each of the p values.
+
+  alpha / (m - i + 1) for the i-th smallest while each is below its own; the
+  rest are held to the first level that one of them missed. A p value lies
+  below its level exactly where the corrected one lies below alpha. None stays
+  None.
+  Source: Holm, Scandinavian Journal of Statistics 6 (1979).
+  """
+  known = sorted((value, i) for i, value in enumerate(p) if value is not None)
+  levels: list[float | None] = [None] * len(p)
+  rejected, going = 0, True
+  for value, i in known:
+    level = alpha / (len(known) - rejected)
+    levels[i] = level
+    going = going and value < level
+    rejected += going
+  return levels

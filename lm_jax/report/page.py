@@ -70,8 +70,6 @@ def summary(analysis: Analysis, found: list[Ranking]) -> list[Block]:
 
 def _over(analysis: Analysis) -> str:
   """What the intervals of the main table range over."""
-  if analysis.regime == "t":
-    return "seeds, on these items; one seed borrows the spread of the others"
   name = analysis.metric or ""
   if any(arm.items for arm in analysis.arms):
     return f"seeds, and over items too for {metrics_lib.of(name).label}"

@@ -92,7 +92,7 @@ def _figures(analysis: Analysis):
     seeds += "; a cross ends a run that failed"
   items = any(arm.items for arm in analysis.arms)
   subset = " (a subset)" if items or analysis.metric is None else ""
-  over = "thick: 95% over seeds; thin: all comparisons at once; "
+  over = "thick: 95% over seeds; thin: corrected for all comparisons; "
   if analysis.regime == "items":
     over = ""
   figures = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import subject
-from lm_jax.report.arms import MANY_SEEDS
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
-from lm_jax.report.metrics import amount
+from lm_jax.report.metrics import amount, show
+from lm_jax.report.statistics import MIN_SEEDS
 
 # Under the table of what runs spent.
 SPENT = (
@@ -30,23 +30,31 @@ def intervals(analysis: Analysis) -> str:
   """Which intervals these are, in a sentence or two."""
   if analysis.metric is None:
     return "No finished run has a metric that compares between objectives."
+  over = "seeds and items" if _has_items(analysis) else "seeds"
   if analysis.regime == "items":
     return (
-      "One seed an arm: there is no seed interval, so nothing here says that "
-      "another seed would give the same order. Intervals and tests are over "
-      "items and hold for these checkpoints only."
+      f"Fewer than {MIN_SEEDS} seeds an arm show nothing of how seeds scatter: "
+      "there is no seed interval, and nothing here says that another seed "
+      "would give the same order. Intervals and tests are over items and hold "
+      "for these checkpoints only."
     )
-  if analysis.regime == "t":
-    return (
-      f"Fewer than {MANY_SEEDS} seeds an arm: 95% t intervals over seeds, "
-      "with the variance pooled over arms. The seed-level test is "
-      "underpowered: that a difference is not shown does not mean that there "
-      "is none. The item-level test holds for these checkpoints only."
-    )
-  return (
-    f"{MANY_SEEDS} seeds or more: 95% intervals by bootstrap over seeds and "
-    "items. The item-level test holds for these checkpoints only."
+  text = (
+    f"95% intervals over {over}, by each arm's own spread; differences by the "
+    "spread of their pair."
   )
+  few = min(arm.done for arm in analysis.arms)
+  if few < MIN_SEEDS:
+    text += f" Arms of fewer than {MIN_SEEDS} seeds have none."
+  if few < 5:
+    text += (
+      " With so few seeds only large differences can be shown: that one is not "
+      "shown does not mean that there is none."
+    )
+  return f"{text} The item-level test holds for these checkpoints only."
+
+
+def _has_items(analysis: Analysis) -> bool:
+  return any(arm.items for arm in analysis.arms)
 
 
 def answer(analysis: Analysis) -> str:
@@ -60,7 +68,9 @@ def answer(analysis: Analysis) -> str:
   if not analysis.differences:
     return f"No arm can be compared with the baseline {baseline} yet."
   if analysis.regime == "items":
-    return f"No claim on objectives: one seed an arm ({label})."
+    return (
+      f"No claim on objectives: fewer than {MIN_SEEDS} seeds an arm ({label})."
+    )
   parts = []
   for claim in ("better", "worse"):
     arms = [d.arm for d in analysis.differences if d.claim == claim]
@@ -68,10 +78,10 @@ def answer(analysis: Analysis) -> str:
       more = f" and {len(arms) - 6} more" if len(arms) > 6 else ""
       parts.append(f"{claim} than {baseline}: {', '.join(arms[:6])}{more}")
   if not parts:
-    return f"In {label}, no arm is shown to differ from {baseline} over seeds."
+    return f"In {label}, no arm is shown to differ from {baseline}."
   rest = sum(not d.claim for d in analysis.differences)
   tail = f"; not shown to differ: {rest}" if rest else ""
-  return f"In {label}, over seeds: {'; '.join(parts)}{tail}."
+  return f"In {label}: {'; '.join(parts)}{tail}."
 
 
 def notes(analysis: Analysis) -> list[str]:
@@ -97,6 +107,14 @@ def notes(analysis: Analysis) -> list[str]:
       "the text; pseudo and infilling see text on both sides of what they "
       "predict, and come out lower."
     )
+  for arm in analysis.scattering:
+    name = analysis.metric or ""
+    unit = " points" if metrics_lib.of(name).unit == "%" else ""
+    found.append(
+      f"{arm.arm} scatters over seeds: its standard deviation, "
+      f"{show(name, arm.deviation)}{unit}, is {arm.ratio:.1f} times that of "
+      "the other arms. Few seeds say little of its mean."
+    )
   return [*found, *analysis.experiment.notes]
 
 
@@ -118,6 +136,6 @@ def reading(analysis: Analysis) -> list[str]:
     "FLOPs are those of the model's dot products, forward and backward; "
     "seconds depend on the machine and on what else ran on it.",
     "Forest plot: thick lines are 95% intervals, each on its own; thin lines "
-    "cover all comparisons at once (Bonferroni). Claims follow the p values "
-    "after Holm's correction only.",
+    "are at the level at which Holm's correction for all comparisons decided "
+    "on that arm, and leave 0 out exactly where there is a claim.",
   ]

@@ -38,6 +38,7 @@ class Entry:
   """A model on a task by a method.
 
   scores: of the test split, one a seed [N].  items: of each example, [N, I].
+  seeds: whose they are.
   why: where there are no scores, the reason.
   facts: what the table of settings shows.
   """
@@ -47,6 +48,7 @@ class Entry:
   method: str
   scores: np.ndarray
   items: np.ndarray
+  seeds: tuple[int, ...]
   why: str
   facts: Mapping[str, Any]
 
@@ -107,6 +109,7 @@ def _entry(root: pathlib.Path, cell: Any) -> Entry:
     *(cell["arm"], cell["task"], cell["method"]),
     scores=np.array(scores, float),
     items=grid,
+    seeds=tuple(int(r["seed"]) for r in done),
     why=why or ("" if scores else "not run"),
     facts={
       **cell,
@@ -123,8 +126,8 @@ def _content(about: Mapping[str, Any], entries: Sequence[Entry]) -> list[Block]:
       "Every model had the same trials, steps, seeds and stopping: each"
       f" combination of {_sweeps(about)} with the first seed, and the one that"
       " did best on the split to choose by with all of"
-      f" {about.get('seeds')} seeds. Test split; mean over seeds, 95 %"
-      " intervals with the variance pooled over the models of a column."
+      f" {about.get('seeds')} seeds. Test split; mean over seeds, with 95 %"
+      " intervals by the spread of each model's own seeds (from three on)."
     )
   )
   for task in dict.fromkeys(entry.task for entry in entries):
@@ -160,10 +163,8 @@ def _task(
   by = {(entry.arm, entry.method): entry for entry in entries}
   for method in methods:
     found = [by[arm, method] for arm in arms if (arm, method) in by]
-    scores_AxN = _grid([entry.scores for entry in found])
-    for number, entry in enumerate(found):
-      rows.append((entry.arm, method, *_scored(entry, scores_AxN, number)))
-    differences += _differences(found, scores_AxN, method, about)
+    rows += [(entry.arm, method, *_scored(entry)) for entry in found]
+    differences += _differences(found, method, about)
   head = ("model", "method", f"{metric}, mean", "seeds", "head", "trained")
   content.append(Table(head, tuple(rows), words=(0, 1, 4)))
   content += [
@@ -176,23 +177,12 @@ def _task(
   return content
 
 
-def _grid(scores: Sequence[np.ndarray]) -> np.ndarray:
-  """Scores [A, N], NaN where a seed is missing."""
-  width = max((len(row) for row in scores), default=0)
-  out = np.full((len(scores), max(width, 1)), np.nan)
-  for number, row in enumerate(scores):
-    out[number, : len(row)] = row
-  return out
-
-
-def _scored(
-  entry: Entry, scores_AxN: np.ndarray, number: int
-) -> tuple[str, ...]:
+def _scored(entry: Entry) -> tuple[str, ...]:
   result = entry.facts["result"]
   head = str(entry.facts.get("head", ""))
   if not len(entry.scores):
     return "–", "0", head, ""
-  found = statistics.mean_interval(scores_AxN, number)
+  found = statistics.mean(entry.scores[:, None], fraction=_is_share(entry))
   trained = amount(result.get("parameters"))
   return _interval(found, entry), str(len(entry.scores)), head, trained
 
@@ -212,7 +202,6 @@ def _interval(found: Estimate, entry: Entry, signed: bool = False) -> str:
 
 def _differences(
   found: Sequence[Entry],
-  scores_AxN: np.ndarray,
   method: str,
   about: Mapping[str, Any],
 ) -> list[tuple[Entry, Estimate, float | None, float | None]]:
@@ -225,7 +214,7 @@ def _differences(
     both = (entry, found[base])
     if number == base or not all(len(e.scores) for e in both):
       continue
-    seeds = statistics.seed_difference(scores_AxN, number, base)
+    seeds = _over_seeds(*both)
     p_items = None
     sizes = {e.items.shape[1] for e in both}
     if len(sizes) == 1 and sizes != {0}:
@@ -233,6 +222,34 @@ def _differences(
       p_items = items.item_difference(means[0], means[1]).p
     out.append((entry, seeds, seeds.p, p_items))
   return out
+
+
+def _is_share(entry: Entry) -> bool:
+  """Whether the measure is a share of 1; some, as correlations, may be less."""
+  scores_N = np.asarray(entry.scores)
+  return entry.facts.get("scale") != 100 and bool((scores_N >= 0).all())
+
+
+def _over_seeds(entry: Entry, baseline: Entry) -> Estimate:
+  """The difference on the seeds that both have finished."""
+  seeds = sorted(set(entry.seeds) & set(baseline.seeds))
+  both = [
+    (e, [e.seeds.index(seed) for seed in seeds]) for e in (entry, baseline)
+  ]
+  grids = [e.items[rows] for e, rows in both]
+  scores = [e.scores[rows, None] for e, rows in both]
+  # A measure that is no mean over examples (F1, a correlation) varies with
+  # them in another way: its spread over seeds alone is known.
+  means = all(
+    grid.shape[1] and np.allclose(grid.mean(1), score_Nx1[:, 0])
+    for grid, score_Nx1 in zip(grids, scores, strict=True)
+  )
+  if not means or grids[0].shape != grids[1].shape:
+    grids = scores
+  if not seeds:
+    return Estimate(float(entry.scores.mean() - baseline.scores.mean()))
+  share = _is_share(entry) and _is_share(baseline)
+  return statistics.difference(grids[0], grids[1], fraction=share)
 
 
 def _compared(differences: Sequence[Any], baseline: str) -> list[Block]:
@@ -254,8 +271,9 @@ def _compared(differences: Sequence[Any], baseline: str) -> list[Block]:
   return [
     Table((*head, "p, items"), rows, words=(0, 1)),
     Text(
-      f"p: Holm's correction for {len(rows)}. Seeds: t, paired by seed; below"
-      " five seeds it is underpowered. Items: McNemar, or sign flips of the"
+      f"p: Holm's correction for {len(rows)}. Seeds: paired by seed, for other"
+      " seeds and other items; none below three seeds, and below five only"
+      " large differences can be shown. Items: McNemar, or sign flips of the"
       " means over seeds; these checkpoints only."
     ),
   ]
@@ -297,6 +315,6 @@ def _csv(entries: Sequence[Entry]) -> str:
       *(seed, value, entry.facts.get("head"), entry.facts.get("chosen")),
     )
     for entry in entries
-    for seed, value in enumerate(entry.scores.tolist())
+    for seed, value in zip(entry.seeds, entry.scores.tolist(), strict=True)
   ]
   return sheet.text((*head, "chosen"), rows)

@@ -88,6 +88,18 @@ def share(run: Run, currency: str, spend: float) -> float | None:
   return float(np.interp(spend, [0.0, *x], [0.0, *y]) / y[-1])
 
 
+def _difference(pair_2xN: np.ndarray, level: float) -> statistics.Estimate:
+  """The first row minus the second, paired by the seeds that both have."""
+  both = np.isfinite(pair_2xN).all(0)
+  paired = int(both.sum()) >= statistics.MIN_SEEDS
+  ahead_N, behind_N = (
+    row_N[both if paired else np.isfinite(row_N)] for row_N in pair_2xN
+  )
+  return statistics.difference(
+    ahead_N[:, None], behind_N[:, None], paired=paired, level=level
+  )
+
+
 def _flips(
   order: list[str],
   first: list[str],
@@ -95,16 +107,14 @@ def _flips(
   arms: list[str],
 ) -> tuple[Flip, ...]:
   flips = []
-  pairs = len(arms) * (len(arms) - 1) / 2
+  level = 1 - 0.05 / (len(arms) * (len(arms) - 1) / 2)
   for ahead, behind in itertools.combinations(order, 2):
     if ahead not in first or behind not in first:
       continue
     if first.index(ahead) < first.index(behind):
       continue
     found = [
-      statistics.seed_difference(
-        table_AxN, arms.index(ahead), arms.index(behind), 1 - 0.05 / pairs
-      )
+      _difference(table_AxN[[arms.index(ahead), arms.index(behind)]], level)
       for table_AxN in tables
     ]
     shown = None

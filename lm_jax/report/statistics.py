@@ -1,27 +1,39 @@
-"""Intervals and tests: pure functions of arrays of scores.
+"""Intervals and tests over seeds and items: functions of arrays of scores.
 
-Shape suffixes: A arms, N seeds, I items. A score that is missing (a run that
-failed) is NaN. Levels are two-sided; every p value is two-sided and not yet
-corrected: `holm` corrects a family.
+Shape suffixes: A arms, N seeds, I items; scores without items have I = 1. A
+score that is missing (a run that failed) is NaN. Levels are two-sided; every p
+value is two-sided and not yet corrected: `holm` corrects a family.
+
+One method serves tables, tests and figures, so that a p value below 1 - level
+and an interval without 0 are the same statement. What it holds was simulated
+(tests/report/coverage_test.py; docs/statistics.md).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 Array = np.ndarray
 RESAMPLES = 10_000
 SEED = 20240229  # fixed, so that a report is a function of its input
+# Fewer seeds show nothing of how seeds scatter: they are described, and
+# nothing is claimed over seeds.
+MIN_SEEDS = 3
+_SMALLEST_P = 1e-12
+
+# The lower and the upper limit at an alpha.
+Limits = Callable[[float], tuple[float, float]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
   """A value, its interval, and the p value of "it is 0" where one was asked.
 
-  low, high, p: None where they can't be had (one seed, or no spread at all).
+  low, high, p: None where they can't be had (few seeds, or no spread at all).
   n: how many units (seeds, or items) the spread was taken over.
   """
 
@@ -32,6 +44,13 @@ class Estimate:
   n: int = 0
 
 
+def quantile(alpha: float, df: float) -> float:
+  """The two-sided t quantile: |t_df| lies above it with chance alpha."""
+  from scipy import special
+
+  return -float(special.stdtrit(df, alpha / 2))
+
+
 def t_estimate(
   value: float, error: float, df: float, n: int, level: float
 ) -> Estimate:
@@ -39,224 +58,301 @@ def t_estimate(
 
   Source: Student, Biometrika 6 (1908).
   """
-  from scipy import stats
+  from scipy import special
 
   if df <= 0:
     return Estimate(value, n=n)
   # Scores that agree to the last bit carry no information on their spread.
   if error <= 1e-12 * max(1.0, abs(value)):
     return Estimate(value, p=1.0 if abs(value) < 1e-12 else None, n=n)
-  half = float(stats.t.ppf((1 + level) / 2, df)) * error
-  p = float(2 * stats.t.sf(abs(value) / error, df))
+  half = quantile(1 - level, df) * error
+  p = 2 * float(special.stdtr(df, -abs(value) / error))
   return Estimate(value, value - half, value + half, p, n)
 
 
-def pooled_variance(scores_AxN: Array) -> tuple[float, int]:
-  """Within-arm variance of the one-way analysis of variance, and its df.
+def _interaction(scores_NxI: Array) -> float:
+  """Mean square of what neither the seed nor the item explains.
 
-  s^2 = sum_a sum_n (y_an - mean_a)^2 / df with df = sum_a (n_a - 1), which
-  supposes that seeds scatter alike in every arm. Arms of one seed add
-  nothing. (0, 0) if no arm has two seeds.
-  Source: Fisher, Statistical Methods for Research Workers, chapter VII.
-  """
-  squares, df = 0.0, 0
-  for row_N in scores_AxN:
-    row_N = row_N[np.isfinite(row_N)]
-    if len(row_N) > 1:
-      squares += float(((row_N - row_N.mean()) ** 2).sum())
-      df += len(row_N) - 1
-  return (squares / df, df) if df else (0.0, 0)
-
-
-def residual_variance(scores_AxN: Array) -> tuple[float, int]:
-  """Residual variance of the two-way model arm + seed, and its df.
-
-  y_an = arm_a + seed_n + e_an by least squares over the scores present;
-  s^2 = |residual|^2 / df, df = scores - rank of the design, which is
-  (A - 1)(N - 1) when none is missing. What a seed does to every arm alike
-  (the same data order) is thus taken out.
-  Source: Montgomery, Design and Analysis of Experiments, randomized complete
-  block design.
-  """
-  arm, seed = np.nonzero(np.isfinite(scores_AxN))
-  if not len(arm):
-    return 0.0, 0
-  y = scores_AxN[arm, seed]
-  arms, seeds = scores_AxN.shape
-  design = np.concatenate([np.eye(arms)[arm], np.eye(seeds)[seed]], axis=1)
-  solution, _, rank, _ = np.linalg.lstsq(design, y)
-  df = len(y) - int(rank)
-  squares = float(((y - design @ solution) ** 2).sum())
-  return (squares / df, df) if df else (0.0, 0)
-
-
-def mean_interval(scores_AxN: Array, arm: int, level: float = 0.95) -> Estimate:
-  """An arm's mean over its seeds, with a pooled t interval.
-
-  mean_a -+ t_df * s / sqrt(n_a), s and df of `pooled_variance`. The p value
-  is left out: "the mean is 0" is nobody's question.
-  """
-  row_N = scores_AxN[arm][np.isfinite(scores_AxN[arm])]
-  variance, df = pooled_variance(scores_AxN)
-  estimate = t_estimate(
-    float(row_N.mean()),
-    math.sqrt(variance / len(row_N)),
-    df,
-    len(row_N),
-    level,
-  )
-  return dataclasses.replace(estimate, p=None)
-
-
-def seed_difference(
-  scores_AxN: Array, arm: int, baseline: int, level: float = 0.95
-) -> Estimate:
-  """Arm minus baseline over seeds, with a t interval and test.
-
-  Over the m seeds that both have: mean of y_an - y_bn, standard error
-  sqrt(2 s^2 / m), s^2 and df of `residual_variance`. Without a seed in
-  common: difference of the means, standard error
-  s sqrt(1 / n_a + 1 / n_b), s^2 and df of `pooled_variance`.
-  """
-  a_N, b_N = scores_AxN[arm], scores_AxN[baseline]
-  both = np.isfinite(a_N) & np.isfinite(b_N)
-  if both.any():
-    m = int(both.sum())
-    variance, df = residual_variance(scores_AxN)
-    value = float((a_N[both] - b_N[both]).mean())
-    return t_estimate(value, math.sqrt(2 * variance / m), df, m, level)
-  a_N, b_N = a_N[np.isfinite(a_N)], b_N[np.isfinite(b_N)]
-  variance, df = pooled_variance(scores_AxN)
-  error = math.sqrt(variance * (1 / len(a_N) + 1 / len(b_N)))
-  value = float(a_N.mean() - b_N.mean())
-  return t_estimate(value, error, df, min(len(a_N), len(b_N)), level)
-
-
-def _item_variance(grids: list[Array]) -> float:
-  """Variance of a mean (or difference of means) over I items, items' share.
-
-  For grids [N, I] of one or two arms: v = var_i of the item means (or of
-  their differences) holds the noise of the single score too, which seeds
-  share already: max(0, v - sum_arms MS_E / N) / I, with MS_E the interaction
-  mean square of the seed x item table (v itself where N = 1).
-  """
-  items = grids[0].shape[1]
-  if items < 2:
-    return 0.0
-  mean_I, noise = grids[0].mean(0), 0.0
-  if len(grids) > 1:
-    mean_I = mean_I - grids[1].mean(0)
-  for grid_NxI in grids:
-    n = len(grid_NxI)
-    if n > 1:
-      rest_NxI = grid_NxI - grid_NxI.mean(0) - grid_NxI.mean(1)[:, None]
-      squares = float(((rest_NxI + grid_NxI.mean()) ** 2).sum())
-      noise += squares / ((n - 1) * (items - 1)) / n
-  return max(0.0, float(mean_I.var(ddof=1)) - noise) / items
-
-
-def _combined(
-  value: float, parts: list[tuple[float, int]], n: int, level: float
-) -> Estimate:
-  """Interval of a sum of independent parts, of (variance, df) each.
-
-  half-width^2 = sum_k t_{df_k}^2 variance_k, which is never narrower than any
-  part's own interval; p is where the interval touches 0.
-  Source: Howe, JASA 69 (1974); Zou and Donner, Statistics in Medicine 27
-  (2008) (MOVER).
-  """
-  from scipy import optimize, stats
-
-  def half(p: float) -> float:
-    squares = (float(stats.t.isf(p / 2, df)) ** 2 * v for v, df in parts if v)
-    return math.sqrt(sum(squares))
-
-  smallest, width = 1e-12, half(1 - level)
-  if width <= 1e-12 * max(1.0, abs(value)):
-    return Estimate(value, p=1.0 if abs(value) < 1e-12 else None, n=n)
-  p = smallest
-  if half(smallest) > abs(value):
-    p = 10 ** optimize.brentq(
-      lambda x: half(10**x) - abs(value), math.log10(smallest), 0.0
-    )
-  return Estimate(value, value - width, value + width, float(p), n)
-
-
-def crossed_interval(
-  scores_NxI: Array, variance: float, df: int, level: float = 0.95
-) -> Estimate:
-  """An arm's mean over seeds and items, for other seeds and other items.
-
-  Combines (`_combined`) variance / N, of `pooled_variance` with its df, and
-  the items' own variance (`_item_variance`) with I - 1.
+  MS_E = sum_ni (y_ni - y_n. - y_.i + y_..)^2 / ((N - 1)(I - 1)), the noise of
+  a single score. 0 where it can't be had.
+  Source: Montgomery, Design and Analysis of Experiments, two-way layout.
   """
   seeds, items = scores_NxI.shape
-  parts = [(variance / seeds, df), (_item_variance([scores_NxI]), items - 1)]
-  estimate = _combined(float(scores_NxI.mean(1).mean()), parts, seeds, level)
-  return dataclasses.replace(estimate, p=None)
+  if seeds < 2 or items < 2:
+    return 0.0
+  rest_NxI = scores_NxI - scores_NxI.mean(0) - scores_NxI.mean(1)[:, None]
+  squares = float(((rest_NxI + scores_NxI.mean()) ** 2).sum())
+  return squares / ((seeds - 1) * (items - 1))
 
 
-def _resampled(rng: np.random.Generator, draws: int, effect: Array) -> Array:
-  """Means [draws] of resamples of an effect [n], with replacement."""
-  n = len(effect)
-  chunk = max(1, 4_000_000 // n)  # bounds the memory
-  sizes = [min(chunk, draws - i) for i in range(0, draws, chunk)]
-  return np.concatenate(
-    [effect[rng.integers(n, size=(size, n))].mean(1) for size in sizes]
-  )
+@dataclasses.dataclass(frozen=True)
+class _Spread:
+  """Variances of a mean of scores [N, I], by their causes.
+
+  seeds: s^2 / N with s^2 the variance of the seeds' means, N - 1 degrees of
+    freedom. It holds the noise of single scores, too.
+  noise: that noise alone, MS_E / (N I), (N - 1)(I - 1) degrees: the seeds of
+    few items may agree by chance, and vary at least by this.
+  items: max(0, v - MS_E / N) / I with v the variance of the items' means:
+    what other items would change, without the noise that seeds share already;
+    I - 1 degrees.
+  """
+
+  seeds: float
+  noise: float
+  items: float
+  shape: tuple[int, int]
+
+  @classmethod
+  def of(cls, scores_NxI: Array) -> _Spread:
+    n, items = scores_NxI.shape
+    noise = _interaction(scores_NxI)
+    share = 0.0
+    if items > 1:
+      v = float(scores_NxI.mean(0).var(ddof=1))
+      share = max(0.0, v - noise / n) / items
+    seeds = float(scores_NxI.mean(1).var(ddof=1)) / n
+    return cls(seeds, noise / (n * items), share, (n, items))
+
+  def over_seeds(self, alpha: float, seeds: float | None = None) -> float:
+    """Squared half-length for other seeds, on these items."""
+    n, items = self.shape
+    square = quantile(alpha, n - 1) ** 2
+    square *= self.seeds if seeds is None else seeds
+    if self.noise:
+      df = (n - 1) * (items - 1)
+      square = max(square, quantile(alpha, df) ** 2 * self.noise)
+    return square
+
+  def over_items(self, alpha: float) -> float:
+    """Squared half-length for other items."""
+    if not self.items:
+      return 0.0
+    return quantile(alpha, self.shape[1] - 1) ** 2 * self.items
+
+  def squared(self, alpha: float) -> float:
+    """Squared half-length for other seeds and other items.
+
+    The parts are independent, so their squared half-lengths add up, which is
+    never shorter than one of them.
+    Source: Howe, JASA 69 (1974).
+    """
+    return self.over_seeds(alpha) + self.over_items(alpha)
 
 
-def bootstrap(
+class _Fraction:
+  """Limits of an arm's mean share on the scale of logits.
+
+  An interval of a share p reaches farther away from the nearer of 0 and 1, and
+  never past it: logit(p) -+ h / (p (1 - p)). h is the half-length on the plain
+  scale; where the logits of single seeds scatter more than their shares say
+  (a lost seed among good ones), they are what h is made of.
+  """
+
+  def __init__(self, scores_NxI: Array):
+    items = scores_NxI.shape[1]
+    self._spread = _Spread.of(scores_NxI)
+    # Half an item from the ends, where logits are infinite.
+    margin = 0.5 / items if items > 1 else 1e-6
+    self._p = min(max(float(scores_NxI.mean()), margin), 1 - margin)
+    self._slope = self._p * (1 - self._p)
+    self._seeds = self._spread.seeds
+    if items > 1:
+      p_N = scores_NxI.mean(1).clip(margin, 1 - margin)
+      logits_N = np.log(p_N / (1 - p_N))
+      of_logits = float(logits_N.var(ddof=1)) / len(p_N) * self._slope**2
+      self._seeds = max(self._seeds, of_logits)
+
+  def squared(self, alpha: float) -> float:
+    return self._spread.squared(alpha)
+
+  def limits(self, alpha: float) -> tuple[float, float]:
+    from scipy import special
+
+    square = self._spread.over_seeds(alpha, self._seeds)
+    half = math.sqrt(square + self._spread.over_items(alpha)) / self._slope
+    centre = float(special.logit(self._p))
+    low, high = special.expit([centre - half, centre + half])
+    return float(low), float(high)
+
+  def stretch(self, alpha: float) -> tuple[float, float]:
+    """How much longer the limits lie from the mean than on the plain scale."""
+    half = math.sqrt(self.squared(alpha))
+    if not half:
+      return 1.0, 1.0
+    low, high = self.limits(alpha)
+    return (self._p - low) / half, (high - self._p) / half
+
+
+def mean(
   scores_NxI: Array,
-  baseline_NxI: Array | None = None,
+  level: float = 0.95,
+  fraction: bool = False,
+  least: int = MIN_SEEDS,
+) -> Estimate:
+  """An arm's mean, for other seeds and (of several) other items.
+
+  By the arm's own spread: seeds that share an effect (the order of the data)
+  shift all arms at once, so that other arms say nothing of this mean's error.
+  A fraction's limits are found on the scale of logits, stay in [0, 1] and
+  never lie within Wilson's of one set of items. No interval below `least`
+  seeds. The p value is left out: "the mean is 0" is nobody's question.
+  Source: the two-way layout of `_Spread`, by Howe (JASA 69, 1974); Wilson
+  (JASA 22, 1927).
+  """
+  from lm_jax.report import items as items_lib
+
+  n, items = scores_NxI.shape
+  value = float(scores_NxI.mean())
+  if n < max(2, least):
+    return Estimate(value, n=n)
+  half = math.sqrt(_Spread.of(scores_NxI).squared(1 - level))
+  if fraction and items > 1:
+    low, high = _Fraction(scores_NxI).limits(1 - level)
+    wilson = items_lib.wilson(value * items, items, level)
+    low, high = min(low, wilson.low or 0.0), max(high, wilson.high or 0.0)
+    return Estimate(value, min(low, value), max(high, value), n=n)
+  if half <= 1e-12 * max(1.0, abs(value)):
+    return Estimate(value, n=n)
+  if fraction:
+    low, high = _Fraction(scores_NxI).limits(1 - level)
+    return Estimate(value, min(low, value), max(high, value), n=n)
+  return Estimate(value, value - half, value + half, n=n)
+
+
+def _p_value(limits: Limits, value: float) -> float:
+  """The alpha at which a limit touches 0."""
+  from scipy import optimize
+
+  def beyond(exponent: float) -> float:
+    low, high = limits(10**exponent)
+    return low if value > 0 else -high
+
+  least = math.log10(_SMALLEST_P)
+  if value == 0:
+    return 1.0
+  if beyond(least) > 0:
+    return _SMALLEST_P
+  return float(10 ** optimize.brentq(beyond, least, 0.0, xtol=1e-10))
+
+
+def difference_limits(
+  arm_NxI: Array, baseline_NxI: Array, paired: bool, fraction: bool
+) -> Limits:
+  """Limits of arm minus baseline at any alpha; see `difference`."""
+  value = float(arm_NxI.mean() - baseline_NxI.mean())
+  both = _Spread.of(arm_NxI), _Spread.of(baseline_NxI)
+  pair = _Spread.of(arm_NxI - baseline_NxI) if paired else None
+  items = 0.0
+  if pair is None and arm_NxI.shape[1] > 1:
+    mean_I = arm_NxI.mean(0) - baseline_NxI.mean(0)
+    noise = sum(
+      _interaction(grid) / len(grid) for grid in (arm_NxI, baseline_NxI)
+    )
+    items = max(0.0, float(mean_I.var(ddof=1)) - noise) / len(mean_I)
+
+  def squared(alpha: float) -> float:
+    if pair is not None:
+      return pair.squared(alpha)
+    square = sum(spread.over_seeds(alpha) for spread in both)
+    if items:
+      square += quantile(alpha, arm_NxI.shape[1] - 1) ** 2 * items
+    return square
+
+  if not fraction:
+    return lambda alpha: (
+      value - math.sqrt(squared(alpha)),
+      value + math.sqrt(squared(alpha)),
+    )
+  arm, baseline = _Fraction(arm_NxI), _Fraction(baseline_NxI)
+
+  def limits(alpha: float) -> tuple[float, float]:
+    square = squared(alpha)
+    size, base_size = arm.squared(alpha), baseline.squared(alpha)
+    (down, up), (base_down, base_up) = (
+      arm.stretch(alpha),
+      baseline.stretch(alpha),
+    )
+    common = size + base_size - square
+    below, above = (
+      math.sqrt(max(square, a * a * size + b * b * base_size - a * b * common))
+      for a, b in ((down, base_up), (up, base_down))
+    )
+    return max(-1.0, value - below), min(1.0, value + above)
+
+  return limits
+
+
+def difference(
+  arm_NxI: Array,
+  baseline_NxI: Array,
   paired: bool = True,
   level: float = 0.95,
-  resamples: int = RESAMPLES,
+  fraction: bool = False,
+  least: int = MIN_SEEDS,
 ) -> Estimate:
-  """Mean, or difference to a baseline, by resampling seeds and items.
+  """Arm minus baseline, for other seeds and (of several) other items.
 
-  Seeds and items are crossed: y_ni = mean + seed_n + item_i + e_ni. Each
-  resample draws N seed effects and I item effects with replacement; the
-  interval is that of the percentiles of their sums. For a difference the
-  items are the same for both arms, and so are the seeds if `paired` (row n of
-  both is one seed). Two corrections make it cover what it says with few
-  seeds: item effects are shrunken to the variance that is theirs
-  (`_item_variance`; resampling both ways as they are counts the noise e two
-  to three times), and seed effects are widened by
-  sqrt(N / (N - 1)) t_{N-1} / z, since the plain percentiles of N = 5 seeds
-  cover about 84%. p: where the normal-theory counterpart (`_combined`)
-  touches 0, since the tails of 10,000 resamples can't resolve what Holm asks.
-  Source: Davison and Hinkley, Bootstrap Methods (1997), section 3.8; Owen,
-  Annals of Applied Statistics 1 (2007); Hesterberg, The American Statistician
-  69 (2015), on the expanded percentile interval.
+  The variance is that of this pair alone, since nothing says that all arms
+  scatter alike: of the differences seed by seed if `paired` (row n of both is
+  one seed), else the sum of both arms' own, each with its own degrees of
+  freedom. Squared half-lengths over seeds and over items add up
+  (`_Spread.squared`). A fraction's limits are skewed as those of its arms are
+  (`_Fraction`): with A and B the arms' squared half-lengths, S that of the
+  difference, and a and b how much longer either arm's limit is on that side,
+  the square is a^2 A + b^2 B - a b (A + B - S), and never below S. p is the
+  alpha whose limit touches 0. Neither below `least` seeds a side.
+  Source: Welch, Biometrika 34 (1947), for the pair's own variances; Howe, JASA
+  69 (1974), and Zou and Donner, Statistics in Medicine 27 (2008), for sums and
+  differences of limits.
+  """
+  value = float(arm_NxI.mean() - baseline_NxI.mean())
+  n = min(len(arm_NxI), len(baseline_NxI))
+  if n < max(2, least):
+    return Estimate(value, n=n)
+  limits = difference_limits(arm_NxI, baseline_NxI, paired, fraction)
+  low, high = limits(1 - level)
+  if high - low <= 1e-12 * max(1.0, abs(value)):
+    # Scores that agree to the last bit carry no information on their spread.
+    return Estimate(value, p=1.0 if abs(value) < 1e-12 else None, n=n)
+  return Estimate(value, low, high, _p_value(limits, value), n)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scatter:
+  """An arm whose seeds scatter more than those of the others.
+
+  deviation: standard deviation over its seeds.
+  ratio: by that of the other arms, pooled.
+  """
+
+  arm: int
+  deviation: float
+  ratio: float
+
+
+def scattering(scores_AxN: Array, alpha: float = 0.05) -> list[Scatter]:
+  """Arms whose seeds scatter at least twice as much as the others', by F.
+
+  F = s_a^2 / pooled s^2 of the other arms, with n_a - 1 and sum (n - 1)
+  degrees of freedom, one-sided at alpha by the number of arms.
+  Source: Snedecor, Statistical Methods (1937); Bonferroni.
   """
   from scipy import stats
 
-  if baseline_NxI is not None and paired:
-    scores_NxI, baseline_NxI = scores_NxI - baseline_NxI, None
-  grids = [scores_NxI] + ([] if baseline_NxI is None else [baseline_NxI])
-  item_I = scores_NxI.mean(0)
-  if baseline_NxI is not None:
-    item_I = item_I - baseline_NxI.mean(0)
-  value, n, items = float(item_I.mean()), min(map(len, grids)), len(item_I)
-  if n < 2:
-    return Estimate(value, n=n)
-  share = _item_variance(grids)
-  parts = [(float(g.mean(1).var(ddof=1)) / len(g), len(g) - 1) for g in grids]
-  estimate = _combined(value, [*parts, (share, items - 1)], n, level)
-  if estimate.low is None:
-    return estimate
-  rng = np.random.default_rng(SEED)
-  mean_B = np.full(resamples, value)
-  if share:
-    spread = math.sqrt(share * items / float(item_I.var(ddof=1)))
-    mean_B += _resampled(rng, resamples, spread * (item_I - value))
-  z = float(stats.norm.ppf((1 + level) / 2))
-  for sign, grid_NxI in zip((1, -1), grids, strict=False):
-    m = len(grid_NxI)
-    widen = math.sqrt(m / (m - 1)) * float(stats.t.ppf((1 + level) / 2, m - 1))
-    seed_N = grid_NxI.mean(1) - grid_NxI.mean()
-    mean_B += sign * _resampled(rng, resamples, widen / z * seed_N)
-  tail = (1 - level) / 2
-  low, high = (float(q) for q in np.quantile(mean_B, [tail, 1 - tail]))
-  return dataclasses.replace(estimate, low=low, high=high)
+  rows = [row_N[np.isfinite(row_N)] for row_N in scores_AxN]
+  known = {a: row for a, row in enumerate(rows) if len(row) >= MIN_SEEDS}
+  out = []
+  for a, row_N in known.items():
+    others = [row for b, row in known.items() if b != a]
+    df = sum(len(row) - 1 for row in others)
+    if not df:
+      continue
+    pooled = sum(float(r.var(ddof=1)) * (len(r) - 1) for r in others) / df
+    deviation = float(row_N.std(ddof=1))
+    if not pooled or deviation**2 < 4 * pooled:
+      continue
+    p = float(stats.f.sf(deviation**2 / pooled, len(row_N) - 1, df))
+    if p < alpha / len(known):
+      out.append(Scatter(a, deviation, deviation / math.sqrt(pooled)))
+  return out

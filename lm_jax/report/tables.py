@@ -11,7 +11,7 @@ from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.metrics import amount, p_value, show
 from lm_jax.report.ranking import Flip, Ranking
-from lm_jax.report.statistics import Estimate
+from lm_jax.report.statistics import MIN_SEEDS, Estimate
 
 
 def interval(name: str, estimate: Estimate | None, signed: bool = False) -> str:
@@ -59,7 +59,7 @@ def yardsticks(
     row = [arm.name]
     for name in names:
       estimate = arm.metrics.get(name)
-      if name == analysis.metric and analysis.regime == "items":
+      if name == analysis.metric:
         estimate = arm.total
       bare = not intervals and name != analysis.metric
       if estimate and bare:
@@ -80,9 +80,10 @@ def differences(analysis: Analysis) -> list[Block]:
     return []
   baseline = analysis.experiment.baseline
   unit = ", points" if metrics_lib.of(name).unit == "%" else ""
-  over = {"t": "seeds", "items": "items"}.get(
-    analysis.regime, "seeds and items"
-  )
+  over = "items"
+  if analysis.regime != "items":
+    whole = any(d.items for d in analysis.differences)
+    over = "seeds and items" if whole else "seeds"
   minus = f"difference to {baseline}{unit}"
   head = ("arm", minus, "p, seeds", "p, items", "verdict")
   rows = tuple(
@@ -95,16 +96,14 @@ def differences(analysis: Analysis) -> list[Block]:
     )
     for d in analysis.differences
   )
-  test = {
-    "t": "t, paired by seed, pooled variance",
-    "bootstrap": "bootstrap",
-    "items": "none",
-  }
+  test = f"p, seeds: the same test as the interval, over {over}. "
+  if analysis.regime == "items":
+    test = f"p, seeds: none below {MIN_SEEDS} seeds an arm. "
   note = (
     f"Interval: over {over}, 95% each, uncorrected. p: Holm's correction for "
-    f"{len(rows)} comparison{'s' if len(rows) > 1 else ''}. Seed test: "
-    f"{test[analysis.regime]}. Item test (exact McNemar, or sign flips where "
-    "there are ties or several seeds): these checkpoints only."
+    f"{len(rows)} comparison{'s' if len(rows) > 1 else ''}. {test}p, items: "
+    "exact McNemar, or sign flips where there are ties or several seeds; these "
+    "checkpoints only."
   )
   return [Table(head, rows, words=(0, 4)), Text(note)]
 
