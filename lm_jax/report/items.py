@@ -46,7 +46,8 @@ def item_interval(scores_I: Array, level: float = 0.95) -> Estimate:
   """An accuracy over items: Wilson where every score is 0 or 1.
 
   With ties (0.5) or means over seeds: mean -+ t_{I-1} sd / sqrt(I), cut to
-  [0, 1] as every accuracy is.
+  [0, 1] as every accuracy is, and near the ends (`is_near_an_end`) never within
+  Wilson's.
   """
   n = len(scores_I)
   if _binary(scores_I):
@@ -55,7 +56,21 @@ def item_interval(scores_I: Array, level: float = 0.95) -> Estimate:
   t = t_estimate(float(scores_I.mean()), error, n - 1, n, level)
   if t.low is None or t.high is None:
     return Estimate(t.value, n=n)
-  return Estimate(t.value, max(0.0, t.low), min(1.0, t.high), n=n)
+  low, high = max(0.0, t.low), min(1.0, t.high)
+  if is_near_an_end(t.value, n):
+    ends = wilson(t.value * n, n, level)
+    low, high = min(low, ends.low or 0.0), max(high, ends.high or 0.0)
+  return Estimate(t.value, low, high, n=n)
+
+
+def is_near_an_end(share: float, n: int) -> bool:
+  """Whether fewer than ten of n items are right, or wrong.
+
+  A spread estimated from so few says little: it is 0 where all are right.
+  Source: Brown, Cai and DasGupta, Statistical Science 16 (2001), on intervals
+  of a proportion near 0 and 1.
+  """
+  return n * min(share, 1 - share) < 10
 
 
 def mcnemar(arm_I: Array, baseline_I: Array) -> float:

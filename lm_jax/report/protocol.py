@@ -227,7 +227,8 @@ def _differences(
 def _is_share(entry: Entry) -> bool:
   """Whether the measure is a share of 1; some, as correlations, may be less."""
   scores_N = np.asarray(entry.scores)
-  return entry.facts.get("scale") != 100 and bool((scores_N >= 0).all())
+  within = (scores_N >= 0) & (scores_N <= 1)
+  return entry.facts.get("scale") != 100 and bool(within.all())
 
 
 def _over_seeds(entry: Entry, baseline: Entry) -> Estimate:

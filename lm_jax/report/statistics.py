@@ -194,9 +194,9 @@ def mean(
 
   By the arm's own spread: seeds that share an effect (the order of the data)
   shift all arms at once, so that other arms say nothing of this mean's error.
-  A fraction's limits are found on the scale of logits, stay in [0, 1] and
-  never lie within Wilson's of one set of items. No interval below `least`
-  seeds. The p value is left out: "the mean is 0" is nobody's question.
+  A fraction's limits are found on the scale of logits and stay in [0, 1]; near
+  the ends they never lie within Wilson's of one set of items. No interval below
+  `least` seeds. The p value is left out: "the mean is 0" is nobody's question.
   Source: the two-way layout of `_Spread`, by Howe (JASA 69, 1974); Wilson
   (JASA 22, 1927).
   """
@@ -209,8 +209,9 @@ def mean(
   half = math.sqrt(_Spread.of(scores_NxI).squared(1 - level))
   if fraction and items > 1:
     low, high = _Fraction(scores_NxI).limits(1 - level)
-    wilson = items_lib.wilson(value * items, items, level)
-    low, high = min(low, wilson.low or 0.0), max(high, wilson.high or 0.0)
+    if items_lib.is_near_an_end(value, items):
+      ends = items_lib.wilson(value * items, items, level)
+      low, high = min(low, ends.low or 0.0), max(high, ends.high or 0.0)
     return Estimate(value, min(low, value), max(high, value), n=n)
   if half <= 1e-12 * max(1.0, abs(value)):
     return Estimate(value, n=n)

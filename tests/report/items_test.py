@@ -39,7 +39,29 @@ def test_mcnemar_is_the_exact_sign_test():
   want = stats.binomtest(wins, wins + losses).pvalue
   assert items.mcnemar(a_I, b_I) == pytest.approx(want)
   assert items.mcnemar(a_I, a_I) == 1.0
-  assert items.item_difference(a_I, b_I).p == pytest.approx(want)
+  found = items.item_difference(a_I, b_I)
+  assert found.p == pytest.approx(max(want, stats.ttest_rel(a_I, b_I).pvalue))
+
+
+def test_a_difference_is_shown_exactly_where_its_interval_leaves_0_out():
+  """t's interval and the exact test part at the edge: neither wins alone."""
+  parted = 0
+  for seed in range(300):
+    rng = np.random.default_rng(seed)
+    a_I, b_I = (rng.random((2, 40)) < [[0.7], [0.5]]).astype(float)
+    found = items.item_difference(a_I, b_I)
+    assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
+    parted += (items.mcnemar(a_I, b_I) < 0.05) != (
+      stats.ttest_rel(a_I, b_I).pvalue < 0.05
+    )
+  assert parted > 5
+
+
+def test_means_over_seeds_near_the_end_keep_wilsons_width():
+  scores_I = np.ones(60)
+  scores_I[0] = 0.9  # one item, wrong for one of ten seeds
+  found = items.item_interval(scores_I)
+  assert found.low == pytest.approx(items.wilson(59.9, 60).low)
 
 
 def test_sign_flip_is_the_enumerated_permutation_test():

@@ -92,15 +92,16 @@ def test_terminal_table_fits_in_every_state(experiment, options):
 
 
 def test_table_says_what_it_may_say(experiment):
-  two = report.table(experiment(bad=BAD))
-  flat = " ".join(two.split())
-  assert "underpowered" in flat
+  three = report.table(experiment(bad=BAD, seeds=3))
+  flat = " ".join(three.split())
+  assert "only large differences can be shown" in flat
+  assert "Arms of fewer than 3 seeds have none" in flat
   assert "these checkpoints only" in flat
   assert "Holm's correction for 5 comparisons" in flat
   assert "above chance by more than its interval" in flat
   assert "1.9 exact" in re.sub(r"(\d\.\d)\d\d", r"\1", flat)
   assert "compare within one kind only" in flat
-  assert "9 of 12 runs done, 1 not started, 1 failed, 1 unfinished" in flat
+  assert "15 of 18 runs done, 1 not started, 1 failed, 1 unfinished" in flat
   assert "targets predicted" in flat
   assert "own validation loss" not in flat
 
