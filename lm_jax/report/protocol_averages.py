@@ -62,15 +62,12 @@ def _by_benchmark(
 def _table(rows: Sequence[tuple[str, str, list[Average]]]) -> list[Block]:
   content: list[Block] = []
   whole = [row for row in rows if all(a.value is not None for a in row[2])]
-  width = max((len(averages) for _, _, averages in whole), default=0)
   shown = []
   for method in dict.fromkeys(method for _, method, _ in whole):
     own = [row for row in whole if row[1] == method]
-    scores_AxN = np.full((len(own), width), np.nan)
-    for number, (_, _, averages) in enumerate(own):
-      scores_AxN[number, : len(averages)] = [a.value for a in averages]
-    for number, (arm, _, averages) in enumerate(own):
-      estimate = statistics.mean_interval(scores_AxN, number)
+    for arm, _, averages in own:
+      scores_Nx1 = np.array([[average.value] for average in averages])
+      estimate = statistics.mean(scores_Nx1)
       text = f"{100 * estimate.value:.1f}"
       if estimate.low is not None and estimate.high is not None:
         text += f" [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"

@@ -151,8 +151,9 @@ def test_the_report_of_a_protocol_has_it(tmp_path):
   for task, metrics in benchmarks.BENCHMARKS["glue"].items():
     names = [f"{task}-{seed}" for seed in range(2)]
     own = {k: v for k, v in GLUE.items() if k.startswith(f"{task}/")}
-    for name in names:
+    for seed, name in enumerate(names):
       result = {"status": "done", "metrics": own, "items": {task: [1.0, 0.0]}}
+      result["seed"] = seed
       (tmp_path / "runs" / name).mkdir(parents=True)
       (tmp_path / "runs" / name / "result.json").write_text(json.dumps(result))
     cells.append(

@@ -67,6 +67,7 @@ def test_every_file_that_is_written(experiment):
     "full",
     np.array([-0.5]),
     np.zeros((1, 0)),
+    (0,),
     "",
     {"metric": "f"},
   )
