@@ -83,7 +83,8 @@ def test_identical_arms_of_two_budgets_are_not_ranked(experiment):
   root = _experiment(experiment, {"clm": [short], "mlm": [long]}).directory
   for arm, budget in (("clm", 10), ("mlm", 20)):
     path = root / "runs" / f"{arm}-0" / "config.json"
-    path.write_text(json.dumps({"budget": f"flops:{budget}"}))
+    settings = {"budget": f"flops:{budget}", "objective": arm}
+    path.write_text(json.dumps(settings))
   loaded = collect.load(root)
   for found in ranking.rankings(loaded, "minimal_pairs"):
     assert found.shares == pytest.approx({"clm": 1.0, "mlm": 0.5})
