@@ -191,8 +191,8 @@ class LanguageModel:
     run = calls.logits(self._network, name, head, end)
     past = self._past(mems)
     found = np.asarray(run(self._params, inputs, source, past))
-    if name == "replaced":  # a discriminator's
-      return found[:, :, 0]
+    if head is not None and name == self._model.objective.scores_by(self._spec):
+      return found[:, :, 0]  # a discriminator's
     return found
 
   def mems(

@@ -199,6 +199,7 @@ def resolve(config: Config) -> Config:
   Raises:
     UsageError: a name is unknown, or an option's value impossible.
   """
+  config = with_packing(config)
   cls = objective_class(config.objective)
   own = {_last(o.path): o.default for o in options(cls).values()}
   architecture = _architecture(config, cls)
@@ -231,6 +232,25 @@ def resolve(config: Config) -> Config:
   )
 
 
+def needs_documents(config: Config) -> str:
+  """The flag of what needs rows of one document each; "" where nothing does."""
+  if objective_class(config.objective).needs_documents:
+    return f"--objective={config.objective}"
+  name = config.adapt.get(METHOD, "")
+  if name and adaptation_class(name).needs_documents:
+    return f"--adapt.{METHOD}={name}"
+  return ""
+
+
+def with_packing(config: Config) -> Config:
+  """The configuration with the packing that it needs, unless it names one."""
+  if config.data.packing:
+    return config
+  packing: Any = "document" if needs_documents(config) else "packed"
+  data = dataclasses.replace(config.data, packing=packing)
+  return dataclasses.replace(config, data=data)
+
+
 def build(config: Config) -> Built:
   """The objective and the trunk, checked; nothing is compiled or written.
 
@@ -255,10 +275,12 @@ def build(config: Config) -> Built:
     )
   limits.check_numbers(config)
   Budget.parse(config.budget)
-  if cls.needs_documents and config.data.packing != "document":
+  packing = with_packing(config).data.packing
+  needs = needs_documents(config)
+  if needs and packing != "document":
     raise UsageError(
-      f"--data.packing={config.data.packing}:"
-      f" --objective={config.objective} needs --data.packing=document"
+      f"--data.packing={packing}: {needs} needs --data.packing=document, one"
+      " text a row"
     )
   trunk = _trunk(config, architecture)
   trunk_options.check(trunk)
@@ -280,11 +302,6 @@ def _adaptation(config: Config, trunk: Trunk) -> Adaptation | None:
     raise UsageError(f"{flag}: needs --model, whose parameters are held fixed")
   adaptation = cls(**fields)
   adaptation.check(trunk)
-  if adaptation.needs_documents and config.data.packing != "document":
-    raise UsageError(
-      f"--data.packing={config.data.packing}: {flag} needs"
-      " --data.packing=document, one text a row"
-    )
   return adaptation
 
 

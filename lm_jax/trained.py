@@ -36,7 +36,8 @@ MODEL = "model"
 VOCABULARY = "vocabulary"
 # What an objective has besides the stack; it may start anew on a model that
 # was trained by another.
-_OUTPUTS = ("output_", "heads_", "stack_generator")
+_OUTPUTS = ("output_", "heads_", "stack_")
+_STACK = "stack_main"
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -67,12 +68,7 @@ def of_program(
 ) -> Trained:
   """The model that a program trains."""
   plan = program.plan
-  heads = dict(plan.network.head_specs)
-  outputs: dict[str, Head | None] = {VOCABULARY: None, **heads}
-  if plan.objective.scoring == "energy" or (
-    plan.objective.supervised and heads
-  ):
-    del outputs[VOCABULARY]  # The main stack has none.
+  outputs = outputs_of(plan.objective, plan.network, plan.spec)
   return Trained(
     config,
     tokenizer,
@@ -82,6 +78,19 @@ def of_program(
     outputs,
     params,
   )
+
+
+def outputs_of(
+  objective: Objective, network: Network, spec: Spec
+) -> dict[str, Head | None]:
+  """The outputs that an objective trains on its main stack, by name."""
+  heads = dict(network.head_specs)
+  outputs: dict[str, Head | None] = {VOCABULARY: None, **heads}
+  if objective.scores_by(spec) != VOCABULARY or (
+    objective.supervised and heads
+  ):
+    del outputs[VOCABULARY]  # The main stack has none.
+  return outputs
 
 
 def load(directory: str, flag: str = "--model") -> Trained:
@@ -201,9 +210,8 @@ def scorer(model: Trained) -> Scorer:
 
 def scoring(model: Trained) -> str:
   """What its scores are; "" where it lacks the output to read them from."""
-  kind = model.objective.scoring
-  needed = "replaced" if kind == "energy" else VOCABULARY
-  return kind if needed in model.outputs else ""
+  needed = model.objective.scores_by(model.spec)
+  return model.objective.scoring if needed in model.outputs else ""
 
 
 def check(config: Config) -> None:
@@ -235,10 +243,10 @@ def check(config: Config) -> None:
     )
   for name, leaf in flatten(program.shapes).items():
     old, new = old_shapes.get(name), leaf.shape
-    fresh = name.startswith(_OUTPUTS)
+    fresh = _is_output(name)
     if adaptation is not None and old is None:
       fresh = adaptation.trains(name)
-      if not fresh and name.startswith(_OUTPUTS):
+      if not fresh and _is_output(name):
         raise UsageError(
           f"--adapt.method={adaptation.name}: holds {name} fixed, which"
           f" --model={config.model}, of --objective={base.objective}, lacks and"
@@ -251,6 +259,10 @@ def check(config: Config) -> None:
         f"run ({config.objective}, {config.length}): {name} is "
         f"{old or 'absent'} and must be {new}"
       )
+
+
+def _is_output(name: str) -> bool:
+  return name.startswith(_OUTPUTS) and not name.startswith(_STACK)
 
 
 def params_for(

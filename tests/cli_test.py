@@ -265,6 +265,20 @@ def test_help_shows_what_runs(argv, shown, capsys):
   assert set(shown.split()) <= set(words)
 
 
+def test_all_arms_have_documents_where_one_needs_them(run, capsys):
+  argv = ["compare", "--objectives=mlm,mlm_nsp", "--seeds=1"]
+  assert cli.main([*argv, "--workdir=a"]) == 0
+  assert [c.data.packing for c in run.configs] == ["document"] * 2
+  assert (
+    "--data.packing=document for all arms: --objective=mlm_nsp needs it"
+    in capsys.readouterr().err
+  )
+  assert cli.main([*argv, "--workdir=b", "--data.packing=packed"]) == 2
+  assert "--objective=mlm_nsp needs" in capsys.readouterr().err
+  assert cli.main(["train", "--objective=mlm_sop"]) == 0
+  assert config_lib.with_packing(run.configs[-1]).data.packing == "document"
+
+
 def test_equal_arms_are_one_run_which_is_told(run, capsys):
   assert cli.main(["compare", "--sweep=objective=mlm,clm", "--seeds=1"]) == 0
   assert [config.name for config in run.configs] == ["mlm-seed0", "clm-seed0"]

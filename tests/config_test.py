@@ -129,7 +129,10 @@ def test_build_applies_size_preset_and_changes():
     ({"mesh": "data=1,data=1"}, "--mesh"),
     ({"mesh": "data=0"}, "--mesh"),
     ({"mesh": "data"}, "--mesh"),
-    ({"objective": "mlm_nsp"}, "--data.packing=packed.*document"),
+    (
+      {"objective": "mlm_nsp", "data": DataOptions(packing="packed")},
+      "--data.packing=packed.*document",
+    ),
   ],
 )
 def test_impossible_is_refused(changes, message):
@@ -148,3 +151,31 @@ def test_mesh_must_divide_the_rows(monkeypatch):
 def test_head_width_frees_the_heads():
   config = Config(trunk={"width": 100, "heads": 3, "head_width": 16})
   assert config_lib.build(config).trunk.head_width == 16
+
+
+@pytest.mark.parametrize(
+  ("changes", "packing"),
+  [
+    ({}, "packed"),
+    ({"objective": "mlm_nsp"}, "document"),
+    ({"objective": "mlm_sop"}, "document"),
+    ({"data": DataOptions(packing="document")}, "document"),
+    (
+      {"model": "x", "adapt": {"method": "soft_prompt", "tokens": 2}},
+      "document",
+    ),
+  ],
+)
+def test_packing_is_what_is_needed(changes, packing):
+  config = Config(**changes)
+  config_lib.build(config)
+  assert config_lib.resolve(config).data.packing == packing
+  assert config_lib.with_packing(config).data.packing == packing
+
+
+def test_an_old_file_says_how_its_rows_were_packed():
+  old = config_lib.from_json('{"data": {"packing": "packed"}}')
+  assert old.data.packing == "packed"
+  assert config_lib.resolve(config_lib.from_json("{}")) == config_lib.resolve(
+    old
+  )

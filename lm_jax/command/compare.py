@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from lm_jax import config as config_lib
 from lm_jax import experiments, invocation, registry
-from lm_jax.command import flags, settings
+from lm_jax.command import flags, settings, train
 from lm_jax.config import Config
 from lm_jax.errors import UsageError
 from lm_jax.options import Option, option, options
@@ -136,6 +136,7 @@ def run(
   configs = grid.cross(arms, sweeps, seeds, common)
   if progress:
     _tell_merged(len(arms) * math.prod(map(len, sweeps.values())), configs)
+  configs = _packed_alike(configs, progress)
   baseline = _baseline(
     given.get("baseline", [""])[-1], experiment.BASELINE, configs
   )
@@ -144,6 +145,8 @@ def run(
   trainer = importlib.import_module("lm_jax.training.run")
   for config in configs:
     trainer.check(config)
+  if progress:
+    train.tell_misfits(configs)
   workdir.check(directory)
   record.check_same(directory, name, configs)
 
@@ -163,6 +166,24 @@ def run(
   if local.INTERRUPTED not in statuses.values():
     importlib.import_module("lm_jax.report").write(directory)
   return directory, statuses
+
+
+def _packed_alike(configs: list[Config], progress: bool) -> list[Config]:
+  """All arms with documents where one needs them, and none says otherwise."""
+  needs = [flag for flag in map(config_lib.needs_documents, configs) if flag]
+  free = [config for config in configs if not config.data.packing]
+  if not needs or not free:
+    return configs
+  if progress:
+    print(
+      f"lm_jax: --data.packing=document for all arms: {needs[0]} needs it",
+      file=sys.stderr,
+    )
+  change = dataclasses.replace
+  return [
+    change(c, data=change(c.data, packing=c.data.packing or "document"))
+    for c in configs
+  ]
 
 
 def _tell_merged(planned: int, configs: Sequence[Config]) -> None:

@@ -201,6 +201,8 @@ def continued(directory: str, given: Collection[str]) -> Config:
   # Older runs have no specials.json: theirs is made again by its recipe.
   if "data.corpus" in given or tokenizer.with_name("specials.json").exists():
     data = dataclasses.replace(data, tokenizer=str(tokenizer))
+  if "data.packing" not in given and data.packing == "packed":
+    data = dataclasses.replace(data, packing="")  # or what it needs now
   return dataclasses.replace(
     config,
     model=directory,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_jax import config as config_lib
@@ -55,7 +55,17 @@ def run(
 
     machines.use_threads(config.workdir)
     run_lib.check(config)
+    if progress and distributed.is_first():
+      tell_misfits([config])
   return config, run_lib.pretrain(config, progress)
+
+
+def tell_misfits(configs: Sequence[Config]) -> None:
+  """Says, before they are trained, which models of a preset do not export."""
+  from lm_jax.hugging_face import forecast
+
+  for line in dict.fromkeys(filter(None, map(forecast.misfit, configs))):
+    print(f"lm_jax: {line}", file=sys.stderr)
 
 
 def main(given: Mapping[str, str]) -> int:

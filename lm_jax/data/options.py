@@ -38,10 +38,11 @@ class DataOptions:
   vocabulary_size: int = _flag(
     4096, "tokens that a trained tokenizer may have, special ones included"
   )
-  packing: Literal["packed", "document"] = _flag(
-    "packed",
+  packing: Literal["", "packed", "document"] = _flag(
+    "",
     "packed: rows are filled with pieces of several documents; document: a "
-    "row holds a piece of one document only",
+    "row holds a piece of one document only; unless given, packed where the "
+    "objective does not need documents",
   )
   errors: Literal["strict", "replace"] = _flag(
     "strict", "what to do with bytes that are not UTF-8: stop, or go on"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -193,6 +194,7 @@ def load(options: DataOptions, length: int) -> Dataset:
   Raises:
     UsageError: what is wrong with corpus, tokenizer, length or cache.
   """
+  options = dataclasses.replace(options, packing=options.packing or "packed")
   _check(options, length)
   mixture = open_mixture(options)
   tokenizer = load_tokenizer(options, mixture.corpus)

@@ -165,9 +165,9 @@ def _measured(one: Planned, subject: Subject, asked: Asked) -> Outcome | None:
     assert isinstance(one.task, SupervisedTask)
     return fine_tuned.measure(subject, one.task, asked)
   task, dataset = one.task, None
+  task.limit, task.seed = asked.limit, asked.seed
   if isinstance(task, DataTask):
     task.place = asked.task_data.get(one.name, "")
-    task.limit, task.seed = asked.limit, asked.seed
     task.samples = asked.samples
     task.run_generated_code = asked.run_generated_code
     if asked.embedder:

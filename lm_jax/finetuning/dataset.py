@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lm_jax import registry
-from lm_jax.config import Config, build
+from lm_jax.config import Config, build, with_packing
 from lm_jax.data import cache, order, readers
 from lm_jax.data.corpus import Corpus, Document
 from lm_jax.data.open_tokenizer import load_tokenizer
@@ -227,7 +227,7 @@ def load(config: Config) -> Examples:
       built.objective,
       *(config.task, config.task_data, config.train_examples, config.length),
       built.trunk.architecture == "encoder_decoder",
-      config.data,
+      with_packing(config).data,
     )
   )
 

@@ -37,8 +37,7 @@ class Filler:
 
   def __init__(self, model: Trained, what: str = "--model"):
     # A discriminator's stack has no vocabulary; its generator's has.
-    stacks = dict(model.network.trunks)
-    able = VOCABULARY in model.outputs or "generator" in stacks
+    able = VOCABULARY in model.outputs or len(model.network.trunks) > 1
     if not (model.objective.fills and able):
       raise UsageError(
         f"{what}: a model of {model.objective.name} does not fill blanks"

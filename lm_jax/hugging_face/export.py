@@ -190,13 +190,16 @@ def parts_of(model: Trained, name: str) -> list[Part]:
   family = family or _usual(model.config.objective)
   trunks = dict(model.network.trunks)
   part = _part(family, trunks["main"], model.outputs, model)
-  if "generator" not in trunks:
-    return [part]
-  generator = _part(family, trunks["generator"], {VOCABULARY: None}, model)
-  return [
-    dataclasses.replace(part, name="discriminator"),
-    dataclasses.replace(generator, name="generator", stack="generator"),
+  others = [
+    dataclasses.replace(
+      _part(family, trunk, {VOCABULARY: None}, model), name=name, stack=name
+    )
+    for name, trunk in trunks.items()
+    if name != "main"
   ]
+  if not others:
+    return [part]
+  return [dataclasses.replace(part, name="discriminator"), *others]
 
 
 def _usual(objective: str) -> Family:

@@ -96,6 +96,12 @@ class Objective:
     """The outputs besides the vocabulary, by name."""
     return {}
 
+  def scores_by(self, spec: Spec) -> str:
+    """The output that `score` reads: the vocabulary, or an energy's head."""
+    if self.scoring == "energy":
+      return next(iter(self.heads(spec)))
+    return "vocabulary"
+
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     """Raises UsageError where it fits not the tokenizer or not the batch.
 

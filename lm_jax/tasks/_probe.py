@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from lm_jax.data import labelled, passages
+from lm_jax.data import labelled, passages, records
 from lm_jax.data.corpus import Corpus, open_corpus
 from lm_jax.data.labelled import Example, Form
 from lm_jax.data.options import DataOptions
@@ -15,27 +15,32 @@ from lm_jax.tasks import base
 PASSAGES = 300
 
 
-def measure(scorer, dataset, task: str) -> base.Measure:
+def measure(
+  scorer, dataset, task: str, limit: int = 0, seed: int = 0
+) -> base.Measure:
   """Accuracy on passages of held-out messages; empty without labels.
 
   Args:
     scorer: the model.
     dataset: its corpus has the labels, or not.
     task: of lm_jax/data/passages.py.
+    limit, seed: as in Task, of the passages that are tested on.
   """
   train, test = (
     drawn(dataset.corpus, task, split) for split in ("train", "test")
   )
   if not (train and test):
     return base.Measure()
+  numbered = records.chosen(list(enumerate(test)), limit, seed)
+  numbers, test = zip(*numbered, strict=True)
   answers = answered(scorer, train, test)
   right = [float(a == p.label) for a, p in zip(answers, test, strict=True)]
   names = passages.LABELS[task]
   told = [
     {"task": task, "id": str(number), "score": score, "asked": p.text}
     | {"right": names[p.label], "answer": names[answer]}
-    for number, (p, answer, score) in enumerate(
-      zip(test, answers, right, strict=True)
+    for number, p, answer, score in zip(
+      numbers, test, answers, right, strict=True
     )
   ]
   name = f"probe/{task}"

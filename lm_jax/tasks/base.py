@@ -39,7 +39,14 @@ class Task:
   """A yardstick that compares models of different objectives.
 
   To add one, write one file beside this one with one subclass.
+
+  Attributes:
+    limit: items, drawn by the seed; 0: all.
+    seed: of that, and of what is sampled.
   """
+
+  limit: int = 0
+  seed: int = 0
 
   # Cheap enough to be measured along the learning curve, on fewer items?
   quick: bool = False
@@ -65,8 +72,6 @@ class DataTask(Task):
 
   Attributes:
     place: of local files, as --task_data names it; "" for the default ones.
-    limit: items, drawn by the seed; 0: all.
-    seed: of that, and of what is sampled.
     samples: texts for each prompt, where the model writes.
     run_generated_code: may programs that the model wrote be run?
     embedder: a model (lm_jax/score.py) whose features compare texts; None for
@@ -74,8 +79,6 @@ class DataTask(Task):
   """
 
   place: str = ""
-  limit: int = 0
-  seed: int = 0
   samples: int = 1
   run_generated_code: bool = False
   embedder: Any = None

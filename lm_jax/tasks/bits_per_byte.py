@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import jax
 import numpy as np
 
+from lm_jax.data import records
 from lm_jax.tasks import base
+from lm_jax.types import Rows
 
 ROWS = 256
 BATCH = 16
@@ -26,7 +30,20 @@ class BitsPerByte(base.Task):
       return base.Measure()
     batches = dataset.fixed("validation", BATCH, limit_rows=ROWS)
     counts = dataset.bytes("validation")[:ROWS]
+    if 0 < self.limit < len(counts):
+      places = records.chosen(range(len(counts)), self.limit, self.seed)
+      batches = chosen_rows(batches, places)
+      counts = np.asarray(counts)[places]
     return base.Measure({"bits_per_byte": bits(scorer, batches, counts)})
+
+
+def chosen_rows(batches: Sequence[Rows], places: Sequence[int]) -> list[Rows]:
+  """Some rows of batches, in batches of at most BATCH."""
+  whole = jax.tree.map(lambda *parts: np.concatenate(parts), *batches)
+  return [
+    jax.tree.map(lambda x, at=places[i : i + BATCH]: x[at], whole)
+    for i in range(0, len(places), BATCH)
+  ]
 
 
 def bits(scorer, batches, byte_counts) -> float:

@@ -21,4 +21,4 @@ class Era(base.LabelledTask):
     return _probe.examples("era", self.form, split)
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
-    return _probe.measure(scorer, dataset, "era")
+    return _probe.measure(scorer, dataset, "era", self.limit, self.seed)

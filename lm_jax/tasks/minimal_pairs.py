@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from lm_jax.data import minimal_pairs
+from lm_jax.data import minimal_pairs, records
 from lm_jax.tasks import _pairs, base
 
 # A pseudo-likelihood takes one pass per token: short sentences keep it cheap.
@@ -25,9 +25,11 @@ class MinimalPairs(base.Task):
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
     if not scorer.scoring:
       return base.Measure()
-    pairs = fitting_pairs(dataset)
+    numbered = list(enumerate(fitting_pairs(dataset)))
     if quick:
-      pairs = pairs[:QUICK_PAIRS]
+      numbered = numbered[:QUICK_PAIRS]
+    numbered = records.chosen(numbered, self.limit, self.seed)
+    numbers, pairs = [i for i, _ in numbered], [pair for _, pair in numbered]
     if not pairs:
       return base.Measure()
     good, bad, right = _pairs.scores(scorer, pairs)
@@ -37,7 +39,7 @@ class MinimalPairs(base.Task):
     predictions = [
       {
         "task": "minimal_pairs",
-        "id": str(i),
+        "id": str(numbers[i]),
         "score": right[i],
         "good": pair.good,
         "bad": pair.bad,

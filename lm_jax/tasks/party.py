@@ -21,4 +21,4 @@ class Party(base.LabelledTask):
     return _probe.examples("party", self.form, split)
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
-    return _probe.measure(scorer, dataset, "party")
+    return _probe.measure(scorer, dataset, "party", self.limit, self.seed)

@@ -70,6 +70,7 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
   machines.use_threads(config.workdir)
   with distributed.together():
     config = workdir.adopted(config)
+  config = config_lib.with_packing(config)
   distributed.require_same(_flags(config))
   with distributed.together():
     check(config)

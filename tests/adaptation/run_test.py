@@ -149,7 +149,7 @@ def test_what_is_adapted_is_not_adapted_again(lora, tmp_path, capsys):
     (["adapter", "parts=head"], "valid are attention, feedforward"),
     (["adapter", "size=0"], "--adapt.size=0: must be at least 1"),
     (
-      ["soft_prompt"],
+      ["soft_prompt", "--data.packing=packed"],
       "--data.packing=packed: --adapt.method=soft_prompt needs",
     ),
     (["soft_prompt", "init=text"], "--adapt.init=text: needs --adapt.text"),
@@ -165,7 +165,7 @@ def test_bad_input_is_refused(flags, message, finished, tmp_path, capsys):
     [
       *("train", f"--model={finished.workdir}", f"--workdir={tmp_path / 'x'}"),
       f"--adapt.method={method}",
-      *(f"--adapt.{option}" for option in options),
+      *(x if x.startswith("--") else f"--adapt.{x}" for x in options),
     ]
   )
   error = capsys.readouterr().err

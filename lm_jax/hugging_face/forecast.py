@@ -1,0 +1,41 @@
+"""Will a run's model fit Transformers? Known before anything is trained."""
+
+from __future__ import annotations
+
+from lm_jax import config as config_lib
+from lm_jax import trained
+from lm_jax.config import Config
+from lm_jax.data.open_tokenizer import specials_of
+from lm_jax.errors import UsageError
+from lm_jax.hugging_face import read, write
+from lm_jax.training import assemble
+from lm_jax.types import Spec
+
+
+def misfit(config: Config) -> str:
+  """Says why a model of a preset cannot be exported as that family.
+
+  "" where it can, and of a model without a preset, which promises nothing.
+
+  Raises:
+    UsageError: the configuration is impossible.
+  """
+  preset = config.trunk.get("preset", "")
+  family = read.families().get(preset)
+  if family is None or config.family:
+    return ""
+  built = config_lib.build(config)
+  specials = specials_of(config.data)
+  size = max(config.data.vocabulary_size, specials.ids[-1] + 2)
+  spec = Spec(built.trunk.architecture, config.length, size, specials)
+  network = assemble.make_network(built, spec)
+  stacks = dict(network.trunks)
+  outputs = trained.outputs_of(built.objective, network, spec)
+  try:
+    write.model_of(family, stacks["main"], outputs, specials)
+    for name, trunk in stacks.items():
+      if name != "main":
+        write.model_of(family, trunk, {trained.VOCABULARY: None}, specials)
+  except UsageError as error:
+    return f"--trunk.preset={preset}: will not export to Transformers: {error}"
+  return ""
