@@ -60,6 +60,13 @@ class Option:
 
   def parse(self, text: str) -> Any:
     """The value that a text stands for, or UsageError."""
+    try:
+      text.encode()
+    except UnicodeEncodeError:  # As Python gives bytes that are no text.
+      raise UsageError(
+        f"--{self.path}={text}: is not UTF-8; where it names a file, name its"
+        " directory, a glob or a link"
+      ) from None
     return _parse(self.kind, text, f"--{self.path}")
 
   def check(self, value: Any, where: str) -> Any:

@@ -1,10 +1,12 @@
 import dataclasses
+import os
 from typing import Literal
 
 import pytest
 
 from lm_jax.errors import UsageError
 from lm_jax.options import Option, option, options, show
+from lm_jax.storage import workdir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,3 +96,11 @@ def test_text_of_another_type_is_refused(kind, text):
 def test_json_of_another_type_is_refused(kind, value):
   with pytest.raises(UsageError, match=r"f: p"):
     Option("p", kind, None).check(value, "f")
+
+
+def test_what_is_not_utf8_is_named():
+  text = os.fsdecode(b"d/\xff.jsonl")
+  with pytest.raises(UsageError, match=r"^--a=d/.udcff.jsonl: is not UTF-8;"):
+    Option("a", str, "", "a name").parse(text)
+  with pytest.raises(UsageError, match=r"^--workdir=d/.udcff.jsonl: is not"):
+    workdir.check(text)

@@ -17,10 +17,13 @@ def check(directory: str, flag: str = "--workdir") -> None:
   """Raises UsageError if a directory can't be written; writes nothing."""
   path = pathlib.Path(directory).absolute()
   try:
+    str(path).encode()
     while not path.exists():
       path = path.parent
   except OSError as error:  # a name too long
     raise UsageError(f"{flag}={directory}: {error.strerror}") from None
+  except UnicodeEncodeError:  # Checkpoints and JSON could not name it.
+    raise UsageError(f"{flag}={directory}: is not UTF-8") from None
   if not path.is_dir():
     raise UsageError(f"{flag}={directory}: {path} is not a directory")
   if not os.access(path, os.W_OK | os.X_OK):
