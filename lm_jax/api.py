@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+import jax
 import numpy as np
 
 from lm_jax import calls, trained
@@ -20,6 +21,7 @@ from lm_jax.config import Config
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.hugging_face import pretrained
 from lm_jax.score import Scorer, for_measuring
+from lm_jax.storage.digest import flatten
 from lm_jax.trained import Trained
 from lm_jax.types import Array, UsageError
 
@@ -117,6 +119,47 @@ class LanguageModel:
       trunk, max_positions=trunk.max_positions - self._ahead
     )
 
+  def __repr__(self) -> str:
+    """What it is, in a line."""
+    trunk, spec = self._trunk, self._spec
+    what = self.config.family or self.config.objective
+    facts = [
+      f"{what}, {spec.architecture} of {trunk.layers} x {trunk.width}",
+      f"{self.num_parameters():,} parameters",
+      f"vocabulary {spec.vocabulary:,}",
+      f"length {spec.length:,}",
+    ]
+    where = self._model.source
+    return f"LanguageModel({', '.join(facts + [repr(where)] * bool(where))})"
+
+  @property
+  def params(self) -> Any:
+    """Its parameters: a pytree of float32 arrays, for `apply`."""
+    return self._params
+
+  def with_params(self, params: Any) -> LanguageModel:
+    """The same model with other parameters, say after steps of your own.
+
+    Args:
+      params: of the structure and the shapes of `params`.
+
+    Raises:
+      UsageError: they are of others.
+    """
+    own, other = map(_shapes, (self._params, params))
+    wrong = sorted(own.items() ^ other.items())
+    if wrong:
+      name = wrong[0][0]
+      raise UsageError(
+        f"params: {name} must be {own.get(name, 'left out')} and is"
+        f" {other.get(name, 'absent')}"
+      )
+    return LanguageModel(self._model._replace(params=params))
+
+  def num_parameters(self) -> int:
+    """How many numbers `params` holds; tied ones count once."""
+    return sum(leaf.size for leaf in jax.tree.leaves(self._params))
+
   @functools.cached_property
   def _scorer(self) -> Scorer:
     _require_tokenizer(self._model, "texts")
@@ -168,6 +211,44 @@ class LanguageModel:
       UsageError: an argument that the model lacks or needs, ids that it has
         not, or a model without outputs.
     """
+    return np.asarray(
+      self.apply(
+        self._params,
+        input_ids,
+        attention_mask,
+        token_type_ids,
+        decoder_input_ids,
+        position_ids,
+        mems,
+        output,
+      )
+    )
+
+  def apply(
+    self,
+    params: Any,
+    input_ids: Array,
+    attention_mask: Array | None = None,
+    token_type_ids: Array | None = None,
+    decoder_input_ids: Array | None = None,
+    position_ids: Array | None = None,
+    mems: Sequence[Array] = (),
+    output: str = "",
+  ) -> jax.Array:
+    """`logits` as a pure function of the parameters and the inputs.
+
+    It may be jitted, differentiated and vectorised like any function of JAX;
+    nothing is dropped out, and everything is float32. Inside jit the values of
+    ids are not checked, since they are not known.
+
+    Args:
+      params: as `params`, of the same shapes.
+      input_ids, attention_mask, token_type_ids, decoder_input_ids,
+        position_ids, mems, output: as of `logits`; `output` is no array.
+
+    Raises:
+      UsageError: as `logits`.
+    """
     name = output or next(iter(self.outputs), "")
     if name not in self.outputs:
       valid = ", ".join(self.outputs) or "none: hidden() has its states"
@@ -190,7 +271,7 @@ class LanguageModel:
       inputs_lib.require_token(read, end, name)
     run = calls.logits(self._network, name, head, end)
     past = self._past(mems)
-    found = np.asarray(run(self._params, inputs, source, past))
+    found = run(params, inputs, source, past)
     if head is not None and name == self._model.objective.scores_by(self._spec):
       return found[:, :, 0]  # a discriminator's
     return found
@@ -241,7 +322,7 @@ class LanguageModel:
 
   def hidden(
     self,
-    texts_or_ids: Sequence[str] | Array,
+    texts_or_ids: str | Sequence[str] | Array,
     attention_mask: Array | None = None,
     token_type_ids: Array | None = None,
     decoder_input_ids: Array | None = None,
@@ -264,8 +345,8 @@ class LanguageModel:
       each special token that the model has around a text; for ids float32
       [B, T, D].
     """
-    if _are_texts(texts_or_ids):
-      return self._scorer.text_states(_texts(texts_or_ids))
+    if inputs_lib.are_texts(texts_or_ids):
+      return self._scorer.text_states(inputs_lib.texts(texts_or_ids))
     inputs, source = inputs_lib.streams(
       self._trunk,
       self._spec,
@@ -281,12 +362,12 @@ class LanguageModel:
     run = calls.states(self._network)
     return np.asarray(run(self._params, inputs, source, self._past(mems)))
 
-  def embed(self, texts: Sequence[str]) -> np.ndarray:
+  def embed(self, texts: str | Iterable[str]) -> np.ndarray:
     """Mean of each text's last-layer states, long ones cut: [n, D]."""
-    return self._scorer.text_features(_texts(texts))
+    return self._scorer.text_features(inputs_lib.texts(texts))
 
   def score(
-    self, texts: Sequence[str], per_token: bool = False
+    self, texts: str | Iterable[str], per_token: bool = False
   ) -> np.ndarray | list[np.ndarray]:
     """The objective's own score of each text, in nats; higher is likelier.
 
@@ -303,12 +384,12 @@ class LanguageModel:
         f"{', '.join(self.outputs) or 'its states'}"
       )
     if per_token:
-      return self._scorer.text_token_scores(_texts(texts))
-    return self._scorer.text_scores(_texts(texts))
+      return self._scorer.text_token_scores(inputs_lib.texts(texts))
+    return self._scorer.text_scores(inputs_lib.texts(texts))
 
   def generate(
     self,
-    prompts: Sequence[str] | Array,
+    prompts: str | Sequence[str] | Array,
     attention_mask: Array | None = None,
     decoder_input_ids: Sequence[int] = (),
     truncate: Literal["", "left", "right"] = "",
@@ -347,8 +428,8 @@ class LanguageModel:
 
     own = defaults.of(self._model.source) if self._model.source else {}
     asked = options_lib.read(options, own)
-    if _are_texts(prompts):
-      texts = _texts(prompts)
+    if inputs_lib.are_texts(prompts):
+      texts = inputs_lib.texts(prompts, "prompts")
       show = None
       if stream is not None:
         if len(texts) * asked.num_return_sequences != 1:
@@ -390,7 +471,7 @@ class LanguageModel:
     Raises:
       UsageError: the model does not fill blanks, or there are none.
     """
-    return self._filler.blanks(text, top_k)
+    return self._filler.blanks(inputs_lib.text(text), top_k)
 
   def fill_sentence(self, text: str, steps: int = 10) -> str:
     """The text with all its blanks filled, in so many passes (mask-predict).
@@ -398,7 +479,7 @@ class LanguageModel:
     Raises:
       UsageError: as `fill`.
     """
-    return self._filler.sentence(text, steps)
+    return self._filler.sentence(inputs_lib.text(text), steps)
 
   def save_pretrained(
     self, path: str | os.PathLike, family: str = ""
@@ -430,13 +511,5 @@ def _require_tokenizer(model: Trained, what: str) -> Tokenizer:
   return model.tokenizer
 
 
-def _are_texts(value) -> bool:
-  return isinstance(value, str) or (
-    isinstance(value, Sequence) and all(isinstance(x, str) for x in value)
-  )
-
-
-def _texts(texts: Sequence[str]) -> Sequence[str]:
-  if isinstance(texts, str):
-    raise UsageError("texts: must be a list of texts, not one text")
-  return texts
+def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
+  return {name: leaf.shape for name, leaf in flatten(params).items()}

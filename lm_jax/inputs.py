@@ -1,10 +1,20 @@
-"""What a model reads, from ids as Transformers users give them."""
+"""What a model reads, from texts or ids as Transformers users give them.
+
+Ids that are traced (inside jit or grad) have shapes and no values: these are
+taken on trust.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lm_jax import layout
+from lm_jax.errors import short
 from lm_jax.types import (
   ANSWER,
   PADDING,
@@ -18,6 +28,41 @@ from lm_jax.types import (
 )
 
 _ANY = 2**31 - 1
+
+
+def are_texts(value: Any) -> bool:
+  """Tells texts (a text alone counts) from ids."""
+  return isinstance(value, str) or (
+    isinstance(value, Sequence) and all(isinstance(x, str) for x in value)
+  )
+
+
+def texts(value: str | Iterable[str], name: str = "texts") -> list[str]:
+  """A list of texts; a text alone is a list of one.
+
+  Args:
+    value: texts, of any iterable: a list, an array, a column of a table.
+    name: of them in messages.
+
+  Raises:
+    UsageError: one of them is no text.
+  """
+  if isinstance(value, str):
+    return [value]
+  if not isinstance(value, Iterable):
+    raise UsageError(f"{name}={short(value)}: must be a text or a list of them")
+  found = list(value)
+  for number, text in enumerate(found):
+    if not isinstance(text, str):
+      raise UsageError(f"{name}[{number}]={short(text)}: must be a text")
+  return [str(text) for text in found]  # numpy's are texts, too
+
+
+def text(value: str, name: str = "text") -> str:
+  """One text, or UsageError."""
+  if not isinstance(value, str):
+    raise UsageError(f"{name}={short(value)}: must be one text")
+  return value
 
 
 def streams(
@@ -96,42 +141,58 @@ def rows(
     UsageError: no such array, or padding inside a text.
   """
   tokens_BxT = _ids(ids, name, trunk.vocabulary)
-  real_BxT = np.ones_like(tokens_BxT)
+  real_BxT = np.ones(tokens_BxT.shape, np.int32)
   if attention_mask is not None:
-    mask_BxT = np.asarray(attention_mask)
-    if mask_BxT.dtype != bool and np.isin(mask_BxT, (0, 1)).all():
-      mask_BxT = mask_BxT.astype(bool)  # 0.0 and 1.0, too
-    if mask_BxT.dtype == bool:
-      mask_BxT = mask_BxT.astype(np.int32)
-    real_BxT = _ids(mask_BxT, "attention_mask", 2, tokens_BxT.shape)
-    begins = np.asarray(layout.starts(real_BxT)) & (real_BxT > 0)
-    if begins.sum(axis=1).max(initial=0) > 1:
-      raise UsageError("attention_mask: has padding inside a text")
+    real_BxT = _real(attention_mask, tokens_BxT.shape)
   word_BxT = np.broadcast_to(
     np.arange(tokens_BxT.shape[1], dtype=np.int32), tokens_BxT.shape
   )
-  part_BxT = np.where(real_BxT > 0, ANSWER, PADDING).astype(np.int32)
-  none_BxT = np.zeros_like(tokens_BxT)
+  where = jnp.where if _traced(real_BxT) else np.where
+  part_BxT = where(real_BxT > 0, ANSWER, PADDING).astype(np.int32)
+  none_BxT = np.zeros(tokens_BxT.shape, np.int32)
   return Rows(tokens_BxT, real_BxT, word_BxT, none_BxT, part_BxT)
 
 
-def _behind_start(read: Rows, spec: Spec, starts_with_last: bool) -> np.ndarray:
+def _real(attention_mask: Array, shape: tuple[int, ...]) -> Array:
+  """Which tokens are no padding: int32 [B, T], 0 or 1."""
+  if _traced(attention_mask):
+    real_BxT = jnp.asarray(attention_mask != 0, jnp.int32)
+    return _ids(real_BxT, "attention_mask", 2, shape)
+  mask_BxT = np.asarray(attention_mask)
+  if mask_BxT.dtype != bool and np.isin(mask_BxT, (0, 1)).all():
+    mask_BxT = mask_BxT.astype(bool)  # 0.0 and 1.0, too
+  if mask_BxT.dtype == bool:
+    mask_BxT = mask_BxT.astype(np.int32)
+  real_BxT = _ids(mask_BxT, "attention_mask", 2, shape)
+  # In NumPy: inside jit jax would trace it, though it is known.
+  begins_BxT = np.diff(real_BxT, axis=1, prepend=0) > 0
+  if begins_BxT.sum(axis=1).max(initial=0) > 1:
+    raise UsageError("attention_mask: has padding inside a text")
+  return real_BxT
+
+
+def _traced(array: Any) -> bool:
+  return isinstance(array, jax.core.Tracer)
+
+
+def _behind_start(read: Rows, spec: Spec, starts_with_last: bool) -> Array:
   """The text as a decoder reads it: [B, T], behind what it begins with."""
-  tokens_BxT = np.array(read.tokens_BxL)
+  tokens_BxT, real_BxT = read.tokens_BxL, read.part_BxL != PADDING
   specials = spec.specials
   if specials.before[:1] == (specials.start,) and not starts_with_last:
     return tokens_BxT  # Texts in training begin with it.
-  shifted_BxT = np.roll(tokens_BxT, 1, axis=1)
-  shifted_BxT[:, 0] = specials.start
+  xp = jnp if _traced(tokens_BxT) or _traced(real_BxT) else np
+  first_Bx1 = xp.full_like(tokens_BxT[:, :1], specials.start)
   if starts_with_last:
-    real_BxT = read.part_BxL != PADDING
-    last_B = real_BxT.shape[1] - 1 - real_BxT[:, ::-1].argmax(axis=1)
-    shifted_BxT[:, 0] = tokens_BxT[np.arange(len(last_B)), last_B]
-  return shifted_BxT
+    last_B = real_BxT.shape[1] - 1 - xp.argmax(real_BxT[:, ::-1], axis=1)
+    first_Bx1 = xp.take_along_axis(tokens_BxT, last_B[:, None], axis=1)
+  return xp.concatenate([first_Bx1, tokens_BxT[:, :-1]], axis=1)
 
 
 def require_token(stream: Stream, token: int, output: str) -> None:
   """Raises UsageError unless the token is in every row, for a head."""
+  if _traced(stream.tokens_BxT) or _traced(stream.segment_BxT):
+    return
   found_BxT = (stream.tokens_BxT == token) & (stream.segment_BxT > 0)
   if not found_BxT.any(axis=1).all():
     raise UsageError(
@@ -142,7 +203,7 @@ def require_token(stream: Stream, token: int, output: str) -> None:
 
 def _types(
   trunk: Trunk, token_type_ids: Array, shape: tuple[int, ...]
-) -> np.ndarray:
+) -> Array:
   kinds = trunk.token_types
   if trunk.types_are_tokens:
     kinds = trunk.vocabulary
@@ -155,7 +216,7 @@ def _types(
 
 def _positions(
   trunk: Trunk, position_ids: Array, shape: tuple[int, ...]
-) -> np.ndarray:
+) -> Array:
   if trunk.positions not in ("learned", "rotary", "sinusoidal"):
     raise UsageError(
       f"position_ids: not for a model whose positions are {trunk.positions}"
@@ -170,9 +231,9 @@ def _positions(
 
 def _ids(
   values: Array, name: str, count: int, shape: tuple[int, ...] = ()
-) -> np.ndarray:
+) -> Array:
   """Integers below `count`, int32, of the shape of the ids if that is told."""
-  array = np.asarray(values)
+  array = values if _traced(values) else np.asarray(values)
   if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
     raise UsageError(
       f"{name}: must be integers [batch, length], not {array.dtype} of the "
@@ -184,7 +245,7 @@ def _ids(
     raise UsageError(
       f"{name}: has the shape {array.shape}, and the ids {shape}"
     )
-  if not 0 <= array.min() <= array.max() < count:
+  if not _traced(array) and not 0 <= array.min() <= array.max() < count:
     raise UsageError(
       f"{name}: must lie between 0 and {count - 1}, not between "
       f"{array.min()} and {array.max()}"

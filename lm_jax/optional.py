@@ -8,12 +8,13 @@ from typing import Any
 from lm_jax.errors import UsageError
 
 
-def need(module: str, what: str) -> Any:
-  """A module of a library of the extra `tasks`.
+def need(module: str, what: str, extra: str = "tasks") -> Any:
+  """A module of a library of an extra.
 
   Args:
     module: dotted, "seqeval.metrics".
     what: names what needs it, in the message.
+    extra: its name.
 
   Raises:
     UsageError: it is not installed.
@@ -24,5 +25,5 @@ def need(module: str, what: str) -> Any:
     if module.partition(".")[0] != error.name:
       raise
     raise UsageError(
-      f"{what}: needs {error.name}; pip install 'lm_jax[tasks]'"
+      f"{what}: needs {error.name}; pip install 'lm_jax[{extra}]'"
     ) from None

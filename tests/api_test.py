@@ -3,11 +3,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import api, trained
+from lm_jax import api, inputs, trained
 from lm_jax.data import rows as rows_lib
 from lm_jax.training import assemble
 from lm_jax.types import Specials, UsageError
@@ -88,6 +90,92 @@ def test_states_and_their_mean(lm):
       state, states[i, : mask[i].sum()], rtol=1e-4, atol=1e-5
     )
     np.testing.assert_allclose(embedded[i], state.mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_text_alone_is_a_list_of_one(lm, make):
+  text = TEXTS[0]
+  np.testing.assert_array_equal(lm.score(text), lm.score([text]))
+  np.testing.assert_array_equal(lm.embed(text), lm.embed([text]))
+  one, listed = (lm.score(x, per_token=True) for x in (text, [text]))
+  np.testing.assert_array_equal(one, listed)
+  np.testing.assert_array_equal(lm.hidden(text), lm.hidden([text]))
+  options = {"max_new_tokens": 2}
+  assert lm.generate(text, **options) == lm.generate([text], **options)
+  one, listed = map(lm.tokenizer.encode_batch, (text, [text]))
+  np.testing.assert_array_equal(one[0].ids, listed[0].ids)
+  # A column of a table, too.
+  np.testing.assert_array_equal(lm.score(np.array(TEXTS)), lm.score(TEXTS))
+
+
+def test_a_model_tells_what_it_is(lm, finished):
+  result = json.loads(Path(finished.workdir, "result.json").read_text())
+  assert lm.num_parameters() == result["parameters"]
+  assert len(lm.tokenizer) == lm.tokenizer.vocabulary_size
+  assert repr(lm) == (
+    f"LanguageModel(clm, causal_decoder of 1 x 32, {result['parameters']:,}"
+    f" parameters, vocabulary {len(lm.tokenizer)}, length 32,"
+    f" {finished.workdir!r})"
+  )
+  assert repr(lm.tokenizer).startswith(f"Tokenizer({len(lm.tokenizer)} tokens")
+
+
+@pytest.mark.parametrize(
+  ("objective", "architecture"),
+  [("clm", ""), ("rtd", ""), ("span_corruption", "encoder_decoder")],
+)
+def test_the_pure_forward_is_jitted(objective, architecture, make):
+  lm = make(objective=objective, architecture=architecture)
+  ids, mask = ids_of(lm, TEXTS, left=1)
+  more = {"decoder_input_ids": ids[:, :2]} if architecture else {}
+  jitted = jax.jit(lm.apply)(lm.params, ids, mask, **more)
+  expected = lm.logits(ids, mask, **more)
+  np.testing.assert_allclose(jitted, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_pure_forward_is_differentiated(lm):
+  ids, mask = ids_of(lm, TEXTS[:1])
+
+  @jax.jit
+  def loss(params):
+    return jnp.mean(jnp.tanh(lm.apply(params, ids, mask)))
+
+  @jax.jit
+  def moved(params, gradient, by):
+    return jax.tree.map(lambda p, g: p + by * g, params, gradient)
+
+  # Along the gradient itself, so that the rounding of float32 is small.
+  gradient = jax.jit(jax.grad(loss))(lm.params)
+  leaves = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(gradient)]
+  norm = np.sqrt(sum((leaf**2).sum() for leaf in leaves))
+  step = 1e-2
+  up, down = (moved(lm.params, gradient, by / norm) for by in (step, -step))
+  slope = (float(loss(up)) - float(loss(down))) / (2 * step)
+  assert norm > 1e-3
+  assert slope == pytest.approx(norm, rel=2e-2)
+  other = lm.with_params(up)
+  assert (other.logits(ids, mask) != lm.logits(ids, mask)).any()
+  assert other.score(TEXTS)[0] != lm.score(TEXTS)[0]
+
+
+def test_a_shifted_decoder_is_pure_too(make):
+  """The text behind its start token, where nothing else is given."""
+  lm = make(objective="span_corruption", architecture="encoder_decoder")
+  ids, mask = ids_of(lm, TEXTS)
+  trunk, spec = lm._trunk, lm._spec
+  for last in (False, True):
+    options = {"shifted": True, "starts_with_last": last}
+    plain, _ = inputs.streams(trunk, spec, ids, mask, **options)
+    run = jax.jit(
+      lambda i, m, o=options: inputs.streams(trunk, spec, i, m, **o)
+    )
+    traced, _ = jax.jit(run)(ids, mask)
+    np.testing.assert_array_equal(plain.tokens_BxT, traced.tokens_BxT)
+    expected = np.roll(ids, 1, axis=1)
+    expected[:, 0] = Specials().start
+    if last:
+      expected[:, 0] = ids[np.arange(3), mask.sum(1) - 1]
+    if last or spec.specials.before[:1] != (spec.specials.start,):
+      np.testing.assert_array_equal(plain.tokens_BxT, expected)
 
 
 def test_evaluate_gives_the_runs_own_yardsticks(finished):
@@ -173,7 +261,10 @@ def test_what_is_not_possible_is_said_in_a_line(lm, tmp_path):
     (lambda: lm.logits(ids + vocabulary), f"between 0 and {vocabulary - 1}"),
     (lambda: lm.logits(ids, mask[:1]), "attention_mask: has the shape"),
     (lambda: lm.hidden(ids, hole), "padding inside a text"),
-    (lambda: lm.score("We act."), "must be a list of texts"),
+    (lambda: lm.score(["We act.", 3]), r"texts\[1\]=3: must be a text"),
+    (lambda: lm.embed(7), "texts=7: must be a text or a list of them"),
+    (lambda: lm.tokenizer.encode(["We"]), r"text=\['We'\]: must be one text"),
+    (lambda: lm.with_params({"a": ids}), "params: a must be left out"),
     (lambda: lm.score(["x" * 32]), "a text of 33 tokens"),
     (lambda: lm.logits(ids, output="pair"), "output=pair: valid are vocab"),
     (lambda: lm.mems(ids), "only an XLNet has a memory"),

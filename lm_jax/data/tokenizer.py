@@ -12,6 +12,7 @@ from typing import Any
 from lm_jax import specials as specials_lib
 from lm_jax.data import beside, encoding, tokenizer_json, vocabulary
 from lm_jax.data.encoding import Encoded
+from lm_jax.errors import short
 from lm_jax.types import Specials, UsageError
 
 
@@ -63,6 +64,13 @@ class Tokenizer:
       facts += specials_lib.to_json(self.specials)
     self.fingerprint = hashlib.sha256(facts.encode()).hexdigest()[:16]
 
+  def __len__(self) -> int:
+    """How many ids it has, special tokens included."""
+    return self.vocabulary_size
+
+  def __repr__(self) -> str:
+    return f"Tokenizer({len(self):,} tokens, {str(self.path)!r})"
+
   @functools.cached_property
   def _parser(self) -> Any:
     built = tokenizer_json.build(self._content, self._found, self.path)
@@ -93,6 +101,8 @@ class Tokenizer:
       parse_special: whether names of special tokens in the text stand for
         them, as in Transformers. Otherwise they are text like any other.
     """
+    if not isinstance(text, str):
+      raise UsageError(f"text={short(text)}: must be one text")
     if not parse_special:
       return self.encoder.encode(text)
     with tokenizer_json.using(self.path):
@@ -106,6 +116,7 @@ class Tokenizer:
         numbers, skip_special_tokens=skip_special_tokens
       )
 
-  def encode_batch(self, texts: Sequence[str]) -> list[Encoded]:
-    """The tokens of several texts, on all cores."""
+  def encode_batch(self, texts: str | Sequence[str]) -> list[Encoded]:
+    """The tokens of several texts, on all cores; a text alone is one of one."""
+    texts = [texts] if isinstance(texts, str) else texts
     return self.encoder.encode_batch(texts)

@@ -186,8 +186,7 @@ def _settings(path: Path, notes: list[str]) -> dict[str, Any]:
   return found
 
 
-def _run(directory: Path, entry: dict[str, Any], notes: list[str]) -> Run:
-  folder = directory / "runs" / entry["name"]
+def _run(folder: Path, entry: dict[str, Any], notes: list[str]) -> Run:
   history = _history(folder / "metrics.jsonl", notes)
   named = {"name": entry["name"], "arm": entry["arm"], "seed": entry["seed"]}
   named["settings"] = _settings(folder / "config.json", notes)
@@ -270,13 +269,35 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
       f"{path}: baseline {baseline!r} is no arm; valid: {', '.join(near)}"
     )
   notes: list[str] = []
-  runs = tuple(_run(root, entry, notes) for entry in planned)
+  runs = tuple(
+    _run(root / "runs" / entry["name"], entry, notes) for entry in planned
+  )
   name = str(about.get("name") or root.name)
   return Experiment(root, name, baseline, runs, about, tuple(notes))
 
 
+def single(directory: str | os.PathLike[str]) -> Experiment:
+  """A run by itself, as an experiment of one arm.
+
+  Raises UsageError if its result.json is no such file.
+  """
+  root = Path(directory)
+  notes: list[str] = []
+  try:
+    raw = _object(root / "result.json")
+    entry = {
+      "name": root.name or "run",
+      "arm": _arm(raw.get("arm") or "run"),
+      "seed": _seed({"seed": 0} | raw),
+    }
+  except ValueError as error:
+    raise UsageError(f"{root / 'result.json'}: {error}") from error
+  run = _run(root, entry, notes)
+  return Experiment(root, run.name, run.arm, (run,), {}, tuple(notes))
+
+
 # Settings with columns of their own in `results.csv`, whatever is compared.
-_COLUMNS = {
+COLUMNS = {
   "size": "size",
   "trunk.preset": "preset",
   "length": "length",
@@ -299,17 +320,17 @@ def table_csv(experiment: Experiment) -> str:
   names = [n for n in metrics_lib.METRICS if n in found]
   names += sorted(found - set(names))
   differ = subject_lib.varied([run.settings for run in experiment.runs])
-  own = ("objective", "architecture", *_COLUMNS)
+  own = ("objective", "architecture", *COLUMNS)
   swept = [path for path in differ if path not in own]
   head = ["name", "arm", "seed", "status", "objective", "architecture"]
-  head += [*_COLUMNS.values(), *swept, "scoring", "parameters"]
+  head += [*COLUMNS.values(), *swept, "scoring", "parameters"]
   head += [*metrics_lib.LEDGER, *names]
   rows = []
   for run in experiment.runs:
     row = [run.name, run.arm, run.seed, run.status]
     for path in ("objective", "architecture"):
       row.append(run.raw.get(path) or run.settings.get(path))
-    row += [run.settings.get(path) for path in (*_COLUMNS, *swept)]
+    row += [run.settings.get(path) for path in (*COLUMNS, *swept)]
     row += [run.scoring, run.parameters]
     row += [run.ledger.get(currency) for currency in metrics_lib.LEDGER]
     row += [run.metrics.get(name) for name in names]

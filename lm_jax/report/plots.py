@@ -69,7 +69,7 @@ def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
 
   images, files = [], {}
   with matplotlib.rc_context(RC):
-    for stem, caption, make in _figures(analysis):
+    for stem, caption, make in figures(analysis):
       figure = make()
       if figure is None:
         continue
@@ -79,7 +79,11 @@ def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
   return images, files
 
 
-def _figures(analysis: Analysis):
+def figures(analysis: Analysis):
+  """What may be drawn: (stem, caption, function) each.
+
+  The functions give a matplotlib Figure, or None where nothing can be drawn.
+  """
   label = metrics_lib.of(analysis.metric or "minimal_pairs").label
   label = label[0].upper() + label[1:]
   seeds = "Thick lines are means over seeds, thin ones single seeds"

@@ -1,0 +1,124 @@
+"""An experiment as plain records, a dict each: of its runs, or of its arms.
+
+Column names are those of flags, currencies and metrics; METRIC_low and
+METRIC_high are the ends of a 95 % interval.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from lm_jax.report import collect, subject
+from lm_jax.report import items as items_lib
+from lm_jax.report import metrics as metrics_lib
+from lm_jax.report.collect import Experiment
+from lm_jax.report.compare import Analysis
+from lm_jax.report.statistics import Estimate
+
+Record = dict[str, Any]
+
+
+def _settings(experiment: Experiment) -> dict[str, str]:
+  """Settings with columns, by their paths: those of results.csv.
+
+  What runs differ in has its flag's name.
+  """
+  own = {"objective": "objective", "architecture": "architecture"}
+  own |= collect.COLUMNS
+  differ = subject.varied([run.settings for run in experiment.runs])
+  return own | {path: path for path in differ if path not in own}
+
+
+def of_runs(experiment: Experiment) -> list[Record]:
+  """A record for each run, as results.csv has it, and intervals.
+
+  Intervals are over items, of metrics whose items were kept: they hold for
+  that checkpoint only.
+  """
+  columns, names = _settings(experiment), _measured(experiment)
+  records = []
+  for run in experiment.runs:
+    record: Record = {"name": run.name, "arm": run.arm, "seed": run.seed}
+    record["status"] = run.status
+    record |= {n: run.settings.get(path) for path, n in columns.items()}
+    for name in ("objective", "architecture"):
+      record[name] = run.raw.get(name) or record[name]
+    record |= {"parameters": run.parameters, "scoring": run.scoring}
+    record |= {c: run.ledger.get(c) for c in metrics_lib.LEDGER}
+    for name in names:
+      estimate = None
+      if name in run.metrics:
+        estimate = Estimate(run.metrics[name])
+        if name in run.items:
+          estimate = items_lib.item_interval(run.items[name])
+          estimate = dataclasses.replace(estimate, value=run.metrics[name])
+      kept = any(name in other.items for other in experiment.runs)
+      record |= _ends(name, estimate, kept)
+    record |= {n: run.raw.get(n) for n in ("digest", "commit")}
+    record["error"] = run.error
+    records.append(record)
+  return records
+
+
+def of_arms(analysis: Analysis) -> list[Record]:
+  """A record for each arm: means over seeds, as the report has them.
+
+  What is said of the difference to the baseline, in the tested metric, is
+  under names that begin with "difference".
+  """
+  experiment = analysis.experiment
+  columns, names = _settings(experiment), _measured(experiment)
+  differences = {d.arm: d for d in analysis.differences}
+  records = []
+  for arm in analysis.arms:
+    runs = experiment.of(arm.name, done=False)
+    record: Record = {"arm": arm.name, "seeds": arm.done}
+    for path, name in columns.items():
+      values = {json.dumps(run.settings.get(path)) for run in runs}
+      same = runs[0].settings.get(path) if len(values) == 1 else None
+      record[name] = same
+    record |= {"parameters": arm.parameters, "scoring": arm.scoring}
+    record |= {c: arm.ledger.get(c) for c in metrics_lib.LEDGER}
+    for name in names:
+      estimate = arm.metrics.get(name)
+      if name == analysis.metric and arm.total is not None:
+        estimate = arm.total
+      record |= _ends(name, estimate)
+    record |= _difference(differences.get(arm.name), analysis)
+    records.append(record)
+  return records
+
+
+def _measured(experiment: Experiment) -> list[str]:
+  """The metrics that some run has, those that the report knows first."""
+  found = {name for run in experiment.runs for name in run.metrics}
+  known = [name for name in metrics_lib.METRICS if name in found]
+  return known + sorted(found - set(known))
+
+
+def _ends(name: str, estimate: Estimate | None, interval: bool = True):
+  ends: Record = {name: estimate and estimate.value}
+  if interval:
+    ends |= {f"{name}_low": estimate and estimate.low}
+    ends |= {f"{name}_high": estimate and estimate.high}
+  return ends
+
+
+def _difference(difference: Any, analysis: Analysis) -> Record:
+  """The fields of a Difference; None of the baseline, which has none."""
+  if not analysis.differences:
+    return {}
+  record: Record = {}
+  for field in dataclasses.fields(analysis.differences[0]):
+    if field.name == "arm":
+      continue
+    name = f"difference_{field.name}"
+    values = [getattr(d, field.name) for d in analysis.differences]
+    value = difference and getattr(difference, field.name)
+    if any(isinstance(v, Estimate) for v in values):
+      record |= _ends(name, value)
+    else:
+      record[name] = value
+  return record
