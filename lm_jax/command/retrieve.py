@@ -14,6 +14,7 @@ from lm_jax.data import cache
 from lm_jax.data import collection as collection_lib
 from lm_jax.data.collection import Collection
 from lm_jax.errors import UsageError
+from lm_jax.report import metrics as metrics_lib
 from lm_jax.retrieval import bm25, dense, measures, ranking, trec
 from lm_jax.retrieval.encoder import Encoder, Encoding
 from lm_jax.retrieval.ranking import Run
@@ -142,15 +143,23 @@ def _print_judged(
 ) -> None:
   """A table: a line for each run, a column for each measure."""
   width = max(len(name) for name in (*runs, "method"))
-  sizes = [max(len(name), 6) for name in asked.measures]
-  heads = zip(asked.measures, sizes, strict=True)
+  names = [
+    f"{name}, %" if metrics_lib.share(name, 0.0) else name
+    for name in asked.measures
+  ]
+  sizes = [max(len(name), 6) for name in names]
+  heads = zip(names, sizes, strict=True)
   print(f"{'method':{width}}  " + "  ".join(f"{n:>{s}}" for n, s in heads))
   for name, run in runs.items():
     judged = measures.judge(
       run, found.relevance, found.judged, asked.measures
     ).metrics
-    cells = zip(judged.values(), sizes, strict=True)
-    print(f"{name:{width}}  " + "  ".join(f"{x:{s}.4f}" for x, s in cells))
+    cells = [
+      metrics_lib.number(value, metrics_lib.share(measure, value))
+      for measure, value in judged.items()
+    ]
+    columns = zip(cells, sizes, strict=True)
+    print(f"{name:{width}}  " + "  ".join(f"{x:>{s}}" for x, s in columns))
 
 
 def _shown(

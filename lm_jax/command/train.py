@@ -70,14 +70,14 @@ def tell_misfits(configs: Sequence[Config]) -> None:
 
 def main(given: Mapping[str, str]) -> int:
   """Trains as flags ask; returns the exit code."""
+  from lm_jax.evaluation import text
   from lm_jax.sweep import local
 
   config, result = run(given)
   if not distributed.is_first():
     return local.EXIT[result["status"]]
   print(f"{result['status']}: {config.workdir}/result.json")
-  for key, value in sorted(result.get("metrics", {}).items()):
-    print(f"  {key}: {value}")
+  print("".join(f"{line}\n" for line in text.of_result(result)), end="")
   if result.get("error"):
     print(f"lm_jax: {result['error']}", file=sys.stderr)
   return local.EXIT[result["status"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from lm_jax.data import labelled, lines
@@ -110,6 +110,33 @@ def chosen(items: Sequence[T], limit: int, seed: int) -> list[T]:
     return list(items)
   places = random.Random(f"items {seed}").sample(range(len(items)), limit)
   return [items[i] for i in sorted(places)]
+
+
+def balanced(
+  items: Sequence[T], limit: int, seed: int, group: Callable[[T], str]
+) -> list[T]:
+  """As `chosen`, as many of each group, or one more of some.
+
+  A group that has fewer gives all that it has.
+
+  Args:
+    items, limit, seed: as of `chosen`.
+    group: names that of an item.
+  """
+  if not limit or limit >= len(items):
+    return list(items)
+  places: dict[str, list[int]] = {}
+  for place, item in enumerate(items):
+    places.setdefault(group(item), []).append(place)
+  draws = random.Random(f"items {seed}")
+  for own in places.values():
+    draws.shuffle(own)
+  found: list[int] = []
+  while len(found) < limit:
+    turn = [own.pop() for own in places.values() if own]
+    left = limit - len(found)
+    found += turn if len(turn) <= left else draws.sample(turn, left)
+  return [items[i] for i in sorted(found)]
 
 
 def configurations(name: str) -> list[str]:

@@ -31,7 +31,18 @@ def scores(rows: Sequence[Row]) -> tuple[Image | None, dict[str, bytes]]:
   Returns:
     the image, and the bytes by file name; none where nothing can be drawn.
   """
-  bars = [
+  bars = bars_of(rows)
+  if not bars:
+    return None, {}
+  caption = "Shares in percent, with 95 % intervals over items."
+  if any(bar.mark is not None for bar in bars):
+    caption += " Grey: chance."
+  return draw("scores", caption + _left(len(bars)), "%", bars[:_MOST])
+
+
+def bars_of(rows: Sequence[Row]) -> list[Bar]:
+  """A line for each share that is told first, in percent; none of parts."""
+  return [
     Bar(
       _name(row),
       100 * row.value,
@@ -40,14 +51,8 @@ def scores(rows: Sequence[Row]) -> tuple[Image | None, dict[str, bytes]]:
       None if row.chance is None else 100 * row.chance,
     )
     for row in rows
-    if row.headline and text.share(row)
+    if row.headline and not row.part and text.share(row)
   ]
-  if not bars:
-    return None, {}
-  caption = "Shares in percent, with 95 % intervals over items."
-  if any(bar.mark is not None for bar in bars):
-    caption += " Grey: chance."
-  return draw("scores", caption + _left(len(bars)), "%", bars[:_MOST])
 
 
 def differences(
@@ -90,30 +95,38 @@ def draw(
     line: where a vertical line is drawn.
   """
   import matplotlib
-  from matplotlib.figure import Figure
 
   with matplotlib.rc_context(RC):
-    size = (7.2, 0.9 + 0.32 * len(bars))
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.add_subplot()
-    if line is not None:
-      axes.axvline(line, color=GREY, linewidth=1)
-    for y, bar in enumerate(bars):
-      if bar.low is not None and bar.high is not None:
-        ends = [bar.low, bar.high]
-        axes.plot(ends, [y, y], color=_COLOUR, linewidth=2.5)
-      if bar.mark is not None:
-        axes.plot(bar.mark, y, "|", color=GREY, markersize=13, mew=1.5)
-      axes.plot(bar.value, y, "o", color=_COLOUR, markersize=6)
-    names = [_short(printable(bar.label)) for bar in bars]
-    axes.set_yticks(range(len(bars)), names)
-    axes.set_ylim(len(bars) - 0.4, -0.6)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(label)
+    figure = drawn(label, bars, line)
     kinds = ("png", "svg")
     files = {f"{stem}.{kind}": plots.rendered(figure, kind) for kind in kinds}
   return Image(stem, caption), files
+
+
+def drawn(label: str, bars: Sequence[Bar], line: float | None = None):
+  """The matplotlib Figure of `draw`, to be called with its look (RC)."""
+  from matplotlib.figure import Figure
+
+  bars = bars[:_MOST]
+  size = (7.2, 0.9 + 0.32 * len(bars))
+  figure = Figure(figsize=size, layout="constrained")
+  axes = figure.add_subplot()
+  if line is not None:
+    axes.axvline(line, color=GREY, linewidth=1)
+  for y, bar in enumerate(bars):
+    if bar.low is not None and bar.high is not None:
+      ends = [bar.low, bar.high]
+      axes.plot(ends, [y, y], color=_COLOUR, linewidth=2.5)
+    if bar.mark is not None:
+      axes.plot(bar.mark, y, "|", color=GREY, markersize=13, mew=1.5)
+    axes.plot(bar.value, y, "o", color=_COLOUR, markersize=6)
+  names = [_short(printable(bar.label)) for bar in bars]
+  axes.set_yticks(range(len(bars)), names)
+  axes.set_ylim(len(bars) - 0.4, -0.6)
+  axes.spines["left"].set_visible(False)
+  axes.tick_params(axis="y", length=0)
+  axes.set_xlabel(label)
+  return figure
 
 
 def _short(text: str, most: int = 44) -> str:

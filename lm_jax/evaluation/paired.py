@@ -10,7 +10,7 @@ from lm_jax.evaluation.pairing import Pair
 from lm_jax.evaluation.said import Predictions
 from lm_jax.report import sheet
 from lm_jax.report.blocks import Block, Heading, Table, Text
-from lm_jax.report.metrics import p_value
+from lm_jax.report.metrics import interval, p_value
 from lm_jax.report.statistics import Estimate
 
 FORMAT = 1
@@ -139,16 +139,8 @@ def shares(pair: Pair) -> bool:
 
 
 def _shown(pair: Pair, estimate: Estimate, signed: bool = False) -> str:
-  scale, digits = (100, 1) if shares(pair) else (1, 3)
-  sign = "+" if signed else ""
-
-  def number(value: float) -> str:
-    return f"{value * scale:{sign}.{digits}f}".replace("-", "−")
-
-  text = number(estimate.value)
-  if estimate.low is not None and estimate.high is not None:
-    text += f" [{number(estimate.low)}, {number(estimate.high)}]"
-  return text
+  ends = estimate.low, estimate.high
+  return interval(estimate.value, *ends, shares(pair), signed)
 
 
 def table_of(pairs: Sequence[Pair], baseline: str, intervals: bool) -> Table:

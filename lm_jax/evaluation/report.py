@@ -19,6 +19,7 @@ from lm_jax.evaluation import (
   results,
   text,
 )
+from lm_jax.evaluation import parts as parts_lib
 from lm_jax.evaluation import store as store_lib
 from lm_jax.evaluation.results import Evaluation, Row
 from lm_jax.report import blocks as blocks_lib
@@ -100,7 +101,7 @@ def whole(
     image: the figure, if there is one.
   """
   rows = evaluation.rows
-  main = [row for row in rows if row.headline]
+  main = [row for row in rows if row.headline and not row.part]
   rest = [row for row in rows if not row.headline]
   found: list[Block] = [
     Heading(f"Evaluation of {evaluation.model['path']}"),
@@ -115,6 +116,8 @@ def whole(
   ]
   if image is not None:
     found.append(image)
+  for outcome in evaluation.outcomes:
+    found += _parts(outcome.rows)
   if rest:
     found += [Heading("Other corrections"), _corrections(rest)]
   for outcome in evaluation.outcomes:
@@ -130,10 +133,9 @@ def table(rows: Sequence[Row]) -> Table:
     head.insert(2, "shots")
   lines = []
   for row in rows:
-    unit = " %" if text.share(row) else ""
-    line = [row.task, row.metric, text.interval(row) + unit]
+    line = [row.task, row.metric, text.with_unit(row)]
     line += ["–" if row.items is None else f"{row.items:,}"]
-    line += ["–" if row.chance is None else f"{100 * row.chance:.1f} %"]
+    line += ["–" if row.chance is None else text.number(row, row.chance) + " %"]
     line += [text.how(row) + _lost(row)]
     if shots:
       line.insert(2, "–" if row.shots is None else str(row.shots))
@@ -146,9 +148,25 @@ def _corrections(rows: Sequence[Row]) -> Table:
   head = ("task", "shots", "correction", "metric", "value")
   lines = []
   for row in rows:
-    value = text.interval(row) + (" %" if text.share(row) else "")
+    value = text.with_unit(row)
     lines.append((row.task, str(row.shots), row.correction, row.metric, value))
   return Table(head, tuple(lines), words=(0, 2, 3))
+
+
+def _parts(rows: Sequence[Row]) -> list[Block]:
+  """Numbers of parts of a task's items: one table, the rest in lines."""
+  levels = parts_lib.of(rows)
+  shown = parts_lib.table(levels)
+  found: list[Block] = []
+  if shown is not None:
+    lines = tuple(
+      (shown.name(row), f"{row.items or 0:,}", parts_lib.told(row))
+      for row in shown.rows
+    )
+    head = (shown.level, "items", "value")
+    found = [Heading(f"{shown.task} by {shown.level}"), Table(head, lines)]
+  others = [parts_lib.line(one) for one in levels if one is not shown]
+  return [*found, *(Text(f"{rows[0].task} {line}.") for line in others)]
 
 
 def _lost(row: Row) -> str:

@@ -38,6 +38,8 @@ class Row:
   scoring: what was read of the model: the kind of its scores, "cloze",
     "generated", or the objective that it was fine-tuned with.
   headline: whether it is told first, and what predictions hold the scores of.
+  part: of a number of a part of the items, how these are parted: "term"; ""
+    of one of all items.
   samples: texts that were written for each prompt.
   cut: items that lost tokens, as a share.
   shots_dropped: shots that did not fit, as a share.
@@ -63,6 +65,7 @@ class Row:
   shots_dropped: float | None = None
   chance: float | None = None
   commonest: float | None = None
+  part: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +165,7 @@ def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
       way=way,
       scoring=found.scoring or scoring,
       chance=metrics_lib.of(metric).chance,
+      part=found.parts.get(metric, ""),
     )
     if count is not None:
       row = dataclasses.replace(row, items=int(count))

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from lm_jax.evaluation.results import OWN, PROMPT, Row
+from lm_jax.evaluation import parts
+from lm_jax.evaluation.results import HEAD, OWN, PROMPT, Row
 from lm_jax.report import metrics as metrics_lib
 
 
 def share(row: Row) -> bool:
-  """Is it shown in percent?
-
-  What METRICS says; of a number that it does not know, where its interval is
-  one of a share.
-  """
-  if metrics_lib.of(row.metric).unit == "%":
-    return True
-  if row.metric in metrics_lib.METRICS or row.low is None or row.high is None:
-    return False
-  return 0 <= row.low <= row.value <= row.high <= 1
+  """Is it shown in percent?"""
+  return metrics_lib.share(row.metric, row.value, row.low, row.high)
 
 
 def number(row: Row, value: float | None) -> str:
   """A value of a row's metric as it is shown; "–" for none."""
-  if value is None:
-    return "–"
-  return f"{100 * value:.1f}" if share(row) else f"{value:.4g}"
+  return metrics_lib.number(value, share(row))
 
 
 def interval(row: Row) -> str:
   """As in 47.0 [37.0, 57.0]."""
-  text = number(row, row.value)
-  if row.low is not None and row.high is not None:
-    text += f" [{number(row, row.low)}, {number(row, row.high)}]"
-  return text
+  return metrics_lib.interval(row.value, row.low, row.high, share(row))
+
+
+def with_unit(row: Row) -> str:
+  """As in 47.0 [37.0, 57.0] %."""
+  return interval(row) + (" %" if share(row) else "")
 
 
 def how(row: Row) -> str:
@@ -62,8 +56,8 @@ def head(rows: Sequence[Row]) -> list[str]:
     return lines
   guessed = ""
   if first.chance is not None and first.commonest is not None:
-    guessed = f"chance {100 * first.chance:.1f}, commonest label"
-    guessed += f" {100 * first.commonest:.1f}; "
+    guessed = f"chance {number(first, first.chance)}, commonest label"
+    guessed += f" {number(first, first.commonest)}; "
   return [
     *lines,
     f"  {guessed}intervals: 95 %, over items, and over draws where there are"
@@ -77,13 +71,27 @@ def body(rows: Sequence[Row]) -> list[str]:
   if rows[0].way == PROMPT:
     shots = dict.fromkeys(row.shots for row in rows)
     return [_shots([r for r in rows if r.shots == count]) for count in shots]
-  width = max(len(row.metric) for row in rows)
-  lines = []
-  for row in rows:
-    unit = " %" if share(row) else ""
-    line = f"  {row.metric:{width}}  {interval(row)}{unit}"
-    lines.append(line + _lost(row))
+  whole = [row for row in rows if not row.part]
+  lines = table([(row.metric, with_unit(row) + _lost(row)) for row in whole])
+  levels = parts.of(rows)
+  shown = parts.table(levels)
+  for one in levels:
+    if one is not shown:
+      lines.append(f"  {parts.line(one)}")
+  if shown is not None:
+    lines.append(f"  by {shown.level}:")
+    cells = [
+      (shown.name(row), f"{row.items or 0:6,} items  {parts.told(row)}")
+      for row in shown.rows
+    ]
+    lines += [f"  {line}" for line in table(cells)]
   return lines
+
+
+def table(cells: Sequence[tuple[str, str]]) -> list[str]:
+  """Names and what stands behind them, in two columns."""
+  width = max((len(name) for name, _ in cells), default=0)
+  return [f"  {name:{width}}  {what}" for name, what in cells]
 
 
 def _lost(row: Row) -> str:
@@ -93,16 +101,15 @@ def _lost(row: Row) -> str:
 def _shots(rows: Sequence[Row]) -> str:
   """The line of one number of shots."""
   first, *rest = sorted(rows, key=lambda row: not row.headline)
-  text = f"  {first.shots:5}  {first.draws:5}  {100 * first.value:5.1f}"
-  if first.low is not None and first.high is not None:
-    text += f" [{100 * first.low:.1f}, {100 * first.high:.1f}]"
+  value, _, ends = interval(first).partition(" ")
+  text = f"  {first.shots:5}  {first.draws:5}  {value:>5} {ends}".rstrip()
   told = [
-    f"{row.correction} {100 * row.value:.1f}"
+    f"{row.correction} {number(row, row.value)}"
     for row in rest
     if row.metric == first.metric
   ]
   told += [
-    f"{row.metric} {row.value:.3f}"
+    f"{row.metric} {number(row, row.value)}"
     for row in rest
     if row.metric != first.metric and row.correction == first.correction
   ]
@@ -111,3 +118,19 @@ def _shots(rows: Sequence[Row]) -> str:
   if first.cut:
     told.append(f"{100 * first.cut:.0f} % of the items were cut")
   return text + (f"  ({', '.join(told)})" if told else "")
+
+
+def of_result(result: Mapping[str, Any], task: str = "") -> list[str]:
+  """The metrics of a run's result.json, as `evaluate` shows them.
+
+  Args:
+    result: what the file holds.
+    task: that the run was fine-tuned for.
+  """
+  from lm_jax.evaluation.results import of_measure
+  from lm_jax.tasks.base import Measure
+
+  metrics = dict(sorted(result.get("metrics", {}).items()))
+  found = Measure(metrics, result.get("items") or {})
+  rows = of_measure(task, found, HEAD if task else OWN, "").rows
+  return table([(row.metric, with_unit(row)) for row in rows])

@@ -195,12 +195,21 @@ def rows_a_step(examples: Any, batch_size: int, accumulate: int) -> int:
   return max(1, round(share / accumulate)) * accumulate
 
 
-def main(given: Mapping[str, str]) -> int:
-  """Fine-tunes as flags ask; returns the exit code."""
+def run(
+  given: Mapping[str, str], progress: bool = True
+) -> tuple[Config, dict[str, Any]]:
+  """The run that flags ask for: its configuration, and its result.json.
+
+  Args:
+    given: texts by path.
+    progress: show a progress bar on a terminal.
+
+  Raises:
+    UsageError: it is impossible, or its directory is taken.
+  """
   from lm_jax.devices import distributed
   from lm_jax.storage import machines
-  from lm_jax.sweep import local
-  from lm_jax.training import run
+  from lm_jax.training import run as run_lib
   from lm_jax.training.assemble import enable_compilation_cache
 
   # Before jax looks for devices, which reading a model takes.
@@ -219,10 +228,21 @@ def main(given: Mapping[str, str]) -> int:
       name=name,
       arm=source,
     )
-    run.check(config)
-  result = run.pretrain(config)
+    run_lib.check(config)
+  return config, run_lib.pretrain(config, progress)
+
+
+def main(given: Mapping[str, str]) -> int:
+  """Fine-tunes as flags ask; returns the exit code."""
+  from lm_jax.devices import distributed
+  from lm_jax.evaluation import text
+  from lm_jax.sweep import local
+
+  config, result = run(given)
   if distributed.is_first():
     print(f"{result['status']}: {config.workdir}/result.json")
-    for key, value in sorted(result.get("metrics", {}).items()):
-      print(f"  {key}: {value:.4f}")
+    print(
+      "".join(f"{line}\n" for line in text.of_result(result, config.task)),
+      end="",
+    )
   return local.EXIT[result["status"]]

@@ -1,4 +1,7 @@
-"""What the report knows of each metric and each currency, in one place."""
+"""What is known of each metric and each currency, and how numbers look.
+
+Whatever shows a number (a command, a table, a page) has its form from here.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,6 @@ class Metric:
     """What a value is multiplied by to be shown in `unit`."""
     return 100.0 if self.unit == "%" else 1.0
 
-  @property
-  def digits(self) -> int:
-    return 1 if self.unit == "%" else 3
-
 
 # In the order of preference for the one metric that arms are tested on.
 METRICS: dict[str, Metric] = {
@@ -46,6 +45,16 @@ METRICS: dict[str, Metric] = {
 }
 # Compares between runs of one objective only (lm_jax/report/subject.py).
 OWN_LOSS = "validation_loss"
+
+# Parts of names, without what follows an @ (R@100): fractions of 1.
+_SHARES = frozenset(
+  {
+    *("accuracy", "macro_f1", "f1", "precision", "recall", "exact_match"),
+    *("exact", "similarity", "pass", "cut", "matthews", "pearson", "spearman"),
+    *("ndcg", "rr", "ap", "p", "r", "rprec", "success", "judged"),
+    *("rougel", "rouge1", "rouge2", "rougelsum"),
+  }
+)
 
 # Each compares only with its own kind; bits per byte must say which it is.
 LIKELIHOODS: dict[str, str] = {
@@ -87,12 +96,62 @@ def amount(value: float | None, currency: str = "") -> str:
   return f"{value:,.0f}"
 
 
-def show(name: str, value: float | None) -> str:
-  """A metric's value in its unit, without the unit: 62.1, 1.912."""
-  metric = of(name)
+def share(
+  name: str,
+  value: float,
+  low: float | None = None,
+  high: float | None = None,
+) -> bool:
+  """Is a metric's value a fraction of 1, to be shown in percent?
+
+  What METRICS or a part of its name says; of a name that neither knows,
+  where its interval is one of a share. Correlations are shown times 100, too,
+  as GLUE has them.
+  """
+  if name in METRICS:
+    return METRICS[name].unit == "%"
+  parts = [part.partition("@")[0] for part in name.casefold().split("/")]
+  if _SHARES.intersection(parts):
+    return -1 <= value <= 1
+  if low is None or high is None:
+    return False
+  return 0 <= low <= value <= high <= 1
+
+
+def number(
+  value: float | None, percent: bool = False, signed: bool = False
+) -> str:
+  """A number without its unit: 62.1 of a share; 1.912, 12.35 or 1,234."""
   if value is None:
     return "–"
-  return f"{value * metric.scale:.{metric.digits}f}"
+  sign, size = "+" if signed else "", abs(value)
+  if percent:
+    text = f"{100 * value:{sign}.1f}"
+  elif 10 <= size < 999.95:
+    text = f"{value:{sign}.{4 - len(str(int(size)))}f}"
+  else:
+    text = f"{value:{sign}.3f}" if size < 10 else f"{value:{sign},.0f}"
+  return text.replace("-", "−")
+
+
+def interval(
+  value: float,
+  low: float | None,
+  high: float | None,
+  percent: bool = False,
+  signed: bool = False,
+) -> str:
+  """A number with its interval: 62.1 [60.0, 64.2]; only what is known."""
+  shown = number(value, percent, signed)
+  if low is None or high is None:
+    return shown
+  ends = (number(end, percent, signed) for end in (low, high))
+  return f"{shown} [{', '.join(ends)}]"
+
+
+def show(name: str, value: float | None) -> str:
+  """A metric's value in its unit, without the unit: 62.1, 1.912."""
+  return number(value, of(name).unit == "%")
 
 
 def p_value(p: float | None) -> str:

@@ -25,12 +25,10 @@ from lm_jax.report import (
   web,
 )
 from lm_jax.report.blocks import Block, Code, Heading, Table, Text
-from lm_jax.report.metrics import amount, p_value
+from lm_jax.report.metrics import amount, interval, p_value
 from lm_jax.report.statistics import Estimate
 
 FILE = "protocol.json"
-# Metrics that lie between 0 and 1 are shown as percentages.
-_SCALED = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +58,7 @@ def write(directory: str | os.PathLike[str]) -> str:
     UsageError: the directory has no protocol, or a damaged one.
   """
   root = pathlib.Path(directory)
-  about = strict_json.read(root / FILE)
-  if not isinstance(about, dict) or not isinstance(about.get("cells"), list):
-    raise UsageError(f"{root / FILE}: must be an object with a list of cells")
-  entries = [_entry(root, cell) for cell in about["cells"]]
+  about, entries = _read(root)
   content = _content(about, entries)
   name = str(about.get("name", root.name))
   texts = {
@@ -74,6 +69,18 @@ def write(directory: str | os.PathLike[str]) -> str:
   for file, text in texts.items():
     replace(root / file, text.encode())
   return blocks.plain(content[: _shown(content)])
+
+
+def records(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
+  """A record for each score, as results.csv has them; raises as `write`."""
+  return _rows(_read(pathlib.Path(directory))[1])
+
+
+def _read(root: pathlib.Path) -> tuple[dict[str, Any], list[Entry]]:
+  about = strict_json.read(root / FILE)
+  if not isinstance(about, dict) or not isinstance(about.get("cells"), list):
+    raise UsageError(f"{root / FILE}: must be an object with a list of cells")
+  return about, [_entry(root, cell) for cell in about["cells"]]
 
 
 def _shown(content: Sequence[Block]) -> int:
@@ -189,15 +196,8 @@ def _scored(entry: Entry) -> tuple[str, ...]:
 
 def _interval(found: Estimate, entry: Entry, signed: bool = False) -> str:
   # Measures of libraries that count to 100 (BLEU) stay as they are.
-  scale = 1.0 if entry.facts.get("scale") == 100 else _SCALED
-  sign = "+" if signed else ""
-
-  def number(value: float) -> str:
-    return f"{value * scale:{sign}.1f}".replace("-", "−")
-
-  if found.low is None or found.high is None:
-    return number(found.value)
-  return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
+  percent = entry.facts.get("scale") != 100
+  return interval(found.value, found.low, found.high, percent, signed)
 
 
 def _differences(
@@ -309,13 +309,24 @@ def _cut(result: Mapping[str, Any]) -> str:
 
 
 def _csv(entries: Sequence[Entry]) -> str:
-  head = ("model", "task", "method", "metric", "seed", "value", "head")
-  rows = [
-    (
-      *(entry.arm, entry.task, entry.method, entry.facts["metric"]),
-      *(seed, value, entry.facts.get("head"), entry.facts.get("chosen")),
-    )
+  names = ("model", "task", "method", "metric", "seed", "value", "head")
+  rows = [tuple(row.values()) for row in _rows(entries)]
+  return sheet.text((*names, "chosen"), rows)
+
+
+def _rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+  """A row for each score."""
+  return [
+    {
+      "model": entry.arm,
+      "task": entry.task,
+      "method": entry.method,
+      "metric": entry.facts["metric"],
+      "seed": seed,
+      "value": value,
+      "head": entry.facts.get("head"),
+      "chosen": entry.facts.get("chosen"),
+    }
     for entry in entries
     for seed, value in zip(entry.seeds, entry.scores.tolist(), strict=True)
   ]
-  return sheet.text((*head, "chosen"), rows)

@@ -18,17 +18,9 @@ def interval(name: str, estimate: Estimate | None, signed: bool = False) -> str:
   """As in 62.1 [60.0, 64.2], in the metric's unit; only what is known."""
   if estimate is None:
     return "–"
-  metric = metrics_lib.of(name)
-  sign = "+" if signed else ""
-
-  def number(value: float) -> str:
-    text = f"{value * metric.scale:{sign}.{metric.digits}f}"
-    return text.replace("-", "−")
-
-  if estimate.low is None or estimate.high is None:
-    return number(estimate.value)
-  low, high = number(estimate.low), number(estimate.high)
-  return f"{number(estimate.value)} [{low}, {high}]"
+  percent = metrics_lib.of(name).unit == "%"
+  ends = estimate.low, estimate.high
+  return metrics_lib.interval(estimate.value, *ends, percent, signed)
 
 
 def budgets(analysis: Analysis, currencies: tuple[str, ...]) -> Table:

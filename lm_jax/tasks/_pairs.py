@@ -24,7 +24,8 @@ class Pair(NamedTuple):
   """A better and a worse sentence.
 
   id: names it in its data.
-  groups: what it belongs to, "field/syntax"; each gets an accuracy.
+  groups: what it belongs to, "field/syntax"; each gets an accuracy, among
+    the parts of its level, "field".
   """
 
   id: str
@@ -99,4 +100,9 @@ def measure(
     }
     for i, pair in enumerate(pairs)
   ]
-  return Measure(metrics, items, predictions)
+  parts = {
+    metric: group.partition("/")[0]
+    for metric in items
+    if "/" in (group := metric.removeprefix(f"{name}/"))
+  }
+  return Measure(metrics, items, predictions, parts=parts)

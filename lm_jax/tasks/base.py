@@ -26,6 +26,8 @@ class Measure:
     answered.
   scoring: what was read of the model where that is not its scores: "features".
   signatures: how metrics were computed, as their library signs it, by name.
+  parts: of metrics of a part of the items, how items are parted: "term"; by
+    name.
   """
 
   metrics: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -33,6 +35,7 @@ class Measure:
   predictions: list[dict[str, Any]] = dataclasses.field(default_factory=list)
   scoring: str = ""
   signatures: dict[str, str] = dataclasses.field(default_factory=dict)
+  parts: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Task:

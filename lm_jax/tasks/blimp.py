@@ -30,10 +30,14 @@ class Blimp(base.DataTask):
   same kind in other languages are read alike, ZhoBLiMP (Liu et al. 2024) and
   JBLiMP (Someya and Oseki 2023) with the names of their fields; a directory of
   .jsonl files, one a paradigm, is read whole.
+  With a limit as many pairs of each paradigm are drawn, or one more of some, so
+  that the mean is over paradigms as it is without.
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
-    pairs = records.chosen(list(self.pairs()), self.limit, self.seed)
+    pairs = records.balanced(
+      list(self.pairs()), self.limit, self.seed, lambda pair: pair.groups[-1]
+    )
     return _pairs.measure(scorer, pairs, self.name, {})
 
   def pairs(self) -> Iterator[_pairs.Pair]:

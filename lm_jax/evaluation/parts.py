@@ -1,0 +1,76 @@
+"""Numbers of parts of a task's items: which of them are worth showing.
+
+results.json and results.csv have all of them, with their numbers of items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lm_jax.evaluation.results import Row
+from lm_jax.report import metrics as metrics_lib
+
+FEWEST = 20  # items of a part, below which its number tells nothing
+MOST = 20  # parts in a table
+
+
+class Parts(NamedTuple):
+  """The parts of a task's items by one level: blimp's terms.
+
+  task, level: their names.
+  rows: one for each part, in their order.
+  """
+
+  task: str
+  level: str
+  rows: tuple[Row, ...]
+
+  @property
+  def told(self) -> list[Row]:
+    """Those of enough items."""
+    return [row for row in self.rows if (row.items or 0) >= FEWEST]
+
+  def name(self, row: Row) -> str:
+    """That of a part."""
+    return row.metric.removeprefix(f"{self.task}/{self.level}/")
+
+
+def of(rows: Sequence[Row]) -> list[Parts]:
+  """The parts among a task's rows, by level."""
+  found: dict[str, list[Row]] = {}
+  for row in rows:
+    if row.part:
+      found.setdefault(row.part, []).append(row)
+  return [Parts(own[0].task, level, tuple(own)) for level, own in found.items()]
+
+
+def table(found: Sequence[Parts]) -> Parts | None:
+  """The finest level that a table can show, if there is one."""
+  fit = [one for one in found if one.told and len(one.rows) <= MOST]
+  return max(fit, key=lambda one: len(one.rows), default=None)
+
+
+def line(one: Parts) -> str:
+  """A level in a line: how many parts, their items, and from where to where."""
+  counts = sorted({row.items or 0 for row in one.rows})
+  items = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if counts[1:] else "")
+  start = f"by {one.level}: {len(one.rows)} of {items} items"
+  if not one.told:
+    return f"{start} each, too few for numbers ({FEWEST} at least)"
+  ordered = sorted(one.told, key=lambda row: row.value)
+  low, high = ordered[0], ordered[-1]
+  few = len(one.rows) - len(one.told)
+  left = f", but for {few} of fewer than {FEWEST}" if few else ""
+  ends = [
+    f"{metrics_lib.number(row.value, percent=True)} ({one.name(row)})"
+    for row in (low, high)
+  ]
+  return f"{start} each{left}, from {' to '.join(ends)}; see --format=csv"
+
+
+def told(row: Row) -> str:
+  """The number of a part, or that there is none."""
+  if (row.items or 0) < FEWEST:
+    return f"too few for a number ({FEWEST} at least)"
+  return f"{metrics_lib.interval(row.value, row.low, row.high, True)} %"
