@@ -1,33 +1,94 @@
-"""The commands that the README shows."""
+"""The commands that README and docs/ print work as they are printed.
+
+Here all of them are read and planned, in their order; that they run is a soak
+test (tests/printed_soak_test.py), but for a chain of a few.
+"""
 
 import pathlib
 import re
-import shlex
+import sys
 
 import pytest
+from printed import DOCUMENTS, DOWNLOADED, README, ROOT, commands, made, read
 
 from lm_jax import cli
 
-README = pathlib.Path(__file__).parents[1] / "README.md"
+COMMANDS = [c for path in DOCUMENTS for c in commands(path)]
+LAUNCHED = [c for c in COMMANDS if c.launch]
 
 
-def commands():
-  """Each command of an indented block, its continuation lines joined."""
-  text = README.read_text().replace("\\\n", " ")
-  found = re.findall(r"^ {4}.*?python launch\.py(.*)$", text, re.MULTILINE)
-  return [shlex.split(line, comments=True) for line in found]
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+  """A directory with what docs/example_data.py writes."""
+  sys.path.append(str(ROOT / "docs"))
+  import example_data
+
+  folder = tmp_path_factory.mktemp("examples")
+  example_data.main(str(folder))
+  return folder
 
 
 def test_there_are_commands():
   assert {"train", "import", "export", "compare", "evaluate"} <= {
-    words[0] for words in commands() if words
+    c.command for c in commands(README)
   }
+  assert len(LAUNCHED) > 60
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_a_command_and_its_flags_are_known(words, capsys):
-  command = words[0] if words and not words[0].startswith("-") else "compare"
+@pytest.mark.parametrize(
+  "command", sorted({c.command for c in LAUNCHED} - {"list"})
+)
+def test_their_flags_are_known(command, capsys):
   assert cli.main([command, "--help"]) == 0
   known = re.findall(r"--([\w.]+)", capsys.readouterr().out)
-  flags = [w[2:].partition("=")[0] for w in words if w.startswith("--")]
-  assert set(flags) <= set(known)
+  for printed in LAUNCHED:
+    if printed.command == command:
+      flags = [w[2:].partition("=")[0] for w in printed.flags if w[:2] == "--"]
+      assert set(flags) <= set(known), printed
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_command_reads_is_there_by_then(path, examples):
+  """Data of the example, models that are downloaded, or what came before."""
+  there = set(DOWNLOADED)
+  if path != README:  # as README says
+    there |= {"runs/mlm", "runs/clm"}
+  for printed in commands(path):
+    for name in read(printed):
+      known = name in there or any(name.startswith(f"{d}/") for d in there)
+      if not known and name != "-":
+        stem = examples / name
+        known = any(stem.parent.glob(stem.name)) or any(
+          stem.parent.glob(f"{stem.name}_*")
+        )
+      known = known or any(
+        (examples / f"{name}{end}").exists()
+        for end in (".jsonl", "_test.jsonl", "_docs.jsonl")
+      )
+      assert known or name == "-", f"{printed}: {name} is not there"
+    there |= set(made(printed))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_no_two_commands_share_a_directory(path):
+  owners = {}
+  for printed in commands(path):
+    for name in made(printed):
+      if printed.partial or printed.command == "report":
+        continue
+      other = owners.setdefault(name, printed)
+      assert other is printed, f"{printed}: {name} is that of {other}"
+
+
+def test_what_is_not_printed_as_a_command_is_none():
+  """Nothing that a shell would read in another way."""
+  for printed in COMMANDS:
+    text = " ".join(printed.words)
+    assert not re.search(r"\w\|\w|\[--|\bDIR\b|MINILM", text), printed
+
+
+def test_readme_says_where_example_data_come_from(examples):
+  first = [c for c in commands(README) if not c.launch]
+  assert ("python", "docs/example_data.py") in [c.words for c in first]
+  for name in ("books", "news", "data/sst2", "report.txt", "data/blimp.jsonl"):
+    assert pathlib.Path(examples, name).exists()
