@@ -29,7 +29,7 @@ def counts(experiment: Experiment) -> str:
 def intervals(analysis: Analysis) -> str:
   """Which intervals these are, in a sentence or two."""
   if analysis.metric is None:
-    return "No finished run has a metric that compares between objectives."
+    return "No finished run has a metric that compares between the arms."
   over = "seeds and items" if _has_items(analysis) else "seeds"
   if analysis.regime == "items":
     return (
@@ -68,9 +68,7 @@ def answer(analysis: Analysis) -> str:
   if not analysis.differences:
     return f"No arm can be compared with the baseline {baseline} yet."
   if analysis.regime == "items":
-    return (
-      f"No claim on objectives: fewer than {MIN_SEEDS} seeds an arm ({label})."
-    )
+    return f"No claim: fewer than {MIN_SEEDS} seeds an arm ({label})."
   parts = []
   for claim in ("better", "worse"):
     arms = [d.arm for d in analysis.differences if d.claim == claim]
