@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_jax import optional
+from lm_jax.data import scripts
 from lm_jax.retrieval.ranking import Ranking, Run, top
 
 # As Lucene has it and BEIR's baseline (Thakur et al. 2021) sets it.
@@ -20,6 +21,9 @@ class BM25:
   words (bm25s's 33) left out, and the others stemmed by Snowball's English
   stemmer (Porter2). Scores are those of Lucene, idf = log(1 + (N - n + 0.5) /
   (n + 0.5)).
+
+  bm25s's pattern of a word finds none in Hindi, and takes a sentence of Chinese
+  for one: such words are found by lm_jax/data/scripts.py, and are not stemmed.
 
   Args:
     texts: of the documents by id.
@@ -44,13 +48,17 @@ class BM25:
       self._index.index(words, show_progress=False)
 
   def _words(self, texts: Sequence[str]) -> list[list[str]]:
-    return self._bm25s.tokenize(
-      list(texts),
+    parts = [scripts.apart(text) for text in texts]
+    found = self._bm25s.tokenize(
+      [text for text, _ in parts],
       stopwords="en",
       stemmer=self._stemmer,
       return_ids=False,
       show_progress=False,
     )
+    return [
+      [*words, *more] for words, (_, more) in zip(found, parts, strict=True)
+    ]
 
   def search(self, queries: Mapping[str, str], k: int) -> Run:
     """The best documents of each query, by id; only those that share a word.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lm_jax import optional
-from lm_jax.data import labelled, parallel, rewriting, splits
+from lm_jax.data import labelled, parallel, rewriting, scripts, splits
 from lm_jax.data.examples import Rewriting
 from lm_jax.data.parallel import Pair, Place
 from lm_jax.data.text import sentences
@@ -84,7 +84,7 @@ class TranslationTask(base.SupervisedTask):
     library = optional.need("sacrebleu.metrics", self.name)
     if name == "chrf":
       return library.CHRF(**options)
-    other = "char" if _words.unspaced(itertools.chain(*right)) else "13a"
+    other = "char" if scripts.unspaced(itertools.chain(*right)) else "13a"
     tokenizer = _TOKENIZERS.get(re.split("[_-]", language)[0], other)
     return library.BLEU(tokenize=tokenizer, **options)
 

@@ -8,10 +8,10 @@ import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from lm_jax.data import labelled, splits, squad
+from lm_jax.data import labelled, scripts, splits, squad
 from lm_jax.data.examples import Question
 from lm_jax.errors import UsageError
-from lm_jax.tasks import _words, base
+from lm_jax.tasks import base
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -98,8 +98,8 @@ def best(
 ) -> float:
   """The score against the nearest right answer; "" is that of no answer."""
   right = [a.text for a in example.answers if words(a.text)] or [""]
-  if _words.unspaced([example.context]):
-    told, right = _words.spaced(told), [_words.spaced(text) for text in right]
+  if scripts.unspaced([example.context]):
+    told, right = scripts.spaced(told), [scripts.spaced(text) for text in right]
   return max(score(told, text) for text in right)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lm_jax.tasks import _words
+from lm_jax.data import scripts
 
 
 def _grams(text: str, n: int) -> list[tuple[str, ...]]:
-  words = _words.split(text)
+  words = scripts.split(text)
   return list(zip(*(words[i:] for i in range(n)), strict=False))
 
 
@@ -33,4 +33,4 @@ def distinct(texts: Sequence[str], n: int) -> float:
   0.5
   """
   grams = set(itertools.chain.from_iterable(_grams(t, n) for t in texts))
-  return len(grams) / max(sum(len(_words.split(text)) for text in texts), 1)
+  return len(grams) / max(sum(len(scripts.split(text)) for text in texts), 1)

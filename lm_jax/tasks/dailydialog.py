@@ -6,11 +6,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from lm_jax.data import rewriting, splits
+from lm_jax.data import rewriting, scripts, splits
 from lm_jax.data.examples import Rewriting
 from lm_jax.data.labelled import TRAIN
 from lm_jax.errors import UsageError
-from lm_jax.tasks import _reading, _words, base
+from lm_jax.tasks import _reading, base
 
 
 class Dailydialog(base.SupervisedTask):
@@ -56,14 +56,14 @@ class Dailydialog(base.SupervisedTask):
 
 def _f1(told: str, right: str) -> float:
   """Over words; over characters where the right text has no spaces."""
-  if _words.unspaced([right]):
-    told, right = _words.spaced(told), _words.spaced(right)
+  if scripts.unspaced([right]):
+    told, right = scripts.spaced(told), scripts.spaced(right)
   return _reading.word_f1(told, right)
 
 
 def distinct(texts: Sequence[str], n: int) -> float:
   """Different n-grams of words by all of them, over all texts."""
-  words = [_words.split(text) for text in texts]
+  words = [scripts.split(text) for text in texts]
   found = [
     tuple(one[i : i + n]) for one in words for i in range(len(one) - n + 1)
   ]

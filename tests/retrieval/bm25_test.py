@@ -48,3 +48,28 @@ def test_words_are_stemmed_and_stop_words_left_out():
   assert set(found["q"]) == {"d1", "d2"}
   assert found["r"] == found["s"] == {}
   assert BM25({"a": "", "b": "the"}).search({"q": "fox"}, 3) == {"q": {}}
+
+
+def test_words_of_every_script_are_found():
+  texts = {
+    "zh": "北京市政府今天宣布新桥开放。",
+    "zh2": "上海的天气很好。",
+    "hi": "नदी पर नया पुल खुलेगा",
+    "ru": "Новый мост откроют",
+    "en": "a new bridge opens",
+  }
+  queries = {
+    "zh": "新桥",
+    "hi": "पुल",
+    "ru": "мост",
+    "en": "bridges",
+    "mixed": "bridge 上海",
+  }
+  found = BM25(texts).search(queries, 5)
+  assert {k: list(found[k]) for k in ("zh", "hi", "ru", "en")} == {
+    "zh": ["zh"],
+    "hi": ["hi"],
+    "ru": ["ru"],
+    "en": ["en"],
+  }
+  assert set(found["mixed"]) == {"zh2", "en"}

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+from lm_jax.data import scripts
 from lm_jax.data.examples import Question, Rewriting, Span
-from lm_jax.tasks import _repetition, _words
+from lm_jax.tasks import _repetition
 from lm_jax.tasks.dailydialog import Dailydialog, distinct
 from lm_jax.tasks.multi30k import Multi30k
 from lm_jax.tasks.squad import Squad
@@ -73,11 +74,11 @@ def test_rouge_of_english_is_rouge_scores():
 
 
 def test_words_keep_marks_and_part_scripts():
-  assert _words.words("मैं हिन्दी!") == ["मैं", "हिन्दी"]
-  assert _words.words("می\u200cخواهم") == ["میخواهم"]
-  assert _words.words("ＡＢ今天3日") == ["ab", "今", "天", "3", "日"]
-  assert _words.words("ที่นี่") == ["ที่", "นี่"]
-  assert _words.split("Don't, 北京!") == ["Don't,", "北京!"]
+  assert scripts.words("मैं हिन्दी!") == ["मैं", "हिन्दी"]
+  assert scripts.words("می\u200cخواهم") == ["میخواهم"]
+  assert scripts.words("ＡＢ今天3日") == ["ab", "今", "天", "3", "日"]
+  assert scripts.words("ที่นี่") == ["ที่", "นี่"]
+  assert scripts.split("Don't, 北京!") == ["Don't,", "北京!"]
 
 
 def question(context, answer):
