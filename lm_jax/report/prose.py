@@ -68,7 +68,9 @@ def answer(analysis: Analysis) -> str:
   if not analysis.differences:
     return f"No arm can be compared with the baseline {baseline} yet."
   if analysis.regime == "items":
-    return f"No claim: fewer than {MIN_SEEDS} seeds an arm ({label})."
+    varied = subject.varied(_settings(analysis.experiment))
+    on = " on objectives" if varied in ([], ["objective"]) else ""
+    return f"No claim{on}: fewer than {MIN_SEEDS} seeds an arm ({label})."
   parts = []
   for claim in ("better", "worse"):
     arms = [d.arm for d in analysis.differences if d.claim == claim]
