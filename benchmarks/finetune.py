@@ -179,7 +179,7 @@ def _ours(
     check=True,
     stdout=subprocess.DEVNULL,
   )
-  result = json.loads(pathlib.Path(place, "result.json").read_text())
+  result = json.loads(pathlib.Path(place, "result.json").read_text("utf-8"))
   found = {options.task: _named(result["metrics"], options.task)}
   for name, data in also.items():
     from lm_jax import trained

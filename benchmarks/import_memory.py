@@ -91,7 +91,7 @@ def write_model(directory: Path, parameters: float) -> int:
     "n_embd": width,
     "n_head": width // 64,
   }
-  (directory / "config.json").write_text(json.dumps(config))
+  (directory / "config.json").write_text(json.dumps(config), "utf-8")
   return 4 * count(size)
 
 

@@ -89,7 +89,7 @@ def make_theirs(corpus: str, tokenizer: str) -> Any:
 def _family(pid: int) -> Iterator[int]:
   yield pid
   for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-    for child in (task / "children").read_text().split():
+    for child in (task / "children").read_text("utf-8").split():
       yield from _family(int(child))
 
 
@@ -97,7 +97,7 @@ def resident(pid: int) -> int:
   """Bytes resident of a process and its descendants, shared pages once."""
   total = 0
   for member in list(_family(pid)):
-    text = pathlib.Path(f"/proc/{member}/smaps_rollup").read_text()
+    text = pathlib.Path(f"/proc/{member}/smaps_rollup").read_text("utf-8")
     pss = next(line for line in text.splitlines() if line.startswith("Pss:"))
     total += 1024 * int(pss.split()[1])
   return total
@@ -135,7 +135,7 @@ def _train(corpus: str, cache: str) -> pathlib.Path:
   folder = pathlib.Path(cache, "tokenizer")
   folder.mkdir()
   for name, content in trained.files().items():
-    (folder / name).write_text(content)
+    (folder / name).write_text(content, "utf-8")
   return folder / "tokenizer.json"
 
 

@@ -21,6 +21,7 @@ from lm_jax.command import listing, streams
 from lm_jax.devices import memory
 from lm_jax.errors import UsageError
 from lm_jax.training.interruption import Interruption, caused
+from lm_jax.training.stuck import Watch
 
 # Everything heavy is imported by the command that needs it, so that help,
 # listings and mistakes are answered at once.
@@ -34,7 +35,7 @@ def launch(argv: Sequence[str]) -> NoReturn:
 
   Schedulers send several, and one that comes late changes nothing.
   """
-  with Interruption(raises=True) as interruption:
+  with Interruption(raises=True) as interruption, Watch():
     try:
       streams.mend()
       code = main(argv)

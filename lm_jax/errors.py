@@ -19,6 +19,21 @@ class UsageError(ValueError):
     super().__init__(_one_line(str(message)))
 
 
+def require_text(path: object, what: str) -> None:
+  """Raises UsageError where a path is no text that libraries could take.
+
+  Python stands in for bytes that the locale can't read by halves of surrogate
+  pairs, which nothing else takes.
+  """
+  try:
+    str(path).encode()
+  except UnicodeEncodeError:
+    raise UsageError(
+      f"{what}: {path} is no text in this locale; where it is UTF-8, "
+      "LC_ALL=C.UTF-8 or PYTHONUTF8=1 helps, else name another directory"
+    ) from None
+
+
 def short(value: object, most: int = 80) -> str:
   """A value that a file holds, for a message; however large or deep it is."""
   form = reprlib.Repr()

@@ -154,6 +154,52 @@ def test_heavy_packages_are_imported_where_they_are_used():
     assert not roots & HEAVY, path
 
 
+# Where the encoding stands, if it is given without its name.
+TEXTS = {"read_text": 0, "write_text": 1}
+
+
+def _without_encoding(tree):
+  """Lines on which a text is read or written by the locale's encoding."""
+  for node in ast.walk(tree):
+    if not isinstance(node, ast.Call):
+      continue
+    keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+    if "encoding" in keywords:
+      continue
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    method = isinstance(node.func, ast.Attribute)
+    if name in ("run", "Popen", "check_output") and "text" in keywords:
+      yield node.lineno
+    if method and name in TEXTS and len(node.args) <= TEXTS[name]:
+      yield node.lineno
+    if name in ("open", "fdopen", "NamedTemporaryFile"):
+      # Of a path's method the mode comes first; os.open has numbers.
+      modes = [a.value for a in node.args if isinstance(a, ast.Constant)]
+      modes.append(getattr(keywords.get("mode"), "value", None))
+      modes = [m for m in modes if isinstance(m, str)]
+      texts = [m for m in modes if m and set(m) <= set("rwxat+")]
+      if texts or (name == "open" and not method and not modes):
+        yield node.lineno
+
+
+@pytest.mark.parametrize("folder", ["lm_jax", "benchmarks", "experiments"])
+def test_every_text_file_has_an_encoding(folder):
+  for path in (ROOT / folder).rglob("*.py"):
+    found = list(_without_encoding(ast.parse(path.read_text("utf-8"))))
+    assert not found, f"{path}: {found}"
+
+
+@pytest.mark.parametrize(
+  "call",
+  [
+    *("p.read_text()", "p.write_text(x)", "open(p)", "open(p, 'w')"),
+    *("p.open('a+')", "os.fdopen(3, 'w')", "run(x, text=True)"),
+  ],
+)
+def test_a_missing_encoding_is_seen(call):
+  assert list(_without_encoding(ast.parse(call)))
+
+
 def test_the_launcher_only_calls_the_command_line():
   own = {
     name for name in _imports(ROOT / "launch.py") if name.startswith("lm_jax")

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 from lm_jax import strict_json
-from lm_jax.errors import UsageError
+from lm_jax.errors import UsageError, require_text
 
 DIGESTS = "digests.json"
 # Of etils.epath: /s3/x is s3://x to it.
@@ -29,6 +29,7 @@ def root(cache: str = "") -> pathlib.Path:
   """The cache directory that `--data.cache` names, or the default one."""
   chosen = cache or os.environ.get("LM_JAX_CACHE") or "~/.cache/lm_jax"
   path = pathlib.Path(chosen).expanduser().absolute()
+  require_text(path, "--data.cache")
   if path.parts[1:2] and path.parts[1] in _CLOUD:
     raise UsageError(
       f"--data.cache={chosen}: below /{path.parts[1]}, which TFDS and jax take"
@@ -51,7 +52,7 @@ def lock(path: pathlib.Path) -> Iterator[None]:
   """Holds a file's lock, which a killed process gives back."""
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a")
+    file = path.open("a", encoding="utf-8")
   except OSError as error:
     raise UsageError(
       f"--data.cache: cannot write to {path.parent} ({error.strerror}); name "
@@ -95,7 +96,7 @@ def _is_full(error: BaseException | None) -> bool:
 def _sweep(folder: pathlib.Path) -> None:
   """Removes what killed builders left: nobody holds their locks."""
   for partial in folder.glob("*.partial"):
-    with partial.with_suffix(".lock").open("a") as file:
+    with partial.with_suffix(".lock").open("a", encoding="utf-8") as file:
       try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
       except BlockingIOError:
@@ -164,7 +165,7 @@ def seal(folder: pathlib.Path) -> None:
     for path in sorted(folder.rglob("*"))
     if path.is_file()
   }
-  (folder / DIGESTS).write_text(json.dumps(found))
+  (folder / DIGESTS).write_text(json.dumps(found), "utf-8")
 
 
 def checksum(path: pathlib.Path) -> list[int]:

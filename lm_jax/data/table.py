@@ -170,7 +170,7 @@ class Writer:
       facts_lib.CHECKS: {name: self._check_of_bytes(name) for name in splits},
     }
     facts[facts_lib.CHECK] = facts_lib.check(facts)
-    (self.folder / facts_lib.FILE).write_text(json.dumps(facts))
+    (self.folder / facts_lib.FILE).write_text(json.dumps(facts), "utf-8")
 
   def _check_of_bytes(self, split: str) -> int:
     path = self.folder / f"{split}.bytes"

@@ -112,12 +112,12 @@ def _tokenizer(
   def build(folder: pathlib.Path) -> None:
     found = tokenizers_lib.read(directory, kind, dict(fields.values))
     tokenizers_lib.check_size(found, model.trunk.vocabulary, directory)
-    (folder / SPECIALS).write_text(to_json(found.specials))
+    (folder / SPECIALS).write_text(to_json(found.specials), "utf-8")
     if found.note:
       (folder / _NOTE).write_text(found.note, encoding="utf-8")
     if found.languages:
       text = json.dumps(found.languages)
-      (folder / beside.LANGUAGES).write_text(text)
+      (folder / beside.LANGUAGES).write_text(text, "utf-8")
     (folder / "tokenizer.json").write_text(found.content, encoding="utf-8")
     hashes.require_same(sources)
     cache.seal(folder)

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from absl import logging
 
-from lm_jax.errors import UsageError
+from lm_jax.errors import UsageError, require_text
 from lm_jax.storage.digest import digest as digest  # offered here too
 from lm_jax.storage.digest import flatten
 from lm_jax.storage.lock import hold as hold  # offered here too
@@ -63,6 +63,7 @@ class Checkpoints:
     read_only: bool = False,
   ):
     self.directory = Path(directory).absolute()
+    require_text(self.directory, "checkpoints")
     if read_only and not self.directory.is_dir():
       raise UsageError(f"{self.directory}: there are no checkpoints here")
     self._best_metric = best_metric

@@ -27,7 +27,8 @@ def _git(folder: pathlib.Path, *words: str) -> str:
     done = subprocess.run(
       ["git", "-C", str(folder), *words],
       capture_output=True,
-      text=True,
+      encoding="utf-8",
+      errors="replace",
       timeout=10,
       check=True,
     )

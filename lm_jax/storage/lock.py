@@ -25,7 +25,7 @@ def hold(run_directory: str | os.PathLike) -> Iterator[None]:
   """
   try:
     Path(run_directory).mkdir(parents=True, exist_ok=True)
-    file = (Path(run_directory) / "lock").open("a+")
+    file = (Path(run_directory) / "lock").open("a+", encoding="utf-8")
   except OSError as error:
     raise UsageError(
       f"--workdir={run_directory}: cannot be written ({error.strerror})"

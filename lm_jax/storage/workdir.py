@@ -8,7 +8,7 @@ import tempfile
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
-from lm_jax.errors import UsageError
+from lm_jax.errors import UsageError, require_text
 from lm_jax.storage import identity
 from lm_jax.storage.identity import Change
 
@@ -16,6 +16,7 @@ from lm_jax.storage.identity import Change
 def check(directory: str, flag: str = "--workdir") -> None:
   """Raises UsageError if a directory can't be written; writes nothing."""
   path = pathlib.Path(directory).absolute()
+  require_text(path, f"{flag}={directory}")
   try:
     str(path).encode()
     while not path.exists():

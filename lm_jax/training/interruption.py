@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -32,6 +33,9 @@ class Interruption:
     signal.SIGHUP,  # the terminal is gone, or ssh
     signal.SIGXCPU,  # a batch system's limit of time comes near
   )
+
+  # The clock when any of them last noted a signal.
+  handled = -math.inf
 
   def __init__(self, raises: bool = False) -> None:
     self.noted = False
@@ -68,6 +72,7 @@ class Interruption:
 
   def _note(self, number: int, frame: FrameType | None) -> None:
     first, self.noted = not self.noted, True
+    Interruption.handled = time.monotonic()
     if first and self._raises:
       self._deadline = time.monotonic() + _PATIENCE
       self._raise(frame)

@@ -1,11 +1,16 @@
 import os
+import pathlib
+import subprocess
+import sys
 
 import pytest
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
+from lm_jax.data import cache
 from lm_jax.errors import UsageError
 from lm_jax.storage import workdir
+from lm_jax.storage.checkpoint import Checkpoints
 
 
 def test_check_writes_nothing_and_create_makes_parents(tmp_path):
@@ -50,3 +55,31 @@ def test_an_experiment_is_no_run(tmp_path):
   (tmp_path / "experiment.json").write_text("{}")
   with pytest.raises(UsageError, match="holds an experiment"):
     workdir.check_same(Config(workdir=str(tmp_path)))
+
+
+def test_a_name_that_is_no_text_is_refused_before_anything_is_made(tmp_path):
+  name = os.fsdecode(os.fsencode(tmp_path) + b"/lc\xff/run")
+  for refused in (
+    lambda: workdir.check(name),
+    lambda: Checkpoints(name),
+    lambda: cache.root(name),
+  ):
+    with pytest.raises(UsageError, match=r"udcff/run is no text in this loc"):
+      refused()
+  assert not list(tmp_path.iterdir())
+
+
+def test_a_locale_of_ascii_is_one_line(tmp_path):
+  """As a batch system may have it; the directory's name is UTF-8."""
+  workdir = f"--workdir={tmp_path}/lcé".encode()
+  done = subprocess.run(
+    [sys.executable, "-m", "lm_jax", "train", "--objective=clm", workdir],
+    capture_output=True,
+    env=os.environ
+    | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    | {"PYTHONPATH": str(pathlib.Path(__file__).parents[2])},
+  )
+  assert done.returncode == 2
+  assert len(done.stderr.splitlines()) == 1, done.stderr
+  assert b"LC_ALL=C.UTF-8" in done.stderr
+  assert not list(tmp_path.iterdir())
