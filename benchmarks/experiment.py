@@ -64,7 +64,7 @@ def make(flags: list[str]) -> tuple[dict[str, Any], Any]:
   """Runs the experiment; the facts are seconds by name."""
   clocks = Clocks()
   from lm_jax import cli
-  from lm_jax.training import run, train
+  from lm_jax.training import run, train, yardstick
 
   class Batches:
     """Rows, timed."""
@@ -98,16 +98,16 @@ def make(flags: list[str]) -> tuple[dict[str, Any], Any]:
         made, state, ledger, rows, budget, intervals, hooks, *more, **options
       )
 
-  yardstick = run._yardstick
+  make_yardstick = yardstick.make
 
   def timed_yardstick(*args):
-    made = yardstick(*args)
+    made = make_yardstick(*args)
     made.final = clocks.wrap("evaluate", made.final)
     return made
 
   with (
     mock.patch.object(train, "fit", timed_fit),
-    mock.patch.object(run, "_yardstick", timed_yardstick),
+    mock.patch.object(yardstick, "make", timed_yardstick),
     mock.patch.object(run, "_dataset", clocks.wrap("prepare", run._dataset)),
     mock.patch.object(
       run, "make_program", clocks.wrap("trace", run.make_program)

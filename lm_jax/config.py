@@ -88,7 +88,14 @@ class Config:
   eval_every: int = option(
     0, "steps between evaluations; 0: at five points of the budget"
   )
-  log_every: int = option(10, "steps between lines of metrics.jsonl")
+  eval: Literal["all", "final", "loss", "none"] = option(
+    "all",
+    "what is measured: all, on the way and at the end; final, at the end only;"
+    " loss, the validation loss only; none. It changes no parameter",
+  )
+  log_every: int = option(
+    10, "steps between lines of metrics.jsonl, and of what is shown"
+  )
   skip_limit: int = option(
     10,
     "steps in a row whose loss or gradient is not finite, which are skipped,"

@@ -32,6 +32,11 @@ def check_numbers(config: Config) -> None:
     value = getattr(config, name)
     if value < least:
       raise UsageError(f"--{name}={value}: must be at least {least}")
+  if config.patience and config.eval != "all":
+    raise UsageError(
+      f"--patience={config.patience}: needs what is measured on the way, which"
+      f" --eval={config.eval} leaves out"
+    )
   if config.batch_size % config.accumulate:
     raise UsageError(
       f"--accumulate={config.accumulate}: must divide"

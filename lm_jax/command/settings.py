@@ -213,6 +213,7 @@ def continued(directory: str, given: Collection[str]) -> Config:
     name="",
     arm="",
     family="",
+    eval="all",
     heads={},
     adapt={},
   )

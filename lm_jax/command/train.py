@@ -30,7 +30,7 @@ def run(
 
   Args:
     given: texts by path.
-    progress: show a progress bar on a terminal.
+    progress: show how it goes: a bar on a terminal, lines elsewhere.
 
   Returns:
     its configuration, and what result.json holds.
@@ -70,14 +70,26 @@ def tell_misfits(configs: Sequence[Config]) -> None:
 
 def main(given: Mapping[str, str]) -> int:
   """Trains as flags ask; returns the exit code."""
-  from lm_jax.evaluation import text
   from lm_jax.sweep import local
 
   config, result = run(given)
+  tell(config, result)
+  return local.EXIT[result["status"]]
+
+
+def tell(config: Config, result: Mapping[str, Any]) -> None:
+  """Prints what a run came to; of several processes the first one does."""
+  from lm_jax.evaluation import text
+
   if not distributed.is_first():
-    return local.EXIT[result["status"]]
+    return
   print(f"{result['status']}: {config.workdir}/result.json")
-  print("".join(f"{line}\n" for line in text.of_result(result)), end="")
+  lines = text.of_result(result, config.task)
+  if "wall_seconds" in result:  # those of before have none
+    lines.append(
+      f"seconds: {result['ledger']['seconds']:.1f} of training,"
+      f" {result['wall_seconds']:.1f} in all, with compiling and measuring"
+    )
+  print("".join(f"{line}\n" for line in lines), end="")
   if result.get("error"):
     print(f"lm_jax: {result['error']}", file=sys.stderr)
-  return local.EXIT[result["status"]]

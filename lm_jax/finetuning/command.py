@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lm_jax import config as config_lib
-from lm_jax.command import settings
+from lm_jax.command import settings, train
 from lm_jax.config import Config
 from lm_jax.errors import UsageError
 from lm_jax.options import Option
@@ -234,15 +234,8 @@ def run(
 
 def main(given: Mapping[str, str]) -> int:
   """Fine-tunes as flags ask; returns the exit code."""
-  from lm_jax.devices import distributed
-  from lm_jax.evaluation import text
   from lm_jax.sweep import local
 
   config, result = run(given)
-  if distributed.is_first():
-    print(f"{result['status']}: {config.workdir}/result.json")
-    print(
-      "".join(f"{line}\n" for line in text.of_result(result, config.task)),
-      end="",
-    )
+  train.tell(config, result)
   return local.EXIT[result["status"]]

@@ -210,6 +210,11 @@ def read(given: Mapping[str, Sequence[str]]) -> Protocol:
         f"--{path}={shared[path]}: a protocol has --models, --tasks, --seeds"
         " and --methods in its place"
       )
+  if shared.get("eval", "all") != "all":
+    raise UsageError(
+      f"--eval={shared['eval']}: a protocol chooses by what is measured on the"
+      " way, and compares what is measured at the end"
+    )
   sweeps = grid.parse(given.get("sweep", SWEEP))
   for path in shared.keys() & sweeps.keys():
     if "sweep" in given:

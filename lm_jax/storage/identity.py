@@ -21,7 +21,7 @@ from lm_jax.storage.digest import sha256
 # What may differ between two calls for the same run: it does not change what
 # is computed (another mesh does by rounding only).
 _FREE = frozenset(
-  {"workdir", "name", "arm", "log_every", "mesh", "allow_change"}
+  {"workdir", "name", "arm", "eval", "log_every", "mesh", "allow_change"}
   | {
     "checkpoint_every",
     "keep_last",

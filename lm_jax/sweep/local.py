@@ -20,6 +20,7 @@ from lm_jax.storage import disk, workdir
 from lm_jax.storage.log import write_atomically
 from lm_jax.training import result_file
 from lm_jax.training.interruption import caused
+from lm_jax.training.progress import duration
 
 DONE, DIVERGED, FAILED = "done", "diverged", "failed"
 INTERRUPTED = "interrupted"
@@ -93,30 +94,25 @@ def is_complete(config: Config) -> bool:
 
   One that has diverged would do so again.
   """
-  changes = workdir.check_same(config)
-  return not changes and _status(config) in (DONE, DIVERGED)
-
-
-def duration(seconds: float) -> str:
-  """A duration as people say it: "41 s", "12 min", "3.5 h"."""
-  if seconds < 100:
-    return f"{seconds:.0f} s"
-  if seconds < 6000:
-    return f"{seconds / 60:.0f} min"
-  return f"{seconds / 3600:.1f} h"
+  if workdir.check_same(config):
+    return False
+  result = _read(config)
+  return bool(result) and result_file.is_final(result, config.eval)
 
 
 def _result(config: Config) -> pathlib.Path:
   return pathlib.Path(config.workdir, "result.json")
 
 
-def _status(config: Config) -> str:
+def _read(config: Config) -> dict[str, Any]:
   path = _result(config)
   if not path.exists():
-    return ""
-  return result_file.read(path, f"remove it to run {config.name} again")[
-    "status"
-  ]
+    return {}
+  return result_file.read(path, f"remove it to run {config.name} again")
+
+
+def _status(config: Config) -> str:
+  return _read(config).get("status", "")
 
 
 def _attempt(

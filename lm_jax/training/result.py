@@ -14,12 +14,9 @@ from lm_jax.devices import distributed
 from lm_jax.storage import code, identity, workdir
 from lm_jax.storage.digest import digest
 from lm_jax.storage.log import write_atomically
-from lm_jax.training import result_file, train
+from lm_jax.training import result_file
 from lm_jax.training.ledger import Ledger
 from lm_jax.training.program import Program, State
-
-# Made again, the run would end in the same way.
-FINAL = (train.DONE, train.DIVERGED)
 
 
 def path(config: Config) -> Path:
@@ -38,7 +35,8 @@ def finished(config: Config) -> dict[str, Any] | None:
   # config.json may have been edited, or be lost: the checkpoints tell.
   own = identity.fingerprint(config)
   same = result.get("fingerprint", own) == own
-  return result if same and result["status"] in FINAL else None
+  whole = result_file.is_final(result, config.eval)
+  return result if same and whole else None
 
 
 def write(config: Config, result: dict[str, Any]) -> None:
@@ -75,6 +73,7 @@ def make(
     "fingerprint": identity.fingerprint(config),
     "history": list(history),
     "status": status,
+    "eval": config.eval,
     "error": error,
     "step": ledger.steps,
     "skipped": int(jax.device_get(state.skipped)[0]),

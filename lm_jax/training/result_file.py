@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from lm_jax.errors import UsageError, short
 
 # What a run ends with; see lm_jax/sweep/local.py.
 _STATUSES = ("done", "diverged", "failed", "interrupted")
+# What --eval asks for at a run's end, from little to much.
+_MEASURED = {"none": 0, "loss": 1, "final": 2, "all": 2}
 
 
 def read(path: Path, hint: str) -> dict[str, Any]:
@@ -41,3 +44,18 @@ def read(path: Path, hint: str) -> dict[str, Any]:
         f" {hint}"
       )
   return result
+
+
+def is_final(result: Mapping[str, Any], asked: str) -> bool:
+  """Would the run, made again, come to the same?
+
+  Args:
+    result: what `read` gives.
+    asked: what is to be measured, of Config.eval; one that measured less goes
+      on from its last checkpoint. Older results know all.
+  """
+  if result["status"] == "diverged":
+    return True
+  most = max(_MEASURED.values())
+  found = _MEASURED.get(str(result.get("eval")), most)
+  return result["status"] == "done" and found >= _MEASURED[asked]

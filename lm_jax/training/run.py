@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,21 @@ from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.open_tokenizer import specials_of
 from lm_jax.devices import distributed
-from lm_jax.evaluation import measure as measuring
 from lm_jax.hugging_face import origin
 from lm_jax.storage import checkpoint, disk, identity, machines, workdir
 from lm_jax.storage.log import MetricsLog, NoLog, write_atomically
-from lm_jax.tasks.base import Measure
-from lm_jax.training import curriculum, train
+from lm_jax.training import curriculum, train, yardstick
 from lm_jax.training import result as result_lib
 from lm_jax.training.assemble import enable_compilation_cache, make_program
 from lm_jax.training.interruption import Interruption
 from lm_jax.training.ledger import Budget, Ledger
 from lm_jax.training.program import Program, State
+from lm_jax.training.progress import Progress
+from lm_jax.training.yardstick import VALIDATION_LOSS
 from lm_jax.types import Spec, UsageError
 
 # Evaluations that a run has where --eval_every is 0.
 EVALUATIONS = 5
-VALIDATION_LOSS = "validation_loss"
 # Held-out batches of the own-loss curve.
 VALIDATION_BATCHES = 4
 
@@ -62,7 +62,7 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
 
   Args:
     config: with a workdir.
-    progress: show a progress bar on a terminal.
+    progress: show how it goes: a bar on a terminal, lines elsewhere.
 
   Raises:
     UsageError: the run is impossible, or its directory is taken.
@@ -70,6 +70,7 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
   machines.use_threads(config.workdir)
   with distributed.together():
     config = workdir.adopted(config)
+  began = time.monotonic()
   config = config_lib.with_packing(config)
   distributed.require_same(_flags(config))
   with distributed.together():
@@ -92,7 +93,7 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
     stack.enter_context(disk.named(f"--workdir={config.workdir}", advice))
     # Another process may have been faster.
     finished = _finished(config)
-    return finished or _run(config, directory, dataset, progress)
+    return finished or _run(config, directory, dataset, progress, began)
 
 
 def _dataset(config: Config) -> Any:
@@ -102,49 +103,6 @@ def _dataset(config: Config) -> Any:
   from lm_jax.finetuning import dataset
 
   return dataset.load(config)
-
-
-class _Pretraining:
-  """What a run on plain text measures; Finetuning has the same interface."""
-
-  metric = VALIDATION_LOSS
-  highest = always = False
-
-  def __init__(self, dataset: Any, program: Program):
-    self._dataset, self._program = dataset, program
-
-  def resume(self, curve: Any) -> None:
-    """Nothing is carried on."""
-
-  def meta(self) -> dict[str, Any]:
-    return {}
-
-  def enough(self) -> bool:
-    return False
-
-  def along(self, state: State) -> dict[str, float]:
-    found = self._measure(state, quick=True).metrics
-    return {name: value for name, value in found.items() if "/" not in name}
-
-  def final(self, state: State, checkpoints: checkpoint.Checkpoints) -> Measure:
-    return self._measure(state, quick=False)
-
-  def result(self) -> dict[str, Any]:
-    return {}
-
-  def _measure(self, state: State, quick: bool) -> Measure:
-    params = self._program.whole(state.params)
-    model = measuring.scorer(self._program.plan, params, self._dataset)
-    return measuring.evaluate(model, self._dataset, quick=quick)
-
-
-def _yardstick(config: Config, dataset: Any, program: Program) -> Any:
-  """What the run measures, on its way and at its end."""
-  if not config.task:
-    return _Pretraining(dataset, program)
-  from lm_jax.finetuning.measuring import Finetuning
-
-  return Finetuning(config, dataset, program)
 
 
 def _flags(config: Config) -> dict[str, Any]:
@@ -165,8 +123,19 @@ def _finished(config: Config) -> dict[str, Any] | None:
 
 
 def _run(
-  config: Config, directory: Path, dataset: Any, progress: bool
+  config: Config,
+  directory: Path,
+  dataset: Any,
+  progress: bool,
+  began: float,
 ) -> dict[str, Any]:
+  title = config.name or config.objective
+  shown = progress and distributed.is_first()
+  earlier = 0.0  # of the sessions before this one
+
+  def wall() -> float:
+    return round(earlier + time.monotonic() - began, 3)
+
   # Raises where there are too few rows for a batch.
   dataset.batch(config.seed, 0, config.batch_size)
   program = make_program(config, dataset)
@@ -192,19 +161,22 @@ def _run(
     loss = program.validation_loss(state.params, validation)
     return {VALIDATION_LOSS: loss}
 
-  yardstick = _yardstick(config, dataset, program)
+  measured = yardstick.make(config, dataset, program)
 
   def along(state: State) -> dict[str, float]:
     # TFDS is first imported here, and while it is, its lazy imports reach
     # every thread: orbax's, too, which then fails in the middle of a save.
     checkpoints.wait()
-    return own_loss(state) | yardstick.along(state)
+    if config.eval in ("final", "none"):
+      return {}
+    found = own_loss(state)
+    return found if config.eval == "loss" else found | measured.along(state)
 
   stamp = identity.stamp(config, dataset, base.digest if base else "")
 
   def save(state: State, ledger: Ledger, evaluated: dict[str, float]) -> None:
     meta = stamp | {"ledger": ledger.as_dict(), "history": history}
-    meta |= yardstick.meta()
+    meta |= {"wall_seconds": wall()} | measured.meta()
     checkpoints.save(ledger.steps, state, meta, evaluated)
 
   # Noted while anything has to be saved, the last checkpoint included.
@@ -214,8 +186,8 @@ def _run(
       directory / "checkpoints",
       config.keep_last,
       config.keep_every,
-      best_metric=yardstick.metric,
-      highest=yardstick.highest,
+      best_metric=measured.metric,
+      highest=measured.highest,
     ) as checkpoints,
   ):
     state, ledger, history = start(config, dataset, program, checkpoints, base)
@@ -223,7 +195,10 @@ def _run(
     # directory is this run's.
     _describe(directory, config, dataset)
     made_by = _note_machine(directory, ledger.steps)
-    yardstick.resume((checkpoints.meta() or {}).get("curve", ()))
+    meta = checkpoints.meta() or {}
+    # Of a run of before these are kept, only the training steps are known.
+    earlier = float(meta.get("wall_seconds", ledger.seconds))
+    measured.resume(meta.get("curve", ()))
     every = config.eval_every or -(-(steps or 1000) // EVALUATIONS)
     status, error = train.STAGE_DONE, None
     with _log(directory, ledger.steps) as log:
@@ -239,13 +214,13 @@ def _run(
               train.Intervals(
                 config.log_every,
                 every,
-                every if yardstick.always else config.checkpoint_every,
+                every if measured.always else config.checkpoint_every,
                 config.skip_limit,
               ),
-              train.Hooks(log.write, along, save, yardstick.enough),
+              train.Hooks(log.write, along, save, measured.enough),
               interruption,
-              title=config.name or config.objective,
-              progress=progress and distributed.is_first(),
+              title=title,
+              progress=shown,
               until=part.until,
             )
   if distributed.anywhere(interruption.noted) and status == train.DONE:
@@ -259,16 +234,22 @@ def _run(
   if status == train.DONE:
     # Measuring takes a while, and is done again if it is cut short.
     result_lib.write(config, result | {"status": train.INTERRUPTED})
-    with checkpoint.Checkpoints(
-      directory / "checkpoints", read_only=True
-    ) as checkpoints:
-      found = yardstick.final(state, checkpoints)
-    result["metrics"] = own_loss(state) | found.metrics
-    result["items"] = found.items
-    result |= yardstick.result()
-    if distributed.is_first() and found.predictions:
-      lines = [json.dumps(p, ensure_ascii=False) for p in found.predictions]
-      write_atomically(directory / "predictions.jsonl", "\n".join(lines) + "\n")
+    if config.eval != "none":
+      Progress(title, shown).say("measuring")
+      result["metrics"] = own_loss(state)
+    if config.eval in ("all", "final"):
+      with checkpoint.Checkpoints(
+        directory / "checkpoints", read_only=True
+      ) as checkpoints:
+        found = measured.final(state, checkpoints)
+      result["metrics"] |= found.metrics
+      result["items"] = found.items
+      if distributed.is_first() and found.predictions:
+        lines = [json.dumps(p, ensure_ascii=False) for p in found.predictions]
+        text = "\n".join(lines) + "\n"
+        write_atomically(directory / "predictions.jsonl", text)
+    result |= measured.result()
+  result["wall_seconds"] = wall()
   result_lib.write(config, result)
   return result
 

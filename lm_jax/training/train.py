@@ -6,18 +6,15 @@ number, reads the rows of that step and corrupts them as it would have done.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from lm_jax.devices import memory
 from lm_jax.devices.distributed import Votes, anywhere, exchange
@@ -25,6 +22,7 @@ from lm_jax.training import ledger as ledger_lib
 from lm_jax.training.interruption import Interruption
 from lm_jax.training.ledger import Budget, Ledger
 from lm_jax.training.program import Program, State
+from lm_jax.training.progress import Progress
 
 DONE, DIVERGED, INTERRUPTED = "done", "diverged", "interrupted"
 # Of a stage: the run goes on with another program.
@@ -93,8 +91,8 @@ def fit(
     budget: of program.plan.
     intervals, hooks: what else happens, and when.
     interruption: read once a step; when it is noted, the run is saved.
-    title: of the progress bar.
-    progress: show one; only on a terminal.
+    title: of the run, for its progress.
+    progress: show it, as a bar on a terminal and as lines elsewhere.
     until: the share of the budget at which the program's stage ends; None for
       a run that has no other program.
 
@@ -104,23 +102,29 @@ def fit(
     evaluation is not finite. STAGE_DONE comes with nothing
     measured or saved that was not due.
   """
-  loop = _Loop(program, state, ledger, budget, intervals, hooks, until)
+  shown = Progress(title, progress)
+  loop = _Loop(program, state, ledger, budget, intervals, hooks, until, shown)
   votes = loop.votes
   if not loop.over:
+    goal = f"{loop.steps:,} steps" if loop.steps else str(budget)
+    shown.say(f"step {ledger.steps:,} of {goal}, compiling")
     loop.step = program.step  # compiled before the clock starts
-  with _bar(title, progress) as bar:
-    bar.update(loop.percent())
+  with shown.bar():
+    shown.begin(loop.share(ledger.as_dict()), ledger.as_dict())
+    shown.move(loop.percent())
     stop = votes.stop(interruption.noted, ledger.seconds)
     exchange("ready")  # no clock runs while another process compiles
     loop.clock = time.perf_counter()
     while not (loop.over or loop.diverged or stop):
       loop.run(next(batches))
       stop = votes.stop(interruption.noted, ledger.seconds)
-      bar.update(max(0, loop.percent() - bar.n))
+      shown.move(loop.percent())
     if not (loop.exhausted() or loop.diverged or stop):
       loop.settle()
       status = DIVERGED if loop.diverged else STAGE_DONE
       return Outcome(status, loop.state, loop.diverged)
+    if stop:
+      shown.say("interrupted, saving")
     loop.save({} if stop else loop.last_evaluation())
     if loop.diverged:
       return Outcome(DIVERGED, loop.state, loop.diverged)
@@ -129,25 +133,12 @@ def fit(
     return Outcome(INTERRUPTED if stop else DONE, loop.state, None)
 
 
-@contextlib.contextmanager
-def _bar(title: str, progress: bool) -> Iterator[tqdm]:
-  """Percent of the budget; silent off a terminal."""
-  with tqdm(
-    total=100,
-    desc=title,
-    unit="%",
-    file=sys.stderr,
-    leave=False,
-    bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
-    disable=None if progress else True,
-  ) as bar:
-    yield bar
-
-
 class _Loop:
   """The loop's few variables, so that `fit` reads top to bottom."""
 
-  def __init__(self, program, state, ledger, budget, intervals, hooks, until):
+  def __init__(
+    self, program, state, ledger, budget, intervals, hooks, until, progress
+  ):
     self.program: Program = program
     self.step: Any = None
     self.state: State = state
@@ -156,6 +147,7 @@ class _Loop:
     self.intervals: Intervals = intervals
     self.hooks: Hooks = hooks
     self.until: float | None = until
+    self.progress: Progress = progress
     # What several processes decide, they decide alike.
     self.votes = Votes(ledger.seconds)
     self.steps = budget.steps(program.flops, program.positions, ledger)
@@ -214,9 +206,11 @@ class _Loop:
     if self.diverged:
       return {}
     values = self.hooks.evaluate(self.state)
-    if not all(map(math.isfinite, values.values())):
-      self._diverge(f"what it gives at step {self.ledger.steps} is not finite")
-    self._write(self.ledger.as_dict(), values)
+    if values:  # else nothing is measured on the way
+      if not all(map(math.isfinite, values.values())):
+        step = self.ledger.steps
+        self._diverge(f"what it gives at step {step} is not finite")
+      self._write(self.ledger.as_dict(), values)
     self.clock = time.perf_counter()
     return values
 
@@ -308,7 +302,14 @@ class _Loop:
       self._diverge(f"the parameters are not finite at step {step}")
     self._count(self.state.tokens, self.state.targets)
 
+  def share(self, spent: Mapping[str, float]) -> float:
+    """The fraction of the budget that a ledger's numbers are."""
+    if self.steps is not None and self.until is None:
+      return spent["steps"] / self.steps
+    return spent[self.budget.currency] / self.budget.amount
+
   def _write(self, spent: dict[str, float], values: dict[str, float]) -> None:
+    self.progress.log(self.share(spent), spent, values)
     step = int(spent.pop("steps"))
     self.hooks.log(step, {**spent, **values})
 

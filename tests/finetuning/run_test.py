@@ -98,6 +98,17 @@ def test_the_same_command_reuses_it_and_another_is_refused(
   assert "patience" in capsys.readouterr().err
 
 
+def test_what_is_not_measured_chooses_nothing(place, tmp_path, capsys):
+  flags = ("--budget=steps:4", "--eval_every=2")
+  for choice in ("none", "final"):
+    assert _finetune(place, tmp_path, *flags, f"--eval={choice}") == 0
+    result = _result(tmp_path)
+    assert result["selected"]["step"] is None
+    assert ("sst2/accuracy" in result["metrics"]) == (choice == "final")
+  said = capsys.readouterr().err
+  assert "loss" in said and "dev_accuracy" not in said
+
+
 def _rates(directory):
   lines = (directory / "metrics.jsonl").read_text().splitlines()
   return [x["learning_rate"] for x in map(json.loads, lines) if "loss" in x]
