@@ -131,7 +131,7 @@ def test_train_passes_every_flag_on(run, capsys):
   assert config.objective_options == {"rate": 0.3, "dynamic": False}
   assert config.trunk == {"bias": True}
   assert config.workdir == "runs/mlm-seed3"
-  assert "loss: 2.5" in capsys.readouterr().out
+  assert "loss  2.500" in capsys.readouterr().out
   # The same directory, for something else.
   assert cli.main(["train", *argv, "--length=64"]) == 2
   assert "(length: 128 -> 64)" in capsys.readouterr().err
