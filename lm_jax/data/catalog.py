@@ -177,6 +177,27 @@ def source(builder: Any, corpus: str, split: str) -> Any:
   return builder.as_data_source(split=split)
 
 
+def examples(found: Any, where: str) -> Iterator[Any]:
+  """The examples of a data source, in order.
+
+  Args:
+    found: by random access.
+    where: names its files in messages.
+
+  Raises:
+    UsageError: a file is damaged, as array_record's own checksums tell.
+  """
+  try:
+    yield from found
+  except RuntimeError as error:
+    if "Corrupted" not in str(error):
+      raise
+    reason = " ".join(str(error).split())
+    raise UsageError(
+      f"{where}: is damaged, prepare it anew: {reason}"
+    ) from None
+
+
 def configurations(name: str) -> list[str]:
   """The names of a data set's configurations, in the order of TFDS."""
   import tensorflow_datasets as tfds

@@ -119,7 +119,8 @@ def _directory(
     threads.require(f"--data.corpus={name}")
     for part in names:  # Each is held to its digest when it is needed.
       check(map(pathlib.Path, builder.info.splits[part].filepaths))
-      for example in builder.as_data_source(split=part):
+      source = builder.as_data_source(split=part)
+      for example in catalog.examples(source, str(path)):
         yield _plain(example, "text", "strict")
 
   def size() -> int:
@@ -171,7 +172,8 @@ def _open_catalog(options: DataOptions) -> Corpus:
     existing = builder.info.splits
     found = split if split in existing else "train"
     source = catalog.source(builder, options.corpus, found)
-    for index, example in enumerate(source):
+    examples = catalog.examples(source, str(builder.data_dir))
+    for index, example in enumerate(examples):
       try:
         document = _plain(example, options.text_key, options.errors)
       except UnicodeDecodeError as error:

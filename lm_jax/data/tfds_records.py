@@ -35,7 +35,8 @@ def tfds_records(
     for key, feature in builder.info.features.items()
     if getattr(feature, "names", None)
   }
-  for number, record in enumerate(source):
+  examples = catalog.examples(source, str(builder.data_dir))
+  for number, record in enumerate(examples):
     where = f"{name}, {split}[{number}]"
     try:
       plain = {key: _plain(x, names.get(key)) for key, x in record.items()}

@@ -128,6 +128,20 @@ def test_a_bit_of_the_documents(options, tmp_path, name):
     list(opened.documents("train"))
 
 
+def test_documents_of_an_earlier_version_have_checksums_of_their_own(
+  options, tmp_path
+):
+  _file(tmp_path, f"tfds/*/{cache.DIGESTS}").unlink()
+  opened = corpus.open_corpus(options)
+  assert list(opened.documents("train"))
+  path = _file(tmp_path, "tfds/*/*/*/*-train*record*")
+  data = path.read_bytes()
+  half = len(data) // 3
+  path.write_bytes(data[:half] + bytes(len(data) - half))
+  with pytest.raises(UsageError, match="is damaged, prepare it anew: Corrup"):
+    list(opened.documents("train"))
+
+
 def test_a_bit_of_the_tokenizer(options, tmp_path):
   _flip(_file(tmp_path, "tokenizers/*/tokenizer.json"))
   with pytest.raises(UsageError, match=r"damaged: tokenizer\.json is not"):
