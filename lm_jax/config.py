@@ -78,6 +78,11 @@ class Config:
     "run or Hugging Face directory whose model is trained further; what is not"
     " given is as that has it",
   )
+  positions: Literal["own", "interpolate"] = option(
+    "own",
+    "what rows do that are longer than --model has learned positions: its own"
+    " refuse them; or they are interpolated, evenly between the first and last",
+  )
   checkpoint_every: int = option(
     200, "steps between checkpoints; 0: at the end and when interrupted"
   )
@@ -131,6 +136,7 @@ class Built:
   """The parts that a configuration names.
 
   trunk: its vocabulary and max_positions are left to who reads the data.
+  stretch: may there be more positions than max_positions?
   mesh: devices by axis; {} where none was asked for.
   adaptation: of the model that is trained further; None trains all of it.
   """
@@ -139,6 +145,7 @@ class Built:
   trunk: Trunk
   mesh: dict[str, int]
   adaptation: Adaptation | None = None
+  stretch: bool = False
 
 
 def schema() -> dict[str, Option]:
@@ -292,9 +299,26 @@ def build(config: Config) -> Built:
   trunk = _trunk(config, architecture)
   trunk_options.check(trunk)
   adaptation = _adaptation(config, trunk)
+  stretch = _stretch(config)
   rows = config.batch_size // config.accumulate
   mesh = limits.check_mesh(config.mesh, rows)
-  return Built(cls(**config.objective_options), trunk, mesh, adaptation)
+  objective = cls(**config.objective_options)
+  return Built(objective, trunk, mesh, adaptation, stretch)
+
+
+def _stretch(config: Config) -> bool:
+  """Are the model's learned positions interpolated where rows are longer?"""
+  if config.positions == "own":
+    return False
+  flag = f"--positions={config.positions}"
+  if not config.model:
+    raise UsageError(f"{flag}: needs --model, whose positions are interpolated")
+  if config.adapt:
+    raise UsageError(
+      f"{flag}: not with --adapt.method={config.adapt[METHOD]}, which holds"
+      " the model's positions fixed"
+    )
+  return True
 
 
 def _adaptation(config: Config, trunk: Trunk) -> Adaptation | None:

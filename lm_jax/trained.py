@@ -38,6 +38,8 @@ VOCABULARY = "vocabulary"
 # was trained by another.
 _OUTPUTS = ("output_", "heads_", "stack_")
 _STACK = "stack_main"
+# Tables of learned positions, of either stack.
+_POSITIONS = "position_embedding"
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -225,7 +227,8 @@ def check(config: Config) -> None:
   _require_whole(base, config.model)
   theirs = config_lib.build(base).trunk
   mine = config_lib.build(config).trunk
-  free = trunk_options.FREE | {"dtype"}
+  # Of tables of positions their shapes tell, below.
+  free = trunk_options.FREE | {"dtype", "max_positions"}
   for field in dataclasses.fields(Trunk):
     old, new = getattr(theirs, field.name), getattr(mine, field.name)
     if field.name not in free and old != new:
@@ -252,6 +255,8 @@ def check(config: Config) -> None:
           f" --model={config.model}, of --objective={base.objective}, lacks and"
           f" --objective={config.objective} needs"
         )
+    if _stretched(config, name, old, new):
+      continue
     if old != new and not (old is None and fresh):
       raise UsageError(
         f"--model={config.model}: its parameters, of --objective="
@@ -295,6 +300,12 @@ def params_for(
   old = flatten(model.params)
   wanted = flatten(program.abstract.params)
   old |= _starts(program.plan.objective, old, wanted)
+  offset = dict(program.plan.network.trunks)["main"].position_offset
+  old |= {
+    name: _interpolated(old[name], leaf.shape[0], offset)
+    for name, leaf in wanted.items()
+    if name in old and _stretched(config, name, old[name].shape, leaf.shape)
+  }
   fresh = sorted(set(wanted) - set(old))
   untold = [name for name in fresh if not is_own(name)]
   if untold:
@@ -316,6 +327,30 @@ def params_for(
   treedef = jax.tree.structure(program.abstract.params)
   params = jax.tree.unflatten(treedef, [old[name] for name in wanted])
   return sharding.put(params, program.shardings.params)
+
+
+def _stretched(
+  config: Config, name: str, old: Any, new: tuple[int, ...]
+) -> bool:
+  """Is it a table of positions that `--positions=interpolate` makes longer?"""
+  table = config.positions == "interpolate" and name.endswith(_POSITIONS)
+  return table and old is not None and old[1:] == new[1:] and old[0] < new[0]
+
+
+def _interpolated(table_PxE: Any, rows: int, offset: int) -> np.ndarray:
+  """A table of positions stretched to `rows`, linearly between its own.
+
+  The first and the last position keep their vectors, and so do the `offset`
+  rows before the first one.
+  """
+  table_PxE = np.asarray(table_PxE)
+  own_PxE = table_PxE[offset:]
+  at_N = np.linspace(0, len(own_PxE) - 1, rows - offset)
+  below_N = np.minimum(at_N.astype(int), max(len(own_PxE) - 2, 0))
+  above_N = np.minimum(below_N + 1, len(own_PxE) - 1)
+  part_Nx1 = (at_N - below_N)[:, None]
+  new_NxE = own_PxE[below_N] * (1 - part_Nx1) + own_PxE[above_N] * part_Nx1
+  return np.concatenate([table_PxE[:offset], new_NxE]).astype(table_PxE.dtype)
 
 
 def _starts(objective: Objective, old: Any, wanted: Any) -> dict[str, Any]:
@@ -350,6 +385,18 @@ def _describe(directory: str) -> tuple[Config, Tokenizer, Shapes]:
       f"--model={directory}: has no {TOKENIZER}, which training needs"
     )
   return config, tokenizer, shapes
+
+
+def tokenizer_of(directory: str, flag: str = "--model") -> Tokenizer:
+  """The tokenizer of a run that is none of an import.
+
+  Raises:
+    UsageError: the run or its tokenizer can't be read.
+  """
+  _, tokenizer = _read(directory, flag)
+  if tokenizer is None:
+    raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
+  return tokenizer
 
 
 def _read(directory: str, flag: str) -> tuple[Config, Tokenizer | None]:

@@ -178,6 +178,7 @@ def continued(directory: str, given: Collection[str]) -> Config:
   Raises:
     UsageError: no such directory, or an option that the model fixes.
   """
+  from lm_jax import trained
   from lm_jax.hugging_face import pretrained
   from lm_jax.training import assemble
 
@@ -195,8 +196,8 @@ def continued(directory: str, given: Collection[str]) -> Config:
     tokenizer = pathlib.Path(directory, "tokenizer.json")
     if config.family and tokenizer.exists():
       config = assemble.fitting(config, Tokenizer(tokenizer))
-    elif not config.family and any(x.startswith("adapt.") for x in given):
-      config = assemble.with_positions(config, Tokenizer(tokenizer))
+    elif not config.family:
+      config = assemble.with_positions(config, trained.tokenizer_of(directory))
   data = config.data
   # Older runs have no specials.json: theirs is made again by its recipe.
   if "data.corpus" in given or tokenizer.with_name("specials.json").exists():
@@ -206,6 +207,7 @@ def continued(directory: str, given: Collection[str]) -> Config:
   return dataclasses.replace(
     config,
     model=directory,
+    positions="own",
     data=data,
     # It is another run, and left open again.
     optimizer=dataclasses.replace(config.optimizer, rate_at=""),

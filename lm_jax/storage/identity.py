@@ -78,7 +78,9 @@ def changes(old: Config, new: Config) -> list[Change]:
 def adopted(config: Config, old: Config) -> Config:
   """The configuration; what it leaves open is as a run of before has it.
 
-  A run that began before there was an option goes on without it.
+  A run that began before there was an option goes on without it; or before
+  runs on a model kept the size of its table of positions, which was that of
+  their rows.
   """
   optimizer, own = config.optimizer, dict(config.objective_options)
   for path in config_lib.versioned(config.objective):
@@ -90,7 +92,12 @@ def adopted(config: Config, old: Config) -> Config:
       optimizer = dataclasses.replace(optimizer, **{name: known})
     elif name in old.objective_options:
       own[name] = old.objective_options[name]
-  return dataclasses.replace(config, optimizer=optimizer, objective_options=own)
+  trunk = dict(config.trunk)
+  if config.model and not old.trunk.get("max_positions"):
+    trunk.pop("max_positions", None)
+  return dataclasses.replace(
+    config, optimizer=optimizer, objective_options=own, trunk=trunk
+  )
 
 
 def fingerprint(config: Config) -> str:

@@ -76,13 +76,15 @@ def make_network(built: Built, spec: Spec) -> Network:
       f"--trunk.vocabulary={trunk.vocabulary}: the tokenizer has "
       f"{spec.vocabulary} tokens"
     )
-  limit = trunk.max_positions
+  limit = _positions(built, longest)
   if trunk.positions == "learned" and 0 < limit < longest + ahead:
-    behind = hint = ""
+    behind = ""
     if adaptation and ahead:
       behind = f" behind the {ahead} of --adapt.method={adaptation.name}"
-      fits = spec.length - (longest + ahead - limit)
-      hint = f"; --length={fits} would fit" if fits > 0 else ""
+    fits = spec.length - (longest + ahead - limit)
+    hint = f"; --length={fits} would fit" if fits > 0 else ""
+    if not adaptation:
+      hint += f"{' and' if hint else ';'} --positions=interpolate makes more"
     raise UsageError(
       f"--length={spec.length}: its streams take {longest} positions{behind},"
       f" and --trunk.max_positions={limit}{hint}"
@@ -98,6 +100,12 @@ def make_network(built: Built, spec: Spec) -> Network:
     deterministic=False,
     adaptation=adaptation,
   )
+
+
+def _positions(built: Built, longest: int) -> int:
+  """Rows of the table of positions; 0: as many as there are needed."""
+  limit = built.trunk.max_positions
+  return max(limit, longest) if limit and built.stretch else limit
 
 
 def longest_stream(built: Built, spec: Spec) -> int:
@@ -130,11 +138,14 @@ def with_positions(config: Config, vocabulary: Vocabulary) -> Config:
   So a run on it may read rows of another length.
   """
   built = config_lib.build(config)
-  if built.trunk.positions != "learned" or built.trunk.max_positions:
+  if built.trunk.positions != "learned":
+    return config
+  if built.trunk.max_positions and not built.stretch:
     return config
   size, specials = vocabulary.vocabulary_size, vocabulary.specials
   spec = Spec(built.trunk.architecture, config.length, size, specials)
-  positions = {"max_positions": longest_stream(built, spec)}
+  longest = longest_stream(built, spec)
+  positions = {"max_positions": _positions(built, longest) or longest}
   return dataclasses.replace(config, trunk=config.trunk | positions)
 
 
