@@ -21,11 +21,13 @@ from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.model import Model
 from lm_jax.models.unrolled import of_stack
-from lm_jax.storage import workdir
+from lm_jax.storage import litter, workdir
 from lm_jax.storage.digest import flatten
 from lm_jax.trained import Trained
 from lm_jax.types import Head, Trunk, UsageError
 
+# In the directory that an export is written to before it has its name.
+_WHOLE = "whole"
 DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -153,10 +155,17 @@ def write_whole(to: str, fill: Callable[[pathlib.Path], None]) -> None:
   target = pathlib.Path(to).resolve()
   try:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-      ".partial", f".{target.name}-", target.parent
-    ) as folder:
-      whole = pathlib.Path(folder, "whole")
+    # Of exports that were killed; nothing else has such a name and this inside.
+    litter.sweep(
+      x for x in target.parent.glob(".*-*.partial") if (x / _WHOLE).is_dir()
+    )
+    with (
+      tempfile.TemporaryDirectory(
+        ".partial", f".{target.name}-", target.parent
+      ) as folder,
+      litter.held(pathlib.Path(folder)),
+    ):
+      whole = pathlib.Path(folder, _WHOLE)
       fill(whole)
       if target.exists():
         target.rmdir()

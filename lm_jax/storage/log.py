@@ -12,6 +12,7 @@ from typing import Any
 
 from lm_jax import strict_json
 from lm_jax.errors import UsageError
+from lm_jax.storage import litter
 
 
 class MetricsLog:
@@ -139,12 +140,21 @@ def _json(line: dict) -> str:
 
 
 def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
-  """Replaces a file by its new content, whole or not at all."""
+  """Replaces a file by its new content, whole or not at all.
+
+  What writers of it that were killed have left beside it is removed.
+  """
   path = Path(path)
   partial = path.with_name(f".{path.name}.{os.getpid()}")
+  mark = f".{path.name}."
+  litter.sweep(
+    path.with_name(name)
+    for name in os.listdir(path.parent)
+    if name.startswith(mark) and name[len(mark) :].isdecimal()
+  )
   try:
     data = content.encode() if isinstance(content, str) else content
-    with partial.open("wb") as file:
+    with partial.open("wb") as file, litter.held(partial):
       file.write(data)
       file.flush()
       os.fsync(file.fileno())
