@@ -15,7 +15,7 @@ from lm_jax import links, registry, strict_json
 from lm_jax.data.children import Child, ChildDied
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
-from lm_jax.hugging_face import origin, tokenizers
+from lm_jax.hugging_face import origin, read, tokenizers
 from lm_jax.types import ABSENT
 
 SECONDS = 10.0  # that a template may take
@@ -111,8 +111,8 @@ def variables(directory: str, tokenizer: Tokenizer) -> dict[str, str]:
   """The special tokens that a template may name: texts by "bos_token", ..."""
   folder = origin.folder(directory)
   if (folder / "config.json").is_file():
-    config = strict_json.read(links.inside(folder / "config.json"))
-    kind = str(config.get("model_type", ""))
+    config = dict(read.fields_of(folder).values)
+    kind = str(config["model_type"])
     return tokenizers.special_names(folder, kind, config)
   ids = {
     name: getattr(tokenizer.specials, part) for name, part in _PARTS.items()

@@ -196,7 +196,9 @@ def continued(directory: str, given: Collection[str]) -> Config:
     tokenizer = pathlib.Path(directory, "tokenizer.json")
     if config.family and tokenizer.exists():
       config = assemble.fitting(config, Tokenizer(tokenizer))
-    elif not config.family:
+    elif not config.family and (
+      config_lib.build(config).trunk.positions == "learned"
+    ):
       config = assemble.with_positions(config, trained.tokenizer_of(directory))
   data = config.data
   # Older runs have no specials.json: theirs is made again by its recipe.

@@ -11,7 +11,7 @@ from typing import Any
 
 from lm_jax import strict_json
 from lm_jax.data import cache
-from lm_jax.errors import short
+from lm_jax.errors import UsageError, short
 
 FILE = "facts.json"
 # The CRC-32 of the bytes behind the rows by split, and of facts.json itself;
@@ -39,9 +39,11 @@ def read(
     UsageError: it, or a file that it tells of, is damaged. (A map of a file
       that is too short would end in an error of the system, or in none.)
   """
-  found = strict_json.read(folder / FILE)
-
   damaged = functools.partial(cache.damaged, folder)
+  try:
+    found = strict_json.read(folder / FILE)
+  except UsageError as error:
+    raise damaged(str(error)) from None
   if not isinstance(found, dict):
     raise damaged(f"{FILE} holds no object")
   if CHECK in found and found[CHECK] != check(found):

@@ -179,13 +179,16 @@ class Fields:
 
 
 def is_directory(directory: str | pathlib.Path) -> bool:
-  """Is there a config.json of Transformers?"""
+  """Is there a config.json of Transformers?
+
+  Those of 2019 name neither a type nor a class.
+  """
   try:
     content = strict_json.read(pathlib.Path(directory, "config.json"))
   except UsageError:
     return False  # and no run directory either, which is said later
   return isinstance(content, dict) and bool(
-    {"model_type", "architectures"} & set(content)
+    {"model_type", "architectures", "vocab_size"} & set(content)
   )
 
 

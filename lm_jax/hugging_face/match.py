@@ -82,8 +82,8 @@ def fitting(candidates: list[Model], names: set[str]) -> list[Model]:
 
 def _with_moved(model: Model, present: set[str]) -> Model:
   """With the names of copies of what is not there itself, and old names."""
-  modern = {_modern(name): name for name in present}
-  moved = {name: old for name, old in modern.items() if name not in present}
+  new = {modern(name): name for name in present}
+  moved = {name: old for name, old in new.items() if name not in present}
   moved |= {
     name: copy
     for copy, name in model.copies().items()
@@ -92,7 +92,7 @@ def _with_moved(model: Model, present: set[str]) -> Model:
   return dataclasses.replace(model, moved=moved)
 
 
-def _modern(name: str) -> str:
+def modern(name: str) -> str:
   """What a tensor is called since 2019: TensorFlow's names were kept before."""
   for old, new in (("gamma", "weight"), ("beta", "bias")):
     name = name.replace(f"LayerNorm.{old}", f"LayerNorm.{new}")

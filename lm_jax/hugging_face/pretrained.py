@@ -106,7 +106,7 @@ def _tokenizer(
   if not there:
     return None
   there.append(directory / "config.json")
-  fields = _fields.read(directory, flag)
+  fields = read_lib.fields_of(directory, flag)
   kind = str(fields.values["model_type"])
 
   def build(folder: pathlib.Path) -> None:
@@ -164,7 +164,7 @@ def _config(model: Model, tokenizer: Tokenizer | None, cached: str) -> Config:
 def specials(directory: str | pathlib.Path, flag: str) -> Specials:
   """What the config.json of theirs names, in a run directory of ours too."""
   folder = origin.folder(directory)
-  fields = _fields.read(folder, flag)
+  fields = read_lib.fields_of(folder, flag)
   return read_lib.family_of(fields).specials(fields)
 
 

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax import registry
+from lm_jax import links, registry, strict_json
 from lm_jax.devices import sharding
+from lm_jax.errors import UsageError
 from lm_jax.families import _fields
 from lm_jax.families.base import VOCABULARY, Family, Tensor
+from lm_jax.hugging_face import match as match_lib
+from lm_jax.hugging_face import origin
 from lm_jax.hugging_face.match import fitting as fitting  # offered here too
 from lm_jax.hugging_face.match import match as match
 from lm_jax.hugging_face.model import Model
@@ -46,6 +49,71 @@ def family_of(fields: _fields.Fields) -> Family:
   return by_type[kind]
 
 
+def fields_of(directory: pathlib.Path, flag: str = "--model") -> _fields.Fields:
+  """The config.json of theirs, with a model_type.
+
+  Files of 2019 lack it: the class that they name tells it, or the tensors.
+
+  Raises:
+    UsageError: no config.json, or nothing tells of which family it is.
+  """
+  fields = _fields.read(directory, flag)
+  if "model_type" in fields.values:
+    return fields
+  named = fields.values.get("architectures")
+  kinds = [
+    family.model_types[0]
+    for family in families().values()
+    if isinstance(named, list) and named and named[0] in family.classes
+  ]
+  if not kinds:
+    names = _tensor_names(directory, flag)
+    every = families().values()
+    known = {family: _known(family, fields, names) for family in every}
+    most = max(known.values())
+    best = [family for family in every if 2 * most > len(names)]
+    best = [family for family in best if known[family] == most]
+    # Where those that were made of another one know as many, it is that one.
+    first = [x for x in best if all(isinstance(y, type(x)) for y in best)]
+    kinds = [family.model_types[0] for family in first or best]
+  if len(kinds) == 1:
+    return _fields.Fields(
+      {**fields.values, "model_type": kinds[0]}, fields.where
+    )
+  told = (
+    f"the tensors fit {' and '.join(kinds)}"
+    if kinds
+    else ("neither architectures nor the tensors tell it")
+  )
+  valid = kinds or sorted(t for f in families().values() for t in f.model_types)
+  raise UsageError(
+    f"{fields.where}: has no model_type, and {told}; valid are"
+    f" {', '.join(valid)}"
+  )
+
+
+def _tensor_names(directory: pathlib.Path, flag: str) -> set[str]:
+  """Of a directory of theirs, or of what a run has kept of one."""
+  kept = directory / origin.TENSORS
+  if kept.is_file():
+    return set(strict_json.read(links.inside(kept)))
+  with Weights(directory, flag) as weights:
+    return set(weights.names())
+
+
+def _known(family: Family, fields: _fields.Fields, names: set[str]) -> int:
+  """How many of the tensors a model of the family has, by their names."""
+  try:
+    trunk = family.trunk(fields)
+  except UsageError:  # The fields are none of this family's.
+    return 0
+  theirs = {rule.theirs for rule in family.tensors(trunk)}
+  with_prefix = {family.prefix + name for name in theirs}
+  modern = set(map(match_lib.modern, names))
+  # Either all names have the prefix or, as in GPT-2's file, none.
+  return max(len(modern & with_prefix), len(modern & theirs))
+
+
 def describe(
   directory: str | pathlib.Path,
   flag: str = "--model",
@@ -63,12 +131,17 @@ def describe(
   Raises:
     UsageError: no config.json, or one that is not supported.
   """
-  fields = _fields.read(pathlib.Path(directory), flag)
+  fields = fields_of(pathlib.Path(directory), flag)
   if changes:
     fields = _fields.Fields({**fields.values, **changes}, fields.where)
-  family = family_of(fields)
+  return _candidates(family_of(fields), fields)
+
+
+def _candidates(family: Family, fields: _fields.Fields) -> list[Model]:
+  """See `describe`."""
   trunk = family.trunk(fields)
-  named = fields.values.get("architectures") or family.base_classes[:1]
+  usual = [*family.base_classes, *family.classes][:1]
+  named = fields.values.get("architectures") or usual
   if (
     not isinstance(named, (list, tuple))
     or not isinstance(named[0], str)

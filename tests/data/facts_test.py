@@ -57,7 +57,7 @@ def test_facts_that_the_files_do_not_bear_out(entry, change, message):
 def test_facts_that_are_none(entry, text):
   folder, load = entry
   (folder / "facts.json").write_text(text)
-  with pytest.raises(UsageError, match=str(folder)):
+  with pytest.raises(UsageError, match=f"{folder}: .*remove it, and it is ma"):
     load()
 
 

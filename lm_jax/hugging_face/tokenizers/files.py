@@ -57,11 +57,18 @@ def check_tokens(tokens: list[str], path: pathlib.Path) -> None:
 
 
 def word_list(path: pathlib.Path) -> dict[str, int]:
-  """vocab.txt of WordPiece: a token a line, its id the line's number."""
+  """vocab.txt of WordPiece: a token a line, its id the line's number.
+
+  White space is a token (U+3000, U+2028 in Chinese vocabularies). A blank line
+  is none, and keeps its id by a name that no text has.
+  """
   lines = text(path).split("\n")
   if lines and not lines[-1]:
     lines.pop()
-  tokens = [line.rstrip() for line in lines]
+  tokens = [
+    line.removesuffix("\r") or f"\ufdd0line {number}\ufdd1"
+    for number, line in enumerate(lines, 1)
+  ]
   if not tokens:
     raise UsageError(f"{path}: is empty")
   check_tokens(tokens, path)
