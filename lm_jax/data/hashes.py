@@ -197,8 +197,8 @@ def _parsed(line: bytes) -> tuple[str, tuple[Facts, str]] | None:
 def _read(table: pathlib.Path) -> Known:
   try:
     lines = table.read_bytes().split(b"\n")
-  except FileNotFoundError:
-    return {}
+  except (FileNotFoundError, NotADirectoryError):
+    return {}  # Whoever writes to it says so.
   return dict(filter(None, map(_parsed, lines)))
 
 

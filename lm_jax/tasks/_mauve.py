@@ -39,14 +39,16 @@ def histograms(
   from sklearn.decomposition import PCA
   from sklearn.exceptions import ConvergenceWarning
   from sklearn.preprocessing import normalize
+  from threadpoolctl import threadpool_limits
 
   both = normalize(np.concatenate([one_NxD, other_MxD]).astype(np.float64))
-  pca = PCA(random_state=seed).fit(both)
-  told = np.cumsum(np.nan_to_num(pca.explained_variance_ratio_))
-  kept = min(int(np.searchsorted(told, VARIANCE)) + 1, len(told))
-  reduced = pca.transform(both)[:, :kept]
   clusters = max(2, round(min(len(one_NxD), len(other_MxD)) / 10))
-  with warnings.catch_warnings():
+  # By one thread: sums are not to depend on the number of cores.
+  with threadpool_limits(1), warnings.catch_warnings():
+    pca = PCA(random_state=seed).fit(both)
+    told = np.cumsum(np.nan_to_num(pca.explained_variance_ratio_))
+    kept = min(int(np.searchsorted(told, VARIANCE)) + 1, len(told))
+    reduced = pca.transform(both)[:, :kept]
     # Fewer distinct texts than clusters: the others stay empty.
     warnings.simplefilter("ignore", ConvergenceWarning)
     means = KMeans(clusters, n_init=REDOS, max_iter=500, random_state=seed)

@@ -53,7 +53,8 @@ def answered(
 ) -> Sequence[int]:
   """Labels by a logistic regression on mean-pooled last-layer states.
 
-  Features are standardized on the training passages; C = 1 (scikit-learn).
+  Features are standardized on the training passages; C = 1 (scikit-learn). By
+  one thread, so that sums do not depend on the number of cores.
 
   Args:
     scorer: the model.
@@ -63,15 +64,16 @@ def answered(
   from sklearn.linear_model import LogisticRegression
   from sklearn.pipeline import make_pipeline
   from sklearn.preprocessing import StandardScaler
+  from threadpoolctl import threadpool_limits
 
   classifier = make_pipeline(
     StandardScaler(), LogisticRegression(C=1.0, max_iter=2000)
   )
-  classifier.fit(
-    scorer.text_features([p.text for p in train]), [p.label for p in train]
-  )
-  features = scorer.text_features([p.text for p in test])
-  return classifier.predict(features).tolist()
+  known = scorer.text_features([p.text for p in train])
+  asked = scorer.text_features([p.text for p in test])
+  with threadpool_limits(1):
+    classifier.fit(known, [p.label for p in train])
+    return classifier.predict(asked).tolist()
 
 
 def examples(task: str, form: Form, split: str) -> list[Example]:

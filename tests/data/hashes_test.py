@@ -197,3 +197,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_names_that_are_not_utf8_have_keys():
   one, other = (os.fsdecode(name) for name in (b"\xff", b"\xfe"))
   assert cache.key(one) != cache.key(other)
+
+
+@pytest.mark.parametrize("place", ["file", "file/cache", "/proc/lm_jax"])
+def test_a_cache_that_can_not_be_is_a_line(place, tmp_path):
+  (tmp_path / "file").write_bytes(b"")
+  with pytest.raises(UsageError, match=r"--data\.cache: cannot write to"):
+    hashes.of_file(str(tmp_path / place), tmp_path / "file")
