@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import importlib
+import importlib.util
 import io
 import pathlib
 import sys
@@ -12,8 +13,22 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from lm_jax.data import features, threads
 from lm_jax.errors import UsageError
+
+
+class _Dtypes:
+  """In the place of TensorFlow where a module of TFDS wants its dtypes.
+
+  SuperGLUE's configurations have columns of tf.int32, and no more of it.
+  """
+
+  def __getattr__(self, name: str) -> Any:
+    if name not in ("int32", "int64", "float32", "float64"):
+      raise ModuleNotFoundError("No module named 'tensorflow'", name=name)
+    return getattr(np, name)
 
 
 def _import_module_of(name: str) -> None:
@@ -22,7 +37,11 @@ def _import_module_of(name: str) -> None:
 
   package = pathlib.Path(tfds.__file__).parent
   for path in sorted(package.glob(f"*/{name}.py")):
-    importlib.import_module(f"{package.name}.{path.parent.name}.{name}")
+    module = importlib.import_module(
+      f"{package.name}.{path.parent.name}.{name}"
+    )
+    if hasattr(module, "tf") and not importlib.util.find_spec("tensorflow"):
+      module.tf = _Dtypes()  # type: ignore[attr-defined]
   for path in sorted(package.glob(f"*/{name}/__init__.py")):
     if path.parent.parent.name != "datasets":  # Those are found by name.
       category = path.parent.parent.name
@@ -63,6 +82,11 @@ def find(corpus: str) -> Any:
     features.check(pathlib.Path(folder, name))
   try:
     return tfds.builder(corpus, file_format="array_record")
+  except ModuleNotFoundError as error:
+    missing = str(error).rpartition(": ")[2]
+    raise UsageError(
+      f"--data.corpus={corpus}: needs more: {missing}"
+    ) from error
   except (ValueError, AssertionError, tfds.core.DatasetNotFoundError) as error:
     configs = sorted(tfds.builder_cls(name).builder_configs)
     near = difflib.get_close_matches(

@@ -307,3 +307,34 @@ def test_race_of_tfds_and_what_is_wrong(tmp_path, monkeypatch):
     write(tmp_path / "test.jsonl", bad | change)
     with pytest.raises(UsageError, match=message):
       Race().examples("test", str(tmp_path))
+
+
+def test_tfds_has_them_without_tensorflow(tmp_path, monkeypatch):
+  """SuperGLUE's builders ask TensorFlow for the dtypes of their columns."""
+  import tensorflow_datasets as tfds
+  from tensorflow_datasets.core import constants
+
+  monkeypatch.setattr(constants, "DATA_DIR", str(tmp_path / "tfds"))
+  monkeypatch.setattr(
+    tfds.download.DownloadManager,
+    "download_and_extract",
+    lambda self, url: str(tmp_path),
+  )
+  (tmp_path / "WSC").mkdir()
+  record = {
+    "text": "Ann met Bo, whom she knew.",
+    "target": {
+      "span1_index": 0,
+      "span1_text": "Ann",
+      "span2_index": 4,
+      "span2_text": "she",
+    },
+    "idx": 0,
+  }
+  for name in ("train", "val", "test"):
+    told = {} if name == "test" else {"label": True}
+    write(tmp_path / "WSC" / f"{name}.jsonl", record | told)
+  for split in ("train", "test"):
+    [found] = Wsc().examples(split)
+    assert found.fields["text"] == "* Ann * met Bo, whom # she # knew."
+    assert found.label == "True"
