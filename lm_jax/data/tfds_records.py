@@ -35,7 +35,7 @@ def tfds_records(
     for key, feature in builder.info.features.items()
     if getattr(feature, "names", None)
   }
-  examples = catalog.examples(source, str(builder.data_dir))
+  examples = catalog.examples(source, f"{name}, {split}")
   for number, record in enumerate(examples):
     where = f"{name}, {split}[{number}]"
     try:

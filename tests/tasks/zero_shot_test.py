@@ -173,7 +173,8 @@ def test_a_limit_is_drawn_by_the_seed(tmp_path):
     (json.dumps(blimp("a", "x", 3, 0)), "line 2: field bad=3: must be text"),
     (
       json.dumps({"uid": "a", "field": "f", "term": "t", "good": "x"}),
-      "line 2: no field 'bad' or 'sentence_bad'; it has 'field', 'good'",
+      "line 2: no field 'bad' or 'sentence_bad' or 'bad_sentence' or"
+      " 'wrong_sen'; it has 'field', 'good'",
     ),
   ],
 )
