@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 import lm_jax.training
-from lm_jax import cli
+from lm_jax import cli, report
 from lm_jax import config as config_lib
 from lm_jax.command import listing, settings, streams
 from lm_jax.storage import lock, workdir
@@ -50,11 +50,8 @@ def run(tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, "lm_jax.training.run", fake)
   monkeypatch.setattr(lm_jax.training, "run", fake, raising=False)
   # The report has tests of its own, and its figures cost seconds.
-  report = types.ModuleType("lm_jax.report")
-  report.write = lambda directory: None
-  report.table = lambda directory: f"table of {directory}"
-  monkeypatch.setitem(sys.modules, "lm_jax.report", report)
-  monkeypatch.setattr(lm_jax, "report", report, raising=False)
+  monkeypatch.setattr(report, "write", lambda directory: None)
+  monkeypatch.setattr(report, "table", lambda where: f"table of {where}")
   monkeypatch.chdir(tmp_path)
   return fake
 
