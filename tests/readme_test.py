@@ -11,7 +11,9 @@ import sys
 import pytest
 from printed import DOCUMENTS, DOWNLOADED, README, ROOT, commands, made, read
 
-from lm_jax import cli
+from lm_jax import cli, registry
+from lm_jax.data import collection, labelled, records
+from lm_jax.tasks.base import DataTask, SupervisedTask, Task
 
 COMMANDS = [c for path in DOCUMENTS for c in commands(path)]
 LAUNCHED = [c for c in COMMANDS if c.launch]
@@ -92,3 +94,41 @@ def test_readme_says_where_example_data_come_from(examples):
   assert ("python", "docs/example_data.py") in [c.words for c in first]
   for name in ("books", "news", "data/sst2", "report.txt", "data/blimp.jsonl"):
     assert pathlib.Path(examples, name).exists()
+
+
+def _tasks(printed):
+  """(task, place) of the local data that a command names."""
+  for text in printed.values("task_data"):
+    name, equals, place = text.partition("=")
+    if not equals:
+      name, place = printed.value("task"), text
+    yield name, place
+
+
+@pytest.mark.parametrize(
+  ("name", "place"),
+  sorted({pair for c in LAUNCHED for pair in _tasks(c)}),
+)
+def test_example_data_are_what_their_task_reads(
+  name, place, examples, monkeypatch
+):
+  monkeypatch.chdir(examples)
+  task = registry.find("lm_jax.tasks", name, Task, "--tasks")()
+  if isinstance(task, DataTask) and not isinstance(task, SupervisedTask):
+    task.place = place
+    found = task.collection(place) if hasattr(task, "collection") else None
+    if found is None:
+      found = list(records.read(place, task.flag))
+    assert found
+    return
+  for split in (labelled.TRAIN, labelled.TEST):
+    assert len(task.examples(split, place)) >= 10
+
+
+def test_example_collections_are_read(examples, monkeypatch):
+  monkeypatch.chdir(examples)
+  for printed in LAUNCHED:
+    for place in printed.values("collection"):
+      found = collection.read(place, "--collection")
+      assert found.judged
+      assert set(found.judged) == set(found.queries)
