@@ -39,6 +39,7 @@ ATTRIBUTES = {
 IMPORTERS = {
   "lm_jax/registry.py": "only names of files that stand in the package",
   "lm_jax/data/catalog.py": "only files that stand in tensorflow_datasets",
+  "lm_jax/data/own_builders.py": "only what --data.corpus of a command names",
   "lm_jax/optional.py": "only modules of libraries that our own files name",
   "lm_jax/execution/inside.py": "only of the standard library, before it runs",
 }

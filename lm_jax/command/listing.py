@@ -36,6 +36,7 @@ _ARCHITECTURES = {
 }
 _CORPORA = {
   "<NAME>/<VERSION>": "any TFDS data set with texts: wikipedia/20230601.en",
+  "<NAME> or <DIRECTORY>": "a TFDS builder of yours, or what it prepared",
   "<DIRECTORY>": "its .txt, .jsonl and .parquet files, gzipped or not",
   "<GLOB>": "such files, quoted: 'books/*.txt.gz'",
   "<CORPUS>:<WEIGHT>,...": "several of these: 'books/*.txt:0.7,sotu:0.3'",
@@ -89,7 +90,7 @@ def listing(kind: str, given: Mapping[str, str] | None = None) -> str:
 
 
 def _described(given: Mapping[str, str]) -> str:
-  from lm_jax.data import rows, statistics
+  from lm_jax.data import own_builders, rows, statistics
 
   known = schema("corpora")
   values = {path: known[path].parse(text) for path, text in given.items()}
@@ -97,6 +98,7 @@ def _described(given: Mapping[str, str]) -> str:
   chosen = DataOptions(
     **{path.partition(".")[2]: value for path, value in values.items()}
   )
+  own_builders.allow(chosen.corpus)
   return statistics.describe(rows.load(chosen, length))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from lm_jax import config as config_lib
 from lm_jax import registry, trunk_options
 from lm_jax.config import Config
+from lm_jax.data import own_builders
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError
 from lm_jax.options import Option, show
@@ -110,6 +111,7 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
     UsageError: an unknown path, one that the objective lacks, a bad value.
   """
   known = config_lib.schema()
+  own_builders.allow(settings.get("data.corpus", ""))
   tree: dict[str, dict[str, Any]] = {}
   own: dict[str, str] = {}
   adapt: dict[str, str] = {}

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from absl import logging
 
-from lm_jax.data import features, threads
+from lm_jax.data import features, network, own_builders, threads
 from lm_jax.errors import UsageError
 
 
@@ -60,28 +61,40 @@ def _old_style_names() -> set[str]:
 def find(corpus: str) -> Any:
   """The builder of a TFDS name, such as `wikipedia/20230601.en`.
 
+  A data set of the user's own is found by its code or by what that prepared.
+
   Raises:
     UsageError: there is no such data set, configuration or version.
   """
   import tensorflow_datasets as tfds
 
-  name = corpus.partition("/")[0].partition(":")[0]
-  if ":" not in corpus:
+  wanted = own_builders.plain(corpus)
+  valid = own_builders.NAME.fullmatch(wanted) is not None
+  name = wanted.partition("/")[0].partition(":")[0]
+  if valid:
     _import_module_of(name)
   known = tfds.list_builders(with_community_datasets=False)
-  if name not in known or ":" in corpus:
+  if valid and name not in known:
+    may = own_builders.may_import(corpus)
+    if may and own_builders.import_code(name, corpus):
+      known = [*known, name]
+    elif (found := own_builders.prepared(wanted)) is not None:
+      return found
+  if not valid or name not in known:
     names = sorted({"sotu", *known, *_old_style_names()})
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     raise UsageError(
       f"--data.corpus={corpus}: no such file, directory or TFDS data set; "
       'valid are "sotu", a path or glob, and the names that '
-      "tfds.list_builders() gives"
+      "tfds.list_builders() gives; a builder of yours is the module"
+      f" {name} on PYTHONPATH, or its path"
       + (f" (nearest: {', '.join(near)})" if near else "")
     )
   for folder in tfds.core.utils.file_utils.list_data_dirs():
     features.check(pathlib.Path(folder, name))
   try:
-    return tfds.builder(corpus, file_format="array_record")
+    with quiet():
+      return tfds.builder(wanted, file_format="array_record")
   except ModuleNotFoundError as error:
     missing = str(error).rpartition(": ")[2]
     raise UsageError(
@@ -90,7 +103,7 @@ def find(corpus: str) -> Any:
   except (ValueError, AssertionError, tfds.core.DatasetNotFoundError) as error:
     configs = sorted(tfds.builder_cls(name).builder_configs)
     near = difflib.get_close_matches(
-      corpus.partition("/")[2], configs, n=3, cutoff=0
+      wanted.partition("/")[2], configs, n=3, cutoff=0
     )
     reason = str(error).strip().partition("\n")[0]
     raise UsageError(
@@ -115,7 +128,7 @@ def check_text(builder: Any, text_key: str) -> None:
 
 @contextlib.contextmanager
 def quiet(folder: pathlib.Path | None = None) -> Iterator[None]:
-  """Drops what TFDS prints and what it leaves in the temporary directory.
+  """Drops what TFDS prints and warns of, and its temporary files.
 
   Its progress bars stay, on terminals only.
 
@@ -126,7 +139,8 @@ def quiet(folder: pathlib.Path | None = None) -> Iterator[None]:
 
   if not sys.stderr.isatty():
     tfds.disable_progress_bar()
-  before = tempfile.tempdir
+  before, verbosity = tempfile.tempdir, logging.get_verbosity()
+  logging.set_verbosity(logging.ERROR)
   with (
     contextlib.redirect_stdout(io.StringIO()),
     tempfile.TemporaryDirectory(prefix="lm_jax-", dir=folder) as own,
@@ -136,6 +150,7 @@ def quiet(folder: pathlib.Path | None = None) -> Iterator[None]:
       yield
     finally:
       tempfile.tempdir = before
+      logging.set_verbosity(verbosity)
 
 
 def prepare(builder: Any, corpus: str) -> None:
@@ -163,7 +178,7 @@ def prepare(builder: Any, corpus: str) -> None:
       f"{builder._data_dir_root}/downloads/manual: {steps}"
     )
   try:
-    with quiet():
+    with quiet(), network.checked():
       builder.download_and_prepare()
   except FileExistsError:
     if not builder.is_prepared():  # Else another process was faster.

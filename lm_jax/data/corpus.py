@@ -14,6 +14,7 @@ from lm_jax.data import (
   files,
   formats,
   hashes,
+  own_builders,
   sotu,
   threads,
 )
@@ -162,7 +163,10 @@ def _open_files(options: DataOptions) -> Corpus:
 
 def _open_catalog(options: DataOptions) -> Corpus:
   """A TFDS data set; splits that it lacks come from its training documents."""
-  builder = catalog.find(options.corpus)
+  if own_builders.is_directory(options.corpus):
+    builder = own_builders.from_directory(options.corpus)
+  else:
+    builder = catalog.find(options.corpus)
   name = builder.info.full_name
   catalog.check_text(builder, options.text_key)
   fingerprint = cache.key("tfds 1", name, options.text_key, options.errors)
@@ -208,6 +212,8 @@ def open_corpus(options: DataOptions) -> Corpus:
   """
   if options.corpus == "sotu":
     return _open_sotu(options)
+  if own_builders.is_directory(options.corpus):
+    return _open_catalog(options)
   if formats.looks_like_files(options.corpus):
     return _open_files(options)
   return _open_catalog(options)

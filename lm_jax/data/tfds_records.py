@@ -28,7 +28,7 @@ def tfds_records(
     reason = str(error).removeprefix(f"--data.corpus={name}: ")
     raise UsageError(
       f"{flag}: its data set {name}: {reason}; or name local files by"
-      " --task_data=TASK=PATH"
+      " --task_data"
     ) from None
   names = {
     key: feature.names

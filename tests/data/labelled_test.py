@@ -127,7 +127,7 @@ def test_a_tfds_error_names_the_task_and_the_way_out(monkeypatch):
     labelled.from_tfds(form, "--tasks=sst2", "test")
   assert str(error.value) == (
     "--tasks=sst2: its data set glue/sst2: it is gone; or name local files by"
-    " --task_data=TASK=PATH"
+    " --task_data"
   )
 
 

@@ -1,0 +1,164 @@
+"""Data sets of TFDS that are the user's own: their code, or what it prepared.
+
+A builder is made as TFDS teaches: my_dataset/my_dataset_dataset_builder.py with
+a class Builder (`tfds new`), or a module my_dataset with a class MyDataset. To
+read what it has prepared runs nothing of it. Its code is run only where the
+command line names the data set: a configuration that somebody else wrote can
+name any.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pathlib
+import re
+import sys
+from typing import Any
+
+from lm_jax.data import features
+from lm_jax.errors import UsageError
+
+# dataset[/config][:version], as TFDS names one.
+NAME = re.compile(r"[A-Za-z_]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?")
+_VERSION = re.compile(r"/(\d+\.\d+\.\d+)$")
+_INFO = "dataset_info.json"
+
+_allowed: set[str] = set()
+
+
+def allow(corpus: str) -> None:
+  """Lets code of the builders run that a --data.corpus of the user names."""
+  for part in corpus.split(","):
+    _allowed.update({part, part.rpartition(":")[0]})
+
+
+def plain(corpus: str) -> str:
+  """A name with its version as TFDS reads it: after a colon, not a slash."""
+  return _VERSION.sub(r":\1", corpus)
+
+
+def is_directory(corpus: str) -> bool:
+  """Whether a path holds a prepared data set, or the code of a builder."""
+  path = pathlib.Path(corpus).expanduser()
+  return bool(_prepared_below(path) or _code(path))
+
+
+def from_directory(corpus: str) -> Any:
+  """The builder of a path for which `is_directory` holds.
+
+  Raises:
+    UsageError: several data sets are there, or code that may not be run.
+  """
+  import tensorflow_datasets as tfds
+
+  path = pathlib.Path(corpus).expanduser().resolve()
+  found = _prepared_below(path)
+  if found:
+    if len({folder.parent for folder in found}) > 1:
+      names = ", ".join(str(folder.relative_to(path)) for folder in found)
+      raise UsageError(f"--data.corpus={corpus}: holds several: {names}")
+    newest = max(found, key=_version)
+    features.check(newest)
+    return tfds.builder_from_directory(newest)
+  name = path.stem.removesuffix("_dataset_builder")
+  if corpus not in _allowed:
+    before = prepared(name)
+    if before is not None:
+      return before
+    raise UsageError(
+      f"--data.corpus={corpus}: holds the code of a builder, which is run only"
+      " if --data.corpus of the command line names it"
+    )
+  folder = path if path.is_dir() else path.parent
+  within = folder.parent if folder.name == name else folder
+  sys.path.insert(0, str(within))
+  try:
+    import_code(name, corpus)
+  finally:
+    sys.path.remove(str(within))
+  return tfds.builder(name, file_format="array_record")
+
+
+def prepared(name: str) -> Any:
+  """The builder of what was prepared in TFDS's directories; None without."""
+  import tensorflow_datasets as tfds
+
+  for folder in tfds.core.utils.file_utils.list_data_dirs():
+    features.check(pathlib.Path(folder, re.split("[/:]", name)[0]))
+  try:
+    return tfds.core.read_only_builder.builder_from_files(name)
+  except tfds.core.DatasetNotFoundError:
+    return None
+
+
+def may_import(corpus: str) -> bool:
+  """Whether the command line names it, so that its code may be run."""
+  return corpus in _allowed
+
+
+def import_code(name: str, corpus: str) -> bool:
+  """Imports a builder of a name, which registers it; False if there is none.
+
+  Raises:
+    UsageError: it takes a module that is not installed.
+  """
+  try:
+    spec = importlib.util.find_spec(name)
+  except (ImportError, ValueError):
+    return False
+  if spec is None:
+    return False
+  modules = []
+  for folder in map(pathlib.Path, spec.submodule_search_locations or ()):
+    modules += [(name, end) for end in _ends(name) if (folder / end).exists()]
+  if not modules and _is_builder(pathlib.Path(spec.origin or "")):
+    modules = [("", f"{name}.py")]
+  if not modules:
+    return False
+  package, file = modules[0]
+  module = f"{package}.{file[:-3]}".lstrip(".")
+  try:
+    importlib.import_module(module)
+  except ModuleNotFoundError as error:
+    raise UsageError(
+      f"--data.corpus={corpus}: its builder takes the module {error.name},"
+      " which is not installed; where it is, run `tfds build"
+      " --file_format=array_record` and copy the result into $TFDS_DATA_DIR"
+    ) from error
+  return True
+
+
+def _ends(name: str) -> tuple[str, str]:
+  return f"{name}_dataset_builder.py", f"{name}.py"
+
+
+def _is_builder(path: pathlib.Path) -> bool:
+  if path.suffix != ".py" or not path.is_file():
+    return False
+  return b"tensorflow_datasets" in path.read_bytes()
+
+
+def _code(path: pathlib.Path) -> bool:
+  """Is it a builder's folder, or its file?"""
+  if path.is_dir():
+    return any(_is_builder(path / end) for end in _ends(path.resolve().name))
+  return _is_builder(path)
+
+
+def _prepared_below(path: pathlib.Path) -> list[pathlib.Path]:
+  """A directory that TFDS prepared, or those of the versions below one."""
+  for pattern in (_INFO, f"*/{_INFO}", f"*/*/{_INFO}"):
+    found = [
+      info.parent
+      for info in sorted(path.glob(pattern))
+      if (info.parent / features.FILE).exists()
+    ]
+    if found:
+      return found
+  return []
+
+
+def _version(folder: pathlib.Path) -> tuple[int, ...]:
+  parts = folder.name.split(".")
+  return tuple(int(part) if part.isdecimal() else -1 for part in parts)
