@@ -15,7 +15,7 @@ class Multirc(base.LabelledTask):
 
   An example is an answer; several answers to a question may be right. F1 of
   "True" over all answers (f1a), and the share of questions all of whose
-  answers are judged rightly (exact_match).
+  answers are judged rightly (exact_match); with --limit, all that were drawn.
   """
 
   primary = "f1a"
