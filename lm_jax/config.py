@@ -184,7 +184,7 @@ def is_open(config: Config, path: str) -> bool:
   head, _, name = path.rpartition(".")
   if head == "objective":
     return name not in config.objective_options
-  return not getattr(config.optimizer, name)
+  return getattr(getattr(config, head), name) == ""
 
 
 def require_option(
@@ -234,10 +234,16 @@ def resolve(config: Config) -> Config:
     starts = config.task or not optimizer.final
     rate_at: Any = START if starts else END
     optimizer = dataclasses.replace(optimizer, rate_at=rate_at)
+  data = config.data
+  if not data.sentences:
+    alone = data.packing == "document"
+    sentences: Any = "whole" if alone else "any"
+    data = dataclasses.replace(data, sentences=sentences)
   return dataclasses.replace(
     config,
     model=model,
     adapt=adapt,
+    data=data,
     architecture=architecture,
     optimizer=optimizer,
     budget=str(Budget.parse(config.budget)),

@@ -69,7 +69,9 @@ class Rows:
   Every segment (a document, or a piece of one) starts with the boundary token.
 
   tokens_BxL: token ids; padding holds `Specials.pad`.
-  segment_BxL: 1, 2, ... for the segments of a row; 0 for padding.
+  segment_BxL: numbers of the segments of a row, from 1 to L, 0 for padding; 1,
+    2, ... where there are several. Of rows that hold a piece of one document
+    each, those with different numbers are of different documents.
   word_BxL: index of the token's word within the row, from 0; special tokens
     are words of their own.
   sentence_BxL: index of the token's sentence within the row, from 0.

@@ -7,6 +7,7 @@ They were computed on a CPU in float32. Where a change is meant,
 writes tests/golden.json anew; say in the commit why the numbers moved.
 """
 
+import dataclasses
 import json
 import math
 import pathlib
@@ -16,6 +17,9 @@ import numpy as np
 import pytest
 import toy
 
+from lm_jax.training.program import Program
+
+HALVES = ("mlm_nsp", "mlm_sop")
 PATH = pathlib.Path(__file__).with_name("golden.json")
 
 
@@ -56,6 +60,17 @@ def test_a_step_is_golden(request, name):
   _check(request, name, found)
 
 
+@pytest.mark.parametrize("name", HALVES)
+def test_pairs_of_halves_are_what_they_were(request, name):
+  plan = toy.program(name).plan
+  objective = dataclasses.replace(plan.objective, pairs="halves")
+  program = Program(dataclasses.replace(plan, objective=objective))
+  state, metrics = toy.step(program, toy.start(program), toy.rows_for(program))
+  found = {key: float(metrics[key]) for key in ("loss", "grad_norm")}
+  found["parameters"] = _checksum(state.params)
+  _check(request, f"{name} halves", found)
+
+
 def test_initial_parameters_are_golden(request):
   program = toy.program("rtd")  # it has every kind of them
   params = toy.initial(program).params
@@ -64,4 +79,5 @@ def test_initial_parameters_are_golden(request):
 
 def test_the_file_has_no_numbers_of_what_is_gone():
   numbers = json.loads(PATH.read_text())
-  assert set(numbers) == {*toy.OBJECTIVES, "initial"}
+  halves = {f"{name} halves" for name in HALVES}
+  assert set(numbers) == {*toy.OBJECTIVES, *halves, "initial"}

@@ -202,7 +202,8 @@ def continued(directory: str, given: Collection[str]) -> Config:
       config_lib.build(config).trunk.positions == "learned"
     ):
       config = assemble.with_positions(config, trained.tokenizer_of(directory))
-  data = config.data
+  # It is another run, and open again is what was not given then.
+  data = dataclasses.replace(config.data, sentences="")
   # Older runs have no specials.json: theirs is made again by its recipe.
   if "data.corpus" in given or tokenizer.with_name("specials.json").exists():
     data = dataclasses.replace(data, tokenizer=str(tokenizer))
@@ -213,7 +214,6 @@ def continued(directory: str, given: Collection[str]) -> Config:
     model=directory,
     positions="own",
     data=data,
-    # It is another run, and left open again.
     optimizer=dataclasses.replace(config.optimizer, rate_at=""),
     workdir="",
     name="",

@@ -21,15 +21,20 @@ from lm_jax.data.text import pieces
 
 # Text is tokenized by the group, and long documents in pieces of this size.
 GROUP_CHARACTERS, PIECE_CHARACTERS = 2**20, 2**18
-_HEADER = struct.Struct("<q??")  # bytes of the text; begins; ends
+# Bytes of the text; begins; ends; number.
+_HEADER = struct.Struct("<q??q")
 
 
 class Text(NamedTuple):
-  """A document, or a part of one: does it begin and end here?"""
+  """A document, or a part of one: does it begin and end here?
+
+  number: of the document, by which two that follow one another are told apart.
+  """
 
   text: str
   begins: bool = True
   ends: bool = True
+  number: int = 0
 
 
 class Recipe(NamedTuple):
@@ -64,17 +69,17 @@ class Facts(NamedTuple):
 
 def write(file: IO[bytes], texts: Iterable[Text]) -> None:
   """Writes texts, to be read by `read`."""
-  for text, begins, ends in texts:
+  for text, begins, ends, number in texts:
     data = text.encode()
-    file.write(_HEADER.pack(len(data), begins, ends))
+    file.write(_HEADER.pack(len(data), begins, ends, number))
     file.write(data)
 
 
 def read(file: IO[bytes]) -> Iterator[Text]:
   """The texts that `write` wrote."""
   while header := file.read(_HEADER.size):
-    size, begins, ends = _HEADER.unpack(header)
-    yield Text(file.read(size).decode(), begins, ends)
+    size, *rest = _HEADER.unpack(header)
+    yield Text(file.read(size).decode(), *rest)
 
 
 def _groups(
@@ -93,13 +98,14 @@ def _groups(
       if piece.begins or not sizes:
         sizes.append(0)
       sizes[-1] += count
-    return pack.Group(tokens, counts_N, [piece.ends for piece in group])
+    ends, numbers = [x.ends for x in group], [x.number for x in group]
+    return pack.Group(tokens, counts_N, ends, numbers)
 
   for text in texts:
     found = list(pieces(text.text, PIECE_CHARACTERS))
     for i, piece in enumerate(found, 1):
       begins, ends = text.begins and i == 1, text.ends and i == len(found)
-      group.append(Text(piece, begins, ends))
+      group.append(Text(piece, begins, ends, text.number))
       characters += len(piece)
       if characters >= GROUP_CHARACTERS:
         yield encoded()

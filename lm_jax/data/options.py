@@ -6,8 +6,9 @@ import dataclasses
 from typing import Any, Literal
 
 
-def _flag(default: Any, text: str) -> Any:
-  return dataclasses.field(default=default, metadata={"help": text})
+def _flag(default: Any, text: str, absent: Any = None) -> Any:
+  metadata = {"help": text, "absent": absent}
+  return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,13 @@ class DataOptions:
     "packed: rows are filled with pieces of several documents; document: a "
     "row holds a piece of one document only; unless given, packed where the "
     "objective does not need documents",
+  )
+  sentences: Literal["", "whole", "any"] = _flag(
+    "",
+    "with --data.packing=document: whole ends each row with a sentence, but "
+    "for one that fills a row by itself; any, where the row is full and no "
+    "sentence ends in its last quarter. whole unless given",
+    absent="any",
   )
   errors: Literal["strict", "replace"] = _flag(
     "strict", "what to do with bytes that are not UTF-8: stop, or go on"

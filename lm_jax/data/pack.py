@@ -9,6 +9,8 @@ import numpy as np
 
 from lm_jax.data.encoding import Encoded
 
+# A packing: a row holds whole sentences of one document.
+WHOLE = "whole sentences"
 # The arrays of a row, in the order in which they are stored.
 TOKENS, SEGMENT, WORD, SENTENCE = range(4)
 FIELDS = 4
@@ -30,13 +32,15 @@ class Pieces(NamedTuple):
   """Where tokens go: int64 [P], in the order of the tokens.
 
   Piece p is tokens start[p] to stop[p] and goes to row[p] from column[p] on.
-  Rows never go down, and each token belongs to one piece.
+  Rows never go down, and each token belongs to one piece. Where no segments
+  are told, they are numbered from 1 in each row.
   """
 
   start: np.ndarray
   stop: np.ndarray
   row: np.ndarray
   column: np.ndarray
+  segment: np.ndarray | None = None
 
 
 class Open(NamedTuple):
@@ -92,6 +96,8 @@ def place(
     return np.where(full, values[last_P] - values[start_P], 0).astype(np.int64)
 
   segment_P = np.arange(counts_P.size) - first_P + 1 + begun.segment * old_P
+  if pieces.segment is not None:
+    segment_P = pieces.segment
   words_P = spans(flat.word) + full + len(before) + len(after)
   word_P = _cumulative(words_P, first_P) + begun.word * old_P
   sentences_P = spans(flat.sentence)
@@ -146,12 +152,13 @@ class Group(NamedTuple):
   """Documents, or parts of them, that are packed at once.
 
   tokens: of all of them; counts: the tokens of each; ends: whether the
-  document ends there.
+  document ends there; numbers: of the documents.
   """
 
   tokens: Encoded
   counts: np.ndarray
   ends: Sequence[bool]
+  numbers: Sequence[int] = ()
 
 
 def _with_ends(group: Group, end: int) -> tuple[Encoded, np.ndarray]:
@@ -183,6 +190,32 @@ def _sentence_cut(sentence: np.ndarray, start: int, room: int) -> int:
   return int(least + found[-1]) if found.size else most
 
 
+def _whole_cut(
+  sentence: np.ndarray, start: int, stop: int, room: int, inside: bool
+) -> int:
+  """Where to cut so that sentences stay whole.
+
+  Before the last sentence that does not fit; one that is longer than the room
+  fills rows of its own, none of which holds another.
+
+  Args:
+    sentence: of each token.
+    start: of what is to be cut.
+    stop: of the document; more than `room` tokens may be left.
+    room: the most that fits.
+    inside: does a sentence go on there?
+  """
+  most = min(stop, start + room)
+  last = min(most, stop - 1)
+  begins = sentence[start + 1 : last + 1] != sentence[start:last]
+  found = np.flatnonzero(begins) + start + 1
+  if inside and found.size:
+    return int(found[0])  # the rest of a long one
+  if most == stop:
+    return stop
+  return int(found[-1]) if found.size else most
+
+
 def shortest(length: int) -> int:
   """The fewest positions that a piece is started in which does not end there.
 
@@ -204,22 +237,35 @@ def _plan(
     column: where row 0 goes on.
   """
   found: list[tuple[int, int, int, int]] = []
-  least = shortest(length)
+  least, alone = shortest(length), packing in ("document", WHOLE)
   row = start = stop = 0
   for count in counts_N:
-    stop += count
+    first, stop = stop, stop + count
     while start < stop:
       left = 1 + stop - start
-      if packing == "document" or length - column < min(least, left):
+      if alone or length - column < min(least, left):
         row += column > 0
         column = 0
       cut = min(stop, start + length - column - 1)
       if packing == "document" and cut < stop:
         cut = _sentence_cut(tokens.sentence, start, length - column - 1)
+      if packing == WHOLE:
+        sentence, room = tokens.sentence, length - column - 1
+        inside = start > first and sentence[start] == sentence[start - 1]
+        cut = _whole_cut(sentence, start, stop, room, inside)
       found.append((start, cut, row, column))
       column += 1 + cut - start
       start = cut
   return Pieces(*np.array(found, np.int64).reshape(-1, 4).T)
+
+
+def _numbers(
+  pieces: Pieces, counts_N: np.ndarray, group: Group, length: int
+) -> np.ndarray:
+  """The number of each piece's document, from 1 to length - 1, over again."""
+  number_N = np.asarray(group.numbers or range(len(counts_N)), np.int64)
+  document_P = np.searchsorted(np.cumsum(counts_N), pieces.start, side="right")
+  return 1 + number_N[document_P] % (length - 1)
 
 
 def pack(
@@ -236,8 +282,10 @@ def pack(
   `shortest(length)` positions are left, no piece is started that does not end
   there.
   "document": a row holds one piece, cut at a sentence's end where one lies in
-  the last quarter of the row. Where a document ends it gets an [EOS], if the
-  tokenizer has one. How documents are grouped changes nothing.
+  the last quarter of the row. WHOLE: a row holds one piece of whole sentences,
+  or a part of a longer one; its segment has a number that tells its document
+  from others nearby, 1 to length - 1. Where a document ends it gets an [EOS],
+  if the tokenizer has one. How documents are grouped changes nothing.
 
   Yields:
     rows [N, 4, length], fields in the order of this module's constants and
@@ -254,6 +302,10 @@ def pack(
     pieces = _plan(tokens, counts_N.tolist(), length, packing, begun.column)
     if not pieces.row.size:
       continue
+    if packing == WHOLE:
+      pieces = pieces._replace(
+        segment=_numbers(pieces, counts_N, group, length)
+      )
     rows_NxFxL = empty(int(pieces.row[-1]) + 1, length, marks.pad, dtype)
     rows_NxFxL[:1] = last_1xFxL
     begun = place(rows_NxFxL, tokens, pieces, (marks.boundary,), begun=begun)

@@ -74,7 +74,7 @@ class _Reading:
     self.documents += begins
     self.bytes += len(data)
     self.duplicates.add(data, begins)
-    return chunks.Text(document.text, begins, document.ends)
+    return chunks.Text(document.text, begins, document.ends, self.documents)
 
 
 class _Sum:

@@ -177,12 +177,13 @@ def _check(options: DataOptions, length: int) -> None:
     raise UsageError(f"--length={length}: must be {SHORTEST_ROW} or more")
   for name, valid in (
     ("packing", ("packed", "document")),
+    ("sentences", ("", "whole", "any")),
     ("errors", ("strict", "replace")),
   ):
     value = getattr(options, name)
     if value not in valid:
       raise UsageError(
-        f"--data.{name}={value}: valid are {' and '.join(valid)}"
+        f"--data.{name}={value}: valid are {' and '.join(filter(None, valid))}"
       )
   if options.workers < 0:
     raise UsageError(f"--data.workers={options.workers}: must be 0 or more")
@@ -203,13 +204,16 @@ def load(options: DataOptions, length: int) -> Dataset:
       f"--data.tokenizer={options.tokenizer}: has no boundary token, which "
       "pieces of text start with"
     )
+  packing: str = options.packing
+  if packing == "document" and options.sentences != "any":
+    packing = pack.WHOLE
   tables, fingerprints = [], []
   for part in mixture.corpora:
     fingerprint = cache.key(
-      FORMAT, part.fingerprint, tokenizer.fingerprint, options.packing, length
+      FORMAT, part.fingerprint, tokenizer.fingerprint, packing, length
     )
     folder = cache.root(options.cache) / "rows" / fingerprint
-    recipe = _recipe(tokenizer, length, options.packing)
+    recipe = _recipe(tokenizer, length, packing)
     build = functools.partial(
       prepare.prepare, corpus=part, recipe=recipe, encoder=tokenizer.encoder
     )

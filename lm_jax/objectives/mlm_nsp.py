@@ -3,46 +3,68 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 
-from lm_jax import layout
-from lm_jax.objectives import base, mlm
-from lm_jax.types import (
-  PADDING,
-  Array,
-  Head,
-  Problem,
-  Rows,
-  Spec,
-  Term,
-  UsageError,
-)
+from lm_jax.objectives import _pairs, base, corrupt, mlm
+from lm_jax.types import Array, Head, Problem, Rows, Spec, Term, UsageError
 
 
 @dataclasses.dataclass(frozen=True)
 class MaskedLMNextSentence(mlm.MaskedLM):
-  """Masked LM, and: does the second half follow the first? (BERT)
+  """Masked LM, and: does the second text follow the first? (BERT)
 
   Devlin et al. 2019, section 3.1: L = L_MLM + L_NSP, the latter the
-  cross-entropy of a two-way head on the boundary token. A row is cut at the
-  sentence end nearest to its middle and laid out as [BOS] A [SEP] B [SEP],
-  with token types 0 and 1 where the trunk has them; for half of the rows, B
-  is that of the row before in the batch. Departure: B comes from the batch,
-  where BERT draws any document; rows are needed that hold one document each.
+  cross-entropy of a two-way head on the boundary token. A row of one document
+  is cut before a random sentence and laid out as [BOS] A [SEP] B [SEP], with
+  token types 0 and 1 where the trunk has them; for half of the rows, B is
+  that of another document.
+  Departures: BERT draws B's start in any document and cuts the longer text,
+  at either end, until both fit. Here the rows of a batch are coupled at
+  random, each with one of another document, both are cut where their second
+  parts are nearest in length, and for half of the couples these change
+  places: sentences stay whole, every text is read once, and B's length, first
+  and last token are distributed alike whether it follows or not. A row
+  without another to be coupled with has no part in L_NSP. `short` pairs leave
+  the rest of their row unread, where BERT goes on with it. With
+  pairs="halves", as before, a row is cut at the sentence nearest to its
+  middle and B comes from the row before in the batch, of whatever document.
   """
 
   needs_documents: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("mask", "separator")
 
+  pairs: Literal["sentences", "halves"] = base.option(
+    "sentences",
+    "sentences: rows are cut before a random sentence, both kinds of pairs"
+    " alike; halves: in the middle, as runs of before were",
+    absent="halves",
+  )
+  short: float = base.option(
+    0.0,
+    "fraction of pairs of a random length, from two sentences on, that the"
+    " rest of the row is not read in (BERT, ALBERT: 0.1)",
+    absent=0.0,
+  )
+
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
-    super().check(spec, batch_size, accumulate)
+    self.check_pairs(spec, batch_size, accumulate)
     if batch_size < 2:
       raise UsageError(
         f"--batch_size={batch_size}: mlm_nsp takes second halves from other "
         "rows of the batch, so it must be 2 or more"
+      )
+
+  def check_pairs(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    """What `check` asks of any pairs."""
+    super().check(spec, batch_size, accumulate)
+    if not 0 <= self.short <= 1:
+      raise UsageError(f"--objective.short={self.short}: must be 0 to 1")
+    if self.short and self.pairs == "halves":
+      raise UsageError(
+        f"--objective.short={self.short}: needs --objective.pairs=sentences"
       )
 
   def heads(self, spec: Spec) -> dict[str, Head]:
@@ -50,22 +72,46 @@ class MaskedLMNextSentence(mlm.MaskedLM):
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     pair_rng, mask_rng = jax.random.split(rng)
-    swap_B = jax.random.bernoulli(pair_rng, 0.5, rows.tokens_BxL.shape[:1])
-    first = halves(rows, spec)
-    other = jax.tree.map(lambda x: jnp.roll(x, 1, axis=0), first)
-    # A row without two sentences, or beside one, is no pair.
-    real_B = first.two_B & other.two_B
+    if self.pairs == "halves":
+      first, partner_B, label_B, real_B = _halved(pair_rng, rows, spec)
+    else:
+      first, partner_B, label_B, real_B = self._coupled(pair_rng, rows, spec)
+    other = jax.tree.map(lambda x: x[partner_B], first)
     second = jax.tree.map(
-      lambda own, rolled: jnp.where(
-        (swap_B & real_B).reshape((-1,) + (1,) * (own.ndim - 1)), rolled, own
+      lambda own, others: jnp.where(
+        (label_B & real_B).reshape((-1,) + (1,) * (own.ndim - 1)), others, own
       ),
       first,
       other,
     )
-    joined, type_BxT = join(
+    joined, type_BxT = _pairs.join(
       first.tokens, first.a, second.tokens, second.b, spec
     )
-    return self.pair_problem(mask_rng, joined, type_BxT, swap_B, real_B, spec)
+    return self.pair_problem(mask_rng, joined, type_BxT, label_B, real_B, spec)
+
+  def _coupled(self, rng: Array, rows: Rows, spec: Spec):
+    """The rows cut, whose B each may have, which have it, which are pairs."""
+    couple_rng, label_rng, short_rng, cut_rng = jax.random.split(rng, 4)
+    batch, length = rows.tokens_BxL.shape
+    every = jnp.ones((batch, 1))
+    two_B = _pairs.sentences(rows, spec, every).two_B
+    partner_B, coupled_B = _pairs.couples(couple_rng, rows, two_B)
+    # What a couple decides, its first row does.
+    leader_B = jnp.minimum(partner_B, jnp.arange(batch))
+    share_Bx1 = self.shares(short_rng, batch)[leader_B]
+    found = _pairs.sentences(rows, spec, share_Bx1)
+    keys_B, alone_B = corrupt.two_keys(jax.random.split(cut_rng, batch))
+    place_Bx1, fits_B = _pairs.alike(keys_B, found, partner_B, length - 1)
+    real_B = coupled_B & fits_B
+    alone_Bx1 = _pairs.anywhere(alone_B, found)
+    place_Bx1 = jnp.where(real_B[:, None], place_Bx1, alone_Bx1)
+    label_B = jax.random.bernoulli(label_rng, 0.5, (batch,))[leader_B]
+    return _pairs.cut(found, rows, place_Bx1), partner_B, label_B, real_B
+
+  def shares(self, rng: Array, batch: int) -> Array:
+    """Of the room of a pair, how much it takes at least: [B, 1]."""
+    which, size = jax.random.uniform(rng, (2, batch, 1))
+    return jnp.where(which < self.short, size, 1.0)
 
   def pair_problem(
     self, rng, joined: Rows, type_BxT, label_B, real_B, spec: Spec
@@ -96,81 +142,11 @@ class MaskedLMNextSentence(mlm.MaskedLM):
     }
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Halves:
-  """A batch of rows cut in two: tokens, and which belong to A and to B."""
-
-  tokens: Rows
-  a: Array
-  b: Array
-  two_B: Array
-
-
-def halves(rows: Rows, spec: Spec) -> Halves:
-  """Cuts each row at the sentence start nearest to its middle."""
-  index = jnp.arange(rows.tokens_BxL.shape[1])[None]
-  text_BxL = (rows.segment_BxL > 0) & (rows.tokens_BxL != spec.specials.end)
-  text_BxL = text_BxL & ~base.opening(rows, spec)
-  size_Bx1 = jnp.sum(rows.segment_BxL > 0, axis=1, keepdims=True)
-  new_BxL = jnp.roll(rows.sentence_BxL, 1, axis=1) != rows.sentence_BxL
-  new_BxL = new_BxL & text_BxL & (index > 1)
-  distance_BxL = jnp.abs(2 * index - size_Bx1)
-  distance_BxL = jnp.where(new_BxL, distance_BxL, 4 * index.shape[1])
-  cut_Bx1 = jnp.argmin(distance_BxL, axis=1)[:, None]
-  two_B = jnp.any(new_BxL, axis=1)
-  cut_Bx1 = jnp.where(two_B[:, None], cut_Bx1, index.shape[1])
-  return Halves(
-    rows, text_BxL & (index < cut_Bx1), text_BxL & (index >= cut_Bx1), two_B
-  )
-
-
-def join(
-  first: Rows, a_BxL: Array, second: Rows, b_BxL: Array, spec: Spec
-) -> tuple[Rows, Array]:
-  """[BOS] A [SEP] B [SEP] in rows of L + 2 tokens, and the token types.
-
-  Where A and B of two rows are too long together, the end of B is cut.
-  """
-  length = first.tokens_BxL.shape[1]
-  specials = spec.specials
-  room_Bx1 = length - 1 - jnp.sum(a_BxL, axis=1, keepdims=True)
-  b_BxL = b_BxL & (jnp.cumsum(b_BxL, axis=1) <= room_Bx1)
-  one = jnp.ones_like(first.tokens_BxL[:, :1])
-  keep = jnp.concatenate([one, a_BxL, one, b_BxL, one], axis=1) > 0
-  index, there = layout.compact(keep, length + 2)
-
-  def lay(opening, values_a, middle, values_b, closing, absent):
-    values = jnp.concatenate(
-      [one * opening, values_a, one * middle, values_b, one * closing], axis=1
-    )
-    return jnp.where(there, layout.take(values, index), absent)
-
-  tokens = lay(
-    specials.boundary,
-    first.tokens_BxL,
-    specials.separator,
-    second.tokens_BxL,
-    specials.separator,
-    specials.pad,
-  )
-  zero = jnp.zeros_like(first.tokens_BxL)
-  # Words of A and B stay apart, and so do those of the special tokens.
-  word = lay(
-    0, first.word_BxL + 1, length + 1, second.word_BxL + length + 2, 0, 0
-  )
-  _, word = _renumber(word)
-  joined = Rows(
-    tokens_BxL=tokens,
-    segment_BxL=there.astype(jnp.int32),
-    word_BxL=word,
-    sentence_BxL=lay(0, first.sentence_BxL, 0, second.sentence_BxL, 0, 0),
-    part_BxL=jnp.where(there, 1, PADDING),
-  )
-  return joined, lay(0, zero, 0, zero + 1, 1, 0)
-
-
-def _renumber(word_BxT: Array) -> tuple[Array, Array]:
-  """Numbers runs of equal values from 0, so that ids stay below T."""
-  new = layout.starts(word_BxT)
-  return new, jnp.cumsum(new, axis=1, dtype=jnp.int32) - 1
+def _halved(rng: Array, rows: Rows, spec: Spec):
+  """As `_coupled`: B is of the row before, whatever its length."""
+  batch = rows.tokens_BxL.shape[0]
+  label_B = jax.random.bernoulli(rng, 0.5, (batch,))
+  first = _pairs.halves(rows, spec)
+  partner_B = (jnp.arange(batch) - 1) % batch
+  # A row without two sentences, or beside one, is no pair.
+  return first, partner_B, label_B, first.two_B & first.two_B[partner_B]

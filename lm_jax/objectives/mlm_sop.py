@@ -7,32 +7,58 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from lm_jax.objectives import mlm, mlm_nsp
+from lm_jax.objectives import _pairs, corrupt, mlm_nsp
 from lm_jax.types import Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
 class MaskedLMSentenceOrder(mlm_nsp.MaskedLMNextSentence):
-  """Masked LM, and: are the two halves in their order? (ALBERT)
+  """Masked LM, and: are the two texts in their order? (ALBERT)
 
   Lan et al. 2020, section 3.1: L = L_MLM + L_SOP, a two-way head on the
-  boundary token. The layout is that of mlm_nsp; for half of the rows A and B
-  change places. Departure: ALBERT masks n-grams; here `unit` chooses.
+  boundary token. A row of one document is cut before a random sentence and
+  laid out as in mlm_nsp; for half of the rows A and B change places.
+  Departures: sentences stay whole, where ALBERT's code cuts the longer text at
+  either end until both fit. Rows begin with a sentence that had no room before,
+  so that first texts are the longer ones: rows are coupled with others of
+  their size, and cut where the lengths of the one are those of the other in
+  the other order, within an eighth of a row; rows that are not have no part in
+  L_SOP, nor has a row of one sentence, where the code lends it a text of
+  another document; `short` pairs leave the rest
+  of their row unread; ALBERT masks n-grams, here `unit` chooses. With
+  pairs="halves", as before, a row is cut at the sentence nearest to its
+  middle.
   """
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
-    mlm.MaskedLM.check(self, spec, batch_size, accumulate)
+    self.check_pairs(spec, batch_size, accumulate)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     pair_rng, mask_rng = jax.random.split(rng)
-    swap_B = jax.random.bernoulli(pair_rng, 0.5, rows.tokens_BxL.shape[:1])
-    cut = mlm_nsp.halves(rows, spec)
-    swap_B = swap_B & cut.two_B
-    straight = mlm_nsp.join(rows, cut.a, rows, cut.b, spec)
-    crossed = mlm_nsp.join(rows, cut.b, rows, cut.a, spec)
+    batch = rows.tokens_BxL.shape[0]
+    if self.pairs == "halves":
+      cut = _pairs.halves(rows, spec)
+      real_B = cut.two_B
+    else:
+      pair_rng, cut_rng = jax.random.split(pair_rng)
+      cut, real_B = self._mirrored(cut_rng, rows, spec)
+    swap_B = jax.random.bernoulli(pair_rng, 0.5, (batch,)) & real_B
+    straight = _pairs.join(rows, cut.a, rows, cut.b, spec)
+    crossed = _pairs.join(rows, cut.b, rows, cut.a, spec)
     joined, type_BxT = jax.tree.map(
       lambda x, y: jnp.where(swap_B[:, None], x, y), crossed, straight
     )
-    return self.pair_problem(
-      mask_rng, joined, type_BxT, swap_B, cut.two_B, spec
+    return self.pair_problem(mask_rng, joined, type_BxT, swap_B, real_B, spec)
+
+  def _mirrored(self, rng: Array, rows: Rows, spec: Spec):
+    """The rows in two, and which of them are pairs."""
+    short_rng, cut_rng = jax.random.split(rng)
+    batch, length = rows.tokens_BxL.shape
+    found = _pairs.sentences(rows, spec, self.shares(short_rng, batch))
+    keys_B, alone_B = corrupt.two_keys(jax.random.split(cut_rng, batch))
+    place_Bx1, real_B = _pairs.mirrored(
+      keys_B, found, _pairs.by_size(found), length // 8
     )
+    alone_Bx1 = _pairs.anywhere(alone_B, found)
+    place_Bx1 = jnp.where(real_B[:, None], place_Bx1, alone_Bx1)
+    return _pairs.cut(found, rows, place_Bx1), real_B

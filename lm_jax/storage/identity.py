@@ -82,22 +82,21 @@ def adopted(config: Config, old: Config) -> Config:
   runs on a model kept the size of its table of positions, which was that of
   their rows.
   """
-  optimizer, own = config.optimizer, dict(config.objective_options)
+  own = dict(config.objective_options)
   for path in config_lib.versioned(config.objective):
     head, _, name = path.rpartition(".")
     if not config_lib.is_open(config, path):
       continue
-    if head == "optimizer":
-      known = getattr(old.optimizer, name)
-      optimizer = dataclasses.replace(optimizer, **{name: known})
+    if head != "objective":
+      known = {name: getattr(getattr(old, head), name)}
+      group = dataclasses.replace(getattr(config, head), **known)
+      config = dataclasses.replace(config, **{head: group})
     elif name in old.objective_options:
       own[name] = old.objective_options[name]
   trunk = dict(config.trunk)
   if config.model and not old.trunk.get("max_positions"):
     trunk.pop("max_positions", None)
-  return dataclasses.replace(
-    config, optimizer=optimizer, objective_options=own, trunk=trunk
-  )
+  return dataclasses.replace(config, objective_options=own, trunk=trunk)
 
 
 def fingerprint(config: Config) -> str:

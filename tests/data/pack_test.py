@@ -78,6 +78,59 @@ def _expected(document, ends):
 @hypothesis.given(
   st.lists(st.tuples(st.integers(0, 90), st.booleans()), max_size=12),
   st.integers(16, 40),
+  st.sets(st.integers(0, 12), max_size=3),
+)
+@hypothesis.settings(deadline=None)
+def test_rows_of_whole_sentences(sizes, length, cuts):
+  documents = [
+    (_document(seed, size), ends) for seed, (size, ends) in enumerate(sizes)
+  ]
+  cuts = {cut for cut in cuts if cut <= len(documents)}
+  rows_NxFxL, _ = _pack(documents, length, pack.WHOLE, cuts)
+  rows = iter(rows_NxFxL)
+  for document, ends in documents:
+    left = _expected(document, ends)
+    sentences = [x for _, _, x in left]
+    at, numbers = 0, set()
+    while at < len(left):
+      row = next(rows)
+      numbers |= set(row[pack.SEGMENT].tolist()) - {0}
+      size = int((row[pack.SEGMENT] > 0).sum())
+      # Behind the boundary token, the document goes on.
+      assert row[pack.TOKENS, 1:size].tolist() == [
+        token for token, _, _ in left[at : at + size - 1]
+      ]
+      found, room = sentences[at : at + size - 1], length - 1
+      end = at + size - 1
+      whole_start = at == 0 or sentences[at - 1] != found[0]
+      whole_end = end == len(left) or sentences[end] != found[-1]
+      if not (whole_start and whole_end):  # a part of a long one, alone
+        assert len(set(found)) == 1
+        assert sentences.count(found[0]) > room
+      elif end < len(left):  # what follows has no room, or is too long
+        assert size - 1 + sentences.count(sentences[end]) > room
+      at = end
+    assert len(numbers) == bool(left)
+    assert all(1 <= number < length for number in numbers)
+  assert next(rows, None) is None
+
+
+def test_documents_that_follow_one_another_have_numbers_of_their_own():
+  """Wherever a part of one comes from: a chunk, a group, a piece."""
+  parts = [(_document(seed, 40), seed % 2 == 1) for seed in range(6)]
+  group = _group(parts)._replace(numbers=[7, 7, 8, 8, 40, 40])
+  blocks = pack.pack([group], 20, pack.WHOLE, _MARKS)
+  rows_NxFxL = np.concatenate([rows for rows, _ in blocks])
+  ends_N = (rows_NxFxL[:, pack.TOKENS] == _SPECIALS.end).any(1)
+  document_N = np.cumsum(ends_N) - ends_N
+  number_N = rows_NxFxL[:, pack.SEGMENT, 0]
+  for document, number in enumerate((7, 8, 40)):
+    assert set(number_N[document_N == document]) == {1 + number % 19}
+
+
+@hypothesis.given(
+  st.lists(st.tuples(st.integers(0, 90), st.booleans()), max_size=12),
+  st.integers(16, 40),
   st.sampled_from(["packed", "document"]),
   st.lists(st.integers(0, 12), max_size=3),
 )
