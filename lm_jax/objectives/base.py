@@ -79,6 +79,14 @@ class Objective:
   needs: ClassVar[tuple[str, ...]] = ()
 
   @property
+  def follows_budget(self) -> bool:
+    """Does `make` take a fourth argument, the share of the budget spent?
+
+    By default, as for held-out rows, all of it.
+    """
+    return False
+
+  @property
   def name(self) -> str:
     """That of its file (lm_jax/registry.py)."""
     return type(self).__module__.rpartition(".")[2]

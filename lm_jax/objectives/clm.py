@@ -15,8 +15,8 @@ class CausalLM(base.Objective):
   """Predicts each token from those before it (GPT).
 
   Radford et al. 2018, equation 1: L = -sum_i log p(x_i | x_1 .. x_(i-1)).
-  Departure: the context starts anew with each document of a packed row. In a
-  prefix_decoder the prefix is always empty.
+  Departures: the context starts anew with each document of a packed row, and
+  each starts with a boundary token. In a prefix_decoder the prefix is always empty.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(

@@ -48,7 +48,7 @@ def ranks(values_BxN: Array) -> Array:
   return jnp.argsort(order, axis=1, stable=True).astype(jnp.int32)
 
 
-def share(rate: float, eligible_BxL: Array) -> Array:
+def share(rate: float | Array, eligible_BxL: Array) -> Array:
   """round(rate * number of eligible tokens), at least 1: int32 [B]."""
   count_B = jnp.sum(eligible_BxL, axis=1)
   wanted_B = jnp.round(rate * count_B).astype(jnp.int32)
@@ -119,6 +119,20 @@ def geometric_tiles(
   return jax.vmap(tile)(noise_BxL).astype(jnp.int32)
 
 
+def uniform_tiles(keys_B: Array, length: int, longest: int) -> Array:
+  """Unit ids that tile a row by spans of 1 to `longest`: int32 [B, L].
+
+  All lengths are equally likely, as in GPT-BERT's released code.
+  """
+  index = jnp.arange(length)
+
+  def tile(key):
+    sizes_L = jax.random.randint(key, (length,), 1, longest + 1)
+    return jnp.searchsorted(jnp.cumsum(sizes_L), index, side="right")
+
+  return jax.vmap(tile)(keys_B).astype(jnp.int32)
+
+
 def at_positions(chosen_BxL: Array, size: int) -> tuple[Array, Array]:
   """Positions int32 [B, size] of what is chosen, and bool: is there one?"""
   return layout.compact(chosen_BxL, size)
@@ -131,14 +145,21 @@ def mask_out(
   spec: Spec,
   masked: float = 0.8,
   replaced: float = 0.1,
+  unit_BxL: Array | None = None,
 ) -> Array:
   """BERT's 80/10/10: [MASK], a random token, or unchanged: int32 [B, L].
 
   Devlin et al. 2019, section 3.1. Random tokens are uniform over the
   vocabulary without special tokens.
+
+  Args:
+    unit_BxL: tokens of equal numbers are treated alike; by default each is
+      drawn for itself.
   """
   length = tokens_BxL.shape[1]
   action_BxL = uniform(keys_B, length)
+  if unit_BxL is not None:
+    action_BxL = jnp.take_along_axis(action_BxL, unit_BxL, axis=1)
   other_B = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_B)
   random_BxL = jax.vmap(lambda key: specials.random_text(key, (length,), spec))(
     other_B

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +22,12 @@ class Denoising(base.Objective):
   Lewis et al. 2020, section 2.2: sentences are put in random order, then 30 %
   of the tokens, in spans of Poisson(3) length, are replaced by one [MASK]
   each; a span of length 0 inserts a [MASK]. L = mean cross-entropy of the
-  whole original text. Departures: spans do not touch, and may start inside a
-  word, where the released code starts them at words.
+  whole original text. Departures: lengths count tokens, and spans start
+  anywhere, where the released code counts and starts at words (unit="word");
+  all that stands for a span is a [MASK], where there one in ten is a random
+  token (random=0.1); the mean is 3 as in the paper, and 3.5 in the released
+  command (mean_span=3.5). Spans do not touch, where there one may begin in
+  another; round(rate * n) of n are hidden, where there ceil.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(
@@ -36,6 +40,16 @@ class Denoising(base.Objective):
 
   rate: float = base.option(0.3, "fraction of the tokens that is hidden")
   mean_span: float = base.option(3.0, "mean of the Poisson span lengths")
+  unit: Literal["token", "word"] = base.option(
+    "token",
+    "what span lengths count, and where spans start",
+    absent="token",
+  )
+  random: float = base.option(
+    0.0,
+    "fraction of the [MASK]s that are random tokens instead (BART: 0.1)",
+    absent=0.0,
+  )
   shuffle: bool = base.option(True, "put sentences in random order")
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -45,6 +59,7 @@ class Denoising(base.Objective):
       raise UsageError(
         f"--objective.mean_span={self.mean_span}: must be 1 to 20"
       )
+    base.unit_interval("random", self.random, zero=True)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     length = rows.tokens_BxL.shape[1]
@@ -70,7 +85,11 @@ class Denoising(base.Objective):
     place_keys, insert_keys = corrupt.two_keys(keys_B)
     batch, length = rows.tokens_BxL.shape
     eligible_BxL = base.eligible(rows, spec)
-    size_B = jnp.sum(eligible_BxL, axis=1)
+    # The units that are counted begin at these tokens.
+    begins_BxL = eligible_BxL
+    if self.unit == "word":
+      begins_BxL = eligible_BxL & layout.starts(rows.word_BxL)
+    size_B = jnp.sum(begins_BxL, axis=1)
     noise_B = jnp.round(self.rate * size_B).astype(jnp.int32)
     drawn_BxM = poisson(length_keys, self.mean_span, most)
     before_BxM = jnp.cumsum(drawn_BxM, axis=1) - drawn_BxM
@@ -82,23 +101,32 @@ class Denoising(base.Objective):
     noise_BxE, first_BxE = corrupt.lay_spans(
       place_keys, take(lengths_BxM, order), size_B, length, trailing=True
     )
-    index_BxL = jnp.maximum(jnp.cumsum(eligible_BxL, axis=1) - 1, 0)
+    index_BxL = jnp.maximum(jnp.cumsum(begins_BxL, axis=1) - 1, 0)
     noise_BxL = take(noise_BxE, index_BxL) & eligible_BxL
     # A span that runs over a document's end is two.
     first_BxL = noise_BxL & (
-      take(first_BxE, index_BxL) | ~jnp.roll(noise_BxL, 1, axis=1)
+      (take(first_BxE, index_BxL) & begins_BxL)
+      | ~jnp.roll(noise_BxL, 1, axis=1)
     )
     insert_BxL = corrupt.choose(insert_keys, eligible_BxL & ~noise_BxL, empty_B)
     tokens_BxL = jnp.where(noise_BxL, spec.specials.mask, rows.tokens_BxL)
     keep_BxL = (rows.segment_BxL > 0) & ~base.opening(rows, spec)
     keep_BxL = keep_BxL & (~noise_BxL | first_BxL)
     mask_BxL = jnp.full_like(tokens_BxL, spec.specials.mask)
+    if self.random:
+      own_B, inserted_B = corrupt.two_keys(insert_keys)
+      share = (1 - self.random, self.random)
+      tokens_BxL = corrupt.mask_out(own_B, tokens_BxL, noise_BxL, spec, *share)
+      mask_BxL = corrupt.mask_out(
+        inserted_B, mask_BxL, insert_BxL, spec, *share
+      )
     doubled = (batch, 2 * length)
     return span_corruption.pick(
       jnp.stack([mask_BxL, tokens_BxL], axis=2).reshape(doubled),
       jnp.repeat(rows.segment_BxL, 2, axis=1),
       jnp.stack([insert_BxL, keep_BxL], axis=2).reshape(doubled),
-      length - noise + most + 1 + length // 64,
+      # Words may be short: no bound of the tokens in them is taken.
+      length + (0 if self.unit == "word" else 1 - noise) + most + length // 64,
     )
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import ClassVar, Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lm_jax import layout
-from lm_jax.objectives import base, mlm
+from lm_jax.objectives import base, corrupt, mlm
 from lm_jax.types import (
   Architecture,
   Array,
@@ -30,7 +32,12 @@ class Hybrid(base.Objective):
   row have one output; L = causal * L_CLM + (1 - causal) * L_masked, each the
   mean over its own targets. With masked="mlm" tokens are predicted in place.
   Departures: the kind is chosen by row within each batch, where the paper
-  gives each GPU one; the mask rate is constant.
+  gives each GPU one; by default single tokens are masked at one rate, and
+  there is no z-loss. As released: causal=0.0625 (or another share), rate=0.3,
+  final_rate=0.15 (the rate falls with the budget), longest_span=3 (a row is
+  tiled by spans of 1 to 3 tokens, and 80/10/10 is drawn by the span),
+  z_loss=1e-4 (that much of the mean of log(Z)^2 is added to each loss). There,
+  the last span is masked whole; here it is cut where the rate is reached.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset({"prefix_decoder"})
@@ -42,6 +49,23 @@ class Hybrid(base.Objective):
 
   causal: float = base.option(0.5, "fraction of causal rows in a batch")
   rate: float = base.option(0.15, "fraction of the tokens that is masked")
+  final_rate: float = base.option(
+    0.0,
+    "fraction that is masked at the end of the budget, to which --objective."
+    "rate goes evenly (GPT-BERT: 0.15, from 0.3); 0: the rate stays",
+    absent=0.0,
+  )
+  longest_span: int = base.option(
+    1,
+    "tokens are masked in spans of 1 to so many (GPT-BERT: 3)",
+    absent=1,
+  )
+  z_loss: float = base.option(
+    0.0,
+    "weight of the mean square of the softmax's log normalizer (GPT-BERT:"
+    " 1e-4)",
+    absent=0.0,
+  )
   masked: Literal["mntp", "mlm"] = base.option(
     "mntp", "where a masked token is predicted: before it, or in place"
   )
@@ -54,6 +78,14 @@ class Hybrid(base.Objective):
     super().check(spec, batch_size, accumulate)
     base.unit_interval("rate", self.rate)
     base.unit_interval("causal", self.causal)
+    base.unit_interval("final_rate", self.final_rate, zero=True)
+    if self.z_loss < 0:
+      raise UsageError(f"--objective.z_loss={self.z_loss}: must be 0 or more")
+    if not 1 <= self.longest_span <= spec.length // 2:
+      raise UsageError(
+        f"--objective.longest_span={self.longest_span}: must be 1 to"
+        f" {spec.length // 2} (half of --length={spec.length})"
+      )
     micro = batch_size // accumulate
     rows = self.causal * micro
     if abs(rows - round(rows)) > 1e-6 or not 0 < round(rows) < micro:
@@ -62,10 +94,15 @@ class Hybrid(base.Objective):
         f"kinds in each pass of {micro} rows (--batch_size / --accumulate)"
       )
 
-  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+  @property
+  def follows_budget(self) -> bool:
+    return self.final_rate > 0
+
+  def make(
+    self, rng: Array, rows: Rows, spec: Spec, spent: Array | float = 1.0
+  ) -> Problem:
     causal_B = self._is_causal(rows.tokens_BxL.shape[0])
-    masking = mlm.MaskedLM(rate=self.rate)
-    masked = masking.make(rng, rows, spec)
+    masked = self._masked(rng, rows, spec, spent)
     at_BxP: Array = masked.positions_BxP
     if self.masked == "mntp":
       at_BxP = jnp.maximum(at_BxP - 1, 0)
@@ -88,13 +125,48 @@ class Hybrid(base.Objective):
       extra={"targets_BxP": masked.targets_BxP[m], "at_BxP": at_BxP[m]},
     )
 
+  def _masked(self, rng, rows: Rows, spec: Spec, spent) -> Problem:
+    """All rows masked, each token's target in its place."""
+    rate, most = self.rate, self.rate
+    if self.final_rate:
+      rate = self.rate + spent * (self.final_rate - self.rate)
+      most = max(self.rate, self.final_rate)
+    elif self.longest_span == 1:
+      return mlm.MaskedLM(rate=self.rate).make(rng, rows, spec)
+    length = rows.tokens_BxL.shape[1]
+    keys_B = corrupt.row_keys(rng, rows.tokens_BxL)
+    tile_keys, choose_keys = corrupt.two_keys(keys_B)
+    eligible_BxL = base.eligible(rows, spec)
+    tile_BxL = corrupt.uniform_tiles(tile_keys, length, self.longest_span)
+    chosen_BxL = corrupt.choose_units(
+      choose_keys,
+      tile_BxL,
+      eligible_BxL,
+      corrupt.share(rate, eligible_BxL),
+      whole=False,
+    )
+    position_BxP, there_BxP = corrupt.at_positions(
+      chosen_BxL, corrupt.slots(most, length)
+    )
+    tokens_BxL = corrupt.mask_out(
+      keys_B, rows.tokens_BxL, chosen_BxL, spec, unit_BxL=tile_BxL
+    )
+    return Problem(
+      inputs=layout.stream(tokens_BxL, rows.segment_BxL, "full"),
+      source=None,
+      targets_BxP=layout.take(rows.tokens_BxL, position_BxP),
+      weights={"nll": there_BxP.astype(jnp.float32)},
+      positions_BxP=position_BxP,
+    )
+
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
     hidden_BxLxD = apply.hidden(problem.inputs)
     causal_B = self._is_causal(hidden_BxLxD.shape[0])
-    causal = apply.nll(
-      hidden_BxLxD[np.flatnonzero(causal_B)], problem.targets_BxP
+    nll = functools.partial(_nll, apply, self.z_loss)
+    causal = nll(
+      hidden_BxLxD[np.flatnonzero(causal_B)], problem.targets_BxP, None
     )
-    masked = apply.nll(
+    masked = nll(
       hidden_BxLxD[np.flatnonzero(~causal_B)],
       problem.extra["targets_BxP"],
       problem.extra["at_BxP"],
@@ -127,3 +199,13 @@ class Hybrid(base.Objective):
     """Spreads the causal rows evenly, alike in each pass: bool [B]."""
     edge = np.floor(np.arange(batch + 1) * self.causal + 1e-6)
     return edge[1:] > edge[:-1]
+
+
+def _nll(apply, z_loss: float, hidden_BxTxD, targets_BxP, positions) -> Array:
+  """-log p(target), and `z_loss` times log(Z)^2: float32 [B, P]."""
+  if not z_loss:
+    return apply.nll(hidden_BxTxD, targets_BxP, positions)
+  logits_BxPxV = apply.head("vocabulary", hidden_BxTxD, positions)
+  log_z_BxP = jax.nn.logsumexp(logits_BxPxV, axis=2)
+  logit_BxP = jnp.take_along_axis(logits_BxPxV, targets_BxP[:, :, None], 2)
+  return log_z_BxP - logit_BxP[:, :, 0] + z_loss * log_z_BxP**2

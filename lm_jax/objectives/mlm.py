@@ -20,7 +20,10 @@ class MaskedLM(base.Objective):
 
   Devlin et al. 2019, section 3.1: L = -1/|M| sum_(i in M) log p(x_i | x~),
   with |M| = round(0.15 n) tokens chosen uniformly without repeats, of which
-  80 % read [MASK], 10 % a random token, 10 % themselves. Dynamic masking is
+  80 % read [MASK], 10 % a random token, 10 % themselves. Departures: n counts
+  the tokens of the text, where BERT's code counts [CLS] and [SEP], too, and
+  RoBERTa's rounds up or down at random; random tokens are never special ones.
+  Dynamic masking is
   RoBERTa's (Liu et al. 2019, section 4.1); static masks a row the same way
   each time it comes (BERT made ten copies; here there is one).
   Whole words: random words up to |M| tokens; the first that does not fit ends

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar, Literal
 
+import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
@@ -35,11 +36,14 @@ class PermutationLM(base.Objective):
   Departures. With context="ordered" a token that is not a target sees only
   those before it in the order, as equation 3 reads; with the default,
   "mutual", these tokens see one another, as in the released code. Special
-  tokens come first in every order. Targets
-  are single tokens; the released code takes spans of 1 to 5. The query
-  starts from the embedding of [MASK], or from a vector of its own where the
-  trunk has a query_embedding. No memory; the rows tell no token types, so
-  XLNet's relative segment encoding takes no part.
+  tokens come first in every order. The order is of the whole row; with
+  `perm_size`, as in the released code (256 of 512), it is drawn for so many
+  positions and holds in each block of them, the blocks from left to right.
+  Targets are single tokens; the released code takes spans of 1 to 5 words
+  within 6 times as many tokens. The query starts from the embedding of [MASK],
+  or from a vector of its own where the trunk has a query_embedding. No memory,
+  no text is read backwards (bi_data), and rows are no pairs of texts; they
+  tell no token types, so XLNet's relative segment encoding takes no part.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
@@ -49,6 +53,12 @@ class PermutationLM(base.Objective):
   needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   K: int = base.option(6, "one token in K is predicted")
+  perm_size: int = base.option(
+    0,
+    "positions of a block: the order is drawn for one, and blocks follow from"
+    " left to right (XLNet: 256 of 512); 0: the row is one block",
+    absent=0,
+  )
   context: Literal["mutual", "ordered"] = base.option(
     "mutual", "whether tokens that are not predicted see one another"
   )
@@ -65,6 +75,17 @@ class PermutationLM(base.Objective):
         f"(half of --length={spec.length})"
       )
 
+    if not 0 <= self.perm_size <= spec.length:
+      raise UsageError(
+        f"--objective.perm_size={self.perm_size}: must be 0 to {spec.length}"
+        f" (--length={spec.length})"
+      )
+    if self.perm_size and self.context == "ordered":
+      raise UsageError(
+        f"--objective.perm_size={self.perm_size}: needs"
+        " --objective.context=mutual, as in XLNet's code"
+      )
+
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     keys_B = corrupt.row_keys(rng, rows.tokens_BxL)
     length = rows.tokens_BxL.shape[1]
@@ -78,8 +99,19 @@ class PermutationLM(base.Objective):
     rank_BxL = jnp.where(eligible_BxL, 1 + order_BxL, 0)
     if self.context == "mutual":
       rank_BxL = jnp.where(target_BxL, 1 + order_BxL - first_Bx1, 0)
+    if self.perm_size:
+      place_BxL = self._in_blocks(keys_B, length)
+      rank_BxL = jnp.where(target_BxL, 1 + place_BxL, 0)
     slots = max(1, length // self.K)
     return queries(rows, rank_BxL, target_BxL, slots, spec)
+
+  def _in_blocks(self, keys_B: Array, length: int) -> Array:
+    """The place of each position in the order of the blocks: [B, L]."""
+    size = self.perm_size
+    key_B = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_B)
+    order_BxS = corrupt.ranks(corrupt.uniform(key_B, size))
+    index = jnp.arange(length)
+    return size * (index // size) + order_BxS[:, index % size]
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     """log p(x_i | all others), each by a query token: [B, L]."""

@@ -21,8 +21,9 @@ class PrefixLM(base.Objective):
   Raffel et al. 2020, section 3.2.1: a cut c is drawn for each segment, and
   L = -sum_(i >= c) log p(x_i | x_1 .. x_(i-1)), x_1 .. x_(c-1) bidirectional.
   The cut is uniform from 0 (so the exact likelihood of a whole text is in
-  distribution) to one token before the end. Departure: T5 cuts spans of 512
-  tokens once; here each segment of a packed row is cut.
+  distribution) to one token before the end. Departures: T5 cuts spans of 512
+  tokens once; here each segment of a packed row is cut. UniLM masks and
+  predicts in a mixture of three objectives; this is none of them.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
-from lm_jax.objectives import base, mlm
+from lm_jax.objectives import base, corrupt, mlm
 from lm_jax.types import (
   Architecture,
   Array,
@@ -21,6 +21,9 @@ from lm_jax.types import (
   Trunk,
   UsageError,
 )
+
+# Of the chosen tokens, how many read [MASK].
+_MASKED = 0.85
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,12 @@ class ReplacedTokenDetection(base.Objective):
   the chosen tokens read [MASK] and 15 % themselves, as in the released code.
   The generator is the trunk at `generator` of its width, heads and
   feed-forward width.
+  Departures: round(rate * n) of the n tokens of the text are chosen, none
+  twice. With `repeats`, as in the released code, n counts special tokens, too,
+  and as many positions are drawn from the text with repeats: each draw has
+  its own 85 %, and a place in the generator's loss. Where draws of one
+  position sample different tokens the first one stands, where that code takes
+  the mean of their ids.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
@@ -47,6 +56,12 @@ class ReplacedTokenDetection(base.Objective):
   weight: float = base.option(50.0, "weight of the discriminator's loss")
   generator: float = base.option(
     0.25, "width of the generator as a fraction of the discriminator's"
+  )
+
+  repeats: bool = base.option(
+    False,
+    "draw the masked positions with repeats, as ELECTRA's code does",
+    absent=False,
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -65,8 +80,11 @@ class ReplacedTokenDetection(base.Objective):
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     mask_rng, sample_rng = jax.random.split(rng)
-    masking = mlm.MaskedLM(rate=self.rate, masked=0.85, replaced=0.0)
-    problem = masking.make(mask_rng, rows, spec)
+    if self.repeats:
+      problem = self._repeated(mask_rng, rows, spec)
+    else:
+      masking = mlm.MaskedLM(rate=self.rate, masked=_MASKED, replaced=0.0)
+      problem = masking.make(mask_rng, rows, spec)
     # One key a row, so that a row's sample is the same in any microbatch.
     keys_B = jax.random.split(sample_rng, rows.tokens_BxL.shape[0])
     return dataclasses.replace(
@@ -81,6 +99,34 @@ class ReplacedTokenDetection(base.Objective):
       },
     )
 
+  def _repeated(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    """Masked LM's problem; some of its positions may be there twice."""
+    length = rows.tokens_BxL.shape[1]
+    place_keys, mask_keys = corrupt.two_keys(
+      corrupt.row_keys(rng, rows.tokens_BxL)
+    )
+    eligible_BxL = base.eligible(rows, spec)
+    text_BxL, _ = corrupt.at_positions(eligible_BxL, length)
+    size_Bx1 = jnp.sum(eligible_BxL, axis=1, keepdims=True)
+    real_B = jnp.sum(rows.segment_BxL > 0, axis=1)
+    count_B = jnp.maximum(jnp.round(self.rate * real_B).astype(jnp.int32), 1)
+    slots = corrupt.slots(self.rate, length)
+    drawn_BxP = corrupt.uniform(place_keys, slots) * size_Bx1
+    drawn_BxP = jnp.minimum(drawn_BxP.astype(jnp.int32), size_Bx1 - 1)
+    at_BxP = layout.take(text_BxL, jnp.maximum(drawn_BxP, 0))
+    there_BxP = (jnp.arange(slots)[None] < count_B[:, None]) & (size_Bx1 > 0)
+    masked_BxP = corrupt.uniform(mask_keys, slots) < _MASKED
+    mask_BxP = jnp.full_like(at_BxP, spec.specials.mask)
+    tokens_BxL = put(rows.tokens_BxL, at_BxP, mask_BxP, there_BxP & masked_BxP)
+    masked = dataclasses.replace(rows, tokens_BxL=tokens_BxL)
+    return Problem(
+      inputs=layout.in_place(masked, spec),
+      source=None,
+      targets_BxP=layout.take(rows.tokens_BxL, at_BxP),
+      weights={"nll": there_BxP.astype(jnp.float32)},
+      positions_BxP=at_BxP,
+    )
+
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
     state_BxLxE = apply.hidden(problem.inputs, stack="generator")
     logits_BxPxV = apply.head(
@@ -93,6 +139,8 @@ class ReplacedTokenDetection(base.Objective):
     sample_BxP = draw(problem.extra["keys_Bx2"], logp_BxPxV)
     original_BxL = problem.extra["original_BxL"]
     chosen_BxP = problem.weights["nll"] > 0
+    if self.repeats:
+      chosen_BxP &= first_of(problem.positions_BxP)
     corrupt_BxL = put(
       original_BxL, problem.positions_BxP, sample_BxP, chosen_BxP
     )
@@ -144,6 +192,13 @@ def shrink(trunk: Trunk, fraction: float) -> Trunk:
     embedding_width=trunk.embedding_width or trunk.width,
     embeddings="main",
   )
+
+
+def first_of(values_BxP: Array) -> Array:
+  """Which values have no equal before them in their row: bool [B, P]."""
+  same_BxPxP = values_BxP[:, :, None] == values_BxP[:, None, :]
+  before_PxP = jnp.tri(values_BxP.shape[1], k=-1, dtype=bool)
+  return ~jnp.any(same_BxPxP & before_PxP[None], axis=2)
 
 
 def draw(keys_Bx2: Array, logp_BxPxV: Array) -> Array:

@@ -23,8 +23,9 @@ class SpanCorruption(base.Objective):
   cut by uniform random compositions (random_spans_noise_mask). The context
   has one sentinel for each span; the answer is sentinel, span, sentinel,
   span, ..., [EOS]. L = mean cross-entropy of the answer.
-  As there, a row's last token is always noise. Departures: a span ends at a
-  document's end; sentinels are numbered from 0 in each document of a packed
+  As there, a row's last token is always noise. Departures: rows are no longer
+  than `--length`, where T5 reads so many tokens (568) that the context is
+  full (512); a span ends at a document's end; sentinels are numbered from 0 in each document of a packed
   row; the closing sentinel is [EOS] alone; a document that no span falls in
   has no answer.
   """

@@ -35,8 +35,9 @@ class MixtureOfDenoisers(base.Objective):
   (spans of 3 or 8, 15 %), X (long spans or 50 %), S (the text's end after its
   beginning, 25 %). The context starts with [R], [S] or [X] in the place of
   the boundary token. L = mean cross-entropy of the answer, laid out as in
-  span_corruption (R, X) or as plain text (S). Departures: denoisers are drawn
-  with equal probability but for `sequential`; S predicts the fraction u^3 of
+  span_corruption (R, X) or as plain text (S). Departures: those of
+  span_corruption; a row has one denoiser, all its documents alike; denoisers
+  are drawn with equal probability but for `sequential`; S predicts the fraction u^3 of
   each document, u uniform, of mean 25 % and up to the whole text, so that the
   likelihood of a whole text is in distribution.
   """

@@ -77,6 +77,12 @@ class OptimizerOptions:
     1e-8, "Added to the denominator (adamw, lamb, muon)."
   )
   momentum: float = _option(0.95, "Decay of muon's momentum.")
+  momentum_correction: bool = _option(
+    True,
+    "Muon: correct the bias of the first steps' momentum, as optax does; Jordan"
+    " does not.",
+    absent=True,
+  )
   parameter_scale: bool = _option(
     False, "adafactor: steps relative to the size of the parameter (T5)."
   )
@@ -142,9 +148,13 @@ def optimizer(
     matrices with a side below 128 are not factored; steps are absolute unless
     `parameter_scale`, so that learning rates like AdamW's fit.
   lion: Chen et al. 2023, algorithm 2.
-  muon: Jordan 2024, with the scale 0.2 sqrt(max(in, out)) of Liu et al. 2025,
-    eq. 4, on hidden kernels; embeddings, vocabulary, heads and all vectors by
-    AdamW.
+  muon: Jordan 2024, on hidden kernels; embeddings, vocabulary, heads and all
+    vectors by AdamW. Departures: the scale is 0.2 sqrt(max(in, out)) (Liu et
+    al. 2025, eq. 4), where Jordan's is sqrt(max(1, out / in)); and unless
+    `momentum_correction` is off, the bias of the momentum is corrected, as
+    optax has it: with m <- b m + (1 - b) g, what is made orthogonal at step
+    t is b m / (1 - b^(t + 1)) + (1 - b) g / (1 - b^t) and not b m + (1 - b) g.
+    In the first steps that weighs the newest gradient more.
 
   Args:
     options: of the method.
@@ -246,11 +256,32 @@ def _muon(options: OptimizerOptions) -> optax.GradientTransformation:
   def rescale(update, _):
     return update * (_ADAM_RMS * math.sqrt(max(update.shape[-2:])))
 
-  return optax.chain(
-    optax.contrib.scale_by_muon(
-      beta=options.momentum,
+  def muon(beta: float) -> optax.GradientTransformation:
+    return optax.contrib.scale_by_muon(
+      beta=beta,
       eps=options.epsilon,
       weight_dimension_numbers=lambda tree: jax.tree.map(lambda _: axes, tree),
-    ),
-    optax.stateless_with_tree_map(rescale),
-  )
+    )
+
+  scale = optax.stateless_with_tree_map(rescale)
+  if options.momentum_correction:
+    return optax.chain(muon(options.momentum), scale)
+  # Without momentum of its own there is no bias to be corrected.
+  return optax.chain(_nesterov(options.momentum), muon(0.0), scale)
+
+
+def _nesterov(beta: float) -> optax.GradientTransformation:
+  """Looks ahead from an average: m <- b m + (1 - b) g gives b m + (1 - b) g."""
+  import optax
+
+  def mixed(average, new):
+    return jax.tree.map(lambda m, g: beta * m + (1 - beta) * g, average, new)
+
+  def update(updates, state, params=None):
+    momentum = mixed(state.trace, updates)
+    return mixed(momentum, updates), optax.TraceState(momentum)
+
+  def init(params):
+    return optax.TraceState(jax.tree.map(jnp.zeros_like, params))
+
+  return optax.GradientTransformation(init, update)

@@ -334,18 +334,21 @@ class Program:
     make_key, loss_key, dropout_key = jax.random.split(
       jax.random.fold_in(key, state.step), 3
     )
-    problem = plan.objective.make(make_key, rows, plan.spec)
+    spent = {"tokens": state.tokens, "targets": state.targets}
+    problem = plan.objective.make(
+      make_key, rows, plan.spec, *self._spent(fraction, spent)
+    )
     (loss, metrics), grads = self._gradients(
       state.params, problem, loss_key, dropout_key, held
     )
     read = jnp.sum(rows.part_BxL != PADDING)
     tokens = ledger.add(state.tokens, read)
     targets = ledger.add(state.targets, count_targets(problem))
-    spent = {
+    counters = {
       "tokens": (state.tokens, tokens),
       "targets": (state.targets, targets),
     }
-    learning_rate = self._learning_rate(fraction, spent)
+    learning_rate = self._learning_rate(fraction, counters)
     direction, optimizer = self._optimizer.update(
       grads, state.optimizer, state.params
     )
@@ -371,6 +374,18 @@ class Program:
     return State(
       params, optimizer, state.key, state.step + 1, tokens, targets, skipped
     ), metrics
+
+  def _spent(
+    self, fraction: Array, counters: dict[str, Array]
+  ) -> tuple[Array, ...]:
+    """The share of the budget before a step, for what asks for it."""
+    budget = self.plan.budget
+    if not self.plan.objective.follows_budget:
+      return ()
+    if budget.currency not in counters:
+      return (jnp.clip(fraction, 0, 1),)
+    share = ledger.share(counters[budget.currency], int(budget.amount))
+    return (jnp.clip(share, 0, 1),)
 
   def _learning_rate(
     self, fraction: Array, spent: dict[str, tuple[Array, Array]]

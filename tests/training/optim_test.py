@@ -142,6 +142,36 @@ def test_muon_makes_hidden_kernels_orthogonal_and_leaves_the_rest_to_adamw():
     )
 
 
+@pytest.mark.parametrize("corrected", [True, False])
+def test_muon_steps_equal_a_float64_formula(corrected):
+  """Jordan 2024, and optax's correction of the momentum's bias."""
+  options = OptimizerOptions(
+    name="muon",
+    weight_decay=0.0,
+    clip=0.0,
+    momentum_correction=corrected,
+  )
+  rng = np.random.default_rng(1)
+  params = {"block": {"kernel": np.float32(rng.normal(size=(6, 9)))}}
+  gradients = rng.normal(size=(3, 6, 9))
+  b, m = 0.95, np.zeros((6, 9))
+  for t, g in enumerate(gradients, 1):
+    m = b * m + (1 - b) * g
+    first, last = (1 - b ** (t + 1), 1 - b**t) if corrected else (1, 1)
+    x = b * m / first + (1 - b) * g / last
+  x = x / np.linalg.norm(x)
+  for _ in range(5):
+    s = x @ x.T
+    x = 3.4445 * x + (-4.7750 * s + 2.0315 * s @ s) @ x
+  found = _directions(
+    options, params, [{"block": {"kernel": np.float32(g)}} for g in gradients]
+  )
+  expected = 0.2 * math.sqrt(9) * x
+  np.testing.assert_allclose(
+    found["block"]["kernel"], expected, rtol=1e-3, atol=1e-3
+  )
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scanned_stack_moves_as_its_layers_do(name):
   options = OptimizerOptions(name=name, parameter_scale=True)
