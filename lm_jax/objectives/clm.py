@@ -16,7 +16,8 @@ class CausalLM(base.Objective):
 
   Radford et al. 2018, equation 1: L = -sum_i log p(x_i | x_1 .. x_(i-1)).
   Departures: the context starts anew with each document of a packed row, and
-  each starts with a boundary token. In a prefix_decoder the prefix is always empty.
+  each starts with a boundary token. In a prefix_decoder the prefix is always
+  empty.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(

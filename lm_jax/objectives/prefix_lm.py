@@ -22,8 +22,8 @@ class PrefixLM(base.Objective):
   L = -sum_(i >= c) log p(x_i | x_1 .. x_(i-1)), x_1 .. x_(c-1) bidirectional.
   The cut is uniform from 0 (so the exact likelihood of a whole text is in
   distribution) to one token before the end. Departures: T5 cuts spans of 512
-  tokens once; here each segment of a packed row is cut. UniLM masks and
-  predicts in a mixture of three objectives; this is none of them.
+  tokens once; here each segment of a packed row is cut. UniLM masks tokens of
+  both parts, where here all of the second one is predicted.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(

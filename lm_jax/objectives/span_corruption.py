@@ -25,9 +25,9 @@ class SpanCorruption(base.Objective):
   span, ..., [EOS]. L = mean cross-entropy of the answer.
   As there, a row's last token is always noise. Departures: rows are no longer
   than `--length`, where T5 reads so many tokens (568) that the context is
-  full (512); a span ends at a document's end; sentinels are numbered from 0 in each document of a packed
-  row; the closing sentinel is [EOS] alone; a document that no span falls in
-  has no answer.
+  full (512); a span ends at a document's end; sentinels are numbered from 0
+  in each document of a packed row; the closing sentinel is [EOS] alone; a
+  document that no span falls in has no answer.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(

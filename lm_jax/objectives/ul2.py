@@ -37,9 +37,9 @@ class MixtureOfDenoisers(base.Objective):
   the boundary token. L = mean cross-entropy of the answer, laid out as in
   span_corruption (R, X) or as plain text (S). Departures: those of
   span_corruption; a row has one denoiser, all its documents alike; denoisers
-  are drawn with equal probability but for `sequential`; S predicts the fraction u^3 of
-  each document, u uniform, of mean 25 % and up to the whole text, so that the
-  likelihood of a whole text is in distribution.
+  are drawn with equal probability but for `sequential`; S predicts the
+  fraction u^3 of each document, u uniform, of mean 25 % and up to the whole
+  text, so that the likelihood of a whole text is in distribution.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(
