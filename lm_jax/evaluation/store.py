@@ -137,11 +137,12 @@ def opened(asked: Asked, empty: Evaluation) -> Iterator[Store]:
     yield Store(asked.workdir, empty, asked.task_data)
 
 
-def files(place: str) -> dict[str, Facts]:
+def files(place: str, own: str = "") -> dict[str, Facts]:
   """What may be read of a task's data, as it is now.
 
   Args:
     place: of its local files; "" for none.
+    own: the directory of the evaluation, which may be inside, and is no data.
   """
   if not place:
     return {}
@@ -149,19 +150,24 @@ def files(place: str) -> dict[str, Facts]:
   if not base.exists():  # Pairs of languages may follow it.
     base = pathlib.Path(parallel.Place.parse(place).path).expanduser()
   inside = base.rglob("*") if base.is_dir() else base.parent.glob("*")
+  results_of = pathlib.Path(own).absolute() if own else None
   return {
     str(path): Facts.of(path.stat())
     for path in sorted(inside)
-    if path.is_file() and str(path).startswith(str(base))
+    if path.is_file()
+    and str(path).startswith(str(base))
+    and results_of not in path.absolute().parents
   }
 
 
-def require_same(task: str, place: str, before: Mapping[str, Facts]) -> None:
+def require_same(
+  task: str, place: str, before: Mapping[str, Facts], own: str = ""
+) -> None:
   """Raises UsageError if a task's data is not what it was.
 
   before: what `files` gave ahead of the first reading.
   """
-  now = files(place)
+  now = files(place, own)
   for path in sorted({*before, *now}):
     if before.get(path) != now.get(path):
       raise UsageError(

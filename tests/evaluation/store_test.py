@@ -262,3 +262,7 @@ def test_data_of_pairs_of_languages_are_looked_at(tmp_path):
   (tmp_path / "test.en").write_text("one\n")
   found = store.files(f"{tmp_path}:en-de")
   assert list(found) == [f"{tmp_path}/test.en"]
+  # An evaluation that is kept beside its data is none of it.
+  (tmp_path / "kept").mkdir()
+  (tmp_path / "kept" / "results.json").write_text("{}")
+  assert store.files(str(tmp_path), f"{tmp_path}/kept") == found
