@@ -15,7 +15,7 @@ from lm_jax import registry, trained
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.families._fields import Fields
 from lm_jax.families.base import VOCABULARY, Family
-from lm_jax.hugging_face import origin
+from lm_jax.hugging_face import card, origin, sentences
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face import write as write_lib
@@ -323,7 +323,14 @@ def _write_part(
       directory, part.model, params, dtype or "float32", stored, kept
     )
   if part.files:
-    origin.give_back(part.files, directory)
+    origin.give_back(part.files, directory, card=bool(part.stored))
+  if not part.stored:
+    text = card.text(
+      model, part.model.architecture, str(part.model.family.model_types[0])
+    )
+    (directory / card.FILE).write_text(text, encoding="utf-8")
+    if model.spec.architecture == "encoder" and part.stack == "main":
+      sentences.write(directory, model)
   untold = not origin.tokenizer_files(directory)
   if untold and model.tokenizer is not None:
     _write_tokenizer(directory, part, model, model.tokenizer)

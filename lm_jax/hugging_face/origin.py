@@ -32,6 +32,15 @@ UNUSED = "unused"
 Stored = tuple[str, np.dtype, tuple[int, ...], Callable[[], np.ndarray]]
 # What may stand beside a config.json: how it generates, and a tokenizer.
 GENERATION = ("generation_config.json", "chat_template.jinja")
+# And what tells people of it, and sentence-transformers.
+CARD = (
+  "README.md",
+  "modules.json",
+  "sentence_bert_config.json",
+  "config_sentence_transformers.json",
+  "1_Pooling/config.json",
+  "2_Normalize/config.json",
+)
 TOKENIZER = (
   "tokenizer.json",
   "tokenizer_config.json",
@@ -63,7 +72,7 @@ def tokenizer_files(directory: pathlib.Path) -> list[pathlib.Path]:
 def _there(directory: pathlib.Path, names: Sequence[str]) -> list[pathlib.Path]:
   """Those of the files that there are; UsageError for links that lead out."""
   paths = (directory / name for name in names)
-  return [links.inside(path) for path in paths if path.is_file()]
+  return [links.inside(path, directory) for path in paths if path.is_file()]
 
 
 def check(directory: pathlib.Path) -> None:
@@ -71,7 +80,7 @@ def check(directory: pathlib.Path) -> None:
 
   No file may be a link that leads outside.
   """
-  for path in _there(directory, (*_NAMING, *TOKENIZER, *GENERATION)):
+  for path in _there(directory, (*_NAMING, *TOKENIZER, *GENERATION, *CARD)):
     if path.name not in _NAMING:
       continue
     if not isinstance(strict_json.read(path), dict):
@@ -87,7 +96,7 @@ def keep(model: str | pathlib.Path, run: pathlib.Path) -> None:
     model: a directory of a run or of theirs; may have nothing to be kept.
     run: is there.
   """
-  give_back(folder(model), run / FOLDER, config=True)
+  give_back(folder(model), run / FOLDER, config=True, card=True)
 
 
 def keep_tensors(
@@ -160,7 +169,10 @@ def tensors(directory: str | pathlib.Path) -> dict[str, str]:
 
 
 def give_back(
-  source: pathlib.Path, to: pathlib.Path, config: bool = False
+  source: pathlib.Path,
+  to: pathlib.Path,
+  config: bool = False,
+  card: bool = False,
 ) -> None:
   """Copies the files of theirs, leaving out what names code.
 
@@ -168,15 +180,17 @@ def give_back(
     source: of `folder`.
     to: created if there is anything to be copied.
     config: with config.json.
+    card: with its card and the files of sentence-transformers.
   """
   files = tokenizer_files(source)
   names = (*GENERATION, "config.json") if config else GENERATION
-  files += _there(source, names)
+  files += _there(source, (*names, *(CARD if card else ())))
   for path in files:
-    to.mkdir(exist_ok=True)
-    shutil.copyfile(path, to / path.name)
-    if path.name in _NAMING:
-      _remove_code(to / path.name)
+    copy = to / path.relative_to(source)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, copy)
+    if copy.parent == to and path.name in _NAMING:
+      _remove_code(copy)
 
 
 def without_code(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from lm_jax import strict_json
 from lm_jax.errors import UsageError, short
 
+FILE = "result.json"
 # What a run ends with; see lm_jax/sweep/local.py.
 _STATUSES = ("done", "diverged", "failed", "interrupted")
 # What --eval asks for at a run's end, from little to much.

@@ -42,9 +42,7 @@ def there_and_back(theirs, folder, **flags):
   assert run("import", theirs, workdir=folder / "run") == 0
   assert run("export", folder / "run", to=folder / "back", **flags) == 0
   assert run("export", theirs, to=folder / "straight", **flags) == 0
-  for path in (folder / "back").iterdir():
-    straight = folder / "straight" / path.name
-    assert path.read_bytes() == straight.read_bytes()
+  assert contents(folder / "back") == contents(folder / "straight")
   return folder / "back"
 
 
@@ -141,11 +139,17 @@ def test_the_files_beside_the_weights_come_back(tmp_path):
   }
   for name, text in files.items():
     (theirs / name).write_text(text)
-  (theirs / "README.md").touch()
+  files |= {
+    "README.md": "---\nlicense: mit\n---\n# Theirs\n",
+    "1_Pooling/config.json": '{"pooling_mode_cls_token": true}',
+    "modules.json": "[]",
+  }
+  (theirs / "1_Pooling").mkdir()
+  for name in ("README.md", "1_Pooling/config.json", "modules.json"):
+    (theirs / name).write_text(files[name])
   back = there_and_back(theirs, tmp_path)
   for name, text in files.items():
     assert (back / name).read_text() == text
-  assert not (back / "README.md").exists()
   # As another family it has a tokenizer that says the same.
   other = tmp_path / "other"
   assert run("export", tmp_path / "run", to=other, family="bert") == 0

@@ -1,0 +1,212 @@
+"""README.md of an export, a model card: what the model is, and its numbers.
+
+Only what the run's own files say: no number that was not measured.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+import re
+from typing import Any
+
+import lm_jax
+from lm_jax import registry
+from lm_jax.config import OBJECTIVES, Config
+from lm_jax.report import metrics
+from lm_jax.storage.digest import digest
+from lm_jax.trained import Trained
+from lm_jax.training import result_file
+
+FILE = "README.md"
+# What the hub calls the task of a class, by the end of its name.
+_TASKS = {
+  "ForMaskedLM": "fill-mask",
+  "ForCausalLM": "text-generation",
+  "LMHeadModel": "text-generation",
+  "ForSequenceClassification": "text-classification",
+  "ForTokenClassification": "token-classification",
+  "ForQuestionAnswering": "question-answering",
+}
+# The languages of corpora that are known.
+_LANGUAGES = {"sotu": "en"}
+_MEASURED = {
+  "validation_loss": "the objective's own loss on held-out text, in nats",
+  "bits_per_byte": "of held-out text, {} likelihood",
+  "minimal_pairs": "share of pairs of which the right text scores higher",
+  "probe": "accuracy of a linear classifier on the model's frozen states",
+}
+
+
+def text(model: Trained, architecture: str, family: str) -> str:
+  """The card of a model that is no unchanged import.
+
+  Args:
+    model: with the directory of its run, if it has one.
+    architecture: its class in Transformers.
+    family: its model_type.
+  """
+  config, result = model.config, _result(model)
+  lines = [
+    *_front_matter(model, architecture, family),
+    "",
+    f"# {config.name or pathlib.Path(model.source).name or config.objective}",
+    "",
+    f"A {architecture} that was {_made(config)} by lm_jax"
+    f" {lm_jax.__version__}.",
+    "",
+    *([] if config.family else _trained(model, result)),
+  ]
+  return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _made(config: Config) -> str:
+  return "imported and exported" if config.family else "trained and exported"
+
+
+def _trained(model: Trained, result: dict[str, Any]) -> list[str]:
+  """What the run was that trained it."""
+  return [
+    "## Training",
+    "",
+    *_training(model, result),
+    "",
+    "## Numbers",
+    "",
+    *_numbers(model, result),
+  ]
+
+
+def _result(model: Trained) -> dict[str, Any]:
+  """What result.json says of these parameters; {} if it says nothing."""
+  path = pathlib.Path(model.source, result_file.FILE)
+  if not model.source or not path.is_file():
+    return {}
+  result = result_file.read(path, "remove it to export without its numbers")
+  if result["status"] != "done":
+    return {}
+  # A chosen step, or a part of a model, has another digest than the last one.
+  whole = not model.config.task and not model.config.adapt
+  if whole and result.get("digest") != digest(model.params):
+    return {}
+  return result
+
+
+def _front_matter(model: Trained, architecture: str, family: str) -> list[str]:
+  """What the hub reads, in YAML; every text is quoted as JSON has it."""
+  config = model.config
+  fields = {"library_name": "transformers"}
+  kept = _kept(model)
+  language = kept.get("language") or _LANGUAGES.get(config.data.corpus, "")
+  if language:
+    fields["language"] = language
+  if kept.get("license"):
+    fields["license"] = kept["license"]
+  for end, task in _TASKS.items():
+    if architecture.endswith(end):
+      fields["pipeline_tag"] = task
+  tags = ["lm_jax", family, config.objective]
+  tags += [config.task] if config.task else []
+  if model.spec.architecture == "encoder":
+    tags += ["sentence-transformers", "feature-extraction"]
+  lines = [f"{name}: {json.dumps(value)}" for name, value in fields.items()]
+  tagged = (f"- {json.dumps(tag)}" for tag in dict.fromkeys(tags))
+  return ["---", *lines, "tags:", *tagged, "---"]
+
+
+def _kept(model: Trained) -> dict[str, str]:
+  """License and language of the card that the model's base came with."""
+  from lm_jax.hugging_face import origin
+
+  path = origin.folder(model.source) / FILE if model.source else None
+  if path is None or not path.is_file():
+    return {}
+  lines = path.read_text("utf-8", errors="replace").splitlines()
+  if lines[:1] != ["---"]:
+    return {}
+  found = {}
+  for line in lines[1:]:
+    if line == "---":
+      break
+    match = re.fullmatch(r"(license|language): *([\w.-]+)", line)
+    if match:
+      found[match[1]] = match[2]
+  return found
+
+
+def _training(model: Trained, result: dict[str, Any]) -> list[str]:
+  """A list of what it was trained on, and how long."""
+  config = model.config
+  summary = registry.summary(OBJECTIVES, config.objective)
+  facts = {
+    "objective": f"{config.objective}: {summary}",
+    "data": _code(_corpus(config)),
+    "tokenizer": _code(_last(config.data.tokenizer)),
+    "rows": f"{config.length} tokens, {config.batch_size} a batch",
+    "budget": _code(config.budget),
+    "seed": str(config.seed),
+  }
+  if config.task:
+    facts |= {"data": f"examples of the task {_code(config.task)}"}
+  if config.model:
+    facts["trained further from"] = _code(_last(config.model))
+  if config.adapt:
+    facts["adapted by"] = _code(str(config.adapt["method"]))
+  if "parameters" in result and not config.adapt:
+    facts["parameters"] = f"{result['parameters']:,}"
+  ledger = result.get("ledger") or {}
+  for name, what in {"steps": "steps", **metrics.CURRENCIES}.items():
+    if name in ledger:
+      facts[what] = metrics.amount(ledger[name], name)
+  if result.get("commit"):
+    facts["commit of lm_jax"] = _code(result["commit"])
+  return [f"- {name}: {value}" for name, value in facts.items()]
+
+
+def _numbers(model: Trained, result: dict[str, Any]) -> list[str]:
+  """A table of what was measured at the run's end, and how."""
+  rows = []
+  for name, value in sorted((result.get("metrics") or {}).items()):
+    if not isinstance(value, int | float) or not math.isfinite(value):
+      continue
+    items = (result.get("items") or {}).get(name)
+    count = f"{len(items):,}" if isinstance(items, list) else ""
+    metric = metrics.of(name)
+    shown = metrics.show(name, value) + (" %" if metric.unit == "%" else "")
+    rows.append(f"| {metric.label} | {shown} | {count} | {_how(model, name)} |")
+  if not rows:
+    return ["None were measured of these parameters."]
+  return [
+    "Measured by lm_jax when the run ended, on text or examples that it was"
+    " not trained on.",
+    "",
+    "| what | value | items | how |",
+    "|---|--:|--:|---|",
+    *rows,
+  ]
+
+
+def _how(model: Trained, name: str) -> str:
+  kind = metrics.LIKELIHOODS.get(model.objective.scoring, "")
+  for known, how in _MEASURED.items():
+    if name == known or name.startswith(f"{known}/"):
+      return how.format(kind)
+  return f"the task's own measure, {_code(name)}"
+
+
+def _corpus(config: Config) -> str:
+  """The corpora without the folders of this machine."""
+  return ",".join(map(_last, config.data.corpus.split(",")))
+
+
+def _last(path: str) -> str:
+  """A local path's own name; names of data sets (a/b:1.0.0) as they are."""
+  local = path.startswith((".", "~", "/"))
+  return pathlib.PurePath(path).name if local else path
+
+
+def _code(value: str) -> str:
+  """As code, so that nothing in it is markup."""
+  plain = "".join(x if x.isprintable() and x != "`" else " " for x in value)
+  return f"`{plain or ' '}`"
