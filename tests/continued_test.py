@@ -15,7 +15,7 @@ from lm_jax.data import rows as rows_lib
 from lm_jax.storage import checkpoint
 from lm_jax.storage.digest import flatten
 from lm_jax.tasks.base import Measure
-from lm_jax.training import assemble, run
+from lm_jax.training import assemble, run, yardstick
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def _fast(monkeypatch, tiny):
   """Without the yardsticks that come last."""
   monkeypatch.setenv("LM_JAX_CACHE", str(tiny.cache))
   nothing = Measure({}, {})
-  monkeypatch.setattr(run.measuring, "evaluate", lambda *_, **__: nothing)
+  monkeypatch.setattr(yardstick.measuring, "evaluate", lambda *_, **__: nothing)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from lm_jax.config import Config
 from lm_jax.errors import UsageError
 from lm_jax.storage.digest import digest, flatten
 from lm_jax.tasks.base import Measure
-from lm_jax.training import run
+from lm_jax.training import run, yardstick
 
 LORA = {"method": "lora", "rank": 2, "targets": ("query", "value")}
 
@@ -30,7 +30,7 @@ def _fast(tiny):
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv("LM_JAX_CACHE", str(tiny.cache))
     nothing = Measure({}, {})
-    patch.setattr(run.measuring, "evaluate", lambda *_, **__: nothing)
+    patch.setattr(yardstick.measuring, "evaluate", lambda *_, **__: nothing)
     yield
 
 

@@ -10,7 +10,7 @@ from tiny import metrics
 import lm_jax
 from lm_jax import cli
 from lm_jax.tasks.base import Measure
-from lm_jax.training import run
+from lm_jax.training import yardstick
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
@@ -41,7 +41,7 @@ def _fast(monkeypatch, tiny):
   harness.quiet()
   monkeypatch.setenv("LM_JAX_CACHE", str(tiny.cache))
   nothing = Measure({}, {})
-  monkeypatch.setattr(run.measuring, "evaluate", lambda *_, **__: nothing)
+  monkeypatch.setattr(yardstick.measuring, "evaluate", lambda *_, **__: nothing)
 
 
 @pytest.mark.parametrize(("name", "architecture"), CASES)

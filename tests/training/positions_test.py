@@ -16,7 +16,7 @@ from lm_jax.models import sizes
 from lm_jax.storage import identity
 from lm_jax.storage.digest import flatten
 from lm_jax.tasks.base import Measure
-from lm_jax.training import assemble, run
+from lm_jax.training import assemble, yardstick
 
 LEARNED = [n for n, x in sizes.PRESETS.items() if x.positions == "learned"]
 # What each is trained by here, and how many positions rows of 32 take then.
@@ -114,7 +114,7 @@ def test_interpolation_is_numpys(old, new, offset):
 def test_a_run_goes_on_with_longer_rows(tiny, tmp_path, monkeypatch):
   """Its first step begins from the model, with the table stretched."""
   nothing = Measure({}, {})  # without the yardsticks
-  monkeypatch.setattr(run.measuring, "evaluate", lambda *_, **__: nothing)
+  monkeypatch.setattr(yardstick.measuring, "evaluate", lambda *_, **__: nothing)
   trunk = {"preset": "roberta"} | SHAPE
   first = tiny.config(
     tmp_path / "a", objective="mlm", trunk=trunk, budget="steps:1"
