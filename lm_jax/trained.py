@@ -89,7 +89,7 @@ def outputs_of(
   heads = dict(network.head_specs)
   outputs: dict[str, Head | None] = {VOCABULARY: None, **heads}
   if objective.scores_by(spec) != VOCABULARY or (
-    objective.supervised and heads
+    objective.supervised and (heads or objective.headless)
   ):
     del outputs[VOCABULARY]  # The main stack has none.
   return outputs

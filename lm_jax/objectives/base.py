@@ -77,6 +77,8 @@ class Objective:
   starts_from: ClassVar[Mapping[str, str]] = {}
   # The special tokens that it needs besides the boundary, fields of Specials.
   needs: ClassVar[tuple[str, ...]] = ()
+  # Does it train the states alone, without an output on them?
+  headless: ClassVar[bool] = False
 
   @property
   def follows_budget(self) -> bool:

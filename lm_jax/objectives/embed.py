@@ -50,6 +50,7 @@ class Embed(base.Objective):
   )
   natural: ClassVar[Architecture] = "encoder"
   scoring: ClassVar[str] = ""
+  headless: ClassVar[bool] = True
   supervised: ClassVar[bool] = True
 
   temperature: float = option(0.05, "by which similarities are divided")

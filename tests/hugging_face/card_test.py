@@ -133,6 +133,30 @@ def test_sentence_transformers_find_a_pooled_encoder(exported):
   assert model.spec.architecture == "encoder"
 
 
+def test_what_was_trained_to_embed_embeds_the_same(tiny, tmp_path):
+  """It has no output, and the texts are laid out as it was trained."""
+  model = model_of(
+    tiny,
+    tmp_path / "run",
+    "embed",
+    architecture="encoder",
+    task="toy",
+    objective_options={"pool": "first", "similarity": "dot"},
+  )
+  assert dict(model.outputs) == {}
+  export.save(model, str(tmp_path / "to"), "bert")
+  pooling = read(tmp_path / "to" / "1_Pooling", "config.json")
+  assert pooling["pooling_mode_cls_token"]
+  assert not pooling["pooling_mode_mean_tokens"]
+  config = read(tmp_path / "to", "config_sentence_transformers.json")
+  assert config["similarity_fn_name"] == "dot"
+  again, texts = lm_jax.load(str(tmp_path / "to")), ["The law is so.", "We"]
+  found = again._scorer.text_features(texts, "first")
+  np.testing.assert_allclose(
+    found, lm_jax.LanguageModel(model).embed(texts), atol=1e-6
+  )
+
+
 def test_a_decoder_has_no_such_files(tiny, tmp_path):
   export.save(
     model_of(tiny, tmp_path / "run", "clm", "gpt2"), str(tmp_path / "to")
