@@ -54,7 +54,7 @@ class Run:
   def history(self) -> list[dict[str, float]]:
     """The logged steps: an object for each line of metrics.jsonl."""
     path = pathlib.Path(self.directory, "metrics.jsonl")
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 @dataclasses.dataclass(frozen=True)
