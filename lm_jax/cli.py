@@ -6,8 +6,10 @@ Exit codes: 0 done, 1 a bug or a failed arm, 2 bad usage or input, 3 diverged,
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
+import resource
 import select
 import sys
 import textwrap
@@ -27,6 +29,8 @@ from lm_jax.training.stuck import Watch
 # listings and mistakes are answered at once.
 
 BAD_USAGE, INTERRUPTED = 2, 75
+_LIGHT = ("list", "doctor", "report")  # which do without XLA, or may
+_ADDRESSES = 2 * 2**30  # bytes that XLA reserves at the least, on two cores
 _SAVE = ("compare", "train", "finetune", "import")  # and go on from there
 
 
@@ -78,6 +82,8 @@ def main(argv: Sequence[str]) -> int:
       command, *rest = argv
     if command not in COMMANDS:
       raise registry.unknown("", command, COMMANDS)
+    if command not in _LIGHT and not _asks_help(rest):
+      _require_room()
     return COMMANDS[command][1](rest)
   except (Exception, KeyboardInterrupt) as error:
     if caused(error):
@@ -110,18 +116,42 @@ def _nobody_reads() -> bool:
 
 
 def _out_of_memory(error: BaseException) -> str:
-  """What to do where a host or device has too little; "" of another error."""
+  """What to do where there is too little memory, or too few processes.
+
+  "" of another error.
+  """
   text = str(error).partition("\n")[0]
+  number = error.errno if isinstance(error, OSError) else None
+  if "can't start new thread" in text or number == errno.EAGAIN:
+    return (
+      f"out of processes: {text}: a higher limit is needed (ulimit -u,"
+      " pids.max, or of memory, ulimit -v)"
+    )
   # By name: jax may not be imported yet.
   of_device = type(error).__name__ == "JaxRuntimeError"
-  if not isinstance(error, MemoryError) and not (
-    of_device and "RESOURCE_EXHAUSTED" in text
+  if not (
+    isinstance(error, MemoryError)
+    or number == errno.ENOMEM
+    or (of_device and "RESOURCE_EXHAUSTED" in text)
+    or "bad_alloc" in text
+    or (isinstance(error, ImportError) and "failed to map segment" in text)
   ):
     return ""
   return (
     f"out of memory: {text}: a smaller --batch_size, --length or --size, a"
     " larger --accumulate, or a --mesh of more devices needs less"
   )
+
+
+def _require_room() -> None:
+  """Raises UsageError where XLA would abort in C++, and say it in pages."""
+  limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+  if limit != resource.RLIM_INFINITY and limit < _ADDRESSES:
+    raise UsageError(
+      f"the limit of memory, {limit / 2**30:.1f} GiB of addresses (ulimit -v),"
+      f" is too low: at least {_ADDRESSES / 2**30:g} GiB, and with more cores"
+      " more"
+    )
 
 
 def usage() -> str:

@@ -171,6 +171,38 @@ def test_too_little_memory_is_one_line(run, capsys):
   assert "--batch_size" in said
 
 
+@pytest.mark.parametrize(
+  ("error", "start"),
+  [
+    (RuntimeError("can't start new thread"), "out of processes: can't start"),
+    (BlockingIOError(11, "Resource temporarily"), "out of processes: [Errno"),
+    (MemoryError(), "out of memory: "),
+    (OSError(12, "Cannot allocate memory"), "out of memory: [Errno 12]"),
+    (RuntimeError("std::bad_alloc"), "out of memory: std::bad_alloc"),
+    (ImportError("x.so: failed to map segment from"), "out of memory: x.so"),
+  ],
+)
+def test_limits_of_memory_and_processes_are_one_line(error, start, run, capsys):
+  run.outcomes["clm-seed0"] = error
+  assert cli.main(["train"]) == 2
+  said = capsys.readouterr().err
+  assert said.startswith(f"lm_jax: {start}") and said.count("\n") == 1
+
+
+def test_too_few_addresses_are_told_before_anything_aborts():
+  command = f"ulimit -v 1200000; exec {sys.executable} launch.py train"
+  done = subprocess.run(
+    ["bash", "-c", command],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 2 and done.stdout == ""
+  assert done.stderr.startswith("lm_jax: the limit of memory, 1.1 GiB of")
+  assert done.stderr.count("\n") == 1
+
+
 def test_no_command_is_the_default_experiment(run, capsys):
   assert cli.main([]) == 0
   assert len(run.configs) == 12

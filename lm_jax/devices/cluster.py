@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
-from lm_jax.devices import distributed
+from lm_jax.devices import distributed, rendezvous
 from lm_jax.errors import UsageError
 from lm_jax.options import Option
 
@@ -167,6 +167,15 @@ def _keep_standard_output() -> None:
 def _initialize(cluster: Cluster) -> None:
   import jax
 
+  if cluster.coordinator is not None:
+    assert cluster.num_processes is not None
+    assert cluster.process_id is not None
+    rendezvous.meet(
+      cluster.coordinator,
+      cluster.num_processes,
+      cluster.process_id,
+      cluster.timeout,
+    )
   # Collectives between the CPUs of several processes; other devices have
   # their own.
   jax.config.update("jax_cpu_collectives_implementation", "gloo")

@@ -1,0 +1,142 @@
+"""Processes compare who they are before jax joins them.
+
+jax takes what it is told: of two processes with one number it aborts both,
+after a minute and in C++, and other counts it does not notice. So process 0
+listens on the coordinator's port first, each other process says its number and
+count, and all hear whether these fit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from typing import Any
+
+from lm_jax.errors import UsageError
+
+_PAUSE, _HELLO = 0.2, 5.0  # seconds between tries, and to say who one is
+_MOST = 10_000  # bytes of a line
+_FOREIGN = 10.0  # seconds that something else may answer
+
+
+def meet(where: str, count: int, number: int, timeout: float) -> None:
+  """Waits until all processes are there and fit together.
+
+  Args:
+    where: "HOST:PORT" of process 0.
+    count, number: of processes, and which of them this is.
+    timeout: in seconds.
+
+  Raises:
+    UsageError: they don't fit, or are not all there in time, or the port is
+      another program's.
+  """
+  deadline = time.monotonic() + timeout
+  try:
+    if number:
+      _join(where, count, number, deadline)
+    else:
+      _host(where, count, deadline)
+  except TimeoutError:
+    raise UsageError(
+      f"--coordinator={where}: not all {count} processes met within"
+      f" --join_timeout={timeout:g} s"
+    ) from None
+
+
+def _host(where: str, count: int, deadline: float) -> None:
+  port = int(where.rpartition(":")[2])
+  ipv6 = socket.has_dualstack_ipv6()
+  family = socket.AF_INET6 if ipv6 else socket.AF_INET
+  try:
+    server = socket.create_server(
+      ("", port), family=family, dualstack_ipv6=ipv6
+    )
+  except OSError as error:
+    raise UsageError(
+      f"--coordinator={where}: process 0 can't listen there: {error.strerror};"
+      " name another port, the same for all processes"
+    ) from None
+  with contextlib.ExitStack() as stack:
+    stack.enter_context(server)
+    others: dict[int, socket.socket] = {}
+    while len(others) < count - 1:
+      server.settimeout(_left(deadline))
+      other = stack.enter_context(server.accept()[0])
+      said = _heard(other)
+      number = said and said.get("number")
+      if said is None or type(number) is not int:
+        continue  # of a program that looks for open ports
+      problem = ""
+      if said.get("count") != count:
+        problem = (
+          f"--num_processes: process {number} has {said.get('count')}, process"
+          f" 0 has {count}"
+        )
+      elif number in others or number == 0:
+        problem = f"--process_id={number}: two processes have it"
+      if problem:
+        for one in (*others.values(), other):
+          _say(one, {"problem": problem})
+        raise UsageError(problem)
+      others[number] = other
+    for one in others.values():
+      _say(one, {})
+
+
+def _join(where: str, count: int, number: int, deadline: float) -> None:
+  host, _, port = where.rpartition(":")
+  place = (host.strip("[]"), int(port))
+  foreign = 0.0
+  while True:
+    left = _left(deadline)
+    try:
+      with socket.create_connection(place, min(left, _HELLO)) as server:
+        _say(server, {"number": number, "count": count})
+        server.settimeout(_left(deadline))
+        answer = _heard(server)
+    except TimeoutError:
+      continue
+    except OSError:  # process 0 is not there yet
+      time.sleep(min(_PAUSE, left))
+      continue
+    if answer is None:
+      # A run that was lost may still be about to end.
+      foreign = foreign or time.monotonic() + _FOREIGN
+      if time.monotonic() < foreign:
+        time.sleep(min(_PAUSE, left))
+        continue
+      raise UsageError(
+        f"--coordinator={where}: another program answers there, or the"
+        " processes have met without this one"
+      )
+    if answer.get("problem"):
+      raise UsageError(str(answer["problem"]))
+    return
+
+
+def _left(deadline: float) -> float:
+  left = deadline - time.monotonic()
+  if left <= 0:
+    raise TimeoutError
+  return left
+
+
+def _say(other: socket.socket, facts: dict[str, Any]) -> None:
+  with contextlib.suppress(OSError):  # who is gone hears nothing
+    other.sendall(json.dumps({"lm_jax": 1, **facts}).encode() + b"\n")
+
+
+def _heard(other: socket.socket) -> dict[str, Any] | None:
+  """A line of another process; None from anything else."""
+  if other.gettimeout() is None:
+    other.settimeout(_HELLO)
+  with other.makefile("rb") as file:
+    try:
+      facts = json.loads(file.readline(_MOST))
+    except (OSError, ValueError):
+      return None
+  is_ours = isinstance(facts, dict) and facts.get("lm_jax") == 1
+  return facts if is_ours else None
