@@ -36,7 +36,7 @@ def test_its_cells_run_in_their_order(tiny, tmp_path, monkeypatch, capsys):
     "budget": "steps:2",
     "shared": {
       "size": "nano",
-      "length": 32,
+      "length": 64,
       "batch_size": 4,
       "trunk": dict(config.trunk),
       "data": data | {"tokenizer": "bytes", "sentinels": 5},
