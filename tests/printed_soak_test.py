@@ -149,6 +149,11 @@ def test_every_command_runs_in_its_order(path, runs, tmp_path, monkeypatch):
       continue
     for name in made(printed):
       assert pathlib.Path(name).exists(), f"{printed}: made no {name}"
+    # Tiny random models have tokenizers by which every text is long.
     lost = re.findall(r"(\d+) % of the shots did not fit", out)
-    assert all(int(share) <= 5 for share in lost), f"{printed}: {out}"
+    if (
+      printed.value("model").startswith("runs/")
+      and max(map(int, lost), default=0) > 5
+    ):
+      wrong.append(f"{printed}: loses shots: {out}")
   assert not wrong, "\n".join(wrong)
