@@ -136,11 +136,6 @@ def test_a_run_goes_on_with_longer_rows(tiny, tmp_path, monkeypatch):
   np.testing.assert_array_equal(params.pop(name), expected)
   for each, leaf in params.items():
     np.testing.assert_array_equal(leaf, old[each])
-  assert pretrain(longer)["status"] == "done"
-  model = trained.load(longer.workdir)
-  assert flatten(model.params)[name].shape == (49, 32)
-  # And on with shorter rows than those.
-  trained.check(onward(longer.workdir, length=40))
 
 
 @pytest.mark.parametrize(("changes", "said"), [
