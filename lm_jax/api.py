@@ -427,7 +427,8 @@ class LanguageModel:
     from lm_jax.generation import options as options_lib
 
     own = defaults.of(self._model.source) if self._model.source else {}
-    asked = options_lib.read(options, own)
+    where = defaults.file_of(self._model.source) if own else ""
+    asked = options_lib.read(options, own, str(where))
     if inputs_lib.are_texts(prompts):
       texts = inputs_lib.texts(prompts, "prompts")
       show = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from lm_jax import registry
@@ -68,6 +68,17 @@ class Option:
         " directory, a glob or a link"
       ) from None
     return _parse(self.kind, text, f"--{self.path}")
+
+  def parse_all(self, texts: Sequence[str]) -> Any:
+    """The value of a flag that was given so often, or UsageError.
+
+    Where it may be given several times each is an item, to which a comma
+    belongs; else the last one counts.
+    """
+    if not self.repeat:
+      return self.parse(texts[-1])
+    item = typing.get_args(self.kind)[0]
+    return tuple(_parse(item, text, f"--{self.path}") for text in texts)
 
   def check(self, value: Any, where: str) -> Any:
     """The value that a JSON value stands for, or UsageError."""

@@ -26,7 +26,10 @@ from lm_jax.types import ABSENT
 # count the conversation, and a search with beams can't be shown as it comes.
 _ADOPTED = (
   *("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p"),
-  *("repetition_penalty", "no_repeat_ngram_size"),
+  *("epsilon_cutoff", "eta_cutoff", "renormalize_logits"),
+  *("repetition_penalty", "no_repeat_ngram_size", "suppress_tokens"),
+  *("begin_suppress_tokens", "bad_words_ids", "sequence_bias"),
+  "decoder_start_token_id",
 )
 # Stand for a question, its answer and the next question.
 _PROBES = ("\ue000q", "\ue000a", "\ue000n")
@@ -74,6 +77,7 @@ class Assistant:
     template: made of the source.
     languages: ids of the tokenizer's languages by name.
     defaults: what the model's generation_config.json says of options.
+    where: that file.
     room: tokens of a conversation and its answer.
     ends: ids that end an answer.
     stops: texts that do, which are no part of it.
@@ -94,6 +98,7 @@ class Assistant:
     self._marks = Marks(model.tokenizer, self.template.literals())
     own = defaults.of(model.source) if model.source else {}
     self.defaults = {name: own[name] for name in _ADOPTED if name in own}
+    self.where = str(defaults.file_of(model.source)) if own else ""
     specials = model.spec.specials
     ends = {specials.end, *own.get("eos_token_id", ())}
     if not model.config.family:

@@ -186,7 +186,9 @@ def options(
 ) -> Generation:
   """As Session.options; `given` goes before all else."""
   values = {"max_new_tokens": MAX_NEW_TOKENS} | assistant.defaults
-  found = Generation(**{**values, **(more or {}), **given}).check()
+  own = assistant.defaults.keys() - {*(more or {}), *given}
+  found = Generation(**{**values, **(more or {}), **given})
+  found.check("--", own, assistant.where)
   for name in ("num_beams", "num_return_sequences"):
     value = getattr(found, name)
     if value != 1:

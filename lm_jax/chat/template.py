@@ -166,7 +166,7 @@ class ChatTemplate:
     """
     question = self._variables | {
       "messages": list(messages),
-      "tools": [],
+      "tools": None,  # as Transformers: an empty list is asked for calls
       "documents": None,
       "add_generation_prompt": answering,
     }

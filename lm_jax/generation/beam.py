@@ -95,7 +95,9 @@ def _step(
 ) -> State:
   static, values = kind.static, request.values
   batch, groups, each = state.running_BxGxN.shape
-  past = state.text.past(state.chosen, request.limit - state.chosen)
+  past = state.text.past(
+    state.chosen, request.limit - state.chosen, request.begin
+  )
   log_RxV = jax.nn.log_softmax(logits_RxV, axis=1)
   log_RxV = filters.constrain(
     log_RxV, past, static, values, kind.ends, request.least
@@ -103,6 +105,8 @@ def _step(
   if static.do_sample:
     keep = len(kind.ends) + 1
     log_RxV = filters.warp(log_RxV, static, values, keep)
+  if static.renormalize_logits:
+    log_RxV = jax.nn.log_softmax(log_RxV, axis=1)
   vocabulary = log_RxV.shape[1]
   log_BxGxNxV = log_RxV.reshape(batch, groups, each, vocabulary)
   key = jax.random.fold_in(request.key, state.chosen)
@@ -199,7 +203,10 @@ def _one_group(
   parent_BxK = index_BxK // vocabulary
   token_BxK = (index_BxK % vocabulary).astype(jnp.int32)
   size = state.chosen + 1
+  texts_BxKxL = _new_tokens(kind, state, group, parent_BxK, token_BxK)
   ends_BxK = session.ended(token_BxK, kind.ends) | (size >= request.limit)
+  if kind.stops is not None:
+    ends_BxK = ends_BxK | kind.stops.among(texts_BxKxL, size)
 
   goes_on_BxK = score_BxK + ends_BxK * _NO
   running_BxN, next_BxN = jax.lax.top_k(goes_on_BxK, each)
@@ -218,7 +225,6 @@ def _one_group(
   merged = jnp.concatenate([state.scores_BxGxN[:, group], final_BxK], axis=1)
   scores_BxN, kept_BxN = jax.lax.top_k(merged, each)
 
-  texts_BxKxL = _new_tokens(kind, state, group, parent_BxK, token_BxK)
   done = state.done_BxGxNxL[:, group]
   texts = jnp.concatenate([done, texts_BxKxL], axis=1)
   size_BxK = jnp.broadcast_to(size, ends_BxK.shape)

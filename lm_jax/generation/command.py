@@ -118,7 +118,8 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
     )
   if tool:
     own = options_lib.under(tool.template.generation, own)
-  options = read_options(given, own)
+  where = str(defaults.file_of(last["model"]) or "") if not tool else ""
+  options = read_options(given, own, where)
   form = last.get("format", get_args(Form)[0])
   from lm_jax import trained
   from lm_jax.generation.generate import Generator
@@ -211,14 +212,19 @@ def _fill(
 
 
 def read_options(
-  given: Mapping[str, Sequence[str]], defaults: Mapping[str, Any] | None = None
+  given: Mapping[str, Sequence[str]],
+  defaults: Mapping[str, Any] | None = None,
+  where: str = "",
 ) -> Generation:
   """The options of a generation among flags, checked.
 
-  defaults: of those that were not given, in place of the usual ones.
+  defaults: of those that were not given, in place of the usual ones; of the
+    file `where`.
   """
   values = options_lib.from_flags(given)
-  return Generation(**options_lib.under(values, defaults or {})).check()
+  own = (defaults or {}).keys() - values.keys()
+  found = Generation(**options_lib.under(values, defaults or {}))
+  return found.check("--", own, where)
 
 
 def _prompts(given: Mapping[str, Sequence[str]]) -> list[str]:

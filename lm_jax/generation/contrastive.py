@@ -20,7 +20,7 @@ class State(NamedTuple):
   text: all of it has been read.
   cache: of R * k rows, those of a prompt alike: its candidates are read there.
   chosen: int32, tokens so far.
-  finished_R, scores_R: as in lm_jax.generation.search.
+  finished_R, logs_RxS: as in lm_jax.generation.search.
   hidden_RxSxD: the states of the text's tokens, of length 1.
   logits_RxV: of the next token.
   """
@@ -29,7 +29,7 @@ class State(NamedTuple):
   cache: Cache
   chosen: Array
   finished_R: Array
-  scores_R: Array
+  logs_RxS: Array
   hidden_RxSxD: Array
   logits_RxV: Array
 
@@ -52,7 +52,7 @@ def begin(
     session.repeated(cache, count, kind.static.top_k),
     jnp.int32(0),
     jnp.zeros(count, bool),
-    jnp.zeros(count, jnp.float32),
+    jnp.zeros((count, size), jnp.float32),
     jnp.pad(_unit(hidden_RxTxD), ((0, 0), (0, spare), (0, 0))),
     reader.logits(hidden_RxTxD[:, -1]),
   )
@@ -75,7 +75,9 @@ def _step(reader: Reader, kind: Kind, request: Request, state: State) -> State:
   best (1 - alpha) p(v) - alpha max_j cos(h_v, h_j), j over the text.
   """
   alpha, k = request.values["penalty_alpha"], kind.static.top_k
-  past = state.text.past(state.chosen, request.limit - state.chosen)
+  past = state.text.past(
+    state.chosen, request.limit - state.chosen, request.begin
+  )
   logits_RxV = filters.constrain(
     state.logits_RxV,
     past,
@@ -110,7 +112,7 @@ def _step(reader: Reader, kind: Kind, request: Request, state: State) -> State:
     session.rows(cache, count * k, jnp.repeat(chosen_R, k)),
     state.chosen + 1,
     state.finished_R | session.ended(token_R, kind.ends),
-    state.scores_R + jnp.where(real_R, score_R, 0.0),
+    session.put_logs(state.logs_RxS, state.text.length, score_R, real_R),
     jax.lax.dynamic_update_slice(state.hidden_RxSxD, unit_Rx1xD, at),
     reader.logits(hidden_Cx1xD[chosen_R, 0]),
   )

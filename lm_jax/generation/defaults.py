@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
+from absl import logging
+
 from lm_jax import links, strict_json
-from lm_jax.errors import UsageError
+from lm_jax.errors import UsageError, short
 from lm_jax.generation import options as options_lib
+from lm_jax.generation.options import Generation
 from lm_jax.hugging_face import origin
 
 # Of the call, not of the model.
 _NOT_ADOPTED = frozenset({"seed", "draft_tokens", "num_return_sequences"})
+# What tells how a token is drawn, and nothing where none is.
+_SAMPLING = frozenset(
+  {"temperature", "top_k", "top_p", "min_p", "typical_p"}
+  | {"epsilon_cutoff", "eta_cutoff"}
+)
+# Fields by which Transformers generates other tokens and we do not, with what
+# means that there is nothing to follow, besides null.
+_UNFOLLOWED: Mapping[str, Any] = {
+  "guidance_scale": 1,
+  "encoder_repetition_penalty": 1,
+  "encoder_no_repeat_ngram_size": 0,
+  "top_h": None,
+  "token_healing": False,
+  "watermarking_config": None,
+  "constraints": None,
+  "force_words_ids": None,
+  "dola_layers": None,
+  "max_time": None,
+  "prompt_lookup_num_tokens": None,
+  "num_return_sequences": 1,
+}
+
+
+def file_of(directory: str | pathlib.Path) -> pathlib.Path | None:
+  """The file that tells, as Transformers looks for it; None where none is.
+
+  generation_config.json alone where it is there; older checkpoints have all in
+  config.json.
+  """
+  folder = origin.folder(directory)
+  names = (origin.GENERATION[0], "config.json")
+  return next((p for p in map(folder.joinpath, names) if p.is_file()), None)
 
 
 def of(directory: str | pathlib.Path) -> dict[str, Any]:
   """Options by name: those of generation_config.json that we have.
 
-  Transformers generates by them, too. Where there is no such file, older
-  checkpoints have them in config.json. Its min_length counts the prompt of a
-  decoder, which is not known here, and is left out there.
+  Transformers generates by them, too. What it follows and we do not is said
+  in a warning, once; so is a value that can't apply to how the file generates.
 
   Args:
     directory: of a run, or of theirs; may have none of these files.
@@ -27,24 +63,81 @@ def of(directory: str | pathlib.Path) -> dict[str, Any]:
   Raises:
     UsageError: an option has a value that it can't have.
   """
-  folder = origin.folder(directory)
-  names = (origin.GENERATION[0], "config.json")
-  path = next((p for p in map(folder.joinpath, names) if p.is_file()), None)
+  path = file_of(directory)
   if path is None:
     return {}
   values = strict_json.read(links.inside(path))
   if not isinstance(values, dict):
     raise UsageError(f"{path}: must hold a JSON object")
   known = options_lib.schema()
-  found = {
+  given = {
     name: value
     for name, value in values.items()
     if name in known and name not in _NOT_ADOPTED and value is not None
   }
-  # -1 is for none among theirs, too; a decoder's start is among the new tokens.
-  least = values.get("min_length")
-  if (
-    isinstance(least, int) and values.get("decoder_start_token_id") is not None
-  ):
-    found.setdefault("min_new_tokens", max(least - 1, 0))
-  return options_lib.from_values(found, str(path))
+  if path.name == origin.GENERATION[0]:
+    # Transformers lets a decoder begin with bos_token_id where nothing else is
+    # said, whatever config.json says.
+    start = values.get("decoder_start_token_id", values.get("bos_token_id"))
+    if _is_paired(path.parent) and start is not None:
+      given["decoder_start_token_id"] = start
+  else:
+    given.pop("decoder_start_token_id", None)  # the family reads it there
+  found = options_lib.from_values(given, str(path))
+  _require_valid(found, path, values)
+  _say_unfollowed(str(path), _unfollowed(values))
+  return found
+
+
+def _is_paired(folder: pathlib.Path) -> bool:
+  config = folder / "config.json"
+  if not config.is_file():
+    return False
+  values = strict_json.read(links.inside(config))
+  if not isinstance(values, dict):
+    return False
+  kind = values.get("model_type")
+  # Their classes say so where the file doesn't.
+  paired = kind in ("t5", "mt5", "bart", "mbart", "m2m_100")
+  return bool(values.get("is_encoder_decoder", paired))
+
+
+def _require_valid(
+  found: dict[str, Any], path: pathlib.Path, values: Mapping[str, Any]
+) -> None:
+  """Raises UsageError by the file's name; drops what does not apply.
+
+  A value that only sampling reads may be anything in a file that does not
+  sample, as Transformers takes it.
+  """
+  usual: dict[str, Any] = {"max_new_tokens": 2**20}  # The call says how many.
+  if not values.get("do_sample"):
+    for name in sorted(_SAMPLING & found.keys()):
+      try:
+        Generation(**usual, **{name: found[name]}).check(f"{path}: ")
+      except UsageError:
+        del found[name]
+        _say(f"{path}: {name}={values[name]} does not apply without do_sample")
+  Generation(**{**usual, **found}).check(f"{path}: ")
+
+
+def _unfollowed(values: Mapping[str, Any]) -> tuple[str, ...]:
+  return tuple(
+    f"{name}={short(values[name])}"
+    for name, neutral in _UNFOLLOWED.items()
+    if values.get(name) is not None and values[name] != neutral
+  )
+
+
+def _say_unfollowed(path: str, fields: tuple[str, ...]) -> None:
+  if fields:
+    _say(
+      f"{path}: not followed: {', '.join(fields)}; Transformers would generate"
+      " by them"
+    )
+
+
+@functools.cache
+def _say(line: str) -> None:
+  """Warns of it, once a process."""
+  logging.warning("%s", line)

@@ -25,6 +25,7 @@ class Past(NamedTuple):
   length: of the slots, those that are filled; the next token's is this one.
   chosen: tokens so far that were not in the prompt.
   remaining: tokens that may be chosen, the next one included.
+  begin: of `chosen`, where `begin_suppress_tokens` holds.
   """
 
   tokens_BxS: Array
@@ -32,6 +33,7 @@ class Past(NamedTuple):
   length: Array
   chosen: Array
   remaining: Array
+  begin: Array | int = 0
 
 
 def constrain(
@@ -51,6 +53,8 @@ def constrain(
     ends: ids that end a text.
     least: min_new_tokens.
   """
+  for ids, more in static.biases:
+    logits_BxV = biased(logits_BxV, past, ids, more)
   if static.repetition_penalty != 1:
     penalty = values["repetition_penalty"]
     logits_BxV = repetition_penalty(logits_BxV, past, penalty)
@@ -58,6 +62,9 @@ def constrain(
     size = static.no_repeat_ngram_size
     banned_BxV = repeated_ngrams(logits_BxV, past, size)
     logits_BxV = jnp.where(banned_BxV, -jnp.inf, logits_BxV)
+  for ids in static.bad_words_ids:
+    if len(ids) > 1 or ids[0] not in ends:
+      logits_BxV = biased(logits_BxV, past, ids, -jnp.inf)
   vocabulary = logits_BxV.shape[1]
   if ends:
     early = past.chosen < least
@@ -71,8 +78,16 @@ def constrain(
     if token >= 0:
       only_V = jnp.where(_among((token,), vocabulary), 0.0, -jnp.inf)
       logits_BxV = jnp.where(now, only_V[None], logits_BxV)
+  if static.exponential_decay_length_penalty and ends:
+    logits_BxV = likelier_end(
+      logits_BxV, past, ends, *static.exponential_decay_length_penalty
+    )
   if static.suppress_tokens:
     banned_V = _among(static.suppress_tokens, vocabulary)
+    logits_BxV = jnp.where(banned_V[None], -jnp.inf, logits_BxV)
+  if static.begin_suppress_tokens:
+    banned_V = _among(static.begin_suppress_tokens, vocabulary)
+    banned_V = banned_V & (past.chosen == past.begin)
     logits_BxV = jnp.where(banned_V[None], -jnp.inf, logits_BxV)
   return logits_BxV
 
@@ -102,6 +117,45 @@ def warp(
   if static.eta_cutoff != 0:
     logits_BxV = eta(logits_BxV, values["eta_cutoff"], keep)
   return logits_BxV
+
+
+def biased(
+  logits_BxV: Array, past: Past, ids: tuple[int, ...], more: float
+) -> Array:
+  """Adds to the logit of the last of the ids where the others come before it.
+
+  As Transformers' sequence_bias, and its bad_words_ids with -inf.
+  """
+  *before, last = ids
+  rows, slots = past.tokens_BxS.shape
+  match_B = jnp.ones(rows, bool)
+  for back, token in enumerate(reversed(before), 1):
+    at = past.length - back
+    read = jnp.clip(at, 0, slots - 1)
+    there_B = past.real_BxS[:, read] & (past.tokens_BxS[:, read] == token)
+    match_B = match_B & there_B & (at >= 0)
+  added_B = jnp.where(match_B, more, 0.0)
+  return logits_BxV.at[:, last].add(added_B)
+
+
+def likelier_end(
+  logits_BxV: Array,
+  past: Past,
+  ends: tuple[int, ...],
+  start: float,
+  factor: float,
+) -> Array:
+  """Transformers' exponential_decay_length_penalty.
+
+  From `start` new tokens on, n more of them add |logit| (factor^n - 1) to the
+  logits of ends.
+  """
+  over = jnp.maximum(past.chosen - start, 0.0)
+  ends_E = jnp.array(ends)
+  end_BxE = logits_BxV[:, ends_E]
+  more_BxE = jnp.abs(end_BxE) * (factor**over - 1)
+  more_BxE = jnp.where(jnp.isfinite(end_BxE), more_BxE, 0.0)
+  return logits_BxV.at[:, ends_E].add(more_BxE)
 
 
 def repetition_penalty(logits_BxV: Array, past: Past, penalty: Array) -> Array:

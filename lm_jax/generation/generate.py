@@ -12,11 +12,12 @@ from absl import logging
 from lm_jax.errors import UsageError
 from lm_jax.generation import beam, languages, prompts, speculative
 from lm_jax.generation import program as program_lib
-from lm_jax.generation.growing import Generated, Growing
+from lm_jax.generation.growing import Generated, Growing, Unfold
 from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
 from lm_jax.generation.search import Kind, Request
-from lm_jax.generation.text import Unfolding, until
+from lm_jax.generation.stops import Stops
+from lm_jax.generation.text import Unfolding
 from lm_jax.models.unrolled import unrolled
 from lm_jax.score import for_measuring
 from lm_jax.trained import Trained
@@ -109,17 +110,27 @@ class Generator:
     if self.model.tokenizer is None and (options.stop_strings or show):
       raise UsageError("stop_strings: the model has no tokenizer files")
     self._check_ids(ids, options)
+    start = options.decoder_start_token_id
+    if start >= 0 and not decoder and self._reads_twice:
+      decoder = (start,)
     problem = prompts.lay_out(self.model, ids, decoder)
     limit = self._limit(problem, options)
     pad = self.model.spec.specials.pad
     kind = Kind(
-      options.static(self._draft is not None), self._ends(options), pad
+      options.static(self._draft is not None),
+      self._ends(options),
+      pad,
+      self._stops(options),
     )
+    longest = _longest(problem)
+    # As Transformers counts: a forced token is before the first.
+    forced = longest == 1 and options.forced_bos_token_id >= 0
     request = Request(
       np.int32(limit),
-      np.int32(options.min_new_tokens),
+      np.int32(max(options.min_new_tokens, options.min_length - longest)),
       {name: np.float32(x) for name, x in options.values.items()},
       jax.random.key(options.seed),
+      np.int32(forced),
     )
     if self._draft is not None:
       options.check_draft()
@@ -133,7 +144,7 @@ class Generator:
     followed = bool(options.stop_strings) or show is not None
     step = _LOOK if followed else limit
     texts = [
-      Growing(prompt, self._unfolding(ids[prompt]), options, kind.ends)
+      Growing(prompt, self._unfold(ids[prompt]), options, kind.ends)
       for prompt in range(len(ids))
       for _ in range(options.num_return_sequences)
     ]
@@ -162,7 +173,7 @@ class Generator:
       for _ in range(options.num_return_sequences):
         number = len(found)
         own = request._replace(key=jax.random.fold_in(request.key, number))
-        text = Growing(prompt, self._unfolding(tokens), options, kind.ends)
+        text = Growing(prompt, self._unfold(tokens), options, kind.ends)
         followed = bool(options.stop_strings) or show is not None
         state: Any = None
         done = 0
@@ -171,25 +182,26 @@ class Generator:
           state = program.run((self.params, params), own, problem, done, state)
           length, chosen = int(state.text.length), int(state.chosen)
           new = np.asarray(state.text.tokens_BxS)[0, length - chosen : length]
+          logs = np.asarray(state.logs_S)[length - chosen : length]
           last = done == limit or chosen >= limit
-          piece = text.grow(new[:limit].tolist(), 0.0, last)
+          piece = text.grow(new[:limit].tolist(), logs.tolist(), last)
           if show is not None:
             show(number, piece)
         accepted, proposed = speculative.acceptance(state)
         self.accepted += accepted
         self.proposed += proposed
-        result = text.result()
-        logs = np.asarray(state.logs_S)[length - chosen :][: len(result.ids)]
-        found.append(result._replace(score=float(logs.sum())))
+        found.append(text.result())
     return found
 
   def _follow(self, texts, state, last: bool, show) -> None:
     """Hands new tokens to the texts, and what they give to `show`."""
     length, chosen = int(state.text.length), int(state.chosen)
     new_RxN = np.asarray(state.text.tokens_BxS)[:, length - chosen : length]
-    scores_R = np.asarray(state.scores_R)
+    logs_RxN = np.asarray(state.logs_RxS)[:, length - chosen : length]
     for number, text in enumerate(texts):
-      piece = text.grow(new_RxN[number].tolist(), float(scores_R[number]), last)
+      piece = text.grow(
+        new_RxN[number].tolist(), logs_RxN[number].tolist(), last
+      )
       if show is not None:
         show(number, piece)
 
@@ -209,33 +221,39 @@ class Generator:
       order = np.argsort(-scores_BxM[prompt], kind="stable")
       for m in order[: options.num_return_sequences]:
         ids = ids_BxMxL[prompt, m, : sizes_BxM[prompt, m]].tolist()
-        ended = bool(ids) and ids[-1] in ends
-        text = self._decode(ids)
-        cut = until(text, options.stop_strings)
-        finish = "end" if ended else "length"
-        if cut is not None:
-          text, finish = cut, "stop"
+        text = Growing(prompt, self._unfold(()), options, ends)
+        text.grow(ids, [0.0] * len(ids), last=True)
         score = float(scores_BxM[prompt, m])
-        found.append(Generated(prompt, text, ids, score, finish))
+        found.append(text.result()._replace(score=score))
     return found
 
-  def _decode(self, ids: Sequence[int]) -> str:
+  def _stops(self, options: Generation) -> Stops | None:
+    """Of a beam search, which ends its texts itself."""
     tokenizer = self.model.tokenizer
-    return tokenizer.decode(ids) if tokenizer is not None else ""
+    if not options.beams or not options.stop_strings or tokenizer is None:
+      return None
+    return Stops.of(tokenizer, options.stop_strings)
 
-  def _unfolding(self, prompt: Sequence[int]) -> Unfolding | None:
+  @property
+  def _reads_twice(self) -> bool:
+    """Is it an imported model with an encoder and a decoder?"""
+    paired = self.model.spec.architecture == "encoder_decoder"
+    return paired and bool(self.model.config.family)
+
+  def _unfold(self, prompt: Sequence[int]) -> Unfold | None:
     tokenizer = self.model.tokenizer
     if tokenizer is None:
       return None
     paired = self.model.spec.architecture == "encoder_decoder"
-    return Unfolding(tokenizer, () if paired else prompt)
+    before = () if paired else prompt
+    return lambda special: Unfolding(tokenizer, before, special)
 
   def _limit(self, problem: Problem, options: Generation) -> int:
     """How many tokens can be chosen.
 
     The context may end it before the options do, which is logged.
     """
-    longest = int((np.asarray(problem.inputs.segment_BxT) > 0).sum(1).max())
+    longest = _longest(problem)
     limit = options.max_new_tokens
     if options.max_length:
       if options.max_length <= longest:
@@ -265,7 +283,7 @@ class Generator:
 
   def _ends(self, options: Generation) -> tuple[int, ...]:
     if options.eos_token_id:
-      return options.eos_token_id
+      return tuple(i for i in options.eos_token_id if i >= 0)
     specials = self.model.spec.specials
     ends = {specials.end}
     if not self.model.config.family:
@@ -280,11 +298,20 @@ class Generator:
       raise UsageError("prompts: there are none, or one without a token")
     for name, numbers in (
       ("prompts", [i for prompt in ids for i in prompt]),
-      ("eos_token_id", options.eos_token_id),
+      ("eos_token_id", [max(i, 0) for i in options.eos_token_id]),
       ("suppress_tokens", options.suppress_tokens),
+      ("begin_suppress_tokens", options.begin_suppress_tokens),
+      ("bad_words_ids", [i for ids in options.bad_words_ids for i in ids]),
+      ("sequence_bias", [i for ids, _ in options.biases for i in ids]),
+      ("decoder_start_token_id", [max(options.decoder_start_token_id, 0)]),
       ("forced_bos_token_id", [max(options.forced_bos_token_id, 0)]),
       ("forced_eos_token_id", [max(options.forced_eos_token_id, 0)]),
     ):
       bad = [i for i in numbers if not 0 <= i < size]
       if bad:
         raise UsageError(f"{name}: {bad[0]} is no id; there are {size}")
+
+
+def _longest(problem: Problem) -> int:
+  """Tokens that are read before the first new one, at most."""
+  return int((np.asarray(problem.inputs.segment_BxT) > 0).sum(1).max())

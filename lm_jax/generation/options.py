@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from lm_jax import registry
-from lm_jax.errors import UsageError
+from lm_jax.errors import UsageError, short
 from lm_jax.options import Option, option, options, show
 
 # Numbers that a compiled program takes as arguments, and the value with which
@@ -41,6 +42,9 @@ class Generation:
     0, "tokens in all, the prompt's included; 0: by max_new_tokens"
   )
   min_new_tokens: int = option(0, "tokens before the text may end")
+  min_length: int = option(
+    0, "tokens in all before the text may end, the prompt's included"
+  )
   do_sample: bool = option(False, "draw tokens; otherwise take the likeliest")
   temperature: float = option(1.0, "logits are divided by it")
   top_k: int = option(
@@ -66,6 +70,26 @@ class Generation:
   )
   no_repeat_ngram_size: int = option(0, "no n tokens in a row come twice")
   suppress_tokens: tuple[int, ...] = option((), "ids that never come")
+  begin_suppress_tokens: tuple[int, ...] = option(
+    (), "ids that do not come first"
+  )
+  bad_words_ids: tuple[tuple[int, ...], ...] = option(
+    (), "ids that never come in this order: 5,6", repeat=True
+  )
+  sequence_bias: tuple[str, ...] = option(
+    (),
+    "ids in this order get so much more, or less: 5,6:-2.5",
+    repeat=True,
+  )
+  exponential_decay_length_penalty: tuple[float, ...] = option(
+    (), "after so many tokens an end gets likelier by this factor each: 20,1.1"
+  )
+  renormalize_logits: bool = option(
+    False, "beams add up probabilities of what is left by the other options"
+  )
+  decoder_start_token_id: int = option(
+    -1, "id that a decoder reads first; -1: the model's own"
+  )
   forced_bos_token_id: int = option(
     -1, "id of the first new token, M2M-100's language; -1: free"
   )
@@ -73,7 +97,7 @@ class Generation:
     -1, "id of the last token that max_new_tokens allows; -1: free"
   )
   eos_token_id: tuple[int, ...] = option(
-    (), "ids that end a text; by default the model's own"
+    (), "ids that end a text; by default the model's own; -1: none"
   )
   stop_strings: tuple[str, ...] = option(
     (), "a text ends after any of these", repeat=True
@@ -110,16 +134,33 @@ class Generation:
   def contrastive(self) -> bool:
     return self.penalty_alpha > 0
 
-  def check(self, flag: str = "--") -> Generation:
+  @property
+  def biases(self) -> tuple[tuple[tuple[int, ...], float], ...]:
+    """`sequence_bias` as ids and what is added to the last of them."""
+    return tuple(map(bias, self.sequence_bias))
+
+  def check(
+    self, flag: str = "--", own: Collection[str] = (), where: str = ""
+  ) -> Generation:
     """Itself, or UsageError that names the option which is out of range.
 
     Args:
       flag: put before the names: "--" of flags, "" of arguments.
+      own: names whose values are the model's own; `where`, its file, is put
+        before these.
     """
+    try:
+      return self._checked()
+    except _OutOfRange as error:
+      before = f"{where}: " if error.name in own and where else flag
+      raise UsageError(f"{before}{error.text}") from None
+
+  def _checked(self) -> Generation:
     for name, low, high in (
       ("max_new_tokens", 1, 2**20),
       ("max_length", 0, 2**20),
       ("min_new_tokens", 0, 2**20),
+      ("min_length", 0, 2**20),
       ("top_k", 0, 2**20),
       ("no_repeat_ngram_size", 0, 2**10),
       ("num_return_sequences", 1, 2**12),
@@ -138,51 +179,67 @@ class Generation:
     ):
       value = getattr(self, name)
       if not low <= value <= high:
-        raise UsageError(f"{flag}{name}={value}: must be {low} to {high}")
+        raise _OutOfRange(name, value, f"must be {low} to {high}")
     for name in ("temperature", "repetition_penalty", "top_p", "typical_p"):
       if getattr(self, name) <= 0:
         hint = "; do_sample=false takes the likeliest tokens"
-        raise UsageError(
-          f"{flag}{name}={getattr(self, name)}: must be above 0"
-          f"{hint if name == 'temperature' else ''}"
+        raise _OutOfRange(
+          name,
+          getattr(self, name),
+          f"must be above 0{hint if name == 'temperature' else ''}",
         )
     if self.min_new_tokens > self.max_new_tokens and not self.max_length:
-      raise UsageError(
-        f"{flag}min_new_tokens={self.min_new_tokens}: is above"
-        f" max_new_tokens={self.max_new_tokens}"
+      raise _OutOfRange(
+        "min_new_tokens",
+        self.min_new_tokens,
+        f"is above max_new_tokens={self.max_new_tokens}",
       )
-    self._check_together(flag)
+    if not all(self.bad_words_ids):
+      raise _OutOfRange("bad_words_ids", "", "must be ids")
+    _ = self.biases
+    decay = self.exponential_decay_length_penalty
+    if decay and (len(decay) != 2 or decay[0] < 0 or decay[1] <= 0):
+      raise _OutOfRange(
+        "exponential_decay_length_penalty",
+        show(decay),
+        "must be a number of tokens and a factor above 0",
+      )
+    self._check_together()
     return self
 
-  def _check_together(self, flag: str) -> None:
+  def _check_together(self) -> None:
     count, beams = self.num_return_sequences, self.num_beams
     if self.beams and count > beams:
-      raise UsageError(
-        f"{flag}num_return_sequences={count}: a search with num_beams={beams}"
-        " has no more than that"
+      raise _OutOfRange(
+        "num_return_sequences",
+        count,
+        f"a search with num_beams={beams} has no more than that",
       )
     if count > 1 and not self.beams and not self.do_sample:
-      raise UsageError(
-        f"{flag}num_return_sequences={count}: without do_sample or num_beams"
-        " all would be the same"
+      raise _OutOfRange(
+        "num_return_sequences",
+        count,
+        "without do_sample or num_beams all would be the same",
       )
     groups = self.num_beam_groups
     if groups > 1 and (beams % groups or self.do_sample):
-      raise UsageError(
-        f"{flag}num_beam_groups={groups}: must divide num_beams={beams}, and"
-        " goes without do_sample"
+      raise _OutOfRange(
+        "num_beam_groups",
+        groups,
+        f"must divide num_beams={beams}, and goes without do_sample",
       )
     if groups > 1 and not self.diversity_penalty:
-      raise UsageError(
-        f"{flag}diversity_penalty=0: groups of beams would all be the same"
+      raise _OutOfRange(
+        "diversity_penalty", 0, "groups of beams would all be the same"
       )
     if self.contrastive and (
       self.do_sample or self.beams or count > 1 or self.top_k < 2
     ):
-      raise UsageError(
-        f"{flag}penalty_alpha={self.penalty_alpha}: contrastive search gives"
-        " one text, goes without do_sample and num_beams, and needs a top_k of"
-        " at least 2"
+      raise _OutOfRange(
+        "penalty_alpha",
+        self.penalty_alpha,
+        "contrastive search gives one text, goes without do_sample and"
+        " num_beams, and needs a top_k of at least 2",
       )
 
   def check_draft(self, flag: str = "--") -> None:
@@ -190,7 +247,9 @@ class Generation:
     plain = Generation()
     for name in (
       *("num_beams", "penalty_alpha", "repetition_penalty", "min_new_tokens"),
-      *("no_repeat_ngram_size", "suppress_tokens"),
+      *("no_repeat_ngram_size", "suppress_tokens", "begin_suppress_tokens"),
+      *("bad_words_ids", "sequence_bias", "min_length"),
+      "exponential_decay_length_penalty",
       *("forced_bos_token_id", "forced_eos_token_id"),
     ):
       value = getattr(self, name)
@@ -212,7 +271,8 @@ class Generation:
     if not draft:
       changes["draft_tokens"] = 0
     changes |= {"seed": 0, "stop_strings": (), "max_length": 0}
-    changes |= {"max_new_tokens": 0, "min_new_tokens": 0}
+    changes |= {"max_new_tokens": 0, "min_new_tokens": 0, "min_length": 0}
+    changes |= {"decoder_start_token_id": -1}
     if not self.do_sample and not self.contrastive:
       changes["top_k"] = 0
     return dataclasses.replace(self, **changes)
@@ -223,11 +283,37 @@ class Generation:
     return {name: float(getattr(self, name)) for name in NEUTRAL}
 
 
+class _OutOfRange(Exception):
+  """An option's value that can't be; `text` is said of it."""
+
+  def __init__(self, name: str, value: Any, why: str):
+    super().__init__(name)
+    self.name = name
+    self.text = f"{name}={value}: {why}"
+
+
+def bias(text: str) -> tuple[tuple[int, ...], float]:
+  """Ids and what is added, of "5,6:-2.5".
+
+  >>> bias("5,6:-2.5")
+  ((5, 6), -2.5)
+  """
+  ids, _, more = text.rpartition(":")
+  try:
+    found = tuple(map(int, ids.split(","))), float(more)
+  except ValueError:
+    raise _OutOfRange(
+      "sequence_bias", text, "must be ids and a number, as in 5,6:-2.5"
+    ) from None
+  if min(found[0]) < 0 or not math.isfinite(found[1]):
+    raise _OutOfRange("sequence_bias", text, "must be ids and a finite number")
+  return found
+
+
 def from_flags(given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
   """The values of those that were given among flags, each by itself valid."""
   return {
-    # Where it may be given several times, a comma belongs to the value.
-    path: tuple(given[path]) if each.repeat else each.parse(given[path][-1])
+    path: each.parse_all(given[path])
     for path, each in schema().items()
     if path in given
   }
@@ -254,22 +340,58 @@ def from_values(given: Mapping[str, Any], where: str) -> dict[str, Any]:
       value = (value,)
     if name == "stop_strings" and isinstance(value, str):
       value = (value,)
+    if name == "sequence_bias":
+      value = _biases(value, where)
+    if name == "bad_words_ids" and isinstance(value, (list, tuple)):
+      value = tuple(dict.fromkeys(map(_as_tuple, value)))
     found[name] = known[name].check(value, where)
   return found
 
 
+def _as_tuple(value: Any) -> Any:
+  return tuple(value) if isinstance(value, list) else value
+
+
+def _biases(value: Any, where: str) -> Any:
+  """A bias of sequences as the texts of flags.
+
+  Transformers has lists of [ids, number], in Python also ids to numbers.
+  """
+  pairs = list(value.items()) if isinstance(value, dict) else value
+  if not isinstance(pairs, (list, tuple)):
+    return value
+  found = []
+  for pair in pairs:
+    if isinstance(pair, str):
+      found.append(pair)
+      continue
+    try:
+      ids, more = pair
+      found.append(f"{show(ids)}:{float(more)!r}")
+    except (TypeError, ValueError):
+      raise UsageError(
+        f"{where}: sequence_bias={short(value)}: must be a list of ids and a"
+        " number each, [[[5, 6], -2.5]]"
+      ) from None
+  return tuple(found)
+
+
 def read(
-  given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+  given: Mapping[str, Any],
+  defaults: Mapping[str, Any] | None = None,
+  where: str = "",
 ) -> Generation:
   """Options from Python, by name.
 
-  defaults: of those that are not given, in place of the usual ones.
+  defaults: of those that are not given, in place of the usual ones; of the
+    file `where`.
 
   Raises:
     UsageError: an unknown one, or a value that it can't have.
   """
   values = from_values(given, "generate")
-  return Generation(**under(values, defaults or {})).check("")
+  own = (defaults or {}).keys() - values.keys()
+  return Generation(**under(values, defaults or {})).check("", own, where)
 
 
 def under(
@@ -280,12 +402,12 @@ def under(
   A number of tokens that was given goes before every other bound of it.
   """
   found = {**defaults, **given}
-  if "max_new_tokens" in given:
-    if "max_length" not in given:
-      found.pop("max_length", None)
-    if "min_new_tokens" not in given:
-      least = found.get("min_new_tokens", 0)
-      found["min_new_tokens"] = min(least, found["max_new_tokens"])
+  if "max_new_tokens" in given and "max_length" not in given:
+    found.pop("max_length", None)
+  if found.get("min_new_tokens") and "min_new_tokens" not in given:
+    most = found.get("max_new_tokens", Generation.max_new_tokens)
+    if "max_new_tokens" in given or not found.get("max_length"):
+      found["min_new_tokens"] = min(found["min_new_tokens"], most)
   return found
 
 

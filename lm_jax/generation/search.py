@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from lm_jax.generation import filters, session
 from lm_jax.generation.options import Generation
 from lm_jax.generation.session import Reader, Text
+from lm_jax.generation.stops import Stops
 from lm_jax.models.cache import Cache
 from lm_jax.types import Array, Stream
 
@@ -19,14 +20,14 @@ class State(NamedTuple):
 
   chosen: int32, tokens so far, of which the last is not read yet.
   finished_R: has the row ended?
-  scores_R: sum of the log-probabilities with which the tokens were chosen.
+  logs_RxS: by slot, the log-probability with which a token was chosen.
   """
 
   text: Text
   cache: Cache
   chosen: Array
   finished_R: Array
-  scores_R: Array
+  logs_RxS: Array
 
 
 class Request(NamedTuple):
@@ -35,12 +36,15 @@ class Request(NamedTuple):
   limit: tokens to be chosen at most, of all; least: before the text may end.
   values: of `Generation.values`.
   key: of what is random.
+  begin: how many tokens are chosen before the one that the options call the
+    first.
   """
 
   limit: Array
   least: Array
   values: dict[str, Array]
   key: Array
+  begin: Array
 
 
 class Kind(NamedTuple):
@@ -49,11 +53,13 @@ class Kind(NamedTuple):
   static: of the options.
   ends: ids that end a text.
   pad: the id behind an end.
+  stops: of a beam search, what tells texts that a string ends.
   """
 
   static: Generation
   ends: tuple[int, ...]
   pad: int
+  stops: Stops | None = None
 
 
 def begin(
@@ -77,7 +83,7 @@ def begin(
     cache,
     jnp.int32(0),
     jnp.zeros(count, bool),
-    jnp.zeros(count, jnp.float32),
+    jnp.zeros((count, size), jnp.float32),
   )
   return _choose(kind, request, state, logits_RxV)
 
@@ -101,7 +107,9 @@ def advance(
 def _choose(
   kind: Kind, request: Request, state: State, logits_RxV: Array
 ) -> State:
-  past = state.text.past(state.chosen, request.limit - state.chosen)
+  past = state.text.past(
+    state.chosen, request.limit - state.chosen, request.begin
+  )
   logits_RxV = filters.constrain(
     logits_RxV, past, kind.static, request.values, kind.ends, request.least
   )
@@ -119,7 +127,7 @@ def _choose(
     state.cache,
     state.chosen + 1,
     state.finished_R | session.ended(token_R, kind.ends),
-    state.scores_R + jnp.where(real_R, score_R, 0.0),
+    session.put_logs(state.logs_RxS, state.text.length, score_R, real_R),
   )
 
 

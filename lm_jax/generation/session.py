@@ -40,9 +40,11 @@ class Text(NamedTuple):
       self.length + 1,
     )
 
-  def past(self, chosen: Array, remaining: Array) -> Past:
+  def past(self, chosen: Array, remaining: Array, begin: Array) -> Past:
     """As filters see it."""
-    return Past(self.tokens_BxS, self.real_BxS, self.length, chosen, remaining)
+    return Past(
+      self.tokens_BxS, self.real_BxS, self.length, chosen, remaining, begin
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +131,14 @@ def rows(tree: Any, count: int, index_N: Array) -> Any:
     return by_row[index_N].reshape(-1, *x.shape[1:])
 
   return jax.tree.map(take, tree)
+
+
+def put_logs(
+  logs_RxS: Array, slot: Array, log_R: Array, real_R: Array
+) -> Array:
+  """With the log-probability of the token in that slot, 0 where none is."""
+  log_Rx1 = jnp.where(real_R, log_R, 0.0)[:, None]
+  return jax.lax.dynamic_update_slice(logs_RxS, log_Rx1, (jnp.int32(0), slot))
 
 
 def ended(token: Array, ends: tuple[int, ...]) -> Array:

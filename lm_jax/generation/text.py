@@ -17,10 +17,16 @@ class Unfolding:
     tokenizer: of the ids.
     before: ids in front, which are not part of the text but may change how it
       begins (a space that a first word loses).
+    special: are the names of special tokens part of it?
   """
 
-  def __init__(self, tokenizer: Tokenizer, before: Sequence[int] = ()):
-    self._tokenizer = tokenizer
+  def __init__(
+    self,
+    tokenizer: Tokenizer,
+    before: Sequence[int] = (),
+    special: bool = False,
+  ):
+    self._tokenizer, self._skip = tokenizer, not special
     self._ids = list(before)
     # Decoding a few ids of context again costs less than all of the text.
     self._start = max(0, len(self._ids) - 8)
@@ -43,16 +49,16 @@ class Unfolding:
     return found
 
   def _decode(self) -> str:
-    return self._tokenizer.decode(self._ids[self._start :])
+    return self._tokenizer.decode(
+      self._ids[self._start :], skip_special_tokens=self._skip
+    )
 
 
-def until(text: str, stops: Sequence[str]) -> str | None:
-  """The text up to the end of the first stop string in it, or None.
+def overhang(text: str, stops: Sequence[str]) -> str | None:
+  """What follows the end of the first stop string in a text, or None.
 
-  >>> until("one. two. three", [". t", "."])
-  'one.'
+  >>> overhang("one. two. three", [". t", "."])
+  ' two. three'
   """
-  ends = [
-    (text.index(stop) + len(stop)) for stop in stops if stop and stop in text
-  ]
-  return text[: min(ends)] if ends else None
+  ends = [text.index(x) + len(x) for x in stops if x and x in text]
+  return text[min(ends) :] if ends else None

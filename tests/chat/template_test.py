@@ -24,6 +24,12 @@ def _render(text, messages=MESSAGES, seconds=20.0, **options):
     return made.render(messages, **options)
 
 
+def test_tools_are_none_as_transformers_has_them():
+  """Llama 3's template asks for a JSON call of a list of tools, even of []."""
+  text = "{%- if tools is not none %}TOOLS {% endif %}{{ messages[0].content }}"
+  assert _render(text) == "Be brief."
+
+
 def test_the_plain_template():
   plain = template_lib.PLAIN.read_text()
   expected = "Be brief.\n\nUser: Hello,\nyou\nAssistant: Yes?\nUser: Say more"

@@ -6,6 +6,7 @@ import pytest
 
 from lm_jax.errors import UsageError
 from lm_jax.generation import defaults
+from lm_jax.generation import options as options_lib
 from lm_jax.generation.options import Generation, read
 
 
@@ -31,8 +32,85 @@ def test_of_older_checkpoints_config_json_tells(tmp_path):
   found = defaults.of(_directory(tmp_path, config))
   assert found == {
     **{"early_stopping": "true", "eos_token_id": (2,), "num_beams": 4},
-    "min_new_tokens": 55,  # The decoder's start counts among theirs.
+    "min_length": 56,
   }
+
+
+def test_values_that_do_not_apply_are_no_errors(tmp_path, caplog):
+  own = {"do_sample": False, "temperature": 0.0, "eos_token_id": -1}
+  found = defaults.of(_directory(tmp_path, {}, own))
+  assert found == {"do_sample": False, "eos_token_id": (-1,)}
+  assert "temperature=0.0 does not apply without do_sample" in caplog.text
+  with pytest.raises(UsageError, match=r"config.json: temperature=0.0: must"):
+    defaults.of(_directory(tmp_path, {}, own | {"do_sample": True}))
+
+
+def test_what_is_not_followed_is_said(tmp_path, caplog):
+  own = {"guidance_scale": 3.0, "top_h": 0.4, "encoder_repetition_penalty": 1.0}
+  own |= {"num_return_sequences": 1, "token_healing": False, "max_time": None}
+  assert defaults.of(_directory(tmp_path, {}, own)) == {}
+  assert "not followed: guidance_scale=3.0, top_h=0.4;" in caplog.text
+  caplog.clear()
+  defaults.of(_directory(tmp_path, {}, own))  # once a process
+  assert not caplog.text
+
+
+def test_every_field_of_transformers_is_followed_or_known(tmp_path):
+  """Those of Transformers 5.24 that change which tokens come."""
+  known = {*options_lib.schema(), *defaults._UNFOLLOWED}
+  fields = {
+    *("max_length", "max_new_tokens", "min_length", "min_new_tokens"),
+    *("early_stopping", "max_time", "stop_strings", "do_sample", "num_beams"),
+    *("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p"),
+    *("epsilon_cutoff", "eta_cutoff", "repetition_penalty", "length_penalty"),
+    *("encoder_repetition_penalty", "no_repeat_ngram_size", "bad_words_ids"),
+    *("renormalize_logits", "forced_bos_token_id", "forced_eos_token_id"),
+    *("exponential_decay_length_penalty", "suppress_tokens", "sequence_bias"),
+    *("begin_suppress_tokens", "token_healing", "guidance_scale"),
+    *("watermarking_config", "num_return_sequences", "eos_token_id"),
+    *("encoder_no_repeat_ngram_size", "decoder_start_token_id"),
+    *("prompt_lookup_num_tokens", "penalty_alpha", "dola_layers"),
+    *("diversity_penalty", "num_beam_groups", "constraints"),
+    "force_words_ids",
+  }
+  assert fields <= known
+
+
+def test_a_decoder_begins_as_generation_config_says(tmp_path):
+  config = {"is_encoder_decoder": True, "decoder_start_token_id": 2}
+  config["bos_token_id"] = 3
+  assert defaults.of(_directory(tmp_path, config)) == {}  # the family's
+  found = defaults.of(_directory(tmp_path, config, {"bos_token_id": 4}))
+  assert found == {"decoder_start_token_id": 4}
+  own = {"bos_token_id": 4, "decoder_start_token_id": 5}
+  found = defaults.of(_directory(tmp_path, config, own))
+  assert found == {"decoder_start_token_id": 5}
+
+
+def test_sequences_in_json_python_and_flags(tmp_path):
+  own = {
+    "sequence_bias": [[[5, 6], -2.5], [[7], 1]],
+    "bad_words_ids": [[5], [5]],
+  }
+  found = Generation(**defaults.of(_directory(tmp_path, {}, own)))
+  assert found.biases == (((5, 6), -2.5), ((7,), 1.0))
+  assert found.bad_words_ids == ((5,),)
+  assert read({"sequence_bias": {(5, 6): -2.5}}).biases == (((5, 6), -2.5),)
+  given = {"bad_words_ids": ["5,6", "7"], "sequence_bias": ["5,6:-2.5"]}
+  flags = Generation(**options_lib.from_flags(given)).check()
+  assert flags.bad_words_ids == ((5, 6), (7,))
+  assert flags.biases == (((5, 6), -2.5),)
+  with pytest.raises(UsageError, match="--sequence_bias=5,x:1: must be ids"):
+    Generation(sequence_bias=("5,x:1",)).check()
+
+
+def test_a_fault_of_a_file_is_not_told_as_a_flags(tmp_path):
+  own = {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5}
+  defaults.of(_directory(tmp_path, {}, own))
+  with pytest.raises(UsageError, match="^FILE: num_beam_groups=2: must divide"):
+    read({"do_sample": True}, own, "FILE")
+  with pytest.raises(UsageError, match="^num_beam_groups=2: must divide"):
+    read(own | {"do_sample": True})
 
 
 def test_nothing_is_there(tmp_path):

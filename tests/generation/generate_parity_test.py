@@ -8,6 +8,7 @@ import pytest
 import lm_jax
 from lm_jax import trained
 from lm_jax.generation import filters
+from lm_jax.generation import options as options_lib
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
 
@@ -97,6 +98,18 @@ SEARCHES = {
     "early_stopping": True,
     "num_return_sequences": 2,
   },
+  "biases": {
+    "sequence_bias": [[[70], -4.0], [[9, 11], 5.0], [[12], 3.0]],
+    "bad_words_ids": [[20], [13, 14], [12, 12]],
+    "min_length": 15,
+  },
+  "begin": {
+    "begin_suppress_tokens": [*range(20, 120)],
+    "exponential_decay_length_penalty": (5, 1.3),
+    "num_beams": 2,
+    "renormalize_logits": True,
+    "repetition_penalty": 1.2,
+  },
   "never": {"num_beams": 3, "early_stopping": "never", "length_penalty": 0.3},
 }
 
@@ -135,8 +148,6 @@ def test_the_same_tokens(both, search):
   if model.config.model_type == "m2m_100":
     options["forced_bos_token_id"] = 7
   ours = options | {"max_new_tokens": LENGTH}
-  if "early_stopping" in ours:
-    ours["early_stopping"] = str(ours["early_stopping"]).lower()
   pad = model.config.pad_token_id
   rng = np.random.default_rng(0)
   seen = set()
@@ -154,7 +165,7 @@ def test_the_same_tokens(both, search):
     skip = 1 if paired else len(prompt)
     end = model.config.eos_token_id
     expected = [_ended(row[skip:], end) for row in theirs]
-    found = generator.continue_ids([prompt], Generation(**ours))
+    found = generator.continue_ids([prompt], options_lib.read(ours))
     assert [result.ids for result in found] == expected
     seen.update(*expected)
   assert len(seen) >= 20, f"{len(seen)} different tokens tell little"

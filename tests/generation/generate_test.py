@@ -263,6 +263,50 @@ def test_a_text_stops_behind_a_string(model):
   assert found.text == plain.text[: plain.text.index(stop) + len(stop)]
 
 
+def test_nothing_of_a_text_runs_past_a_stop_string(model):
+  made = model()
+  generator = Generator(made)
+  every = tuple(i for i in range(made.spec.vocabulary) if i != 70)
+  # One token again and again: its text ends it at once.
+  stop = made.tokenizer.decode([70], skip_special_tokens=False)
+  for options in ({}, {"num_beams": 3}, {"do_sample": True}):
+    asked = Generation(
+      max_new_tokens=9, suppress_tokens=every, stop_strings=(stop,), **options
+    )
+    found = generator.continue_ids([[9, 10]], asked)[0]
+    assert (found.ids, found.finish) == ([70], "stop"), options
+    assert found.score == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_score_of_a_stopped_text_is_that_of_its_tokens(model):
+  generator = Generator(model())
+  plain = generator.generate(PROMPTS[:1], Generation(max_new_tokens=30))[0]
+  asked = Generation(max_new_tokens=30, stop_strings=(plain.text[4:6],))
+  found = generator.generate(PROMPTS[:1], asked)[0]
+  count = len(found.ids)
+  assert found.ids == plain.ids[:count] and count < 30
+  short = generator.generate(PROMPTS[:1], Generation(max_new_tokens=count))[0]
+  assert found.score == short.score
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_a_special_token_can_stop_a_text(model, beams):
+  """A stop string is looked for in what the model made, not what is shown."""
+  made = model()
+  token = made.spec.specials.mask
+  name = made.tokenizer.decode([token], skip_special_tokens=False)
+  every = tuple(i for i in range(made.spec.vocabulary) if i not in (70, token))
+  asked = Generation(
+    **{"max_new_tokens": 6, "suppress_tokens": every, "num_beams": beams},
+    begin_suppress_tokens=(token,),
+    bad_words_ids=((70, 70),),
+    stop_strings=(name,),
+  )
+  found = Generator(made).continue_ids([[9, 10]], asked)[0]
+  assert (found.ids, found.finish) == ([70, token], "stop")
+  assert name not in found.text
+
+
 def test_the_context_ends_a_text(model):
   made = model(trunk={"positions": "learned"})
   room = prompts.context(made)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lm_jax.generation.text import Unfolding, until
+from lm_jax.generation.text import Unfolding, overhang
 
 
 class Bytes:
@@ -57,5 +57,5 @@ def test_every_split_of_real_ids_gives_the_text(finished):
 
 
 def test_the_first_stop_string_counts():
-  assert until("a b c", ["c", "b"]) == "a b"
-  assert until("a b c", ["x", ""]) is None
+  assert overhang("a b c", ["c", "b"]) == " c"
+  assert overhang("a b c", ["x", ""]) is None
