@@ -82,6 +82,7 @@ class Config:
     "own",
     "what rows do that are longer than --model has learned positions: its own"
     " refuse them; or they are interpolated, evenly between the first and last",
+    absent="own",
   )
   checkpoint_every: int = option(
     200, "steps between checkpoints; 0: at the end and when interrupted"
@@ -184,7 +185,7 @@ def is_open(config: Config, path: str) -> bool:
   head, _, name = path.rpartition(".")
   if head == "objective":
     return name not in config.objective_options
-  return getattr(getattr(config, head), name) == ""
+  return bool(head) and getattr(getattr(config, head), name) == ""
 
 
 def require_option(

@@ -91,13 +91,15 @@ def nearest(name: str, valid: Iterable[str]) -> list[str]:
   """Up to three valid names that end almost as `name` does.
 
   Dotted names are alike in their last part: "learning_rat" is near to
-  "optimizer.learning_rate". Those of the same group come first.
+  "optimizer.learning_rate"; one that ends in the very name is near alone.
+  Those of the same group come first.
   """
   group, _, last = name.rpartition(".")
   by_last: dict[str, list[str]] = {}
   for other in valid:
     by_last.setdefault(other.rpartition(".")[2], []).append(other)
-  close = difflib.get_close_matches(last, by_last, n=3, cutoff=0.6)
+  close = [last] if last in by_last else []
+  close = close or difflib.get_close_matches(last, by_last, n=3, cutoff=0.6)
   found = [other for end in close for other in by_last[end]]
   found.sort(key=lambda other: other.rpartition(".")[0] != group)
   return found[:3]

@@ -102,5 +102,5 @@ def test_what_is_not_utf8_is_named():
   text = os.fsdecode(b"d/\xff.jsonl")
   with pytest.raises(UsageError, match=r"^--a=d/.udcff.jsonl: is not UTF-8;"):
     Option("a", str, "", "a name").parse(text)
-  with pytest.raises(UsageError, match=r"^--workdir=d/.udcff.jsonl: is not"):
+  with pytest.raises(UsageError, match=r"^--workdir=d/.udcff.jsonl: /"):
     workdir.check(text)
