@@ -87,7 +87,7 @@ class Marks:
     if not as_text:
       return self._tokenizer.encode(text, parse_special=True)
     inner = self._tokenizer.encoder.tokenizer
-    with tokenizer_json.using(self._tokenizer.path):
+    with tokenizer_json.using(self._tokenizer.named):
       # Without any of the added tokens, be they special or not.
       if inner.normalizer is not None:
         text = inner.normalizer.normalize_str(text)

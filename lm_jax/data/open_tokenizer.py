@@ -42,7 +42,7 @@ def _native(options: DataOptions, source: pathlib.Path) -> Tokenizer:
   facts = [(other.path.name, other.sha256) for other in others]
   name = cache.key("tokenizer 1", "native", content.sha256, facts)
   folder = cache.root(options.cache) / "tokenizers" / name
-  return Tokenizer(kept(folder, build))
+  return Tokenizer(kept(folder, build), named=source)
 
 
 def kept(
@@ -77,6 +77,7 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
   vocabulary.check_kind(options.tokenizer)
   specials = Specials(sentinels=options.sentinels)
   kind = options.tokenizer
+  named = None
   sources: list[hashes.Hashed] = []
   if kind in vocabulary.KINDS:
     facts = [kind, options.vocabulary_size, corpus.fingerprint]
@@ -84,6 +85,7 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
     source = pathlib.Path(kind).expanduser()
     if source.with_name(specials_lib.FILE).is_file():
       return _native(options, source)
+    named = source
     sources = [hashes.of_file(options.cache, source)]
     facts = ["adopted", sources[0].sha256]
 
@@ -100,4 +102,4 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
 
   name = cache.key("tokenizer 1", *facts, options.sentinels)
   folder = cache.root(options.cache) / "tokenizers" / name
-  return Tokenizer(kept(folder, build), specials)
+  return Tokenizer(kept(folder, build), specials, named)

@@ -21,6 +21,7 @@ class Tokenizer:
 
   Attributes:
     path: of the file.
+    named: the user's file that it was made of.
     specials: told by a specials.json beside it (it is "native" then and may
       be anybody's), or else the first ids, as in all tokenizers of ours.
     languages: ids of the language tokens by name, of a languages.json beside
@@ -29,18 +30,26 @@ class Tokenizer:
     fingerprint: equal where the same text gives the same rows.
   """
 
-  def __init__(self, path: pathlib.Path, specials: Specials | None = None):
+  def __init__(
+    self,
+    path: pathlib.Path,
+    specials: Specials | None = None,
+    named: pathlib.Path | None = None,
+  ):
     """Reads `path`.
 
     Args:
       path: of a tokenizer.json.
       specials: where no specials.json tells them.
+      named: the file that it was made of, which messages name; `path` unless
+        given.
 
     Raises:
       UsageError: no tokenizer.json, one whose first ids are not those of
         `specials`, or what stands beside it does not fit it.
     """
     self.path = path
+    self.named = named or path
     told = beside.specials(path)
     chosen = told or specials
     if chosen is None:
@@ -50,7 +59,7 @@ class Tokenizer:
     # A text that spells "</s>" may be read as that all the same, by a unigram
     # model or where the file doesn't call it special.
     shunned = frozenset(self.specials.ids) - {self.specials.unknown}
-    self.encoder = encoding.Encoder(self._content, shunned, path)
+    self.encoder = encoding.Encoder(self._content, shunned, self.named)
     self._tokenizer = self.encoder.tokenizer
     vocab = self._tokenizer.get_vocab()
     self.vocabulary_size: int = 1 + max(vocab.values(), default=-1)
@@ -73,7 +82,7 @@ class Tokenizer:
 
   @functools.cached_property
   def _parser(self) -> Any:
-    built = tokenizer_json.build(self._content, self._found, self.path)
+    built = tokenizer_json.build(self._content, self._found, self.named)
     built.encode_special_tokens = False
     return built
 
@@ -105,13 +114,13 @@ class Tokenizer:
       raise UsageError(f"text={short(text)}: must be one text")
     if not parse_special:
       return self.encoder.encode(text)
-    with tokenizer_json.using(self.path):
+    with tokenizer_json.using(self.named):
       return self._parser.encode(text, add_special_tokens=False).ids
 
   def decode(self, ids: Iterable[int], skip_special_tokens: bool = True) -> str:
     """The text of ids; exact for bpe, unigram and bytes."""
     numbers = [int(i) for i in ids]
-    with tokenizer_json.using(self.path):
+    with tokenizer_json.using(self.named):
       return self._tokenizer.decode(
         numbers, skip_special_tokens=skip_special_tokens
       )

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lm_jax import strict_json
+from lm_jax.data import panics
 from lm_jax.errors import UsageError
 
 # Ids are below this: there is a table of them. XLM-V has 901,629.
@@ -34,16 +35,15 @@ def read(path: pathlib.Path) -> tuple[str, Any]:
 def using(path: pathlib.Path) -> Iterator[None]:
   """Around a call of the library: what it raises becomes a UsageError.
 
-  path: of the file.
+  path: of the file, which messages name.
   """
   try:
-    yield
+    with panics.unsaid():
+      yield
   except UsageError:
     raise
   except BaseException as error:
-    # The class of a panic cannot be imported.
-    panic = type(error).__name__ == "PanicException"
-    if not panic and not isinstance(error, Exception):
+    if not panics.is_panic(error) and not isinstance(error, Exception):
       raise
     raise not_a_tokenizer(path, error) from error
 

@@ -135,7 +135,8 @@ def _tokenizer(
   file = open_tokenizer.kept(folder, build)
   if (folder / _NOTE).is_file():
     logging.warning("%s", (folder / _NOTE).read_text("utf-8"))
-  return Tokenizer(file)
+  named = next((p.path for p in sources if p.path.name == file.name), None)
+  return Tokenizer(file, named=named)
 
 
 def _config(model: Model, tokenizer: Tokenizer | None, cached: str) -> Config:

@@ -1,0 +1,86 @@
+"""What a Rust library writes to standard error before it panics.
+
+A panic comes as an exception, too, which says the same in one line; the hook
+that writes it, with a backtrace, can't be reached from Python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import IO
+
+_ERR = 2  # the descriptor of standard error
+_lock = threading.Lock()
+
+
+class _Held:
+  """Standard error while some thread is inside the library."""
+
+  def __init__(self) -> None:
+    self.inside = 0  # threads
+    self.panicked = False
+    self.file: IO[bytes] | None = None
+    self.own = -1  # what standard error is otherwise
+
+  def enter(self) -> None:
+    self.inside += 1
+    if self.inside > 1:
+      return
+    try:
+      self.own = os.dup(_ERR)
+    except OSError:  # it is closed
+      self.own = -1
+      return
+    if self.file is None:
+      self.file = tempfile.TemporaryFile()  # noqa: SIM115 - for the process
+    os.dup2(self.file.fileno(), _ERR)
+
+  def leave(self, panicked: bool) -> None:
+    self.inside -= 1
+    self.panicked = self.panicked or panicked
+    if self.inside or self.own < 0:
+      return
+    os.dup2(self.own, _ERR)
+    assert self.file is not None
+    said = self.file.seek(0, os.SEEK_END)
+    if said:
+      self.file.seek(0)
+      text = self.file.read()
+      self.file.seek(0)
+      self.file.truncate()
+      if not self.panicked:  # What others wrote meanwhile.
+        os.write(self.own, text)
+    os.close(self.own)
+    self.own, self.panicked = -1, False
+
+
+_held = _Held()
+os.register_at_fork(after_in_child=lambda: _held.__init__())  # type: ignore[misc]
+
+
+def is_panic(error: BaseException) -> bool:
+  """Whether it is one of Rust's; its class cannot be imported."""
+  return type(error).__name__ == "PanicException"
+
+
+@contextlib.contextmanager
+def unsaid() -> Iterator[None]:
+  """Around a call of the library: a panic in it writes nothing.
+
+  What else is written to standard error meanwhile comes a little later.
+  """
+  with _lock:
+    _held.enter()
+  panicked = False
+  try:
+    yield
+  except BaseException as error:
+    panicked = is_panic(error)
+    raise
+  finally:
+    with _lock:
+      _held.leave(panicked)
