@@ -11,7 +11,6 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from typing import IO
 
 _ERR = 2  # the descriptor of standard error
 _lock = threading.Lock()
@@ -23,7 +22,7 @@ class _Held:
   def __init__(self) -> None:
     self.inside = 0  # threads
     self.panicked = False
-    self.file: IO[bytes] | None = None
+    self.file = -1
     self.own = -1  # what standard error is otherwise
 
   def enter(self) -> None:
@@ -35,9 +34,10 @@ class _Held:
     except OSError:  # it is closed
       self.own = -1
       return
-    if self.file is None:
-      self.file = tempfile.TemporaryFile()  # noqa: SIM115 - for the process
-    os.dup2(self.file.fileno(), _ERR)
+    if self.file < 0:
+      self.file, name = tempfile.mkstemp()
+      os.unlink(name)
+    os.dup2(self.file, _ERR)
 
   def leave(self, panicked: bool) -> None:
     self.inside -= 1
@@ -45,13 +45,11 @@ class _Held:
     if self.inside or self.own < 0:
       return
     os.dup2(self.own, _ERR)
-    assert self.file is not None
-    said = self.file.seek(0, os.SEEK_END)
+    said = os.lseek(self.file, 0, os.SEEK_END)
     if said:
-      self.file.seek(0)
-      text = self.file.read()
-      self.file.seek(0)
-      self.file.truncate()
+      text = os.pread(self.file, said, 0)
+      os.ftruncate(self.file, 0)
+      os.lseek(self.file, 0, os.SEEK_SET)
       if not self.panicked:  # What others wrote meanwhile.
         os.write(self.own, text)
     os.close(self.own)

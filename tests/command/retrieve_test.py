@@ -1,8 +1,8 @@
 """`launch.py retrieve`, as a user calls it."""
 
 import json
-import re
 import os
+import re
 
 import pytest
 import small_collection as small

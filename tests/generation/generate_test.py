@@ -254,10 +254,13 @@ def test_streams_are_what_comes_at_once(model):
 
 
 def test_a_text_stops_behind_a_string(model):
-  generator = Generator(model())
-  plain = generator.generate(PROMPTS[:1], Generation(max_new_tokens=30))[0]
+  made = model()
+  generator = Generator(made)
+  # Between special tokens, which are part of what was made and not shown.
+  free = {"max_new_tokens": 15, "suppress_tokens": made.spec.specials.ids}
+  plain = generator.generate(PROMPTS[:1], Generation(**free))[0]
   stop = plain.text[3:6]
-  asked = Generation(max_new_tokens=30, stop_strings=(stop,))
+  asked = Generation(**free, stop_strings=(stop,))
   found = generator.generate(PROMPTS[:1], asked)[0]
   assert found.finish == "stop"
   assert found.text == plain.text[: plain.text.index(stop) + len(stop)]
@@ -275,17 +278,24 @@ def test_nothing_of_a_text_runs_past_a_stop_string(model):
     )
     found = generator.continue_ids([[9, 10]], asked)[0]
     assert (found.ids, found.finish) == ([70], "stop"), options
-    assert found.score == pytest.approx(0.0, abs=1e-5)
+    if "num_beams" not in options:  # which are scored before suppression
+      assert found.score == pytest.approx(0.0, abs=1e-5)
 
 
 def test_the_score_of_a_stopped_text_is_that_of_its_tokens(model):
-  generator = Generator(model())
-  plain = generator.generate(PROMPTS[:1], Generation(max_new_tokens=30))[0]
-  asked = Generation(max_new_tokens=30, stop_strings=(plain.text[4:6],))
-  found = generator.generate(PROMPTS[:1], asked)[0]
+  made = model()
+  generator = Generator(made)
+  free = {"suppress_tokens": made.spec.specials.ids}
+
+  def generate(**options):
+    asked = Generation(**free, **options)
+    return generator.generate(PROMPTS[:1], asked)[0]
+
+  plain = generate(max_new_tokens=15)
+  found = generate(max_new_tokens=15, stop_strings=(plain.text[4:6],))
   count = len(found.ids)
-  assert found.ids == plain.ids[:count] and count < 30
-  short = generator.generate(PROMPTS[:1], Generation(max_new_tokens=count))[0]
+  assert found.ids == plain.ids[:count] and count < 15
+  short = generate(max_new_tokens=count)
   assert found.score == short.score
 
 
