@@ -21,6 +21,7 @@ class Echo:
   def __init__(self, own=True):
     self.template, self.source = self, Source("", "t", own)
     self.defaults, self.languages = {"temperature": 0.5}, {}
+    self.where = "generation_config.json"
     self.finish, self.dropped, self.calls = "end", 0, []
 
   def fit(self, conversation, user, options):
