@@ -57,7 +57,17 @@ class _Held:
 
 
 _held = _Held()
-os.register_at_fork(after_in_child=lambda: _held.__init__())  # type: ignore[misc]
+
+
+def _begin_anew() -> None:
+  """In a forked child: threads that were inside, or held the lock, are gone."""
+  global _held, _lock
+  if _held.own >= 0:
+    os.dup2(_held.own, _ERR)
+  _held, _lock = _Held(), threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def is_panic(error: BaseException) -> bool:

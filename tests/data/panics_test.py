@@ -43,6 +43,18 @@ def test_a_panic_writes_nothing_and_names_the_users_file(
   assert capfd.readouterr().err == ""
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")
+def test_a_forked_child_has_its_standard_error(capfd):
+  with panics.unsaid():
+    child = os.fork()
+    if not child:
+      os.write(2, b"child\n")
+      os._exit(0)
+    os.waitpid(child, 0)
+    assert capfd.readouterr().err == "child\n"
+
+
 def test_what_others_write_meanwhile_comes_later(capfd):
   inside, written = threading.Event(), threading.Event()
 
