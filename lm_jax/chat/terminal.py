@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lm_jax.errors import UsageError
+from lm_jax.training import stuck
 
 _PROMPT, _MORE = "> ", ". "
 _BLOCK = '"""'
@@ -55,6 +56,7 @@ class Interrupt:
 
   def _note(self, number: int, frame: Any) -> None:
     del number, frame
+    stuck.answer()
     if not self._answering:
       raise Cancelled
     self._noted = True

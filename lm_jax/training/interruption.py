@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import threading
 import time
 from types import FrameType
 from typing import Any
+
+from lm_jax.training import stuck
 
 # Seconds until an import is looked at again, and until it is given up.
 _AGAIN, _PATIENCE = 0.02, 1.0
@@ -33,9 +34,6 @@ class Interruption:
     signal.SIGHUP,  # the terminal is gone, or ssh
     signal.SIGXCPU,  # a batch system's limit of time comes near
   )
-
-  # The clock when any of them last noted a signal.
-  handled = -math.inf
 
   def __init__(self, raises: bool = False) -> None:
     self.noted = False
@@ -72,7 +70,7 @@ class Interruption:
 
   def _note(self, number: int, frame: FrameType | None) -> None:
     first, self.noted = not self.noted, True
-    Interruption.handled = time.monotonic()
+    stuck.answer()
     if first and self._raises:
       self._deadline = time.monotonic() + _PATIENCE
       self._raise(frame)

@@ -6,18 +6,25 @@ in C for ever keeps it from that, and only SIGKILL would end the process.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
 import time
-
-from lm_jax.training.interruption import Interruption
 
 # Seconds after which a second TERM or INT ends a process that has not handled
 # the first. Schedulers send several at once, and a step may take a while.
 PATIENCE = 5.0
 _SLACK = 1.0  # between a signal's arrival and its being seen here
 _NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
+_answered = -math.inf  # the clock when Python last handled a signal
+
+
+def answer() -> None:
+  """Tells the watch that a signal is handled; for every handler of one."""
+  global _answered
+  _answered = time.monotonic()
 
 
 class Watch:
@@ -48,7 +55,7 @@ def _watch(read: int) -> None:
       if number not in _NUMBERS:
         continue
       now = time.monotonic()
-      if first is None or Interruption.handled > first - _SLACK:
+      if first is None or _answered > first - _SLACK:
         first = now
       elif now - first > PATIENCE:
         name = signal.Signals(number).name

@@ -36,11 +36,15 @@ def _start(corpus, cache):
 
 
 def _contents(cache):
-  """A hash of each file; of TFDS's, which name the time, that it is there."""
+  """A hash of each file; of TFDS's, which name the time, that it is there.
+
+  The table of hashes remembers no file that is younger than two seconds, so
+  that how fast a process starts decides whether there is one.
+  """
   found = {}
   for path in sorted(cache.rglob("*")):
-    if path.is_file():
-      name = str(path.relative_to(cache))
+    name = str(path.relative_to(cache))
+    if path.is_file() and name != "hashes/table":
       data = b"" if name.startswith("tfds") else path.read_bytes()
       found[name] = hashlib.sha256(data).hexdigest()
   return found

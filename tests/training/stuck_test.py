@@ -61,3 +61,32 @@ def test_a_second_signal_ends_a_stuck_process_and_no_other(number):
     finally:
       for process in (stuck, awake):
         process.kill()
+
+
+CHAT = """
+import os, signal, time
+from lm_jax.chat.terminal import Cancelled, Interrupt
+from lm_jax.training import stuck
+stuck.PATIENCE = 0.2
+stuck._SLACK = 0.05
+with stuck.Watch(), Interrupt() as interrupt:
+  with interrupt.answering():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.1)
+  for _ in range(3):
+    time.sleep(0.5)
+    try:
+      os.kill(os.getpid(), signal.SIGINT)
+      time.sleep(5)
+    except Cancelled:
+      print("cancelled", flush=True)
+  time.sleep(0.3)
+"""
+
+
+def test_ctrl_c_may_be_pressed_often_in_a_chat():
+  done = subprocess.run(
+    [sys.executable, "-c", CHAT], capture_output=True, text=True, timeout=60
+  )
+  assert (done.returncode, done.stderr) == (0, "")
+  assert done.stdout == "cancelled\n" * 3
