@@ -94,7 +94,7 @@ def whole(
   if names:
     reached = [tables.yardsticks(analysis, names)]
     if analysis.regime != "items":
-      reached.append(Text(f"Intervals: 95% over {_over(analysis)}."))
+      reached.append(Text(f"Intervals: 95 % over {_over(analysis)}."))
     reached += map(Text, prose.notes(analysis))
   if parts:
     reached.append(tables.yardsticks(analysis, parts))

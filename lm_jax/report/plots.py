@@ -96,14 +96,14 @@ def figures(analysis: Analysis):
     seeds += "; a cross ends a run that failed"
   items = any(arm.items for arm in analysis.arms)
   subset = " (a subset)" if items or analysis.metric is None else ""
-  over = "thick: 95% over seeds; thin: corrected for all comparisons; "
+  over = "thick: 95 % over seeds; thin: corrected for all comparisons; "
   if analysis.regime == "items":
     over = ""
   figures = (
     (
       "differences",
       f"{label}: difference to {analysis.experiment.baseline} ({over}grey: "
-      "95% over items, these checkpoints only).",
+      "95 % over items, these checkpoints only).",
       lambda: forest(analysis),
     ),
     (

@@ -39,7 +39,7 @@ def intervals(analysis: Analysis) -> str:
       "for these checkpoints only."
     )
   text = (
-    f"95% intervals over {over}, by each arm's own spread; differences by the "
+    f"95 % intervals over {over}, by each arm's own spread; differences by the "
     "spread of their pair."
   )
   few = min(arm.done for arm in analysis.arms)
@@ -135,7 +135,7 @@ def reading(analysis: Analysis) -> list[str]:
     "options and rows only.",
     "FLOPs are those of the model's dot products, forward and backward; "
     "seconds depend on the machine and on what else ran on it.",
-    "Forest plot: thick lines are 95% intervals, each on its own; thin lines "
+    "Forest plot: thick lines are 95 % intervals, each on its own; thin lines "
     "are at the level at which Holm's correction for all comparisons decided "
     "on that arm, and leave 0 out exactly where there is a claim.",
   ]

@@ -92,7 +92,7 @@ def differences(analysis: Analysis) -> list[Block]:
   if analysis.regime == "items":
     test = f"p, seeds: none below {MIN_SEEDS} seeds an arm. "
   note = (
-    f"Interval: over {over}, 95% each, uncorrected. p: Holm's correction for "
+    f"Interval: over {over}, 95 % each, uncorrected. p: Holm's correction for "
     f"{len(rows)} comparison{'s' if len(rows) > 1 else ''}. {test}p, items: "
     "exact McNemar, or sign flips where there are ties or several seeds; these "
     "checkpoints only."
