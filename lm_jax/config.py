@@ -306,6 +306,12 @@ def build(config: Config) -> Built:
   trunk = _trunk(config, architecture)
   trunk_options.check(trunk)
   adaptation = _adaptation(config, trunk)
+  if adaptation and adaptation.needs_documents and cls.parts_examples:
+    raise UsageError(
+      f"--adapt.method={adaptation.name}: needs one text a row, and"
+      f" --objective={config.objective} has several, the candidates; others of"
+      " `list adaptations` fit"
+    )
   stretch = _stretch(config)
   rows = config.batch_size // config.accumulate
   mesh = limits.check_mesh(config.mesh, rows)

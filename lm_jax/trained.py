@@ -64,6 +64,19 @@ class Trained(NamedTuple):
   source: str = ""
   base: str = ""
 
+  @property
+  def text_length(self) -> int:
+    """The most tokens of a text that it reads: those of a row, or fewer.
+
+    A row of several texts may be longer than the table of positions.
+    """
+    trunk = dict(self.network.trunks)["main"]
+    if trunk.positions != "learned":
+      return self.spec.length
+    adaptation = self.network.adaptation
+    ahead = adaptation.ahead if adaptation else 0
+    return min(self.spec.length, trunk.max_positions - ahead)
+
 
 def of_program(
   config: Config, tokenizer: Tokenizer, program: Program, params: Any
@@ -204,7 +217,7 @@ def scorer(model: Trained) -> Scorer:
     model.objective,
     model.network,
     model.params,
-    model.spec,
+    dataclasses.replace(model.spec, length=model.text_length),
     cast(Tokenizer, model.tokenizer),  # Without one it scores rows only.
     scoring(model),
   )

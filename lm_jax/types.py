@@ -87,7 +87,7 @@ class Rows:
   label: Array | None = None
 
 
-@_pytree("mask")
+@_pytree("mask", "longest")
 @dataclasses.dataclass(frozen=True)
 class Stream:
   """What a stack reads: int32 arrays [B, T].
@@ -96,7 +96,8 @@ class Stream:
   key_rank[j] <= query_rank[i] (lm_jax/visibility.py). `mask` is static and
   names the kernel that suffices: "full" (ranks are all 0), "causal" (ranks
   grow with the index), or "ranked" (anything). Where type_BxT is None, no
-  token types were told: they are 0 for a trunk that has them.
+  token types were told: they are 0 for a trunk that has them. `longest` is
+  static: the most tokens of a segment, whose positions start from 0; 0: all T.
   """
 
   tokens_BxT: Array
@@ -106,6 +107,12 @@ class Stream:
   key_rank_BxT: Array
   type_BxT: Array | None = None
   mask: Mask = "full"
+  longest: int = 0
+
+  @property
+  def positions(self) -> int:
+    """The number of positions that its tokens may have."""
+    return self.longest or self.tokens_BxT.shape[1]
 
 
 @_pytree()

@@ -48,6 +48,7 @@ SUPERVISED = {
   "classify": {"labels": ("one", "two", "three"), "dropout": 0.0},
   "respond": {"answer_length": LENGTH // 2},
   "regress": {"dropout": 0.0},
+  "multiple_choice": {"choices": 3, "dropout": 0.0},
   "label_tokens": {"labels": ("O", "B-a", "I-a"), "dropout": 0.0},
   "extract": {},
 }
@@ -126,11 +127,36 @@ def examples(
     text = rng.integers(len(SPECIALS.ids), spec.vocabulary, (2, 16))
     tokens = np.int32([SPECIALS.boundary, *text[0, :size]])
     which = np.int32(np.arange(len(tokens)) > size // 2)
+    if objective.name == "multiple_choice":
+      items.append(candidates(len(items), rng, spec))
+      continue
     label = _label(objective, tokens, rng)
     answer = np.int32([*text[1, :said], SPECIALS.end][: said and said + 1])
     items.append(Item(len(items), tokens, which, label, answer))
   packed = packing.pack(packing.sizes(items), np.arange(len(items)), shape)
   return packing.lay(items, packed[:batch], shape, SPECIALS.pad, batch)
+
+
+def candidates(number: int, rng, spec: Spec, choices: int = 3) -> Item:
+  """An example of two candidates or more; the largest first id is right."""
+  parts, firsts = [], []
+  for _ in range(rng.integers(2, choices + 1)):
+    size = rng.integers(3, spec.length // choices)
+    text = rng.integers(len(SPECIALS.ids), spec.vocabulary, size)
+    parts.append(np.int32([SPECIALS.boundary, *text]))
+    firsts.append(text[0])
+  right = int(np.argmax(firsts))
+  return Item(
+    number,
+    np.concatenate(parts),
+    np.concatenate([np.int32(np.arange(len(x)) > 1) for x in parts]),
+    np.concatenate(
+      [
+        np.full(len(x), 2 * index + (index == right), np.int32)
+        for index, x in enumerate(parts)
+      ]
+    ),
+  )
 
 
 def _label(objective: Objective, tokens: np.ndarray, rng) -> np.ndarray:

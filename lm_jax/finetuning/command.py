@@ -12,7 +12,7 @@ from lm_jax.command import settings, train
 from lm_jax.config import Config
 from lm_jax.errors import UsageError
 from lm_jax.options import Option
-from lm_jax.tasks.base import SupervisedTask
+from lm_jax.tasks.base import LabelledTask, SupervisedTask
 
 # What Devlin et al. 2019 fine-tuned with (appendix A.3); weight decay and
 # clipping as in their code.
@@ -27,7 +27,10 @@ RECIPE = {
 }
 NEW_RATE = "1e-3"  # of a model that starts from nothing
 EPOCHS, EXAMPLES = 3.0, 32
-_HIDDEN = ("objective", "name", "arm", "family", "curriculum", "budget")
+CHOICE = "multiple_choice"
+# Tokens of a text at most, unless --length or a model that reads less says so.
+LENGTH = 128
+_HIDDEN = ("name", "arm", "family", "curriculum", "budget")
 
 
 def schema() -> dict[str, Option]:
@@ -43,6 +46,12 @@ def schema() -> dict[str, Option]:
   rate = known[RATE]
   help_line = f"{rate.help} {NEW_RATE} without --model."
   known[RATE] = dataclasses.replace(rate, help=help_line)
+  known["objective"] = dataclasses.replace(
+    known["objective"],
+    default="",
+    help="by which it is fine-tuned, where a task has several: multiple_choice,"
+    " classify, respond; by default the task's own that fits the architecture",
+  )
   known["keep_last"] = dataclasses.replace(known["keep_last"], default=1)
   own = (
     Option("epochs", float, EPOCHS, "times that each example is read"),
@@ -117,18 +126,26 @@ def based(task: SupervisedTask, given: Mapping[str, str]) -> Config:
   Raises:
     UsageError: the architecture can't do the task.
   """
-  config = Config(length=128)
+  config = Config(length=LENGTH)
   model = given.get("model", "")
+  name = given.get("objective", "")
+  if name:
+    _require_objective(task, name)
   architecture: Any
   if model:
     config = settings.continued(model, given)
-    config = dataclasses.replace(config, length=min(config.length, 128))
     architecture = config_lib.resolve(config).architecture
   else:
-    architecture = given.get("architecture", "") or _natural(task)
-  name = objective_for(task, architecture)
+    natural = config_lib.objective_class(name or task.objective).natural
+    architecture = given.get("architecture", "") or natural
+  name = name or objective_for(task, architecture)
+  length = min(config.length, LENGTH)
+  if name == CHOICE:
+    assert isinstance(task, LabelledTask)  # its objectives say so
+    length *= len(task.choices)  # which share a row
   config = dataclasses.replace(
     config,
+    length=length,
     objective=name,
     architecture=architecture,
     objective_options={},
@@ -142,8 +159,26 @@ def based(task: SupervisedTask, given: Mapping[str, str]) -> Config:
   return settings.override(config, {**recipe, **adapt})
 
 
-def _natural(task: SupervisedTask) -> str:
-  return config_lib.objective_class(task.objective).natural
+def objectives_of(task: SupervisedTask) -> tuple[str, ...]:
+  """The objectives that fine-tune for a task, its own first.
+
+  Candidates may also be classified, all in one text, as runs did before there
+  was multiple choice; and every label may be written.
+  """
+  names = [task.objective]
+  if isinstance(task, LabelledTask):
+    names += ["classify"] if task.objective == CHOICE else []
+    names += ["respond"]
+  return tuple(dict.fromkeys(names))
+
+
+def _require_objective(task: SupervisedTask, name: str) -> None:
+  valid = objectives_of(task)
+  if name not in valid:
+    raise UsageError(
+      f"--objective={name}: --task={task.name} is fine-tuned by"
+      f" {' or '.join(valid)}"
+    )
 
 
 def objective_for(task: SupervisedTask, architecture: str) -> str:
@@ -154,12 +189,7 @@ def objective_for(task: SupervisedTask, architecture: str) -> str:
   Raises:
     UsageError: none does; says which architectures can.
   """
-  from lm_jax.tasks.base import LabelledTask
-
-  names = [task.objective]
-  if isinstance(task, LabelledTask) and task.objective != "respond":
-    names.append("respond")
-  for name in names:
+  for name in objectives_of(task):
     if architecture in config_lib.objective_class(name).architectures:
       return name
   fits = config_lib.objective_class(task.objective).architectures
@@ -216,10 +246,11 @@ def run(
   source = pathlib.Path(given.get("model", "")).name
   name = f"{given.get('task')}-{source or given.get('size', Config.size)}"
   name += f"-seed{given.get('seed', Config.seed)}"
-  machines.use_threads(given.get("workdir") or f"runs/{name}")
+  place = given.get("workdir") or f"runs/{name}"
+  machines.use_threads(place)
   enable_compilation_cache(given.get("data.cache", ""))
   with distributed.together():
-    config = configured(given)
+    config = configured(as_begun(given, place))
     source = pathlib.Path(config.model).name if config.model else config.size
     name = f"{config.task}-{source}-seed{config.seed}"
     config = dataclasses.replace(
@@ -230,6 +261,22 @@ def run(
     )
     run_lib.check(config)
   return config, run_lib.pretrain(config, progress)
+
+
+def as_begun(given: Mapping[str, str], directory: str) -> Mapping[str, str]:
+  """The flags, with the objective of a run that is there, unless they name one.
+
+  So runs that classified candidates, before there was multiple choice, go on.
+  """
+  from lm_jax.hugging_face import pretrained
+
+  is_run = pathlib.Path(directory, "config.json").is_file()
+  if "objective" in given or not is_run or pretrained.is_directory(directory):
+    return given
+  old = config_lib.read(directory, "--workdir")
+  if not old.task or old.task != given.get("task"):
+    return given
+  return {**given, "objective": old.objective}
 
 
 def main(given: Mapping[str, str]) -> int:

@@ -21,6 +21,8 @@ BATCH = 8
 def outputs(model: Trained, items: Sequence[Item]) -> list[np.ndarray]:
   """The logits of each item, float32: [n, size] of tokens, or [size] of it.
 
+  Those of multiple choice are the scores of its candidates.
+
   Args:
     model: fine-tuned by a supervised objective with a head.
     items: of at most model.spec.length tokens.

@@ -24,6 +24,7 @@ from lm_jax.training import run, train
 # How each objective answers, as the table says it.
 HEADS = {
   "classify": "label of the text, {pool} token",
+  "multiple_choice": "score of each candidate, {pool} token",
   "regress": "number of the text, {pool} token",
   "label_tokens": "label of each token",
   "extract": "start and end of a span",

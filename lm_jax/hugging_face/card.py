@@ -26,6 +26,7 @@ _TASKS = {
   "ForCausalLM": "text-generation",
   "LMHeadModel": "text-generation",
   "ForSequenceClassification": "text-classification",
+  "ForMultipleChoice": "multiple-choice",
   "ForTokenClassification": "token-classification",
   "ForQuestionAnswering": "question-answering",
 }

@@ -47,7 +47,7 @@ def write(directory: pathlib.Path, model: Trained) -> None:
       },
     ],
     "sentence_bert_config.json": {
-      "max_seq_length": model.spec.length,
+      "max_seq_length": model.text_length,
       "do_lower_case": False,
     },
     "config_sentence_transformers.json": {

@@ -98,10 +98,10 @@ class Network(nn.Module):
       # A look-up outside the table would be clamped without a word.
       if stream is not None and trunk.positions == "learned":
         most = trunk.max_positions - ahead
-        if stream.tokens_BxT.shape[1] > most:
+        if stream.positions > most:
           behind = f" behind the {ahead} of its adaptation" if ahead else ""
           raise UsageError(
-            f"a stream of {stream.tokens_BxT.shape[1]} tokens is too long: the"
+            f"a stream of {stream.positions} tokens is too long: the"
             f" model has {most} learned positions{behind}"
           )
     if stack == "main":

@@ -63,6 +63,27 @@ def read(rows: Rows, spec: Spec) -> tuple[Stream, Stream | None]:
   return stream, None
 
 
+def texts(rows: Rows, *values_BxL: Array) -> Array:
+  """The number of each token's text in its row, from 1; 0 where it has none.
+
+  A text begins where the segment, the label or one of `values_BxL` is another
+  one; a token without a label is of none.
+
+  >>> one = jnp.ones((1, 6), jnp.int32)
+  >>> segment = jnp.array([[1, 1, 1, 2, 2, 0]])
+  >>> label = jnp.array([[0, 1, -1, 0, 1, -1]])
+  >>> texts(Rows(one, segment, one, one, one, label))
+  Array([[1, 2, 0, 3, 4, 0]], dtype=int32)
+  """
+  assert rows.label is not None  # of a supervised objective's rows
+  there_BxL = (rows.segment_BxL > 0) & (rows.label >= 0)
+  new_BxL = layout.starts(rows.segment_BxL)
+  for one_BxL in (rows.label, *values_BxL):
+    new_BxL = new_BxL | layout.starts(one_BxL)
+  number_BxL = jnp.cumsum(new_BxL & there_BxL, axis=1, dtype=jnp.int32)
+  return jnp.where(there_BxL, number_BxL, 0)
+
+
 def of_segments(values_BxL: Array, segment_BxL: Array, count: int) -> Array:
   """The values at the last token of segments 1 to `count`: [B, count].
 

@@ -72,6 +72,9 @@ class Objective:
   # Does it learn from examples with right answers (`finetune`), in rows that
   # have labels?
   supervised: ClassVar[bool] = False
+  # Do the texts of one example see nothing of each other, though they share a
+  # row with `--data.packing=document`?
+  parts_examples: ClassVar[bool] = False
   # Which parameters of another output its own start from, where the model has
   # those and not these: names begin so.
   starts_from: ClassVar[Mapping[str, str]] = {}

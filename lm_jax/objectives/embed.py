@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
-from lm_jax import layout
 from lm_jax.objectives import _supervised, base
 from lm_jax.objectives.base import option
 from lm_jax.types import (
@@ -134,20 +133,8 @@ class Embed(base.Objective):
 
 
 def texts(rows: Rows) -> Array:
-  """The number of each token's text in its row, from 1; 0 where it has none.
-
-  >>> one = jnp.ones((1, 6), jnp.int32)
-  >>> segment = jnp.array([[1, 1, 1, 2, 2, 0]])
-  >>> role = jnp.array([[0, 1, -1, 0, 1, -1]])
-  >>> texts(Rows(one, segment, one, one, one, role))
-  Array([[1, 2, 0, 3, 4, 0]], dtype=int32)
-  """
-  assert rows.label is not None  # of a supervised objective's rows
-  there_BxL = (rows.segment_BxL > 0) & (rows.label >= 0)
-  new_BxL = layout.starts(rows.segment_BxL) | layout.starts(rows.label)
-  new_BxL = (new_BxL | layout.starts(rows.sentence_BxL)) & there_BxL
-  number_BxL = jnp.cumsum(new_BxL, axis=1, dtype=jnp.int32)
-  return jnp.where(there_BxL, number_BxL, 0)
+  """The number of each token's text in its row, from 1; 0 where it has none."""
+  return _supervised.texts(rows, rows.sentence_BxL)
 
 
 def relevant(text_N: Array, asks_N: Array, own_N: Array) -> Array:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from lm_jax.data.labelled import DEV, TEST, TRAIN, Form
+from lm_jax.data.labelled import DEV, TEST, TRAIN, Example, Form
+from lm_jax.tasks import base
 
 _NAMES = tuple(f"choice{i}" for i in range(5))
 
@@ -41,6 +43,22 @@ def _letter(label: Any) -> str:
   if isinstance(label, int):
     return "ABCDE"[label]
   return dict(zip("12345", "ABCDE", strict=True)).get(label, str(label))
+
+
+class Arc(base.LabelledTask):
+  """Questions of two to five choices; a field without text holds none.
+
+  Fine-tuning reads the question with each choice (multiple_choice).
+  """
+
+  objective = "multiple_choice"
+  choices = _NAMES
+
+  def candidates(self, example: Example) -> Mapping[str, tuple[str, ...]]:
+    named = zip(self.form.labels, self.choices, strict=True)
+    held = {label for label, name in named if example.fields[name]}
+    found = super().candidates(example)
+    return {label: texts for label, texts in found.items() if label in held}
 
 
 def form(name: str) -> Form:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lm_jax.tasks import _arc, base
+from lm_jax.tasks import _arc
 
 
-class ArcChallenge(base.LabelledTask):
+class ArcChallenge(_arc.Arc):
   """Clark et al. 2018; accuracy by the likelihood of the choices."""
 
   form = _arc.form("ARC-Challenge")

@@ -181,13 +181,32 @@ class LabelledTask(SupervisedTask):
 
   To add one, write one file beside this one with a subclass, and a template
   of its name (docs/prompting.md). By itself it measures nothing: the answers
-  are asked for by `evaluate --shots`.
+  are asked for by `evaluate --shots`. One whose labels are candidate answers
+  names `choices`, and says `objective = "multiple_choice"`.
   """
 
   objective = "classify"
   primary = "accuracy"
 
   form: ClassVar[Form]
+  # Where each label stands for a candidate answer that is a text of the
+  # example: the fields that hold those, in the order of the labels.
+  choices: ClassVar[tuple[str, ...]] = ()
+
+  def candidates(self, example: Example) -> Mapping[str, tuple[str, ...]]:
+    """The texts of each candidate answer as multiple choice reads it, by label.
+
+    By default the first of the example's other fields, and behind it the rest
+    of them with the candidate as one text.
+    """
+    shared = [
+      x for name, x in example.fields.items() if name not in self.choices
+    ]
+    found = {}
+    for label, name in zip(self.form.labels, self.choices, strict=True):
+      texts = (*shared[1:], example.fields[name])
+      found[label] = (shared[0], " ".join(text for text in texts if text))
+    return found
 
   def examples(self, split: str, place: str = "") -> list[Example]:
     if place:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 from lm_jax.data import labelled, records
 from lm_jax.data.labelled import Example, Form
@@ -13,6 +14,11 @@ _RECAST = Form(
   fields={name: (name,) for name in ("premise", "hypothesis")},
   labels=("entailment", "not_entailment"),
 )
+# As people were asked.
+_QUESTIONS = {
+  "cause": "What was the cause of this?",
+  "effect": "What happened as a result?",
+}
 
 
 class Copa(base.LabelledTask):
@@ -21,7 +27,12 @@ class Copa(base.LabelledTask):
   A local file may have it recast as entailment: a premise with each of its
   two alternatives, labelled "entailment" and "not_entailment". They are put
   together again; what was asked for, cause or effect, is not told there.
+  Fine-tuning reads the premise with each alternative (multiple_choice, as
+  SuperGLUE's baseline), before which COPA's own question stands.
   """
+
+  objective = "multiple_choice"
+  choices = ("choice1", "choice2")
 
   form = Form(
     fields={
@@ -30,6 +41,11 @@ class Copa(base.LabelledTask):
     labels=("choice1", "choice2"),
     tfds="super_glue/copa",
   )
+
+  def candidates(self, example: Example) -> Mapping[str, tuple[str, ...]]:
+    asked = example.fields["question"]
+    fields = {**example.fields, "question": _QUESTIONS.get(asked, asked)}
+    return super().candidates(dataclasses.replace(example, fields=fields))
 
   def examples(self, split: str, place: str = "") -> list[Example]:
     flag = f"--task_data={self.name}"

@@ -36,7 +36,13 @@ def _prepare(record: dict[str, Any]) -> dict[str, Any]:
 
 
 class Hellaswag(base.LabelledTask):
-  """Zellers et al. 2019; accuracy by the likelihood of the endings."""
+  """Zellers et al. 2019; accuracy by the likelihood of the endings.
+
+  Fine-tuning reads the context with each ending (multiple_choice).
+  """
+
+  objective = "multiple_choice"
+  choices = _NAMES
 
   form = Form(
     fields={name: (name,) for name in ("query", *_NAMES)},

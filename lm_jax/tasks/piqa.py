@@ -12,8 +12,12 @@ class Piqa(base.LabelledTask):
   """Bisk et al. 2020; accuracy by the likelihood of the solutions.
 
   The published files have their labels beside them: dev.jsonl and
-  dev-labels.lst.
+  dev-labels.lst. Fine-tuning reads the goal with each solution
+  (multiple_choice).
   """
+
+  objective = "multiple_choice"
+  choices = ("sol1", "sol2")
 
   form = Form(
     fields={name: (name,) for name in ("goal", "sol1", "sol2")},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from lm_jax.data import labelled, race, splits
@@ -10,15 +11,21 @@ from lm_jax.data.labelled import DEV, TEST, TRAIN, Example, Form, Record
 from lm_jax.tasks import base
 
 LEVELS = ("middle", "high")
+_BLANK = re.compile("_+")
 
 
 class Race(base.LabelledTask):
   """Lai et al. 2017; accuracy, and that of each level of school.
 
   Local files: the published directory, PATH/train/high/1.txt and so on, or
-  JSONL of the same objects. Fine-tuning reads the passage, the question and
-  its four answers as one text; a passage that is too long is cut at its end.
+  JSONL of the same objects. Fine-tuning reads the passage with the question
+  and one answer, four times (multiple_choice); a passage that is too long is
+  cut at its end. With `--objective=classify` it reads all four answers as one
+  text, which no published result is of.
   """
+
+  objective = "multiple_choice"
+  choices = race.LETTERS
 
   form = Form(
     fields={name: (name,) for name in ("article", "question", *race.LETTERS)},
@@ -60,6 +67,21 @@ class Race(base.LabelledTask):
     return [
       self.form.example(record, name, where) for where, name, record in source
     ]
+
+  def candidates(self, example: Example) -> dict[str, tuple[str, str]]:
+    """The passage, and the question with each answer.
+
+    The answer stands in the question's blanks, or else behind it (fairseq's
+    preprocess_RACE.py of Liu et al. 2019). Departure: a run of underscores is
+    one blank.
+    """
+    parts = _BLANK.split(example.fields["question"])
+    found = {}
+    for letter in self.choices:
+      answer = example.fields[letter]
+      asked = answer.join(parts) if len(parts) > 1 else f"{parts[0]} {answer}"
+      found[letter] = (example.fields["article"], asked)
+    return found
 
   def measures(
     self, predicted: Sequence[str], examples: Sequence[Example]

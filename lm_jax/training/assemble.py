@@ -81,7 +81,9 @@ def make_network(built: Built, spec: Spec) -> Network:
     behind = ""
     if adaptation and ahead:
       behind = f" behind the {ahead} of --adapt.method={adaptation.name}"
-    fits = spec.length - (longest + ahead - limit)
+    # Where a row holds several texts, each has a share of its columns.
+    share = max(spec.length // longest, 1)
+    fits = spec.length - share * (longest + ahead - limit)
     hint = f"; --length={fits} would fit" if fits > 0 else ""
     if not adaptation:
       hint += f"{' and' if hint else ';'} --positions=interpolate makes more"
@@ -109,15 +111,16 @@ def _positions(built: Built, longest: int) -> int:
 
 
 def longest_stream(built: Built, spec: Spec) -> int:
-  """Tokens of the longest stream that the objective makes of a row."""
+  """Positions of the longest stream that the objective makes of a row."""
   problem = jax.eval_shape(
     lambda key, rows: built.objective.make(key, rows, spec),
     jax.random.key(0),
     abstract_rows(1, spec.length, built.objective.supervised),
   )
   streams = [problem.inputs, problem.source]
-  found = [s.tokens_BxT.shape[1] for s in streams if s is not None]
-  return max(spec.length, *found)
+  found = [s for s in streams if s is not None]
+  least = 0 if any(s.longest for s in found) else spec.length
+  return max(least, *(s.positions for s in found))
 
 
 def fitting(config: Config, vocabulary: Vocabulary) -> Config:

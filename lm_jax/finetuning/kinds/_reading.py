@@ -36,6 +36,18 @@ def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
   return np.split(flat.ids, np.cumsum(counts_N)[:-1])
 
 
+def around(tokenizer: Tokenizer, count: int, end: bool = True) -> int:
+  """The special tokens around and between `count` texts, in number."""
+  specials = tokenizer.specials
+  after = len(specials.after) if end else 0
+  return len(specials.before) + after + len(between(tokenizer)) * (count - 1)
+
+
+def least(tokenizer: Tokenizer, count: int) -> int:
+  """The fewest tokens that `joined` has room for `count` texts in."""
+  return around(tokenizer, count) + count
+
+
 def joined(
   tokenizer: Tokenizer,
   texts: Sequence[np.ndarray],
@@ -58,11 +70,11 @@ def joined(
   """
   specials, middle = tokenizer.specials, between(tokenizer)
   after = specials.after if end else ()
-  around = len(specials.before) + len(after) + len(middle) * (len(texts) - 1)
-  room = length - around
+  special = around(tokenizer, len(texts), end)
+  room = length - special
   if room < len(texts):
     raise UsageError(
-      f"--length={length}: the special tokens of an example take {around}"
+      f"--length={length}: the special tokens of an example take {special}"
     )
   kept = [len(text) for text in texts]
   cut = sum(kept) > room

@@ -18,7 +18,7 @@ class Item:
   """An example, or a window of a long one, as a model reads it.
 
   It becomes one segment of a row (lm_jax/finetuning/packing.py), which may
-  hold several.
+  hold several. An objective may part it into texts that do not see each other.
 
   example: index of the example.
   tokens: int32 [n], the special ones around and between texts among them.

@@ -1,0 +1,146 @@
+"""Fine-tuning: multiple choice, a score for each candidate answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+import jax.numpy as jnp
+
+from lm_jax.objectives import _supervised, base
+from lm_jax.objectives.base import option
+from lm_jax.types import (
+  Apply,
+  Architecture,
+  Array,
+  Head,
+  Problem,
+  Rows,
+  Spec,
+  Term,
+  UsageError,
+)
+
+# As the families call that of Transformers' ...ForMultipleChoice.
+HEAD = "choice"
+# In the place of the score of a candidate that there is not.
+_NEVER = -1e30
+
+
+@dataclasses.dataclass(frozen=True)
+class MultipleChoice(base.Objective):
+  """L = -1/n sum log softmax(f(texts with candidate))[right] over n examples.
+
+  The softmax runs over the candidates of an example, each a text of its own
+  with what is asked (Radford et al. 2018, section 3.3; Devlin et al. 2019,
+  section 4.4; Liu et al. 2019, section 5). f is a head of one output, on the
+  states that classify has its own on, and starts from the pooler likewise. It
+  is the same for every candidate, so that a bias would change nothing; BERT
+  has one all the same.
+
+  An example is one segment of a row, in which its candidates stand side by
+  side; none sees another, and positions start anew in each. Rows.label has
+  twice the index of the token's candidate, plus 1 if that is the right one.
+  """
+
+  architectures: ClassVar[frozenset[str]] = frozenset(
+    {"encoder", "causal_decoder", "prefix_decoder"}
+  )
+  natural: ClassVar[Architecture] = "encoder"
+  scoring: ClassVar[str] = ""
+  supervised: ClassVar[bool] = True
+  parts_examples: ClassVar[bool] = True
+  starts_from: ClassVar[Mapping[str, str]] = {
+    f"heads_{HEAD}.dense": "heads_pooler.dense"
+  }
+
+  choices: int = option(
+    0, "candidates of an example, at most: a row has so many times their length"
+  )
+  dropout: float = option(0.1, "of what the scores are computed from")
+
+  def heads(self, spec: Spec) -> dict[str, Head]:
+    return {HEAD: _supervised.text_head(1, spec, self.dropout)}
+
+  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
+    super().check(spec, batch_size, accumulate)
+    base.unit_interval("dropout", self.dropout, zero=True)
+    if self.choices < 2:
+      raise UsageError(
+        f"--objective.choices={self.choices}: must be at least 2"
+      )
+    if spec.length // self.choices < _supervised.SHORTEST:
+      raise UsageError(
+        f"--length={spec.length}: must be at least"
+        f" {_supervised.SHORTEST * self.choices}, for {self.choices} candidates"
+        " in a row"
+      )
+
+  def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
+    problem, place_BxS = self._read(rows, spec)
+    batch, count = place_BxS.shape
+    label_BxS = self._of_candidates(rows.label, rows)
+    is_right_BxS = (label_BxS >= 0) & (label_BxS % 2 == 1)
+    example_BxS = jnp.where(is_right_BxS, place_BxS // self.choices, count)
+    index_BxS = place_BxS % self.choices
+    right_BxE = jnp.full((batch, count), -1, jnp.int32)
+    right_BxE = right_BxE.at[jnp.arange(batch)[:, None], example_BxS].set(
+      index_BxS, mode="drop"
+    )
+    return dataclasses.replace(
+      problem,
+      targets_BxP=right_BxE,
+      weights={"nll": (right_BxE >= 0).astype(jnp.float32)},
+      extra={"place_BxS": place_BxS},
+    )
+
+  def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
+    logits_BxExC = self._logits(apply, problem, problem.extra["place_BxS"])
+    right_BxE = problem.targets_BxP
+    is_best_BxE = jnp.argmax(logits_BxExC, axis=-1) == right_BxE
+    losses_BxE = _supervised.cross_entropy(logits_BxExC, right_BxE)
+    accuracy_BxE = is_best_BxE.astype(jnp.float32)
+    return {"nll": Term(losses_BxE, metrics={"accuracy": accuracy_BxE})}
+
+  def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
+    return self._logits(apply, *self._read(rows, spec))
+
+  def _read(self, rows: Rows, spec: Spec) -> tuple[Problem, Array]:
+    """The candidates, each a segment, and where the score of each belongs.
+
+    Returns:
+      a problem without targets; and for each of S candidates a place in E * C,
+      int32 [B, S], with C = choices and E = S; E * C where there is none.
+    """
+    label_BxS = self._of_candidates(rows.label, rows)
+    example_BxS = self._of_candidates(rows.segment_BxL, rows) - 1
+    count = label_BxS.shape[1]
+    place_BxS = jnp.where(
+      label_BxS >= 0,
+      example_BxS * self.choices + label_BxS // 2,
+      count * self.choices,
+    )
+    number_BxL = _supervised.texts(rows)
+    rows = dataclasses.replace(rows, segment_BxL=number_BxL)
+    problem = _supervised.text_problem(rows, spec)
+    longest = rows.tokens_BxL.shape[1] // self.choices
+    inputs = dataclasses.replace(problem.inputs, longest=longest)
+    return dataclasses.replace(problem, inputs=inputs), place_BxS
+
+  def _of_candidates(self, values_BxL: Array | None, rows: Rows) -> Array:
+    """The values of the candidates of a row: [B, S]; -1 where there is none."""
+    assert values_BxL is not None  # of a supervised objective's rows
+    count = _supervised.room(rows.tokens_BxL.shape[1])
+    number_BxL = _supervised.texts(rows)
+    return _supervised.of_segments(values_BxL + 1, number_BxL, count) - 1
+
+  def _logits(self, apply: Apply, problem: Problem, place_BxS: Array) -> Array:
+    """The scores of each example's candidates: float32 [B, E, C]."""
+    score_BxS = _supervised.text_logits(apply, HEAD, problem)[..., 0]
+    batch, count = place_BxS.shape
+    logits_BxM = jnp.full((batch, count * self.choices), _NEVER, jnp.float32)
+    logits_BxM = logits_BxM.at[jnp.arange(batch)[:, None], place_BxS].set(
+      score_BxS.astype(jnp.float32), mode="drop"
+    )
+    return logits_BxM.reshape(batch, count, self.choices)
