@@ -20,7 +20,9 @@ HEADS = {
   "label_tokens": ("tokens", "BertForTokenClassification"),
   "classify": ("classification", "BertForSequenceClassification"),
   "extract": ("span", "BertForQuestionAnswering"),
+  "multiple_choice": ("choice", "BertForMultipleChoice"),
 }
+OPTIONS = {"extract": {}, "multiple_choice": {"choices": 2}}
 
 
 def model_of(tiny, objective, **options):
@@ -30,6 +32,8 @@ def model_of(tiny, objective, **options):
     architecture="encoder",
     task="toy" if objective in HEADS else "",
     objective_options=options,
+    # The candidates of a row share it, and the table of positions.
+    length=32 * options.get("choices", 1),
     trunk={"preset": "bert"} | SHAPE,
   )
   dataset = rows_lib.load(config.data, config.length)
@@ -45,7 +49,7 @@ def model_of(tiny, objective, **options):
 @pytest.mark.parametrize("objective", HEADS)
 @pytest.mark.parametrize("started", ["from theirs", "here"])
 def test_heads_and_labels_come_along(tiny, tmp_path, objective, started):
-  options = {} if objective == "extract" else {"labels": LABELS}
+  options = OPTIONS.get(objective, {"labels": LABELS})
   model = model_of(tiny, objective, dropout=0.3, **options)
   run, to, family = tmp_path / "run", tmp_path / "to", "bert"
   if started == "from theirs":
@@ -61,7 +65,7 @@ def test_heads_and_labels_come_along(tiny, tmp_path, objective, started):
   head, architecture = HEADS[objective]
   values = json.loads((to / "config.json").read_text())
   assert values["architectures"] == [architecture]
-  if options:
+  if "labels" in options:
     assert list(values["id2label"].values()) == list(LABELS)
     assert values["label2id"] == {x: i for i, x in enumerate(LABELS)}
   theirs, ours = lm_jax.load(str(to)), lm_jax.LanguageModel(model)

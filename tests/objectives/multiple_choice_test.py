@@ -4,6 +4,7 @@ import dataclasses
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import toy
@@ -73,14 +74,15 @@ def test_the_loss_is_the_softmax_over_an_examples_candidates(architecture):
   def states(net, tokens_1xN, types_1xN):
     mask = "causal" if architecture == "causal_decoder" else "full"
     stream = layout.stream(
-      tokens_1xN, np.ones_like(tokens_1xN), mask, type_BxT=types_1xN
+      tokens_1xN, jnp.ones_like(tokens_1xN), mask, type_BxT=types_1xN
     )
     return net.hidden(stream)
 
   problem, terms = loss_of(plan, params, rows)
   is_encoder = architecture == "encoder"
-  seen = 0
-  for b, number, label_N, at in examples(rows):
+  for seen, (b, number, label_N, at) in enumerate(examples(rows)):
+    if seen == 5:  # each shape of a text is compiled anew
+      break
     scores, right = [], []
     for index in range(label_N.max() // 2 + 1):
       place = at[label_N // 2 == index]
@@ -97,9 +99,6 @@ def test_the_loss_is_the_softmax_over_an_examples_candidates(architecture):
     np.testing.assert_allclose(terms["nll"].losses[b, number], want, 2e-5)
     is_right = float(np.argmax(scores) == index)
     assert terms["nll"].metrics["accuracy"][b, number] == is_right
-    seen += 1
-    if seen == 5:  # each shape of a text is compiled anew
-      break
   total = sum(1 for _ in examples(rows))
   assert problem.weights["nll"].sum() == total
 
@@ -123,12 +122,12 @@ def test_outputs_are_what_the_loss_is_of(architecture):
 def test_a_token_bears_on_its_own_candidate_alone(architecture):
   plan, params, rows = case(architecture)
   # Large enough that a token's influence can be seen.
-  params = jax.tree.map(lambda x: 10 * x, params)
+  params = jax.tree.map(lambda x: 3 * x, params)
   before = outputs_of(plan, params, rows)
   b, number, label_N, at = next(x for x in examples(rows) if x[0] == 1)
   for index in range(label_N.max() // 2 + 1):
     tokens_BxL = rows.tokens_BxL.copy()
-    place = at[label_N // 2 == index][1]
+    place = at[label_N // 2 == index][1:]
     tokens_BxL[b, place] = toy.VOCABULARY - 1 - tokens_BxL[b, place] % 7
     after = outputs_of(
       plan, params, dataclasses.replace(rows, tokens_BxL=tokens_BxL)
@@ -139,20 +138,17 @@ def test_a_token_bears_on_its_own_candidate_alone(architecture):
 
 def test_a_row_of_texts_needs_positions_for_one_of_them_only():
   """Ten serve rows of 32, which hold three candidates side by side."""
-  plan, params, rows = case("encoder", max_positions=toy.LENGTH // 3)
-  table = params["embedder_main"]["position_embedding"]
-  assert table.shape[0] == toy.LENGTH // 3
-  wide, wide_params, _ = case("encoder")
-  wide_table = wide_params["embedder_main"]["position_embedding"]
-  wide_params["embedder_main"]["position_embedding"] = wide_table.at[
-    : len(table)
-  ].set(table)
+  learned = {"positions": "learned"}
+  few = toy.LENGTH // 3
+  plan, params, rows = case("encoder", max_positions=few, **learned)
+  wide, more, _ = case("encoder", **learned)
+  table_PxE = more["embedder_main"]["position_embedding"]
+  params["embedder_main"]["position_embedding"] = table_PxE[:few]
   np.testing.assert_array_equal(
-    outputs_of(plan, params, rows), outputs_of(wide, wide_params, rows)
+    outputs_of(plan, params, rows), outputs_of(wide, more, rows)
   )
   with pytest.raises(UsageError, match="of 10 tokens is too long"):
-    case_of_too_few, few_params, _ = case("encoder", max_positions=9)
-    outputs_of(case_of_too_few, few_params, rows)
+    case("encoder", max_positions=few - 1, **learned)
 
 
 def test_of_answers_that_are_not_told_there_is_no_loss():

@@ -95,6 +95,36 @@ def test_another_objective_may_need_shorter_rows(tiny, tmp_path):
   trained.check(dataclasses.replace(pairs, length=30))
 
 
+@pytest.mark.parametrize("preset", ["bert", "roberta", "gpt2"])
+def test_candidates_share_a_row_that_is_longer_than_the_table(
+  tiny, tmp_path, preset
+):
+  directory, tokenizer = base(tiny, tmp_path, preset)
+  rows = OBJECTIVES[preset][1]
+  config = onward(
+    directory,
+    objective="multiple_choice",
+    objective_options={"choices": 4},
+    task="race",
+    length=4 * rows + 3,
+  )
+  trained.check(config)
+  program = assemble.make_program(config, tokenizer)
+  model = trained.of_program(config, tokenizer, program, None)
+  assert dict(model.network.trunks)["main"].max_positions == rows
+  # A text by itself has no more positions than there are.
+  assert model.text_length == rows
+  assert trained.scorer(model).spec.length == rows
+  longer = dataclasses.replace(config, length=4 * rows + 9)
+  with pytest.raises(UsageError) as error:
+    trained.check(longer)
+  said = str(error.value)
+  assert f"--length={4 * rows + 9}: its streams take {rows + 2}" in said
+  assert f"--length={4 * rows + 1} would fit" in said
+  trained.check(dataclasses.replace(config, length=4 * rows + 1))
+  trained.check(dataclasses.replace(longer, positions="interpolate"))
+
+
 @pytest.mark.parametrize(("old", "new", "offset"), [
   (32, 48, 0), (34, 40, 2), (2, 7, 1), (1, 4, 0), (512, 513, 0),
 ])  # fmt: skip

@@ -100,7 +100,7 @@ def test_no_room_is_one_clear_line(tokenizer):
 
 
 @pytest.mark.parametrize(("label", "choices", "message"), [
-  ("E", 4, "label E: is none of its candidates A, B, C, D"),
+  ("E", 4, "label 'E': is none of its candidates A, B, C, D"),
   ("A", 3, "has 4 candidates; must be 2 to 3"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_told_with_its_example(
@@ -131,7 +131,7 @@ def test_the_answer_has_the_highest_score_of_those_there_are(
   model = model_that_gives(tokenizer, 1024, scores, choices=4)
   found = MultipleChoice().answer(model, Race(), [race(), race()])
   assert found == ["B", "D"]
-  fields = dict(question="Q?", choice0="a", choice1="b", choice2="")
+  fields = {"question": "Q?", "choice0": "a", "choice1": "b", "choice2": ""}
   two = Example("1", {**fields, "choice3": "", "choice4": ""}, "0")
   model = model_that_gives(tokenizer, 1024, [[1, 2, 3, 4, 5]], choices=5)
   assert MultipleChoice().answer(model, ArcEasy(), [two]) == ["1"]
