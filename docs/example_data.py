@@ -165,6 +165,19 @@ def _copa(rng: random.Random) -> dict[str, Any]:
   }
 
 
+def _race(rng: random.Random) -> dict[str, Any]:
+  """A passage with one question, whose answer stands in it."""
+  who, options = rng.choice(PEOPLE), rng.sample(list(PLACES), 4)
+  right = rng.randrange(4)
+  return {
+    "id": f"high{rng.randrange(10**6)}.txt",
+    "article": f"{who} lived in {options[right]}.",
+    "questions": [f"{who} lived in _ ."],
+    "options": [options],
+    "answers": ["ABCD"[right]],
+  }
+
+
 def _gsm8k(rng: random.Random) -> dict[str, Any]:
   one, two = rng.randrange(2, 30), rng.randrange(2, 30)
   return {
@@ -262,6 +275,7 @@ TASKS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
   "mt_multi30k": _multi30k,
   "triples": _triples,
   "relations": _relations,
+  "race": _race,
 }
 
 
