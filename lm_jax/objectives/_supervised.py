@@ -19,6 +19,7 @@ from lm_jax.types import (
   Rows,
   Spec,
   Stream,
+  Term,
   UsageError,
 )
 
@@ -172,6 +173,18 @@ def text_logits(apply: Apply, head: str, problem: Problem) -> Array:
   # The head reads one text a row.
   state_Nx1xD = state_BxSxD.reshape(batch * count, 1, width)
   return apply.head(head, state_Nx1xD).reshape(batch, count, -1)
+
+
+def label_terms(logits: Array, label: Array) -> dict[str, Term]:
+  """The cross-entropy of labels, and is each the likeliest one?
+
+  Args:
+    logits: [..., C].
+    label: int32 [...]; what is below 0 must have no weight.
+  """
+  right = (jnp.argmax(logits, axis=-1) == label).astype(jnp.float32)
+  losses = cross_entropy(logits, label)
+  return {"nll": Term(losses, metrics={"accuracy": right})}
 
 
 def cross_entropy(logits: Array, target: Array) -> Array:

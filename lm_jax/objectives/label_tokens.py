@@ -61,11 +61,7 @@ class LabelTokens(base.Objective):
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
     hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
     logits_BxTxC = apply.head(HEAD, hidden_BxTxD)
-    target_BxT = problem.targets_BxP
-    right_BxT = jnp.argmax(logits_BxTxC, axis=-1) == target_BxT
-    losses_BxT = _supervised.cross_entropy(logits_BxTxC, target_BxT)
-    accuracy_BxT = right_BxT.astype(jnp.float32)
-    return {"nll": Term(losses_BxT, metrics={"accuracy": accuracy_BxT})}
+    return _supervised.label_terms(logits_BxTxC, problem.targets_BxP)
 
   def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
     problem = _supervised.context_problem(rows, spec)

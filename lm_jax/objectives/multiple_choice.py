@@ -8,13 +8,12 @@ from typing import ClassVar
 
 import jax.numpy as jnp
 
-from lm_jax.objectives import _supervised, base
+from lm_jax.objectives import _supervised
+from lm_jax.objectives._text_head import TextHead
 from lm_jax.objectives.base import option
 from lm_jax.types import (
   Apply,
-  Architecture,
   Array,
-  Head,
   Problem,
   Rows,
   Spec,
@@ -29,7 +28,7 @@ _NEVER = -1e30
 
 
 @dataclasses.dataclass(frozen=True)
-class MultipleChoice(base.Objective):
+class MultipleChoice(TextHead):
   """L = -1/n sum log softmax(f(texts with candidate))[right] over n examples.
 
   The softmax runs over the candidates of an example, each a text of its own
@@ -44,12 +43,7 @@ class MultipleChoice(base.Objective):
   twice the index of the token's candidate, plus 1 if that is the right one.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
-    {"encoder", "causal_decoder", "prefix_decoder"}
-  )
-  natural: ClassVar[Architecture] = "encoder"
-  scoring: ClassVar[str] = ""
-  supervised: ClassVar[bool] = True
+  head: ClassVar[str] = HEAD
   parts_examples: ClassVar[bool] = True
   starts_from: ClassVar[Mapping[str, str]] = {
     f"heads_{HEAD}.dense": "heads_pooler.dense"
@@ -60,12 +54,8 @@ class MultipleChoice(base.Objective):
   )
   dropout: float = option(0.1, "of what the scores are computed from")
 
-  def heads(self, spec: Spec) -> dict[str, Head]:
-    return {HEAD: _supervised.text_head(1, spec, self.dropout)}
-
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    base.unit_interval("dropout", self.dropout, zero=True)
     if self.choices < 2:
       raise UsageError(
         f"--objective.choices={self.choices}: must be at least 2"
@@ -96,15 +86,11 @@ class MultipleChoice(base.Objective):
     )
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
-    logits_BxExC = self._logits(apply, problem, problem.extra["place_BxS"])
-    right_BxE = problem.targets_BxP
-    is_best_BxE = jnp.argmax(logits_BxExC, axis=-1) == right_BxE
-    losses_BxE = _supervised.cross_entropy(logits_BxExC, right_BxE)
-    accuracy_BxE = is_best_BxE.astype(jnp.float32)
-    return {"nll": Term(losses_BxE, metrics={"accuracy": accuracy_BxE})}
+    logits_BxExC = self._by_example(apply, problem, problem.extra["place_BxS"])
+    return _supervised.label_terms(logits_BxExC, problem.targets_BxP)
 
   def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
-    return self._logits(apply, *self._read(rows, spec))
+    return self._by_example(apply, *self._read(rows, spec))
 
   def _read(self, rows: Rows, spec: Spec) -> tuple[Problem, Array]:
     """The candidates, each a segment, and where the score of each belongs.
@@ -135,9 +121,11 @@ class MultipleChoice(base.Objective):
     number_BxL = _supervised.texts(rows)
     return _supervised.of_segments(values_BxL + 1, number_BxL, count) - 1
 
-  def _logits(self, apply: Apply, problem: Problem, place_BxS: Array) -> Array:
+  def _by_example(
+    self, apply: Apply, problem: Problem, place_BxS: Array
+  ) -> Array:
     """The scores of each example's candidates: float32 [B, E, C]."""
-    score_BxS = _supervised.text_logits(apply, HEAD, problem)[..., 0]
+    score_BxS = self.logits(apply, problem)[..., 0]
     batch, count = place_BxS.shape
     logits_BxM = jnp.full((batch, count * self.choices), _NEVER, jnp.float32)
     logits_BxM = logits_BxM.at[jnp.arange(batch)[:, None], place_BxS].set(

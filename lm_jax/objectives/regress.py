@@ -9,13 +9,11 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from lm_jax.objectives import _supervised, base
+from lm_jax.objectives import _supervised
+from lm_jax.objectives._text_head import TextHead
 from lm_jax.objectives.base import option
 from lm_jax.types import (
-  Apply,
-  Architecture,
   Array,
-  Head,
   Problem,
   Rows,
   Spec,
@@ -26,7 +24,7 @@ HEAD = "classification"
 
 
 @dataclasses.dataclass(frozen=True)
-class Regress(base.Objective):
+class Regress(TextHead):
   """L = 1/n sum (f(texts of example i) - score of example i)^2 over n examples.
 
   f is a head of one output, on the states that classify has its own on: what
@@ -34,24 +32,12 @@ class Regress(base.Objective):
   as it lies in memory: no finite one looks like -1, a place without a label.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
-    {"encoder", "causal_decoder", "prefix_decoder"}
-  )
-  natural: ClassVar[Architecture] = "encoder"
-  scoring: ClassVar[str] = ""
-  supervised: ClassVar[bool] = True
+  head: ClassVar[str] = HEAD
   starts_from: ClassVar[Mapping[str, str]] = {
     f"heads_{HEAD}.dense": "heads_pooler.dense"
   }
 
   dropout: float = option(0.1, "of what the number is computed from")
-
-  def heads(self, spec: Spec) -> dict[str, Head]:
-    return {HEAD: _supervised.text_head(1, spec, self.dropout)}
-
-  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
-    super().check(spec, batch_size, accumulate)
-    base.unit_interval("dropout", self.dropout, zero=True)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     problem = _supervised.text_problem(rows, spec)
@@ -67,11 +53,7 @@ class Regress(base.Objective):
     label_BxS = problem.targets_BxP
     bits_BxS = jnp.where(label_BxS == -1, 0, label_BxS)
     score_BxS = jax.lax.bitcast_convert_type(bits_BxS, jnp.float32)
-    told_BxS = _supervised.text_logits(apply, HEAD, problem)[..., 0]
+    told_BxS = self.logits(apply, problem)[..., 0]
     return {
       "squared": Term(jnp.square(told_BxS.astype(jnp.float32) - score_BxS))
     }
-
-  def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
-    problem = _supervised.text_problem(rows, spec)
-    return _supervised.text_logits(apply, HEAD, problem)

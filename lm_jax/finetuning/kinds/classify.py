@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,19 +10,15 @@ import numpy as np
 from lm_jax.data.examples import Example
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.errors import UsageError, short
-from lm_jax.finetuning.kinds import _reading, base
-from lm_jax.finetuning.kinds.base import NO_LABEL, Encoded, Item
+from lm_jax.finetuning.kinds._whole_texts import WholeTexts
+from lm_jax.finetuning.kinds.base import Encoded
 
 
-class Classify(base.Kind):
+class Classify(WholeTexts):
   """One item an example; too long texts are cut, and counted."""
 
   def options(self, task: Any, train: Sequence[Example]) -> Mapping[str, Any]:
     return {"labels": labels_of(task, train)}
-
-  def texts(self, task: Any, examples: Sequence[Example]) -> Iterator[str]:
-    for example in examples:
-      yield from example.fields.values()
 
   def encode(
     self,
@@ -40,28 +36,14 @@ class Classify(base.Kind):
           " was never seen in training; the model knows"
           f" {', '.join(numbers)}"
         )
-    items, cut = [], 0
-    for number, found in enumerate(
-      _reading.of_examples(examples, tokenizer, length)
-    ):
-      label = numbers[examples[number].label]
-      label_n = np.full(len(found.tokens), label, np.int32)
-      items.append(Item(number, found.tokens, found.text, label_n))
-      cut += found.cut
-    return Encoded(items, cut)
+    label_N = np.array([numbers[x.label] for x in examples], np.int32)
+    return self.items(examples, tokenizer, length, label_N)
 
   def answer(
     self, model: Any, task: Any, examples: Sequence[Example]
   ) -> list[str]:
-    from lm_jax.finetuning import forward
-
-    found = _reading.of_examples(examples, model.tokenizer, model.spec.length)
-    items = [
-      Item(i, r.tokens, r.text, np.full(len(r.tokens), NO_LABEL, np.int32))
-      for i, r in enumerate(found)
-    ]
     labels = model.objective.labels
-    return [labels[int(x.argmax())] for x in forward.outputs(model, items)]
+    return [labels[int(x.argmax())] for x in self.logits(model, examples)]
 
 
 def labels_of(task: Any, train: Sequence[Example]) -> tuple[str, ...]:

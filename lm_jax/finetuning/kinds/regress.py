@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lm_jax.data.examples import Example
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.finetuning.kinds import _reading, base
-from lm_jax.finetuning.kinds.base import NO_LABEL, Encoded, Item
+from lm_jax.finetuning.kinds._whole_texts import WholeTexts
+from lm_jax.finetuning.kinds.base import Encoded
 
 
-class Regress(base.Kind):
+class Regress(WholeTexts):
   """One item an example; too long texts are cut, and counted.
 
   Example.label is a number; Item.label has its float32 as it lies in memory.
   """
-
-  def texts(self, task: Any, examples: Sequence[Example]) -> Iterator[str]:
-    for example in examples:
-      yield from example.fields.values()
 
   def encode(
     self,
@@ -32,27 +28,9 @@ class Regress(base.Kind):
     options: Mapping[str, Any],
   ) -> Encoded:
     scores_N = np.array([float(x.label) for x in examples], np.float32)
-    items, cut = [], 0
-    for number, (found, bits) in enumerate(
-      zip(
-        _reading.of_examples(examples, tokenizer, length),
-        scores_N.view(np.int32),
-        strict=True,
-      )
-    ):
-      label_n = np.full(len(found.tokens), bits, np.int32)
-      items.append(Item(number, found.tokens, found.text, label_n))
-      cut += found.cut
-    return Encoded(items, cut)
+    return self.items(examples, tokenizer, length, scores_N.view(np.int32))
 
   def answer(
     self, model: Any, task: Any, examples: Sequence[Example]
   ) -> list[float]:
-    from lm_jax.finetuning import forward
-
-    found = _reading.of_examples(examples, model.tokenizer, model.spec.length)
-    items = [
-      Item(i, r.tokens, r.text, np.full(len(r.tokens), NO_LABEL, np.int32))
-      for i, r in enumerate(found)
-    ]
-    return [float(x[0]) for x in forward.outputs(model, items)]
+    return [float(x[0]) for x in self.logits(model, examples)]
