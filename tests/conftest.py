@@ -1,5 +1,6 @@
 """What all tests share: the helpers beside this file, and one flag."""
 
+import gc
 import importlib.util
 import os
 import pathlib
@@ -16,21 +17,36 @@ sys.path.append(str(pathlib.Path(__file__).parent))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
-# A process may have 65,530 maps of memory on Linux (vm.max_map_count), and each
-# compiled program takes some: without any left, XLA aborts.
-MOST_MAPS = 20_000
+# Each compiled program takes some memory maps of its process, and lives while
+# JAX's caches hold it. XLA compiles the slower the more there are: with 15,000
+# maps a program takes 2.2 times what it takes with 500. Between tests that share
+# no fixture fewer are let live than between those of a module.
+MOST_MAPS = {"module": 2_500, "function": 6_000}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def programs_are_forgotten():
   """What a module has compiled is, before a worker has too many programs."""
   yield
+  forget_programs(MOST_MAPS["module"])
+
+
+@pytest.fixture(autouse=True)
+def many_programs_are_forgotten():
+  """What a test has compiled is, where a module compiles very many."""
+  yield
+  forget_programs(MOST_MAPS["function"])
+
+
+def forget_programs(most):
+  """Empties JAX's caches where this process has more maps of memory."""
   maps = pathlib.Path("/proc/self/maps")
   if "jax" in sys.modules and maps.exists():
-    with maps.open() as lines:
+    with maps.open("rb") as lines:
       count = sum(1 for _ in lines)
-    if count > MOST_MAPS:
+    if count > most:
       sys.modules["jax"].clear_caches()
+      gc.collect()
 
 
 def pytest_addoption(parser):
