@@ -19,8 +19,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 # Each compiled program takes some memory maps of its process, and lives while
 # JAX's caches hold it. XLA compiles the slower the more there are: with 15,000
-# maps a program takes 2.2 times what it takes with 500. Between tests that share
-# no fixture fewer are let live than between those of a module.
+# maps it takes 2.2 times as long as with 500. Between the tests of a module,
+# which share programs, more of them are let live than between modules.
 MOST_MAPS = {"module": 2_500, "function": 6_000}
 
 

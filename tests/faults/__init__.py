@@ -3,7 +3,7 @@
 One file a fault. Its docstring says what is done, and it has
 
   HOLDS   what must hold, a line;
-  SHORT   the number of trials in the suite, and LONG in a soak;
+  SHORT   the number of trials in the suite (0: none), and LONG in a soak;
   setup(folder) -> shared   what the trials share, made once (optional), and
       closed by its `close()`, if it has one;
   trial(seed, folder, shared)   injects one fault, drawn from the seed, in an
