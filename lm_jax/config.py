@@ -309,7 +309,7 @@ def build(config: Config) -> Built:
   if adaptation and adaptation.needs_documents and cls.parts_examples:
     raise UsageError(
       f"--adapt.method={adaptation.name}: needs one text a row, and"
-      f" --objective={config.objective} has several, the candidates; others of"
+      f" --objective={config.objective} has several; others of"
       " `list adaptations` fit"
     )
   stretch = _stretch(config)

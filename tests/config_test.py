@@ -133,6 +133,11 @@ def test_build_applies_size_preset_and_changes():
       {"objective": "mlm_nsp", "data": DataOptions(packing="packed")},
       "--data.packing=packed.*document",
     ),
+    (
+      {"objective": "embed", "task": "x", "model": "x"}
+      | {"adapt": {"method": "soft_prompt"}},
+      "--adapt.method=soft_prompt: needs one text a row.*embed has several",
+    ),
   ],
 )
 def test_impossible_is_refused(changes, message):

@@ -51,6 +51,7 @@ class Embed(base.Objective):
   scoring: ClassVar[str] = ""
   headless: ClassVar[bool] = True
   supervised: ClassVar[bool] = True
+  parts_examples: ClassVar[bool] = True
 
   temperature: float = option(0.05, "by which similarities are divided")
   similarity: Literal["cosine", "dot"] = option(
