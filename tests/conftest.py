@@ -19,34 +19,42 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 # Each compiled program takes some memory maps of its process, and lives while
 # JAX's caches hold it. XLA compiles the slower the more there are: with 15,000
-# maps it takes 2.2 times as long as with 500. Between the tests of a module,
-# which share programs, more of them are let live than between modules.
-MOST_MAPS = {"module": 2_500, "function": 6_000}
+# maps it takes 2.2 times as long as with 500. So the caches are emptied when a
+# process has so many more maps than the last time left it with: more within a
+# module, whose tests share programs, than between modules.
+MORE_MAPS = {"module": 4_000, "function": 8_000}
+left = {"maps": 0}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def programs_are_forgotten():
   """What a module has compiled is, before a worker has too many programs."""
   yield
-  forget_programs(MOST_MAPS["module"])
+  forget_programs(MORE_MAPS["module"])
 
 
 @pytest.fixture(autouse=True)
 def many_programs_are_forgotten():
   """What a test has compiled is, where a module compiles very many."""
   yield
-  forget_programs(MOST_MAPS["function"])
+  forget_programs(MORE_MAPS["function"])
 
 
-def forget_programs(most):
-  """Empties JAX's caches where this process has more maps of memory."""
-  maps = pathlib.Path("/proc/self/maps")
-  if "jax" in sys.modules and maps.exists():
-    with maps.open("rb") as lines:
-      count = sum(1 for _ in lines)
-    if count > most:
-      sys.modules["jax"].clear_caches()
-      gc.collect()
+def forget_programs(more):
+  """Empties JAX's caches where there are so many more maps of memory."""
+  if "jax" in sys.modules and maps() > left["maps"] + more:
+    sys.modules["jax"].clear_caches()
+    gc.collect()
+    left["maps"] = maps()
+
+
+def maps():
+  """How many this process has; 0 where the system does not tell."""
+  path = pathlib.Path("/proc/self/maps")
+  if not path.exists():
+    return 0
+  with path.open("rb") as lines:
+    return sum(1 for _ in lines)
 
 
 def pytest_addoption(parser):

@@ -47,7 +47,11 @@ def test_what_is_none(text, message, tiny):
 
 @pytest.mark.parametrize(
   ("currency", "positions"),
-  [("steps", "learned"), ("flops", "rotary"), ("tokens", "learned")],
+  [
+    pytest.param("steps", "learned", marks=pytest.mark.soak),
+    ("flops", "rotary"),
+    ("tokens", "learned"),
+  ],
 )
 def test_stages_follow_the_budget(currency, positions, tiny, tmp_path):
   """Lengths, positions and the schedule, by what was spent."""
