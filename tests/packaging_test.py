@@ -115,7 +115,8 @@ def test_the_sdist_holds_all_that_a_checkout_needs(built):
   for folder in ("lm_jax", "experiments", "tests", "docs", "benchmarks"):
     assert _files(folder) <= names
   root = ("launch.py", "LICENSE", "CITATION.cff", "README.md", "CHANGELOG.md")
-  assert {*root, "CONTRIBUTING.md", "setup.cfg", ".ci/run"} <= names
+  assert {*root, "CONTRIBUTING.md", "setup.cfg"} <= names
+  assert {".ci/run", ".ci/parity"} <= names
 
 
 def test_installed_it_finds_its_experiments_and_the_users(installed, tmp_path):
