@@ -1,8 +1,8 @@
-"""What kinds share whose examples are texts that a head answers as a whole."""
+"""Reads examples whose texts a head answers as a whole, for several kinds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,6 @@ from lm_jax.finetuning.kinds.base import NO_LABEL, Encoded, Item
 
 class WholeTexts(base.Kind):
   """One item an example; too long texts are cut, and counted."""
-
-  def texts(self, task: Any, examples: Sequence[Example]) -> Iterator[str]:
-    for example in examples:
-      yield from example.fields.values()
 
   def items(
     self,
@@ -43,7 +39,7 @@ class WholeTexts(base.Kind):
     return Encoded(items, sum(x.cut for x in read))
 
   def logits(self, model: Any, examples: Sequence[Example]) -> list[np.ndarray]:
-    """What a fine-tuned model's head gives for each example: float32 [size]."""
+    """Gives what a fine-tuned model's head does of each: float32 [size]."""
     from lm_jax.finetuning import forward
 
     none_N = np.full(len(examples), NO_LABEL, np.int32)

@@ -67,8 +67,12 @@ class Kind:
     return {}
 
   def texts(self, task: Any, examples: Sequence[Any]) -> Iterator[str]:
-    """What a tokenizer is trained on where there is no model to start from."""
-    raise NotImplementedError
+    """What a tokenizer is trained on where there is no model to start from.
+
+    By default the fields of each example.
+    """
+    for example in examples:
+      yield from example.fields.values()
 
   def encode(
     self,

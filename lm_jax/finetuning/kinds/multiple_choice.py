@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,10 +26,6 @@ class MultipleChoice(base.Kind):
 
   def options(self, task: Any, train: Sequence[Example]) -> Mapping[str, Any]:
     return {"choices": len(task.choices)}
-
-  def texts(self, task: Any, examples: Sequence[Example]) -> Iterator[str]:
-    for example in examples:
-      yield from example.fields.values()
 
   def encode(
     self,
