@@ -86,17 +86,7 @@ def start(program: Program, seed: int = 0, base=None) -> tuple[Program, State]:
 def step(program: Program, state: State, rows, fraction: float = 0.5):
   """State and metrics after a step; the state given is not donated."""
   state = jax.tree.map(jnp.copy, state)
-  return _quick(program._step, program)(
-    state, rows, np.float32(fraction), *program._held
-  )
-
-
-@functools.cache
-def _quick(jitted, program):
-  fraction = jax.ShapeDtypeStruct((), jnp.float32)
-  return toy.compile_quickly(
-    jitted, program.abstract, program._rows, fraction, *program._held
-  )
+  return program._step(state, rows, np.float32(fraction), *program._held)
 
 
 def model(directory: str, adaptation: Adaptation, scale: float = 0.3):

@@ -13,6 +13,22 @@ import pytest
 sys.path.append(str(pathlib.Path(__file__).parent))
 
 
+def pytest_configure(config):
+  # Before the workers, and each of them before JAX.
+  if not config.getoption("--optimized"):
+    import xla_flags
+
+    xla_flags.compile_quickly()
+
+
+def pytest_collection_finish():
+  # Tracing makes many small objects, and each full collection would look
+  # through all that was imported: a tenth of its time.
+  gc.collect()
+  gc.freeze()
+  gc.set_threshold(100_000, 20, 50)
+
+
 # Transformers looks for nothing on the network.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -58,6 +74,11 @@ def maps():
 
 
 def pytest_addoption(parser):
+  parser.addoption(
+    "--optimized",
+    action="store_true",
+    help="compile programs as users do; the suite then takes twice as long",
+  )
   parser.addoption(
     "--rewrite-golden",
     action="store_true",

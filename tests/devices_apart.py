@@ -7,17 +7,22 @@ import subprocess
 import sys
 from typing import Any
 
+import xla_flags
+
 TESTS = pathlib.Path(__file__).parent
 
 
 def on_eight(path: str) -> Any:
   """The JSON that a file prints where JAX has eight devices."""
-  flags = "--xla_force_host_platform_device_count=8"
   paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
   done = subprocess.run(
     [sys.executable, path],
     env=os.environ
-    | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": paths},
+    | {
+      "XLA_FLAGS": xla_flags.devices(8),
+      "JAX_PLATFORMS": "cpu",
+      "PYTHONPATH": paths,
+    },
     capture_output=True,
     text=True,
     check=False,

@@ -81,7 +81,7 @@ def apply(trunk, params, inputs, source, rngs=None):
   return nn.apply(forward, net)({"params": params}, inputs, source, rngs=rngs)
 
 
-run = jax.jit(apply, static_argnums=0, compiler_options=toy.QUICKLY)
+run = jax.jit(apply, static_argnums=0)
 
 
 def like(**options):

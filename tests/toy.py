@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import math
 import zlib
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -254,34 +253,15 @@ def _initial(path: str, leaf, seed: int):
   return jnp.float32(0.02 * rng.standard_normal(leaf.shape))
 
 
-@functools.cache
-def _quick_step(program: Program):
-  fraction = jax.ShapeDtypeStruct((), jnp.float32)
-  return compile_quickly(
-    program._step, program.abstract, program._rows, fraction
-  )
-
-
-QUICKLY: dict[str, Any] = {"xla_backend_optimization_level": 0}
-if jax.__version_info__ < (0, 11):  # XLA dropped its old emitters after
-  QUICKLY["xla_cpu_use_fusion_emitters"] = False
-
-
-def compile_quickly(jitted, *args):
-  """Compiled with less care: most of a test's time is compilation."""
-  return jitted.lower(*args).compile(QUICKLY)
-
-
 def initial(program: Program, seed: int = 0) -> State:
   """The state that the program itself starts from."""
-  seed = np.uint32(seed)
-  return compile_quickly(program.initial, seed)(seed)
+  return program.initial(np.uint32(seed))
 
 
 def step(program: Program, state: State, rows: Rows, fraction: float = 0.5):
   """State and metrics after a step; the state given is not donated."""
   state = jax.tree.map(jnp.copy, state)
-  return _quick_step(program)(state, rows, np.float32(fraction))
+  return program._step(state, rows, np.float32(fraction))
 
 
 def abstract_problem(program: Program):

@@ -1,6 +1,7 @@
 """Adapted programs: what is trained, what it costs, what stays as it is."""
 
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import toy
+import xla_flags
 from flax.traverse_util import flatten_dict
 
 from lm_jax.adaptation.base import is_own
@@ -33,24 +35,17 @@ def _program(name, objective="clm", **options):
 
 
 def _hidden(network, params, rows):
-  params = {"params": params}
-  return _compiled(network, params, rows)(params, rows)
+  return _jitted(network)({"params": params}, rows)
 
 
-def _compiled(network, *given):
-  if network not in _FOUND:
+@functools.cache
+def _jitted(network):
+  def hidden(net, rows):
+    spec = toy.program("clm").plan.spec
+    problem = toy.objective_class("clm")().make(jax.random.key(0), rows, spec)
+    return net.hidden(problem.inputs)
 
-    def hidden(net, rows):
-      spec = toy.program("clm").plan.spec
-      problem = toy.objective_class("clm")().make(jax.random.key(0), rows, spec)
-      return net.hidden(problem.inputs)
-
-    jitted = jax.jit(nn.apply(hidden, network))
-    _FOUND[network] = toy.compile_quickly(jitted, *given)
-  return _FOUND[network]
-
-
-_FOUND: dict = {}
+  return jax.jit(nn.apply(hidden, network))
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +321,7 @@ def test_meshes_give_the_same_losses():
     text=True,
     env=os.environ
     | {
-      "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+      "XLA_FLAGS": xla_flags.devices(2),
       "PYTHONPATH": ":".join(sys.path),
     },
     check=False,

@@ -235,7 +235,7 @@ def _hidden(network, flat, *streams):
     return network.apply({"params": params}, *streams, method="hidden")
 
   given = (unflatten_dict(flat, sep="."), *streams)
-  return toy.compile_quickly(jax.jit(run), *given)(*given)
+  return jax.jit(run)(*given)
 
 
 def _tokens():

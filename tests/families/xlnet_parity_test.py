@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
 from harness import Case
 
 from lm_jax import layout
@@ -76,7 +75,7 @@ def _pair(tmp_path, config, length):
   return both, inputs.ids
 
 
-@functools.partial(jax.jit, static_argnums=0, compiler_options=toy.QUICKLY)
+@functools.partial(jax.jit, static_argnums=0)
 def _remember(network, params, stream, past):
   forward = nn.apply(
     lambda net: net.head("vocabulary", net.hidden(stream, past=past)),
@@ -157,9 +156,7 @@ def test_query_tokens_are_the_second_stream(tmp_path, config):
     ours = nn.apply(forward, network)({"params": params})
     return jnp.sum(jnp.tanh(ours) * pull), ours
 
-  gradients = jax.jit(
-    jax.grad(loss, has_aux=True), compiler_options=toy.QUICKLY
-  )
+  gradients = jax.jit(jax.grad(loss, has_aux=True))
   grads, ours = gradients(both.params)
   np.testing.assert_allclose(ours, logits.detach(), atol=harness.LOGITS, rtol=0)
   theirs = {

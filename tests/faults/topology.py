@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import xla_flags
+
 from . import launching, two_processes
 
 HOLDS = "digests equal on restore; losses within 1e-5 after 10 steps"
@@ -39,9 +41,7 @@ def trial(seed, folder, shared):
   _cut(first, folder / "one", 10)
   launching.finish(
     command("one", mesh if devices == 4 else ""),
-    env=launching.environment(
-      XLA_FLAGS=f"--xla_force_host_platform_device_count={devices}"
-    ),
+    env=launching.environment(XLA_FLAGS=xla_flags.devices(devices)),
   )
   _cut(folder / "one", folder / "back", 20)
   two_processes.end(two_processes.start(command("back", mesh), 2))

@@ -16,6 +16,8 @@ import subprocess
 import time
 from collections.abc import Mapping
 
+import xla_flags
+
 from . import launching
 
 HOLDS = "nobody hangs over 30 s; a restart is bitwise equal"
@@ -42,7 +44,6 @@ def start(
   with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
-  flags = f"--xla_force_host_platform_device_count={devices}"
   cluster = [f"--coordinator=127.0.0.1:{port}", "--num_processes=2"]
   return [
     launching.start(
@@ -50,7 +51,7 @@ def start(
         *(*command, *cluster, f"--process_id={i}"),
         *(f"--join_timeout={timeout}", *(flags_of or {}).get(i, [])),
       ],
-      launching.environment(XLA_FLAGS=flags),
+      launching.environment(XLA_FLAGS=xla_flags.devices(devices)),
     )
     for i in range(2)
   ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import foreign_model
 import numpy as np
 import pytest
+import xla_flags
 
 import lm_jax
 from lm_jax.hugging_face import pretrained
@@ -115,7 +116,6 @@ def test_every_device_gets_its_slice_and_the_logits_stay(tiny, tmp_path):
   for name in foreign_model.CONFIGS:
     foreign_model.build(tmp_path / name, name)
     np.save(tmp_path / name / "ids.npy", IDS)
-  flag = "--xla_force_host_platform_device_count=8"
   done = subprocess.run(
     [
       sys.executable,
@@ -125,7 +125,7 @@ def test_every_device_gets_its_slice_and_the_logits_stay(tiny, tmp_path):
     cwd=ROOT,
     env=os.environ
     | {
-      "XLA_FLAGS": flag,
+      "XLA_FLAGS": xla_flags.devices(8),
       "JAX_PLATFORMS": "cpu",
       "LM_JAX_CACHE": str(tiny.cache),
     },

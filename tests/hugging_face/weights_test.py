@@ -13,6 +13,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
+import xla_flags
 from hypothesis import given
 from hypothesis import strategies as st
 from jax.sharding import SingleDeviceSharding
@@ -413,7 +414,7 @@ with Weights(sys.argv[1]) as weights:
     assert sum(sizes) == x.size
 print("same")
 """
-  flags = "--xla_force_host_platform_device_count=8"
+  flags = xla_flags.devices(8)
   done = subprocess.run(
     [sys.executable, "-c", script, str(tmp_path)],
     env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},

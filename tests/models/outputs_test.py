@@ -43,10 +43,7 @@ def test_the_vocabulary_loss_is_log_softmax_in_chunks_too(chunks, bias):
     return outputs.vocabulary_nll(*args, chunks)
 
   found, expected = (
-    toy.compile_quickly(
-      jax.jit(jax.value_and_grad(_loss(kernel, targets, weight), which)),
-      *args,
-    )(*args)
+    jax.jit(jax.value_and_grad(_loss(kernel, targets, weight), which))(*args)
     for kernel in (chunked, _written_out)
   )
   np.testing.assert_allclose(
@@ -118,7 +115,7 @@ def _run(function, hidden, *args):
   network = Network((("main", TRUNK),), HEADS)
   init = nn.init(lambda net: _all(net, hidden), network)
   shapes = nn.meta.unbox(jax.eval_shape(init, jax.random.key(0)))
-  run = jax.jit(nn.apply(function, network), compiler_options=toy.QUICKLY)
+  run = jax.jit(nn.apply(function, network))
   return run(toy.draw(shapes), *args)
 
 

@@ -37,7 +37,7 @@ def _states(length, seed=3):
   return np.float32(rng.standard_normal((2, length, D)))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=toy.QUICKLY)
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _run(trunk, window, params, x_BxTxD, stream, past_BxMxD=None):
   layer = RelativeAttention(trunk, window)
   x_NxD = x_BxTxD.reshape(-1, D)
@@ -101,7 +101,7 @@ def test_options_of_attention_hold_here(options):
 def test_no_gradient_from_what_is_invisible_nor_into_memory():
   trunk, stream = _trunk(), stack.stream("ranked")
 
-  @functools.partial(jax.jit, compiler_options=toy.QUICKLY)
+  @jax.jit
   def jacobians(params, x_BxTxD, past_BxMxD):
     def of(x_BxTxD, past_BxMxD):
       return RelativeAttention(trunk).apply(
@@ -155,7 +155,7 @@ def _whole_rows():
   )
 
 
-@functools.partial(jax.jit, static_argnums=0, compiler_options=toy.QUICKLY)
+@functools.partial(jax.jit, static_argnums=0)
 def _remember(trunk, params, stream, past):
   network = stack.network(trunk)
   hidden = nn.apply(

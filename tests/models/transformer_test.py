@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import reference
 import stack
-import toy
 
 from lm_jax.models.sizes import PRESETS
 from lm_jax.types import Trunk
@@ -257,9 +256,7 @@ def test_the_initial_range_is_that_of_the_parameters(tables):
     trunk = stack.like(
       initializer_range=spread, embedding_range=tables, positions="learned"
     )
-    init = jax.jit(
-      nn.init(stack.forward, stack.network(trunk)), compiler_options=toy.QUICKLY
-    )
+    init = jax.jit(nn.init(stack.forward, stack.network(trunk)))
     params = nn.meta.unbox(init(jax.random.key(0), *stack.inputs(trunk)))[
       "params"
     ]

@@ -104,7 +104,7 @@ def test_gpt_berts_rate_falls_with_the_budget(tiny, spent):
   spec = tiny.spec("prefix_decoder")
   objective.check(spec, 8, 1)
   rows = tiny.rows([[40], [30], [22, 12], [9]] * 2)
-  make = tiny.jit(lambda key, spent: objective.make(key, rows, spec, spent))
+  make = jax.jit(lambda key, spent: objective.make(key, rows, spec, spent))
   problem = jax.device_get(make(jax.random.key(0), spent))
   causal_B = np.any(problem.inputs.key_rank_BxT, axis=1)
   for k, b in enumerate(np.flatnonzero(~causal_B)):

@@ -9,7 +9,6 @@ import flax.linen as nn
 import jax
 import numpy as np
 import pytest
-import toy
 
 from lm_jax.models.network import Network
 from lm_jax.training import program
@@ -27,10 +26,6 @@ class Tiny:
   length: int = 40
   vocabulary: int = 400
   specials: Specials = dataclasses.field(default_factory=Specials)
-
-  def jit(self, function):
-    """`jax.jit` that compiles fast."""
-    return jax.jit(function, compiler_options=toy.QUICKLY)
 
   @functools.cached_property
   def text_ids(self):
@@ -148,7 +143,7 @@ class Tiny:
 
   def make(self, objective, spec, rows, seed=0):
     """A problem, as NumPy arrays."""
-    made = _maker(self, objective, spec)(jax.random.key(seed), rows)
+    made = _maker(objective, spec)(jax.random.key(seed), rows)
     return jax.device_get(made)
 
   def by_segment(self, problem):
@@ -209,7 +204,7 @@ class Tiny:
   def apply(self, network, function):
     """A compiled (params, *args) -> function(network, *args)."""
     bound = nn.apply(function, network)
-    return self.jit(lambda params, *args: bound({"params": params}, *args))
+    return jax.jit(lambda params, *args: bound({"params": params}, *args))
 
   def score(self, objective, spec, network):
     """A compiled (params, rows) -> scores."""
@@ -219,8 +214,8 @@ class Tiny:
 
 
 @functools.cache
-def _maker(tiny, objective, spec):
-  return tiny.jit(lambda key, rows: objective.make(key, rows, spec))
+def _maker(objective, spec):
+  return jax.jit(lambda key, rows: objective.make(key, rows, spec))
 
 
 @pytest.fixture(scope="session")

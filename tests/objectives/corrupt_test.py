@@ -24,9 +24,9 @@ def eligible():
   return np.random.default_rng(1).random((4000, 12)) < 0.7
 
 
-def test_choose_is_exact_and_uniform(tiny, eligible):
+def test_choose_is_exact_and_uniform(eligible):
   count = np.minimum(np.arange(4000) % 5, eligible.sum(axis=1))
-  chosen = np.asarray(tiny.jit(corrupt.choose)(keys(4000), eligible, count))
+  chosen = np.asarray(jax.jit(corrupt.choose)(keys(4000), eligible, count))
   np.testing.assert_array_equal(chosen.sum(axis=1), count)
   assert not np.any(chosen & ~eligible)
   chance = (count / np.maximum(eligible.sum(axis=1), 1))[:, None] * eligible
@@ -44,14 +44,14 @@ def test_share_and_slots():
   assert corrupt.slots(0.15, 64) == share.max()
 
 
-def test_choose_units_takes_whole_units_within_the_budget(tiny, eligible):
+def test_choose_units_takes_whole_units_within_the_budget(eligible):
   rng = np.random.default_rng(2)
   unit = np.cumsum(rng.random(eligible.shape) < 0.5, axis=1) - 1
   unit = np.maximum(unit, 0)
   count = rng.integers(0, 9, 4000)
   count = np.minimum(count, eligible.sum(axis=1))
   arguments = (keys(4000), unit, eligible, count)
-  chosen = np.asarray(tiny.jit(corrupt.choose_units)(*arguments))
+  chosen = np.asarray(jax.jit(corrupt.choose_units)(*arguments))
   assert np.all(chosen.sum(axis=1) <= count)
   for b in range(400):
     taken = set(unit[b][chosen[b]])
@@ -61,16 +61,16 @@ def test_choose_units_takes_whole_units_within_the_budget(tiny, eligible):
     if np.any(left):  # less than a unit is missing
       longest = np.bincount(unit[b][left]).max()
       assert count[b] - chosen[b].sum() < longest
-  exact = tiny.jit(lambda *args: corrupt.choose_units(*args, whole=False))
+  exact = jax.jit(lambda *args: corrupt.choose_units(*args, whole=False))
   cut = np.asarray(exact(*arguments))
   np.testing.assert_array_equal(cut.sum(axis=1), count)
   assert np.all(cut >= chosen)
 
 
 @pytest.mark.parametrize(("total", "parts"), [(6, 3), (7, 1), (5, 5), (9, 2)])
-def test_composition_is_uniform(tiny, total, parts):
+def test_composition_is_uniform(total, parts):
   """Over all C(total - 1, parts - 1) ways, as in T5."""
-  split = tiny.jit(
+  split = jax.jit(
     lambda keys, total, parts: corrupt.composition(keys, total, parts, 10, 6)
   )
   n = 3000
@@ -91,7 +91,7 @@ def test_composition_is_uniform(tiny, total, parts):
 
 
 @pytest.mark.parametrize("trailing", [False, True])
-def test_lay_spans(tiny, trailing):
+def test_lay_spans(trailing):
   """Spans of the given lengths, in order, apart, after at least one token."""
   rng = np.random.default_rng(3)
   n, size = 300, 24
@@ -102,9 +102,7 @@ def test_lay_spans(tiny, trailing):
   # From the tightest fit to some room.
   count = lengths.sum(axis=1) + spans + trailing + rng.integers(0, 4, n)
   count = np.minimum(count, size)
-  lay = tiny.jit(
-    lambda *args: corrupt.lay_spans(*args, size, trailing=trailing)
-  )
+  lay = jax.jit(lambda *args: corrupt.lay_spans(*args, size, trailing=trailing))
   noise, first = (np.asarray(x) for x in lay(keys(n), lengths, count))
   for b in range(n):
     assert not np.any(noise[b, count[b] :]) and not noise[b, 0]
@@ -117,9 +115,9 @@ def test_lay_spans(tiny, trailing):
       assert noise[b, count[b] - 1] == (not trailing)
 
 
-def test_geometric_tiles(tiny):
+def test_geometric_tiles():
   """SpanBERT's lengths: Geometric(0.2) up to 10, renormalized; mean 3.8."""
-  tiles = tiny.jit(lambda keys: corrupt.geometric_tiles(keys, 400, 0.2, 10))
+  tiles = jax.jit(lambda keys: corrupt.geometric_tiles(keys, 400, 0.2, 10))
   found = np.asarray(tiles(keys(100)))
   assert not np.any(found[:, 0])
   assert np.all(np.isin(np.diff(found), (0, 1)))
@@ -139,7 +137,7 @@ def test_80_10_10(tiny):
   rng = np.random.default_rng(4)
   tokens = rng.integers(tiny.text_ids[0], 400, (64, 512))
   chosen = rng.random(tokens.shape) < 0.5
-  hide = tiny.jit(lambda *args: corrupt.mask_out(*args, spec))
+  hide = jax.jit(lambda *args: corrupt.mask_out(*args, spec))
   out = np.asarray(hide(keys(64), tokens, chosen))
   np.testing.assert_array_equal(out[~chosen], tokens[~chosen])
   out, tokens = out[chosen], tokens[chosen]

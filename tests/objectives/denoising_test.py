@@ -105,7 +105,7 @@ def test_the_order_of_sentences_is_uniform(tiny):
   rows = tiny.rows([[7]] * 1200, end=False)
   rows.sentence_BxL[:, 1:7] = [0, 0, 1, 1, 2, 2]
   rows.tokens_BxL[:, 1:7] = 200 + np.arange(6)
-  shuffle = tiny.jit(
+  shuffle = jax.jit(
     lambda keys, rows: denoising.shuffle_sentences(
       keys, rows, tiny.spec("encoder")
     )
@@ -118,8 +118,8 @@ def test_the_order_of_sentences_is_uniform(tiny):
   assert scipy.stats.chisquare(counts).pvalue > 1e-4
 
 
-def test_span_lengths_are_poisson(tiny):
-  draw = tiny.jit(lambda keys: denoising.poisson(keys, 3.0, 100))
+def test_span_lengths_are_poisson():
+  draw = jax.jit(lambda keys: denoising.poisson(keys, 3.0, 100))
   found = np.asarray(draw(jax.random.split(jax.random.key(0), 200))).ravel()
   k = np.arange(10)
   chance = np.append(

@@ -70,7 +70,7 @@ def learned(tiny):
     metrics = terms["replaced"].metrics
     return jnp.stack(values), (read, terms["replaced"].scale, metrics)
 
-  gradient = tiny.jit(jax.jacrev(losses, has_aux=True))
+  gradient = jax.jit(jax.jacrev(losses, has_aux=True))
   grads, aux = jax.device_get(gradient(params, problem))
   return rows, problem, grads, aux
 
@@ -111,13 +111,13 @@ def test_no_gradient_flows_through_the_draw(learned):
   }
 
 
-def test_the_draw_is_from_the_softmax(tiny):
+def test_the_draw_is_from_the_softmax():
   n = 30000
   logits = np.random.default_rng(0).normal(0, 1.5, 8)
   chance = np.exp(logits) / np.sum(np.exp(logits))
   keys = jax.random.key_data(jax.random.split(jax.random.key(0), n))
   logp = np.broadcast_to(np.float32(np.log(chance)), (n, 2, 8))
-  drawn = np.asarray(tiny.jit(rtd.draw)(keys, logp))
+  drawn = np.asarray(jax.jit(rtd.draw)(keys, logp))
   table = np.zeros((8, 8))  # two positions of a row, independent
   np.add.at(table, (drawn[:, 0], drawn[:, 1]), 1)
   expected = n * np.outer(chance, chance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 
@@ -51,7 +52,7 @@ def test_the_parts_spell_the_text(tiny, rows, architecture):
       assert spans <= np.sum(is_sentinel) <= most
 
 
-def test_the_noise_is_t5s(tiny):
+def test_the_noise_is_t5s():
   """Span lengths and places against the definition's probabilities.
 
   random_spans_noise_mask: breaks are a uniform subset of the gaps, so with n
@@ -60,10 +61,7 @@ def test_the_noise_is_t5s(tiny):
   """
   n, size = 3000, 40
   eligible = np.ones((n, size), bool)
-  mask = tiny.jit(
-    lambda keys, eligible: span_noise(keys, eligible, 0.3, 3.0, 4)
-  )
-  import jax
+  mask = jax.jit(lambda keys, eligible: span_noise(keys, eligible, 0.3, 3.0, 4))
 
   noise = np.asarray(mask(jax.random.split(jax.random.key(0), n), eligible))
   assert np.all(noise.sum(axis=1) == 12)

@@ -62,11 +62,10 @@ def abstract(mesh, dtype="float32"):
 
 def compiled(mesh):
   """Bytes of what the step's collectives give: by kind and by group."""
-  import toy
 
   made = program(mesh)
   fraction = jax.ShapeDtypeStruct((), jnp.float32)
-  step = toy.compile_quickly(made._step, made.abstract, made._rows, fraction)
+  step = made._step.lower(made.abstract, made._rows, fraction).compile()
   return compiled_lib.collectives(step.as_text(), 8)
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import xla_flags
 from absl import logging
 
 from lm_jax.errors import UsageError
@@ -170,7 +171,7 @@ with Checkpoints(sys.argv[1]) as checkpoints:
     assert np.array_equal(state["x"], x)
 print("same")
 """
-  flags = "--xla_force_host_platform_device_count=8"
+  flags = xla_flags.devices(8)
   environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
   done = subprocess.run(
     [sys.executable, "-c", script, str(tmp_path)],

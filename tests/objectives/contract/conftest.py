@@ -148,7 +148,7 @@ class Case:
       return jax.lax.map(one, variants)
 
     key = jax.random.key(self.seed)
-    return jax.device_get(self.tiny.jit(run)(self.params, self.variants, key))
+    return jax.device_get(jax.jit(run)(self.params, self.variants, key))
 
   @functools.cached_property
   def problem(self):
