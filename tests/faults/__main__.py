@@ -6,6 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+# Helpers of the tests lie beside this folder.
+sys.path.append(str(Path(__file__).parents[1]))
+
 from . import soak
 
 
