@@ -87,7 +87,7 @@ def figures(analysis: Analysis):
   label = metrics_lib.of(analysis.metric or "minimal_pairs").label
   label = label[0].upper() + label[1:]
   seeds = "Thick lines are means over seeds, thin ones single seeds"
-  if analysis.regime == "items":
+  if all(arm.planned < 2 for arm in analysis.arms):
     seeds = "One seed a line"
   statuses = {run.status for run in analysis.experiment.runs}
   if statuses & {"unfinished", "interrupted"}:

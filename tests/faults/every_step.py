@@ -25,7 +25,7 @@ from lm_jax.training.ledger import Budget
 from . import launching
 
 HOLDS = "bitwise equal metrics and digest"
-SHORT, LONG = 0, len(launching.OBJECTIVES)
+SHORT, LONG = 1, len(launching.OBJECTIVES)
 STEPS = 40
 
 

@@ -16,7 +16,7 @@ HOLDS = (
   "named error, last good checkpoint intact, goes on when there is room to "
   "the metrics and digest of the uninterrupted run"
 )
-SHORT, LONG = 0, 10
+SHORT, LONG = 1, 10
 STEPS, INTERVAL = 60, 10
 # About what the run's first files take, and what all of it does.
 LEAST, MOST = 150, 1500

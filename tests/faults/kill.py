@@ -17,7 +17,7 @@ HOLDS = (
   "repeated, and what ran while a save was being written; every listed step "
   "restores"
 )
-SHORT, LONG = 2, 100
+SHORT, LONG = 1, 100
 STEPS, INTERVAL = 100, 20
 
 

@@ -15,7 +15,7 @@ HOLDS = (
   "named error, last good checkpoint intact, goes on when it can be written "
   "to the metrics and digest of the uninterrupted run"
 )
-SHORT, LONG = 0, 10
+SHORT, LONG = 1, 10
 STEPS, INTERVAL = 200, 10
 
 

@@ -12,7 +12,7 @@ import time
 from . import forking, launching
 
 HOLDS = "the second is refused and told who holds it; the first goes on"
-SHORT, LONG = 2, 20
+SHORT, LONG = 1, 20
 
 
 class Shared:

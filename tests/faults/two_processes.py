@@ -21,7 +21,7 @@ import xla_flags
 from . import launching
 
 HOLDS = "nobody hangs over 30 s; a restart is bitwise equal"
-SHORT, LONG = 0, 20
+SHORT, LONG = 1, 20
 
 PATIENCE = 30  # seconds
 # Who is gone before all have met is waited for so long.

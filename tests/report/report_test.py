@@ -112,6 +112,16 @@ def test_one_seed_says_that_there_is_no_seed_interval(tmp_path, experiment):
   assert "No claim on objectives" in text
 
 
+@pytest.mark.parametrize(
+  ("seeds", "lines"), [(1, "One seed a line"), (2, "Thick lines are means")]
+)
+def test_captions_say_what_lines_are_drawn(experiment, seeds, lines):
+  """Also of two seeds, which have a mean and no interval."""
+  text = report.write(experiment(seeds=seeds)).markdown.read_text()
+  captions = [x for x in text.splitlines() if "against FLOPs" in x]
+  assert captions and all(lines in caption for caption in captions)
+
+
 def test_bad_input_is_a_usage_error(tmp_path):
   with pytest.raises(UsageError):
     report.write(tmp_path)

@@ -48,7 +48,7 @@ def test_what_is_none(text, message, tiny):
 @pytest.mark.parametrize(
   ("currency", "positions"),
   [
-    pytest.param("steps", "learned", marks=pytest.mark.soak),
+    ("steps", "learned"),
     ("flops", "rotary"),
     ("tokens", "learned"),
   ],
