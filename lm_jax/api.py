@@ -450,8 +450,9 @@ class LanguageModel:
       row[real > 0].tolist()
       for row, real in zip(rows.tokens_BxL, rows.segment_BxL, strict=True)
     ]
-    start = list(decoder_input_ids)
-    found = self._generator.continue_ids(ids, asked, start)
+    generator = self._generator
+    start = list(generator.decoder_prompt(asked, decoder_input_ids))
+    found = generator.continue_ids(ids, asked, start)
     if self._spec.architecture == "encoder_decoder":
       ids = [start or [self._spec.specials.start]] * len(ids)
     whole = [ids[result.prompt] + result.ids for result in found]

@@ -39,9 +39,9 @@ def launch(argv: Sequence[str]) -> NoReturn:
 
   Schedulers send several, and one that comes late changes nothing.
   """
+  streams.mend()  # before a descriptor is opened that would be a closed one's
   with Interruption(raises=True) as interruption, Watch():
     try:
-      streams.mend()
       code = main(argv)
       sys.stdout.flush()
     except BrokenPipeError:

@@ -253,8 +253,9 @@ def generation(asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     "do_sample": given.pop("do_sample"),
     "stop_strings": tuple(stops),
   }
-  temperature = given.pop("temperature")
-  if options["do_sample"]:
+  # Where a task names neither, the harness leaves the temperature out, too.
+  temperature = given.pop("temperature", None)
+  if options["do_sample"] and temperature is not None:
     options["temperature"] = temperature
   options |= options_lib.from_values(given, "gen_kwargs")
   return options, stops

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("lm_eval")
 
 from lm_jax.errors import UsageError
-from lm_jax.harness import HarnessModel
+from lm_jax.harness import HarnessModel, generation
 
 END = 0
 PIECES = ("the", " the", "re", "there", " dog", " ", "\n", "x")
@@ -90,3 +90,23 @@ def test_a_text_without_tokens_has_no_rolling_likelihood():
   request = types.SimpleNamespace(args=("~",))
   with pytest.raises(UsageError, match="choice '~': has no tokens"):
     model().loglikelihood_rolling([request])
+
+
+@pytest.mark.parametrize(
+  ("asked", "wanted"),
+  [
+    ({"until": ["."]}, {"do_sample": False}),
+    ({"do_sample": False, "temperature": 0.7}, {"do_sample": False}),
+    ({"do_sample": True}, {"do_sample": True}),
+    (
+      {"temperature": 0.5, "top_p": 0.9},
+      {"do_sample": True, "temperature": 0.5, "top_p": 0.9},
+    ),
+  ],
+)
+def test_tasks_need_not_say_how_to_sample(asked, wanted):
+  """Neither may be named: greedy, as the harness's own models generate."""
+  options, stops = generation({**asked, "max_gen_toks": 8})
+  assert stops == list(asked.get("until", []))
+  fixed = {"max_new_tokens": 8, "stop_strings": tuple(stops)}
+  assert options == fixed | wanted

@@ -93,7 +93,7 @@ def find(corpus: str) -> Any:
   for folder in tfds.core.utils.file_utils.list_data_dirs():
     features.check(pathlib.Path(folder, name))
   try:
-    with quiet():
+    with quiet(), own_builders.faults_named(corpus):
       return tfds.builder(wanted, file_format="array_record")
   except ModuleNotFoundError as error:
     missing = str(error).rpartition(": ")[2]
@@ -178,7 +178,7 @@ def prepare(builder: Any, corpus: str) -> None:
       f"{builder._data_dir_root}/downloads/manual: {steps}"
     )
   try:
-    with quiet(), network.checked():
+    with quiet(), network.checked(), own_builders.faults_named(corpus):
       builder.download_and_prepare()
   except FileExistsError:
     if not builder.is_prepared():  # Else another process was faster.

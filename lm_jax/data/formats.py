@@ -48,9 +48,10 @@ def find(corpus: str) -> list[pathlib.Path]:
   names = paths_lib.expand(os.path.expanduser(corpus))
   found = [pathlib.Path(name) for name in names if name.endswith(SUFFIXES)]
   if not found:
+    hint = "; of a glob, [[] is a bracket" if "[" in corpus else ""
     raise UsageError(
       f"--data.corpus={corpus}: no file found; valid are a directory, a file "
-      f"or a glob with files that end in {', '.join(SUFFIXES)}"
+      f"or a glob with files that end in {', '.join(SUFFIXES)}{hint}"
     )
   return found
 

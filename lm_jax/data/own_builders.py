@@ -9,11 +9,15 @@ name any.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import pathlib
 import re
 import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 from lm_jax.data import features
@@ -77,7 +81,8 @@ def from_directory(corpus: str) -> Any:
     import_code(name, corpus)
   finally:
     sys.path.remove(str(within))
-  return tfds.builder(name, file_format="array_record")
+  with faults_named(corpus):
+    return tfds.builder(name, file_format="array_record")
 
 
 def prepared(name: str) -> Any:
@@ -119,7 +124,8 @@ def import_code(name: str, corpus: str) -> bool:
   package, file = modules[0]
   module = f"{package}.{file[:-3]}".lstrip(".")
   try:
-    importlib.import_module(module)
+    with faults_named(corpus):
+      importlib.import_module(module)
   except ModuleNotFoundError as error:
     raise UsageError(
       f"--data.corpus={corpus}: its builder takes the module {error.name},"
@@ -129,6 +135,50 @@ def import_code(name: str, corpus: str) -> bool:
   return True
 
 
+@contextlib.contextmanager
+def faults_named(corpus: str) -> Iterator[None]:
+  """Turns what a builder's own code raises into a UsageError of one line.
+
+  Errors that pass through no line of the user's are not touched, nor those of
+  the system and of modules that are not installed.
+  """
+  try:
+    yield
+  except (UsageError, ModuleNotFoundError, OSError):
+    raise
+  except Exception as error:
+    reason = " ".join(str(error).split())
+    if isinstance(error, TypeError) and "abstract" in reason:
+      raise UsageError(f"--data.corpus={corpus}: {reason}") from error
+    place, cause = _own_line(error)
+    if not place:
+      raise
+    reason = " ".join(traceback.format_exception_only(cause)[-1].split())
+    raise UsageError(
+      f"--data.corpus={corpus}: its builder fails at {place}: {reason}"
+    ) from error
+
+
+def _own_line(error: BaseException | None) -> tuple[str, BaseException]:
+  """The last line of the user's code that an error came through, and the error.
+
+  "" where there is none.
+  """
+  foreign = [sysconfig.get_path(x) for x in ("stdlib", "purelib", "platlib")]
+  foreign.append(str(pathlib.Path(__file__).parents[1]))
+  last: BaseException | None = error
+  while last is not None:
+    if isinstance(last, SyntaxError) and last.filename:
+      return f"{last.filename}:{last.lineno}", last
+    for frame in reversed(traceback.extract_tb(last.__traceback__)):
+      ours = frame.filename.startswith((*foreign, "<"))
+      if not ours:
+        return f"{frame.filename}:{frame.lineno}", last
+    last = last.__cause__ or last.__context__
+  assert error is not None
+  return "", error
+
+
 def _ends(name: str) -> tuple[str, str]:
   return f"{name}_dataset_builder.py", f"{name}.py"
 
@@ -136,6 +186,8 @@ def _ends(name: str) -> tuple[str, str]:
 def _is_builder(path: pathlib.Path) -> bool:
   if path.suffix != ".py" or not path.is_file():
     return False
+  if path.stem.endswith("_dataset_builder"):
+    return True
   return b"tensorflow_datasets" in path.read_bytes()
 
 

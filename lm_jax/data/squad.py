@@ -90,9 +90,9 @@ def told(found: Iterable[Question], what: str) -> Iterator[Question]:
     yield one
   if names:
     logging.warning(
-      "%s: of %d questions an answer does not stand where it is said to: its"
-      " text counts where answers are measured, and nothing is learnt of it;"
-      " the first is %s",
+      "%s: questions with an answer that does not stand where the file says:"
+      " %d; its text counts where answers are measured, and nothing is learnt"
+      " of it; the first is %s",
       what,
       len(names),
       printable(names[0]),

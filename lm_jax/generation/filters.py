@@ -72,7 +72,8 @@ def constrain(
     logits_BxV = jnp.where(banned_V[None], -jnp.inf, logits_BxV)
   first, last = static.forced_bos_token_id, static.forced_eos_token_id
   for token, now in (
-    (first, past.chosen == 0),
+    # As Transformers, where nothing but a start token is read before.
+    (first, (past.chosen == 0) & (past.begin > 0)),
     (last, past.remaining == 1),
   ):
     if token >= 0:

@@ -110,9 +110,7 @@ class Generator:
     if self.model.tokenizer is None and (options.stop_strings or show):
       raise UsageError("stop_strings: the model has no tokenizer files")
     self._check_ids(ids, options)
-    start = options.decoder_start_token_id
-    if start >= 0 and not decoder and self._reads_twice:
-      decoder = (start,)
+    decoder = self.decoder_prompt(options, decoder)
     problem = prompts.lay_out(self.model, ids, decoder)
     limit = self._limit(problem, options)
     pad = self.model.spec.specials.pad
@@ -125,6 +123,13 @@ class Generator:
     longest = _longest(problem)
     # As Transformers counts: a forced token is before the first.
     forced = longest == 1 and options.forced_bos_token_id >= 0
+    if options.forced_bos_token_id >= 0 and not forced:
+      logging.warning(
+        "forced_bos_token_id=%d: is forced where one token is read before it,"
+        " as Transformers does; here %d are",
+        options.forced_bos_token_id,
+        longest,
+      )
     request = Request(
       np.int32(limit),
       np.int32(max(options.min_new_tokens, options.min_length - longest)),
@@ -156,6 +161,23 @@ class Generator:
       if all(text.finish for text in texts):
         break
     return [text.result() for text in texts]
+
+  def decoder_prompt(
+    self, options: Generation, given: Sequence[int] = ()
+  ) -> Sequence[int]:
+    """What an imported encoder_decoder's decoder reads first, as options say.
+
+    Args:
+      options: decoder_start_token_id counts.
+      given: wins over it.
+
+    Returns:
+      ids; () for the model's own start token, and for all other models.
+    """
+    start = options.decoder_start_token_id
+    if start >= 0 and not given and self._reads_twice:
+      return (start,)
+    return given
 
   def _by_draft(
     self, ids, decoder, kind, request, limit, options, show

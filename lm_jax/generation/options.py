@@ -338,6 +338,9 @@ def from_values(given: Mapping[str, Any], where: str) -> dict[str, Any]:
       value = str(value).lower()
     if name == "eos_token_id" and isinstance(value, int):
       value = (value,)
+    if name == "decoder_start_token_id" and isinstance(value, (list, tuple)):
+      # One for each prompt; they may be the same.
+      value = value[0] if len(set(value)) == 1 else value
     if name == "stop_strings" and isinstance(value, str):
       value = (value,)
     if name == "sequence_bias":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lm_jax import strict_json
 from lm_jax.errors import UsageError
@@ -25,6 +26,10 @@ class MetricsLog:
   """
 
   def __init__(self, directory: str | os.PathLike, step: int):
+    # Here, before the training's clock runs: it takes more than a second where
+    # it finds PyTorch, and the first run of several would pay for all.
+    import tensorboardX.event_file_writer  # noqa: F401
+
     self._path = Path(directory, "metrics.jsonl")
     lines = [line for line in read(self._path) if line["step"] <= step]
     write_atomically(self._path, "".join(map(_json, lines)))
@@ -56,7 +61,7 @@ class MetricsLog:
 
   @property
   def _events(self) -> Any:
-    """Opened by the first event: its library imports PyTorch where it can."""
+    """Opened by the first event."""
     if self._opened is None:
       from tensorboardX.event_file_writer import EventsWriter
 
@@ -139,6 +144,19 @@ def _json(line: dict) -> str:
   return json.dumps(line, allow_nan=False) + "\n"
 
 
+def _made(path: Path) -> BinaryIO:
+  """A new file in a directory that is there.
+
+  Raises:
+    PermissionError: it takes no files, as /proc does.
+  """
+  try:
+    return path.open("wb")
+  except FileNotFoundError as error:
+    number = errno.EACCES
+    raise PermissionError(number, os.strerror(number), str(path)) from error
+
+
 def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
   """Replaces a file by its new content, whole or not at all.
 
@@ -154,7 +172,7 @@ def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
   )
   try:
     data = content.encode() if isinstance(content, str) else content
-    with partial.open("wb") as file, litter.held(partial):
+    with _made(partial) as file, litter.held(partial):
       file.write(data)
       file.flush()
       os.fsync(file.fileno())

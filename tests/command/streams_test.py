@@ -49,3 +49,38 @@ def test_a_name_that_is_not_utf8_is_printed_as_it_came():
     env=os.environ | {"PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"},
   )
   assert done.stdout == b"a\xff\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-", ">&- 2>&-", "<&-"])
+def test_what_is_closed_is_done_without(closed):
+  """Nothing that is opened takes its number, and the command is done."""
+  command = f'exec "{sys.executable}" -m lm_jax list sizes {closed}'
+  done = subprocess.run(
+    ["sh", "-c", command], capture_output=True, text=True, check=False
+  )
+  assert (done.returncode, done.stderr) == (0, "")
+  assert bool(done.stdout) == (">&-" not in closed.split("2")[0])
+
+
+def test_output_gets_into_no_pipe_of_ours():
+  """The watch for a second signal reads numbers from a pipe of its own."""
+  script = """
+import sys, time
+from lm_jax import cli
+def main(argv):
+  for _ in range(2):
+    print("\\x0f", flush=True)  # the number of SIGTERM
+    time.sleep(0.1)
+  return 0
+cli.main = main
+import lm_jax.training.stuck as stuck
+stuck.PATIENCE = 0.05
+cli.launch([])
+"""
+  done = subprocess.run(
+    ["sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, "-c", script],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert (done.returncode, done.stderr) == (0, "")

@@ -152,6 +152,31 @@ def test_what_takes_tensorflow_says_so(own, monkeypatch):
   own.forget("own_acts")
 
 
+@pytest.mark.parametrize(
+  ("old", "new", "message"),
+  [
+    ("yield n,", "yield n / 0,", r"_builder.py:21: ZeroDivisionError: div"),
+    ("VERSION =", "VERSION = 1 +", r"_builder.py:9: TypeError: unsupported"),
+    ("class Builder", "class class", r"_builder.py:8: SyntaxError: invalid"),
+    ("_generate_examples(self):", "_others(self):", "abstract"),
+    ("import pathlib", "import nosuchpackage", "the module nosuchpackage"),
+  ],
+)
+def test_a_fault_of_its_code_is_a_line(own, monkeypatch, old, new, message):
+  """It names the file and the line, by path and by name."""
+  path = own.write("tf/my_words/my_words_dataset_builder.py")
+  code = path.read_text().replace(old, new)
+  assert code != path.read_text()
+  path.write_text(code)
+  monkeypatch.syspath_prepend(str(path.parents[1]))
+  for corpus in (str(path.parent), str(path), "my_words"):
+    own.forget("my_words")
+    with pytest.raises(UsageError, match=message) as told:
+      own.named(corpus)
+    assert "\n" not in str(told.value)
+  own.forget("my_words")
+
+
 def test_a_module_that_is_no_builder_is_not_imported(own, monkeypatch):
   (own.folder / "own_module.py").write_text(
     f"import pathlib\npathlib.Path({str(own.ran)!r}).touch()\n"

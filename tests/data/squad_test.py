@@ -103,7 +103,7 @@ def test_an_answer_out_of_place_is_a_text_alone(tmp_path, caplog, answer, want):
   path.write_text("\n".join(map(json.dumps, lines)))
   found = list(squad.jsonl(path))
   assert [one.answers for one in found] == [(Span("1687", 14),), want]
-  told = f"{path}: of 1 questions an answer does not stand where"
+  told = f"{path}: questions with an answer that does not stand where"
   assert (told in caplog.text) == bool(want)
   assert not want or caplog.text.rstrip().endswith("the first is odd")
 

@@ -135,9 +135,9 @@ def test_repetition_penalty():
       assert new[i] == pytest.approx(less if i in seen else row[i], rel=1e-6)
 
 
-def _constrained(chosen, remaining, **options):
+def _constrained(chosen, remaining, begin=0, **options):
   past = _past([[5]])._replace(
-    chosen=jnp.int32(chosen), remaining=jnp.int32(remaining)
+    chosen=jnp.int32(chosen), remaining=jnp.int32(remaining), begin=begin
   )
   found = filters.constrain(
     jnp.array(_logits(1)),
@@ -154,8 +154,10 @@ def test_what_must_come_and_what_must_not():
   everything = set(range(VOCABULARY))
   assert _constrained(3, 9, min_new_tokens=4) == everything - {2, 3}
   assert _constrained(4, 9, min_new_tokens=4) == everything
-  assert _constrained(0, 9, forced_bos_token_id=8) == {8}
-  assert _constrained(1, 9, forced_bos_token_id=8) == everything
+  # Where a start token alone is read before it.
+  assert _constrained(0, 9, begin=1, forced_bos_token_id=8) == {8}
+  assert _constrained(1, 9, begin=1, forced_bos_token_id=8) == everything
+  assert _constrained(0, 9, begin=0, forced_bos_token_id=8) == everything
   assert _constrained(1, 1, forced_eos_token_id=3) == {3}
   assert _constrained(1, 2, forced_eos_token_id=3) == everything
   assert _constrained(1, 2, suppress_tokens=(0, 9)) == everything - {0, 9}

@@ -72,6 +72,22 @@ def test_what_nothing_tells_is_refused_in_a_line(tmp_path):
   assert "bert" in str(e.value) and "\n" not in str(e.value)
 
 
+def test_the_last_line_of_a_token_is_its_id(tmp_path, caplog):
+  """As BertTokenizer of Transformers 5.24 reads it; it is said."""
+  lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "\u2028"]
+  lines += ["b", "a", "\u2028", "##c"]
+  (tmp_path / "vocab.txt").write_text("\n".join(lines) + "\n", "utf-8")
+  found = tokenizers_lib.read(tmp_path, "bert", {})
+  tokenizer = tokenizers.Tokenizer.from_str(found.content)
+  assert tokenizer.encode("b a ac", add_special_tokens=False).ids == [
+    7, 8, 8, 10
+  ]  # fmt: skip
+  assert tokenizer.token_to_id("\u2028") == 9
+  assert found.size == len(lines)
+  [told] = {x.getMessage() for x in caplog.records}
+  assert "later line, too: 2 (line 6: 'a')" in told
+
+
 def test_ids_are_the_numbers_of_lines(tmp_path):
   """Two blank lines, and tokens that are white space."""
   lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "", "\u2028"]

@@ -1,9 +1,12 @@
 import json
 import math
+import subprocess
+import sys
 
 import pytest
 
-from lm_jax.storage import log
+from lm_jax.errors import UsageError
+from lm_jax.storage import disk, log
 from lm_jax.storage.log import MetricsLog
 
 
@@ -67,3 +70,31 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
   log.write_atomically(path, "new")
   assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
   assert path.read_text() == "new"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_directory_that_takes_no_files_is_told_as_such():
+  with (
+    pytest.raises(UsageError, match="^--run=/proc/x: can't be written: Perm"),
+    disk.named("--run=/proc/x"),
+  ):
+    log.write_atomically("/proc/x", "new")
+
+
+def test_nothing_is_imported_while_the_clock_of_training_runs(tmp_path):
+  """The first run of a process had 1.2 s less of a budget of seconds."""
+  script = """
+import sys
+from lm_jax.storage.log import MetricsLog
+with MetricsLog(sys.argv[1], 0) as log:
+  before = set(sys.modules)
+  log.write(1, {"loss": 1.0})
+  print(len(set(sys.modules) - before))
+"""
+  done = subprocess.run(
+    [sys.executable, "-c", script, str(tmp_path)],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert done.stdout == "0\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+from absl import logging
+
 from lm_jax import links, strict_json
 from lm_jax.types import UsageError
 
@@ -60,19 +62,38 @@ def word_list(path: pathlib.Path) -> dict[str, int]:
   """vocab.txt of WordPiece: a token a line, its id the line's number.
 
   White space is a token (U+3000, U+2028 in Chinese vocabularies). A blank line
-  is none, and keeps its id by a name that no text has.
+  is none, and keeps its id by a name that no text has. So do the earlier lines
+  of a token that stands twice: its last line is its id, as Transformers reads
+  it.
   """
   lines = text(path).split("\n")
   if lines and not lines[-1]:
     lines.pop()
   tokens = [
-    line.removesuffix("\r") or f"\ufdd0line {number}\ufdd1"
+    line.removesuffix("\r") or _no_text(number)
     for number, line in enumerate(lines, 1)
   ]
   if not tokens:
     raise UsageError(f"{path}: is empty")
-  check_tokens(tokens, path)
+  last = {token: i for i, token in enumerate(tokens)}
+  earlier = [i for i, token in enumerate(tokens) if last[token] != i]
+  if earlier:
+    logging.warning(
+      "%s: lines of tokens that stand in a later line, too: %d (line %d: %r);"
+      " the last line is a token's id",
+      path,
+      len(earlier),
+      earlier[0] + 1,
+      tokens[earlier[0]],
+    )
+  for i in earlier:
+    tokens[i] = _no_text(i + 1)
   return {token: i for i, token in enumerate(tokens)}
+
+
+def _no_text(number: int) -> str:
+  """The name of a line without a token of its own."""
+  return f"\ufdd0line {number}\ufdd1"
 
 
 def merges(path: pathlib.Path, vocabulary: dict[str, int]) -> Merges:
