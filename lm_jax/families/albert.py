@@ -19,7 +19,7 @@ from lm_jax.families.base import (
   norm,
   same,
 )
-from lm_jax.types import Head, Trunk
+from lm_jax.types import Head, Trunk, UsageError
 
 
 class Albert(Family):
@@ -83,6 +83,11 @@ class Albert(Family):
     )
 
   def config(self, trunk: Trunk) -> dict[str, Any]:
+    if trunk.embedding_width in (None, 0, trunk.width):
+      raise UsageError(
+        "its embeddings are narrower than its layers"
+        f" (--trunk.embedding_width={trunk.width // 2} would fit)"
+      )
     layers, groups, inner = _grouping(trunk)
     return {
       **_bert_like.config(trunk),

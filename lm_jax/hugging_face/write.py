@@ -105,10 +105,10 @@ def misfits(
   then is what the family cannot say. The ids of special tokens are a part of
   it: RoBERTa counts positions from that of the padding.
   """
-  values = family.config(trunk)
-  if specials is not None:
-    values |= family.tokens(specials)
   try:
+    values = family.config(trunk)
+    if specials is not None:
+      values |= family.tokens(specials)
     back = family.trunk(Fields(values, family.title))
   except UsageError as error:
     return [str(error)]

@@ -23,7 +23,7 @@ def forest(analysis: Analysis):
   from matplotlib.figure import Figure
 
   name = analysis.metric
-  if name is None or not analysis.differences:
+  if name is None or not any(d.seeds or d.items for d in analysis.differences):
     return None
   metric = metrics_lib.of(name)
   scale = metric.scale

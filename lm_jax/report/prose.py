@@ -32,11 +32,16 @@ def intervals(analysis: Analysis) -> str:
     return "No finished run has a metric that compares between the arms."
   over = "seeds and items" if _has_items(analysis) else "seeds"
   if analysis.regime == "items":
-    return (
+    text = (
       f"Fewer than {MIN_SEEDS} seeds an arm show nothing of how seeds scatter: "
       "there is no seed interval, and nothing here says that another seed "
-      "would give the same order. Intervals and tests are over items and hold "
-      "for these checkpoints only."
+      "would give the same order."
+    )
+    if not _has_items(analysis):
+      return text
+    return (
+      f"{text} Intervals and tests are over items and hold for these "
+      "checkpoints only."
     )
   text = (
     f"95 % intervals over {over}, by each arm's own spread; differences by the "

@@ -81,13 +81,18 @@ def differences(analysis: Analysis) -> list[Block]:
   rows = tuple(
     (
       d.arm,
-      interval(name, d.seeds or d.items, signed=True),
+      interval(
+        name, d.seeds or d.items or _apart(analysis, d.arm), signed=True
+      ),
       p_value(d.p_seeds),
       p_value(d.p_items),
       d.verdict,
     )
     for d in analysis.differences
   )
+  if not any(d.seeds or d.items for d in analysis.differences):
+    text = f"No intervals and no tests: fewer than {MIN_SEEDS} seeds an arm."
+    return [Table(head, rows, words=(0, 4)), Text(text)]
   test = f"p, seeds: the same test as the interval, over {over}. "
   if analysis.regime == "items":
     test = f"p, seeds: none below {MIN_SEEDS} seeds an arm. "
@@ -98,6 +103,19 @@ def differences(analysis: Analysis) -> list[Block]:
     "checkpoints only."
   )
   return [Table(head, rows, words=(0, 4)), Text(note)]
+
+
+def _apart(analysis: Analysis, name: str) -> Estimate | None:
+  """An arm's mean less the baseline's, without an interval."""
+  baseline = analysis.experiment.baseline
+  means = {
+    arm.name: arm.metrics[analysis.metric].value
+    for arm in analysis.arms
+    if analysis.metric in arm.metrics
+  }
+  if name not in means or baseline not in means:
+    return None
+  return Estimate(means[name] - means[baseline])
 
 
 def _against_chance(arm: Arm, chance: float) -> str:
@@ -119,14 +137,14 @@ def chance(analysis: Analysis) -> list[Block]:
   if name is None or level is None:
     return []
   measured = any(arm.items for arm in analysis.arms)
-  over = "seeds and items" if measured else "seeds"
+  over = ", over seeds and items" if measured else ", over seeds"
   if analysis.regime == "items":
-    over = "items"
+    over = ", over items" if measured else ""
   rows = tuple(
     (arm.name, interval(name, arm.total), _against_chance(arm, level))
     for arm in analysis.arms
   )
-  head = ("arm", f"{metrics_lib.of(name).label}, over {over}")
+  head = ("arm", f"{metrics_lib.of(name).label}{over}")
   against = f"against chance ({show(name, level)})"
   return [Table((*head, against), rows, words=(0, 2))]
 

@@ -135,7 +135,7 @@ def test_what_it_can_and_cannot_say():
   (told,) = write_lib.misfits(
     family, dataclasses.replace(TRUNK, embedding_width=0)
   )
-  assert "embedding_size=768" in told
+  assert "--trunk.embedding_width=384 would fit" in told
   pair = {"vocabulary": None, "pair": Head(2, "first", "tanh")}
   model = write_lib.model_of(family, TRUNK, pair)
   assert model.architecture == "AlbertForPreTraining"

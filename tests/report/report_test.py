@@ -122,6 +122,23 @@ def test_captions_say_what_lines_are_drawn(experiment, seeds, lines):
   assert captions and all(lines in caption for caption in captions)
 
 
+def test_losses_of_one_seed_are_described(tmp_path, experiment):
+  """A difference without an interval, no empty figure, no word of items."""
+  root = experiment(seeds=1, arms=("clm", "mlm"))
+  for path in root.glob("runs/*/result.json"):
+    result = json.loads(path.read_text())
+    result.pop("items", None)
+    path.write_text(json.dumps(result))
+  text = report.write(root).markdown.read_text()
+  [row] = [
+    x for x in text.splitlines() if x.startswith("| mlm | ") and "no test" in x
+  ]
+  assert re.search(r"\| [−+]\d", row), row
+  assert "No intervals and no tests" in text
+  assert "over items" not in text.partition("How to read")[0]
+  assert not (root / "figures/differences.png").exists()
+
+
 def test_bad_input_is_a_usage_error(tmp_path):
   with pytest.raises(UsageError):
     report.write(tmp_path)
