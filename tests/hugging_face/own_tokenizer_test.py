@@ -1,6 +1,7 @@
 """A tokenizer.json that has another pipeline than its class: the file wins."""
 
 import json
+import types
 
 import foreign_directories
 import foreign_tokenizers as foreign
@@ -11,7 +12,7 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 
 from lm_jax.hugging_face import pretrained
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
-from lm_jax.hugging_face.tokenizers import own
+from lm_jax.hugging_face.tokenizers import own, rebuilt
 
 SPLIT = pre_tokenizers.Sequence(
   [
@@ -38,7 +39,10 @@ def _digits(tokenizer):
   for merge in (("2", "0"), ("20", "2"), ("0", "2"), ("02", "3")):
     merges.append(list(merge))
     vocab.setdefault("".join(merge), len(vocab))
-  tokenizer.model = tokenizers.models.BPE(vocab, [tuple(x) for x in merges])
+  vocab.setdefault("<unk>", len(vocab))
+  tokenizer.model = tokenizers.models.BPE(
+    vocab, [tuple(x) for x in merges], unk_token="<unk>"
+  )
   tokenizer.pre_tokenizer = SPLIT
 
 
@@ -82,6 +86,49 @@ def test_numbers_are_cut_as_the_file_says(tmp_path):
   found = tokenizers_lib.read(tmp_path / "model", kind, {})
   tokenizer = tokenizers.Tokenizer.from_str(found.content)
   assert tokenizer.encode("2023").tokens == ["202", "3"]
+
+
+def _of_class(directory, name, change):
+  """The directory of GPT-2's words, under the name of another class."""
+  _file(directory, "gpt2", change)
+  path = directory / "tokenizer_config.json"
+  path.write_text(json.dumps({"tokenizer_class": name}))
+  return tokenizers_lib.read(directory, "llama", {})
+
+
+@pytest.mark.parametrize("name", rebuilt.CLASSES)
+def test_classes_that_other_families_come_with_are_compared(tmp_path, name):
+  found = _of_class(tmp_path / "other", name, _digits)
+  mine = tokenizers.Tokenizer.from_str(found.content)
+  assert mine.encode("2023").tokens == ["202", "3"]
+  assert f"a {name} of Transformers 5 would differ in its" in found.note
+
+  def as_the_class(tokenizer):
+    settings = types.SimpleNamespace(flag=lambda _, default: default)
+    rebuilt.CLASSES[name](tokenizer, settings)
+
+  assert _of_class(tmp_path / "same", name, as_the_class).note == ""
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", rebuilt.CLASSES)
+def test_they_are_what_transformers_makes_of_a_file(tmp_path, name):
+  import transformers
+
+  place = tmp_path / "model"
+  _of_class(place, name, _digits)
+  theirs = getattr(transformers, name).from_pretrained(place)
+  of_class = tokenizers.Tokenizer.from_file(str(place / "tokenizer.json"))
+  settings = types.SimpleNamespace(flag=lambda _, default: default)
+  rebuilt.CLASSES[name](of_class, settings)
+  for line in own.PROBES:
+    ids = of_class.encode(line, add_special_tokens=False).ids
+    assert theirs.encode(line, add_special_tokens=False) == ids, line
+    texts = [
+      tokenizer.decode(ids, skip_special_tokens=False)
+      for tokenizer in (theirs.backend_tokenizer, of_class)
+    ]
+    assert texts[0] == texts[1], line
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2", "albert", "t5", "xlnet"])

@@ -12,6 +12,7 @@ from lm_jax.hugging_face.tokenizers import (
   files,
   m2m,
   own,
+  rebuilt,
   source,
   special,
 )
@@ -82,6 +83,8 @@ def read(
   elif there or name in _AS_IS:
     kind, languages = None, ()
     tokenizer = _as_it_is(settings)
+    if differs := rebuilt.difference(name, tokenizer, settings):
+      note = _told(directory / FILE, name, differs)
   else:
     raise UsageError(
       f"{directory}: its tokenizer is a {name}, and there is no {FILE}; known "
@@ -150,7 +153,11 @@ def _of_kind(name: str, settings: Settings) -> tuple[Any, str]:
     theirs, differs = None, str(error)
   if not differs:
     return theirs, ""
-  return mine, (
+  return mine, _told(path, name, differs)
+
+
+def _told(path: pathlib.Path, name: str, differs: str) -> str:
+  return (
     f"{path}: is used as it is, as the model was trained with it; a"
     f" {name} of Transformers 5 would differ in its {differs}"
   )
