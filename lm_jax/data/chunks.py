@@ -46,6 +46,7 @@ class Recipe(NamedTuple):
   packing: str
   marks: pack.Marks
   dtype: str
+  every_script: bool = True  # of which stops end sentences
 
 
 class Facts(NamedTuple):
@@ -83,7 +84,7 @@ def read(file: IO[bytes]) -> Iterator[Text]:
 
 
 def _groups(
-  texts: Iterable[Text], encoder: Encoder, sizes: list[int]
+  texts: Iterable[Text], encoder: Encoder, every_script: bool, sizes: list[int]
 ) -> Iterator[pack.Group]:
   """Tokenizes texts, several at once; long ones come in pieces.
 
@@ -93,7 +94,9 @@ def _groups(
   characters = 0
 
   def encoded() -> pack.Group:
-    tokens, counts_N = encoder.encode_flat([piece.text for piece in group])
+    tokens, counts_N = encoder.encode_flat(
+      [piece.text for piece in group], every_script
+    )
     for piece, count in zip(group, counts_N.tolist(), strict=True):
       if piece.begins or not sizes:
         sizes.append(0)
@@ -140,7 +143,7 @@ def make_rows(
     (folder / "checks").open("wb") as checks_file,
   ):
     for rows_NxFxL, bytes_N in pack.pack(
-      _groups(noted(), encoder, sizes),
+      _groups(noted(), encoder, recipe.every_script, sizes),
       recipe.length,
       recipe.packing,
       recipe.marks,

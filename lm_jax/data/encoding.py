@@ -117,8 +117,14 @@ class Encoder:
       found.append((np.array(ids, np.int32), spans_Tx2))
     return found
 
-  def encode_flat(self, texts: Sequence[str]) -> tuple[Encoded, np.ndarray]:
+  def encode_flat(
+    self, texts: Sequence[str], every_script: bool = True
+  ) -> tuple[Encoded, np.ndarray]:
     """The tokens of several texts one after the other, on all cores.
+
+    Args:
+      texts: to be tokenized.
+      every_script: as of `sentence_starts`.
 
     Returns:
       the tokens, sentences counted on from text to text; and the number of
@@ -140,7 +146,7 @@ class Encoder:
       if self._bytes_V is None:
         last = np.array([end for _, end in encoding.offsets], np.int64)
         bytes_N.append(_shares(byte_at(last), size))
-      starts = sentence_starts(text)
+      starts = sentence_starts(text, every_script)
       starts_N.append(byte_at(np.array(starts, np.int64)) + at)
       at += size
     counts_N = np.array([ids.size for ids in ids_N], np.int64)

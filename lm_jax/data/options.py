@@ -52,6 +52,13 @@ class DataOptions:
     "sentence ends in its last quarter. whole unless given",
     absent="any",
   )
+  sentence_ends: Literal["", "every", "latin"] = _flag(
+    "",
+    "every: sentences end by the marks of every script; latin: by . ! ? and an"
+    " ellipsis before white space, as before there was this flag. every unless"
+    " given",
+    absent="latin",
+  )
   errors: Literal["strict", "replace"] = _flag(
     "strict", "what to do with bytes that are not UTF-8: stop, or go on"
   )

@@ -178,6 +178,7 @@ def _check(options: DataOptions, length: int) -> None:
   for name, valid in (
     ("packing", ("packed", "document")),
     ("sentences", ("", "whole", "any")),
+    ("sentence_ends", ("", "every", "latin")),
     ("errors", ("strict", "replace")),
   ):
     value = getattr(options, name)
@@ -207,13 +208,15 @@ def load(options: DataOptions, length: int) -> Dataset:
   packing: str = options.packing
   if packing == "document" and options.sentences != "any":
     packing = pack.WHOLE
+  every_script = options.sentence_ends != "latin"
   tables, fingerprints = [], []
   for part in mixture.corpora:
-    fingerprint = cache.key(
-      FORMAT, part.fingerprint, tokenizer.fingerprint, packing, length
-    )
+    facts = [part.fingerprint, tokenizer.fingerprint, packing, length]
+    if every_script:
+      facts.append("sentences of every script")
+    fingerprint = cache.key(FORMAT, *facts)
     folder = cache.root(options.cache) / "rows" / fingerprint
-    recipe = _recipe(tokenizer, length, packing)
+    recipe = _recipe(tokenizer, length, packing, every_script)
     build = functools.partial(
       prepare.prepare, corpus=part, recipe=recipe, encoder=tokenizer.encoder
     )
@@ -230,7 +233,9 @@ def load(options: DataOptions, length: int) -> Dataset:
   return Dataset(mixture, tables, weights, fingerprint, tokenizer)
 
 
-def _recipe(tokenizer: Tokenizer, length: int, packing: str) -> chunks.Recipe:
+def _recipe(
+  tokenizer: Tokenizer, length: int, packing: str, every_script: bool = True
+) -> chunks.Recipe:
   specials = tokenizer.specials
   end = None if specials.end == ABSENT else specials.end
   small = max(tokenizer.vocabulary_size, length) <= 2**16
@@ -241,6 +246,7 @@ def _recipe(tokenizer: Tokenizer, length: int, packing: str) -> chunks.Recipe:
     packing=packing,
     marks=pack.Marks(specials.pad, specials.boundary, end),
     dtype="uint16" if small else "int32",
+    every_script=every_script,
   )
 
 

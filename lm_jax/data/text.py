@@ -20,6 +20,10 @@ _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _CANDIDATE = re.compile(
   r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s++["'“‘«(\[¿¡—-]*+[^\W_a-z])"""
 )
+# Full stops, question and exclamation marks of scripts that put no white space
+# behind them; and of those that do, whose letters have no case.
+_WIDE = re.compile(r"""[。！？｡．]++["'”’»)\]」』》）】〉]*+(?=\s*+\S)""")
+_OTHER = re.compile(r"""[।॥۔؟։።፧។៕၊။᙮᠃]++["'”’»)\]]*+(?=\s++\S)""")
 _LAST_WORD = re.compile(r"[^\s(\[“\"'‘—-]*$")
 _TITLES = re.compile(
   "mrs?|ms|messrs|dr|prof|rev|hon|sr|jr|st|mt|ft|gens?|col|lt|lieut|maj|capt|"
@@ -30,6 +34,7 @@ _BEFORE_NUMBERS = re.compile(
   "nos?|vol|art|sec|fig|pp?|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec",
   re.IGNORECASE,
 )
+_OPENING = re.compile(r"""\s++["'“‘«(\[¿¡—-]*+""")
 _INITIALS = re.compile(r"(?:[A-Za-z]\.)*[A-Za-z]")
 
 
@@ -62,14 +67,27 @@ def _ends_sentence(text: str, start: int, end: int) -> bool:
   return not (_TITLES.fullmatch(word) or _INITIALS.fullmatch(word))
 
 
-def sentence_starts(text: str) -> list[int]:
+def _goes_on(text: str, end: int) -> bool:
+  """Is the next letter or digit behind it a small letter?"""
+  opening = _OPENING.match(text, end)
+  after = text[opening.end() : opening.end() + 1] if opening else ""
+  return after.islower()
+
+
+def sentence_starts(text: str, every_script: bool = True) -> list[int]:
   """Where the sentences of a text start, in characters; the first is 0.
 
   A sentence ends at a paragraph's end (a blank line), and within one after
   `.`, `!`, `?` or an ellipsis with the quotes and brackets that close there,
   where white space and then a capital, a digit or an opening sign follow; not
   after a known abbreviation (Mr., No. 5, ...) nor after initials (U.S., J.).
-  The white space between two sentences belongs to the second.
+  It ends after the full stops of Chinese and Japanese with or without white
+  space, and after those of the scripts of India, of Arabic, Armenian, ... with
+  it. The white space between two sentences belongs to the second.
+
+  Args:
+    every_script: False gives what was given before other scripts counted: their
+      stops end nothing, and a small letter outside ASCII begins a sentence.
   """
   starts = {0}
   starts.update(m.start() for m in _BLANK_LINES.finditer(text))
@@ -77,7 +95,12 @@ def sentence_starts(text: str) -> list[int]:
     m.end()
     for m in _CANDIDATE.finditer(text)
     if _ends_sentence(text, m.start(), m.end())
+    and not (every_script and _goes_on(text, m.end()))
   )
+  if every_script and not text.isascii():
+    starts.update(
+      m.end() for stops in (_WIDE, _OTHER) for m in stops.finditer(text)
+    )
   # What is left of the last start must be a sentence, not white space.
   length = len(text.rstrip())
   return sorted(start for start in starts if start < length or start == 0)

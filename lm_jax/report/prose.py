@@ -66,6 +66,8 @@ def answer(analysis: Analysis) -> str:
   """The experiment's answer in a sentence, after correction."""
   name, baseline = analysis.metric, analysis.experiment.baseline
   if name is None:
+    if all(run.done for run in analysis.experiment.runs):
+      return "Nothing was measured that compares between the arms."
     return "Nothing can be compared yet."
   label = metrics_lib.of(name).label
   if len(analysis.arms) == 1:

@@ -54,3 +54,21 @@ def test_hashes_hold_out_a_twentieth_each():
   found = [texts.held_out(texts.text_hash(str(i))) for i in range(4000)]
   assert 150 < found.count("validation") < 250
   assert 150 < found.count("test") < 250
+
+
+@pytest.mark.parametrize(
+  ("line", "count", "before"),
+  [
+    ("Он родился в 1990 г. весной. Потом уехал.", 2, 3),
+    ("Er kam um 8 Uhr ca. öfter als sonst. Dann ging er.", 2, 3),
+    ("河水上涨了。桥已经关闭。人们绕路。", 3, 1),
+    ("नदी में पानी बढ़ गया। पुल बंद है।", 2, 1),
+    ("これは本です。 それも？はい！", 3, 1),
+    ("هل هذا كتاب؟ نعم۔", 2, 1),
+    ("We met at 3 p.m. there. It was late.", 2, 2),
+  ],
+)
+def test_sentences_of_other_scripts(line, count, before):
+  """Runs of before these counted go on as they began."""
+  assert len(texts.sentences(line)) == count
+  assert len(texts.sentence_starts(line, every_script=False)) == before
