@@ -62,6 +62,9 @@ def line(one: Parts) -> str:
   low, high = ordered[0], ordered[-1]
   few = len(one.rows) - len(one.told)
   left = f", but for {few} of fewer than {FEWEST}" if few else ""
+  if len(one.told) == 1:
+    number = metrics_lib.number(low.value, percent=True)
+    return f"{start}{left}: {number} ({one.name(low)})"
   ends = [
     f"{metrics_lib.number(row.value, percent=True)} ({one.name(row)})"
     for row in (low, high)

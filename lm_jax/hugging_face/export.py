@@ -88,7 +88,7 @@ def save(
     model: of a run, or imported.
     to: a directory that is new or empty.
     family: by name; by default the one it was imported from, or else that of
-      its objective.
+      its preset if its trunk fits, or of its objective.
     dtype: of the tensors; by default float32, or what an imported model's
       had that was not trained since.
 
@@ -196,7 +196,7 @@ def parts_of(model: Trained, name: str) -> list[Part]:
   origin_part = _origin(model)
   if origin_part and family in (None, origin_part.model.family):
     return [origin_part]
-  family = family or _usual(model.config.objective)
+  family = family or _of_preset(model) or _usual(model.config.objective)
   trunks = dict(model.network.trunks)
   part = _part(family, trunks["main"], model.outputs, model)
   others = [
@@ -209,6 +209,15 @@ def parts_of(model: Trained, name: str) -> list[Part]:
   if not others:
     return [part]
   return [dataclasses.replace(part, name="discriminator"), *others]
+
+
+def _of_preset(model: Trained) -> Family | None:
+  """The family whose --trunk.preset was trained, where its trunk fits it."""
+  family = read_lib.families().get(model.config.trunk.get("preset", ""))
+  trunk = dict(model.network.trunks)["main"]
+  if family is None or write_lib.misfits(family, trunk, model.spec.specials):
+    return None
+  return family
 
 
 def _usual(objective: str) -> Family:

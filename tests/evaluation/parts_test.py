@@ -131,6 +131,6 @@ def test_the_finest_level_that_fits_is_the_table():
   assert parts.table(parts.of(rows("c", 9, 2))) is None
   assert parts.table(parts.of(rows("d", 21, 50))) is None
   mixed = parts.Parts("t", "a", rows("a", 1, 50) + rows("a", 2, 3))
-  assert "but for 2 of fewer than 20" in parts.line(mixed)
+  assert "but for 2 of fewer than 20: 50.0 (0)" in parts.line(mixed)
   shown = types.SimpleNamespace(items=3)
   assert parts.told(shown) == "too few for a number (20 at least)"

@@ -11,9 +11,11 @@ import pytest
 from tiny import pretrain
 
 import lm_jax
-from lm_jax import cli
+from lm_jax import cli, trained
+from lm_jax.data import rows as rows_lib
 from lm_jax.data.options import DataOptions
 from lm_jax.hugging_face import export, pretrained
+from lm_jax.training import assemble
 from lm_jax.types import UsageError
 
 # What is easily lost on the way through float32: the least and the largest
@@ -260,3 +262,20 @@ def test_what_cannot_be_written_leaves_nothing(finished, tmp_path, capsys):
     assert out == "" and line.count("\n") == 1, line
     assert re.search(message, line), line
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+  ("preset", "architecture"),
+  [("roberta", "RobertaForMaskedLM"), ("bert", "BertForMaskedLM")],
+)
+def test_a_run_is_written_as_its_preset(tiny, preset, architecture):
+  """What it was trained as, where no family is named."""
+  shape = {"layers": 2, "width": 32, "heads": 2, "feedforward": 48}
+  trunk = {"preset": preset, **shape}
+  config = tiny.config(objective="mlm", trunk=trunk)
+  dataset = rows_lib.load(config.data, config.length)
+  program = assemble.make_program(config, dataset)
+  params = program.initial(np.uint32(0)).params
+  model = trained.of_program(config, dataset.tokenizer, program, params)
+  [part] = export.parts_of(model, "")
+  assert part.model.architecture == architecture
