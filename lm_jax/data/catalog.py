@@ -162,7 +162,9 @@ def prepare(builder: Any, corpus: str) -> None:
   """
   import tensorflow_datasets as tfds
 
-  if builder.is_prepared():
+  with quiet():
+    there = builder.is_prepared()
+  if there:
     return
   where = f"--data.corpus={corpus}: not prepared in {builder.data_dir}"
   if isinstance(builder, tfds.core.BeamBasedBuilder):

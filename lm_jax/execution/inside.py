@@ -66,6 +66,12 @@ _MODULES = (
   *("re", "statistics", "string", "sys", "textwrap", "time", "traceback"),
   *("types", "typing", "unicodedata", "encodings.ascii", "encodings.latin_1"),
 )
+# Modules that others import when a name of theirs is first used.
+_LATER = {
+  "concurrent.futures": (
+    *("concurrent.futures.thread", "concurrent.futures.process"),
+  )
+}
 # Not imported: they open windows, run a command, or look into memory.
 _BESIDES = {
   *("antigravity", "this", "idlelib", "turtle", "turtledemo", "tkinter"),
@@ -276,6 +282,7 @@ def _named(program: str) -> Iterator[str]:
       parts = name.split(".")
       if parts[0] in sys.stdlib_module_names and _BESIDES.isdisjoint(parts):
         yield name
+        yield from _LATER.get(name, ())
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ def find_task(name: str, flag: str = "--task") -> SupervisedTask:
       f"{flag}={name}: measures models as they are, and has no examples to"
       " fine-tune on"
     )
+  task.asked_by = flag
   return task
 
 

@@ -46,10 +46,12 @@ class Task:
   Attributes:
     limit: items, drawn by the seed; 0: all.
     seed: of that, and of what is sampled.
+    asked_by: the flag that names it, for messages.
   """
 
   limit: int = 0
   seed: int = 0
+  asked_by: str = "--tasks"
 
   # Cheap enough to be measured along the learning curve, on fewer items?
   quick: bool = False
@@ -101,7 +103,7 @@ class DataTask(Task):
     """Names its data in messages."""
     if self.place:
       return f"--task_data={self.name}={self.place}"
-    return f"--tasks={self.name}"
+    return f"{self.asked_by}={self.name}"
 
   def error(self, what: str) -> UsageError:
     """What is wrong with its data."""
@@ -212,7 +214,8 @@ class LabelledTask(SupervisedTask):
     if place:
       flag = f"--task_data={self.name}"
       return labelled.from_files(self.form, place, flag, split)
-    return labelled.from_tfds(self.form, f"--tasks={self.name}", split)
+    asked = f"{self.asked_by}={self.name}"
+    return labelled.from_tfds(self.form, asked, split)
 
   def metrics(
     self, predicted: Sequence[str], right: Sequence[str]

@@ -19,6 +19,8 @@ from lm_jax.data import catalog, network, own_builders
 from lm_jax.data.corpus import SPLITS, open_corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.errors import UsageError
+from lm_jax.evaluation import ways
+from lm_jax.finetuning import splits
 
 COUNT = 40
 CODE = """
@@ -236,7 +238,7 @@ def test_without_a_network_it_is_said_at_once(no_proxy, own, monkeypatch):
   assert time.monotonic() < start + 3
 
 
-def test_a_task_without_a_network_names_local_files(own, monkeypatch):
+def test_a_task_without_a_network_names_local_files(own, monkeypatch, caplog):
   from lm_jax.data.tfds_records import tfds_records
 
   def refuse(url):
@@ -248,6 +250,13 @@ def test_a_task_without_a_network_names_local_files(own, monkeypatch):
   line = str(raised.value)
   assert line.startswith("--task=sst2: its data set glue/sst2: not prepared in")
   assert "SST-2.zip can't be reached" in line and "--task_data" in line
+  # The flag is the command's, and TFDS's warnings of its folders are dropped.
+  caplog.clear()
+  with pytest.raises(UsageError, match="^--task=sst2: its data set"):
+    splits.load("sst2", "")
+  with pytest.raises(UsageError, match="^--tasks=sst2: its data set"):
+    ways._task("sst2").examples("train")
+  assert not caplog.records
 
 
 def test_a_host_that_answers_is_asked_once(no_proxy, monkeypatch):

@@ -222,6 +222,8 @@ def test_honest_programs_pass():
     "assert hashlib.md5(b'').hexdigest()[0] == 'd'",
     "from zoneinfo import ZoneInfo\nimport difflib",
     "from concurrent import futures\nfrom xml.etree import ElementTree",
+    "from concurrent.futures import ThreadPoolExecutor, as_completed",
+    "import concurrent.futures as c\nc.ProcessPoolExecutor",
     "import traceback, inspect, gc, sys\ngc.collect()\n"
     "def f(): return inspect.currentframe().f_back.f_code.co_name\n"
     "assert f() == '<module>'\ntry: 1 / 0\n"
