@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -37,13 +37,18 @@ class Finetuning:
     self._selection = Selection(config.patience)
     self._signatures: dict[str, str] = {}
 
-  def resume(self, curve: Iterable[Any]) -> None:
-    """Goes on from what `meta` said."""
+  def resume(self, meta: Mapping[str, Any]) -> None:
+    """Goes on from what `meta` said, by the metric that its curve is of."""
+    curve = meta.get("curve", ())
+    task = self._dataset.task
+    if curve:
+      former = f"{DEV}{task.former_primary or task.primary}"
+      self.metric = meta.get("metric", former)
     self._selection = Selection(self._config.patience, curve)
 
   def meta(self) -> dict[str, Any]:
     """What a checkpoint keeps of it."""
-    return {"curve": self._selection.curve}
+    return {"curve": self._selection.curve, "metric": self.metric}
 
   def enough(self) -> bool:
     """Does the run end here, since evaluations get no better?"""

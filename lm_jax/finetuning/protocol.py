@@ -310,7 +310,7 @@ def best_trial(cell: Cell) -> Config | None:
 
   The first of equal ones. One that diverged has no value.
   """
-  scored = []
+  scored, metrics = [], {}
   for number, config in enumerate(cell.trials):
     path = pathlib.Path(config.workdir, "result.json")
     if not path.exists():  # interrupted before it
@@ -318,7 +318,14 @@ def best_trial(cell: Cell) -> Config | None:
     found = strict_json.read(path)
     curve = found.get("selected", {}).get("curve", ())
     if found.get("status") == "done" and curve:
+      metrics[found["selected"].get("metric")] = config.workdir
       scored.append((max(value for _, value in curve), -number))
+  if len(metrics) > 1:
+    names = ", ".join(f"{place} by {name}" for name, place in metrics.items())
+    raise UsageError(
+      f"{cell.name}: its trials chose their checkpoints by different metrics"
+      f" ({names}): remove one of them to run it again"
+    )
   return cell.trials[-max(scored)[1]] if scored else None
 
 

@@ -74,10 +74,7 @@ class Checkpoints:
     policy = Keep(keep_last, keep_every, self._metrics)
     self._steps = Steps(self.directory, policy, asynchronous, read_only)
     if best_metric and not read_only:
-      for step in self._complete():
-        # A damaged one is the affair of `restore`, which says so.
-        with contextlib.suppress(Damaged):
-          self._note(step, self._steps.read_body(step)["metrics"])
+      self._note_all()
 
   def __enter__(self) -> Checkpoints:
     return self
@@ -261,6 +258,19 @@ class Checkpoints:
 
   def _complete(self) -> list[int]:
     return [x for x in self._steps.complete() if x not in self._damaged]
+
+  def prefer(self, metric: str) -> None:
+    """Keeps the best by this metric from now on."""
+    if metric != self._best_metric:
+      self._best_metric = metric
+      self._metrics.clear()
+      self._note_all()
+
+  def _note_all(self) -> None:
+    for step in self._complete():
+      # A damaged one is the affair of `restore`, which says so.
+      with contextlib.suppress(Damaged):
+        self._note(step, self._steps.read_body(step)["metrics"])
 
   def _note(self, step: int, metrics: Mapping[str, float]) -> None:
     value = metrics.get(self._best_metric or "", math.nan)

@@ -135,6 +135,9 @@ class SupervisedTask(Task):
   answered_by: ClassVar[str] = ""
   # The metric that chooses between checkpoints and trials; higher is better.
   primary: ClassVar[str]
+  # The one that did in runs whose checkpoints do not say which, where it was
+  # another.
+  former_primary: ClassVar[str] = ""
 
   @property
   def name(self) -> str:

@@ -9,6 +9,9 @@ from lm_jax.tasks import _labels, base
 class Cola(base.LabelledTask):
   """Warstadt et al. 2019, of GLUE; Matthews correlation."""
 
+  primary = "matthews"
+  former_primary = "accuracy"
+
   form = Form(
     fields={"text": ("sentence", "text")},
     labels=("unacceptable", "acceptable"),

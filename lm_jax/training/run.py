@@ -198,7 +198,8 @@ def _run(
     meta = checkpoints.meta() or {}
     # Of a run of before these are kept, only the training steps are known.
     earlier = float(meta.get("wall_seconds", ledger.seconds))
-    measured.resume(meta.get("curve", ()))
+    measured.resume(meta)
+    checkpoints.prefer(measured.metric)
     every = config.eval_every or -(-(steps or 1000) // EVALUATIONS)
     status, error = train.STAGE_DONE, None
     with _log(directory, ledger.steps) as log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lm_jax.config import Config
@@ -22,7 +23,7 @@ class Pretraining:
   def __init__(self, dataset: Any, program: Program):
     self._dataset, self._program = dataset, program
 
-  def resume(self, curve: Any) -> None:
+  def resume(self, meta: Mapping[str, Any]) -> None:
     """Nothing is carried on."""
 
   def meta(self) -> dict[str, Any]:

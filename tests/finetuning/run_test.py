@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from lm_jax import cli, trained
 from lm_jax.finetuning import dataset, evaluation, splits
 from lm_jax.finetuning.measuring import Finetuning
+from lm_jax.tasks.cola import Cola
 from lm_jax.training import run, train
 
 GOOD, BAD = (
@@ -287,3 +289,18 @@ def test_plain_text_and_examples_are_kept_apart(tmp_path):
   ):
     with pytest.raises(UsageError, match=message):
       run.check(config)
+
+
+def test_a_curve_is_of_the_metric_that_it_was_begun_with():
+  """CoLA's checkpoints were chosen by accuracy before Matthews' correlation."""
+  config = types.SimpleNamespace(patience=0)
+  measured = Finetuning(config, types.SimpleNamespace(task=Cola()), None)
+  assert measured.metric == "dev_matthews"
+  measured.resume({})
+  assert measured.metric == measured.meta()["metric"] == "dev_matthews"
+  curve = [[3, 0.4], [6, 0.2]]
+  measured.resume({"curve": curve} | {"metric": "dev_matthews"})
+  assert measured.metric == "dev_matthews"
+  measured.resume({"curve": curve})
+  assert measured.metric == "dev_accuracy"
+  assert measured.meta()["curve"] == [(3, 0.4), (6, 0.2)]

@@ -231,6 +231,21 @@ def test_the_best_survives_a_nan_and_a_restart(tmp_path):
   assert _steps(tmp_path) == [2, 4, 6, 7]
 
 
+def test_another_metric_may_be_preferred(tmp_path):
+  state = {"x": jnp.zeros(3)}
+  values = {1: (3.0, 0.1), 2: (1.0, 0.2), 3: (2.0, 0.9), 4: (2.5, 0.3)}
+  for steps in ((1, 2, 3), (4, 5, 6)):
+    with Checkpoints(
+      tmp_path, best_metric="b", highest=True, keep_last=1, keep_every=2
+    ) as checkpoints:
+      checkpoints.prefer("a")
+      for step in steps:
+        a, b = values.get(step, (0.0, 0.0))
+        checkpoints.save(step, state, {}, {"a": a, "b": b})
+  # 1 has the highest a, 3 the highest b; 2 divides the rest.
+  assert _steps(tmp_path) == [1, 2, 4, 6]
+
+
 def test_a_reader_needs_a_directory(tmp_path):
   with pytest.raises(UsageError, match="are no checkpoints"):
     Checkpoints(tmp_path / "none", read_only=True)
