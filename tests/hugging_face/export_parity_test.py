@@ -135,8 +135,13 @@ def test_a_run_is_the_same_model_in_transformers(tiny, tmp_path, objective):
 def test_a_run_is_exported_as_the_family_that_is_named(tiny, tmp_path, family):
   lm = model_of(tiny, "mlm", family)
   with pytest.raises(UsageError, match=f"--family=.*{family}.* would fit"):
-    lm.save_pretrained(str(tmp_path / "theirs"))
+    lm.save_pretrained(str(tmp_path / "other"), family="bert")
   lm.save_pretrained(str(tmp_path / "theirs"), family=family)
+  # Which is what it was trained as, and so needs no name.
+  lm.save_pretrained(str(tmp_path / "unnamed"))
+  for name in ("config.json", "model.safetensors"):
+    named, unnamed = (tmp_path / x / name for x in ("theirs", "unnamed"))
+    assert named.read_bytes() == unnamed.read_bytes()
   cls = getattr(transformers, NAMED[family])
   model, info = cls.from_pretrained(
     tmp_path / "theirs", output_loading_info=True

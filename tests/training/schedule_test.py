@@ -73,6 +73,11 @@ def test_no_warm_up_starts_at_the_peak():
         },
       ),
     ),
+    (
+      "wsd",
+      {"final": 0.0, "decay": 0.3},
+      ("get_wsd_schedule", {"num_decay_steps": 6, "decay_type": "linear"}),
+    ),
     ("rsqrt", {}, ("get_inverse_sqrt_schedule", {})),
     ("constant", {}, ("get_constant_schedule_with_warmup", {})),
   ],
@@ -94,7 +99,11 @@ def test_a_run_has_the_rates_of_transformers(name, fields, peer):
     optimizer.step()
     scheduler.step()
   found = _rates(_options(name, **fields))
-  np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+  # Its wsd warms up from the last rate; ours from 0, as MiniCPM's.
+  first = WARMUP if arguments.get("min_lr_ratio") else 0
+  np.testing.assert_allclose(
+    found[first:], expected[first:], rtol=1e-5, atol=1e-6
+  )
 
 
 def test_a_run_has_the_rates_of_optax():
