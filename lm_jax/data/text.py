@@ -18,7 +18,7 @@ _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 # Every part is taken whole (++), and a run of stops is looked at once: on long
 # runs of them the time would otherwise go with the square of their number.
 _CANDIDATE = re.compile(
-  r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s++["'“‘«(\[¿¡—-]*+[^\W_a-z])"""
+  r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s++["'“‘«(\[¿¡—-]*+([^\W_a-z]))"""
 )
 # Full stops, question and exclamation marks of scripts that put no white space
 # behind them; and of those that do, whose letters have no case.
@@ -34,7 +34,6 @@ _BEFORE_NUMBERS = re.compile(
   "nos?|vol|art|sec|fig|pp?|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec",
   re.IGNORECASE,
 )
-_OPENING = re.compile(r"""\s++["'“‘«(\[¿¡—-]*+""")
 _INITIALS = re.compile(r"(?:[A-Za-z]\.)*[A-Za-z]")
 
 
@@ -67,13 +66,6 @@ def _ends_sentence(text: str, start: int, end: int) -> bool:
   return not (_TITLES.fullmatch(word) or _INITIALS.fullmatch(word))
 
 
-def _goes_on(text: str, end: int) -> bool:
-  """Is the next letter or digit behind it a small letter?"""
-  opening = _OPENING.match(text, end)
-  after = text[opening.end() : opening.end() + 1] if opening else ""
-  return after.islower()
-
-
 def sentence_starts(text: str, every_script: bool = True) -> list[int]:
   """Where the sentences of a text start, in characters; the first is 0.
 
@@ -95,7 +87,7 @@ def sentence_starts(text: str, every_script: bool = True) -> list[int]:
     m.end()
     for m in _CANDIDATE.finditer(text)
     if _ends_sentence(text, m.start(), m.end())
-    and not (every_script and _goes_on(text, m.end()))
+    and not (every_script and m[1].islower())
   )
   if every_script and not text.isascii():
     starts.update(
