@@ -309,6 +309,10 @@ def best_trial(cell: Cell) -> Config | None:
   """The trial with the best value on the split to choose by; None if none is.
 
   The first of equal ones. One that diverged has no value.
+
+  Raises:
+    UsageError: the trials chose their checkpoints by different metrics, as
+      those of an earlier version may have.
   """
   scored, metrics = [], {}
   for number, config in enumerate(cell.trials):

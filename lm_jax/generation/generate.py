@@ -165,7 +165,7 @@ class Generator:
   def decoder_prompt(
     self, options: Generation, given: Sequence[int] = ()
   ) -> Sequence[int]:
-    """What an imported encoder_decoder's decoder reads first, as options say.
+    """Gives what an imported encoder_decoder's decoder reads first.
 
     Args:
       options: decoder_start_token_id counts.

@@ -73,7 +73,7 @@ def _qwen2(tokenizer: Any, settings: Settings) -> None:
 
 
 def _falls_back(tokenizer: Any) -> None:
-  """What has no token becomes bytes, or one unknown token."""
+  """Turns what has no token into bytes, or into one unknown token."""
   model = tokenizer.model
   model.fuse_unk, model.byte_fallback = True, True
   model.dropout = None
