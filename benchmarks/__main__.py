@@ -24,7 +24,7 @@ from benchmarks import (
   start,
   train_step,
 )
-from lm_jax.command import doctor
+from lm_jax.support import machine
 
 PACKAGES = ("jax", "flax", "torch", "transformers")
 KERNELS = ("blocked", "sparse")
@@ -108,7 +108,7 @@ def measured() -> str:
   """When, on what and with what: the line under a heading."""
   versions = (f"{p} {importlib.metadata.version(p)}" for p in PACKAGES)
   return (
-    f"{datetime.date.today()}, {doctor.machine()}; float32 unless told;"
+    f"{datetime.date.today()}, {machine.describe()}; float32 unless told;"
     f" {', '.join(versions)}."
   )
 

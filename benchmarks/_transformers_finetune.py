@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.data.examples import Example, Question, Tagged
+from lm_jax.examples.forms import Example, Question, Tagged
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,15 +17,18 @@ from typing import Any
 
 import numpy as np
 
+from lm_jax.config import optimizer
+
 LAYERS, WIDTH, HEADS, BATCH, LENGTH, VOCABULARY = 12, 384, 6, 4, 128, 4096
 ROUNDS = 8
 
 
 def make_plan() -> Any:
+  from lm_jax.config import budget
   from lm_jax.devices import sharding
   from lm_jax.models.network import Network
   from lm_jax.objectives.clm import CausalLM
-  from lm_jax.training import ledger, optim, program
+  from lm_jax.training import program
   from lm_jax.types import Spec, Specials, Trunk
 
   trunk = Trunk(
@@ -42,8 +45,8 @@ def make_plan() -> Any:
     spec=Spec("causal_decoder", LENGTH, VOCABULARY, Specials()),
     batch_size=BATCH,
     accumulate=1,
-    optimizer=optim.OptimizerOptions(),
-    budget=ledger.Budget("steps", 1000),
+    optimizer=optimizer.OptimizerOptions(),
+    budget=budget.Budget("steps", 1000),
     mesh=sharding.make_mesh(),
   )
 
@@ -92,8 +95,8 @@ def main() -> None:
   memory.keep_freed_memory()  # as the command line does
   import jax
 
-  from lm_jax import registry
   from lm_jax.adaptation.base import Adaptation
+  from lm_jax.support import registry
   from lm_jax.training.program import Program
 
   plan = make_plan()

@@ -47,10 +47,10 @@ def run(config: Any, program: Any, steps: int, interval: int) -> dict[str, Any]:
 
   import jax
 
+  from lm_jax.config.budget import Budget, Ledger
   from lm_jax.storage.checkpoint import Checkpoints
   from lm_jax.training import train
   from lm_jax.training.interruption import Interruption
-  from lm_jax.training.ledger import Budget, Ledger
   from lm_jax.types import Rows
 
   plan = program.plan

@@ -64,7 +64,8 @@ def make(flags: list[str]) -> tuple[dict[str, Any], Any]:
   """Runs the experiment; the facts are seconds by name."""
   clocks = Clocks()
   from lm_jax import cli
-  from lm_jax.training import run, train, yardstick
+  from lm_jax.runs import run, yardstick
+  from lm_jax.training import train
 
   class Batches:
     """Rows, timed."""

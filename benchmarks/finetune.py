@@ -30,6 +30,7 @@ from typing import Any
 from benchmarks import _transformers_finetune as theirs_lib
 from benchmarks import peers
 from benchmarks._transformers_finetune import Recipe
+from lm_jax.inference import continued, load
 
 STEPS = 8  # of a turn
 
@@ -82,15 +83,14 @@ def make_ours(options: argparse.Namespace) -> Any:
   import jax
   import numpy as np
 
-  from lm_jax import trained
-  from lm_jax.finetuning import command, dataset
+  from lm_jax.finetuning import dataset, recipe
   from lm_jax.training.assemble import make_program
 
   flags = {**_flags(options), "budget": "steps:100000"}
-  config = command.configured(flags)
+  config = recipe.configured(flags)
   rows = dataset.load(config)
   program = make_program(config, rows)
-  params = trained.params_for(config, rows.tokenizer, program)
+  params = continued.params_for(config, rows.tokenizer, program)
   import dataclasses
 
   held = [
@@ -182,11 +182,10 @@ def _ours(
   result = json.loads(pathlib.Path(place, "result.json").read_text("utf-8"))
   found = {options.task: _named(result["metrics"], options.task)}
   for name, data in also.items():
-    from lm_jax import trained
     from lm_jax.finetuning import dataset, evaluation
 
     task = dataset.find_task(name)
-    told = evaluation.measure(trained.load(place), task, data)
+    told = evaluation.measure(load.load(place), task, data)
     found[name] = _named(told.metrics, name)
   return found
 

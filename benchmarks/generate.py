@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers
+from lm_jax.inference import load
 
 PROMPT, NEW, VOCABULARY = 20, 64, 50_257
 TARGETS = {1: 2.0, 16: 2.5}
@@ -71,10 +72,9 @@ def _generator(directory: str) -> Any:
   from lm_jax.devices import memory
 
   memory.keep_freed_memory()  # as the command line does
-  from lm_jax import trained
   from lm_jax.generation.generate import Generator
 
-  return Generator(trained.load(directory))
+  return Generator(load.load(directory))
 
 
 def _generate(generator: Any, prompts: list[list[int]], count: int) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers
+from lm_jax.inference import load
 
 VOCABULARY, TOKENS, WORDS = 50_257, 8_000, 40
 CHOICES = {
@@ -75,11 +76,10 @@ def make_ours(directory: str, kind: str, items: int) -> Any:
   from lm_jax.devices import memory
 
   memory.keep_freed_memory()  # as the command line does
-  from lm_jax import trained
   from lm_jax.prompting.likelihood import Likelihood
   from lm_jax.prompting.pairs import Pair
 
-  judge = Likelihood(trained.load(directory))
+  judge = Likelihood(load.load(directory))
   pairs = [Pair(*pair) for pair in _pairs(kind, items)]
   sums = judge.scores(pairs).sums
   facts = {"sums": sums, "programs": judge.programs}

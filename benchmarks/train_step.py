@@ -22,6 +22,8 @@ import numpy as np
 
 from benchmarks import _transformers_train as theirs_lib
 from benchmarks import peers
+from lm_jax.config import optimizer
+from lm_jax.inference import load
 
 LEARNING_RATE = 1e-3
 MODES = theirs_lib.MODES
@@ -69,12 +71,13 @@ def make_rows(case: Case) -> Any:
 
 def make_plan(objective: str, case: Case, **trunk_options: Any) -> Any:
   """What is trained, with more options of the trunk."""
-  from lm_jax import registry
+  from lm_jax.config import budget
   from lm_jax.devices import sharding
   from lm_jax.models import sizes
   from lm_jax.models.network import Network
   from lm_jax.objectives.base import Objective
-  from lm_jax.training import ledger, optim, program
+  from lm_jax.support import registry
+  from lm_jax.training import program
   from lm_jax.types import Spec, Specials
 
   trunk = dataclasses.replace(
@@ -103,10 +106,10 @@ def make_plan(objective: str, case: Case, **trunk_options: Any) -> Any:
     spec=spec,
     batch_size=case.batch,
     accumulate=1,
-    optimizer=optim.OptimizerOptions(
+    optimizer=optimizer.OptimizerOptions(
       learning_rate=LEARNING_RATE, schedule="constant", warmup=0.0
     ),
-    budget=ledger.Budget("steps", 1000),
+    budget=budget.Budget("steps", 1000),
     mesh=sharding.make_mesh(),
   )
 
@@ -120,12 +123,11 @@ def write(objective: str, compiled: Any, params: Any, directory: str) -> Any:
     params: of the model.
     directory: a new one.
   """
-  from lm_jax import trained
   from lm_jax.config import Config
   from lm_jax.hugging_face import export
 
   config = Config(objective=objective)
-  model = trained.of_program(config, None, compiled, params)
+  model = load.of_program(config, None, compiled, params)
   export.save(model, directory)
   return model
 

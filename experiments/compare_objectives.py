@@ -18,7 +18,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from lm_jax.config import Config
-from lm_jax.training.optim import OptimizerOptions
+from lm_jax.config.optimizer import OptimizerOptions
 
 BASELINE = "clm"
 SEEDS = 2

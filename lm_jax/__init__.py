@@ -5,35 +5,36 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-  from lm_jax.api import LanguageModel as LanguageModel
-  from lm_jax.api import evaluate as evaluate
-  from lm_jax.api import load as load
-  from lm_jax.errors import UsageError as UsageError
-  from lm_jax.frames import plot as plot
-  from lm_jax.frames import results as results
-  from lm_jax.runs import Experiment as Experiment
-  from lm_jax.runs import Run as Run
-  from lm_jax.runs import compare as compare
-  from lm_jax.runs import finetune as finetune
-  from lm_jax.runs import train as train
+from lm_jax.support.version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+  from lm_jax.api.experiments import Experiment as Experiment
+  from lm_jax.api.experiments import Run as Run
+  from lm_jax.api.experiments import compare as compare
+  from lm_jax.api.experiments import finetune as finetune
+  from lm_jax.api.experiments import train as train
+  from lm_jax.api.frames import plot as plot
+  from lm_jax.api.frames import results as results
+  from lm_jax.api.model import LanguageModel as LanguageModel
+  from lm_jax.api.model import evaluate as evaluate
+  from lm_jax.api.model import load as load
+  from lm_jax.support.errors import UsageError as UsageError
+
 
 # Where each public name is defined: these need jax, and so are imported when
 # they are first used, for `import lm_jax` to stay cheap.
 _PUBLIC = {
-  "Experiment": "runs",
-  "LanguageModel": "api",
-  "Run": "runs",
-  "UsageError": "errors",
-  "compare": "runs",
-  "evaluate": "api",
-  "finetune": "runs",
-  "load": "api",
-  "plot": "frames",
-  "results": "frames",
-  "train": "runs",
+  "Experiment": "api.experiments",
+  "LanguageModel": "api.model",
+  "Run": "api.experiments",
+  "UsageError": "support.errors",
+  "compare": "api.experiments",
+  "evaluate": "api.model",
+  "finetune": "api.experiments",
+  "load": "api.model",
+  "plot": "api.frames",
+  "results": "api.frames",
+  "train": "api.experiments",
 }
 __all__ = ["__version__", *_PUBLIC]
 

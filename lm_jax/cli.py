@@ -17,11 +17,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-import lm_jax
-from lm_jax import invocation, registry
-from lm_jax.command import listing, streams
+from lm_jax.commands import listing
 from lm_jax.devices import memory
-from lm_jax.errors import UsageError
+from lm_jax.support import columns, invocation, registry, streams, version
+from lm_jax.support.errors import UsageError
 from lm_jax.training.interruption import Interruption, caused
 from lm_jax.training.stuck import Watch
 
@@ -76,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
       print(usage())
       return 0
     if argv and argv[0] == "--version":
-      print(f"lm_jax {lm_jax.__version__}")
+      print(f"lm_jax {version.__version__}")
       return 0
     if argv and not argv[0].startswith("-"):
       command, *rest = argv
@@ -160,7 +159,7 @@ def usage() -> str:
   return (
     f"{invocation.program()} [COMMAND] [--FLAG=VALUE ...]; without a command:"
     " compare\n\n"
-    + listing.columns(rows)
+    + columns.columns(rows)
     + f"\n\n{invocation.program()} COMMAND --help tells its flags, and"
     " --version the version."
   )
@@ -168,7 +167,7 @@ def usage() -> str:
 
 def _compare(argv: list[str]) -> int:
   memory.keep_freed_memory()
-  from lm_jax.command import compare
+  from lm_jax.commands import compare
 
   if _asks_help(argv):
     _help("compare", compare.described(argv), argv)
@@ -178,7 +177,7 @@ def _compare(argv: list[str]) -> int:
 
 def _train(argv: list[str]) -> int:
   memory.keep_freed_memory()
-  from lm_jax.command import flags, train
+  from lm_jax.commands import flags, train
   from lm_jax.devices import cluster
   from lm_jax.storage import machines
 
@@ -196,21 +195,22 @@ def _train(argv: list[str]) -> int:
 
 def _finetune(argv: list[str]) -> int:
   memory.keep_freed_memory()
-  from lm_jax.command import flags
+  from lm_jax.commands import finetune, flags
   from lm_jax.devices import cluster
-  from lm_jax.finetuning import command, protocol
+  from lm_jax.finetuning import recipe
+  from lm_jax.runs import protocol
   from lm_jax.storage import machines
 
-  known = command.schema()
+  known = recipe.schema()
   plural = protocol.schema()
   every = known | plural | cluster.FLAGS
   if _help("finetune", every, argv):
     return 0
   parsed = flags.parse("finetune", every, argv)
   if {"models", "tasks"} & set(parsed):
-    from lm_jax.finetuning import rounds
+    from lm_jax.runs import protocol_run
 
-    return rounds.main(parsed, argv)
+    return protocol_run.main(parsed, argv)
   for path in set(plural) - set(known):
     if path in parsed:
       raise UsageError(
@@ -222,34 +222,33 @@ def _finetune(argv: list[str]) -> int:
   given = {path: text for path, text in given.items() if path in known}
   machines.use_threads(given.get("workdir", ""))
   with cluster.joined(processes):
-    return command.main(given)
+    return finetune.main(given)
 
 
 def _evaluate(argv: list[str]) -> int:
-  from lm_jax.command import flags
-  from lm_jax.evaluation import asked
+  from lm_jax.commands import flags
+  from lm_jax.evaluation import flags as flags_lib
 
-  known = asked.schema()
+  known = flags_lib.schema()
   if _help("evaluate", known, argv):
     return 0
-  chosen = asked.read(flags.parse("evaluate", known, argv))
-  from lm_jax.evaluation import command
+  chosen = flags_lib.read(flags.parse("evaluate", known, argv))
+  from lm_jax.commands import evaluate
 
-  return command.main(chosen)
+  return evaluate.main(chosen)
 
 
 def _generate(argv: list[str]) -> int:
-  from lm_jax.command import flags
-  from lm_jax.generation import command
+  from lm_jax.commands import flags, generate
 
-  known = command.schema()
+  known = generate.schema()
   if _help("generate", known, argv):
     return 0
-  return command.main(flags.parse("generate", known, argv))
+  return generate.main(flags.parse("generate", known, argv))
 
 
 def _retrieve(argv: list[str]) -> int:
-  from lm_jax.command import flags, retrieve
+  from lm_jax.commands import flags, retrieve
 
   known = retrieve.schema()
   if _help("retrieve", known, argv):
@@ -258,28 +257,26 @@ def _retrieve(argv: list[str]) -> int:
 
 
 def _graph(argv: list[str]) -> int:
-  from lm_jax.command import flags
-  from lm_jax.knowledge import command
+  from lm_jax.commands import flags, graph
 
-  known = command.schema()
+  known = graph.schema()
   if _help("graph", known, argv):
     return 0
-  return command.main(flags.parse("graph", known, argv))
+  return graph.main(flags.parse("graph", known, argv))
 
 
 def _chat(argv: list[str]) -> int:
-  from lm_jax.chat import command
-  from lm_jax.command import flags
+  from lm_jax.commands import chat, flags
 
-  known = command.schema()
+  known = chat.schema()
   if _help("chat", known, argv):
     return 0
-  return command.main(flags.parse("chat", known, argv))
+  return chat.main(flags.parse("chat", known, argv))
 
 
 def _import(argv: list[str]) -> int:
-  from lm_jax.command import flags
-  from lm_jax.options import Option
+  from lm_jax.commands import flags
+  from lm_jax.support.options import Option
 
   known = {
     "model": Option("model", str, "", "a Hugging Face directory"),
@@ -294,7 +291,7 @@ def _import(argv: list[str]) -> int:
   given = {k: v[-1] for k, v in flags.parse("import", known, argv).items()}
   if "model" not in given:
     raise UsageError("--model: needed, a Hugging Face directory")
-  from lm_jax.hugging_face import importing
+  from lm_jax.commands import importing
 
   model = given["model"]
   workdir = given.get("workdir") or f"runs/{pathlib.Path(model).resolve().name}"
@@ -310,8 +307,8 @@ def _import(argv: list[str]) -> int:
 
 
 def _export(argv: list[str]) -> int:
-  from lm_jax.command import flags
-  from lm_jax.options import Option
+  from lm_jax.commands import flags
+  from lm_jax.support.options import Option
 
   known = {
     "model": Option("model", str, "", "a run directory"),
@@ -346,7 +343,8 @@ def _export(argv: list[str]) -> int:
   ):
     if not given.get(name):
       raise UsageError(f"--{name}: needed, {what}")
-  from lm_jax.hugging_face import export
+
+  from lm_jax.commands import export
 
   for directory in export.run(
     given["model"],
@@ -360,17 +358,16 @@ def _export(argv: list[str]) -> int:
 
 
 def _report(argv: list[str]) -> int:
-  from lm_jax.command import flags
-  from lm_jax.evaluation import reporting
+  from lm_jax.commands import flags, report
 
-  known = reporting.schema()
+  known = report.schema()
   if _help("report", known, argv):
     return 0
-  return reporting.main(flags.parse("report", known, argv))
+  return report.main(flags.parse("report", known, argv))
 
 
 def _doctor(argv: list[str]) -> int:
-  from lm_jax.command import doctor, flags
+  from lm_jax.commands import doctor, flags
 
   known = doctor.flags()
   if _help("doctor", known, argv):
@@ -385,7 +382,7 @@ def _doctor(argv: list[str]) -> int:
 
 
 def _list(argv: list[str]) -> int:
-  from lm_jax.command import flags
+  from lm_jax.commands import flags
 
   if _asks_help(argv):
     notes = f"KIND: {', '.join(listing.KINDS)}."
@@ -412,7 +409,7 @@ def _help(command: str, known, argv: Sequence[str]) -> bool:
   """Prints the help of a command if that is what was asked for."""
   if not _asks_help(argv):
     return False
-  from lm_jax.command import flags
+  from lm_jax.commands import flags
 
   print(flags.usage(command, COMMANDS[command][0], known.values()))
   return True

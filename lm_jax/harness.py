@@ -14,10 +14,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_jax import trained
-from lm_jax.errors import UsageError
 from lm_jax.generation import batches
 from lm_jax.generation.generate import Generator
+from lm_jax.inference import load
 from lm_jax.prompting import judges
 from lm_jax.prompting.likelihood import Likelihood
 from lm_jax.prompting.pairs import (
@@ -26,6 +25,7 @@ from lm_jax.prompting.pairs import (
   no_tokens,
   progress,
 )
+from lm_jax.support.errors import UsageError
 
 BAD_USAGE = 2
 NEEDED = (
@@ -78,7 +78,7 @@ class HarnessModel(TemplateLM):
       )
     what = f"--model_args pretrained={pretrained}"
     path = os.path.expanduser(pretrained)
-    model = trained.load(path, "--model_args pretrained")
+    model = load.load(path, "--model_args pretrained")
     if model.tokenizer is None:
       raise UsageError(f"{what}: the model has no tokenizer files beside it")
     if not judges.goes_on(model):

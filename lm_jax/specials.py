@@ -13,8 +13,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lm_jax import strict_json
-from lm_jax.errors import UsageError, short
+from lm_jax.support import strict_json
+from lm_jax.support.errors import UsageError, short
 from lm_jax.types import ABSENT, Array, Spec, Specials
 
 FILE = "specials.json"

@@ -12,7 +12,9 @@ from typing import Any, Literal, Protocol
 
 import jax
 
-from lm_jax.errors import UsageError as UsageError  # part of this interface
+from lm_jax.support.errors import (
+  UsageError as UsageError,  # part of this interface
+)
 
 Array = Any  # numpy on the host, jax on a device; both index and broadcast
 

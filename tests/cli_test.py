@@ -11,17 +11,19 @@ import pytest
 import lm_jax.training
 from lm_jax import cli, report
 from lm_jax import config as config_lib
-from lm_jax.command import listing, settings, streams
+from lm_jax.commands import listing
+from lm_jax.config import overrides
 from lm_jax.storage import lock, workdir
+from lm_jax.support import streams
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
 class FakeRun(types.ModuleType):
-  """Stands in for lm_jax.training.run: trains nothing, ends as told."""
+  """Stands in for lm_jax.runs.run: trains nothing, ends as told."""
 
   def __init__(self):
-    super().__init__("lm_jax.training.run")
+    super().__init__("lm_jax.runs.run")
     self.configs, self.outcomes = [], {}
 
   def check(self, config):
@@ -47,7 +49,7 @@ class FakeRun(types.ModuleType):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
   fake = FakeRun()
-  monkeypatch.setitem(sys.modules, "lm_jax.training.run", fake)
+  monkeypatch.setitem(sys.modules, "lm_jax.runs.run", fake)
   monkeypatch.setattr(lm_jax.training, "run", fake, raising=False)
   # The report has tests of its own, and its figures cost seconds.
   monkeypatch.setattr(report, "write", lambda directory: None)
@@ -261,10 +263,10 @@ def test_help_names_every_flag_and_command(capsys):
     assert max(map(len, out.splitlines())) <= 88
   assert cli.main(["train", "--help"]) == 0
   out = capsys.readouterr().out
-  hidden = {"name", "arm", "family", *settings.OF_TASKS}
+  hidden = {"name", "arm", "family", *overrides.OF_TASKS}
   for flag in config_lib.schema().keys() - hidden:
     assert f"--{flag}" in out
-  assert not any(f"--{flag}=" in out for flag in settings.OF_TASKS)
+  assert not any(f"--{flag}=" in out for flag in overrides.OF_TASKS)
   assert "--objective.mean_span" in out
 
 

@@ -1,4 +1,4 @@
-"""What all tests share: the helpers beside this file, and one flag."""
+"""What all tests share: the helpers in helpers/, and one flag."""
 
 import gc
 import importlib.util
@@ -10,7 +10,7 @@ import pytest
 
 # Tests are imported by path (--import-mode=importlib), so that helpers of
 # theirs (toy.py, reference.py) are found only if this folder is searched.
-sys.path.append(str(pathlib.Path(__file__).parent))
+sys.path.append(str(pathlib.Path(__file__).parent / "helpers"))
 
 
 def pytest_configure(config):
@@ -96,7 +96,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
-  """Configurations of tiny runs (tests/tiny.py)."""
+  """Configurations of tiny runs (tests/helpers/tiny.py)."""
   from tiny import Tiny
 
   return Tiny(tmp_path_factory.mktemp("tiny"))
@@ -105,7 +105,7 @@ def tiny(tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished(tiny, tmp_path_factory):
   """A run of clm that is done, not to be changed: its configuration."""
-  from lm_jax.training import run
+  from lm_jax.runs import run
 
   config = tiny.config(tmp_path_factory.mktemp("finished"))
   assert run.pretrain(config, progress=False)["status"] == "done"

@@ -2,7 +2,7 @@ import pytest
 
 from lm_jax import config as config_lib
 from lm_jax import experiments
-from lm_jax.sweep import grid
+from lm_jax.runs import grid
 
 NAMES = experiments.names()
 

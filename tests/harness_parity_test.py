@@ -10,9 +10,9 @@ import foreign_directories
 import numpy as np
 import pytest
 
-from lm_jax import trained
-from lm_jax.answerer import Answerer
-from lm_jax.errors import UsageError
+from lm_jax.evaluation.answerer import Answerer
+from lm_jax.inference import load
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.blimp import Blimp
 from lm_jax.tasks.lambada import Lambada
 
@@ -203,7 +203,7 @@ def test_continuations_that_share_a_token_with_their_context(place):
 
 
 def test_our_tasks_find_what_the_harness_does(found, place):
-  model = Answerer(trained.load(str(place / "gpt2")))
+  model = Answerer(load.load(str(place / "gpt2")))
   blimp, lambada = Blimp(), Lambada()
   blimp.place = str(place / "blimp.jsonl")
   lambada.place = str(place / "lambada.jsonl")

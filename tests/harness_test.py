@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("lm_eval")
 
-from lm_jax.errors import UsageError
 from lm_jax.harness import HarnessModel, generation
+from lm_jax.support.errors import UsageError
 
 END = 0
 PIECES = ("the", " the", "re", "there", " dog", " ", "\n", "x")

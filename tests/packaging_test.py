@@ -11,8 +11,9 @@ import zipfile
 import pytest
 
 import lm_jax
-from lm_jax import experiments, invocation
-from lm_jax.errors import UsageError
+from lm_jax import experiments
+from lm_jax.support import invocation
+from lm_jax.support.errors import UsageError
 
 ROOT = pathlib.Path(__file__).parents[1]
 _BUILD = """

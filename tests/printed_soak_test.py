@@ -17,8 +17,8 @@ import pytest
 from printed import DOCUMENTS, DOWNLOADED, README, ROOT, commands, made
 
 from lm_jax import cli
-from lm_jax.command import train
-from lm_jax.evaluation import measure
+from lm_jax.commands import train
+from lm_jax.runs import measure
 from lm_jax.tasks import minimal_pairs
 from lm_jax.tasks.base import Measure
 

@@ -11,8 +11,9 @@ import sys
 import pytest
 from printed import DOCUMENTS, DOWNLOADED, README, ROOT, commands, made, read
 
-from lm_jax import cli, registry
-from lm_jax.data import collection, labelled, records
+from lm_jax import cli
+from lm_jax.examples import collection, labelled, records
+from lm_jax.support import registry
 from lm_jax.tasks.base import DataTask, SupervisedTask, Task
 
 COMMANDS = [c for path in DOCUMENTS for c in commands(path)]

@@ -10,9 +10,9 @@ import sys
 import numpy as np
 import pytest
 
-from lm_jax.data import features
-from lm_jax.errors import UsageError
-from lm_jax.sweep import grid
+from lm_jax.data import tfds_features_check
+from lm_jax.runs import grid
+from lm_jax.support.errors import UsageError
 
 ROOT = pathlib.Path(__file__).parents[1]
 PARTS = (
@@ -38,14 +38,14 @@ ATTRIBUTES = {
 # Where a name is looked up in a list of our own files, or of TFDS's.
 IMPORTERS = {
   "lm_jax/__init__.py": "only files of its own, by its table",
-  "lm_jax/registry.py": "only names of files that stand in the package",
+  "lm_jax/support/registry.py": "only names of files that stand in the package",
   "lm_jax/data/catalog.py": "only files that stand in tensorflow_datasets",
   "lm_jax/data/own_builders.py": "only what --data.corpus of a command names",
-  "lm_jax/optional.py": "only modules of libraries that our own files name",
-  "lm_jax/execution/inside.py": "only of the standard library, before it runs",
+  "lm_jax/support/optional.py": "only libraries that our own files name",
+  "lm_jax/sandbox/sandbox_child.py": "only standard modules, before it runs",
 }
 # What a model wrote runs on request, in a process that is shut in.
-RUNNERS = {"lm_jax/execution/inside.py": {"exec", "compile"}}
+RUNNERS = {"lm_jax/sandbox/sandbox_child.py": {"exec", "compile"}}
 
 
 def _faults(tree):
@@ -160,8 +160,8 @@ def test_a_data_set_cannot_name_a_module_to_be_run(tmp_path, form):
 import sys
 sys.path.insert(0, sys.argv[1])
 if sys.argv[2] == "unguarded":
-  from lm_jax.data import features
-  features.check = lambda folder: None
+  from lm_jax.data import tfds_features_check
+  tfds_features_check.check = lambda folder: None
 from lm_jax.data.corpus import open_corpus
 from lm_jax.data.options import DataOptions
 open_corpus(DataOptions(corpus="wikipedia/evil"))
@@ -179,7 +179,7 @@ open_corpus(DataOptions(corpus="wikipedia/evil"))
     return done.stderr.splitlines()[-1], (tmp_path / "RAN").exists()
 
   with pytest.raises(UsageError, match=r"features.json: names the class 'plan"):
-    features.check(tmp_path / "data" / "wikipedia")
+    tfds_features_check.check(tmp_path / "data" / "wikipedia")
   if form == "now":  # the others take the same way
     line, ran = run("guarded")
     assert not ran and "features.json: names the class 'planted" in line
@@ -197,7 +197,7 @@ def test_a_data_set_of_tfds_itself_is_let_through(tmp_path):
       "pair": tfds.features.Translation(("de", "en")),
     }
   ).save_config(tmp_path)
-  features.check(tmp_path)
+  tfds_features_check.check(tmp_path)
 
 
 @pytest.mark.parametrize(

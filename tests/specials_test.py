@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lm_jax import specials as lib
-from lm_jax.types import ABSENT, Spec, Specials, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ABSENT, Spec, Specials
 
 NONE = dict.fromkeys(
   ("separator", "mask", "regular", "sequential", "extreme", "unknown"), ABSENT

@@ -15,7 +15,8 @@ from lm_jax.adaptation import _peft, base
 from lm_jax.adaptation._peft import Fields, Module, Tensors
 from lm_jax.adaptation.base import Leaves
 from lm_jax.models.layers import GATED, GROUPS, parameter
-from lm_jax.types import Array, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Array, Trunk
 
 DOWN, UP, SCALE = "down.kernel", "up.kernel", "magnitude.scale"
 # A is drawn from U(-1, 1) / sqrt(in), as in the released code of LoRA.

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.types import Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Trunk
 
 # PEFT wraps a model in two layers of its own.
 WRAPPED = "base_model.model."

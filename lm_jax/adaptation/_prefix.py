@@ -10,7 +10,8 @@ import numpy as np
 
 from lm_jax.adaptation import _peft, base
 from lm_jax.adaptation._peft import Fields, Module, Tensors
-from lm_jax.types import Array, Stream, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Array, Stream, Trunk
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lm_jax.adaptation._peft import Fields, Module, Tensors
-from lm_jax.types import Array, Spec, Stream, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Array, Spec, Stream, Trunk
 
 OWN = "adaptation"
 # A model's own parameters begin with one of these.
@@ -47,7 +48,7 @@ class Adaptation:
 
   @property
   def name(self) -> str:
-    """That of its file (lm_jax/registry.py)."""
+    """That of its file (lm_jax/support/registry.py)."""
     return type(self).__module__.rpartition(".")[2]
 
   @property

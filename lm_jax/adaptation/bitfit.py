@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from lm_jax.adaptation import base
 from lm_jax.adaptation.base import Leaves
-from lm_jax.types import Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Trunk
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,8 @@ from lm_jax.adaptation import _peft, base
 from lm_jax.adaptation._peft import Fields, Module, Tensors
 from lm_jax.adaptation.base import Leaves
 from lm_jax.models.layers import parameter
-from lm_jax.types import Array, Spec, Stream, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Array, Spec, Stream, Trunk
 
 PROMPT = f"embedder_main.{base.OWN}_embedding"
 TABLE = "embedder_main.embedding"

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from lm_jax.data import features, network, own_builders, threads
-from lm_jax.errors import UsageError
+from lm_jax.data import network, own_builders, tfds_features_check, threads
+from lm_jax.support.errors import UsageError
 
 
 class _Dtypes:
@@ -91,7 +91,7 @@ def find(corpus: str) -> Any:
       + (f" (nearest: {', '.join(near)})" if near else "")
     )
   for folder in tfds.core.utils.file_utils.list_data_dirs():
-    features.check(pathlib.Path(folder, name))
+    tfds_features_check.check(pathlib.Path(folder, name))
   try:
     with quiet(), own_builders.faults_named(corpus):
       return tfds.builder(wanted, file_format="array_record")

@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from lm_jax.data import children, pack
+from lm_jax.data import pack, worker_process
 from lm_jax.data.encoding import Encoder
 from lm_jax.data.table import row_checks
 from lm_jax.data.text import pieces
@@ -182,4 +182,4 @@ def _answerer(setup: Any) -> Callable[[Any], bytes]:
 
 
 if __name__ == "__main__":
-  children.serve(_answerer)
+  worker_process.serve(_answerer)

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from lm_jax.data import (
-  cache,
   catalog,
-  features,
   files,
   formats,
   hashes,
   own_builders,
   sotu,
+  tfds_features_check,
   threads,
 )
 from lm_jax.data import text as texts
 from lm_jax.data.options import DataOptions
-from lm_jax.errors import UsageError
+from lm_jax.support import cache
+from lm_jax.support.errors import UsageError
 
 SPLITS = ("train", "validation", "test")
 # The numbers in the keys below go up when the documents or splits that this
@@ -109,7 +109,7 @@ def _directory(
       raise cache.damaged(path, "it has no dataset_info.json")
     (folder,) = found
     check(path.glob("*/*/*.json"))
-    features.check(folder.parent)
+    tfds_features_check.check(folder.parent)
     builder = tfds.builder_from_directory(folder.parent)
     # Long training texts are in several splits: train_00+train_01+...
     names = [n for n in builder.info.splits if n.partition("_")[0] == split]

@@ -24,7 +24,7 @@ from typing import Any
 
 from lm_jax.data import formats
 from lm_jax.data import text as texts
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 FEW = 20  # Below this many documents, parts of documents are held out.
 # TFDS spills through TensorFlow above 1,000 MiB a split.

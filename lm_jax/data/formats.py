@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from lm_jax.data import paths as paths_lib
-from lm_jax.errors import UsageError, short
+from lm_jax.support.errors import UsageError, short
 
 # Bytes of one document. Longer ones are no text, or a small gzip file's bomb.
 LARGEST = 2**30

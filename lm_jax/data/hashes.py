@@ -17,8 +17,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from lm_jax.data import cache
-from lm_jax.errors import UsageError
+from lm_jax.support import cache
+from lm_jax.support.errors import UsageError
 
 TABLE = "table"
 _READ_BYTES = 2**20

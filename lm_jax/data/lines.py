@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Any
 
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 _LONGEST = 2**24  # bytes of a line
 _MOST = 2**30  # bytes of a file that is read as a whole

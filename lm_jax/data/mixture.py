@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from lm_jax.data import cache, order, paths
+from lm_jax.data import order, paths
 from lm_jax.data.corpus import Corpus, Document, open_corpus
 from lm_jax.data.options import DataOptions
-from lm_jax.errors import UsageError
+from lm_jax.support import cache
+from lm_jax.support.errors import UsageError
 
 _NUMBER = re.compile(r"-?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})")
 

@@ -7,11 +7,13 @@ import shutil
 from collections.abc import Callable
 
 from lm_jax import specials as specials_lib
-from lm_jax.data import beside, cache, hashes, vocabulary
+from lm_jax.data import hashes, sidecar_files, vocabulary
 from lm_jax.data.corpus import Corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.types import Specials, UsageError
+from lm_jax.support import cache
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Specials
 
 
 def specials_of(options: DataOptions) -> Specials:
@@ -22,13 +24,13 @@ def specials_of(options: DataOptions) -> Specials:
   """
   told = None
   if options.tokenizer not in vocabulary.KINDS:
-    told = beside.specials(pathlib.Path(options.tokenizer).expanduser())
+    told = sidecar_files.specials(pathlib.Path(options.tokenizer).expanduser())
   return told or Specials(sentinels=options.sentinels)
 
 
 def _native(options: DataOptions, source: pathlib.Path) -> Tokenizer:
   """A tokenizer.json with a specials.json beside it, copied as they are."""
-  files = [p for p in map(source.with_name, beside.FILES) if p.is_file()]
+  files = [p for p in map(source.with_name, sidecar_files.FILES) if p.is_file()]
   content, *others = hashes.of_files(options.cache, [source, *files])
 
   def build(folder: pathlib.Path) -> None:
@@ -55,7 +57,7 @@ def kept(
   """
   cache.prepared(folder, build)
   names = ["tokenizer.json"]
-  names += [name for name in beside.FILES if (folder / name).exists()]
+  names += [name for name in sidecar_files.FILES if (folder / name).exists()]
   cache.require_whole(folder, names)
   return folder / "tokenizer.json"
 

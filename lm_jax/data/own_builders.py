@@ -20,8 +20,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from lm_jax.data import features
-from lm_jax.errors import UsageError
+from lm_jax.data import tfds_features_check
+from lm_jax.support.errors import UsageError
 
 # dataset[/config][:version], as TFDS names one.
 NAME = re.compile(r"[A-Za-z_]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?")
@@ -63,7 +63,7 @@ def from_directory(corpus: str) -> Any:
       names = ", ".join(str(folder.relative_to(path)) for folder in found)
       raise UsageError(f"--data.corpus={corpus}: holds several: {names}")
     newest = max(found, key=_version)
-    features.check(newest)
+    tfds_features_check.check(newest)
     return tfds.builder_from_directory(newest)
   name = path.stem.removesuffix("_dataset_builder")
   if corpus not in _allowed:
@@ -90,7 +90,7 @@ def prepared(name: str) -> Any:
   import tensorflow_datasets as tfds
 
   for folder in tfds.core.utils.file_utils.list_data_dirs():
-    features.check(pathlib.Path(folder, re.split("[/:]", name)[0]))
+    tfds_features_check.check(pathlib.Path(folder, re.split("[/:]", name)[0]))
   try:
     return tfds.core.read_only_builder.builder_from_files(name)
   except tfds.core.DatasetNotFoundError:
@@ -204,7 +204,7 @@ def _prepared_below(path: pathlib.Path) -> list[pathlib.Path]:
     found = [
       info.parent
       for info in sorted(path.glob(pattern))
-      if (info.parent / features.FILE).exists()
+      if (info.parent / tfds_features_check.FILE).exists()
     ]
     if found:
       return found

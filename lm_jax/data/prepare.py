@@ -22,10 +22,10 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from lm_jax.data import chunks, table
-from lm_jax.data.children import Crew
 from lm_jax.data.corpus import SPLITS, Corpus, Document
 from lm_jax.data.duplicates import Duplicates
 from lm_jax.data.encoding import Encoder
+from lm_jax.data.worker_process import Crew
 
 CHUNK_BYTES = 16 * 2**20
 # More of them would not fit in a gigabyte.

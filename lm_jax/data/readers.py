@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from lm_jax.data import pack
-from lm_jax.data.children import ChildDied, Crew, serve
 from lm_jax.data.source import Source
 from lm_jax.data.table import Table
+from lm_jax.data.worker_process import ChildDied, Crew, serve
 
 # What a process reads of a step: int32 [4, B, L].
 Read = Callable[[int], np.ndarray]

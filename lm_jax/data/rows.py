@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.data import cache, chunks, pack, prepare, readers
+from lm_jax.data import chunks, pack, prepare, readers
 from lm_jax.data.mixture import Mixture, open_mixture
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
 from lm_jax.data.source import Source
 from lm_jax.data.table import Table
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.types import ABSENT, ANSWER, PADDING, Rows, UsageError
+from lm_jax.support import cache
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ABSENT, ANSWER, PADDING, Rows
 
 SHORTEST_ROW = 16
 # The number goes up when other rows are made of the same documents.

@@ -23,7 +23,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 VERSION = "0.1.2"
 SHA256 = "fbc25bda297dc7a9bc21b745b29d44a1ce3a3a45164302e7252ffedb4dc56d68"

@@ -17,9 +17,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from lm_jax.data import cache, pack
-from lm_jax.data import facts as facts_lib
-from lm_jax.data.facts import shard_name
+from lm_jax.data import pack
+from lm_jax.data import table_manifest as facts_lib
+from lm_jax.data.table_manifest import shard_name
+from lm_jax.support import cache
 
 SHARD_BYTES = 256 * 2**20
 

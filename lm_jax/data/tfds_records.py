@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 Record = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 # array_record starts these when it first opens a file, and if one of them
 # can't be started it waits for ever, in C++, where no signal is seen.

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lm_jax import specials as specials_lib
-from lm_jax.data import beside, encoding, tokenizer_json, vocabulary
+from lm_jax.data import encoding, sidecar_files, tokenizer_json, vocabulary
 from lm_jax.data.encoding import Encoded
-from lm_jax.errors import short
-from lm_jax.types import Specials, UsageError
+from lm_jax.support.errors import UsageError, short
+from lm_jax.types import ABSENT, Specials
 
 
 class Tokenizer:
@@ -50,7 +50,7 @@ class Tokenizer:
     """
     self.path = path
     self.named = named or path
-    told = beside.specials(path)
+    told = sidecar_files.specials(path)
     chosen = told or specials
     if chosen is None:
       raise UsageError(f"{path}: has no {specials_lib.FILE} beside it")
@@ -66,8 +66,8 @@ class Tokenizer:
     if told is None:
       self._check_names()
     else:
-      beside.check_ids(path, told, self.vocabulary_size)
-    self.languages = beside.languages(path, self.vocabulary_size)
+      sidecar_files.check_ids(path, told, self.vocabulary_size)
+    self.languages = sidecar_files.languages(path, self.vocabulary_size)
     facts = self._content
     if self.specials != Specials(sentinels=self.specials.sentinels):
       facts += specials_lib.to_json(self.specials)
@@ -98,7 +98,7 @@ class Tokenizer:
     """What makes the same tokenizer elsewhere: contents by file name."""
     found = {specials_lib.FILE: specials_lib.to_json(self.specials)}
     if self.languages:
-      found[beside.LANGUAGES] = json.dumps(self.languages) + "\n"
+      found[sidecar_files.LANGUAGES] = json.dumps(self.languages) + "\n"
     # The last: without it the others are nothing.
     return found | {"tokenizer.json": self._content}
 
@@ -129,3 +129,10 @@ class Tokenizer:
     """The tokens of several texts, on all cores; a text alone is one of one."""
     texts = [texts] if isinstance(texts, str) else texts
     return self.encoder.encode_batch(texts)
+
+
+def separator_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
+  """Ids that part two texts: the separator, or else a new line."""
+  if tokenizer.specials.separator != ABSENT:
+    return (tokenizer.specials.separator,)
+  return tuple(tokenizer.encode("\n"))

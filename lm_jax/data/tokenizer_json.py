@@ -13,9 +13,9 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from lm_jax import strict_json
 from lm_jax.data import panics
-from lm_jax.errors import UsageError
+from lm_jax.support import strict_json
+from lm_jax.support.errors import UsageError
 
 # Ids are below this: there is a table of them. XLM-V has 901,629.
 MOST_TOKENS = 2**24

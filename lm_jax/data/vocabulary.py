@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lm_jax.data import tokenizer_json
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 if TYPE_CHECKING:  # It imports jax.
   from lm_jax.types import Specials

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from lm_jax.devices import distributed, rendezvous
-from lm_jax.errors import UsageError
-from lm_jax.options import Option
+from lm_jax.support.errors import UsageError
+from lm_jax.support.options import Option
 
 # Seconds after which a silent process counts as dead.
 HEARTBEAT = 10

@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 # How long a wait for the others keeps a signal from being handled.
 _SLICE_MS = 1000

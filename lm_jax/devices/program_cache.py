@@ -18,7 +18,7 @@ from typing import Any
 import jax
 from absl import logging
 
-from lm_jax.devices import machine
+from lm_jax.support import machine
 
 _DIGEST = 32  # bytes of SHA-256, in front of what they are of
 _PARTIAL = ".partial"

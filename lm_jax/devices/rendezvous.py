@@ -14,7 +14,7 @@ import socket
 import time
 from typing import Any
 
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 _PAUSE, _HELLO = 0.2, 5.0  # seconds between tries, and to say who one is
 _MOST = 10_000  # bytes of a line

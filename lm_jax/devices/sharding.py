@@ -17,7 +17,7 @@ import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 from lm_jax.types import MESH_AXES, Array
 
 # Logical axis of a parameter -> mesh axis.

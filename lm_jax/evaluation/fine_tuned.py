@@ -6,11 +6,11 @@ import dataclasses
 import pathlib
 
 from lm_jax import config as config_lib
-from lm_jax.data import labelled
 from lm_jax.evaluation import results
-from lm_jax.evaluation.asked import Asked
+from lm_jax.evaluation.flags import Asked
 from lm_jax.evaluation.results import Outcome
 from lm_jax.evaluation.subject import Subject
+from lm_jax.examples import labelled
 from lm_jax.finetuning import dataset, evaluation
 from lm_jax.hugging_face import pretrained
 from lm_jax.tasks.base import LabelledTask, SupervisedTask

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lm_jax import invocation
 from lm_jax.evaluation import examples, figures, paired
+from lm_jax.evaluation.paired_predictions import Predictions
 from lm_jax.evaluation.pairing import Pair
 from lm_jax.evaluation.predictions import Record
-from lm_jax.evaluation.said import Predictions
 from lm_jax.report.blocks import Block, Case, Cases, Code, Heading, Image, Text
+from lm_jax.support import invocation
 
 MOST_CASES = 30  # of a pair and a group, as long as MOST_ON_PAGE allows it
 MOST_ON_PAGE = 600

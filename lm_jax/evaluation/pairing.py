@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.errors import UsageError, short
 from lm_jax.evaluation import examples, results
+from lm_jax.evaluation.paired_predictions import Predictions, Said, Shots
 from lm_jax.evaluation.predictions import Record
-from lm_jax.evaluation.said import Predictions, Said, Shots
 from lm_jax.report import items as items_lib
-from lm_jax.report.statistics import Estimate
+from lm_jax.report.estimates import Estimate
+from lm_jax.support.errors import UsageError, short
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,9 +16,9 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lm_jax import strict_json
-from lm_jax.errors import UsageError, short
 from lm_jax.storage.log import write_atomically
+from lm_jax.support import strict_json
+from lm_jax.support.errors import UsageError, short
 
 Record = dict[str, Any]
 _LONGEST_LINE = 2**24  # bytes

@@ -6,17 +6,17 @@ import collections
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lm_jax.data import labelled
-from lm_jax.data.labelled import Example
-from lm_jax.evaluation.asked import Asked
+from lm_jax.evaluation.flags import Asked
 from lm_jax.evaluation.results import PROMPT, Outcome, Row
+from lm_jax.examples import labelled
+from lm_jax.examples.labelled import Example
+from lm_jax.loaded_model import Trained
 from lm_jax.prompting import cloze, in_context, judges, template
 from lm_jax.prompting.in_context import Prediction, Result
 from lm_jax.prompting.pairs import Judge
 from lm_jax.prompting.prompt import Prompter
 from lm_jax.prompting.reasoning import Writer
 from lm_jax.tasks.base import LabelledTask
-from lm_jax.trained import Trained
 
 _VOTE = "vote"
 

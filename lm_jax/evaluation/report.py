@@ -8,15 +8,12 @@ import platform
 from collections.abc import Sequence
 from typing import Any
 
-import lm_jax
-from lm_jax import invocation
-from lm_jax.errors import UsageError
 from lm_jax.evaluation import (
   averages,
   examples,
   figures,
+  formats,
   predictions,
-  results,
   text,
 )
 from lm_jax.evaluation import parts as parts_lib
@@ -35,6 +32,8 @@ from lm_jax.report.blocks import (
   Text,
 )
 from lm_jax.storage import disk
+from lm_jax.support import invocation, version
+from lm_jax.support.errors import UsageError
 
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "scipy", "scikit-learn")
 _MOST_CASES = 8  # of a task and a group
@@ -51,7 +50,7 @@ _GROUPS = ("right", "wrong", "in part")
 
 def versions() -> dict[str, str]:
   """Of what numbers may depend on."""
-  found = {"lm_jax": lm_jax.__version__, "python": platform.python_version()}
+  found = {"lm_jax": version.__version__, "python": platform.python_version()}
   for name in _PACKAGES:
     try:
       found[name] = importlib.metadata.version(name)
@@ -76,7 +75,7 @@ def write(directory: str) -> Evaluation:
   svg = {image.stem: files[f"{image.stem}.svg"]} if image else {}
   title = f"Evaluation of {evaluation.model['path']}"
   pages = {
-    "results.csv": results.as_csv(evaluation),
+    "results.csv": formats.as_csv(evaluation),
     "report.md": blocks_lib.markdown(content),
     "report.html": web.to_html(content, title, svg),
   }

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from lm_jax.evaluation import averages
 from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import sheet
-from lm_jax.report.statistics import Estimate
+from lm_jax.report.estimates import Estimate
 from lm_jax.tasks.base import Measure
 
-# Of results.json; another one is not read.
-FORMAT = 1
 # How a task was measured: by itself, of the model's scores or features; by
 # prompts; by the head that the model was fine-tuned with.
 OWN, PROMPT, HEAD = "own", "prompt", "head"
@@ -183,36 +178,3 @@ def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
       for number, score in enumerate(listed)
     ]
   return Outcome(task, tuple(rows), tuple(predictions))
-
-
-def as_object(evaluation: Evaluation) -> dict[str, Any]:
-  """What results.json holds."""
-  return {
-    "format": FORMAT,
-    "model": dict(evaluation.model),
-    "flags": dict(evaluation.flags),
-    "versions": dict(evaluation.versions),
-    "results": [dataclasses.asdict(row) for row in evaluation.rows],
-    "averages": [
-      {"shots": shots, **average._asdict()}
-      for shots, average in averages.of(evaluation.rows)
-    ],
-  }
-
-
-def as_json(evaluation: Evaluation) -> str:
-  return json.dumps(as_object(evaluation), indent=1, ensure_ascii=False)
-
-
-def as_csv(evaluation: Evaluation) -> str:
-  """A line for each number; what all share is in every line."""
-  model, flags = evaluation.model, evaluation.flags
-  first = {"model": model["path"], "objective": model["objective"]}
-  first["architecture"] = model["architecture"]
-  last = {name: flags[name] for name in ("seed", "limit")}
-  last["digest"] = model["digest"]
-  last["lm_jax"] = evaluation.versions["lm_jax"]
-  names = [field.name for field in dataclasses.fields(Row)]
-  rows = [first | dataclasses.asdict(row) | last for row in evaluation.rows]
-  head = [*first, *names, *last]
-  return sheet.text(head, [[row[name] for name in head] for row in rows])

@@ -13,17 +13,16 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import lm_jax
-from lm_jax import strict_json
-from lm_jax.data import parallel
 from lm_jax.data.hashes import Facts
-from lm_jax.errors import UsageError, short
-from lm_jax.evaluation import predictions, results
-from lm_jax.evaluation.asked import Asked
+from lm_jax.evaluation import formats, predictions, results
+from lm_jax.evaluation.flags import Asked
 from lm_jax.evaluation.results import Evaluation, Outcome, Row
+from lm_jax.examples import parallel
 from lm_jax.storage import disk, lock, workdir
 from lm_jax.storage.digest import sha256
 from lm_jax.storage.log import write_atomically
+from lm_jax.support import strict_json, version
+from lm_jax.support.errors import UsageError, short
 
 RESULTS = "results.json"
 FOLDER = "predictions"
@@ -83,7 +82,7 @@ class Store:
     """Keeps what was found for a task."""
     self._outcomes[outcome.task] = outcome
     self._stamps[outcome.task] = stamp
-    tree = results.as_object(self.evaluation) | {"stamps": self._stamps}
+    tree = formats.as_object(self.evaluation) | {"stamps": self._stamps}
     text = json.dumps(tree, indent=1, ensure_ascii=False) + "\n"
     with disk.named(f"--workdir={self._root}"):
       (self._root / FOLDER).mkdir(exist_ok=True)
@@ -184,7 +183,7 @@ def stamp(found: Mapping[str, Facts], template: str) -> str:
     template: the text of its prompt.
   """
   listed = [[path, f.size, f.changed] for path, f in found.items()]
-  return sha256([lm_jax.__version__, template, listed])
+  return sha256([version.__version__, template, listed])
 
 
 def read(directory: str) -> tuple[Evaluation, dict[str, str]] | None:
@@ -200,7 +199,7 @@ def read(directory: str) -> tuple[Evaluation, dict[str, str]] | None:
     return None
   tree = strict_json.read(path)
   where = f"{path}: damaged"
-  if not isinstance(tree, dict) or tree.get("format") != results.FORMAT:
+  if not isinstance(tree, dict) or tree.get("format") != formats.FORMAT:
     raise UsageError(f"{where}: no results of `evaluate`; {_HINT}")
   for name in ("model", "flags", "versions", "stamps"):
     if not isinstance(tree.get(name), dict):

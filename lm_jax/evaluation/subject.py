@@ -8,15 +8,16 @@ from typing import Any
 
 import jax
 
-from lm_jax import trained
-from lm_jax.answerer import Answerer
+from lm_jax import loaded_model
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.rows import Dataset
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.data.vocabulary import KINDS as RECIPES
-from lm_jax.errors import UsageError
+from lm_jax.evaluation.answerer import Answerer
+from lm_jax.inference import load as load_lib
+from lm_jax.loaded_model import Trained
 from lm_jax.storage.digest import digest
-from lm_jax.trained import Trained
+from lm_jax.support.errors import UsageError
 
 
 class Subject:
@@ -43,7 +44,7 @@ class Subject:
   @classmethod
   def load(cls, path: str, flag: str = "--model") -> Subject:
     """The model of a run, or a Hugging Face directory, or UsageError."""
-    return cls(trained.load(path, flag), path, flag)
+    return cls(load_lib.load(path, flag), path, flag)
 
   @functools.cached_property
   def scorer(self) -> Answerer:
@@ -77,7 +78,7 @@ class Subject:
       "digest": digest(params),
       "objective": config.objective,
       "architecture": self.model.spec.architecture,
-      "scoring": trained.scoring(self.model),
+      "scoring": loaded_model.scoring(self.model),
       "heads": {
         name: head.pool
         for name, head in self.model.outputs.items()

@@ -16,8 +16,8 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
-from lm_jax import registry
-from lm_jax.errors import UsageError
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
 
 _FLAG = "--experiment"
 _HERE = pathlib.Path(__file__).parent

@@ -7,8 +7,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from lm_jax import links, strict_json
-from lm_jax.errors import UsageError, short
+from lm_jax.support import links, strict_json
+from lm_jax.support.errors import UsageError, short
 from lm_jax.types import ABSENT, MOST_LAYERS
 
 T = TypeVar("T")

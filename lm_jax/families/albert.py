@@ -19,7 +19,8 @@ from lm_jax.families.base import (
   norm,
   same,
 )
-from lm_jax.types import Head, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Head, Trunk
 
 
 class Albert(Family):

@@ -10,23 +10,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lm_jax import registry
 from lm_jax.config import Config, build, with_packing
-from lm_jax.data import cache, order, readers
+from lm_jax.data import order, readers
 from lm_jax.data.corpus import Corpus, Document
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.errors import UsageError
 from lm_jax.finetuning import packing, splits
-from lm_jax.finetuning.kinds.base import Encoded, Kind
+from lm_jax.finetuning.heads.base import Encoded, Kind
 from lm_jax.finetuning.splits import find_task as find_task
 from lm_jax.objectives import _supervised
 from lm_jax.storage.digest import sha256
+from lm_jax.support import cache, registry
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.base import SupervisedTask
 from lm_jax.types import Rows
 
-KINDS = "lm_jax.finetuning.kinds"
+KINDS = "lm_jax.finetuning.heads"
 # The number goes up when other rows are made of the same examples.
 FORMAT = "examples 1"
 

@@ -7,11 +7,11 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_jax.data.labelled import TEST
+from lm_jax.examples.labelled import TEST
 from lm_jax.finetuning import splits
 from lm_jax.finetuning.dataset import find_kind
+from lm_jax.loaded_model import Trained
 from lm_jax.tasks.base import Measure, SupervisedTask
-from lm_jax.trained import Trained
 
 
 def measure(

@@ -9,10 +9,10 @@ import numpy as np
 
 from lm_jax.devices import sharding
 from lm_jax.finetuning import packing
-from lm_jax.finetuning.kinds.base import Item
+from lm_jax.finetuning.heads.base import Item
+from lm_jax.inference.score import exact, for_measuring
+from lm_jax.loaded_model import Trained
 from lm_jax.objectives import _supervised
-from lm_jax.score import exact, for_measuring
-from lm_jax.trained import Trained
 from lm_jax.types import Rows
 
 BATCH = 8

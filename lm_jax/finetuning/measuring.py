@@ -8,15 +8,15 @@ from typing import Any
 
 import jax
 
-from lm_jax import trained
 from lm_jax.config import Config
 from lm_jax.finetuning import evaluation, splits
 from lm_jax.finetuning.dataset import Examples
+from lm_jax.inference import load
+from lm_jax.loaded_model import Trained
 from lm_jax.storage.checkpoint import Checkpoints
+from lm_jax.storage.selection import Selection
 from lm_jax.tasks.base import Measure
-from lm_jax.trained import Trained
 from lm_jax.training.program import Program, State
-from lm_jax.training.selection import Selection
 
 DEV = "dev_"  # before a metric of the split that checkpoints are chosen by
 
@@ -114,6 +114,6 @@ class Finetuning:
 
   def _model(self, params: Any) -> Trained:
     dataset, program = self._dataset, self._program
-    return trained.of_program(
+    return load.of_program(
       self._config, dataset.tokenizer, program, program.whole(params)
     )

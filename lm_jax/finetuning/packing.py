@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lm_jax.finetuning.kinds.base import NO_LABEL, Item
+from lm_jax.finetuning.heads.base import NO_LABEL, Item
 from lm_jax.types import ANSWER, CONTEXT, PADDING, Rows
 
 # Items that are packed together: many fill rows well, few keep their order.

@@ -7,9 +7,9 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from lm_jax import registry
-from lm_jax.data.labelled import DEV, TEST, TRAIN
-from lm_jax.errors import UsageError
+from lm_jax.examples.labelled import DEV, TEST, TRAIN
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.base import SupervisedTask, Task
 
 TASKS = "lm_jax.tasks"

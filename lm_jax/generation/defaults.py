@@ -9,11 +9,11 @@ from typing import Any
 
 from absl import logging
 
-from lm_jax import links, strict_json
-from lm_jax.errors import UsageError, short
 from lm_jax.generation import options as options_lib
 from lm_jax.generation.options import Generation
-from lm_jax.hugging_face import origin
+from lm_jax.hugging_face import source_files
+from lm_jax.support import links, strict_json
+from lm_jax.support.errors import UsageError, short
 
 # Of the call, not of the model.
 _NOT_ADOPTED = frozenset({"seed", "draft_tokens", "num_return_sequences"})
@@ -46,8 +46,8 @@ def file_of(directory: str | pathlib.Path) -> pathlib.Path | None:
   generation_config.json alone where it is there; older checkpoints have all in
   config.json.
   """
-  folder = origin.folder(directory)
-  names = (origin.GENERATION[0], "config.json")
+  folder = source_files.folder(directory)
+  names = (source_files.GENERATION[0], "config.json")
   return next((p for p in map(folder.joinpath, names) if p.is_file()), None)
 
 
@@ -75,7 +75,7 @@ def of(directory: str | pathlib.Path) -> dict[str, Any]:
     for name, value in values.items()
     if name in known and name not in _NOT_ADOPTED and value is not None
   }
-  if path.name == origin.GENERATION[0]:
+  if path.name == source_files.GENERATION[0]:
     # Transformers lets a decoder begin with bos_token_id where nothing else is
     # said, whatever config.json says.
     start = values.get("decoder_start_token_id", values.get("bos_token_id"))

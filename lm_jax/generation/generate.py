@@ -9,18 +9,18 @@ import jax
 import numpy as np
 from absl import logging
 
-from lm_jax.errors import UsageError
 from lm_jax.generation import beam, languages, prompts, speculative
 from lm_jax.generation import program as program_lib
-from lm_jax.generation.growing import Generated, Growing, Unfold
 from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
 from lm_jax.generation.search import Kind, Request
 from lm_jax.generation.stops import Stops
 from lm_jax.generation.text import Unfolding
+from lm_jax.generation.text_stream import Generated, Growing, Unfold
+from lm_jax.inference.score import for_measuring
+from lm_jax.loaded_model import Trained
 from lm_jax.models.unrolled import unrolled
-from lm_jax.score import for_measuring
-from lm_jax.trained import Trained
+from lm_jax.support.errors import UsageError
 from lm_jax.types import ABSENT, Problem
 
 # Tokens between two looks at a text that streams, or that a string may stop.
@@ -31,7 +31,7 @@ class Generator:
   """A model, ready to go on with prompts.
 
   Args:
-    model: as lm_jax.trained loads it.
+    model: as lm_jax.loaded_model loads it.
     what: names it in messages.
     draft: a smaller model with the same tokenizer, which guesses ahead.
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lm_jax.errors import UsageError
-from lm_jax.score import exact, for_measuring
-from lm_jax.trained import VOCABULARY, Trained
+from lm_jax.inference.score import exact, for_measuring
+from lm_jax.loaded_model import VOCABULARY, Trained
+from lm_jax.support.errors import UsageError
 from lm_jax.types import ABSENT, ANSWER, PADDING, Rows
 
 # Rows are padded to a multiple of this.
@@ -28,7 +28,7 @@ class Filler:
   """A masked model, ready to fill blanks.
 
   Args:
-    model: as lm_jax.trained loads it.
+    model: as lm_jax.loaded_model loads it.
     what: names it in messages.
 
   Raises:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from lm_jax import registry
-from lm_jax.errors import UsageError
 from lm_jax.generation.options import Generation
-from lm_jax.trained import Trained
+from lm_jax.loaded_model import Trained
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
 
 # English names of the languages of M2M-100 and mBART, by ISO 639 code.
 _NAMES = """

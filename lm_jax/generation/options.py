@@ -7,9 +7,9 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
-from lm_jax import registry
-from lm_jax.errors import UsageError, short
-from lm_jax.options import Option, option, options, show
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError, short
+from lm_jax.support.options import Option, option, options, show
 
 # Numbers that a compiled program takes as arguments, and the value with which
 # each does nothing: only whether they do something is compiled in.

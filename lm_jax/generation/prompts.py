@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from lm_jax import layout
-from lm_jax.errors import UsageError
 from lm_jax.hugging_face import pretrained
-from lm_jax.trained import VOCABULARY, Trained
+from lm_jax.loaded_model import VOCABULARY, Trained
+from lm_jax.support.errors import UsageError
 from lm_jax.types import ABSENT, ANSWER, PADDING, Problem, Rows, Spec
 
 Truncate = Literal["", "left", "right"]

@@ -11,13 +11,12 @@ import pathlib
 import re
 from typing import Any
 
-import lm_jax
-from lm_jax import registry
 from lm_jax.config import OBJECTIVES, Config
+from lm_jax.loaded_model import Trained
 from lm_jax.report import metrics
+from lm_jax.storage import result_file
 from lm_jax.storage.digest import digest
-from lm_jax.trained import Trained
-from lm_jax.training import result_file
+from lm_jax.support import registry, version
 
 FILE = "README.md"
 # What the hub calls the task of a class, by the end of its name.
@@ -55,7 +54,7 @@ def text(model: Trained, architecture: str, family: str) -> str:
     f"# {config.name or pathlib.Path(model.source).name or config.objective}",
     "",
     f"A {architecture} that was {_made(config)} by lm_jax"
-    f" {lm_jax.__version__}.",
+    f" {version.__version__}.",
     "",
     *([] if config.family else _trained(model, result)),
   ]
@@ -118,9 +117,9 @@ def _front_matter(model: Trained, architecture: str, family: str) -> list[str]:
 
 def _kept(model: Trained) -> dict[str, str]:
   """License and language of the card that the model's base came with."""
-  from lm_jax.hugging_face import origin
+  from lm_jax.hugging_face import source_files
 
-  path = origin.folder(model.source) / FILE if model.source else None
+  path = source_files.folder(model.source) / FILE if model.source else None
   if path is None or not path.is_file():
     return {}
   lines = path.read_text("utf-8", errors="replace").splitlines()

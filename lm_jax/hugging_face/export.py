@@ -11,20 +11,22 @@ from typing import Any
 
 from flax.traverse_util import unflatten_dict
 
-from lm_jax import registry, trained
+from lm_jax.data import tokenizer as tokenizer_lib
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.families._fields import Fields
 from lm_jax.families.base import VOCABULARY, Family
-from lm_jax.hugging_face import card, origin, sentences
+from lm_jax.hugging_face import card, sentences, source_files
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.model import Model
+from lm_jax.loaded_model import Trained
 from lm_jax.models.unrolled import of_stack
 from lm_jax.storage import litter, workdir
 from lm_jax.storage.digest import flatten
-from lm_jax.trained import Trained
-from lm_jax.types import Head, Trunk, UsageError
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Head, Trunk
 
 # In the directory that an export is written to before it has its name.
 _WHOLE = "whole"
@@ -50,31 +52,6 @@ class Part:
   stored: Mapping[str, str] = dataclasses.field(default_factory=dict)
   source: str = ""
   files: pathlib.Path | None = None
-
-
-def run(
-  model: str,
-  to: str,
-  family: str = "",
-  dtype: str = "",
-  adapter: bool = False,
-) -> list[str]:
-  """The command `export`; see `save`.
-
-  Args:
-    model: a run directory or a Hugging Face directory.
-    to, family, dtype: of `save`.
-    adapter: write what was trained of an adapted model, for PEFT.
-  """
-  _check(to, family, dtype)
-  if adapter and dtype:
-    raise UsageError(f"--dtype={dtype}: --adapter writes float32")
-  loaded = trained.load(model)
-  if adapter:
-    from lm_jax.hugging_face import peft
-
-    return peft.save(loaded, to, family, f"--model={model}")
-  return save(loaded, to, family, dtype)
 
 
 def save(
@@ -286,7 +263,7 @@ def _origin(model: Trained) -> Part | None:
 
   None where it came from none, or has become another network since.
   """
-  folder = origin.folder(model.source) if model.source else None
+  folder = source_files.folder(model.source) if model.source else None
   if folder is None or not (folder / "config.json").is_file():
     return None
   trunks = dict(model.network.trunks)
@@ -300,14 +277,14 @@ def _origin(model: Trained) -> Part | None:
     == write_lib.canonical(trunks["main"])
     and len(trunks) == 1
   ]
-  stored = origin.tensors(model.source)
+  stored = source_files.tensors(model.source)
   if stored and candidates:
     candidates = read_lib.fitting(candidates, set(stored))
   if not candidates:
     return None
   found = candidates[0]
   values = json.loads((folder / "config.json").read_text("utf-8"))
-  values = origin.without_code(values) | labels
+  values = source_files.without_code(values) | labels
   named = values.get("architectures") or found.family.base_classes
   if named[0] != found.architecture:
     values["architectures"] = [found.architecture]
@@ -327,12 +304,12 @@ def _write_part(
     values["dtype"] = dtype or "float32"
   params = _of_stack(model.params, part)
   unused = part.model.unused(part.stored)
-  with origin.unused(part.source, unused) as kept:
+  with source_files.unused(part.source, unused) as kept:
     write_lib.write(
       directory, part.model, params, dtype or "float32", stored, kept
     )
   if part.files:
-    origin.give_back(part.files, directory, card=bool(part.stored))
+    source_files.give_back(part.files, directory, card=bool(part.stored))
   if not part.stored:
     text = card.text(
       model, part.model.architecture, str(part.model.family.model_types[0])
@@ -340,7 +317,7 @@ def _write_part(
     (directory / card.FILE).write_text(text, encoding="utf-8")
     if model.spec.architecture == "encoder" and part.stack == "main":
       sentences.write(directory, model)
-  untold = not origin.tokenizer_files(directory)
+  untold = not source_files.tokenizer_files(directory)
   if untold and model.tokenizer is not None:
     _write_tokenizer(directory, part, model, model.tokenizer)
   text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
@@ -354,14 +331,13 @@ def _write_tokenizer(
 
   But what was fine-tuned reads them as it was fine-tuned.
   """
-  from lm_jax.finetuning.kinds import _reading
 
   template = part.model.family.template
   between: tuple[int, ...] = ()
   objective = model.objective
   if objective.supervised:
     template = tokenizers_lib.as_trained(template)
-    between = _reading.between(tokenizer)
+    between = tokenizer_lib.separator_ids(tokenizer)
   tokenizers_lib.write(
     directory,
     tokenizer.files()["tokenizer.json"],

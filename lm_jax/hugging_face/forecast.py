@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lm_jax import config as config_lib
-from lm_jax import trained
+from lm_jax import loaded_model
 from lm_jax.config import Config
 from lm_jax.data.open_tokenizer import specials_of
-from lm_jax.errors import UsageError
 from lm_jax.hugging_face import read, write
+from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
 from lm_jax.types import Spec
 
@@ -30,12 +30,12 @@ def misfit(config: Config) -> str:
   spec = Spec(built.trunk.architecture, config.length, size, specials)
   network = assemble.make_network(built, spec)
   stacks = dict(network.trunks)
-  outputs = trained.outputs_of(built.objective, network, spec)
+  outputs = loaded_model.outputs_of(built.objective, network, spec)
   try:
     write.model_of(family, stacks["main"], outputs, specials)
     for name, trunk in stacks.items():
       if name != "main":
-        write.model_of(family, trunk, {trained.VOCABULARY: None}, specials)
+        write.model_of(family, trunk, {loaded_model.VOCABULARY: None}, specials)
   except UsageError as error:
     return f"--trunk.preset={preset}: will not export to Transformers: {error}"
   return ""

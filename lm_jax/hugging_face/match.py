@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_jax.hugging_face.model import Model
 from lm_jax.hugging_face.weights import Weights
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 # What float32 holds exactly, so that an export gives it back.
 FLOATS = tuple(map(np.dtype, (np.float32, np.float16, ml_dtypes.bfloat16)))

@@ -12,14 +12,14 @@ from flax.traverse_util import unflatten_dict
 
 from lm_jax.adaptation._peft import WRAPPED, Module
 from lm_jax.adaptation.base import is_own
-from lm_jax.hugging_face import export, origin
+from lm_jax.hugging_face import export, source_files
 from lm_jax.hugging_face import weights as weights_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.export import Part
+from lm_jax.loaded_model import Trained
 from lm_jax.models.unrolled import of_stack
 from lm_jax.storage.digest import flatten
-from lm_jax.trained import Trained
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _TASKS = {
@@ -69,7 +69,9 @@ def save(
     )
   base = model.config.model
   fields = {
-    "base_model_name_or_path": base if origin.is_directory(base) else None,
+    "base_model_name_or_path": base
+    if source_files.is_directory(base)
+    else None,
     "task_type": _TASKS[trunk.architecture],
     "inference_mode": True,
     **fields,

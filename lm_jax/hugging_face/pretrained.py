@@ -10,23 +10,25 @@ from typing import Any
 
 from absl import logging
 
-from lm_jax import registry, trunk_options
 from lm_jax.config import OBJECTIVES, Config
-from lm_jax.data import beside, cache, hashes, open_tokenizer
+from lm_jax.config import trunk as trunk_lib
+from lm_jax.data import hashes, open_tokenizer, sidecar_files
 from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
 from lm_jax.families import _fields
 from lm_jax.families._fields import is_directory as is_directory  # offered here
-from lm_jax.hugging_face import origin
 from lm_jax.hugging_face import read as read_lib
+from lm_jax.hugging_face import source_files
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face.model import Model
 from lm_jax.hugging_face.weights import Weights
 from lm_jax.objectives.base import Objective
 from lm_jax.specials import FILE as SPECIALS
 from lm_jax.specials import to_json
-from lm_jax.types import Specials, Trunk, UsageError
+from lm_jax.support import cache, registry
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Specials, Trunk
 
 # Beside a converted tokenizer: what is to be said of it.
 _NOTE = "note.txt"
@@ -62,10 +64,10 @@ def read(directory: str, flag: str = "--model", cached: str = "") -> Foreign:
   path = pathlib.Path(directory)
   candidates = read_lib.describe(path, flag)
   try:
-    trunk_options.check(candidates[0].trunk)
+    trunk_lib.check(candidates[0].trunk)
   except UsageError as error:
     raise UsageError(f"{path / 'config.json'}: means {error}") from None
-  origin.check(path)
+  source_files.check(path)
   specials(path, flag)  # Raises here and not when a text is read.
   with Weights(path, flag) as weights:
     _check_layers(candidates[0].trunk, weights, path)
@@ -102,7 +104,7 @@ def _tokenizer(
   directory: pathlib.Path, model: Model, flag: str, cached: str
 ) -> Tokenizer | None:
   """The directory's tokenizer, converted once and kept in the cache."""
-  there = origin.tokenizer_files(directory)
+  there = source_files.tokenizer_files(directory)
   if not there:
     return None
   there.append(directory / "config.json")
@@ -117,7 +119,7 @@ def _tokenizer(
       (folder / _NOTE).write_text(found.note, encoding="utf-8")
     if found.languages:
       text = json.dumps(found.languages)
-      (folder / beside.LANGUAGES).write_text(text, "utf-8")
+      (folder / sidecar_files.LANGUAGES).write_text(text, "utf-8")
     (folder / "tokenizer.json").write_text(found.content, encoding="utf-8")
     hashes.require_same(sources)
     cache.seal(folder)
@@ -141,7 +143,7 @@ def _tokenizer(
 
 def _config(model: Model, tokenizer: Tokenizer | None, cached: str) -> Config:
   trunk = model.trunk
-  names = (*trunk_options.FIELDS, *trunk_options.FROM_DATA)
+  names = (*trunk_lib.FIELDS, *trunk_lib.FROM_DATA)
   objective = model.family.objective_for(trunk, model.outputs)
   cls = registry.find(OBJECTIVES, objective, Objective, "--objective")
   return Config(
@@ -164,7 +166,7 @@ def _config(model: Model, tokenizer: Tokenizer | None, cached: str) -> Config:
 
 def specials(directory: str | pathlib.Path, flag: str) -> Specials:
   """What the config.json of theirs names, in a run directory of ours too."""
-  folder = origin.folder(directory)
+  folder = source_files.folder(directory)
   fields = read_lib.fields_of(folder, flag)
   return read_lib.family_of(fields).specials(fields)
 

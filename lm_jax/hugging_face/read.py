@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax import links, registry, strict_json
 from lm_jax.devices import sharding
-from lm_jax.errors import UsageError
 from lm_jax.families import _fields
 from lm_jax.families.base import VOCABULARY, Family, Tensor
 from lm_jax.hugging_face import match as match_lib
-from lm_jax.hugging_face import origin
+from lm_jax.hugging_face import source_files
 from lm_jax.hugging_face.match import fitting as fitting  # offered here too
 from lm_jax.hugging_face.match import match as match
 from lm_jax.hugging_face.model import Model
-from lm_jax.hugging_face.place import place
+from lm_jax.hugging_face.stream_to_devices import place
 from lm_jax.hugging_face.weights import Weights
 from lm_jax.models.transformer import encoder_of
 from lm_jax.storage.digest import flatten
+from lm_jax.support import links, registry, strict_json
+from lm_jax.support.errors import UsageError
 
 PACKAGE = "lm_jax.families"
 FLOAT = np.dtype(np.float32)
@@ -94,7 +94,7 @@ def fields_of(directory: pathlib.Path, flag: str = "--model") -> _fields.Fields:
 
 def _tensor_names(directory: pathlib.Path, flag: str) -> set[str]:
   """Of a directory of theirs, or of what a run has kept of one."""
-  kept = directory / origin.TENSORS
+  kept = directory / source_files.TENSORS
   if kept.is_file():
     return set(strict_json.read(links.inside(kept)))
   with Weights(directory, flag) as weights:

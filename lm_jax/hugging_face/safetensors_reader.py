@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 # In the library's order, by which it sorts what it writes.
 DTYPES: dict[str, np.dtype] = {

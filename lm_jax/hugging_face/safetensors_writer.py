@@ -12,8 +12,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from lm_jax.errors import UsageError
 from lm_jax.hugging_face.safetensors_reader import DTYPES, METADATA
+from lm_jax.support.errors import UsageError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"

@@ -10,7 +10,7 @@ import json
 import pathlib
 from typing import Any
 
-from lm_jax.trained import Trained
+from lm_jax.loaded_model import Trained
 
 _POOLING = pathlib.PurePosixPath("1_Pooling", "config.json")
 FILES = (

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lm_jax import links, strict_json
-from lm_jax.errors import UsageError
 from lm_jax.hugging_face.safetensors_reader import Entry, File
 from lm_jax.hugging_face.safetensors_writer import INDEX, SINGLE
 from lm_jax.hugging_face.safetensors_writer import (
   write as write,  # offered here too
 )
+from lm_jax.support import links, strict_json
+from lm_jax.support.errors import UsageError
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 _SHARD = re.compile(r"[^/\\\0]+\.safetensors")

@@ -14,11 +14,12 @@ from lm_jax.families._fields import Fields
 from lm_jax.families.base import Family, Tensor
 from lm_jax.hugging_face import weights as weights_lib
 from lm_jax.hugging_face.model import Model
-from lm_jax.hugging_face.origin import Stored
+from lm_jax.hugging_face.source_files import Stored
 from lm_jax.models.layers import GATED, GROUPS
 from lm_jax.models.transformer import encoder_of
 from lm_jax.storage.digest import flatten
-from lm_jax.types import Head, Specials, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Head, Specials, Trunk
 
 Tree = Any
 

@@ -22,7 +22,8 @@ from lm_jax.models.outputs import (
   vocabulary_nll,
 )
 from lm_jax.models.transformer import Embedder, Stack
-from lm_jax.types import Array, Head, Stream, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Array, Head, Stream, Trunk
 
 
 class Network(nn.Module):
@@ -135,8 +136,8 @@ class Network(nn.Module):
   ) -> Array:
     """float32 logits: [B, P, V] of "vocabulary", [B, P, size] of a head that
     reads tokens, [B, size] of one that reads a text: from the first of the
-    positions, which are those of `lm_jax.pooling.pooled` unless it is the
-    first token.
+    positions, which are those of `lm_jax.inference.pooling.pooled` unless it
+    is the first token.
     """
     x_BxPxD = _at(hidden_BxTxD, positions)
     batch, size, width = x_BxPxD.shape

@@ -14,7 +14,8 @@ from lm_jax.models.cache import Cache, Kept
 from lm_jax.models.layers import Attention, FeedForward, dense, parameter
 from lm_jax.models.norm import Norm
 from lm_jax.models.relative_attention import RelativeAttention
-from lm_jax.types import NEVER, Array, Stream, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import NEVER, Array, Stream, Trunk
 
 REMAT = {
   "dots": jax.checkpoint_policies.save_from_both_policies(

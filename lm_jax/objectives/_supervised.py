@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import Part
+from lm_jax.support.errors import UsageError
 from lm_jax.types import (
   Apply,
   Array,
@@ -20,7 +21,6 @@ from lm_jax.types import (
   Spec,
   Stream,
   Term,
-  UsageError,
 )
 
 # A row has one example in so many tokens at most.

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax import specials as specials_lib
 from lm_jax.layout import Part
+from lm_jax.support.errors import UsageError
 from lm_jax.types import (
   ANSWER,
   Apply,
@@ -29,7 +30,6 @@ from lm_jax.types import (
   Spec,
   Term,
   Trunk,
-  UsageError,
 )
 
 
@@ -93,7 +93,7 @@ class Objective:
 
   @property
   def name(self) -> str:
-    """That of its file (lm_jax/registry.py)."""
+    """That of its file (lm_jax/support/registry.py)."""
     return type(self).__module__.rpartition(".")[2]
 
   @property
@@ -176,7 +176,7 @@ class Objective:
 
     Returns:
       logits [B, L, size] of each token, or [B, S, size] of each segment that a
-      row has room for, as its kind (lm_jax/finetuning/kinds) reads them.
+      row has room for, as its kind (lm_jax/finetuning/heads) reads them.
     """
     raise NotImplementedError  # unless `supervised`, with a head
 

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.layout import Part, take
 from lm_jax.objectives import base, corrupt, span_corruption
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,15 +10,8 @@ import jax.numpy as jnp
 
 from lm_jax.objectives import _supervised, base
 from lm_jax.objectives.base import option
-from lm_jax.types import (
-  Architecture,
-  Array,
-  Problem,
-  Rows,
-  Spec,
-  Term,
-  UsageError,
-)
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Architecture, Array, Problem, Rows, Spec, Term
 
 # Values of Rows.label: what a text is. The passage that answers a query
 # stands behind it, and negatives of that query behind the passage.

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from lm_jax.objectives import _supervised, base
 from lm_jax.objectives.base import option
+from lm_jax.support.errors import UsageError
 from lm_jax.types import (
   ARCHITECTURES,
   Apply,
@@ -20,7 +21,6 @@ from lm_jax.types import (
   Rows,
   Spec,
   Term,
-  UsageError,
 )
 
 HEAD = "span"

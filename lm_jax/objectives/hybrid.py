@@ -12,15 +12,8 @@ import numpy as np
 
 from lm_jax import layout
 from lm_jax.objectives import base, corrupt, mlm
-from lm_jax.types import (
-  Architecture,
-  Array,
-  Problem,
-  Rows,
-  Spec,
-  Term,
-  UsageError,
-)
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Architecture, Array, Problem, Rows, Spec, Term
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax.objectives import _pairs, base, corrupt, mlm
-from lm_jax.types import Array, Head, Problem, Rows, Spec, Term, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Array, Head, Problem, Rows, Spec, Term
 
 
 @dataclasses.dataclass(frozen=True)

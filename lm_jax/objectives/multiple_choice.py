@@ -11,15 +11,8 @@ import jax.numpy as jnp
 from lm_jax.objectives import _supervised
 from lm_jax.objectives._text_head import TextHead
 from lm_jax.objectives.base import option
-from lm_jax.types import (
-  Apply,
-  Array,
-  Problem,
-  Rows,
-  Spec,
-  Term,
-  UsageError,
-)
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Apply, Array, Problem, Rows, Spec, Term
 
 # As the families call that of Transformers' ...ForMultipleChoice.
 HEAD = "choice"

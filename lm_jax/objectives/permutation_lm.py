@@ -11,16 +11,8 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.layout import take
 from lm_jax.objectives import base, corrupt
-from lm_jax.types import (
-  NEVER,
-  Architecture,
-  Array,
-  Problem,
-  Rows,
-  Spec,
-  Stream,
-  UsageError,
-)
+from lm_jax.support.errors import UsageError
+from lm_jax.types import NEVER, Architecture, Array, Problem, Rows, Spec, Stream
 
 
 @dataclasses.dataclass(frozen=True)

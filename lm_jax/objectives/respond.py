@@ -9,15 +9,8 @@ from lm_jax import layout
 from lm_jax.layout import Part
 from lm_jax.objectives import base
 from lm_jax.objectives.base import option
-from lm_jax.types import (
-  ANSWER,
-  Architecture,
-  Array,
-  Problem,
-  Rows,
-  Spec,
-  UsageError,
-)
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ANSWER, Architecture, Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.objectives import base, corrupt, mlm
+from lm_jax.support.errors import UsageError
 from lm_jax.types import (
   Architecture,
   Array,
@@ -19,7 +20,6 @@ from lm_jax.types import (
   Spec,
   Term,
   Trunk,
-  UsageError,
 )
 
 # Of the chosen tokens, how many read [MASK].

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.layout import Part
 from lm_jax.objectives import base, corrupt
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)

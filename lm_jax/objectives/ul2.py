@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.objectives import base, corrupt, span_corruption
 from lm_jax.objectives.prefix_lm import segment_sizes
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
 # Mean span and noise density of the seven denoisers (Tay et al. 2023,
 # table 1); a span of 0 means "all to the end of the text".

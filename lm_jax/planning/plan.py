@@ -14,14 +14,14 @@ import jax
 from jax.sharding import AbstractMesh, AxisType
 
 from lm_jax import config as config_lib
-from lm_jax import limits
 from lm_jax.config import Config
+from lm_jax.config import mesh as mesh_lib
+from lm_jax.config.budget import Budget
 from lm_jax.data.open_tokenizer import specials_of
 from lm_jax.planning import residuals, traffic
 from lm_jax.planning.chips import Chip
 from lm_jax.planning.traffic import Collective
 from lm_jax.training.assemble import make_network
-from lm_jax.training.ledger import Budget
 from lm_jax.training.program import Plan, Program
 from lm_jax.types import MESH_AXES, Spec
 
@@ -91,7 +91,7 @@ def make(config: Config, chips: int) -> Paper:
     UsageError: the configuration is impossible, on so many chips or at all.
   """
   rows = config.batch_size // config.accumulate
-  sizes = limits.check_mesh(config.mesh, rows, chips)
+  sizes = mesh_lib.check(config.mesh, rows, chips)
   others = sizes.get("fsdp", 1) * sizes.get("tensor", 1)
   sizes = {"data": chips // others, "fsdp": 1, "tensor": 1} | sizes
   return of_program(_program(config, sizes))

@@ -17,12 +17,12 @@ import numpy as np
 
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
-from lm_jax.errors import UsageError
 from lm_jax.generation.infill import Filler, fitted
+from lm_jax.inference.score import exact, for_measuring
+from lm_jax.loaded_model import Trained
 from lm_jax.prompting import pairs as pairs_lib
 from lm_jax.prompting.pairs import Pair, Scores
-from lm_jax.score import exact, for_measuring
-from lm_jax.trained import Trained
+from lm_jax.support.errors import UsageError
 from lm_jax.types import ANSWER, PADDING, Rows
 
 # What stands for the blank in a prompt: a text of no tokenizer's.

@@ -7,8 +7,8 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lm_jax import registry
-from lm_jax.errors import UsageError, short
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError, short
 
 MASK = "mask"  # the field of a cloze
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lm_jax.data.labelled import Example
-from lm_jax.data.records import chosen as chosen
-from lm_jax.errors import UsageError
+from lm_jax.examples.labelled import Example
+from lm_jax.examples.records import chosen as chosen
 from lm_jax.prompting import corrections, reasoning
 from lm_jax.prompting.pairs import Judge, Pair
 from lm_jax.prompting.prompt import Prompt, Prompter
@@ -22,7 +21,8 @@ from lm_jax.prompting.reasoning import Writer
 from lm_jax.prompting.shots import Draw
 from lm_jax.report import items as items_lib
 from lm_jax.report import statistics
-from lm_jax.report.statistics import Estimate
+from lm_jax.report.estimates import Estimate
+from lm_jax.support.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from lm_jax import registry, trained
+from lm_jax import loaded_model
 from lm_jax.config import OBJECTIVES
-from lm_jax.errors import UsageError
+from lm_jax.loaded_model import VOCABULARY, Trained
 from lm_jax.objectives.base import Objective
 from lm_jax.prompting import template as template_lib
 from lm_jax.prompting.cloze import Cloze
 from lm_jax.prompting.likelihood import Likelihood
-from lm_jax.prompting.own import OwnScore
+from lm_jax.prompting.own_score import OwnScore
 from lm_jax.prompting.pairs import Judge
 from lm_jax.prompting.reasoning import Writer
 from lm_jax.prompting.template import Template
-from lm_jax.trained import VOCABULARY, Trained
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
 from lm_jax.types import ABSENT
 
 
@@ -91,7 +92,7 @@ def goes_on(model: Trained) -> bool:
   """
   if model.spec.architecture == "encoder" or VOCABULARY not in model.outputs:
     return False
-  exact = trained.scoring(model) == "log_likelihood"
+  exact = loaded_model.scoring(model) == "log_likelihood"
   return bool(model.config.family) or (model.objective.continues and exact)
 
 

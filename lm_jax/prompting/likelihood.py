@@ -19,14 +19,14 @@ import numpy as np
 
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
-from lm_jax.errors import UsageError
 from lm_jax.generation import prompts, session
 from lm_jax.generation.session import Reader, Text
+from lm_jax.inference.score import for_measuring
+from lm_jax.loaded_model import Trained
 from lm_jax.models.unrolled import unrolled
 from lm_jax.prompting import pairs as pairs_lib
 from lm_jax.prompting.pairs import Pair, Scores, Splitter
-from lm_jax.score import for_measuring
-from lm_jax.trained import Trained
+from lm_jax.support.errors import UsageError
 
 # Slots for a choice.
 _CHOICE = (1, 4, 8, 16, 32, 64, 128)

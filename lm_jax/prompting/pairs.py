@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 T = TypeVar("T")
 

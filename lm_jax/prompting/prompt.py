@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from lm_jax.data.labelled import Example
-from lm_jax.errors import UsageError
+from lm_jax.examples.labelled import Example
 from lm_jax.prompting.pairs import Sizes
 from lm_jax.prompting.template import MASK, Template
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.base import LabelledTask
 
 # Brown et al. 2020, section 2.4: what stands before a choice on its own.

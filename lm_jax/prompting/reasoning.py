@@ -11,13 +11,13 @@ import collections
 import re
 from collections.abc import Iterable, Sequence
 
-from lm_jax.errors import UsageError
 from lm_jax.generation import batches, prompts
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
+from lm_jax.loaded_model import Trained
 from lm_jax.prompting.pairs import progress
 from lm_jax.prompting.template import Template
-from lm_jax.trained import Trained
+from lm_jax.support.errors import UsageError
 
 _PROMPTS = 8  # that are gone on with together
 

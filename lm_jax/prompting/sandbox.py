@@ -15,8 +15,8 @@ from typing import Any
 from jinja2 import TemplateError, TemplateSyntaxError, nodes, sandbox
 from jinja2 import runtime as runtime_lib
 
-from lm_jax import registry
-from lm_jax.errors import UsageError
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
 
 MOST = 2**20  # characters of a rendered text, or of anything on the way
 

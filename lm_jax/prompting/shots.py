@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
-from lm_jax.data.labelled import Example
+from lm_jax.examples.labelled import Example
 
 
 class Draw:

@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_jax import registry
-from lm_jax.errors import UsageError, short
 from lm_jax.prompting import front_matter
 from lm_jax.prompting.front_matter import MASK
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError, short
 
 if TYPE_CHECKING:
   from lm_jax.prompting.sandbox import Body

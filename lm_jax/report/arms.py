@@ -16,7 +16,8 @@ from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import statistics, subject
 from lm_jax.report.collect import Experiment, Run
-from lm_jax.report.statistics import MIN_SEEDS, Array, Estimate
+from lm_jax.report.estimates import Array, Estimate
+from lm_jax.report.statistics import MIN_SEEDS
 
 
 @dataclasses.dataclass(frozen=True)

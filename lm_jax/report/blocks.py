@@ -7,7 +7,7 @@ import html
 import re
 import textwrap
 
-from lm_jax.printable import printable as printable
+from lm_jax.support.printable import printable as printable
 
 WIDTH = 100  # columns of the plain-text form
 

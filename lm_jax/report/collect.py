@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax import strict_json
-from lm_jax.errors import UsageError, short
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import sheet
 from lm_jax.report import subject as subject_lib
+from lm_jax.support import strict_json
+from lm_jax.support.errors import UsageError, short
 
 DONE = "done"
 # No figure of a run is as large, and a plot could not show it.

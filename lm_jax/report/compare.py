@@ -26,7 +26,8 @@ from lm_jax.report.arms import (
   tested,
 )
 from lm_jax.report.collect import Experiment, Run
-from lm_jax.report.statistics import MIN_SEEDS, Estimate
+from lm_jax.report.estimates import Estimate
+from lm_jax.report.statistics import MIN_SEEDS
 
 ALPHA = 0.05
 

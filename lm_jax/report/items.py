@@ -11,35 +11,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lm_jax.report.statistics import (
-  RESAMPLES,
-  SEED,
+from lm_jax.report.estimates import (
   Array,
   Estimate,
+  is_near_an_end,
   t_estimate,
+  wilson,
 )
+
+RESAMPLES = 10_000
+SEED = 20240229  # fixed, so that a report is a function of its input
 
 
 def _binary(scores_I: Array) -> bool:
   return bool(np.isin(scores_I, (0.0, 1.0)).all())
-
-
-def wilson(successes: float, n: int, level: float = 0.95) -> Estimate:
-  """Score interval of a proportion p = successes / n.
-
-  (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n).
-  Source: Wilson, Journal of the American Statistical Association 22 (1927).
-  """
-  from scipy import stats
-
-  z = float(stats.norm.ppf((1 + level) / 2))
-  p = successes / n
-  centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-  half = math.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
-  half *= z / (1 + z * z / n)
-  # At p = 0 and 1 the limit is p itself, which rounding may pass.
-  low, high = min(p, centre - half), max(p, centre + half)
-  return Estimate(p, max(0.0, low), min(1.0, high), n=n)
 
 
 def item_interval(scores_I: Array, level: float = 0.95) -> Estimate:
@@ -61,16 +46,6 @@ def item_interval(scores_I: Array, level: float = 0.95) -> Estimate:
     ends = wilson(t.value * n, n, level)
     low, high = min(low, ends.low or 0.0), max(high, ends.high or 0.0)
   return Estimate(t.value, low, high, n=n)
-
-
-def is_near_an_end(share: float, n: int) -> bool:
-  """Whether fewer than ten of n items are right, or wrong.
-
-  A spread estimated from so few says little: it is 0 where all are right.
-  Source: Brown, Cai and DasGupta, Statistical Science 16 (2001), on intervals
-  of a proportion near 0 and 1.
-  """
-  return n * min(share, 1 - share) < 10
 
 
 def mcnemar(arm_I: Array, baseline_I: Array) -> float:

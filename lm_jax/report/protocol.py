@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax import strict_json
-from lm_jax.errors import UsageError, short
 from lm_jax.report import (
   blocks,
   items,
@@ -25,8 +23,10 @@ from lm_jax.report import (
   web,
 )
 from lm_jax.report.blocks import Block, Code, Heading, Table, Text
+from lm_jax.report.estimates import Estimate
 from lm_jax.report.metrics import amount, interval, p_value
-from lm_jax.report.statistics import Estimate
+from lm_jax.support import strict_json
+from lm_jax.support.errors import UsageError, short
 
 FILE = "protocol.json"
 

@@ -8,8 +8,8 @@ import itertools
 
 import numpy as np
 
+from lm_jax.report import estimates, statistics
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import statistics
 from lm_jax.report.arms import scores
 from lm_jax.report.collect import Experiment, Run
 
@@ -88,7 +88,7 @@ def share(run: Run, currency: str, spend: float) -> float | None:
   return float(np.interp(spend, [0.0, *x], [0.0, *y]) / y[-1])
 
 
-def _difference(pair_2xN: np.ndarray, level: float) -> statistics.Estimate:
+def _difference(pair_2xN: np.ndarray, level: float) -> estimates.Estimate:
   """The first row minus the second, paired by the seeds that both have."""
   both = np.isfinite(pair_2xN).all(0)
   paired = int(both.sum()) >= statistics.MIN_SEEDS

@@ -15,7 +15,7 @@ from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
-from lm_jax.report.statistics import Estimate
+from lm_jax.report.estimates import Estimate
 
 Record = dict[str, Any]
 

@@ -17,9 +17,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-Array = np.ndarray
-RESAMPLES = 10_000
-SEED = 20240229  # fixed, so that a report is a function of its input
+from lm_jax.report import estimates
+from lm_jax.report.estimates import Array, Estimate, quantile
+
 # Fewer seeds show nothing of how seeds scatter: they are described, and
 # nothing is claimed over seeds.
 MIN_SEEDS = 3
@@ -27,47 +27,6 @@ _SMALLEST_P = 1e-12
 
 # The lower and the upper limit at an alpha.
 Limits = Callable[[float], tuple[float, float]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Estimate:
-  """A value, its interval, and the p value of "it is 0" where one was asked.
-
-  low, high, p: None where they can't be had (few seeds, or no spread at all).
-  n: how many units (seeds, or items) the spread was taken over.
-  """
-
-  value: float
-  low: float | None = None
-  high: float | None = None
-  p: float | None = None
-  n: int = 0
-
-
-def quantile(alpha: float, df: float) -> float:
-  """The two-sided t quantile: |t_df| lies above it with chance alpha."""
-  from scipy import special
-
-  return -float(special.stdtrit(df, alpha / 2))
-
-
-def t_estimate(
-  value: float, error: float, df: float, n: int, level: float
-) -> Estimate:
-  """value -+ t_df * error, and the p value of the t statistic value / error.
-
-  Source: Student, Biometrika 6 (1908).
-  """
-  from scipy import special
-
-  if df <= 0:
-    return Estimate(value, n=n)
-  # Scores that agree to the last bit carry no information on their spread.
-  if error <= 1e-12 * max(1.0, abs(value)):
-    return Estimate(value, p=1.0 if abs(value) < 1e-12 else None, n=n)
-  half = quantile(1 - level, df) * error
-  p = 2 * float(special.stdtr(df, -abs(value) / error))
-  return Estimate(value, value - half, value + half, p, n)
 
 
 def _interaction(scores_NxI: Array) -> float:
@@ -200,7 +159,6 @@ def mean(
   Source: the two-way layout of `_Spread`, by Howe (JASA 69, 1974); Wilson
   (JASA 22, 1927).
   """
-  from lm_jax.report import items as items_lib
 
   n, items = scores_NxI.shape
   value = float(scores_NxI.mean())
@@ -209,8 +167,8 @@ def mean(
   half = math.sqrt(_Spread.of(scores_NxI).squared(1 - level))
   if fraction and items > 1:
     low, high = _Fraction(scores_NxI).limits(1 - level)
-    if items_lib.is_near_an_end(value, items):
-      ends = items_lib.wilson(value * items, items, level)
+    if estimates.is_near_an_end(value, items):
+      ends = estimates.wilson(value * items, items, level)
       low, high = min(low, ends.low or 0.0), max(high, ends.high or 0.0)
     return Estimate(value, min(low, value), max(high, value), n=n)
   if half <= 1e-12 * max(1.0, abs(value)):

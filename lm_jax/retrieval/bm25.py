@@ -6,9 +6,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_jax import optional
 from lm_jax.data import scripts
 from lm_jax.retrieval.ranking import Ranking, Run, top
+from lm_jax.support import optional
 
 # As Lucene has it and BEIR's baseline (Thakur et al. 2021) sets it.
 K1, B = 0.9, 0.4

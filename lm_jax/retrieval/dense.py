@@ -8,7 +8,7 @@ from typing import Any
 
 from absl import logging
 
-from lm_jax.data.collection import Collection
+from lm_jax.examples.collection import Collection
 from lm_jax.retrieval import index as index_lib
 from lm_jax.retrieval.encoder import OWN, Encoder, Encoding
 from lm_jax.retrieval.index import Index
@@ -25,7 +25,7 @@ def search(
   """The best documents of each query, by an exact search.
 
   Args:
-    scorer: the model, lm_jax.score.Scorer.
+    scorer: the model, lm_jax.inference.score.Scorer.
     collection: what is searched.
     queries: texts by id.
     k: documents at most.

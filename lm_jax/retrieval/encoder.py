@@ -41,7 +41,7 @@ class Encoder:
   """A model's vectors.
 
   Args:
-    scorer: the model, lm_jax.score.Scorer.
+    scorer: the model, lm_jax.inference.score.Scorer.
     encoding: how.
 
   Attributes:

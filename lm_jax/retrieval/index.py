@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax import optional, strict_json
-from lm_jax.data import cache
-from lm_jax.errors import UsageError, short
 from lm_jax.retrieval.ranking import Ranking, Run
+from lm_jax.support import cache, optional, strict_json
+from lm_jax.support.errors import UsageError, short
 
 EXACT = "Flat"
 _VECTORS, _FACTS = "index.faiss", "index.json"

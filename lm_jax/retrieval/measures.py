@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lm_jax import optional
-from lm_jax.errors import UsageError
 from lm_jax.retrieval.ranking import Ranking
+from lm_jax.support import optional
+from lm_jax.support.errors import UsageError
 
 DEFAULT = ("nDCG@10", "RR@10", "R@100")
 

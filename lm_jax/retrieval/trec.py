@@ -10,8 +10,8 @@ import pathlib
 from collections.abc import Iterator, Mapping
 
 from lm_jax.data import lines as lines_lib
-from lm_jax.errors import UsageError, short
 from lm_jax.retrieval.ranking import Ranking, Run
+from lm_jax.support.errors import UsageError, short
 
 _FIELDS = 6
 

@@ -17,11 +17,11 @@ import jax
 import numpy as np
 from absl import logging
 
-from lm_jax.errors import UsageError, require_text
 from lm_jax.storage.digest import digest as digest  # offered here too
 from lm_jax.storage.digest import flatten
 from lm_jax.storage.lock import hold as hold  # offered here too
 from lm_jax.storage.steps import Damaged, Keep, Steps, seal
+from lm_jax.support.errors import UsageError, require_text
 
 PyTree = Any
 _Result = TypeVar("_Result")

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 # Of the place, not of the program.
 _NUMBERS = frozenset(

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from lm_jax import config as config_lib
-from lm_jax import registry
 from lm_jax.config import Config
-from lm_jax.options import show
 from lm_jax.storage.digest import sha256
+from lm_jax.support import registry
+from lm_jax.support.options import show
 
 # What may differ between two calls for the same run: it does not change what
 # is computed (another mesh does by rounding only).

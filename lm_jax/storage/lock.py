@@ -9,8 +9,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from lm_jax.errors import UsageError
 from lm_jax.storage import disk
+from lm_jax.support.errors import UsageError
 
 
 @contextlib.contextmanager

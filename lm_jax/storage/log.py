@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lm_jax import strict_json
-from lm_jax.errors import UsageError
 from lm_jax.storage import litter
+from lm_jax.support import strict_json
+from lm_jax.support.errors import UsageError
 
 
 class MetricsLog:

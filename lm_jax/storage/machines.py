@@ -13,10 +13,9 @@ from typing import Any
 
 from absl import logging
 
-from lm_jax import strict_json
-from lm_jax.devices import machine
-from lm_jax.errors import UsageError, short
 from lm_jax.storage.log import write_atomically
+from lm_jax.support import machine, strict_json
+from lm_jax.support.errors import UsageError, short
 
 FILE = "machine.json"
 

@@ -21,10 +21,10 @@ from typing import Any, TypeVar
 import jax
 
 from lm_jax.devices import distributed
-from lm_jax.errors import short
 from lm_jax.storage import orbax_noise
 from lm_jax.storage.digest import record, sha256
 from lm_jax.storage.literal_path import literal
+from lm_jax.support.errors import short
 from lm_jax.types import Array
 
 _TRASH = "trash"

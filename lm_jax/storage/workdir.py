@@ -8,9 +8,9 @@ import tempfile
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
-from lm_jax.errors import UsageError, require_text
 from lm_jax.storage import identity
 from lm_jax.storage.identity import Change
+from lm_jax.support.errors import UsageError, require_text
 
 
 def check(directory: str, flag: str = "--workdir") -> None:

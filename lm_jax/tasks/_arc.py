@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lm_jax.data.labelled import DEV, TEST, TRAIN, Example, Form
+from lm_jax.examples.labelled import DEV, TEST, TRAIN, Example, Form
 from lm_jax.tasks import base
 
 _NAMES = tuple(f"choice{i}" for i in range(5))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from lm_jax import optional
-from lm_jax.data import conll, labelled, splits
-from lm_jax.data.examples import Tagged
-from lm_jax.errors import UsageError
+from lm_jax.examples import conll, labelled, splits
+from lm_jax.examples.forms import Tagged
+from lm_jax.support import optional
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
 
 

@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from lm_jax import optional
-from lm_jax.data import labelled, parallel, rewriting, scripts, splits
-from lm_jax.data.examples import Rewriting
-from lm_jax.data.parallel import Pair, Place
+from lm_jax.data import scripts
 from lm_jax.data.text import sentences
-from lm_jax.errors import UsageError
+from lm_jax.examples import labelled, parallel, splits, text_pairs
+from lm_jax.examples.forms import Rewriting
+from lm_jax.examples.parallel import Pair, Place
+from lm_jax.support import optional
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _words, base
 
 # sacrebleu's tokenizers for languages that have no spaces between words.
@@ -132,8 +133,8 @@ class SummaryTask(base.SupervisedTask):
   def examples(self, split: str, place: str = "") -> list[Rewriting]:
     if place:
       readers = {
-        ".jsonl": rewriting.summaries,
-        ".json": rewriting.summaries,
+        ".jsonl": text_pairs.summaries,
+        ".json": text_pairs.summaries,
       }
       flag = f"--task_data={self.name}"
       found: list[Rewriting] = splits.read(
@@ -145,7 +146,7 @@ class SummaryTask(base.SupervisedTask):
       raise UsageError(f"{flag}: TFDS has it not; needs --task_data=TASK=PATH")
     theirs = {labelled.DEV: "validation"}.get(split, split)
     return [
-      rewriting.summary(record, str(number), where)
+      text_pairs.summary(record, str(number), where)
       for number, (where, record) in enumerate(
         labelled.tfds_records(self.tfds, theirs, flag)
       )

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from lm_jax.data import labelled, passages, records
 from lm_jax.data.corpus import Corpus, open_corpus
-from lm_jax.data.labelled import Example, Form
 from lm_jax.data.options import DataOptions
+from lm_jax.examples import labelled, passages, records
+from lm_jax.examples.labelled import Example, Form
 from lm_jax.tasks import base
 
 PASSAGES = 300
@@ -23,7 +23,7 @@ def measure(
   Args:
     scorer: the model.
     dataset: its corpus has the labels, or not.
-    task: of lm_jax/data/passages.py.
+    task: of lm_jax/examples/passages.py.
     limit, seed: as in Task, of the passages that are tested on.
   """
   train, test = (
@@ -80,9 +80,9 @@ def examples(task: str, form: Form, split: str) -> list[Example]:
   """Passages of the embedded corpus, for whatever model.
 
   Args:
-    task: of lm_jax/data/passages.py.
+    task: of lm_jax/examples/passages.py.
     form: of the task.
-    split: of lm_jax/data/labelled.py.
+    split: of lm_jax/examples/labelled.py.
   """
   split = "validation" if split == labelled.DEV else split
   corpus = open_corpus(DataOptions(corpus="sotu"))

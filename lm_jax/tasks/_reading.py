@@ -8,9 +8,10 @@ import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from lm_jax.data import labelled, scripts, splits, squad
-from lm_jax.data.examples import Question
-from lm_jax.errors import UsageError
+from lm_jax.data import scripts
+from lm_jax.examples import labelled, splits, squad
+from lm_jax.examples.forms import Question
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")

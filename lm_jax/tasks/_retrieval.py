@@ -6,13 +6,13 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_jax.data import collection as collection_lib
-from lm_jax.data import labelled, searches
-from lm_jax.data.collection import Collection
-from lm_jax.data.searches import Search
-from lm_jax.errors import UsageError
+from lm_jax.examples import collection as collection_lib
+from lm_jax.examples import labelled, searches
+from lm_jax.examples.collection import Collection
+from lm_jax.examples.searches import Search
 from lm_jax.retrieval import bm25, dense, measures
 from lm_jax.retrieval.ranking import Ranking
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
 
 _DEPTH, _SHOWN, _QUICK = 100, 10, 20
@@ -50,7 +50,7 @@ class Retrieval(base.DataTask, base.SupervisedTask):
     """What is searched, with the judgements of a split.
 
     Raises:
-      UsageError: no place is given; as lm_jax.data.collection.read.
+      UsageError: no place is given; as lm_jax.examples.collection.read.
     """
     where = f"--task_data={self.name}={place}"
     if not place:

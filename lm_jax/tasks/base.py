@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from lm_jax.data import labelled
-from lm_jax.data.labelled import Example, Form
-from lm_jax.errors import UsageError
+from lm_jax.examples import labelled
+from lm_jax.examples.labelled import Example, Form
+from lm_jax.support.errors import UsageError
 
 # Items are the same for every run of an experiment, whatever its seed.
 SEED = 0
@@ -62,7 +62,7 @@ class Task:
     """Measures a model.
 
     Args:
-      scorer: the model (lm_jax/score.py); no loss is computed here.
+      scorer: the model (lm_jax/inference/score.py); no loss is computed here.
       dataset: what it was trained on (lm_jax/data/rows.py), of which only
         held-out text is scored.
       quick: on fewer items, for a learning curve.
@@ -79,8 +79,8 @@ class DataTask(Task):
     place: of local files, as --task_data names it; "" for the default ones.
     samples: texts for each prompt, where the model writes.
     run_generated_code: may programs that the model wrote be run?
-    embedder: a model (lm_jax/score.py) whose features compare texts; None for
-      the one that is measured.
+    embedder: a model (lm_jax/inference/score.py) whose features compare texts;
+      None for the one that is measured.
   """
 
   place: str = ""
@@ -129,7 +129,7 @@ class SupervisedTask(Task):
   """
 
   # Which objective fine-tunes for it, where the architecture allows it; the
-  # file of that name in lm_jax/finetuning/kinds reads and answers examples.
+  # file of that name in lm_jax/finetuning/heads reads and answers examples.
   objective: ClassVar[str]
   # Another task whose fine-tuned models answer this one, too.
   answered_by: ClassVar[str] = ""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from lm_jax.data import records
+from lm_jax.examples import records
 from lm_jax.tasks import base
 from lm_jax.types import Rows
 

@@ -6,7 +6,8 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from lm_jax.data import paths, records
+from lm_jax.data import paths
+from lm_jax.examples import records
 from lm_jax.tasks import _pairs, base
 
 # What the fields are called: by us, in BLiMP and ZhoBLiMP, in JBLiMP, and in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lm_jax.data.labelled import Form
+from lm_jax.examples.labelled import Form
 from lm_jax.tasks import base
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lm_jax.data import blanks as blanks_lib
-from lm_jax.data import records
-from lm_jax.data.blanks import Blank
+from lm_jax.examples import cloze_items as blanks_lib
+from lm_jax.examples import records
+from lm_jax.examples.cloze_items import Blank
 from lm_jax.tasks import base
 
 ITEMS, CHOICES = 300, 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lm_jax.data import labelled, near, records
+from lm_jax.examples import labelled, records, sentence_pairs
 from lm_jax.tasks import _pairs, base
 from lm_jax.tasks.cola import Cola
 
@@ -22,7 +22,7 @@ class ColaPairs(base.DataTask):
     task = Cola()
     pairs = []
     for split in (labelled.TRAIN, labelled.TEST):
-      for two in near.nearest(task.examples(split, self.place)):
+      for two in sentence_pairs.nearest(task.examples(split, self.place)):
         kind = "equal_length" if two.equal_length else "other_length"
         texts = two.good.fields["text"], two.bad.fields["text"]
         pairs.append(_pairs.Pair(f"{split}/{two.bad.id}", *texts, (kind,)))

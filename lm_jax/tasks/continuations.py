@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lm_jax.data import records
-from lm_jax.data.continued import CONTINUATION, PROMPT, passages
+from lm_jax.examples import records
+from lm_jax.examples.continuation_passages import CONTINUATION, PROMPT, passages
 from lm_jax.tasks import _mauve, base
 from lm_jax.tasks._repetition import distinct, repetition
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from lm_jax.data import labelled, records
-from lm_jax.data.labelled import Example, Form
-from lm_jax.errors import UsageError
+from lm_jax.examples import labelled, records
+from lm_jax.examples.labelled import Example, Form
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
 
 _RECAST = Form(

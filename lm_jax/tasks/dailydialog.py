@@ -6,10 +6,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from lm_jax.data import rewriting, scripts, splits
-from lm_jax.data.examples import Rewriting
-from lm_jax.data.labelled import TRAIN
-from lm_jax.errors import UsageError
+from lm_jax.data import scripts
+from lm_jax.examples import splits, text_pairs
+from lm_jax.examples.forms import Rewriting
+from lm_jax.examples.labelled import TRAIN
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _reading, base
 
 
@@ -31,7 +32,7 @@ class Dailydialog(base.SupervisedTask):
         "--task=dailydialog: TFDS has it not; needs --task_data=TASK=PATH"
       )
     path, _, language = place.partition(":")
-    read = functools.partial(rewriting.replies, language=language or "en")
+    read = functools.partial(text_pairs.replies, language=language or "en")
     readers = {".jsonl": read, ".txt": read}
     flag = "--task_data=dailydialog"
     found: list[Rewriting] = splits.read(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lm_jax.data import passages
-from lm_jax.data.labelled import Form
+from lm_jax.examples import passages
+from lm_jax.examples.labelled import Form
 from lm_jax.tasks import _probe, base
 
 

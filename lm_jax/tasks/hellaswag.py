@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lm_jax.data.labelled import Form
+from lm_jax.examples.labelled import Form
 from lm_jax.tasks import base
 
 _NAMES = tuple(f"ending{i}" for i in range(4))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.data import records
+from lm_jax.examples import records
 from lm_jax.tasks import base
 from lm_jax.tasks._code import STOPS, cut, pass_at_k, program
 
@@ -19,7 +19,7 @@ class Humaneval(base.DataTask):
 
   One greedy text for each problem; of several (--samples) each is drawn with
   temperature 0.8 and top_p 0.95. Programs are run only where
-  --run_generated_code allows it, and shut in (lm_jax/execution).
+  --run_generated_code allows it, and shut in (lm_jax/sandbox).
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
@@ -28,9 +28,9 @@ class Humaneval(base.DataTask):
         "runs programs that the model wrote, which --run_generated_code"
         " allows; each in a process that can open no file, socket or process"
       )
-    from lm_jax.execution import confined
+    from lm_jax.sandbox import sandbox
 
-    confinement = confined.confinement()
+    confinement = sandbox.confinement()
     scorer.require_generator(self.name)
     problems = [
       {
@@ -50,7 +50,7 @@ class Humaneval(base.DataTask):
       **({"temperature": 0.8, "top_p": 0.95} if self.samples > 1 else {}),
     )
     written = [[cut(text) for text in some] for some in texts]
-    outcomes = confined.run_all(
+    outcomes = sandbox.run_all(
       [
         program(problem, text)
         for problem, some in zip(problems, written, strict=True)

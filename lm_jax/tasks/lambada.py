@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from lm_jax.data import records
+from lm_jax.examples import records
 from lm_jax.tasks import base
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from lm_jax.data import minimal_pairs, records
+from lm_jax.examples import minimal_pairs, records
 from lm_jax.tasks import _pairs, base
 
 # A pseudo-likelihood takes one pass per token: short sentences keep it cheap.

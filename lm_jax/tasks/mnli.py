@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lm_jax.data import labelled
-from lm_jax.data.labelled import TEST, TRAIN, Example, Form
+from lm_jax.examples import labelled
+from lm_jax.examples.labelled import TEST, TRAIN, Example, Form
 from lm_jax.tasks import base
 
 MISMATCHED = ("dev_mismatched", "validation_mismatched")

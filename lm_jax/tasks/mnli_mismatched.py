@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lm_jax.data import labelled
-from lm_jax.data.labelled import TEST, Example
-from lm_jax.errors import UsageError
+from lm_jax.examples import labelled
+from lm_jax.examples.labelled import TEST, Example
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
 from lm_jax.tasks.mnli import MISMATCHED, Mnli
 

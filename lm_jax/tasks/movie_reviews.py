@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lm_jax.data.labelled import TEST, TRAIN, Form
+from lm_jax.examples.labelled import TEST, TRAIN, Form
 from lm_jax.tasks import base
 
 

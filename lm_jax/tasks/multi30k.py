@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from lm_jax.data.labelled import TEST
+from lm_jax.examples.labelled import TEST
 from lm_jax.tasks import _generated
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from lm_jax.data import labelled, splits, superglue
-from lm_jax.data.labelled import Example, Form
+from lm_jax.examples import labelled, splits, superglue
+from lm_jax.examples.labelled import Example, Form
 from lm_jax.tasks import _labels, base
 
 

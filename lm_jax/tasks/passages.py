@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lm_jax.data import labelled, searches
-from lm_jax.data.searches import Search
-from lm_jax.errors import UsageError
+from lm_jax.examples import labelled, searches
+from lm_jax.examples.searches import Search
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _retrieval
 
 

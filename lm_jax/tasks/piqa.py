@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from lm_jax.data import labelled, lines, records
-from lm_jax.data.labelled import Example, Form
-from lm_jax.errors import UsageError
+from lm_jax.data import lines
+from lm_jax.examples import labelled, records
+from lm_jax.examples.labelled import Example, Form
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lm_jax.data import python_source
-from lm_jax.data.python_source import Hole
+from lm_jax.examples import python_source
+from lm_jax.examples.python_source import Hole
 from lm_jax.tasks import base
 from lm_jax.tasks._code import bare, similarity
 

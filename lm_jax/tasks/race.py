@@ -6,8 +6,8 @@ import pathlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from lm_jax.data import labelled, race, splits
-from lm_jax.data.labelled import DEV, TEST, TRAIN, Example, Form, Record
+from lm_jax.examples import labelled, race, splits
+from lm_jax.examples.labelled import DEV, TEST, TRAIN, Example, Form, Record
 from lm_jax.tasks import base
 
 LEVELS = ("middle", "high")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lm_jax.data import labelled, records, splits, superglue
-from lm_jax.data.examples import Question, Span
-from lm_jax.data.labelled import TEST
-from lm_jax.data.superglue import PLACEHOLDER, Cloze
+from lm_jax.examples import labelled, records, splits, superglue
+from lm_jax.examples.forms import Question, Span
+from lm_jax.examples.labelled import TEST
+from lm_jax.examples.superglue import PLACEHOLDER, Cloze
 from lm_jax.tasks import _reading, base
 
 

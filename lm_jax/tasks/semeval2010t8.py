@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lm_jax.data import semeval, splits
-from lm_jax.data.labelled import Example, Form
-from lm_jax.errors import UsageError
+from lm_jax.examples import semeval, splits
+from lm_jax.examples.labelled import Example, Form
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _labels, base
 
 

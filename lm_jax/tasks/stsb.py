@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from lm_jax.data.labelled import Example, Form
+from lm_jax.examples.labelled import Example, Form
 from lm_jax.tasks import base
 
 MOST = 5.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pathlib
 
-from lm_jax.data import labelled, parallel
-from lm_jax.data.examples import Rewriting
-from lm_jax.data.parallel import Place
-from lm_jax.errors import UsageError
+from lm_jax.examples import labelled, parallel
+from lm_jax.examples.forms import Rewriting
+from lm_jax.examples.parallel import Place
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _generated
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from lm_jax.data import collection as collection_lib
-from lm_jax.data import labelled, searches
-from lm_jax.data.searches import Search
+from lm_jax.examples import collection as collection_lib
+from lm_jax.examples import labelled, searches
+from lm_jax.examples.searches import Search
 from lm_jax.tasks import _retrieval
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lm_jax.data import rewriting, semeval, splits
-from lm_jax.data.examples import Rewriting
-from lm_jax.errors import UsageError
+from lm_jax.examples import semeval, splits, text_pairs
+from lm_jax.examples.forms import Rewriting
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
 
 
@@ -25,7 +25,7 @@ class Triples(base.SupervisedTask):
       raise UsageError(
         "--task=triples: needs --task_data=triples=PATH, of texts and triples"
       )
-    readers = dict.fromkeys((".jsonl", ".txt", ".TXT"), rewriting.triples)
+    readers = dict.fromkeys((".jsonl", ".txt", ".TXT"), text_pairs.triples)
     flag = "--task_data=triples"
     found: list[Rewriting] = splits.read(
       place, flag, split, readers, semeval.NAMES
@@ -53,5 +53,5 @@ class Triples(base.SupervisedTask):
 
 def _found(text: str) -> set[tuple[str, ...]]:
   return {
-    tuple(part.casefold() for part in one) for one in rewriting.parsed(text)
+    tuple(part.casefold() for part in one) for one in text_pairs.parsed(text)
   }

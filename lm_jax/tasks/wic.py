@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lm_jax.data.labelled import Form
+from lm_jax.examples.labelled import Form
 from lm_jax.tasks import base
 
 

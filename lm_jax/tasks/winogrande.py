@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lm_jax.data import records
-from lm_jax.errors import short
+from lm_jax.examples import records
+from lm_jax.support.errors import short
 from lm_jax.tasks import base
 
 

@@ -10,9 +10,10 @@ from absl import logging
 
 from lm_jax import config as config_lib
 from lm_jax.config import Built, Config
+from lm_jax.config.budget import Budget
 from lm_jax.devices import program_cache, sharding
 from lm_jax.models.network import Network
-from lm_jax.training.ledger import Budget
+from lm_jax.support.errors import UsageError
 from lm_jax.training.program import (
   Plan,
   Program,
@@ -21,7 +22,7 @@ from lm_jax.training.program import (
   heads_of,
   trunks_of,
 )
-from lm_jax.types import Spec, Specials, UsageError
+from lm_jax.types import Spec, Specials
 
 
 class Vocabulary(Protocol):
@@ -76,7 +77,7 @@ def make_network(built: Built, spec: Spec) -> Network:
       f"--trunk.vocabulary={trunk.vocabulary}: the tokenizer has "
       f"{spec.vocabulary} tokens"
     )
-  limit = _positions(built, longest)
+  limit = max_positions(built, longest)
   if trunk.positions == "learned" and 0 < limit < longest + ahead:
     behind = ""
     if adaptation and ahead:
@@ -104,7 +105,7 @@ def make_network(built: Built, spec: Spec) -> Network:
   )
 
 
-def _positions(built: Built, longest: int) -> int:
+def max_positions(built: Built, longest: int) -> int:
   """Rows of the table of positions; 0: as many as there are needed."""
   limit = built.trunk.max_positions
   return max(limit, longest) if limit and built.stretch else limit
@@ -123,37 +124,8 @@ def longest_stream(built: Built, spec: Spec) -> int:
   return max(least, *(s.positions for s in found))
 
 
-def fitting(config: Config, vocabulary: Vocabulary) -> Config:
-  """The configuration with rows that its trunk has positions for."""
-  built = config_lib.build(config)
-  size, specials = vocabulary.vocabulary_size, vocabulary.specials
-  spec = Spec(built.trunk.architecture, config.length, size, specials)
-  limit = built.trunk.max_positions
-  if built.trunk.positions != "learned" or not limit:
-    return config
-  spare = limit - longest_stream(built, spec)
-  return dataclasses.replace(config, length=config.length + min(spare, 0))
-
-
-def with_positions(config: Config, vocabulary: Vocabulary) -> Config:
-  """The configuration of a run with the size of its table of positions.
-
-  So a run on it may read rows of another length.
-  """
-  built = config_lib.build(config)
-  if built.trunk.positions != "learned":
-    return config
-  if built.trunk.max_positions and not built.stretch:
-    return config
-  size, specials = vocabulary.vocabulary_size, vocabulary.specials
-  spec = Spec(built.trunk.architecture, config.length, size, specials)
-  longest = longest_stream(built, spec)
-  positions = {"max_positions": _positions(built, longest) or longest}
-  return dataclasses.replace(config, trunk=config.trunk | positions)
-
-
 def enable_compilation_cache(cache: str) -> None:
   """Compiled programs are kept beside the prepared data, for later runs."""
-  from lm_jax.data import cache as cache_lib
+  from lm_jax.support import cache as cache_lib
 
   program_cache.enable(cache_lib.root(cache) / "xla")

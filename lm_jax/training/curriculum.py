@@ -14,7 +14,7 @@ from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.rows import Dataset
 from lm_jax.devices import sharding
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 from lm_jax.training.assemble import make_program
 from lm_jax.training.program import Program
 

@@ -4,7 +4,7 @@ One multiply-add is 2 FLOPs. Attention is square (T x T, or T x S), nothing is
 recomputed, and the backward pass costs twice the forward one, so that the
 figure is the same on every backend, whatever its kernels skip or repeat. Where
 only a part of the parameters is trained, the backward pass costs less:
-lm_jax/training/adapted.py counts it.
+lm_jax/training/frozen.py counts it.
 """
 
 from __future__ import annotations

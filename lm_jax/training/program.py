@@ -18,8 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from lm_jax.config import budget as budget_lib
+from lm_jax.config import optimizer as optimizer_lib
 from lm_jax.devices import compilation, sharding
-from lm_jax.training import adapted, flops, ledger, optim, schedule
+from lm_jax.training import counter as counter_lib
+from lm_jax.training import flops, frozen, optim, schedule
 from lm_jax.types import (
   PADDING,
   Array,
@@ -41,7 +44,7 @@ class State:
 
   params, optimizer: pytrees of arrays, of what is trained; key: uint32 key
     data of the seed.
-  step: int32. tokens, targets: two-limb counters (lm_jax/training/ledger.py).
+  step: int32. tokens, targets: two-limb counters (lm_jax/config/budget.py).
   skipped: int32 [2], updates skipped as not finite: in all, and in a row.
   """
 
@@ -72,8 +75,8 @@ class Plan:
   spec: Spec
   batch_size: int
   accumulate: int
-  optimizer: optim.OptimizerOptions
-  budget: ledger.Budget
+  optimizer: optimizer_lib.OptimizerOptions
+  budget: budget_lib.Budget
   mesh: Mesh
 
 
@@ -164,7 +167,7 @@ class Program:
       sum(leaf.size for leaf in jax.tree.leaves(tree))
       for tree in (shapes, held)
     )
-    self.at_start = plan.optimizer.rate_at == optim.START
+    self.at_start = plan.optimizer.rate_at == optimizer_lib.START
     self.warmup = plan.optimizer.warmup
     self.abstract = jax.eval_shape(self._initial, np.uint32(0))
     self._places = sharding.parameters(plan.mesh, boxed)
@@ -221,7 +224,7 @@ class Program:
     adaptation = self.plan.network.adaptation
     if adaptation is None:
       return params, {}
-    return adapted.split(params, adaptation.trains)
+    return frozen.split(params, adaptation.trains)
 
   def over(self, params: Tree) -> Program:
     """The same program with the parameters that it holds fixed.
@@ -233,14 +236,14 @@ class Program:
     if not shapes:
       return self
     _, places = self.split(self._places)
-    held = adapted.pick(params, shapes)
+    held = frozen.pick(params, shapes)
     found = copy.copy(self)
     found._held = (sharding.put(held, places),)
     return found
 
   def whole(self, params: Tree) -> Tree:
     """All parameters, of those that are trained."""
-    return adapted.join(params, self._held[0]) if self._held else params
+    return frozen.join(params, self._held[0]) if self._held else params
 
   def place(self, rows: Rows) -> Rows:
     """The rows of a batch, put on the devices.
@@ -291,8 +294,8 @@ class Program:
       optimizer=self._optimizer.init(params),
       key=jax.random.key_data(run_key),
       step=jnp.int32(0),
-      tokens=ledger.zero(),
-      targets=ledger.zero(),
+      tokens=counter_lib.zero(),
+      targets=counter_lib.zero(),
       skipped=jnp.zeros(2, jnp.int32),
     )
 
@@ -309,7 +312,7 @@ class Program:
         terms = plan.objective.loss(net, problem, key)
         return total(terms, problem, denominators(problem))[0]
 
-      return adapted.measure(plan.network, loss, trained, held, problem)
+      return frozen.measure(plan.network, loss, trained, held, problem)
 
     def counted(net, problem, rng):
       counter = flops.Counter(
@@ -342,8 +345,8 @@ class Program:
       state.params, problem, loss_key, dropout_key, held
     )
     read = jnp.sum(rows.part_BxL != PADDING)
-    tokens = ledger.add(state.tokens, read)
-    targets = ledger.add(state.targets, count_targets(problem))
+    tokens = counter_lib.add(state.tokens, read)
+    targets = counter_lib.add(state.targets, count_targets(problem))
     counters = {
       "tokens": (state.tokens, tokens),
       "targets": (state.targets, targets),
@@ -384,7 +387,7 @@ class Program:
       return ()
     if budget.currency not in counters:
       return (jnp.clip(fraction, 0, 1),)
-    share = ledger.share(counters[budget.currency], int(budget.amount))
+    share = counter_lib.share(counters[budget.currency], int(budget.amount))
     return (jnp.clip(share, 0, 1),)
 
   def _learning_rate(
@@ -399,7 +402,7 @@ class Program:
     options, budget = self.plan.optimizer, self.plan.budget
     if budget.currency in spent:
       amount = int(budget.amount)
-      shares = [ledger.share(x, amount) for x in spent[budget.currency]]
+      shares = [counter_lib.share(x, amount) for x in spent[budget.currency]]
       return schedule.counted(options)(*shares)
     steps = None
     if budget.currency != "seconds":
@@ -443,7 +446,7 @@ class Program:
   def _gathered(self, params: Tree, held: Tree) -> Tree:
     """All parameters as a loss uses them."""
     if held is not None:
-      params = adapted.join(params, held)
+      params = frozen.join(params, held)
     return sharding.gathered(params, self._places)
 
   def _validate(

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from lm_jax.training.optim import START, OptimizerOptions
+from lm_jax.config.optimizer import START, OptimizerOptions
 from lm_jax.types import Array
 
 # How far below a whole number the steps of a warm-up may lie: 0.29 * 100 is

@@ -16,11 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lm_jax.config.budget import Budget, Ledger
 from lm_jax.devices import memory
 from lm_jax.devices.distributed import Votes, anywhere, exchange
-from lm_jax.training import ledger as ledger_lib
+from lm_jax.training import counter
 from lm_jax.training.interruption import Interruption
-from lm_jax.training.ledger import Budget, Ledger
 from lm_jax.training.program import Program, State
 from lm_jax.training.progress import Progress
 
@@ -271,8 +271,8 @@ class _Loop:
     spent, metrics = self.pending
     self.pending = None
     values = jax.device_get(metrics)
-    spent["tokens"] = ledger_lib.value(values.pop("tokens"))
-    spent["targets"] = ledger_lib.value(values.pop("targets"))
+    spent["tokens"] = counter.value(values.pop("tokens"))
+    spent["targets"] = counter.value(values.pop("targets"))
     spent["skipped"] = int(values.pop("skipped")[0])
     numbers = {name: float(value) for name, value in values.items()}
     self._write(spent, numbers)
@@ -317,7 +317,7 @@ class _Loop:
     self.diverged = self.diverged or why
 
   def _count(self, *counters: Any) -> None:
-    values = map(ledger_lib.value, jax.device_get(counters))
+    values = map(counter.value, jax.device_get(counters))
     self.ledger.tokens, self.ledger.targets = values
 
   def _tick(self) -> None:

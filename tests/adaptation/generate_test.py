@@ -5,11 +5,11 @@ import foreign_directories
 import numpy as np
 import pytest
 
-from lm_jax import trained
-from lm_jax.api import LanguageModel
-from lm_jax.errors import UsageError
+from lm_jax.api.model import LanguageModel
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
+from lm_jax.inference import load
+from lm_jax.support.errors import UsageError
 
 PROMPTS = [[9, 12, 10, 15, 11], [14, 9]]
 NEW = 4
@@ -59,7 +59,7 @@ def test_a_cache_changes_nothing(name, method, directory):
   lm = LanguageModel(model)
   options = Generation(max_new_tokens=NEW, eos_token_id=(0,))
   found = Generator(model).continue_ids(PROMPTS, options)
-  plain = Generator(trained.load(directory(name)))
+  plain = Generator(load.load(directory(name)))
   bare = plain.continue_ids(PROMPTS, options)
   for prompt, result, other in zip(PROMPTS, found, bare, strict=True):
     new = result.ids
@@ -79,7 +79,7 @@ def test_a_cache_changes_nothing(name, method, directory):
 def test_a_draft_without_it_guesses_ahead(directory):
   """What is sampled has the probability that reading all of it gives."""
   model = _adapted(directory, "gpt2", "soft_prompt")
-  draft = trained.load(directory("gpt2"))
+  draft = load.load(directory("gpt2"))
   options = Generation(
     max_new_tokens=NEW, eos_token_id=(0,), do_sample=True, top_k=0
   )
@@ -133,7 +133,7 @@ def test_an_encoder_reads_behind_it(directory):
 def test_xlnet_has_soft_prompts_but_no_prefix(directory):
   lm = LanguageModel(_adapted(directory, "xlnet", "soft_prompt"))
   ids = np.array([[9, 12, 10]])
-  plain = LanguageModel(trained.load(directory("xlnet")))
+  plain = LanguageModel(load.load(directory("xlnet")))
   assert np.abs(lm.logits(ids) - plain.logits(ids)).max() > 1e-2
   with pytest.raises(UsageError, match="soft prompt has no memory"):
     lm.mems(ids)

@@ -19,13 +19,14 @@ import xla_flags
 from flax.traverse_util import flatten_dict
 
 from lm_jax.adaptation.base import is_own
+from lm_jax.config import optimizer
 from lm_jax.models import outputs
 from lm_jax.models.unrolled import unrolled
 from lm_jax.storage.digest import digest
-from lm_jax.training import adapted, flops, optim
+from lm_jax.training import flops, frozen
 
 BIASED = {"bias": True}
-FAST = optim.OptimizerOptions(
+FAST = optimizer.OptimizerOptions(
   learning_rate=0.03, schedule="constant", warmup=0.0, weight_decay=0.0
 )
 
@@ -106,7 +107,7 @@ def test_how_near_to_the_model_it_starts(name):
   params, rows = program.whole(state.params), adapting.documents(program)
   network = program.plan.network.clone(deterministic=True)
   found = _hidden(network, params, rows)
-  plain = adapted.pick(params, toy.program("clm", **BIASED).shapes)
+  plain = frozen.pick(params, toy.program("clm", **BIASED).shapes)
   expected = _hidden(network.clone(adaptation=None), plain, rows)
   apart = float(np.abs(found - expected).max())
   print(f"{name}: {apart:.1e} of {np.abs(expected).max():.1e}")

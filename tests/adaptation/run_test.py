@@ -12,14 +12,14 @@ import pytest
 from tiny import pretrain, result_of
 
 import lm_jax
-from lm_jax import cli, trained
+from lm_jax import cli, loaded_model
 from lm_jax import config as config_lib
-from lm_jax.command import settings
-from lm_jax.config import Config
-from lm_jax.errors import UsageError
+from lm_jax.config import Config, overrides
+from lm_jax.inference import continued, load
+from lm_jax.runs import run, yardstick
 from lm_jax.storage.digest import digest, flatten
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.base import Measure
-from lm_jax.training import run, yardstick
 
 LORA = {"method": "lora", "rank": 2, "targets": ("query", "value")}
 
@@ -69,8 +69,8 @@ def test_only_what_is_trained_is_saved(lora, finished):
   print(f"a checkpoint has {small} bytes, the base's {large}")
   # Orbax's own files are most of it, in models as small as these.
   assert small < large / 2
-  model = trained.load(lora.workdir)
-  old = trained.load(finished.workdir)
+  model = load.load(lora.workdir)
+  old = load.load(finished.workdir)
   leaves = flatten(model.params)
   for name, leaf in flatten(old.params).items():
     np.testing.assert_array_equal(leaves[name], leaf)
@@ -103,12 +103,12 @@ def test_a_base_that_is_gone_or_another_is_refused(lora, tmp_path):
   shutil.copytree(lora.model, base)
   config = dataclasses.replace(lora, model=str(base), workdir=str(out))
   assert pretrain(config)["digest"] == result_of(lora)["digest"]
-  assert trained.load(str(out)).base == result_of(lora)["base"]
+  assert load.load(str(out)).base == result_of(lora)["base"]
   # Of an earlier step, its parameters are others.
   shutil.rmtree(base / "checkpoints" / "6")
   pattern = f"{re.escape(str(out))}: adapts {re.escape(str(base))}"
   with pytest.raises(UsageError, match=f"{pattern}, whose .* no longer"):
-    trained.load(str(out))
+    load.load(str(out))
   longer = dataclasses.replace(
     config, budget="steps:6", allow_change=("budget",)
   )
@@ -116,7 +116,7 @@ def test_a_base_that_is_gone_or_another_is_refused(lora, tmp_path):
     pretrain(longer)
   shutil.rmtree(base)
   with pytest.raises(UsageError, match=f"{pattern}, which can't be read"):
-    trained.load(str(out))
+    load.load(str(out))
 
 
 def test_what_is_adapted_is_not_adapted_again(lora, tmp_path, capsys):
@@ -194,15 +194,15 @@ def test_outputs_that_a_model_lacks_are_not_held_fixed(finished, tmp_path):
     workdir=str(tmp_path),
     trunk=finished.trunk | {"output_transform": True},
   )
-  shutil.copy(Path(finished.workdir, trained.TOKENIZER), tmp_path)
+  shutil.copy(Path(finished.workdir, loaded_model.TOKENIZER), tmp_path)
   (tmp_path / "config.json").write_text(config_lib.to_json(base))
   config = dataclasses.replace(
     base, objective="mlm", model=str(tmp_path), adapt=LORA, workdir=""
   )
   with pytest.raises(UsageError, match=r"holds output_main\..* lacks"):
-    trained.check(config)
+    continued.check(config)
   # What an objective has beside the stack is trained, new or not.
-  trained.check(dataclasses.replace(config, objective="rtd"))
+  continued.check(dataclasses.replace(config, objective="rtd"))
 
 
 def test_a_soft_prompt_over_an_imported_model(tiny, tmp_path, capsys):
@@ -227,7 +227,7 @@ def test_a_soft_prompt_over_an_imported_model(tiny, tmp_path, capsys):
   assert "--length=60 would fit" in error
   assert train("--length=32", "--trunk.dropout=0") == 0
   capsys.readouterr()
-  model, base = trained.load(str(out)), trained.load(str(theirs))
+  model, base = load.load(str(out)), load.load(str(theirs))
   assert model.config.adapt["text"] == "the fox"
   rows = model.params["embedder_main"]["adaptation_embedding"]
   ids = base.tokenizer.encode("the fox")
@@ -278,16 +278,16 @@ def test_a_run_that_names_itself_as_its_base_is_refused(lora, tmp_path):
   file = tmp_path / "run" / "config.json"
   file.write_text(file.read_text().replace(lora.model, str(file.parent)))
   with pytest.raises(UsageError, match="itself adapted"):
-    trained.load(str(file.parent))
+    load.load(str(file.parent))
 
 
 def test_options_of_an_adaptation_can_be_swept():
-  lora = settings.override(Config(), {"adapt.method": "lora"})
+  lora = overrides.override(Config(), {"adapt.method": "lora"})
   assert lora.adapt == {"method": "lora"}
-  swept = settings.override(lora, {"adapt.targets": "key", "adapt.rank": "2"})
+  swept = overrides.override(lora, {"adapt.targets": "key", "adapt.rank": "2"})
   assert swept.adapt == {"method": "lora", "targets": ("key",), "rank": 2}
   # Another method brings its own options.
-  other = settings.override(swept, {"adapt.method": "dora"})
+  other = overrides.override(swept, {"adapt.method": "dora"})
   assert other.adapt == {"method": "dora"}
 
 

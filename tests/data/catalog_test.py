@@ -6,7 +6,7 @@ import pytest
 from lm_jax.data.corpus import SPLITS, open_corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.data.text import held_out, text_hash
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from lm_jax.data import files, formats, mixture
 from lm_jax.data import text as texts
 from lm_jax.data.corpus import SPLITS, open_corpus
 from lm_jax.data.options import DataOptions
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 
 def _lines(values):

@@ -7,9 +7,10 @@ import shutil
 
 import pytest
 
-from lm_jax.data import cache, corpus, files, hashes, open_tokenizer, vocabulary
+from lm_jax.data import corpus, files, hashes, open_tokenizer, vocabulary
 from lm_jax.data.options import DataOptions
-from lm_jax.errors import UsageError
+from lm_jax.support import cache
+from lm_jax.support.errors import UsageError
 from lm_jax.types import Specials
 
 

@@ -3,11 +3,11 @@ import json
 
 import pytest
 
-from lm_jax.command import queries
-from lm_jax.data import collection, labelled, lines, python_source
-from lm_jax.errors import UsageError
-from lm_jax.generation import command as generate
-from lm_jax.retrieval import trec
+from lm_jax.commands import generate
+from lm_jax.data import lines
+from lm_jax.examples import collection, labelled, python_source
+from lm_jax.retrieval import queries, trec
+from lm_jax.support.errors import UsageError
 
 # What Python's splitlines cuts at, and what its split takes for white space.
 ODD = "\u2028\u2029\x85\x0b\x0c\x1c\u00a0\u3000"

@@ -10,7 +10,7 @@ import pytest
 
 from lm_jax.data import mixture, order, rows
 from lm_jax.data.options import DataOptions
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 LENGTH = 32
 

@@ -19,8 +19,8 @@ def test_importing_options_is_cheap():
 
 def test_importing_the_rest_takes_jax_at_most():
   code = (
-    "import sys, lm_jax.data.rows, lm_jax.data.passages; "
-    "import lm_jax.data.minimal_pairs; assert not set(sys.modules) & "
+    "import sys, lm_jax.data.rows, lm_jax.examples.passages; "
+    "import lm_jax.examples.minimal_pairs; assert not set(sys.modules) & "
     "{'grain', 'tokenizers', 'tensorflow_datasets', 'tqdm'}"
   )
   subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,14 +13,13 @@ import time
 
 import pytest
 
-from lm_jax.command import settings
-from lm_jax.config import Config
+from lm_jax.config import Config, overrides
 from lm_jax.data import catalog, network, own_builders
 from lm_jax.data.corpus import SPLITS, open_corpus
 from lm_jax.data.options import DataOptions
-from lm_jax.errors import UsageError
-from lm_jax.evaluation import ways
+from lm_jax.evaluation import plan
 from lm_jax.finetuning import splits
+from lm_jax.support.errors import UsageError
 
 COUNT = 40
 CODE = """
@@ -71,7 +70,7 @@ class Own:
 
   def named(self, corpus):
     """As the command line gives it."""
-    settings.override(Config(), {"data.corpus": corpus})
+    overrides.override(Config(), {"data.corpus": corpus})
     return self.texts(corpus)
 
   def forget(self, name):
@@ -255,7 +254,7 @@ def test_a_task_without_a_network_names_local_files(own, monkeypatch, caplog):
   with pytest.raises(UsageError, match="^--task=sst2: its data set"):
     splits.load("sst2", "")
   with pytest.raises(UsageError, match="^--tasks=sst2: its data set"):
-    ways._task("sst2").examples("train")
+    plan._task("sst2").examples("train")
   assert not caplog.records
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lm_jax.data import open_tokenizer, panics
 from lm_jax.data.options import DataOptions
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 
 @pytest.fixture

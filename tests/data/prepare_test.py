@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from lm_jax.data import (
-  children,
   corpus,
   files,
   open_tokenizer,
@@ -18,6 +17,7 @@ from lm_jax.data import (
   prepare,
   rows,
   table,
+  worker_process,
 )
 from lm_jax.data.options import DataOptions
 
@@ -109,16 +109,18 @@ def test_a_table_of_many_chunks_and_shards_holds_the_corpus(
 
 def test_a_killed_process_ends_the_preparation(options, tmp_path, monkeypatch):
   pids = []
-  real = children.Crew.__init__
+  real = worker_process.Crew.__init__
 
   def make(self, *args):
     real(self, *args)
     pids.extend(self.pids)
     os.kill(pids[0], signal.SIGKILL)
 
-  monkeypatch.setattr(children.Crew, "__init__", make)
+  monkeypatch.setattr(worker_process.Crew, "__init__", make)
   threads = threading.active_count()
-  with pytest.raises(children.ChildDied, match=r"tokenizes, \d+, was killed"):
+  with pytest.raises(
+    worker_process.ChildDied, match=r"tokenizes, \d+, was killed"
+  ):
     _prepared(options, tmp_path / "table", monkeypatch, 2)
   assert threading.active_count() == threads
   for pid in pids:
@@ -127,7 +129,7 @@ def test_a_killed_process_ends_the_preparation(options, tmp_path, monkeypatch):
 
 
 def test_a_full_disk_in_a_process_is_told_as_such(tmp_path):
-  crew = children.Crew("lm_jax.data.chunks", "a process", _recipe(), 1)
+  crew = worker_process.Crew("lm_jax.data.chunks", "a process", _recipe(), 1)
   try:
     with pytest.raises(FileNotFoundError, match="nowhere"):
       crew.ask(str(tmp_path / "nowhere"))

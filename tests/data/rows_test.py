@@ -14,17 +14,18 @@ from lm_jax import config as config_lib
 from lm_jax import specials
 from lm_jax.config import Config
 from lm_jax.data import (
-  cache,
-  children,
   chunks,
   corpus,
   order,
   pack,
   rows,
   tokenizer,
+  worker_process,
 )
 from lm_jax.data.options import DataOptions
-from lm_jax.types import ABSENT, ANSWER, PADDING, UsageError
+from lm_jax.support import cache
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ABSENT, ANSWER, PADDING
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,7 @@ def test_a_killed_reader_is_an_error_at_once(dataset, met_by, monkeypatch):
     os.kill(victim, signal.SIGKILL)
     os.kill(other, signal.SIGTERM)  # Not heard: the parent decides.
     message = rf"a reader process, {victim}, was killed by SIGKILL"
-    with pytest.raises(children.ChildDied, match=message) as met:
+    with pytest.raises(worker_process.ChildDied, match=message) as met:
       _read_for(iterator, 5)
     # Nothing is printed behind the message.
     assert not getattr(met.value, "__notes__", ())

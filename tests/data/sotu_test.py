@@ -5,7 +5,7 @@ import pytest
 from lm_jax.data import sotu
 from lm_jax.data.corpus import open_corpus
 from lm_jax.data.options import DataOptions
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 
 @pytest.fixture(scope="module")

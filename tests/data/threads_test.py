@@ -10,7 +10,7 @@ from lm_jax.data import threads
 PROGRAM = """
 import resource
 from lm_jax.data import threads
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 with open("/proc/self/statm") as file:
   size = int(file.read().split()[0]) * resource.getpagesize()
 limit = size + (96 << 20)  # some eleven stacks

@@ -12,7 +12,8 @@ from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
 from lm_jax.data.text import sentences
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.types import Specials, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Specials
 
 _TRAIN = [
   "It's 12 o'clock, and all is well [MASK].\n\nSo they said: yes! " * 8,

@@ -8,7 +8,7 @@ from faults import launching, two_processes
 
 from lm_jax.devices import cluster
 from lm_jax.devices.cluster import Cluster
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 WHOLE = {"coordinator": "node1:1234", "num_processes": "4", "process_id": "3"}
 

@@ -4,7 +4,7 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from lm_jax.devices import distributed, sharding
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 
 def test_a_process_alone_agrees_with_itself():

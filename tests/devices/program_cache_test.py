@@ -10,8 +10,9 @@ import time
 import pytest
 from absl import logging
 
-from lm_jax.devices import machine, program_cache
+from lm_jax.devices import program_cache
 from lm_jax.devices.program_cache import Programs
+from lm_jax.support import machine
 
 # Compiles by the cache of its argument; prints what was compiled anew.
 PROGRAM = """

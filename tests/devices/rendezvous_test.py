@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from lm_jax.devices import rendezvous
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import jax
 import numpy as np
 import pytest
 
+from lm_jax.config import optimizer
+
 MESHES = [
   {"data": 8},
   {"data": 2, "fsdp": 2, "tensor": 2},
@@ -34,11 +36,9 @@ def run(mesh):
   """Losses of a run, and shapes of shards by the parameters' paths."""
   import toy
 
-  from lm_jax.training import optim
-
   program = toy.program(
     "clm",
-    optimizer=optim.OptimizerOptions(learning_rate=3e-3, warmup=0.2),
+    optimizer=optimizer.OptimizerOptions(learning_rate=3e-3, warmup=0.2),
     length=LENGTH,
     mesh=tuple(mesh.items()),
     **RICH,

@@ -7,7 +7,8 @@ from tiny import pretrain
 
 import lm_jax
 from lm_jax import objectives
-from lm_jax.evaluation import asked, command
+from lm_jax.evaluation import evaluate
+from lm_jax.evaluation import flags as flags_lib
 from lm_jax.objectives import rtd
 
 SOURCE = '''
@@ -66,7 +67,7 @@ def test_evaluate_measures_what_train_measured(foreign, tiny, tmp_path):
   result = pretrain(config)
   assert result["metrics"]["minimal_pairs"] > 0
   flags = {"model": [config.workdir], "tasks": ["minimal_pairs"]}
-  found = command.evaluate(asked.read(flags))
+  found = evaluate.evaluate(flags_lib.read(flags))
   assert found["minimal_pairs"] == result["metrics"]["minimal_pairs"]
   lm = lm_jax.load(config.workdir)
   assert lm.scoring == "energy" and lm.outputs == ("strange",)

@@ -7,8 +7,8 @@ import types
 import numpy as np
 import pytest
 
-from lm_jax.data import records
-from lm_jax.evaluation import parts, report, results, text
+from lm_jax.evaluation import formats, parts, report, results, text
+from lm_jax.examples import records
 from lm_jax.report import blocks
 from lm_jax.tasks.blimp import Blimp
 
@@ -116,7 +116,7 @@ def test_a_page_shows_the_same(tmp_path):
   said = [b.text for b in content if isinstance(b, blocks.Text)]
   assert any(line.startswith("blimp by uid: 67 of 20 items") for line in said)
   # All of them are in the table that programs read.
-  assert results.as_csv(found).count("blimp/uid/") == 67
+  assert formats.as_csv(found).count("blimp/uid/") == 67
 
 
 def test_the_finest_level_that_fits_is_the_table():

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lm_jax import cli
-from lm_jax.data import labelled
 from lm_jax.evaluation import store
+from lm_jax.examples import labelled
 from lm_jax.tasks import minimal_pairs
 
 
@@ -114,7 +114,7 @@ def test_the_same_again_measures_nothing(kept, capsys, monkeypatch):
 
 
 def test_another_evaluation_is_refused(kept, tiny, capsys, tmp_path):
-  from lm_jax.training import run
+  from lm_jax.runs import run
 
   root, words = kept
   before = _files(root)
@@ -227,7 +227,7 @@ def test_from_python(kept, finished, data):
     ({"limit": "3"}, "limit=3: must be a whole number"),
     ({"tasks": "sst3"}, "--tasks=sst3: unknown"),
   ):
-    with pytest.raises(lm_jax.api.UsageError, match=message):
+    with pytest.raises(lm_jax.api.model.UsageError, match=message):
       lm_jax.evaluate(finished.workdir, **options)
 
 

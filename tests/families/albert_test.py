@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from lm_jax.families._fields import Fields
 from lm_jax.families.albert import Albert
 from lm_jax.hugging_face import write as write_lib
-from lm_jax.types import Head, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Head, Trunk
 
 BASE = {  # albert-base-v2
   "architectures": ["AlbertForMaskedLM"],

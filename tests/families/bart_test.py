@@ -10,7 +10,7 @@ from lm_jax.families.bart import Bart
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.models import sizes
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 BASE = {
   "activation_dropout": 0.1,

@@ -14,7 +14,8 @@ from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.weights import Weights
 from lm_jax.models.sizes import PRESETS
-from lm_jax.types import Head, Specials, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Head, Specials, Trunk
 
 BASE = {  # bert-base-uncased
   "architectures": ["BertForMaskedLM"],

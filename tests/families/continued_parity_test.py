@@ -9,8 +9,8 @@ from tiny import metrics
 
 import lm_jax
 from lm_jax import cli
+from lm_jax.runs import yardstick
 from lm_jax.tasks.base import Measure
-from lm_jax.training import yardstick
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
@@ -32,7 +32,8 @@ CASES = [
   (name, architecture)
   for name in foreign_directories.NAMES
   for architecture in ("", *CLASSES.get(name, ()))
-  if name != "openai-gpt"  # cannot: see tests/continued_test.py
+  if name
+  != "openai-gpt"  # cannot: see tests/inference/continued_hugging_face_test.py
 ]
 
 

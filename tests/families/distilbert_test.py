@@ -7,7 +7,8 @@ import pytest
 
 from lm_jax.families.distilbert import DistilBert
 from lm_jax.hugging_face import write as write_lib
-from lm_jax.types import Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Trunk
 
 BASE = {  # distilbert-base-uncased
   "activation": "gelu",

@@ -9,7 +9,8 @@ from lm_jax.families.electra import Electra
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.models.sizes import PRESETS
 from lm_jax.objectives.rtd import shrink
-from lm_jax.types import Head, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Head, Trunk
 
 SMALL = {  # google/electra-small-discriminator
   "architectures": ["ElectraForPreTraining"],

@@ -10,7 +10,8 @@ import toy
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.weights import Weights
-from lm_jax.types import Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Trunk
 
 PUBLISHED = {
   "activation_function": "gelu_new",

@@ -8,7 +8,8 @@ import pytest
 from lm_jax.families._fields import Fields
 from lm_jax.families.gpt_neo import GptNeo
 from lm_jax.hugging_face import write as write_lib
-from lm_jax.types import Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Trunk
 
 PUBLISHED = {
   "activation_function": "gelu_new",

@@ -5,7 +5,8 @@ import pytest
 
 from lm_jax.families.gpt import Gpt
 from lm_jax.hugging_face import write as write_lib
-from lm_jax.types import Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Trunk
 
 PUBLISHED = {
   "afn": "gelu",

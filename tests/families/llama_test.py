@@ -7,7 +7,8 @@ import pytest
 
 from lm_jax.families.llama import Llama
 from lm_jax.hugging_face import write as write_lib
-from lm_jax.types import Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Trunk
 
 SECOND = {  # LLaMA 2, 7 B
   "architectures": ["LlamaForCausalLM"],

@@ -16,7 +16,7 @@ import tempfile
 import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent))
+sys.path.append(str(HERE.parent / "helpers"))
 
 import harness  # noqa: E402
 from harness import INPUTS, SPECIALS, chosen  # noqa: E402

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")

@@ -7,7 +7,8 @@ import pytest
 
 from lm_jax.families.modernbert import ModernBert
 from lm_jax.hugging_face import write as write_lib
-from lm_jax.types import Head, Specials, Trunk, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Head, Specials, Trunk
 
 BASE = {  # answerdotai/ModernBERT-base
   "architectures": ["ModernBertForMaskedLM"],

@@ -11,7 +11,8 @@ from lm_jax.families.t5 import T5
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.models import sizes
-from lm_jax.types import Head, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Head
 
 SMALL = {
   "architectures": ["T5WithLMHeadModel"],

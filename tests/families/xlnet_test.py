@@ -8,15 +8,15 @@ import pytest
 import toy
 
 import lm_jax
-from lm_jax.command import settings
 from lm_jax.families._fields import Fields
 from lm_jax.families.xlnet import XLNet
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib
+from lm_jax.inference import continued
 from lm_jax.models.sizes import PRESETS
+from lm_jax.runs import run
 from lm_jax.storage.digest import flatten
-from lm_jax.training import run
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 FAMILY = XLNet()
 TRUNK = dataclasses.replace(
@@ -175,4 +175,4 @@ def test_one_that_reads_forward_is_a_causal_model(tmp_path):
   np.testing.assert_allclose(one[:, :3], two[:, :3], atol=1e-6)
   assert np.abs(one[:, 3] - two[:, 3]).max() > 1e-3
   with pytest.raises(UsageError, match="which training needs"):
-    run.check(settings.continued(str(tmp_path), {}))
+    run.check(continued.continued(str(tmp_path), {}))

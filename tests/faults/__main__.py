@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 # Helpers of the tests lie beside this folder.
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 
 from . import soak
 

@@ -12,15 +12,16 @@ import os
 import signal
 
 from lm_jax import config as config_lib
-from lm_jax.command import settings
+from lm_jax.config import overrides
+from lm_jax.config.budget import Budget
 from lm_jax.data import rows as rows_lib
+from lm_jax.runs import run
 from lm_jax.storage.checkpoint import Checkpoints
 from lm_jax.storage.digest import digest
 from lm_jax.storage.log import MetricsLog
-from lm_jax.training import run, train
+from lm_jax.training import train
 from lm_jax.training.assemble import enable_compilation_cache, make_program
 from lm_jax.training.interruption import Interruption
-from lm_jax.training.ledger import Budget
 
 from . import launching
 
@@ -37,7 +38,7 @@ def trial(seed, folder, corpus):
   objective = launching.OBJECTIVES[seed % len(launching.OBJECTIVES)]
   command = launching.train_command(folder, corpus, objective, STEPS)
   flags = (flag[2:].split("=", 1) for flag in command if flag[:2] == "--")
-  config = settings.override(config_lib.Config(), dict(flags))
+  config = overrides.override(config_lib.Config(), dict(flags))
   enable_compilation_cache(config.data.cache)
   dataset = rows_lib.load(config.data, config.length)
   program = make_program(config, dataset)

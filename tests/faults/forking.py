@@ -22,7 +22,7 @@ from typing import Any
 from . import launching
 
 _HEAVY = (
-  *("flax.linen", "grain", "lm_jax.training.run", "optax", "orbax.checkpoint"),
+  *("flax.linen", "grain", "lm_jax.runs.run", "optax", "orbax.checkpoint"),
   *("sklearn.linear_model", "tensorboardX", "tokenizers"),
 )
 

@@ -15,11 +15,11 @@ import jax
 import numpy as np
 
 from lm_jax import config as config_lib
-from lm_jax.command import settings
+from lm_jax.config import overrides
 from lm_jax.data import rows as rows_lib
+from lm_jax.runs import run
 from lm_jax.storage.checkpoint import Checkpoints
 from lm_jax.storage.digest import digest
-from lm_jax.training import run
 
 from . import launching, runs
 
@@ -53,7 +53,7 @@ class Shared:
       checkpoint_every=INTERVAL,
     )
     flags = (flag[2:].split("=", 1) for flag in command if flag[:2] == "--")
-    self.config = settings.override(config_lib.Config(), dict(flags))
+    self.config = overrides.override(config_lib.Config(), dict(flags))
     self.dataset = rows_lib.load(self.config.data, self.config.length)
     size = self.config.batch_size
     limit = run.VALIDATION_BATCHES * size

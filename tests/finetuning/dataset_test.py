@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lm_jax.config import Config
-from lm_jax.errors import UsageError
 from lm_jax.finetuning import dataset, splits
+from lm_jax.support.errors import UsageError
 from lm_jax.types import ANSWER
 
 WORDS = ["good", "bad", "fine", "poor", "great", "awful"]

@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from lm_jax import cli, trained
-from lm_jax.errors import UsageError
-from lm_jax.finetuning import command, evaluation, splits
+from lm_jax import cli
+from lm_jax.finetuning import evaluation, recipe, splits
+from lm_jax.inference import load
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.copa import Copa
 from lm_jax.tasks.race import Race
 from lm_jax.tasks.sst2 import Sst2
@@ -74,7 +75,7 @@ def test_a_run_learns_to_choose(finished):
 
 def test_it_answers_as_well_whatever_shares_its_row(finished):
   """The loaded model gives the same answers with one example a row."""
-  model = trained.load(str(finished))
+  model = load.load(str(finished))
   assert model.outputs.keys() == {"choice"}
   found = evaluation.measure(model, Copa(), model.config.task_data, splits.TEST)
   told = result_of(finished)["metrics"]["copa/accuracy"]
@@ -114,7 +115,7 @@ def test_a_run_that_classified_its_candidates_goes_on(place, tmp_path, capsys):
   assert after["digest"] == before["digest"]
   assert finetune(place, old, *flags, "--objective=multiple_choice") == 2
   assert "objective: classify -> multiple_choice" in capsys.readouterr().err
-  model = trained.load(str(old))
+  model = load.load(str(old))
   found = evaluation.measure(model, Copa(), str(place), splits.TEST)
   assert found.metrics["copa/accuracy"] == after["metrics"]["copa/accuracy"]
 
@@ -127,17 +128,17 @@ def test_one_example_a_row_is_fine_tuned_too(place, tmp_path):
 
 
 def test_what_has_no_head_writes_the_label():
-  assert command.objective_for(Copa(), "encoder_decoder") == "respond"
-  assert command.objective_for(Race(), "causal_decoder") == "multiple_choice"
-  assert command.objective_for(Sst2(), "encoder") == "classify"
+  assert recipe.objective_for(Copa(), "encoder_decoder") == "respond"
+  assert recipe.objective_for(Race(), "causal_decoder") == "multiple_choice"
+  assert recipe.objective_for(Sst2(), "encoder") == "classify"
 
 
 def test_each_candidate_has_the_length_that_a_text_has():
-  assert command.based(Copa(), {}).length == 2 * command.LENGTH
-  assert command.based(Race(), {}).length == 4 * command.LENGTH
-  assert command.based(Race(), {"length": "400"}).length == 400
+  assert recipe.based(Copa(), {}).length == 2 * recipe.LENGTH
+  assert recipe.based(Race(), {}).length == 4 * recipe.LENGTH
+  assert recipe.based(Race(), {"length": "400"}).length == 400
   given = {"objective": "classify"}
-  assert command.based(Race(), given).length == command.LENGTH
+  assert recipe.based(Race(), given).length == recipe.LENGTH
 
 
 @pytest.mark.parametrize(("task", "name", "message"), [
@@ -147,7 +148,7 @@ def test_each_candidate_has_the_length_that_a_text_has():
 ])  # fmt: skip
 def test_an_objective_that_a_task_lacks_is_refused(task, name, message):
   with pytest.raises(UsageError, match=message):
-    command.based(task, {"objective": name})
+    recipe.based(task, {"objective": name})
 
 
 def test_a_soft_prompt_needs_one_text_a_row(finished, place, tmp_path, capsys):

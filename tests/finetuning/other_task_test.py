@@ -2,9 +2,9 @@
 
 import pytest
 
-from lm_jax.errors import UsageError
-from lm_jax.evaluation import asked, fine_tuned, ways
+from lm_jax.evaluation import fine_tuned, flags, plan
 from lm_jax.evaluation.results import HEAD, PROMPT
+from lm_jax.support.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,9 @@ from lm_jax.evaluation.results import HEAD, PROMPT
 )
 def test_heads_answer_what_has_their_form(monkeypatch, own, name, way):
   monkeypatch.setattr(fine_tuned, "task_of", lambda directory: own)
-  call = asked.read({"model": ["m"], "tasks": [name]})
+  call = flags.read({"model": ["m"], "tasks": [name]})
   if way is None:
     with pytest.raises(UsageError, match=f"--tasks={name}: is answered by"):
-      ways.plan(call)
+      plan.plan(call)
   else:
-    assert [x.way for x in ways.plan(call)] == [way]
+    assert [x.way for x in plan.plan(call)] == [way]

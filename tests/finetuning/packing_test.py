@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lm_jax.finetuning import packing
-from lm_jax.finetuning.kinds.base import NO_LABEL, Item
+from lm_jax.finetuning.heads.base import NO_LABEL, Item
 from lm_jax.types import ANSWER, CONTEXT, PADDING
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from lm_jax import cli
-from lm_jax.finetuning import command
+from lm_jax.finetuning import recipe
 from lm_jax.tasks.stsb import Stsb
 
 WORDS = ["lovely", "bright", "warm", "kind"]
@@ -51,5 +51,5 @@ def test_a_run_learns_scores(tmp_path, capsys):
 
 
 def test_what_has_no_head_writes_the_score():
-  assert command.objective_for(Stsb(), "encoder_decoder") == "respond"
-  assert command.objective_for(Stsb(), "causal_decoder") == "regress"
+  assert recipe.objective_for(Stsb(), "encoder_decoder") == "respond"
+  assert recipe.objective_for(Stsb(), "causal_decoder") == "regress"

@@ -13,9 +13,9 @@ import pytest
 from absl import logging as absl_logging
 from hypothesis import strategies as st
 
-from lm_jax.errors import UsageError
 from lm_jax.storage.checkpoint import Checkpoints
 from lm_jax.storage.digest import digest, sha256
+from lm_jax.support.errors import UsageError
 
 _STATE = {
   "params": {"w": jnp.arange(6.0).reshape(2, 3), "b": jnp.ones(3)},

@@ -6,12 +6,12 @@ import json
 import fuzzing
 
 from lm_jax import config as config_lib
-from lm_jax import registry
 from lm_jax.config import Config
+from lm_jax.config.optimizer import OptimizerOptions
 from lm_jax.data.options import DataOptions
-from lm_jax.errors import UsageError
 from lm_jax.storage import identity
-from lm_jax.training.optim import OptimizerOptions
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
 
 
 def _valid():

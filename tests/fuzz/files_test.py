@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from lm_jax.data import formats, text
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 _LINES = [
   {"text": "We met the challenge.", "id": 1},

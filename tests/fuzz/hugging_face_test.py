@@ -7,11 +7,11 @@ import foreign_directories as foreign
 import fuzzing
 from hypothesis import strategies as st
 
-from lm_jax import trunk_options
-from lm_jax.errors import UsageError
+from lm_jax.config import trunk
 from lm_jax.families import _fields
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face.weights import INDEX, SINGLE, Weights
+from lm_jax.support.errors import UsageError
 
 _CONFIGS = [
   {
@@ -45,7 +45,7 @@ def test_a_config_means_a_trunk_or_is_refused(count, tmp_path):
     ends = [*fuzzing.is_json(data), end]
     if model is not None:
       try:
-        trunk_options.check(model.trunk)
+        trunk.check(model.trunk)
       except UsageError:
         return [*ends, "impossible"]
       # What is written of it is JSON.

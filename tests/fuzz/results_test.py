@@ -6,11 +6,10 @@ import fuzzing
 import pytest
 from hypothesis import strategies as st
 
-from lm_jax.errors import UsageError
 from lm_jax.report import collect
-from lm_jax.storage import log
-from lm_jax.sweep import local, record
-from lm_jax.training import result_file
+from lm_jax.runs import local, record
+from lm_jax.storage import log, result_file
+from lm_jax.support.errors import UsageError
 
 _RESULT = {
   "name": "a-seed0",

@@ -7,7 +7,7 @@ import fuzzing
 from hypothesis import strategies as st
 
 from lm_jax import specials as specials_lib
-from lm_jax.data import beside
+from lm_jax.data import sidecar_files
 from lm_jax.types import ABSENT, Specials
 
 _VALID = [
@@ -30,8 +30,8 @@ def test_specials_are_read_or_refused(count, tmp_path):
     path.with_name(specials_lib.FILE).write_bytes(data)
 
     def both():
-      found = beside.specials(path)
-      beside.check_ids(path, found, 2**20)
+      found = sidecar_files.specials(path)
+      sidecar_files.check_ids(path, found, 2**20)
       return found
 
     end, found = fuzzing.attempt(both, specials_lib.FILE)
@@ -50,9 +50,9 @@ def test_languages_are_read_or_refused(count, tmp_path):
   path = tmp_path / "tokenizer.json"
 
   def read(data):
-    path.with_name(beside.LANGUAGES).write_bytes(data)
+    path.with_name(sidecar_files.LANGUAGES).write_bytes(data)
     end, found = fuzzing.attempt(
-      lambda: beside.languages(path, 10), beside.LANGUAGES
+      lambda: sidecar_files.languages(path, 10), sidecar_files.LANGUAGES
     )
     if end == "valid":
       assert all(type(i) is int and 0 <= i < 10 for i in found.values())

@@ -8,8 +8,8 @@ import pytest
 
 from lm_jax.data import tokenizer_json, vocabulary
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.errors import UsageError
 from lm_jax.specials import FILE, to_json
+from lm_jax.support.errors import UsageError
 from lm_jax.types import Specials
 
 _SPECIALS = Specials(sentinels=2)

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from lm_jax.errors import UsageError
 from lm_jax.generation import defaults
 from lm_jax.generation import options as options_lib
 from lm_jax.generation.options import Generation, read
+from lm_jax.support.errors import UsageError
 
 
 def _directory(tmp_path, config, generation=None):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import trained
 from lm_jax.generation import filters
 from lm_jax.generation import options as options_lib
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
+from lm_jax.inference import load
 
 pytestmark = [
   pytest.mark.parity,
@@ -130,7 +130,7 @@ def both(request, tmp_path_factory):
         parameter.mul_(scale)
   folder = tmp_path_factory.mktemp(request.param)
   model.save_pretrained(folder)
-  return model, Generator(trained.load(str(folder)))
+  return model, Generator(load.load(str(folder)))
 
 
 def _ended(ids, end):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import trained
 from lm_jax.data import rows as rows_lib
-from lm_jax.errors import UsageError
 from lm_jax.generation import program, prompts
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
-from lm_jax.score import exact, for_measuring
+from lm_jax.inference import load
+from lm_jax.inference.score import exact, for_measuring
+from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
 
 PROMPTS = ("The law of my", "We", "In the acts we are")
@@ -41,7 +41,7 @@ def model(tiny):
         ),
         params,
       )
-      made[key] = trained.of_program(config, dataset.tokenizer, program, params)
+      made[key] = load.of_program(config, dataset.tokenizer, program, params)
     return made[key]
 
   return make

@@ -6,11 +6,11 @@ import foreign_directories
 import numpy as np
 import pytest
 
-from lm_jax import trained
-from lm_jax.errors import UsageError
 from lm_jax.generation import languages, prompts
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
+from lm_jax.inference import load
+from lm_jax.support.errors import UsageError
 
 pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 TEXT = "the quick brown fox jumps over the lazy dog"
@@ -41,7 +41,7 @@ def both(request, tmp_path_factory):
         parameter.mul_(32.0)
   model.save_pretrained(folder)
   theirs = transformers.AutoTokenizer.from_pretrained(folder)
-  return request.param, theirs, model, Generator(trained.load(str(folder)))
+  return request.param, theirs, model, Generator(load.load(str(folder)))
 
 
 def test_the_source_s_token_is_where_transformers_puts_it(both):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lm_jax.generation.text import Unfolding, overhang
+from lm_jax.inference import load
 
 
 class Bytes:
@@ -41,9 +42,8 @@ def test_bytes_that_are_no_character_do_not_hold_the_rest():
 
 
 def test_every_split_of_real_ids_gives_the_text(finished):
-  from lm_jax import trained
 
-  tokenizer = trained.load(str(finished.workdir)).tokenizer
+  tokenizer = load.load(str(finished.workdir)).tokenizer
   rng = np.random.default_rng(0)
   text = "The laws of my citizens. 世界 är — “so”."
   ids = tokenizer.encode(text)

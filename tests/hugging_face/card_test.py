@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import trained
 from lm_jax.data import rows as rows_lib
 from lm_jax.hugging_face import export
+from lm_jax.inference import load
 from lm_jax.storage.digest import digest
 from lm_jax.training import assemble
 
@@ -40,7 +40,7 @@ def model_of(tiny, folder, objective="mlm", preset="bert", **changes):
     "items": {"minimal_pairs": [1, 0, 1, 1, 0, 1, 1, 0]},
   }
   (folder / "result.json").write_text(json.dumps(result))
-  model = trained.of_program(config, dataset.tokenizer, program, params)
+  model = load.of_program(config, dataset.tokenizer, program, params)
   return model._replace(source=str(folder))
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import trained
 from lm_jax.data import rows as rows_lib
+from lm_jax.inference import load
 from lm_jax.objectives.permutation_lm import PermutationLM
 from lm_jax.storage.digest import flatten
+from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
-from lm_jax.types import UsageError
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
@@ -66,7 +66,7 @@ def model_of(tiny, objective, preset, architecture="", **trunk):
   treedef = jax.tree.structure(program.abstract.params)
   params = jax.tree.unflatten(treedef, list(params.values()))
   return lm_jax.LanguageModel(
-    trained.of_program(config, dataset.tokenizer, program, params)
+    load.of_program(config, dataset.tokenizer, program, params)
   )
 
 

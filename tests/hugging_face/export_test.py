@@ -11,12 +11,13 @@ import pytest
 from tiny import pretrain
 
 import lm_jax
-from lm_jax import cli, trained
+from lm_jax import cli
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.options import DataOptions
 from lm_jax.hugging_face import export, pretrained
+from lm_jax.inference import load
+from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
-from lm_jax.types import UsageError
 
 # What is easily lost on the way through float32: the least and the largest
 # number, a negative zero, an infinity.
@@ -276,6 +277,6 @@ def test_a_run_is_written_as_its_preset(tiny, preset, architecture):
   dataset = rows_lib.load(config.data, config.length)
   program = assemble.make_program(config, dataset)
   params = program.initial(np.uint32(0)).params
-  model = trained.of_program(config, dataset.tokenizer, program, params)
+  model = load.of_program(config, dataset.tokenizer, program, params)
   [part] = export.parts_of(model, "")
   assert part.model.architecture == architecture

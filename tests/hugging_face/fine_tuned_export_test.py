@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax import trained
 from lm_jax.data import rows as rows_lib
-from lm_jax.errors import UsageError
 from lm_jax.hugging_face import export
+from lm_jax.inference import load
+from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
 
 LABELS = ("O", "B-person, real", "I-person, real")
@@ -44,7 +44,7 @@ def model_of(tiny, objective, **options):
     lambda leaf: np.float32(rng.normal(0, 0.2, leaf.shape)),
     program.abstract.params,
   )
-  return trained.of_program(config, dataset.tokenizer, program, params)
+  return load.of_program(config, dataset.tokenizer, program, params)
 
 
 @pytest.mark.parametrize("objective", HEADS)

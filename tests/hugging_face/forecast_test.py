@@ -68,7 +68,7 @@ def test_what_does_not_export_is_told(config, message):
 
 
 def test_train_says_so_at_its_start(monkeypatch, tmp_path, capsys):
-  from lm_jax.training import run
+  from lm_jax.runs import run
 
   def pretrain(config, progress=True):
     assert "will not export" in capsys.readouterr().err

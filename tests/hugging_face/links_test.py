@@ -6,14 +6,17 @@ import shutil
 import foreign_directories
 import pytest
 
-from lm_jax import links, trained
-from lm_jax.chat import template
-from lm_jax.errors import UsageError
+from lm_jax.apps.chat import template
+from lm_jax.commands import export as export_lib
+from lm_jax.commands import importing
 from lm_jax.generation import defaults
-from lm_jax.hugging_face import export, importing, origin, pretrained
+from lm_jax.hugging_face import pretrained, source_files
+from lm_jax.inference import load
+from lm_jax.support import links
+from lm_jax.support.errors import UsageError
 
 SECRET = "root:x:0:0:secret"
-FILES = (*origin.TOKENIZER, *origin.GENERATION, "config.json")
+FILES = (*source_files.TOKENIZER, *source_files.GENERATION, "config.json")
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
@@ -46,9 +49,9 @@ def test_nothing_is_imported_or_written_by_a_link(model, tmp_path, name):
     importing.run(str(copy), str(run), cached=str(tmp_path / "cache"))
   assert name in str(error.value) and "\n" not in str(error.value)
   with pytest.raises(UsageError, match="a link that leads outside"):
-    export.run(str(copy), str(to))
+    export_lib.run(str(copy), str(to))
   with pytest.raises(UsageError, match="a link that leads outside"):
-    trained.load(str(copy))
+    load.load(str(copy))
   assert not run.exists() and not to.exists()
 
 
@@ -93,10 +96,10 @@ def test_nor_in_a_run_that_somebody_sent(model, tmp_path):
   run, secret = tmp_path / "run", tmp_path / "secret"
   secret.write_text(SECRET)
   importing.run(str(model), str(run), cached=str(tmp_path / "cache"))
-  kept = run / origin.FOLDER / "merges.txt"
+  kept = run / source_files.FOLDER / "merges.txt"
   kept.symlink_to(secret)
   with pytest.raises(UsageError, match="a link that leads outside"):
-    export.run(str(run), str(tmp_path / "to"))
+    export_lib.run(str(run), str(tmp_path / "to"))
   assert not (tmp_path / "to").exists()
 
 
@@ -111,7 +114,7 @@ def test_the_cache_of_the_hub_is_read(model, tmp_path):
     (home / path.name).symlink_to(f"../../blobs/{number}")
   run, to = tmp_path / "run", tmp_path / "to"
   importing.run(str(home), str(run), cached=str(tmp_path / "cache"))
-  export.run(str(run), str(to))
+  export_lib.run(str(run), str(to))
   assert (to / "vocab.txt").read_bytes() == (model / "vocab.txt").read_bytes()
   assert not (to / "vocab.txt").is_symlink()
   assert template.find(str(home)).text == "{{ messages[0].content }}"

@@ -6,14 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm_jax import trained
 from lm_jax.data import rows as rows_lib
-from lm_jax.data.examples import Example
-from lm_jax.errors import UsageError
+from lm_jax.examples.forms import Example
 from lm_jax.finetuning import forward
-from lm_jax.finetuning.kinds.multiple_choice import MultipleChoice
+from lm_jax.finetuning.heads.multiple_choice import MultipleChoice
 from lm_jax.hugging_face import export
+from lm_jax.inference import load
 from lm_jax.storage.digest import flatten
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.copa import Copa
 from lm_jax.training import assemble
 
@@ -67,7 +67,7 @@ def model_of(tiny, preset):
   ]
   treedef = jax.tree.structure(program.abstract.params)
   params = jax.tree.unflatten(treedef, params)
-  return trained.of_program(config, dataset.tokenizer, program, params)
+  return load.of_program(config, dataset.tokenizer, program, params)
 
 
 @pytest.mark.parametrize("preset", CLASSES)

@@ -9,12 +9,14 @@ import pytest
 import tokenizers
 
 import lm_jax
-from lm_jax.chat import template
-from lm_jax.errors import UsageError
-from lm_jax.hugging_face import export, importing, pretrained
+from lm_jax.apps.chat import template
+from lm_jax.commands import export as export_lib
+from lm_jax.commands import importing
+from lm_jax.hugging_face import pretrained
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face.tokenizers import files
+from lm_jax.support.errors import UsageError
 
 KINDS = foreign_model.CONFIGS
 
@@ -53,7 +55,7 @@ def test_a_run_on_it_is_exported_as_it_was(tmp_path):
   without(theirs, "model_type", "architectures")
   importing.run(str(theirs), str(run), cached=str(tmp_path / "cache"))
   assert template.variables(str(run), None)["cls_token"] == "[CLS]"
-  export.run(str(run), str(tmp_path / "to"))
+  export_lib.run(str(run), str(tmp_path / "to"))
   config = json.loads((tmp_path / "to" / "config.json").read_text())
   assert "model_type" not in config
   again = lm_jax.load(tmp_path / "to")

@@ -14,9 +14,9 @@ import xla_flags
 import lm_jax
 from lm_jax.hugging_face import pretrained
 from lm_jax.storage import checkpoint
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 IDS = np.arange(2, 26).reshape(4, 6)
 
 
@@ -57,7 +57,8 @@ _SHARDED = """
 import json, math, sys
 import numpy as np
 import lm_jax
-from lm_jax import api, cli, trained
+from lm_jax import cli
+from lm_jax.inference import load
 from lm_jax.devices import sharding
 from lm_jax.hugging_face import pretrained
 from lm_jax.storage.digest import flatten
@@ -104,9 +105,10 @@ for directory in sys.argv[1:]:
       "import", f"--model={directory}", f"--workdir={directory}-run",
       "--mesh=data=2,fsdp=2,tensor=2",
     ]) == 0
-  one = trained.load(directory)
+  one = load.load(directory)
   given = {"decoder_input_ids": ids} if "bart" in directory else {}
-  logits = api.LanguageModel(one._replace(params=params)).logits(ids, **given)
+  model = lm_jax.LanguageModel(one._replace(params=params))
+  logits = model.logits(ids, **given)
   np.save(f"{directory}/logits.npy", logits)
   print("cut", json.dumps([directory, cut]))
 """

@@ -13,7 +13,8 @@ import tokenizers
 from lm_jax.data import vocabulary
 from lm_jax.families import _template
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
-from lm_jax.types import ABSENT, Specials, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ABSENT, Specials
 
 GOLDEN = json.loads(
   pathlib.Path(__file__).with_name("tokenizer_golden.json").read_text()

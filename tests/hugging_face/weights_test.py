@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jax.sharding import SingleDeviceSharding
 
-from lm_jax.errors import UsageError
 from lm_jax.hugging_face import safetensors_reader
-from lm_jax.hugging_face.place import place
+from lm_jax.hugging_face.stream_to_devices import place
 from lm_jax.hugging_face.weights import Weights, write
+from lm_jax.support.errors import UsageError
 
 _DTYPES = list(safetensors_reader.DTYPES.values())
 _SINGLE = "model.safetensors"
@@ -398,7 +398,7 @@ def test_every_shard_is_read_once(tmp_path):
   script = """
 import jax, numpy as np, sys
 from jax.sharding import NamedSharding, PartitionSpec as P
-from lm_jax.hugging_face.place import place
+from lm_jax.hugging_face.stream_to_devices import place
 from lm_jax.hugging_face.weights import Weights
 mesh = jax.make_mesh((4, 2), ("a", "b"))
 with Weights(sys.argv[1]) as weights:

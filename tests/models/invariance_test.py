@@ -11,7 +11,7 @@ import pytest
 import stack
 import toy
 
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 
 def _stacked(params, period):

@@ -1,4 +1,4 @@
-"""The transformer against tests/reference.py, and its options."""
+"""The transformer against tests/helpers/reference.py, and its options."""
 
 import dataclasses
 

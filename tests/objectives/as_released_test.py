@@ -13,14 +13,15 @@ import scipy.special
 import scipy.stats
 import toy
 
+from lm_jax.config import budget as budget_lib
 from lm_jax.objectives import corrupt, hybrid, rtd
 from lm_jax.objectives.denoising import Denoising
 from lm_jax.objectives.hybrid import Hybrid
 from lm_jax.objectives.permutation_lm import PermutationLM
 from lm_jax.objectives.rtd import ReplacedTokenDetection
-from lm_jax.training import ledger
+from lm_jax.support.errors import UsageError
+from lm_jax.training import counter
 from lm_jax.training.program import Program
-from lm_jax.types import UsageError
 
 
 def test_bart_hides_whole_words(tiny):
@@ -120,7 +121,7 @@ def test_gpt_berts_rate_falls_with_the_budget(tiny, spent):
 def test_the_step_tells_what_is_spent(budget):
   plan = toy.program("hybrid").plan
   objective = Hybrid(rate=0.4, final_rate=0.1)
-  spent = ledger.Budget.parse(budget)
+  spent = budget_lib.Budget.parse(budget)
   plan = dataclasses.replace(plan, objective=objective, budget=spent)
   program = Program(plan)
   rows, state = toy.rows_for(program), toy.start(program)
@@ -128,7 +129,7 @@ def test_the_step_tells_what_is_spent(budget):
   found = []
   for fraction, before in ((0.0, state), (1.0, late)):
     after, _ = toy.step(program, before, rows, fraction)
-    found.append(ledger.value(after.targets))
+    found.append(counter.value(after.targets))
   # Half of the rows are causal, and their targets stay as many.
   masked = rows.tokens_BxL[1::2]
   text = [np.sum(~np.isin(row, toy.SPECIALS.ids) & (row > 0)) for row in masked]

@@ -12,7 +12,8 @@ import toy
 from lm_jax import layout
 from lm_jax.objectives.classify import Classify
 from lm_jax.objectives.respond import Respond
-from lm_jax.types import ANSWER, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ANSWER
 
 ARCHITECTURES = {
   "classify": ("encoder", "causal_decoder", "prefix_decoder"),

@@ -12,7 +12,7 @@ import scipy.stats
 
 from lm_jax.objectives import denoising
 from lm_jax.objectives.denoising import Denoising
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 LENGTH = 40
 PIECES = [[40], [25, 15], [12, 14, 14], [20], [9], [2, 30], [8, 8, 8, 8, 8]]

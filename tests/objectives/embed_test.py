@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from lm_jax.objectives.embed import NEGATIVE, PASSAGE, QUERY, Embed
+from lm_jax.support.errors import UsageError
 from lm_jax.training import program
-from lm_jax.types import CONTEXT, PADDING, Rows, UsageError
+from lm_jax.types import CONTEXT, PADDING, Rows
 
 LENGTH = 48
 # Pairs: numbers of the query, its passage and negatives. Two queries share a

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import toy
 
-from lm_jax import registry
 from lm_jax.objectives.base import Objective
-from lm_jax.types import ABSENT, Specials, UsageError
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ABSENT, Specials
 
 PACKAGE = "lm_jax.objectives"
 TEXTS = 260  # ids of text

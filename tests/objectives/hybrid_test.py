@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lm_jax.objectives.hybrid import Hybrid
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 
 @pytest.mark.parametrize("masked", ["mntp", "mlm"])

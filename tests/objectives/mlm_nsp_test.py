@@ -10,7 +10,7 @@ import scipy.stats
 
 from lm_jax.objectives.mlm_nsp import MaskedLMNextSentence
 from lm_jax.objectives.mlm_sop import MaskedLMSentenceOrder
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 LENGTH = 40
 

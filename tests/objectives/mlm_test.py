@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lm_jax.objectives.mlm import MaskedLM
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 
 @pytest.fixture(scope="module")

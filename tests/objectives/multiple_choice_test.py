@@ -12,7 +12,8 @@ import toy
 from lm_jax import layout
 from lm_jax.finetuning import packing
 from lm_jax.objectives.multiple_choice import MultipleChoice
-from lm_jax.types import Spec, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Spec
 
 ARCHITECTURES = ("encoder", "causal_decoder", "prefix_decoder")
 

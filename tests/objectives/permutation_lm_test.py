@@ -9,7 +9,8 @@ import pytest
 import scipy.stats
 
 from lm_jax.objectives.permutation_lm import PermutationLM
-from lm_jax.types import NEVER, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import NEVER
 
 PIECES = [[14, 12], [40], [9, 8, 11], [19]]
 

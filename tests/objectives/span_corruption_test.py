@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lm_jax.objectives.span_corruption import SpanCorruption, span_noise
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 LENGTH = 64
 ARCHITECTURES = ["causal_decoder", "prefix_decoder", "encoder_decoder"]

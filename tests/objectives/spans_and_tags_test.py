@@ -11,7 +11,8 @@ from scipy import special
 
 from lm_jax.objectives.extract import END, START, Extract
 from lm_jax.objectives.label_tokens import LabelTokens
-from lm_jax.types import ARCHITECTURES, CONTEXT, PADDING, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ARCHITECTURES, CONTEXT, PADDING
 
 PIECES = [[14, 12], [40], [9, 8, 11], [19]]
 TAGS = ("O", "B-x", "I-x")

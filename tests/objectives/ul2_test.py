@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from lm_jax.objectives.ul2 import MixtureOfDenoisers
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 LENGTH = 64
 

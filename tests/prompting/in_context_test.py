@@ -6,14 +6,13 @@ import math
 import numpy as np
 import pytest
 
-from lm_jax.data.labelled import Example, Form
-from lm_jax.errors import UsageError
+from lm_jax.examples.labelled import Example, Form
 from lm_jax.prompting import in_context, template
 from lm_jax.prompting.in_context import chosen, measure
 from lm_jax.prompting.pairs import Scores
 from lm_jax.prompting.prompt import Prompter
-from lm_jax.report import items as items_lib
-from lm_jax.report import statistics
+from lm_jax.report import estimates, statistics
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.base import LabelledTask
 
 FRONT = """+++
@@ -208,7 +207,7 @@ def test_intervals_count_draws_and_items():
   one = measure(_prompter(), Judge(by_chance), TRAIN, items, 2, 1, 0)
   estimate = one.accuracy["none"]
   right = np.array([p.right["none"] for p in one.predictions])
-  wilson = items_lib.wilson(right.sum(), len(right))
+  wilson = estimates.wilson(right.sum(), len(right))
   assert (estimate.low, estimate.high) == (wilson.low, wilson.high)
   # A draw that decides everything: the interval is that of the draws.
 
@@ -224,7 +223,7 @@ def test_intervals_count_draws_and_items():
   assert estimate.value == means.mean()
   whole = statistics.mean(right.reshape(8, -1), fraction=True)
   assert (estimate.low, estimate.high) == (whole.low, whole.high)
-  over_items = items_lib.wilson(right.mean() * 200, 200)
+  over_items = estimates.wilson(right.mean() * 200, 200)
   width = over_items.high - over_items.low
   assert estimate.high - estimate.low > 4 * width
 

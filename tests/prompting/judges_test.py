@@ -7,15 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm_jax import layout, trained
+from lm_jax import layout
 from lm_jax.data import rows as rows_lib
-from lm_jax.errors import UsageError
+from lm_jax.inference import load
+from lm_jax.inference import score as score_lib
+from lm_jax.inference.score import exact, for_measuring
 from lm_jax.layout import Part
 from lm_jax.prompting import judges, likelihood, template
 from lm_jax.prompting.likelihood import Likelihood
-from lm_jax.prompting.own import OwnScore
+from lm_jax.prompting.own_score import OwnScore
 from lm_jax.prompting.pairs import Pair
-from lm_jax.score import exact, for_measuring
+from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
 from lm_jax.types import ANSWER
 
@@ -47,7 +49,7 @@ def model(tiny):
         ),
         params,
       )
-      made[key] = trained.of_program(config, dataset.tokenizer, program, params)
+      made[key] = load.of_program(config, dataset.tokenizer, program, params)
     return made[key]
 
   return make
@@ -129,7 +131,7 @@ def test_own_scores_are_those_of_the_whole_text(model, objective):
   assert isinstance(judge, OwnScore)
   assert judge.kind == made.objective.scoring != "log_likelihood"
   found = judge.scores(PAIRS)
-  scorer = trained.scorer(made)
+  scorer = score_lib.scorer(made)
   for i, pair in enumerate(PAIRS):
     # Each token given all others: what is scored besides changes nothing.
     rows, start, end = _whole(made, pair)

@@ -1,8 +1,8 @@
 import pytest
 
-from lm_jax.errors import UsageError
 from lm_jax.prompting import pairs
 from lm_jax.prompting.pairs import Pair, Splitter
+from lm_jax.support.errors import UsageError
 
 
 class Greedy:

@@ -4,10 +4,10 @@ import foreign_directories
 import numpy as np
 import pytest
 
-from lm_jax import trained
+from lm_jax.inference import load
 from lm_jax.prompting.cloze import BLANK, Cloze
 from lm_jax.prompting.likelihood import Likelihood
-from lm_jax.prompting.own import OwnScore
+from lm_jax.prompting.own_score import OwnScore
 from lm_jax.prompting.pairs import Pair
 
 pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
@@ -33,7 +33,7 @@ def _both(name, folder):
   classes = foreign_directories.MODELS[name.partition("-")[0]][0]
   model = getattr(transformers, classes).from_pretrained(folder / name).eval()
   tokenizer = transformers.AutoTokenizer.from_pretrained(folder / name)
-  return torch, model, tokenizer, trained.load(str(folder / name))
+  return torch, model, tokenizer, load.load(str(folder / name))
 
 
 def _logs(torch, logits, ids):

@@ -1,6 +1,6 @@
 import collections
 
-from lm_jax.data.labelled import Example
+from lm_jax.examples.labelled import Example
 from lm_jax.prompting.shots import Draw
 
 TRAIN = [

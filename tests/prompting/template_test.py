@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from lm_jax.errors import UsageError
 from lm_jax.prompting import template
+from lm_jax.support.errors import UsageError
 
 FRONT = """description = "a test"
 fields = ["text", "tone"]

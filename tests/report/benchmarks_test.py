@@ -5,9 +5,7 @@ import types
 
 import pytest
 
-from lm_jax import registry
-from lm_jax.data.examples import Example, Question, Span
-from lm_jax.evaluation import averages, results
+from lm_jax.evaluation import averages, formats
 from lm_jax.evaluation.results import (
   HEAD,
   OWN,
@@ -16,8 +14,10 @@ from lm_jax.evaluation.results import (
   Outcome,
   Row,
 )
+from lm_jax.examples.forms import Example, Question, Span
 from lm_jax.report import benchmarks, protocol, protocol_averages
 from lm_jax.report.blocks import Table, Text
+from lm_jax.support import registry
 from lm_jax.tasks.base import SupervisedTask
 
 # BERT-large on GLUE's test sets, as its leaderboard has it: 80.5.
@@ -115,7 +115,7 @@ def test_an_evaluation_is_averaged_by_its_shots():
   rows = [Row(*k.split("/"), v, way=HEAD) for k, v in GLUE.items()]
   assert averages.lines(rows) == ["glue: 80.5, the mean of 9 tasks"]
   found = Evaluation({}, {}, {}, (Outcome("cola", tuple(rows)),))
-  [average] = results.as_object(found)["averages"]
+  [average] = formats.as_object(found)["averages"]
   assert average["name"] == "glue" and average["shots"] is None
   assert average["value"] == pytest.approx(0.8052, abs=1e-4)
   assert average["missing"] == ()

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from lm_jax.errors import UsageError
 from lm_jax.report import collect
+from lm_jax.support.errors import UsageError
 
 
 def test_status_of_runs_without_a_result(experiment):

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from lm_jax import report
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 EVIL = (
   "<script>alert(1)</script><img src=x onerror=y>'\"&\x1b[31m $\\bad{$ `|_*"

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lm_jax.report import items
+from lm_jax.report import estimates, items
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 20), (7, 20), (500, 600)])
 def test_wilson_is_scipys(successes, n):
   want = stats.binomtest(successes, n).proportion_ci(method="wilson")
-  found = items.wilson(successes, n)
+  found = estimates.wilson(successes, n)
   assert (found.low, found.high) == pytest.approx((want.low, want.high))
 
 
 def test_wilson_holds_its_share_at_the_ends():
   for n in range(1, 2000):
-    none, every = items.wilson(0, n), items.wilson(n, n)
+    none, every = estimates.wilson(0, n), estimates.wilson(n, n)
     assert (none.low, none.value) == (0, 0)
     assert (every.high, every.value) == (1, 1)
 
@@ -29,7 +29,7 @@ def test_half_ties_fall_back_on_t():
   found = items.item_interval(scores_I)
   assert (found.low, found.high) == pytest.approx((low, min(high, 1)))
   binary_I = np.array([1, 0, 1.0])
-  assert items.item_interval(binary_I) == items.wilson(2, 3)
+  assert items.item_interval(binary_I) == estimates.wilson(2, 3)
 
 
 def test_mcnemar_is_the_exact_sign_test():
@@ -61,7 +61,7 @@ def test_means_over_seeds_near_the_end_keep_wilsons_width():
   scores_I = np.ones(60)
   scores_I[0] = 0.9  # one item, wrong for one of ten seeds
   found = items.item_interval(scores_I)
-  assert found.low == pytest.approx(items.wilson(59.9, 60).low)
+  assert found.low == pytest.approx(estimates.wilson(59.9, 60).low)
 
 
 def test_sign_flip_is_the_enumerated_permutation_test():

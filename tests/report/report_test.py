@@ -7,7 +7,7 @@ import re
 import pytest
 
 from lm_jax import report
-from lm_jax.errors import UsageError
+from lm_jax.support.errors import UsageError
 
 BAD = {"mlm-1": "failed", "rtd-0": "unfinished", "clm-1": ""}
 

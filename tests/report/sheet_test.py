@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from lm_jax.evaluation import results
+from lm_jax.evaluation import formats, results
 from lm_jax.report import collect, protocol, sheet
 
 EVIL = '=HYPERLINK("http://evil","x")\x1b]0;y\x07'
@@ -77,7 +77,7 @@ def test_every_file_that_is_written(experiment):
   flags, versions = {"seed": 0, "limit": 0}, {"lm_jax": "1"}
   outcome = results.Outcome("t", (row,))
   found = results.Evaluation(model, flags, versions, (outcome,))
-  _no_formula(results.as_csv(found))
+  _no_formula(formats.as_csv(found))
 
 
 def test_no_other_place_writes_csv():

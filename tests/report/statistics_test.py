@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lm_jax.report import items, statistics
+from lm_jax.report import estimates, statistics
 
 
 def _column(scores_N):
@@ -78,7 +78,7 @@ def test_shares_stay_between_0_and_1_and_reach_away_from_the_end():
   assert found.value - found.low > 2 * (found.high - found.value)
   every = statistics.mean(np.ones((3, 60)), fraction=True)
   assert (every.value, every.high) == (1, 1)
-  assert every.low == pytest.approx(items.wilson(60, 60).low)
+  assert every.low == pytest.approx(estimates.wilson(60, 60).low)
 
 
 def test_an_arm_that_scatters_is_named():

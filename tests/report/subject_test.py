@@ -8,9 +8,9 @@ import pytest
 from experiments import architecture, compare_objectives, masking_rate
 from lm_jax import config as config_lib
 from lm_jax import report
-from lm_jax.command import compare
+from lm_jax.commands import compare
 from lm_jax.report import arms, collect, subject
-from lm_jax.sweep import grid, record
+from lm_jax.runs import grid, record
 
 
 def _settings(runs, sweeps=(), common=None):

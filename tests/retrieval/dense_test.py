@@ -5,11 +5,11 @@ import pytest
 import small_collection as small
 from letters import Letters
 
-from lm_jax.data import collection
-from lm_jax.errors import UsageError
+from lm_jax.examples import collection
 from lm_jax.objectives.base import Embedding
 from lm_jax.retrieval import dense, encoder
 from lm_jax.retrieval.encoder import Encoder, Encoding
+from lm_jax.support.errors import UsageError
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from lm_jax.errors import UsageError
 from lm_jax.retrieval import index
+from lm_jax.support.errors import UsageError
 
 IDS = [f"d{i}" for i in range(600)]
 FACTS = {"model": "m", "documents": "x"}

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from lm_jax.errors import UsageError
 from lm_jax.retrieval import measures
+from lm_jax.support.errors import UsageError
 
 
 def gain(grades):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lm_jax.errors import UsageError
 from lm_jax.retrieval import trec
+from lm_jax.support.errors import UsageError
 
 
 def test_a_run_comes_back_with_every_bit(tmp_path):

@@ -13,9 +13,9 @@ import pytest
 import xla_flags
 from absl import logging
 
-from lm_jax.errors import UsageError
 from lm_jax.storage import checkpoint
 from lm_jax.storage.checkpoint import Checkpoints
+from lm_jax.support.errors import UsageError
 
 
 def _state(seed=0, width=64):

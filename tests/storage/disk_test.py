@@ -2,8 +2,8 @@ import errno
 
 import pytest
 
-from lm_jax.errors import UsageError
 from lm_jax.storage import disk
+from lm_jax.support.errors import UsageError
 
 
 def _raised(error, cause=None):

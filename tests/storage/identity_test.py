@@ -6,11 +6,11 @@ import pytest
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
+from lm_jax.config.optimizer import OptimizerOptions
 from lm_jax.data.options import DataOptions
-from lm_jax.errors import UsageError
 from lm_jax.models import sizes
 from lm_jax.storage import identity
-from lm_jax.training.optim import OptimizerOptions
+from lm_jax.support.errors import UsageError
 
 OLD = Config(objective="mlm", workdir="a", log_every=1)
 # Said or left to the default: the same run.

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from lm_jax.data import cache
-from lm_jax.errors import UsageError
 from lm_jax.storage import steps
 from lm_jax.storage.checkpoint import Checkpoints
 from lm_jax.storage.literal_path import literal
+from lm_jax.support import cache
+from lm_jax.support.errors import UsageError
 
 
 def _state(value):

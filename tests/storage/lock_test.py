@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lm_jax.errors import UsageError
 from lm_jax.storage import lock
+from lm_jax.support.errors import UsageError
 
 
 def test_a_second_holder_is_told_who_holds(tmp_path):

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from lm_jax.errors import UsageError
 from lm_jax.storage import disk, log
 from lm_jax.storage.log import MetricsLog
+from lm_jax.support.errors import UsageError
 
 
 def lines(directory):

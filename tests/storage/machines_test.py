@@ -8,9 +8,9 @@ import pytest
 from absl import logging
 from tiny import pretrain, result_of
 
-from lm_jax.devices import machine
 from lm_jax.storage import machines
-from lm_jax.types import UsageError
+from lm_jax.support import machine
+from lm_jax.support.errors import UsageError
 
 HERE = {"jax": "1.0", "threads": 2}
 THERE = {"jax": "1.1", "threads": 2}

@@ -7,10 +7,10 @@ import pytest
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
-from lm_jax.data import cache
-from lm_jax.errors import UsageError
 from lm_jax.storage import workdir
 from lm_jax.storage.checkpoint import Checkpoints
+from lm_jax.support import cache
+from lm_jax.support.errors import UsageError
 
 
 def test_check_writes_nothing_and_create_makes_parents(tmp_path):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from lm_jax import optional
-from lm_jax.data.examples import Rewriting
-from lm_jax.errors import UsageError
+from lm_jax.examples.forms import Rewriting
+from lm_jax.support import optional
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _generated
 from lm_jax.tasks.dailydialog import Dailydialog, distinct
 from lm_jax.tasks.multi30k import Multi30k

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from lm_jax.data.examples import Example
-from lm_jax.errors import UsageError
+from lm_jax.examples.forms import Example
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.cola import Cola
 from lm_jax.tasks.mnli import Mnli
 from lm_jax.tasks.mnli_mismatched import MnliMismatched

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from lm_jax.data import semeval
-from lm_jax.data.examples import Example
+from lm_jax.examples import semeval
+from lm_jax.examples.forms import Example
 from lm_jax.tasks import _labels
 from lm_jax.tasks.cola import Cola
 from lm_jax.tasks.gsm8k import Gsm8k

@@ -5,11 +5,11 @@ import types
 import numpy as np
 import pytest
 
-from lm_jax import registry
-from lm_jax.data.minimal_pairs import MinimalPair
-from lm_jax.evaluation import command
-from lm_jax.evaluation.asked import Asked
-from lm_jax.evaluation.ways import Planned
+from lm_jax.evaluation import evaluate
+from lm_jax.evaluation.flags import Asked
+from lm_jax.evaluation.plan import Planned
+from lm_jax.examples.minimal_pairs import MinimalPair
+from lm_jax.support import registry
 from lm_jax.tasks import _probe, base, bits_per_byte, minimal_pairs
 from lm_jax.types import Rows
 
@@ -33,7 +33,7 @@ def _measured(name, dataset, limit, seed=0):
   subject = types.SimpleNamespace(scorer=Scorer(), dataset=dataset)
   asked = Asked("m", (name,), limit=limit, seed=seed)
   planned = Planned(name, task, "own", True)
-  return command._measured(planned, subject, asked)
+  return evaluate._measured(planned, subject, asked)
 
 
 def test_minimal_pairs(monkeypatch):

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from lm_jax.data import semeval
-from lm_jax.data.examples import Question, Span, Tagged
-from lm_jax.errors import UsageError
+from lm_jax.examples import semeval
+from lm_jax.examples.forms import Question, Span, Tagged
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _reading
 from lm_jax.tasks.semeval2010t8 import macro_f1
 from lm_jax.tasks.squad import Squad

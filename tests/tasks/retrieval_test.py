@@ -6,8 +6,8 @@ import pytest
 import small_collection as small
 from letters import Letters
 
-from lm_jax.data import labelled
-from lm_jax.errors import UsageError
+from lm_jax.examples import labelled
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.beir import Beir
 from lm_jax.tasks.cranfield import Cranfield
 from lm_jax.tasks.passages import Passages

@@ -7,10 +7,10 @@ import types
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from lm_jax.data import labelled
-from lm_jax.data.examples import Example
-from lm_jax.errors import UsageError
+from lm_jax.examples import labelled
+from lm_jax.examples.forms import Example
 from lm_jax.prompting.pairs import Scores
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _reading
 from lm_jax.tasks.boolq import Boolq
 from lm_jax.tasks.cb import Cb

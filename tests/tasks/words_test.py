@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lm_jax.data import scripts
-from lm_jax.data.examples import Question, Rewriting, Span
+from lm_jax.examples.forms import Question, Rewriting, Span
 from lm_jax.tasks import _repetition
 from lm_jax.tasks.dailydialog import Dailydialog, distinct
 from lm_jax.tasks.multi30k import Multi30k

@@ -10,10 +10,10 @@ import sys
 import numpy as np
 import pytest
 
-from lm_jax.data import python_source
-from lm_jax.data.continued import CONTINUATION, PROMPT, passages
-from lm_jax.errors import UsageError
-from lm_jax.execution import confined
+from lm_jax.examples import python_source
+from lm_jax.examples.continuation_passages import CONTINUATION, PROMPT, passages
+from lm_jax.sandbox import sandbox
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _code, _mauve, _repetition
 from lm_jax.tasks.continuations import Continuations
 from lm_jax.tasks.humaneval import Humaneval
@@ -61,7 +61,7 @@ def humaneval(tmp_path, **attributes):
 
 
 def test_nothing_is_run_unless_asked_for(tmp_path, monkeypatch):
-  monkeypatch.setattr(confined, "run", lambda *_: 1 / 0)
+  monkeypatch.setattr(sandbox, "run", lambda *_: 1 / 0)
   with pytest.raises(UsageError, match="which --run_generated_code allows"):
     humaneval(tmp_path).measure(Writer(lambda _: [RIGHT]), None)
 

@@ -8,10 +8,10 @@ import types
 import numpy as np
 import pytest
 
-from lm_jax.data.blanks import blanks
-from lm_jax.data.labelled import TEST, Example
-from lm_jax.data.near import distance, nearest
-from lm_jax.errors import UsageError
+from lm_jax.examples.cloze_items import blanks
+from lm_jax.examples.labelled import TEST, Example
+from lm_jax.examples.sentence_pairs import distance, nearest
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks.arc_easy import ArcEasy
 from lm_jax.tasks.blimp import Blimp
 from lm_jax.tasks.cloze import Cloze

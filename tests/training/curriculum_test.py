@@ -9,8 +9,9 @@ from tiny import metrics, pretrain, result_of, states
 
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
-from lm_jax.training import curriculum, run
-from lm_jax.types import UsageError
+from lm_jax.runs import run
+from lm_jax.support.errors import UsageError
+from lm_jax.training import curriculum
 
 STAGES = "0.3:16,0.6:32"
 

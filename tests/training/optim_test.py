@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm_jax.errors import UsageError
+from lm_jax.config.optimizer import OptimizerOptions
+from lm_jax.support.errors import UsageError
 from lm_jax.training import optim, schedule
-from lm_jax.training.optim import OptimizerOptions
 
 NAMES = ("adamw", "lamb", "adafactor", "lion", "muon")
 B1, B2, EPSILON, DECAY = 0.9, 0.98, 1e-8, 0.1

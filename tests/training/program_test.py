@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import toy
 
-from lm_jax.config import Config
+from lm_jax.config import Config, optimizer
 from lm_jax.storage.digest import digest
-from lm_jax.training import assemble, ledger, optim
+from lm_jax.training import assemble, counter
 from lm_jax.training.program import loss_function
 from lm_jax.types import PADDING, Specials
 
@@ -178,8 +178,8 @@ def test_tokens_and_targets_are_counted_exactly(name, targets):
     expected[1] += targets(rows)
     state, metrics = toy.step(program, state, rows)
     for key, value in zip(("tokens", "targets"), expected, strict=True):
-      assert ledger.value(metrics[key]) == value
-      assert ledger.value(getattr(state, key)) == value
+      assert counter.value(metrics[key]) == value
+      assert counter.value(getattr(state, key)) == value
   assert expected[0] > 2**32
 
 
@@ -208,7 +208,7 @@ def test_validation_is_the_loss_over_all_batches():
   assert found == pytest.approx(nll + 50 * replaced, rel=1e-5)
 
 
-COSINE = optim.OptimizerOptions(
+COSINE = optimizer.OptimizerOptions(
   learning_rate=0.02, schedule="cosine", warmup=0.25, final=0.1
 )
 
@@ -243,7 +243,7 @@ def test_a_step_that_is_not_finite_changes_nothing_but_counters(
   assert int(after.step) == 2
   assert after.skipped.tolist() == metrics["skipped"].tolist() == [1, 1]
   read = int((rows.part_BxL != PADDING).sum())
-  assert ledger.value(after.tokens) == 2 * read
+  assert counter.value(after.tokens) == 2 * read
   # The next one that is finite ends the row, and is as if nothing had been.
   back = dataclasses.replace(
     after, params=kept.params, step=jnp.int32(1), tokens=kept.tokens

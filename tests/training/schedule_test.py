@@ -9,8 +9,8 @@ import numpy as np
 import optax
 import pytest
 
+from lm_jax.config.optimizer import OptimizerOptions
 from lm_jax.training import schedule
-from lm_jax.training.optim import OptimizerOptions
 
 N, WARMUP, PEAK, FINAL = 20, 4, 2.0, 0.1
 

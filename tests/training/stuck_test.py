@@ -65,7 +65,7 @@ def test_a_second_signal_ends_a_stuck_process_and_no_other(number):
 
 CHAT = """
 import os, signal, time
-from lm_jax.chat.terminal import Cancelled, Interrupt
+from lm_jax.apps.chat.terminal import Cancelled, Interrupt
 from lm_jax.training import stuck
 stuck.PATIENCE = 0.2
 stuck._SLACK = 0.05

@@ -10,9 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm_jax.training import ledger as ledger_lib
-from lm_jax.training import train
-from lm_jax.training.ledger import Budget, Ledger
+from lm_jax.config.budget import Budget, Ledger
+from lm_jax.training import counter, train
 from lm_jax.training.program import State, count_skipped
 
 FLOPS, POSITIONS = 5, 3
@@ -62,8 +61,8 @@ class FakeProgram:
       optimizer=(),
       key=state.key,
       step=jnp.int32(k),
-      tokens=ledger_lib.add(state.tokens, jnp.int32(k)),
-      targets=ledger_lib.add(state.targets, jnp.int32(1)),
+      tokens=counter.add(state.tokens, jnp.int32(k)),
+      targets=counter.add(state.targets, jnp.int32(1)),
       skipped=count_skipped(state.skipped, finite),
     )
     values = {
@@ -82,8 +81,8 @@ def initial():
     (),
     jnp.zeros(2, jnp.uint32),
     jnp.int32(0),
-    ledger_lib.zero(),
-    ledger_lib.zero(),
+    counter.zero(),
+    counter.zero(),
     jnp.zeros(2, jnp.int32),
   )
 

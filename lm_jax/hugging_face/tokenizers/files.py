@@ -7,8 +7,8 @@ from typing import Any
 
 from absl import logging
 
-from lm_jax import links, strict_json
-from lm_jax.types import UsageError
+from lm_jax.support import links, strict_json
+from lm_jax.support.errors import UsageError
 
 Merges = list[tuple[str, str]]
 

@@ -8,15 +8,15 @@ import pathlib
 from typing import Any
 
 from lm_jax.hugging_face.tokenizers import (
-  bare,
   files,
   m2m,
   own,
+  plain_sentencepiece,
   rebuilt,
   source,
   special,
 )
-from lm_jax.hugging_face.tokenizers.kinds import KINDS, OF_MODEL, Kind
+from lm_jax.hugging_face.tokenizers.hf_classes import KINDS, OF_MODEL, Kind
 from lm_jax.hugging_face.tokenizers.settings import (
   PARTS,
   Settings,
@@ -24,7 +24,8 @@ from lm_jax.hugging_face.tokenizers.settings import (
   str_of,
 )
 from lm_jax.hugging_face.tokenizers.source import FILE, broken
-from lm_jax.types import Specials, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Specials
 
 # Classes that take a tokenizer.json as it is.
 _AS_IS = ("PreTrainedTokenizer", "TokenizersBackend", "")
@@ -190,7 +191,7 @@ def _as_it_is(settings: Settings) -> Any:
       tokenizer = own.open_file(path)
       _add(tokenizer, None, None, settings)
     else:
-      tokenizer, given, names = bare.build(model)
+      tokenizer, given, names = plain_sentencepiece.build(model)
       told = {**names, **settings.named}
       _add(tokenizer, None, given, dataclasses.replace(settings, named=told))
   except UsageError:

@@ -13,11 +13,16 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from lm_jax.hugging_face.tokenizers import composed, files, languages, pieces
-from lm_jax.hugging_face.tokenizers.kinds import Kind
+from lm_jax.hugging_face.tokenizers import (
+  files,
+  languages,
+  pieces,
+  sentencepiece_normalizer,
+)
+from lm_jax.hugging_face.tokenizers.hf_classes import Kind
 from lm_jax.hugging_face.tokenizers.settings import PARTS, Settings
 from lm_jax.hugging_face.tokenizers.source import broken
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 _VOCABULARY, _MODEL = "vocab.json", "sentencepiece.bpe.model"
 KIND = Kind(
@@ -66,7 +71,7 @@ def build(settings: Settings) -> tuple[Any, tuple[str, ...]]:
   found = pieces.read_pieces(directory / _MODEL)
   tokenizer = tokenizers.Tokenizer(_model(found, ids, names["unk"], path))
   try:
-    composed.like_sentencepiece(tokenizer, found)
+    sentencepiece_normalizer.like_sentencepiece(tokenizer, found)
   except Exception as error:  # The library raises nothing more specific.
     raise broken(directory / _MODEL, error) from error
   tokens = tuple(f"__{name}__" for name in languages.M2M[code])

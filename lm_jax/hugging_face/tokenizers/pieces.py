@@ -10,9 +10,9 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from lm_jax import links
 from lm_jax.hugging_face.tokenizers import files
-from lm_jax.types import UsageError
+from lm_jax.support import links
+from lm_jax.support.errors import UsageError
 
 UNIGRAM, BPE = 1, 2
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6

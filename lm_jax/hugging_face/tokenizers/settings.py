@@ -7,7 +7,7 @@ import pathlib
 from typing import Any
 
 from lm_jax.hugging_face.tokenizers import files
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 CONFIG = "tokenizer_config.json"
 # The parts of special tokens in Transformers, in the order in which it adds

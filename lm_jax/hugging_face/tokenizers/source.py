@@ -7,10 +7,10 @@ import pathlib
 from typing import Any
 
 from lm_jax.hugging_face.tokenizers import files, pieces
-from lm_jax.hugging_face.tokenizers.kinds import Kind
+from lm_jax.hugging_face.tokenizers.hf_classes import Kind
 from lm_jax.hugging_face.tokenizers.pipelines import Source
 from lm_jax.hugging_face.tokenizers.settings import Settings
-from lm_jax.types import UsageError
+from lm_jax.support.errors import UsageError
 
 FILE = "tokenizer.json"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from lm_jax.families._fields import Fields
-from lm_jax.hugging_face.tokenizers.kinds import Kind
+from lm_jax.hugging_face.tokenizers.hf_classes import Kind
 from lm_jax.hugging_face.tokenizers.pipelines import SPACE
 from lm_jax.hugging_face.tokenizers.settings import CONFIG, Settings, str_of
-from lm_jax.types import ABSENT, Specials, UsageError
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ABSENT, Specials
 
 _T5 = ("t5", "mt5")
 _ENCODER_DECODERS = (*_T5, "bart", "mbart", "m2m_100")

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 import pytest
 
-from lm_jax import registry
 from lm_jax.objectives.base import Objective
+from lm_jax.support import registry
 from lm_jax.training import program
 from lm_jax.types import ARCHITECTURES
 

@@ -1,0 +1,1 @@
+"""The door for Python: models, experiments, and tables of their results."""

@@ -1,0 +1,1 @@
+"""Applications of models: conversations, graphs of facts, answers."""

@@ -1,0 +1,134 @@
+"""A conversation: who said what, and its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from lm_jax.apps.chat.template import Message
+from lm_jax.storage.log import write_atomically
+from lm_jax.support import registry, strict_json
+from lm_jax.support.errors import UsageError, short
+
+_KEYS = ("role", "content", "finish")
+_ROLES = ("system", "user", "assistant")
+
+
+@dataclasses.dataclass(frozen=True)
+class Turn:
+  """What the user said, and the answer.
+
+  finish: why it ended: "end" (of itself), "stop" (at a stop string), "length"
+    (no more tokens were allowed), "stopped" (by the user); "" if not known.
+  """
+
+  user: str
+  answer: str
+  finish: str = ""
+
+
+@dataclasses.dataclass
+class Conversation:
+  """A system prompt ("" for none) and turns."""
+
+  system: str = ""
+  turns: list[Turn] = dataclasses.field(default_factory=list)
+
+  def messages(self, start: int = 0, user: str | None = None) -> list[Message]:
+    """As chat templates take them.
+
+    Args:
+      start: turns before that are left out.
+      user: a message behind them that has no answer yet.
+    """
+    found = []
+    if self.system:
+      found.append({"role": "system", "content": self.system})
+    for turn in self.turns[start:]:
+      found.append({"role": "user", "content": turn.user})
+      found.append({"role": "assistant", "content": turn.answer})
+    if user is not None:
+      found.append({"role": "user", "content": user})
+    return found
+
+  def write(self, name: str, where: str, replace: bool = False) -> None:
+    """Writes it as JSON: {"messages": [{"role": ..., "content": ...}]}.
+
+    Args:
+      name: of the file.
+      where: names it in messages.
+      replace: may the file be there already?
+
+    Raises:
+      UsageError: it may not and is, or it can't be written.
+    """
+    messages: list[dict[str, str]] = []
+    if self.system:
+      messages += self.messages(len(self.turns))
+    for turn in self.turns:
+      messages.append({"role": "user", "content": turn.user})
+      answer = {"role": "assistant", "content": turn.answer}
+      messages.append(answer | ({"finish": turn.finish} if turn.finish else {}))
+    text = json.dumps({"messages": messages}, indent=2, ensure_ascii=False)
+    path = pathlib.Path(name).expanduser()
+    try:
+      if path.exists() and not replace:
+        raise UsageError(
+          f"{where}: is there already; name another, or /overwrite {name}"
+        )
+      write_atomically(path, text + "\n")
+    except UsageError:
+      raise
+    except (OSError, ValueError) as error:
+      reason = getattr(error, "strerror", None) or error
+      raise UsageError(f"{where}: {reason}") from None
+
+
+def read(name: str, where: str) -> Conversation:
+  """The conversation in a file that `write` wrote, or in one like it.
+
+  Args:
+    name: of the file: an object with "messages", or their list.
+    where: names it in messages.
+
+  Raises:
+    UsageError: it can't be read, or is no conversation of turns.
+  """
+  found = strict_json.read(pathlib.Path(name).expanduser(), where)
+  if isinstance(found, dict):
+    found = found.get("messages")
+  if not isinstance(found, list):
+    raise UsageError(f'{where}: must be an object with a list "messages"')
+  for number, message in enumerate(found):
+    _check(message, f"{where}: message {number}")
+  system = ""
+  if found and found[0]["role"] == "system":
+    system = found.pop(0)["content"]
+  roles = [message["role"] for message in found]
+  if roles != ["user", "assistant"] * (len(roles) // 2):
+    raise UsageError(
+      f"{where}: behind a system prompt, which may be left out, user and"
+      " assistant must take turns, and the assistant be the last"
+    )
+  turns = [
+    Turn(user["content"], answer["content"], answer.get("finish", ""))
+    for user, answer in zip(found[::2], found[1::2], strict=True)
+  ]
+  return Conversation(system, turns)
+
+
+def _check(message: Any, where: str) -> None:
+  if not isinstance(message, dict):
+    raise UsageError(f"{where}: must be an object, not {short(message)}")
+  for key in message:
+    if key not in _KEYS:
+      raise registry.unknown(f"{where}: key", key, _KEYS)
+  for key in _KEYS[:2]:
+    if not isinstance(message.get(key), str):
+      raise UsageError(f"{where}: {key} must be text")
+  if message["role"] not in _ROLES:
+    raise registry.unknown(f"{where}: role", message["role"], _ROLES)
+  if not isinstance(message.get("finish", ""), str):
+    raise UsageError(f"{where}: finish must be text")

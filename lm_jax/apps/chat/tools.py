@@ -1,0 +1,164 @@
+"""Writing tools: prompt templates, and how a model gets what they render."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from lm_jax.apps.chat import template as chat_template
+from lm_jax.apps.chat.conversation import Conversation
+from lm_jax.apps.chat.model import Assistant
+from lm_jax.apps.chat.stop_buffer import Held
+from lm_jax.generation.generate import Generator
+from lm_jax.generation.options import Generation
+from lm_jax.generation.prompts import Truncate
+from lm_jax.generation.text_stream import Generated
+from lm_jax.prompting import template as template_lib
+from lm_jax.prompting.template import Template
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
+
+TEXT = "text"  # the field that a prompt fills
+
+
+def names() -> list[str]:
+  """The built-in templates that write, and do not ask for a known answer."""
+  return [name for name in template_lib.names() if writes(_load(name))]
+
+
+def writes(template: Template) -> bool:
+  """Does it make a text of a text?"""
+  return TEXT in template.fields and not template.answer
+
+
+def load(name: str, flag: str) -> Template:
+  """A writing tool by name or path, or UsageError."""
+  template = template_lib.load(name, flag)
+  if not writes(template):
+    raise UsageError(
+      f"{flag}={name}: asks for an answer, for `evaluate`; of the built-in ones"
+      f" these write: {', '.join(names())}"
+    )
+  return template
+
+
+def _load(name: str) -> Template:
+  return template_lib.load(name)
+
+
+def fields(texts: Sequence[str], template: Template, flag: str) -> dict:
+  """The fields in texts like "language=German".
+
+  Args:
+    texts: of flags.
+    template: that has the fields.
+    flag: names them in messages.
+
+  Raises:
+    UsageError: an unknown one, or no "=".
+  """
+  found: dict[str, str] = {}
+  known = [name for name in template.fields if name != TEXT]
+  for text in texts:
+    name, equals, value = text.partition("=")
+    if not equals:
+      raise UsageError(f"{flag}={text}: must be NAME=VALUE")
+    if name not in known:
+      raise registry.unknown(flag, name, known)
+    found[name] = value
+  return found
+
+
+def split(words: str, template: Template) -> tuple[dict[str, str], str]:
+  """Leading NAME=VALUE words that are fields, and the text behind them.
+
+  >>> split("style=plain  A text, x=1", load("rewrite", ""))
+  ({'style': 'plain'}, 'A text, x=1')
+  """
+  found: dict[str, str] = {}
+  rest = words.strip()
+  while rest:
+    word, *others = rest.split(maxsplit=1)
+    name, equals, value = word.partition("=")
+    if not equals or name == TEXT or name not in template.fields:
+      break
+    found[name] = value
+    rest = others[0] if others else ""
+  return found, rest
+
+
+@dataclasses.dataclass(frozen=True)
+class Tool:
+  """A writing tool as `launch.py generate` has it.
+
+  template: of `load`.
+  values: of its fields but the text.
+  plain: is the model to read what it renders as it is?
+  """
+
+  template: Template
+  values: Mapping[str, str]
+  plain: bool = False
+
+  def render(self, texts: Sequence[str]) -> list[str]:
+    """What is asked of the texts; UsageError where a field is missing."""
+    return [self.template.render({**self.values, TEXT: text}) for text in texts]
+
+  def run(
+    self,
+    generator: Generator,
+    texts: Sequence[str],
+    options: Generation,
+    truncate: Truncate = "",
+    show: Callable[[int, str], None] | None = None,
+    source_language: str = "",
+    target_language: str = "",
+  ) -> list[Generated]:
+    """What a model writes; the arguments are Generator.generate's.
+
+    Raises:
+      UsageError: as there.
+    """
+    rendered = self.render(texts)
+    held = Held(())
+
+    def take(number: int, piece: str) -> None:
+      held.put(piece)
+      if show is not None:
+        show(number, held.news())
+
+    asked = take if show is not None else None
+    languages = (source_language, target_language)
+    between = direction(self.template, self.values)
+    tokenizer = generator.model.tokenizer
+    if between and tokenizer is not None and tokenizer.languages:
+      rendered = list(texts)
+      languages = languages[0] or between[0], languages[1] or between[1]
+    source = chat_template.find(generator.model.source)
+    if self.plain or rendered == list(texts) or not source.own:
+      found = generator.generate(rendered, options, truncate, asked, *languages)
+    elif truncate or any(languages):
+      flag = "--truncate" if truncate else "--target_language"
+      raise UsageError(
+        f"{flag}: does not go with the model's chat template; --plain does"
+        " without that"
+      )
+    else:
+      with contextlib.closing(Assistant(generator, source)) as assistant:
+        conversations = [Conversation().messages(user=x) for x in rendered]
+        found = assistant.generate(conversations, options, asked)
+    return [result._replace(text=result.text.strip()) for result in found]
+
+
+def direction(
+  template: Template, values: Mapping[str, str]
+) -> tuple[str, str] | None:
+  """The languages that a translating template names, source and target.
+
+  None if it names none: then it is no translator.
+  """
+  if "language" not in template.fields:
+    return None
+  every = {**template.defaults, **values}
+  return every.get("source_language", ""), every["language"]

@@ -1,0 +1,157 @@
+"""What fine-tuned models find in texts: entities, relations, triples."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from lm_jax.apps.graph import graph as graph_lib
+from lm_jax.apps.graph.graph import Fact, Graph, Mention
+from lm_jax.data.text import sentences
+from lm_jax.examples import conll, semeval, text_pairs
+from lm_jax.examples.forms import Example, Rewriting, Tagged
+from lm_jax.finetuning.dataset import find_kind, find_task
+from lm_jax.support.errors import UsageError
+
+# Labels of a pair that say that there is no relation.
+NO_RELATION = frozenset({semeval.OTHER, "no_relation", "NA", "none"})
+# A sentence with more entities is a list; its pairs say little.
+MOST_ENTITIES = 24
+_WORD = re.compile(r"https?://\S+|[@#]?\w+(?:[-.'’&]\w+)*|[^\w\s]")
+
+
+class Found(NamedTuple):
+  """An entity in a sentence: its characters from and up to, and its kind."""
+
+  start: int
+  end: int
+  kind: str
+
+
+def read(texts: Sequence[str], model: Any, relations: Any = None) -> Graph:
+  """The graph of some texts.
+
+  Args:
+    texts: any; they are read sentence by sentence.
+    model: fine-tuned on tagged words (label_tokens), or on triples (respond).
+    relations: fine-tuned on pairs marked by <e1> and <e2> (classify), with a
+      model that tags words; or None: entities only.
+
+  Raises:
+    UsageError: a model of another kind.
+  """
+  lines = [x for text in texts for x in sentences(text)]
+  if model.config.objective == "respond":
+    return graph_lib.build([], triples(lines, model))
+  found = entities(lines, model)
+  mentions = [
+    Mention(line[one.start : one.end], one.kind)
+    for line, inside in zip(lines, found, strict=True)
+    for one in inside
+  ]
+  facts = related(lines, found, relations) if relations is not None else []
+  return graph_lib.build(mentions, facts)
+
+
+def check(model: Any, relations: Any, flags: tuple[str, str]) -> None:
+  """Raises UsageError unless models are of the kinds that `read` takes.
+
+  flags: name them in messages.
+  """
+  made = model.config.objective
+  if made not in ("label_tokens", "respond"):
+    raise UsageError(
+      f"{flags[0]}: is of --objective={made}; must be a run of finetune on"
+      " tagged words (wnut17, conll, ...), or on triples"
+    )
+  if made == "respond" and model.config.task != "triples":
+    raise UsageError(
+      f"{flags[0]}: was fine-tuned for {model.config.task or 'no task'}, whose"
+      " answers are no triples"
+    )
+  if relations is None:
+    return
+  if made == "respond":
+    raise UsageError(f"{flags[1]}: {flags[0]} finds the relations itself")
+  if relations.config.objective != "classify":
+    raise UsageError(
+      f"{flags[1]}: is of --objective={relations.config.objective}; must be a"
+      " run of finetune on marked pairs (semeval2010t8)"
+    )
+
+
+def entities(lines: Sequence[str], model: Any) -> list[list[Found]]:
+  """The entities of each sentence, in order."""
+  spans = [[m.span() for m in _WORD.finditer(line)] for line in lines]
+  examples = [
+    Tagged(str(i), tuple(line[a:b] for a, b in words), ())
+    for i, (line, words) in enumerate(zip(lines, spans, strict=True))
+  ]
+  tags = _answers(model, examples)
+  return [
+    [
+      Found(words[first][0], words[last - 1][1], kind)
+      for kind, first, last in conll.entities(told)
+    ]
+    for words, told in zip(spans, tags, strict=True)
+  ]
+
+
+def related(
+  lines: Sequence[str], found: Sequence[Sequence[Found]], model: Any
+) -> list[Fact]:
+  """What a model says of each pair of entities of a sentence."""
+  pairs = list(_pairs(lines, found))
+  examples = [
+    Example(str(i), {"text": marked(line, a, b)}, "")
+    for i, (line, a, b) in enumerate(pairs)
+  ]
+  facts = []
+  for (line, a, b), label in zip(pairs, _answers(model, examples), strict=True):
+    if label in NO_RELATION:
+      continue
+    relation, _, way = label.partition("(")
+    ends = [line[a.start : a.end], line[b.start : b.end]]
+    if way == "e2,e1)":
+      ends.reverse()
+    facts.append(Fact(ends[0], relation, ends[1], line))
+  return facts
+
+
+def _pairs(
+  lines: Sequence[str], found: Sequence[Sequence[Found]]
+) -> Iterator[tuple[str, Found, Found]]:
+  for line, inside in zip(lines, found, strict=True):
+    for a, b in itertools.combinations(inside[:MOST_ENTITIES], 2):
+      yield line, a, b
+
+
+def marked(line: str, a: Found, b: Found) -> str:
+  """The sentence with two entities marked, the first of them as e1.
+
+  >>> marked("Bo met Ann.", Found(0, 2, ""), Found(7, 10, ""))
+  '<e1>Bo</e1> met <e2>Ann</e2>.'
+  """
+  return (
+    f"{line[: a.start]}<e1>{line[a.start : a.end]}</e1>"
+    f"{line[a.end : b.start]}<e2>{line[b.start : b.end]}</e2>{line[b.end :]}"
+  )
+
+
+def triples(lines: Sequence[str], model: Any) -> list[Fact]:
+  """The triples that a model writes of each sentence."""
+  examples = [Rewriting(str(i), line, ("",)) for i, line in enumerate(lines)]
+  return [
+    Fact(*one, line)
+    for line, text in zip(lines, _answers(model, examples), strict=True)
+    for one in text_pairs.parsed(text)
+  ]
+
+
+def _answers(model: Any, examples: Sequence[Any]) -> list[Any]:
+  if not examples:
+    return []
+  kind = find_kind(model.config.objective)
+  return kind.answer(model, find_task(model.config.task), examples)

@@ -1,0 +1,140 @@
+"""`python launch.py chat`: a conversation on a terminal or from a script."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+from lm_jax.apps.chat.session import MAX_NEW_TOKENS, Form
+from lm_jax.generation import options as options_lib
+from lm_jax.inference import load
+from lm_jax.support.errors import UsageError
+from lm_jax.support.options import Option
+
+if TYPE_CHECKING:  # They import jax.
+  from lm_jax.apps.chat.session import Session
+  from lm_jax.apps.chat.terminal import Lines
+
+_INTERRUPTED = 75
+
+
+def schema() -> dict[str, Option]:
+  """The flags."""
+  own = (
+    Option("model", str, "", "a run directory, or a Hugging Face directory"),
+    Option("system", str, "", "the system prompt"),
+    Option(
+      "chat_template",
+      str,
+      "",
+      "a file, or the name of one of several that the model has; by default"
+      " the model's own, or User: and Assistant: where it has none",
+    ),
+    Option("load", str, "", "a conversation to go on with, as /save writes it"),
+    Option(
+      "context",
+      int,
+      0,
+      "tokens of the conversation and an answer, beyond which the oldest"
+      " exchanges are left out; 0: what the model can read",
+    ),
+    Option("format", Form, "text", "of answers"),
+  )
+  known = {option.path: option for option in own} | options_lib.schema()
+  most = known["max_new_tokens"]
+  known["max_new_tokens"] = dataclasses.replace(most, default=MAX_NEW_TOKENS)
+  return known
+
+
+def main(given: Mapping[str, Sequence[str]]) -> int:
+  """Talks as flags ask; returns the exit code."""
+  last = {path: texts[-1] for path, texts in given.items()}
+  if not last.get("model"):
+    raise UsageError("--model: needed, a run or a Hugging Face directory")
+  context = int(last.get("context", 0))
+  if context < 0:
+    raise UsageError(f"--context={context}: must be 0 or more")
+  values = options_lib.from_flags(given)
+  options_lib.Generation(**values).check()
+  from lm_jax.apps.chat import conversation as conversation_lib
+  from lm_jax.apps.chat import session as session_lib
+  from lm_jax.apps.chat import template
+  from lm_jax.apps.chat.model import Assistant
+  from lm_jax.apps.chat.terminal import Interrupt, Lines
+  from lm_jax.generation.generate import Generator
+
+  conversation = conversation_lib.Conversation()
+  if last.get("load"):
+    where = f"--load={last['load']}"
+    conversation = conversation_lib.read(last["load"], where)
+  if "system" in last:
+    conversation.system = last["system"]
+  source = template.find(last["model"], last.get("chat_template", ""))
+  model = load.load(last["model"])
+  generator = Generator(model, f"--model={last['model']}")
+  assistant = Assistant(generator, source, context)
+  form: Any = last.get("format", get_args(Form)[0])  # checked when parsed
+  try:
+    session_lib.options(assistant, values)
+    if conversation.system:
+      assistant.check_system(conversation.system, "--system")
+    lines, interrupt = Lines(), Interrupt()
+    session = session_lib.Session(
+      assistant, conversation, values, form, interrupt
+    )
+    # A script ends at Ctrl-C, as any other command does.
+    with interrupt if lines.interactive else contextlib.nullcontext():
+      _talk(session, lines, last["model"])
+    return 0
+  except KeyboardInterrupt:
+    print("lm_jax: interrupted", file=sys.stderr)
+    return _INTERRUPTED
+  finally:
+    assistant.close()
+
+
+def _talk(session: Session, lines: Lines, name: str) -> None:
+  """Reads messages and commands until there are no more."""
+  from lm_jax.apps.chat import commands
+  from lm_jax.apps.chat.session import notice
+  from lm_jax.apps.chat.terminal import Cancelled
+
+  if lines.interactive:
+    own = session.assistant.template.source.own
+    notice(
+      f"{name}: {session.assistant.room} tokens of context,"
+      f" {'its own' if own else 'no'} chat template; /help lists commands"
+    )
+  while True:
+    try:
+      line = lines.read()
+      if line is None:
+        break
+      _do(session, line)
+    except commands.Quit:
+      return
+    except Cancelled:
+      print(file=sys.stderr)
+      notice("/quit or Ctrl-D ends")
+    except UsageError as error:
+      if not lines.interactive:
+        raise UsageError(f"line {lines.number}: {error}") from None
+      print(f"lm_jax: {error}", file=sys.stderr, flush=True)
+  if lines.interactive:
+    print(file=sys.stderr)  # Ctrl-D leaves the cursor in the line.
+
+
+def _do(session: Session, line: str) -> None:
+  from lm_jax.apps.chat import commands
+
+  if not line.strip():
+    return
+  if line.startswith(commands.SIGN * 2):
+    session.say(line[1:])
+  elif line.startswith(commands.SIGN):
+    commands.run(session, line)
+  else:
+    session.say(line)

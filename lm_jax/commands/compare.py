@@ -1,0 +1,229 @@
+"""The command `compare`: an experiment's arms, crossed, run and reported."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import math
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+
+from lm_jax import config as config_lib
+from lm_jax import experiments
+from lm_jax.commands import flags, train
+from lm_jax.config import Config, overrides
+from lm_jax.report import subject
+from lm_jax.runs import grid, local, record
+from lm_jax.storage import lock, workdir
+from lm_jax.support import invocation, registry
+from lm_jax.support.errors import UsageError
+from lm_jax.support.options import Option, option, options
+
+DEFAULT = "compare_objectives"
+# Flags that leave the experiment as its file has it.
+_APART = ("allow_change", "data.cache", "data.workers", "log_every", "mesh")
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareOptions:
+  """What `compare` takes besides the settings that all arms share."""
+
+  experiment: str = option(
+    DEFAULT, "which question: `list experiments`, or its file"
+  )
+  objectives: tuple[str, ...] = option(
+    (), "the arms of the default experiment, instead of its own: mlm,rtd"
+  )
+  sweep: tuple[str, ...] = option(
+    (),
+    "an option and its values, optimizer.learning_rate=1e-3,3e-3; may be"
+    " given several times: all combinations are run",
+    repeat=True,
+  )
+  seeds: int = option(0, "runs of each arm; 0: as the experiment has it")
+  baseline: str = option("", "the arm to compare with; the experiment's own")
+  workdir: str = option("", "where all is kept; runs/<experiment> by default")
+
+
+def schema() -> dict[str, Option]:
+  """Returns the flags of `compare`, by path."""
+  common = config_lib.schema()
+  for path in (
+    *("objective", "model", "workdir"),
+    *("name", "arm", "family"),
+    *overrides.OF_TASKS,
+  ):
+    del common[path]
+  return options(CompareOptions) | common | overrides.objective_flags()
+
+
+def described(argv: Sequence[str]) -> dict[str, Option]:
+  """Returns the flags with what the experiment runs as their defaults.
+
+  Args:
+    argv: what follows the command, of which --experiment counts.
+  """
+  words = [word.lstrip("-").partition("=") for word in argv]
+  named = [value for flag, equals, value in words if flag == "experiment"]
+  name = named[-1] if named and named[-1] else DEFAULT
+  experiment = experiments.load(name)
+  asked, name = name, pathlib.Path(name).stem
+  own = {
+    "experiment": asked,
+    "seeds": experiment.SEEDS,
+    "baseline": experiment.BASELINE,
+    "workdir": str(pathlib.Path("runs", name)),
+  }
+  if name == DEFAULT:
+    own["objectives"] = [arm.objective for arm in experiment.runs()]
+  known = overrides.with_defaults(schema(), experiment.runs())
+  known |= {
+    path: dataclasses.replace(known[path], default=value)
+    for path, value in own.items()
+  }
+  size = known["size"]
+  note = "; given, it or a --trunk.preset replaces the trunk options below"
+  return known | {size.path: dataclasses.replace(size, help=size.help + note)}
+
+
+def main(argv: Sequence[str]) -> int:
+  """Runs an experiment; returns the exit code.
+
+  Args:
+    argv: what follows the command.
+  """
+  given = flags.parse("compare", schema(), argv)
+  command = invocation.line(["compare", *argv])
+  directory, statuses = run(given, command)
+  code = local.exit_code(statuses)
+  if code == local.EXIT[local.INTERRUPTED]:
+    print(
+      "lm_jax: interrupted; the same command goes on from here",
+      file=sys.stderr,
+    )
+    return code
+  report = importlib.import_module("lm_jax.report")
+  print(report.table(directory))
+  return code
+
+
+def run(
+  given: Mapping[str, Sequence[str]], command: str, progress: bool = True
+) -> tuple[str, dict[str, str]]:
+  """Runs the experiment that flags ask for, and writes its report.
+
+  Args:
+    given: texts by path, as `flags.parse` gives them.
+    command: that asks for the same, for the record.
+    progress: whether to say how it goes.
+
+  Returns:
+    its directory, and the status of each run by name; none for those that
+    were not begun, since it was interrupted, and without a report then.
+
+  Raises:
+    UsageError: it is impossible, or its directory is taken.
+  """
+  name = given.get("experiment", [DEFAULT])[-1]
+  experiment = experiments.load(name)
+  name = pathlib.Path(name).stem
+  arms = _arms(experiment, name, given)
+  own = options(CompareOptions)
+  common = {p: texts[-1] for p, texts in given.items() if p not in own}
+  seeds = own["seeds"].parse(given.get("seeds", ["0"])[-1])
+  sweeps = grid.parse(given.get("sweep", []))
+  seeds = experiment.SEEDS if seeds == 0 else seeds
+  configs = grid.cross(arms, sweeps, seeds, common)
+  if progress:
+    _tell_merged(len(arms) * math.prod(map(len, sweeps.values())), configs)
+  configs = _packed_alike(configs, progress)
+  baseline = _baseline(
+    given.get("baseline", [""])[-1], experiment.BASELINE, configs
+  )
+  directory = given.get("workdir", [""])[-1] or str(pathlib.Path("runs", name))
+  configs = record.place(configs, directory)
+  trainer = importlib.import_module("lm_jax.runs.run")
+  for config in configs:
+    trainer.check(config)
+  if progress:
+    train.tell_misfits(configs)
+  workdir.check(directory)
+  record.check_same(directory, name, configs)
+
+  workdir.create(directory)
+  with lock.hold(directory):
+    text, title = experiment.__doc__ or name, name
+    if sweeps or "objectives" in given:
+      # The experiment's own words are of other arms.
+      settings_of_runs = [config_lib.flat(config) for config in configs]
+      found = subject.derived(name, settings_of_runs)
+      text, title = found.question, found.title
+    changed = [f"--{p}={v}" for p, v in common.items() if p not in _APART]
+    record.write(
+      directory, name, text, command, baseline, configs, title, changed
+    )
+    statuses = local.execute(configs, trainer.pretrain, progress)
+  if local.INTERRUPTED not in statuses.values():
+    importlib.import_module("lm_jax.report").write(directory)
+  return directory, statuses
+
+
+def _packed_alike(configs: list[Config], progress: bool) -> list[Config]:
+  """All arms with documents where one needs them, and none says otherwise."""
+  needs = [flag for flag in map(config_lib.needs_documents, configs) if flag]
+  free = [config for config in configs if not config.data.packing]
+  if not needs or not free:
+    return configs
+  if progress:
+    print(
+      f"lm_jax: --data.packing=document for all arms: {needs[0]} needs it",
+      file=sys.stderr,
+    )
+  change = dataclasses.replace
+  return [
+    change(c, data=change(c.data, packing=c.data.packing or "document"))
+    for c in configs
+  ]
+
+
+def _tell_merged(planned: int, configs: Sequence[Config]) -> None:
+  names = list(dict.fromkeys(config.arm for config in configs))
+  if len(names) < planned:
+    print(
+      f"lm_jax: of {planned} arms only {len(names)} differ, and equal ones are"
+      f" one: {', '.join(names)}",
+      file=sys.stderr,
+    )
+
+
+def _arms(
+  experiment, name: str, given: Mapping[str, Sequence[str]]
+) -> list[Config]:
+  if "objectives" not in given:
+    return experiment.runs()
+  text = given["objectives"][-1]
+  if name != DEFAULT:
+    raise UsageError(
+      f"--objectives={text}: the arms of --experiment={name} are its own;"
+      f" give one of the two flags"
+    )
+  objectives = [word for word in text.split(",") if word]
+  valid = registry.names(config_lib.OBJECTIVES)
+  for objective in objectives:
+    if objective not in valid:
+      raise registry.unknown("--objectives", objective, valid)
+  if not objectives or len(set(objectives)) < len(objectives):
+    raise UsageError(f"--objectives={text}: must name some, each once")
+  return experiment.runs(objectives)
+
+
+def _baseline(asked: str, usual: str, configs: Sequence[Config]) -> str:
+  arms = list(dict.fromkeys(config.arm for config in configs))
+  if asked and asked not in arms:
+    raise registry.unknown("--baseline", asked, arms)
+  if asked or usual in arms:
+    return asked or usual
+  # Swept, an arm carries its values in its name: take the first such.
+  swept = [arm for arm in arms if arm.startswith(f"{usual}-")]
+  return (swept or arms)[0]

@@ -1,0 +1,76 @@
+"""The command `finetune`: one run that learns from a task's examples."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from lm_jax import config as config_lib
+from lm_jax.commands import train
+from lm_jax.config import Config
+from lm_jax.finetuning.recipe import configured
+
+
+def run(
+  given: Mapping[str, str], progress: bool = True
+) -> tuple[Config, dict[str, Any]]:
+  """The run that flags ask for: its configuration, and its result.json.
+
+  Args:
+    given: texts by path.
+    progress: show a progress bar on a terminal.
+
+  Raises:
+    UsageError: it is impossible, or its directory is taken.
+  """
+  from lm_jax.devices import distributed
+  from lm_jax.runs import run as run_lib
+  from lm_jax.storage import machines
+  from lm_jax.training.assemble import enable_compilation_cache
+
+  # Before jax looks for devices, which reading a model takes.
+  source = pathlib.Path(given.get("model", "")).name
+  name = f"{given.get('task')}-{source or given.get('size', Config.size)}"
+  name += f"-seed{given.get('seed', Config.seed)}"
+  place = given.get("workdir") or f"runs/{name}"
+  machines.use_threads(place)
+  enable_compilation_cache(given.get("data.cache", ""))
+  with distributed.together():
+    config = configured(as_begun(given, place))
+    source = pathlib.Path(config.model).name if config.model else config.size
+    name = f"{config.task}-{source}-seed{config.seed}"
+    config = dataclasses.replace(
+      config,
+      workdir=config.workdir or f"runs/{name}",
+      name=name,
+      arm=source,
+    )
+    run_lib.check(config)
+  return config, run_lib.pretrain(config, progress)
+
+
+def as_begun(given: Mapping[str, str], directory: str) -> Mapping[str, str]:
+  """The flags, with the objective of a run that is there, unless they name one.
+
+  So runs that classified candidates, before there was multiple choice, go on.
+  """
+  from lm_jax.hugging_face import pretrained
+
+  is_run = pathlib.Path(directory, "config.json").is_file()
+  if "objective" in given or not is_run or pretrained.is_directory(directory):
+    return given
+  old = config_lib.read(directory, "--workdir")
+  if not old.task or old.task != given.get("task"):
+    return given
+  return {**given, "objective": old.objective}
+
+
+def main(given: Mapping[str, str]) -> int:
+  """Fine-tunes as flags ask; returns the exit code."""
+  from lm_jax.runs import local
+
+  config, result = run(given)
+  train.tell(config, result)
+  return local.EXIT[result["status"]]

@@ -1,0 +1,164 @@
+"""Configurations from text: flags, swept values, and a model's own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lm_jax import config as config_lib
+from lm_jax.config import Config
+from lm_jax.config import trunk as trunk_lib
+from lm_jax.data import own_builders
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
+from lm_jax.support.options import Option, show
+
+# What only `finetune` takes.
+OF_TASKS = ("task", "task_data", "train_examples", "patience")
+
+
+def objective_flags(supervised: bool = False) -> dict[str, Option]:
+  """The options of all objectives, by path.
+
+  Args:
+    supervised: of those that learn from examples, or of all others.
+
+  Where two objectives mean different things by one name, the flag takes any
+  text, and `override` checks it for the objective that is chosen.
+  """
+
+  def schema(name: str) -> dict[str, Option]:
+    if config_lib.objective_class(name).supervised != supervised:
+      return {}
+    return config_lib.objective_schema(name)
+
+  return _union(config_lib.OBJECTIVES, schema)
+
+
+def adaptation_flags() -> dict[str, Option]:
+  """The options of all adaptations, by path, and the one that names one."""
+  method = Option(
+    f"adapt.{config_lib.METHOD}",
+    str,
+    None,
+    "what is trained of --model, in the place of all of it: `list adaptations`",
+  )
+  found = _union(config_lib.ADAPTATIONS, config_lib.adaptation_schema)
+  return {method.path: method, **found}
+
+
+def _union(
+  package: str, schema: Callable[[str], dict[str, Option]]
+) -> dict[str, Option]:
+  """The options of all that a package offers."""
+  union: dict[str, dict[str, Option]] = {}
+  for name in registry.names(package):
+    for path, option in schema(name).items():
+      union.setdefault(path, {})[name] = option
+  return {path: _merged(path, owners) for path, owners in union.items()}
+
+
+def _merged(path: str, owners: Mapping[str, Option]) -> Option:
+  helps: dict[tuple[str, str], list[str]] = {}
+  for name, option in owners.items():
+    key = (option.help, show(option.default))
+    helps.setdefault(key, []).append(name)
+  lines = [
+    f"{help_line} ({', '.join(names)}: {default})"
+    for (help_line, default), names in helps.items()
+  ]
+  kinds = {option.kind for option in owners.values()}
+  kind = kinds.pop() if len(kinds) == 1 else str
+  return Option(path, kind, None, "; ".join(lines))
+
+
+def with_defaults(
+  known: Mapping[str, Option], configs: Sequence[Config]
+) -> dict[str, Option]:
+  """Returns options with the values of configurations as their defaults.
+
+  Where those differ there is no default, and the help line has them.
+  """
+  trees = [config_lib.given(config) for config in configs]
+  found = dict(known)
+  for path, option in known.items():
+    values = [tree[path] for tree in trees if path in tree]
+    if values and values.count(values[0]) == len(trees):
+      found[path] = dataclasses.replace(option, default=values[0])
+    elif values:
+      shown = ", ".join(dict.fromkeys(map(show, values)))
+      help_line = f"{option.help}; the arms have {shown}"
+      found[path] = dataclasses.replace(option, default=None, help=help_line)
+  return found
+
+
+def override(config: Config, settings: Mapping[str, str]) -> Config:
+  """The configuration with options set from text.
+
+  Another objective brings its own natural architecture and its own options. A
+  size that is given beside a preset is the size of the preset's kind of trunk.
+
+  Args:
+    config: to start from.
+    settings: text by path, {"optimizer.learning_rate": "1e-3"}.
+
+  Raises:
+    UsageError: an unknown path, one that the objective lacks, a bad value.
+  """
+  known = config_lib.schema()
+  own_builders.allow(settings.get("data.corpus", ""))
+  tree: dict[str, dict[str, Any]] = {}
+  own: dict[str, str] = {}
+  adapt: dict[str, str] = {}
+  for path, text in settings.items():
+    head, _, tail = path.rpartition(".")
+    if head == "objective":
+      own[path] = text
+    elif head == "adapt":
+      adapt[path] = text
+    elif path in known:
+      tree.setdefault(head, {})[tail] = known[path].parse(text)
+    else:
+      raise registry.unknown("--sweep", path, known, listing=False)
+  changes = tree.get("", {})
+  if changes.get("objective", config.objective) != config.objective:
+    changes = {"architecture": "", "objective_options": {}, **changes}
+  trunk = config.trunk | tree.get("trunk", {})
+  if "size" in settings and trunk.get("preset"):
+    trunk = trunk_lib.at_size(trunk["preset"], changes["size"]) | trunk
+  changes["trunk"] = trunk
+  for group in ("data", "optimizer"):
+    if group in tree:
+      old = getattr(config, group)
+      changes[group] = dataclasses.replace(old, **tree[group])
+  config = dataclasses.replace(config, **changes)
+  if own:
+    valid = config_lib.objective_schema(config.objective)
+    values = dict(config.objective_options)
+    for path, text in own.items():
+      config_lib.require_option(
+        config.objective, path, valid, f"--{path}={text}"
+      )
+      values[path.rpartition(".")[2]] = valid[path].parse(text)
+    config = dataclasses.replace(config, objective_options=values)
+  if adapt:
+    config = dataclasses.replace(config, adapt=_adapt(config.adapt, adapt))
+  return config
+
+
+def _adapt(old: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+  """Config.adapt with options set from text; another method brings its own."""
+  path = f"adapt.{config_lib.METHOD}"
+  name = texts.get(path, old.get(config_lib.METHOD, ""))
+  if not name:
+    first = next(iter(texts))
+    raise UsageError(f"--{first}={texts[first]}: needs --{path}")
+  valid = config_lib.adaptation_schema(name)
+  values = dict(old) if name == old.get(config_lib.METHOD) else {}
+  values[config_lib.METHOD] = name
+  for key, text in texts.items():
+    if key != path:
+      config_lib.require_option(name, key, valid, f"--{key}={text}")
+      values[key.rpartition(".")[2]] = valid[key].parse(text)
+  return values

@@ -1,0 +1,275 @@
+"""The trunk's options: a size or a preset, what differs, and what can't be."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from lm_jax.models import sizes
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
+from lm_jax.support.options import Option, options
+from lm_jax.types import MOST_LAYERS, Architecture, Trunk
+
+# Set from elsewhere: --architecture, --dtype, and the objective.
+_DERIVED = frozenset({"architecture", "dtype", "embeddings", "adaptation"})
+# Follow from the data where they are 0.
+FROM_DATA = ("vocabulary", "max_positions")
+# May change when a model's training goes on.
+FREE = frozenset({"dropout", "attention_dropout", "remat", "attention"})
+FIELDS = tuple(
+  field.name
+  for field in dataclasses.fields(Trunk)
+  if field.name not in (*_DERIVED, *FROM_DATA)
+)
+
+_HELPS = {
+  "vocabulary": "rows of the embedding table; 0: as many as there are tokens",
+  "max_positions": "learned positions; 0: as many as the rows need",
+  "layers": "layers of the stack, of the decoder where there are two",
+  "width": "width of the residual stream",
+  "heads": "attention heads",
+  "feedforward": "width of the hidden layer of the feed-forward network",
+  "kv_heads": "heads of keys and values; 0: as many as heads",
+  "head_width": "width of a head; 0: width / heads",
+  "embedding_width": "width of a factorized embedding; 0: width",
+  "encoder_layers": "layers of the encoder of encoder_decoder; 0: layers",
+  "encoder_heads": "heads of the encoder of encoder_decoder; 0: heads",
+  "encoder_feedforward": "and its feed-forward width; 0: feedforward",
+  "sharing": "the set of parameters that each layer uses: 0,0,0,0 is ALBERT;"
+  " empty: each its own",
+  "norm": "kind of normalization",
+  "norm_bias": "a bias in layer norms",
+  "first_norm": "a norm before the first layer's attention (pre)",
+  "embedding_scaling": "multiply token embeddings by sqrt(width)",
+  "encoder_embeddings": "the encoder has position tables and an embedding"
+  " norm of its own",
+  "position_offset": "rows of the position table before the first position's",
+  "norm_placement": "before each part (pre) or after its residual sum (post)",
+  "norm_epsilon": "added to the variance",
+  "embedding_norm": "normalize the embeddings",
+  "positions": "how positions are told",
+  "relative_buckets": "T5's relative positions: buckets",
+  "relative_distance": "T5's relative positions: where the last bucket starts",
+  "rotary_base": "rotary positions: base of the wavelengths",
+  "local_rotary_base": "the base in layers of local attention; 0: the same",
+  "rotary_scaling": "empty, or FACTOR, or FACTOR,LOW,HIGH,LENGTH (LLaMA 3.1)",
+  "attention_scaling": "divide attention scores by sqrt(head width)",
+  "depth_scaling": "divide those of layer i by i, counted from 1",
+  "activation": "of the feed-forward network; those in -glu are gated",
+  "bias": "biases in the projections",
+  "bias_except": "projections that differ from bias: qkv, out, up, down",
+  "tied": "the output uses the embedding table",
+  "output_bias": "a bias on the vocabulary logits",
+  "output_scaling": "divide states by sqrt(width) before the vocabulary",
+  "output_transform": "BERT's dense layer, activation and norm before it",
+  "output_transform_bias": "a bias in that dense layer",
+  "output_activation": "of that; empty: as the trunk",
+  "token_types": "kinds of token with an embedding of their own; 0: none",
+  "types_are_tokens": "token types are looked up in the table of tokens",
+  "query_embedding": "XLNet's query tokens start from a vector of their own",
+  "windows": "local attention windows, layer by layer, repeated; 0: dense",
+  "dropout": "rate on embeddings and on what is added to the residual stream",
+  "attention_dropout": "rate on attention weights",
+  "attention": "the kernel; auto: the fastest that fits",
+  "initializer_range": "standard deviation of the initial parameters",
+  "embedding_range": "that of the embeddings; 0: initializer_range",
+  "remat": "what the backward pass computes again to save memory",
+  "scan": "compile one layer and loop over it",
+}
+
+
+def schema() -> dict[str, Option]:
+  """The flags, by path: "trunk.preset", "trunk.layers", ...
+
+  They have no defaults of their own: the size or the preset has.
+  """
+  preset = Option(
+    "trunk.preset",
+    str,
+    "",
+    "a published shape: `list sizes`; with --size, its kind of that size. What"
+    " is not given below is as the size, or the preset, has it",
+  )
+  found = options(Trunk, "trunk.", _HELPS)
+  fields = [found[f"trunk.{name}"] for name in (*FIELDS, *FROM_DATA)]
+  return {
+    preset.path: preset,
+    **{o.path: dataclasses.replace(o, default=None) for o in fields},
+  }
+
+
+def make(
+  size: str,
+  changes: Mapping[str, Any],
+  architecture: Architecture,
+  dtype: Any,
+) -> Trunk:
+  """The trunk of a size, or of changes["preset"], with its changes.
+
+  What follows from the data is 0 unless it is among the changes.
+
+  Raises:
+    UsageError: there is no such size or preset.
+  """
+  changes = dict.fromkeys(FROM_DATA, 0) | dict(changes)
+  preset = changes.pop("preset", "")
+  require(size, preset)
+  trunk = sizes.PRESETS[preset] if preset else sizes.SIZES[size]
+  if trunk.sharing and "layers" in changes:
+    # Its layers share their parameters, however many there are.
+    changes = {"sharing": (0,) * changes["layers"]} | changes
+  return dataclasses.replace(
+    trunk, architecture=architecture, dtype=dtype, **changes
+  )
+
+
+def at_size(preset: str, size: str) -> dict[str, Any]:
+  """What makes a preset's kind of trunk as large as a size, or UsageError."""
+  require(size, preset)
+  return sizes.shape(preset, size)
+
+
+def require(size: str, preset: str) -> None:
+  """Raises UsageError where there is no such size, or preset ("": none)."""
+  if size not in sizes.SIZES:
+    raise registry.unknown("--size", size, sizes.SIZES)
+  if preset and preset not in sizes.PRESETS:
+    raise registry.unknown("--trunk.preset", preset, sizes.PRESETS)
+
+
+def check(trunk: Trunk) -> None:
+  """Raises UsageError if there can be no such transformer."""
+  for name, least in {
+    "layers": 1,
+    "width": 1,
+    "heads": 1,
+    "feedforward": 1,
+    "kv_heads": 0,
+    "head_width": 0,
+    "embedding_width": 0,
+    "encoder_layers": 0,
+    "encoder_heads": 0,
+    "encoder_feedforward": 0,
+    "position_offset": 0,
+    "vocabulary": 0,
+    "max_positions": 0,
+    "local_rotary_base": 0,
+    "embedding_range": 0,
+    "relative_buckets": 4,
+    "relative_distance": 1,
+    "token_types": 0,
+    "norm_epsilon": 0,
+    "initializer_range": 0,
+  }.items():
+    value = getattr(trunk, name)
+    if value < least:
+      raise UsageError(f"--trunk.{name}={value}: must be at least {least}")
+  for name in ("layers", "encoder_layers"):
+    value = getattr(trunk, name)
+    if value > MOST_LAYERS:
+      raise UsageError(f"--trunk.{name}={value}: must be at most {MOST_LAYERS}")
+  for name in ("dropout", "attention_dropout"):
+    value = getattr(trunk, name)
+    if not 0 <= value < 1:
+      raise UsageError(
+        f"--trunk.{name}={value}: must be at least 0 and below 1"
+      )
+  if not trunk.windows or min(trunk.windows) < 0:
+    shown = ",".join(map(str, trunk.windows))
+    raise UsageError(
+      f"--trunk.windows={shown}: must be whole numbers from 0, 256,0"
+    )
+  if not trunk.head_width and trunk.width % trunk.heads:
+    small = range(1, math.isqrt(trunk.width) + 1)
+    pairs = ((n, trunk.width // n) for n in small if trunk.width % n == 0)
+    divisors = sorted({n for pair in pairs for n in pair})
+    near = sorted(sorted(divisors, key=lambda n: abs(n - trunk.heads))[:3])
+    raise UsageError(
+      f"--trunk.heads={trunk.heads}: must divide --trunk.width={trunk.width}"
+      f" (as {', '.join(map(str, near))} do) unless --trunk.head_width is given"
+    )
+  if trunk.kv_heads and trunk.heads % trunk.kv_heads:
+    raise UsageError(
+      f"--trunk.kv_heads={trunk.kv_heads}: must divide"
+      f" --trunk.heads={trunk.heads}"
+    )
+  if trunk.scan and trunk.layers % len(trunk.windows):
+    shown = ",".join(map(str, trunk.windows))
+    raise UsageError(
+      f"--trunk.windows={shown}: with --trunk.scan their number must divide"
+      f" --trunk.layers={trunk.layers}"
+    )
+  _check_layers(trunk)
+  if trunk.relative_distance <= trunk.relative_buckets // 2:
+    raise UsageError(
+      f"--trunk.relative_distance={trunk.relative_distance}: must be above"
+      f" half of --trunk.relative_buckets={trunk.relative_buckets}"
+    )
+  width = trunk.embedding_width or trunk.width
+  if trunk.positions in ("sinusoidal", "fairseq") and width % 2:
+    raise UsageError(
+      f"--trunk.positions={trunk.positions}: needs embeddings of an even width,"
+      f" not {width}"
+    )
+  scaling = trunk.rotary_scaling
+  ordered = len(scaling) in (0, 1) or (
+    len(scaling) == 4 and scaling[1] < scaling[2]
+  )
+  if not ordered or any(number <= 0 for number in scaling):
+    shown = ",".join(map(str, scaling))
+    raise UsageError(
+      f"--trunk.rotary_scaling={shown}: must be one number above 0, or four,"
+      " the second below the third"
+    )
+  head_width = trunk.head_width or trunk.width // trunk.heads
+  if trunk.positions == "rotary" and head_width % 2:
+    raise UsageError(
+      f"--trunk.positions=rotary: needs heads of an even width, not"
+      f" {head_width} (--trunk.width={trunk.width} by"
+      f" --trunk.heads={trunk.heads})"
+    )
+
+
+def _check_layers(trunk: Trunk) -> None:
+  """What layers of one stack may have of their own, or in common."""
+  if trunk.encoder_heads and trunk.width % trunk.encoder_heads:
+    raise UsageError(
+      f"--trunk.encoder_heads={trunk.encoder_heads}: must divide"
+      f" --trunk.width={trunk.width}"
+    )
+  if trunk.kv_heads and trunk.encoder_heads % trunk.kv_heads:
+    raise UsageError(
+      f"--trunk.kv_heads={trunk.kv_heads}: must divide"
+      f" --trunk.encoder_heads={trunk.encoder_heads}"
+    )
+  if trunk.sharing:
+    shown = ",".join(map(str, trunk.sharing))
+    counts = {trunk.layers, trunk.encoder_layers or trunk.layers}
+    if counts != {len(trunk.sharing)} or min(trunk.sharing) < 0:
+      raise UsageError(
+        f"--trunk.sharing={shown}: must be {trunk.layers} whole numbers from"
+        " 0, one for each layer"
+      )
+    if any(trunk.windows):
+      raise UsageError(
+        f"--trunk.sharing={shown}: does not go with --trunk.windows"
+      )
+  if trunk.depth_scaling and (trunk.sharing or trunk.positions == "xlnet"):
+    flag = "sharing" if trunk.sharing else "positions=xlnet"
+    raise UsageError(
+      f"--trunk.depth_scaling=true: does not go with --trunk.{flag}"
+    )
+  own = {
+    "sharing": trunk.sharing,
+    "first_norm": not trunk.first_norm,
+    "depth_scaling": trunk.depth_scaling,
+  }
+  if trunk.scan and any(own.values()):
+    flag = next(name for name, there in own.items() if there)
+    raise UsageError(
+      f"--trunk.scan=true: does not go with --trunk.{flag}: its layers are"
+      " alike and have parameters of their own"
+    )

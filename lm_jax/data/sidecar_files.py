@@ -1,0 +1,60 @@
+"""What stands beside a tokenizer.json that is used as it is."""
+
+from __future__ import annotations
+
+import pathlib
+
+from lm_jax import specials as specials_lib
+from lm_jax.support import strict_json
+from lm_jax.support.errors import UsageError
+from lm_jax.types import Specials
+
+# The ids of the language tokens by name, where there are such.
+LANGUAGES = "languages.json"
+FILES = (specials_lib.FILE, LANGUAGES)
+
+
+def specials(path: pathlib.Path) -> Specials | None:
+  """What the specials.json beside `path` tells; None if there is none.
+
+  Raises:
+    UsageError: it is damaged.
+  """
+  where = path.with_name(specials_lib.FILE)
+  text = _read(where)
+  return None if text is None else specials_lib.from_json(text, where)
+
+
+def check_ids(path: pathlib.Path, found: Specials, size: int) -> None:
+  """Raises UsageError unless all ids are below the vocabulary's size."""
+  if found.ids[-1] >= size:
+    raise UsageError(
+      f"{path.with_name(specials_lib.FILE)}: the id {found.ids[-1]} is not "
+      f"below {size}, the vocabulary of {path.name}"
+    )
+
+
+def languages(path: pathlib.Path, size: int) -> dict[str, int]:
+  """What the languages.json beside `path` tells; {} if there is none.
+
+  Raises:
+    UsageError: it is damaged, or an id is not below the vocabulary's size.
+  """
+  where = path.with_name(LANGUAGES)
+  text = _read(where)
+  if text is None:
+    return {}
+  found = strict_json.parse(text, where)
+  if not isinstance(found, dict) or not all(
+    type(i) is int and 0 <= i < size for i in found.values()
+  ):
+    raise UsageError(
+      f"{where}: must be an object of ids from 0 to {size - 1}, by name"
+    )
+  return found
+
+
+def _read(path: pathlib.Path) -> str | None:
+  if not path.is_file():
+    return None
+  return strict_json.text_of(path)

@@ -1,0 +1,141 @@
+"""A trained model as tasks see it that ask for more than scores of texts.
+
+What goes on with a text is asked by the likelihood of choices and by its own
+texts, what fills blanks by those, and everything else by its own score.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, cast
+
+from lm_jax import loaded_model
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.generation import batches, prompts
+from lm_jax.generation.generate import Generator
+from lm_jax.generation.infill import Filler
+from lm_jax.inference.score import Scorer
+from lm_jax.loaded_model import Trained
+from lm_jax.prompting import judges
+from lm_jax.prompting.cloze import BLANK, Cloze
+from lm_jax.prompting.pairs import Judge, Pair, Scores, progress
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ABSENT
+
+_ROWS = 16  # texts that are written together
+_STEPS = 8  # passes in which blanks are filled
+
+
+class Answerer(Scorer):
+  """A Scorer that also ranks choices, goes on with texts and fills blanks.
+
+  Args:
+    model: with a tokenizer.
+    what: names it in messages.
+  """
+
+  def __init__(self, model: Trained, what: str = "--model"):
+    super().__init__(
+      model.objective,
+      model.network,
+      model.params,
+      model.spec,
+      cast(Tokenizer, model.tokenizer),
+      loaded_model.scoring(model),
+    )
+    self.what = what
+    self._model = model
+
+  @functools.cached_property
+  def _judge(self) -> Judge:
+    return judges.behind(self._model, self.what)
+
+  @functools.cached_property
+  def _generator(self) -> Generator:
+    return Generator(self._model, self.what)
+
+  @functools.cached_property
+  def _cloze(self) -> Cloze:
+    return Cloze(self._model, self.what)
+
+  @functools.cached_property
+  def _filler(self) -> Filler:
+    return Filler(self._model, self.what)
+
+  @property
+  def chooses_by(self) -> str:
+    """What the scores of choices are: "log_likelihood" or as `scoring`."""
+    return self._judge.kind
+
+  @property
+  def fills(self) -> bool:
+    """Can it tell what stands in a blank?"""
+    model = self._model
+    return model.objective.fills and model.spec.specials.mask != ABSENT
+
+  def require_likelihood(self, task: str) -> None:
+    """Raises UsageError unless its scores of choices are probabilities.
+
+    task: names what needs them.
+    """
+    if not judges.goes_on(self._model):
+      raise UsageError(
+        f"--tasks={task}: needs the exact likelihood of what follows a text,"
+        f" and {self.what} is of {self.objective.name}; those of"
+        f" {judges.continuing(exact=True)} have it, and imported decoders"
+      )
+
+  def require_generator(self, task: str) -> None:
+    """Raises UsageError unless it goes on with texts."""
+    try:
+      prompts.require_generator(self._model, self.what)
+    except UsageError as error:
+      raise UsageError(
+        f"--tasks={task}: needs a model that goes on with a text: {error};"
+        f" those of {judges.continuing(exact=False)} do, and imported decoders"
+      ) from None
+
+  def choices(self, pairs: Sequence[tuple[str, str]]) -> Scores:
+    """Scores of choices behind prompts, in nats.
+
+    Args:
+      pairs: (prompt, choice), with what stands between them.
+    """
+    return self._judge.scores([Pair(*pair) for pair in pairs])
+
+  def blank_scores(self, blanks: Sequence[tuple[str, str, str]]) -> Scores:
+    """log p of words in blanks; of models with `fills`.
+
+    Args:
+      blanks: (text before it, word, text behind it).
+    """
+    pairs = [Pair(a + BLANK + b, word) for a, word, b in blanks]
+    return self._cloze.scores(pairs)
+
+  def continuations(
+    self, texts: Sequence[str], seed: int = 0, **options: Any
+  ) -> list[list[str]]:
+    """What it writes behind each prompt; too long ones lose first tokens.
+
+    Args:
+      texts: prompts.
+      seed: of what is sampled.
+      **options: of lm_jax.generation.options.Generation.
+
+    Returns:
+      num_return_sequences texts of each prompt.
+    """
+    count = options.get("num_return_sequences", 1)
+    size = max(1, _ROWS // count)
+    return batches.write(
+      *(self._generator, texts, options, seed, size, progress)
+    )
+
+  def token_count(self, text: str) -> int:
+    """Tokens of a text, one at least."""
+    return max(1, len(self._tokenizer.encode(text)))
+
+  def fill(self, before: str, blanks: int, after: str) -> str:
+    """What it writes into so many blanks between two texts (mask-predict)."""
+    return self._filler.between(before, blanks, after, _STEPS)

@@ -1,0 +1,196 @@
+"""`python launch.py evaluate`: every task in the way that fits it."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+from lm_jax import config as config_lib
+from lm_jax.data.hashes import Facts
+from lm_jax.data.rows import Dataset
+from lm_jax.evaluation import (
+  averages,
+  fine_tuned,
+  plan,
+  predictions,
+  prompted,
+  report,
+  results,
+  store,
+  text,
+)
+from lm_jax.evaluation.flags import Asked
+from lm_jax.evaluation.plan import Planned
+from lm_jax.evaluation.prompted import Questions
+from lm_jax.evaluation.results import OWN, PROMPT, Evaluation, Outcome, Row
+from lm_jax.evaluation.subject import Subject
+from lm_jax.prompting import judges, template
+from lm_jax.storage import disk
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
+from lm_jax.tasks.base import DataTask, LabelledTask, SupervisedTask, Task
+
+Tell = Callable[[Sequence[str]], None]
+
+
+def evaluate(
+  asked: Asked, tell: Tell | None = None, model: Subject | None = None
+) -> Evaluation:
+  """Measures a model; writes the files that are to be.
+
+  Args:
+    asked: which model, tasks, shots and so on.
+    tell: gets lines of text as they come.
+    model: that of `asked`, if it was read before.
+
+  Raises:
+    UsageError: before anything is measured, if it can be known by then.
+  """
+  asked = fine_tuned.with_own_data(asked)
+  planned = plan.plan(asked)
+  if asked.predictions:
+    _require_new(pathlib.Path(asked.predictions))
+  if asked.workdir:
+    store.check(asked)
+  if asked.template:
+    template.load(asked.template)  # Raises before anything else is read.
+  # Before anything of it is read.
+  files = {
+    p.name: store.files(asked.task_data.get(p.name, ""), asked.workdir)
+    for p in planned
+  }
+  tasks = [p.task for p in planned if p.way == PROMPT]
+  data = {
+    task.name: prompted.examples(task, asked)
+    for task in tasks
+    if isinstance(task, LabelledTask)
+  }
+  subject = model or Subject.load(asked.model)
+  questions = {
+    task.name: Questions(
+      task, data[task.name], subject.model, subject.what, asked
+    )
+    for task in tasks
+    if isinstance(task, LabelledTask)
+  }
+  empty = Evaluation(
+    subject.about(),
+    asked.flags() | {"task_data": dict(asked.task_data)},
+    report.versions(),
+    (),
+  )
+  with contextlib.ExitStack() as stack:
+    kept = None
+    if asked.workdir:
+      kept = stack.enter_context(store.opened(asked, empty))
+    found = []
+    for one in planned:
+      outcome = _outcome(
+        one, subject, questions, asked, files[one.name], kept, tell
+      )
+      if outcome is not None:
+        found.append(outcome)
+    rows = [row for outcome in found for row in outcome.rows]
+    if tell and (told := averages.lines(rows)):
+      tell(told)
+    if asked.predictions:
+      records = [p for outcome in found for p in outcome.predictions]
+      with disk.named(f"--predictions={asked.predictions}"):
+        predictions.write(asked.predictions, records)
+    if kept is not None:
+      report.write(asked.workdir)
+  return Evaluation(empty.model, empty.flags, empty.versions, tuple(found))
+
+
+def _outcome(
+  one: Planned,
+  subject: Subject,
+  questions: Mapping[str, Questions],
+  asked: Asked,
+  files: Mapping[str, Facts],
+  kept: store.Store | None,
+  tell: Tell | None,
+) -> Outcome | None:
+  """What is found for a task, or was before; None if it does not apply."""
+  say = tell or (lambda lines: None)
+  source = ""
+  if one.way == PROMPT:
+    name = asked.template or judges.template_for(one.name, subject.model)
+    source = template.source(name, "--template")
+  stamp = store.stamp(files, source)
+  outcome = kept.get(one.name, stamp) if kept else None
+  if outcome is not None:
+    say([*text.head(outcome.rows), *text.body(outcome.rows)])
+    return outcome
+  if one.way == PROMPT:
+    told: list[Row] = []
+
+    def tell_rows(rows: Sequence[Row]) -> None:
+      say([*([] if told else text.head(rows)), *text.body(rows)])
+      told.extend(rows)
+
+    outcome = questions[one.name].outcome(tell_rows)
+  else:
+    outcome = _measured(one, subject, asked)
+    if outcome is None:
+      return None
+    say([*text.head(outcome.rows), *text.body(outcome.rows)])
+  place = asked.task_data.get(one.name, "")
+  store.require_same(one.name, place, files, asked.workdir)
+  if kept is not None:
+    kept.put(outcome, stamp)
+  return outcome
+
+
+def _measured(one: Planned, subject: Subject, asked: Asked) -> Outcome | None:
+  """What a task finds that is not prompted for."""
+  if one.way != OWN:
+    assert isinstance(one.task, SupervisedTask)
+    return fine_tuned.measure(subject, one.task, asked)
+  task, dataset = one.task, None
+  task.limit, task.seed = asked.limit, asked.seed
+  if isinstance(task, DataTask):
+    task.place = asked.task_data.get(one.name, "")
+    task.samples = asked.samples
+    task.run_generated_code = asked.run_generated_code
+    if asked.embedder:
+      task.embedder = Subject.load(asked.embedder, "--embedder").scorer
+  if not isinstance(task, DataTask) or task.reads_corpus:
+    dataset = subject.dataset
+  found = task.measure(subject.scorer, dataset)
+  scoring = subject.scorer.scoring
+  if found.metrics:
+    return results.of_measure(one.name, found, OWN, scoring)
+  if not one.named:
+    return None
+  raise UsageError(f"--tasks={one.name}: {_why_not(task, scoring, dataset)}")
+
+
+def _why_not(task: Task, scoring: str, dataset: Dataset | None) -> str:
+  """Why a task does not apply, and to which models it does."""
+  if task.scoring and task.scoring != scoring:
+    return (
+      f"needs a {task.scoring}, and the model's scores are"
+      f" {scoring or 'none'}; models of {_scored_by(task.scoring)} have it"
+    )
+  text = f", its text {dataset.corpus.name}" if dataset else ""
+  return f"does not apply: the model's scores are {scoring or 'none'}{text}"
+
+
+def _scored_by(kind: str) -> str:
+  """The objectives whose scores are of a kind."""
+  package = config_lib.OBJECTIVES
+  return ", ".join(
+    name
+    for name in registry.names(package)
+    if config_lib.objective_class(name).scoring == kind
+  )
+
+
+def _require_new(path: pathlib.Path) -> None:
+  where = f"--predictions={path}"
+  if path.exists():
+    raise UsageError(f"{where}: is there already; name another file")
+  if not path.parent.is_dir():
+    raise UsageError(f"{where}: {path.parent} is no directory")

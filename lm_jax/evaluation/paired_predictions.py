@@ -1,0 +1,88 @@
+"""What models said, by task, number of shots and item: files read for pairs."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from lm_jax.evaluation import predictions, store
+from lm_jax.evaluation.predictions import Record
+from lm_jax.support.errors import UsageError, short
+
+# By id, a record of each draw.
+Said = dict[str, dict[int, Record]]
+Shots = int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+  """What a model said.
+
+  name: of the model, for people.
+  where: flag and path, for messages.
+  path: as it was given.
+  tasks: by task, by number of shots (None of tasks without), by id.
+  """
+
+  name: str
+  where: str
+  path: str
+  tasks: Mapping[str, Mapping[Shots, Said]]
+
+
+def load(path: str, flag: str, name: str) -> Predictions:
+  """The predictions in a file, or in the directory of an evaluation.
+
+  Args:
+    path: of either.
+    flag: names it in messages.
+    name: of the model.
+
+  Raises:
+    UsageError: it holds none, or what is wrong with a line, by its number.
+  """
+  where = f"{flag}={path}"
+  place = pathlib.Path(path).expanduser()
+  files = [place]
+  if place.is_dir():
+    if not (place / store.RESULTS).is_file():
+      raise UsageError(
+        f"{where}: has no {store.RESULTS}; needed is a .jsonl file, or what"
+        " `evaluate --workdir` wrote"
+      )
+    files = sorted((place / store.FOLDER).glob("*.jsonl"))
+  found: dict[str, dict[Shots, Said]] = {}
+  for file in files:
+    named = f"{where}/{store.FOLDER}/{file.name}" if file != place else where
+    for record in predictions.read(file, named):
+      _add(found, record, where)
+  if not found:
+    raise UsageError(f"{where}: holds no predictions")
+  return Predictions(name, where, path, found)
+
+
+def _add(
+  found: dict[str, dict[Shots, Said]], record: Record, where: str
+) -> None:
+  task, shots = record["task"], record.get("shots")
+  said = found.setdefault(task, {}).setdefault(shots, {})
+  draws = said.setdefault(record["id"], {})
+  draw = record.get("draw") or 0
+  if draw in draws:
+    which = "" if shots is None else f", {shots} shots, draw {draw}"
+    raise UsageError(
+      f"{where}: {task}{which}: id {short(record['id'])} twice; an item has"
+      " one prediction"
+    )
+  draws[draw] = record
+
+
+def names(paths: Sequence[str]) -> list[str]:
+  """Short names of models that differ: "clm" of evals/clm or clm.jsonl."""
+  parts = [pathlib.PurePath(path).with_suffix("").parts for path in paths]
+  for count in range(1, max(map(len, parts)) + 1):
+    found = ["/".join(part[-count:]) for part in parts]
+    if len(set(found)) == len(found):
+      return found
+  return list(paths)

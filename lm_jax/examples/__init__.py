@@ -1,0 +1,1 @@
+"""Examples of tasks, read from every format in which people keep them."""

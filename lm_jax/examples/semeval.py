@@ -1,0 +1,106 @@
+"""SemEval-2010 task 8: the relation of two marked words, as published."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Iterator
+
+from lm_jax.data import lines
+from lm_jax.examples import splits
+from lm_jax.examples.labelled import TEST, TRAIN, Record
+from lm_jax.support.errors import UsageError, short
+
+# As the archive has them.
+NAMES = {TRAIN: ("TRAIN_FILE",), TEST: ("TEST_FILE_FULL",)}
+RELATIONS = (
+  "Cause-Effect",
+  "Component-Whole",
+  "Content-Container",
+  "Entity-Destination",
+  "Entity-Origin",
+  "Instrument-Agency",
+  "Member-Collection",
+  "Message-Topic",
+  "Product-Producer",
+)
+OTHER = "Other"
+LABELS = (
+  *(f"{name}({way})" for name in RELATIONS for way in ("e1,e2", "e2,e1")),
+  OTHER,
+)
+_NUMBERED = re.compile(r'(\d+)\s+"(.*)"')
+_MARKED = re.compile(
+  r"[^<]*?<(e[12])>(.*?)</\1>.*?<(?!\1)(e[12])>(.*?)</\3>.*", re.DOTALL
+)
+
+
+def records(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
+  """The place, the id and the record {"text", "label"} of each example.
+
+  Args:
+    path: .jsonl of such records, or a .txt of the archive: a numbered sentence
+      in quotes, its relation, a comment, an empty line.
+
+  Raises:
+    UsageError: what is wrong with a line, by number.
+  """
+  if path.name.removesuffix(".gz").endswith(".jsonl"):
+    for where, name, record in splits.records(path):
+      check(str(record.get("text", "")), where)
+      yield where, name, record
+    return
+  sentence: tuple[str, str, str] | None = None
+  for where, line in lines.texts(path):
+    line = line.strip()
+    if not line or line.startswith("Comment:"):
+      continue
+    numbered = _NUMBERED.fullmatch(line)
+    if (numbered is None) == (sentence is None):
+      wanted = (
+        "a numbered sentence in quotes" if sentence is None else "a relation"
+      )
+      raise UsageError(f"{where}: {short(line)}: must be {wanted}")
+    if numbered:
+      check(numbered[2], where)
+      sentence = (where, numbered[1], numbered[2])
+    elif sentence:
+      _, name, text = sentence
+      yield where, name, {"text": text, "label": line}
+      sentence = None
+  if sentence:
+    raise UsageError(f"{sentence[0]}: has no relation after it")
+
+
+def check(text: str, where: str) -> None:
+  """Raises UsageError unless both words are marked, once each."""
+  if not _MARKED.fullmatch(text) or any(
+    text.count(mark) != 1 for mark in ("<e1>", "</e1>", "<e2>", "</e2>")
+  ):
+    raise UsageError(
+      f"{where}: {short(text)}: must have one <e1>...</e1> and one <e2>...</e2>"
+    )
+
+
+def entities(text: str) -> tuple[str, str]:
+  """What is marked as e1 and as e2, of a text that `check` has passed."""
+  found = _MARKED.fullmatch(text)
+  assert found is not None
+  first, second = found[2].strip(), found[4].strip()
+  return (first, second) if found[1] == "e1" else (second, first)
+
+
+def triple(text: str, label: str) -> tuple[str, str, str] | None:
+  """The subject, the relation and the object; None of "Other"."""
+  relation, _, way = label.partition("(")
+  if label == OTHER:
+    return None
+  first, second = entities(text)
+  if way == "e2,e1)":
+    first, second = second, first
+  return first, relation, second
+
+
+def plain(text: str) -> str:
+  """The text without the marks."""
+  return re.sub(r"</?e[12]>", "", text)

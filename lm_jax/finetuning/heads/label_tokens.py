@@ -1,0 +1,138 @@
+"""Words of a text with a tag each, told at the first token of each word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.examples.forms import Tagged
+from lm_jax.finetuning.heads import _reading, base
+from lm_jax.finetuning.heads.base import NO_LABEL, Encoded, Item
+from lm_jax.support.errors import UsageError, short
+
+OUTSIDE = "O"
+
+
+class LabelTokens(base.Kind):
+  """One item a text, its words joined by spaces; what is too long is cut."""
+
+  def options(self, task: Any, train: Sequence[Tagged]) -> Mapping[str, Any]:
+    return {"labels": labels_of(train)}
+
+  def texts(self, task: Any, examples: Sequence[Tagged]) -> Iterator[str]:
+    for example in examples:
+      yield " ".join(example.words)
+
+  def encode(
+    self,
+    task: Any,
+    examples: Sequence[Tagged],
+    tokenizer: Tokenizer,
+    length: int,
+    options: Mapping[str, Any],
+  ) -> Encoded:
+    numbers = {label: i for i, label in enumerate(options["labels"])}
+    items, cut = [], 0
+    for i, found in enumerate(_read(examples, tokenizer, length)):
+      label_n = np.full(len(found.tokens), NO_LABEL, np.int32)
+      for tag, place in zip(examples[i].tags, found.place, strict=True):
+        if tag not in numbers:
+          raise UsageError(
+            f"{task.name}, example {examples[i].id}: tag {short(tag)}: was"
+            f" never seen in training; the model knows {', '.join(numbers)}"
+          )
+        if place >= 0:
+          label_n[place] = numbers[tag]
+      items.append(found.item(i, label_n))
+      cut += found.cut
+    return Encoded(items, cut)
+
+  def answer(
+    self, model: Any, task: Any, examples: Sequence[Tagged]
+  ) -> list[list[str]]:
+    """The tags of each example's words; "O" of those that were not read."""
+    from lm_jax.finetuning import forward
+
+    read = _read(examples, model.tokenizer, model.spec.length)
+    items = [
+      found.item(i, np.full(len(found.tokens), NO_LABEL, np.int32))
+      for i, found in enumerate(read)
+    ]
+    labels = model.objective.labels
+    answers = []
+    for found, logits_nxC in zip(
+      read, forward.outputs(model, items), strict=True
+    ):
+      best_n = logits_nxC.argmax(axis=-1)
+      answers.append(
+        [labels[best_n[p]] if p >= 0 else OUTSIDE for p in found.place]
+      )
+    return answers
+
+
+def labels_of(train: Sequence[Tagged]) -> tuple[str, ...]:
+  """The tags of some examples: "O", then B and I of each of their kinds."""
+  tags = {tag for example in train for tag in example.tags} - {OUTSIDE}
+  kinds = sorted({tag.partition("-")[2] for tag in tags})
+  inside = [f"{mark}-{kind}" for kind in kinds for mark in "BI"]
+  return (OUTSIDE, *inside)
+
+
+class _Read(NamedTuple):
+  """A text as a model reads it.
+
+  place: of each word's first token in `tokens`; -1 of a word that has none,
+    or was cut.
+  """
+
+  tokens: np.ndarray
+  text: np.ndarray
+  place: list[int]
+  cut: bool
+
+  def item(self, example: int, label_n: np.ndarray) -> Item:
+    return Item(example, self.tokens, self.text, label_n)
+
+
+def _read(
+  examples: Sequence[Tagged], tokenizer: Tokenizer, length: int
+) -> list[_Read]:
+  texts = [" ".join(example.words) for example in examples]
+  ahead = len(tokenizer.specials.before)
+  found = []
+  for example, (ids, spans_Tx2) in zip(
+    examples, tokenizer.encoder.encode_spans(texts), strict=True
+  ):
+    read = _reading.joined(tokenizer, [ids], length)
+    kept = len(read.tokens) - ahead - len(tokenizer.specials.after)
+    place = [
+      ahead + i if 0 <= i < kept else -1
+      for i in first_tokens(example.words, spans_Tx2)
+    ]
+    found.append(_Read(read.tokens, read.text, place, read.cut))
+  return found
+
+
+def first_tokens(words: Sequence[str], spans_Tx2: np.ndarray) -> list[int]:
+  """The index of each word's first token; -1 of a word that has none.
+
+  Args:
+    words: of a text that has them with a space between.
+    spans_Tx2: characters of the text's tokens, as `Encoder.encode_spans`.
+
+  >>> first_tokens(["so", "it", "is"], np.array([[0, 2], [3, 4], [4, 5]]))
+  [0, 1, -1]
+  """
+  is_some_T = spans_Tx2[:, 0] < spans_Tx2[:, 1]
+  starts_T = spans_Tx2[is_some_T, 0]
+  index_T = np.flatnonzero(is_some_T)
+  found, start = [], 0
+  for word in words:
+    at = int(np.searchsorted(starts_T, start))
+    inside = at < len(starts_T) and starts_T[at] < start + len(word)
+    found.append(int(index_T[at]) if inside else -1)
+    start += len(word) + 1
+  return found

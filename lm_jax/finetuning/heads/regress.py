@@ -1,0 +1,36 @@
+"""Examples with a number each, answered by a head of one output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.examples.forms import Example
+from lm_jax.finetuning.heads._whole_texts import WholeTexts
+from lm_jax.finetuning.heads.base import Encoded
+
+
+class Regress(WholeTexts):
+  """One item an example; too long texts are cut, and counted.
+
+  Example.label is a number; Item.label has its float32 as it lies in memory.
+  """
+
+  def encode(
+    self,
+    task: Any,
+    examples: Sequence[Example],
+    tokenizer: Tokenizer,
+    length: int,
+    options: Mapping[str, Any],
+  ) -> Encoded:
+    scores_N = np.array([float(x.label) for x in examples], np.float32)
+    return self.items(examples, tokenizer, length, scores_N.view(np.int32))
+
+  def answer(
+    self, model: Any, task: Any, examples: Sequence[Example]
+  ) -> list[float]:
+    return [float(x[0]) for x in self.logits(model, examples)]

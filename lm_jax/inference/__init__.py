@@ -1,0 +1,1 @@
+"""Models in use: loading, scoring and continuing them."""

@@ -1,0 +1,237 @@
+"""Models read from the directory of a run, or of Hugging Face Transformers."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+
+from lm_jax import config as config_lib
+from lm_jax.config import Config
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.devices import sharding
+from lm_jax.hugging_face import pretrained
+from lm_jax.hugging_face.model import abstract
+from lm_jax.loaded_model import TOKENIZER, VOCABULARY, Trained, outputs_of
+from lm_jax.models.network import Network
+from lm_jax.storage import checkpoint
+from lm_jax.storage.digest import digest, flatten
+from lm_jax.storage.selection import Selection
+from lm_jax.support.errors import UsageError
+from lm_jax.training.assemble import enable_compilation_cache, make_program
+from lm_jax.training.program import Program
+from lm_jax.types import Head, Spec, Specials
+
+# Under which a checkpoint's stamp has the digest of the model that is adapted.
+MODEL = "model"
+
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def of_program(
+  config: Config, tokenizer: Tokenizer, program: Program, params: Any
+) -> Trained:
+  """The model that a program trains."""
+  plan = program.plan
+  outputs = outputs_of(plan.objective, plan.network, plan.spec)
+  return Trained(
+    config,
+    tokenizer,
+    plan.objective,
+    plan.network,
+    plan.spec,
+    outputs,
+    params,
+  )
+
+
+def load(directory: str, flag: str = "--model") -> Trained:
+  """The model of a run, as its last whole checkpoint has it, or of theirs.
+
+  Where it adapts another one, that is read, too.
+
+  Args:
+    directory: of a run, finished or not, or of Hugging Face Transformers; it
+      is only read.
+    flag: names the directory in messages.
+
+  Raises:
+    UsageError: neither of them, or it cannot be read; or the model that it
+      adapts is gone, or another by now.
+  """
+  if pretrained.is_directory(directory):
+    return _load_foreign(directory, flag)
+  config, tokenizer = read_run(directory, flag)
+  enable_compilation_cache(config.data.cache)
+  place = Path(directory, "checkpoints")
+  if config.family:
+    specials = pretrained.specials(directory, flag)
+    model = imported(config, tokenizer, specials)
+    boxed = abstract(_plain(model), tuple(model.outputs))
+    shardings = sharding.parameters(sharding.make_mesh(), boxed)
+    shapes = nn.meta.unbox(boxed)
+  else:
+    if tokenizer is None:
+      raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
+    program = make_program(config, tokenizer)
+    model = of_program(config, tokenizer, program, None)
+    shapes, shardings = program.abstract.params, program.shardings.params
+  wanted = jax.tree.map(
+    lambda leaf, place: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=place
+    ),
+    shapes,
+    shardings,
+  )
+  with checkpoint.Checkpoints(place, read_only=True) as checkpoints:
+    step = _chosen(checkpoints) if config.task else None
+    restored = checkpoints.restore_params(wanted, step)
+  if restored is None:
+    raise UsageError(f"{flag}={directory}: has no checkpoint to read")
+  params, meta = restored
+  if config.adapt:
+    base = read_base(config, f"{flag}={directory}")
+    stored = meta.get("data", {}).get(MODEL)
+    if base.digest != stored:
+      raise UsageError(
+        f"{flag}={directory}: adapts {config.model}, whose parameters are no"
+        f" longer the same (digest {base.digest[:12]}, and {stored!s:.12} when"
+        " it was trained)"
+      )
+    program = program.over(base.model.params)
+    params, model = program.whole(params), model._replace(base=base.digest)
+  return model._replace(params=params, source=directory)
+
+
+def _chosen(checkpoints: checkpoint.Checkpoints) -> int | None:
+  """The step that a fine-tuning run chose, if it is still there."""
+  meta = checkpoints.meta() or {}
+  best = Selection(0, meta.get("curve", ())).best
+  return best if best in checkpoints.steps() else None
+
+
+class Base(NamedTuple):
+  """A model that is adapted, and the digest of its parameters."""
+
+  model: Trained
+  digest: str
+
+
+def read_base(config: Config, what: str) -> Base:
+  """The model that a run adapts.
+
+  Args:
+    config: with an adaptation.
+    what: names the run in messages.
+
+  Raises:
+    UsageError: it can't be read, or is itself adapted.
+  """
+  try:
+    if not pretrained.is_directory(config.model):
+      require_whole(config_lib.read(config.model), config.model)
+    model = load(config.model)
+  except UsageError as error:
+    raise UsageError(
+      f"{what}: adapts {config.model}, which can't be read: {error}"
+    ) from None
+  return Base(model, digest(model.params))
+
+
+def require_whole(config: Config, directory: str) -> None:
+  """Raises UsageError if a run holds a part of a model only."""
+  if config.adapt:
+    raise UsageError(
+      f"--model={directory}: is itself adapted, by"
+      f" {config.adapt[config_lib.METHOD]}; `export` may merge that into a"
+      " Hugging Face directory to go on from"
+    )
+
+
+def describe(directory: str) -> tuple[Config, Tokenizer, Shapes]:
+  """A model's configuration, tokenizer, and shapes of its parameters."""
+  if pretrained.is_directory(directory):
+    foreign = pretrained.read(directory)
+    tokenizer, shapes = foreign.tokenizer, foreign.model.shapes
+    config = foreign.config
+  else:
+    config, tokenizer = read_run(directory, "--model")
+    if config.family and tokenizer is not None:
+      model = imported(config, tokenizer, tokenizer.specials)
+      tree = abstract(_plain(model), tuple(model.outputs))
+      shapes = {n: x.shape for n, x in flatten(nn.meta.unbox(tree)).items()}
+    elif tokenizer is not None:
+      params = make_program(config, tokenizer).abstract.params
+      shapes = {n: x.shape for n, x in flatten(params).items()}
+  if tokenizer is None:
+    raise UsageError(
+      f"--model={directory}: has no {TOKENIZER}, which training needs"
+    )
+  return config, tokenizer, shapes
+
+
+def tokenizer_of(directory: str, flag: str = "--model") -> Tokenizer:
+  """The tokenizer of a run that is none of an import.
+
+  Raises:
+    UsageError: the run or its tokenizer can't be read.
+  """
+  _, tokenizer = read_run(directory, flag)
+  if tokenizer is None:
+    raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
+  return tokenizer
+
+
+def read_run(directory: str, flag: str) -> tuple[Config, Tokenizer | None]:
+  """A run's configuration and tokenizer; an imported one may have none."""
+  config = config_lib.read(directory, flag)
+  # Where the devices were others, the parameters are laid out anew.
+  config = dataclasses.replace(config, mesh="")
+  path = Path(directory, TOKENIZER)
+  if not path.exists():
+    if config.family:
+      return config, None
+    raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
+  # A specials.json beside it tells better; older runs have none.
+  return config, Tokenizer(path, Specials(sentinels=config.data.sentinels))
+
+
+def imported(
+  config: Config, tokenizer: Tokenizer | None, specials: Specials
+) -> Trained:
+  """The model of an imported run, without its parameters.
+
+  specials: of its config.json, where there is no tokenizer.
+  """
+  built = config_lib.build(config)
+  specials = tokenizer.specials if tokenizer else specials
+  size = tokenizer.vocabulary_size if tokenizer else built.trunk.vocabulary
+  spec = Spec(built.trunk.architecture, config.length, size, specials)
+  outputs = {
+    name: None if name == VOCABULARY else Head(**fields)
+    for name, fields in config.heads.items()
+  }
+  heads = {name: head for name, head in outputs.items() if head is not None}
+  network = Network(
+    (("main", built.trunk),), tuple(heads.items()), deterministic=False
+  )
+  return Trained(
+    config, tokenizer, built.objective, network, spec, outputs, None
+  )
+
+
+def _plain(model: Trained) -> Network:
+  return model.network.clone(deterministic=True)
+
+
+def _load_foreign(directory: str, flag: str) -> Trained:
+  foreign = pretrained.read(directory, flag)
+  enable_compilation_cache(foreign.config.data.cache)
+  specials = pretrained.specials(directory, flag)
+  model = imported(foreign.config, foreign.tokenizer, specials)
+  params = pretrained.parameters(foreign)
+  return model._replace(params=params, source=directory)

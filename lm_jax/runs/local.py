@@ -1,0 +1,142 @@
+"""Runs configurations one after another, in this process.
+
+A run that fails is recorded as failed, and the others go on.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from lm_jax.config import Config
+from lm_jax.storage import disk, result_file, workdir
+from lm_jax.storage.log import write_atomically
+from lm_jax.training.interruption import caused
+from lm_jax.training.progress import duration
+
+DONE, DIVERGED, FAILED = "done", "diverged", "failed"
+INTERRUPTED = "interrupted"
+
+# Exit codes, the worst status first.
+EXIT = {INTERRUPTED: 75, FAILED: 1, DIVERGED: 3, DONE: 0}
+
+
+def execute(
+  configs: Sequence[Config],
+  pretrain: Callable[..., dict[str, Any]],
+  progress: bool = True,
+) -> dict[str, str]:
+  """Makes every run that isn't complete; stops where one is interrupted.
+
+  Lines about runs, and on a terminal a bar with the time left, go to stderr.
+
+  Args:
+    configs: checked, each with a name and a workdir of its own.
+    pretrain: takes a configuration and `progress`, returns the content of
+      result.json, which has a "status".
+    progress: whether to say anything.
+
+  Returns:
+    The status of each run by name; none for those that were not begun.
+  """
+  statuses = {c.name: _status(c) for c in configs if is_complete(c)}
+  left = [config for config in configs if config.name not in statuses]
+
+  def say(line: str) -> None:
+    if progress:
+      tqdm.write(line, file=sys.stderr)
+
+  if statuses:
+    say(f"{len(statuses)} of {len(configs)} runs are complete and reused")
+  begin = time.monotonic()
+  # Off a terminal the bar is silent (None); `smoothing=0`: runs are as long
+  # as one another, so their mean tells most about what is left.
+  with tqdm(
+    total=len(left),
+    unit="run",
+    desc="experiment",
+    smoothing=0,
+    disable=None if progress else True,
+  ) as bar:
+    for count, config in enumerate(left, 1):
+      start = time.monotonic()
+      status, error = _attempt(config, pretrain, progress)
+      statuses[config.name] = status
+      now = time.monotonic()
+      line = f"[{count}/{len(left)}] {config.name}: {status}{error}"
+      line += f" after {duration(now - start)}"
+      if status == INTERRUPTED:
+        say(line)
+        break
+      if count < len(left):
+        rest = (now - begin) / count * (len(left) - count)
+        line += f"; about {duration(rest)} left"
+      say(line)
+      bar.update()
+  return statuses
+
+
+def exit_code(statuses: dict[str, str]) -> int:
+  """The exit code that a number of runs ends with."""
+  return next((EXIT[s] for s in EXIT if s in statuses.values()), 0)
+
+
+def is_complete(config: Config) -> bool:
+  """Whether the run's directory holds the result of this configuration.
+
+  One that has diverged would do so again.
+  """
+  if workdir.check_same(config):
+    return False
+  result = _read(config)
+  return bool(result) and result_file.is_final(result, config.eval)
+
+
+def _result(config: Config) -> pathlib.Path:
+  return pathlib.Path(config.workdir, "result.json")
+
+
+def _read(config: Config) -> dict[str, Any]:
+  path = _result(config)
+  if not path.exists():
+    return {}
+  return result_file.read(path, f"remove it to run {config.name} again")
+
+
+def _status(config: Config) -> str:
+  return _read(config).get("status", "")
+
+
+def _attempt(
+  config: Config, pretrain: Callable[..., dict[str, Any]], progress: bool
+) -> tuple[str, str]:
+  if _status(config) == FAILED:
+    _result(config).unlink()  # of a former attempt
+  try:
+    result = pretrain(config, progress=progress)
+  except KeyboardInterrupt:
+    # Outside of the training steps: the checkpoints so far are what is kept.
+    return INTERRUPTED, ""
+  except Exception as error:
+    if caused(error):
+      return INTERRUPTED, ""
+    line = f"{type(error).__name__}: {error}".rstrip(": ")
+    workdir.create(config.workdir)
+    failure = {
+      "status": FAILED,
+      "objective": config.objective,
+      "architecture": config.architecture,
+      "error": line,
+      "traceback": traceback.format_exc(),
+    }
+    with disk.named(f"--workdir={config.workdir}"):
+      write_atomically(_result(config), json.dumps(failure) + "\n")
+    return FAILED, f" ({line.partition(chr(10))[0]})"
+  return result["status"], ""

@@ -1,0 +1,340 @@
+"""One protocol for all models: the same trials, steps, seeds and stopping.
+
+For each model, task and method, every combination of the swept values is
+tried with the first seed; the one that does best on the split to choose by is
+run with the other seeds, too; the test split is told of those alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lm_jax.config import ADAPTATIONS, Config
+from lm_jax.examples import task_paths as places_lib
+from lm_jax.finetuning import recipe as single
+from lm_jax.finetuning.measuring import DEV
+from lm_jax.runs import alike, grid, record
+from lm_jax.support import registry, strict_json
+from lm_jax.support.errors import UsageError
+from lm_jax.support.options import Option
+
+FULL, PROMPT = "full", "prompt"
+DEFAULT = "runs/protocol"
+# Rates that suit models of all sizes here: small ones take the larger.
+SWEEP = ("optimizer.learning_rate=5e-5,2e-4,1e-3",)
+FILE = "protocol.json"
+
+
+def schema() -> dict[str, Option]:
+  """The flags that make `finetune` a protocol, by path."""
+  own = (
+    Option(
+      "models",
+      tuple[str, ...],
+      (),
+      "arms of a protocol: run or Hugging Face directories, NAME=DIRECTORY to"
+      " name one; an experiment's directory stands for all its arms, a seed's"
+      " model for that seed of the fine-tuning",
+    ),
+    Option("tasks", tuple[str, ...], (), "of the protocol: `list tasks`"),
+    Option(
+      "methods",
+      tuple[str, ...],
+      (FULL,),
+      f"{FULL}, {PROMPT} (nothing is trained: `evaluate --shots`), or any of"
+      " `list adaptations`: lora, probe",
+    ),
+    Option("seeds", int, 3, "of the setting that does best"),
+    Option(
+      "sweep",
+      tuple[str, ...],
+      SWEEP,
+      "an option and its values, which all arms try alike, with the first"
+      " seed; may be given several times",
+      repeat=True,
+    ),
+    Option("baseline", str, "", "the model that others are compared with"),
+    Option("shots", int, 0, f"examples in the prompt of {PROMPT}"),
+    Option(
+      "task_data",
+      tuple[str, ...],
+      (),
+      "local files of the task's examples, PATH_train.jsonl and so on, by"
+      " default TFDS has them; of a protocol TASK=PATH, several times",
+      repeat=True,
+    ),
+  )
+  return {option.path: option for option in own}
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+  """A model under its name; of each seed, if pretraining had several."""
+
+  name: str
+  directories: tuple[str, ...]
+
+  @property
+  def resolved(self) -> list[pathlib.Path]:
+    return [pathlib.Path(place).resolve() for place in self.directories]
+
+  def of(self, seed: int) -> str:
+    return self.directories[seed % len(self.directories)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+  """What one entry of the table is made of.
+
+  trials: runs of the first seed, one for each combination of swept values.
+  """
+
+  arm: Arm
+  task: str
+  method: str
+  trials: tuple[Config, ...]
+
+  @property
+  def name(self) -> str:
+    return grid.safe(f"{self.arm.name}-{self.task}-{self.method}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+  """What was asked for; `shared` are texts of settings by path."""
+
+  arms: tuple[Arm, ...]
+  tasks: tuple[str, ...]
+  methods: tuple[str, ...]
+  seeds: int
+  sweeps: Mapping[str, Sequence[str]]
+  shared: Mapping[str, str]
+  task_data: Mapping[str, str]
+  baseline: str
+  shots: int
+  directory: str
+
+
+def arms_of(names: Sequence[str]) -> tuple[Arm, ...]:
+  """The models that --models names.
+
+  Raises:
+    UsageError: a name twice, no such directory, or an experiment without a
+      model that is done.
+  """
+  found: list[Arm] = []
+  for text in names:
+    label, equals, place = text.rpartition("=")
+    path = pathlib.Path(place).expanduser()
+    if not path.is_dir():
+      raise UsageError(f"--models={text}: no such directory")
+    if (path / record.FILE).exists():
+      found += _experiment(path, f"{label}/" if equals else "", text)
+    else:
+      found.append(Arm(label or path.resolve().name, (str(path),)))
+  names_found = [arm.name for arm in found]
+  for name in names_found:
+    if names_found.count(name) > 1:
+      raise UsageError(
+        f"--models: two are called {name}; NAME=DIRECTORY gives another name"
+      )
+  for one, other in itertools.combinations(found, 2):
+    if one.resolved == other.resolved:
+      raise UsageError(
+        f"--models: {one.name} and {other.name} are one and the same model"
+      )
+  return tuple(found)
+
+
+def _experiment(path: pathlib.Path, prefix: str, text: str) -> list[Arm]:
+  by_arm: dict[str, list[tuple[int, str]]] = {}
+  content = strict_json.read(path / record.FILE)
+  for run in content.get("runs", ()) if isinstance(content, dict) else ():
+    directory = path / "runs" / str(run.get("name"))
+    result = directory / "result.json"
+    if result.exists() and strict_json.read(result).get("status") == "done":
+      by_arm.setdefault(str(run.get("arm")), []).append(
+        (int(run.get("seed", 0)), str(directory))
+      )
+  if not by_arm:
+    raise UsageError(f"--models={text}: the experiment has no run that is done")
+  return [
+    Arm(f"{prefix}{arm}", tuple(place for _, place in sorted(runs)))
+    for arm, runs in by_arm.items()
+  ]
+
+
+def read(given: Mapping[str, Sequence[str]]) -> Protocol:
+  """The flags, checked.
+
+  Args:
+    given: texts by path; those of `schema`, and settings that all runs share.
+  """
+  known = schema()
+
+  def value(path: str) -> Any:
+    option = known[path]
+    return option.parse(given[path][-1]) if path in given else option.default
+
+  if not value("models"):
+    raise UsageError("--models: needed with --tasks: directories of models")
+  if not value("tasks"):
+    raise UsageError("--tasks: needed with --models: `list tasks`")
+  arms = arms_of(value("models"))
+  methods = tuple(dict.fromkeys(value("methods")))
+  valid = [FULL, PROMPT, *registry.names(ADAPTATIONS)]
+  for method in methods:
+    if method not in valid:
+      raise registry.unknown("--methods", method, valid)
+  if not methods:
+    raise UsageError(f"--methods=: must name some of {', '.join(valid)}")
+  if not 1 <= value("seeds") <= 1000:
+    raise UsageError(f"--seeds={value('seeds')}: must be 1 to 1000")
+  baseline = value("baseline") or arms[0].name
+  if baseline not in [arm.name for arm in arms]:
+    raise registry.unknown("--baseline", baseline, [arm.name for arm in arms])
+  tasks = tuple(dict.fromkeys(value("tasks")))
+  places = places_lib.read(given.get("task_data", ()), tasks)
+  shared = {
+    path: texts[-1]
+    for path, texts in given.items()
+    if path not in known and path != "workdir"
+  }
+  for path in ("model", "task", "seed", "adapt.method"):
+    if path in shared:
+      raise UsageError(
+        f"--{path}={shared[path]}: a protocol has --models, --tasks, --seeds"
+        " and --methods in its place"
+      )
+  if shared.get("eval", "all") != "all":
+    raise UsageError(
+      f"--eval={shared['eval']}: a protocol chooses by what is measured on the"
+      " way, and compares what is measured at the end"
+    )
+  sweeps = grid.parse(given.get("sweep", SWEEP))
+  for path in shared.keys() & sweeps.keys():
+    if "sweep" in given:
+      raise UsageError(
+        f"--{path}={shared[path]}: --sweep={path} has values of its own; give"
+        " one of the two"
+      )
+    del sweeps[path]
+  return Protocol(
+    *(arms, tasks, methods, value("seeds")),
+    sweeps=sweeps,
+    shared=shared,
+    task_data=places,
+    baseline=baseline,
+    shots=value("shots"),
+    directory=given.get("workdir", [DEFAULT])[-1],
+  )
+
+
+def cells(protocol: Protocol) -> list[Cell]:
+  """Every model with every task by every method that trains.
+
+  Raises:
+    UsageError: a combination is impossible, before anything is run.
+  """
+  found = []
+  for arm, task, method in itertools.product(
+    protocol.arms, protocol.tasks, protocol.methods
+  ):
+    if method != PROMPT:
+      found.append(_cell(protocol, arm, task, method))
+  return found
+
+
+def _cell(protocol: Protocol, arm: Arm, task: str, method: str) -> Cell:
+  trials = []
+  for values in itertools.product(*protocol.sweeps.values()):
+    swept = dict(zip(protocol.sweeps, values, strict=True))
+    trials.append(_run(protocol, arm, task, method, swept, seed=0))
+  for one, other in itertools.combinations(trials, 2):
+    if alike.key(one) == alike.key(other):
+      raise UsageError(
+        f"--sweep: {one.name} and {other.name} would be one and the same run"
+      )
+  return Cell(arm, task, method, tuple(trials))
+
+
+def _run(
+  protocol: Protocol,
+  arm: Arm,
+  task: str,
+  method: str,
+  swept: Mapping[str, str],
+  seed: int,
+) -> Config:
+  given = {**protocol.shared, **swept, "task": task, "model": arm.of(seed)}
+  given["seed"] = str(seed)
+  if task in protocol.task_data:
+    given["task_data"] = protocol.task_data[task]
+  if method != FULL:
+    given["adapt.method"] = method
+  label = "-".join(
+    f"{path.rpartition('.')[2]}={text}" for path, text in swept.items()
+  )
+  parts = [arm.name, task, method, *([label] if label else [])]
+  name = grid.safe("-".join(parts) + f"-seed{seed}")
+  return dataclasses.replace(
+    single.configured(given),
+    name=name,
+    arm=grid.safe(f"{arm.name}-{method}"),
+    workdir=str(pathlib.Path(protocol.directory, "runs", name)),
+  )
+
+
+def further(protocol: Protocol, cell: Cell, best: Config) -> list[Config]:
+  """The best trial with the other seeds."""
+  swept = values_of(cell, best, protocol)
+  return [
+    _run(protocol, cell.arm, cell.task, cell.method, swept, seed)
+    for seed in range(1, protocol.seeds)
+  ]
+
+
+def values_of(cell: Cell, best: Config, protocol: Protocol) -> dict[str, str]:
+  """The swept values of a trial."""
+  every = itertools.product(*protocol.sweeps.values())
+  values = list(every)[[t.name for t in cell.trials].index(best.name)]
+  return dict(zip(protocol.sweeps, values, strict=True))
+
+
+def best_trial(cell: Cell) -> Config | None:
+  """The trial with the best value on the split to choose by; None if none is.
+
+  The first of equal ones. One that diverged has no value.
+
+  Raises:
+    UsageError: the trials chose their checkpoints by different metrics, as
+      those of an earlier version may have.
+  """
+  scored, metrics = [], {}
+  for number, config in enumerate(cell.trials):
+    path = pathlib.Path(config.workdir, "result.json")
+    if not path.exists():  # interrupted before it
+      continue
+    found = strict_json.read(path)
+    curve = found.get("selected", {}).get("curve", ())
+    if found.get("status") == "done" and curve:
+      metrics[found["selected"].get("metric")] = config.workdir
+      scored.append((max(value for _, value in curve), -number))
+  if len(metrics) > 1:
+    names = ", ".join(f"{place} by {name}" for name, place in metrics.items())
+    raise UsageError(
+      f"{cell.name}: its trials chose their checkpoints by different metrics"
+      f" ({names}): remove one of them to run it again"
+    )
+  return cell.trials[-max(scored)[1]] if scored else None
+
+
+def primary(task: str) -> str:
+  """The metric of a task that checkpoints and trials are chosen by."""
+  from lm_jax.finetuning.dataset import find_task
+
+  return f"{DEV}{find_task(task).primary}"

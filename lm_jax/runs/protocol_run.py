@@ -1,0 +1,205 @@
+"""Carries a protocol out: trials, the best one's other seeds, and prompts."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lm_jax.config import Config, resolve
+from lm_jax.finetuning.dataset import find_task
+from lm_jax.runs import local, run
+from lm_jax.runs import protocol as protocol_lib
+from lm_jax.runs.protocol import PROMPT, Arm, Cell, Protocol
+from lm_jax.storage import lock, workdir
+from lm_jax.storage.log import write_atomically
+from lm_jax.support import invocation, machine
+from lm_jax.support.errors import UsageError
+from lm_jax.training import train
+
+# How each objective answers, as the table says it.
+HEADS = {
+  "classify": "label of the text, {pool} token",
+  "multiple_choice": "score of each candidate, {pool} token",
+  "regress": "number of the text, {pool} token",
+  "label_tokens": "label of each token",
+  "extract": "start and end of a span",
+  "respond": "text to text",
+  "embed": "pooled states",
+}
+
+
+def main(given: Mapping[str, Sequence[str]], argv: Sequence[str]) -> int:
+  """Runs a protocol and writes its report; returns the exit code.
+
+  Args:
+    given: flags by path.
+    argv: what follows the command, for the record.
+  """
+  from lm_jax.report import protocol as report
+
+  asked = protocol_lib.read(given)
+  cells = protocol_lib.cells(asked)
+  trials = [config for cell in cells for config in cell.trials]
+  for config in trials:
+    run.check(config)
+  prompts = _prompts(asked)
+  _check_place(asked)
+  workdir.create(asked.directory)
+  evaluate = invocation.line(["finetune", *argv])
+  with lock.hold(asked.directory):
+    statuses = local.execute(trials, run.pretrain)
+    chosen = {cell.name: protocol_lib.best_trial(cell) for cell in cells}
+    if local.INTERRUPTED not in statuses.values():
+      others = [
+        config
+        for cell in cells
+        if (best := chosen[cell.name]) is not None
+        for config in protocol_lib.further(asked, cell, best)
+      ]
+      statuses |= local.execute(others, run.pretrain)
+    if local.INTERRUPTED not in statuses.values():
+      for arm, task in prompts:
+        _ask(asked, arm, task)
+    _write(asked, cells, chosen, prompts, evaluate)
+  code = local.exit_code(statuses)
+  if code == local.EXIT[local.INTERRUPTED]:
+    print(
+      "lm_jax: interrupted; the same command goes on from here",
+      file=sys.stderr,
+    )
+    return code
+  print(report.write(asked.directory))
+  print(f"{asked.directory}/report.html")
+  return code
+
+
+def _prompts(asked: Protocol) -> list[tuple[Arm, str]]:
+  if PROMPT not in asked.methods:
+    return []
+  return [(arm, task) for arm in asked.arms for task in asked.tasks]
+
+
+def _check_place(asked: Protocol) -> None:
+  """Raises UsageError if the directory holds something else."""
+  path = pathlib.Path(asked.directory)
+  if (path / "config.json").exists() or (path / "experiment.json").exists():
+    raise UsageError(
+      f"--workdir={asked.directory}: holds a run or an experiment; name another"
+      " directory"
+    )
+  workdir.check(asked.directory)
+
+
+def _name(arm: Arm, task: str, seed: int) -> str:
+  from lm_jax.runs import grid
+
+  return grid.safe(f"{arm.name}-{task}-{PROMPT}-seed{seed}")
+
+
+def _ask(asked: Protocol, arm: Arm, task: str) -> None:
+  """Prompts each of an arm's models; what is there already is reused."""
+  from lm_jax.evaluation import evaluate
+  from lm_jax.evaluation.flags import Asked
+
+  metric = find_task(task).primary
+  for seed, directory in enumerate(arm.directories[: asked.seeds]):
+    place = pathlib.Path(asked.directory, "runs", _name(arm, task, seed))
+    if (place / "result.json").exists():
+      continue
+    data = {task: asked.task_data[task]} if task in asked.task_data else {}
+    question = Asked(
+      directory, (task,), shots=(asked.shots,), task_data=data, draws=1
+    )
+    result: dict[str, Any] = {"name": place.name, "seed": seed}
+    try:
+      found = evaluate.evaluate(question)
+    except UsageError as error:
+      result |= {"status": "failed", "error": str(error)}
+    else:
+      [outcome] = found.outcomes
+      asked_with = f"{task}/{asked.shots} shots/"
+      value = found.get(f"{asked_with}{metric}")
+      scores = [float(p["score"]) for p in outcome.predictions]
+      if value is None:
+        result |= {"status": "failed", "error": f"gives no {metric}"}
+      else:
+        result |= {
+          "status": train.DONE,
+          "metrics": {
+            f"{task}/{name.removeprefix(asked_with)}": value
+            for name, value in found.items()
+            if name.startswith(asked_with)
+          },
+          "items": {task: scores},
+        }
+    place.mkdir(parents=True, exist_ok=True)
+    write_atomically(place / "result.json", json.dumps(result) + "\n")
+
+
+def _write(
+  asked: Protocol,
+  cells: Sequence[Cell],
+  chosen: Mapping[str, Config | None],
+  prompts: Sequence[tuple[Arm, str]],
+  command: str,
+) -> None:
+  """protocol.json: what was asked for, and which runs make the table."""
+  described = [_cell(asked, cell, chosen[cell.name]) for cell in cells]
+  described += [
+    {
+      "arm": arm.name,
+      "task": task,
+      "method": PROMPT,
+      "metric": find_task(task).primary,
+      "head": f"prompt, {asked.shots} shots",
+      "runs": [
+        _name(arm, task, seed)
+        for seed in range(len(arm.directories[: asked.seeds]))
+      ],
+    }
+    for arm, task in prompts
+  ]
+  order = {task: i for i, task in enumerate(asked.tasks)}
+  described.sort(key=lambda cell: order[cell["task"]])
+  now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+  content = {
+    "name": pathlib.Path(asked.directory).name,
+    "command": command,
+    "baseline": asked.baseline,
+    "seeds": asked.seeds,
+    "sweeps": {path: list(values) for path, values in asked.sweeps.items()},
+    "models": {arm.name: list(arm.directories) for arm in asked.arms},
+    "cells": described,
+    "versions": machine.versions(),
+    "machine": machine.describe(),
+    "date": now.isoformat(),
+  }
+  path = pathlib.Path(asked.directory, protocol_lib.FILE)
+  write_atomically(path, json.dumps(content, indent=2) + "\n")
+
+
+def _cell(asked: Protocol, cell: Cell, best: Config | None) -> dict[str, Any]:
+  config = resolve(best or cell.trials[0])
+  runs, values = [], {}
+  if best is not None:
+    runs = [best.name]
+    runs += [c.name for c in protocol_lib.further(asked, cell, best)]
+    values = protocol_lib.values_of(cell, best, asked)
+  pool = "first" if config.architecture == "encoder" else "last"
+  return {
+    "arm": cell.arm.name,
+    "task": cell.task,
+    "method": cell.method,
+    "metric": find_task(cell.task).primary,
+    "head": HEADS.get(config.objective, config.objective).format(pool=pool),
+    "runs": runs or [trial.name for trial in cell.trials[:1]],
+    "trials": [trial.name for trial in cell.trials],
+    "chosen": ", ".join(
+      f"{path.rpartition('.')[2]} {value}" for path, value in values.items()
+    ),
+    "why": "" if best else "no trial is done",
+  }

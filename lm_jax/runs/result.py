@@ -1,0 +1,88 @@
+"""result.json: how a run ended, and whether that is its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from lm_jax.config import Config
+from lm_jax.config.budget import Ledger
+from lm_jax.devices import distributed
+from lm_jax.storage import code, identity, result_file, workdir
+from lm_jax.storage.digest import digest
+from lm_jax.storage.log import write_atomically
+from lm_jax.training.program import Program, State
+
+
+def path(config: Config) -> Path:
+  return Path(config.workdir, "result.json")
+
+
+def finished(config: Config) -> dict[str, Any] | None:
+  """What result.json holds, if the run is at its end.
+
+  Raises:
+    UsageError: the file is damaged, or of a run of another configuration.
+  """
+  if workdir.check_same(config) or not path(config).exists():
+    return None  # Changed, it goes on.
+  result = result_file.read(path(config), "remove it to go on")
+  # config.json may have been edited, or be lost: the checkpoints tell.
+  own = identity.fingerprint(config)
+  same = result.get("fingerprint", own) == own
+  whole = result_file.is_final(result, config.eval)
+  return result if same and whole else None
+
+
+def write(config: Config, result: dict[str, Any]) -> None:
+  """Of several processes, the first one writes."""
+  if distributed.is_first():
+    write_atomically(path(config), json.dumps(result) + "\n")
+
+
+def make(
+  config: Config,
+  program: Program,
+  status: str,
+  error: str | None,
+  state: State,
+  ledger: Ledger,
+  history: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+  """The content of result.json, without what is measured at the end.
+
+  Args:
+    config: of the run.
+    program: that was run.
+    status: DONE, DIVERGED or INTERRUPTED.
+    error: why it diverged.
+    state: the last one.
+    ledger: what was spent.
+    history: what was changed on the way, by --allow_change.
+  """
+  plan = program.plan
+  return {
+    "name": config.name,
+    "arm": config.arm or config.objective,
+    "seed": config.seed,
+    "fingerprint": identity.fingerprint(config),
+    "history": list(history),
+    "status": status,
+    "eval": config.eval,
+    "error": error,
+    "step": ledger.steps,
+    "skipped": int(jax.device_get(state.skipped)[0]),
+    "digest": digest(state.params),
+    "commit": code.commit(),
+    "objective": config.objective,
+    "architecture": plan.spec.architecture,
+    "parameters": program.parameters,
+    "scoring": plan.objective.scoring,
+    "ledger": ledger.as_dict(),
+    "metrics": {},
+    "items": {},
+  }

@@ -1,0 +1,57 @@
+"""What a run measures, on its way and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lm_jax.config import Config
+from lm_jax.runs import measure as measuring
+from lm_jax.storage import checkpoint
+from lm_jax.tasks.base import Measure
+from lm_jax.training.program import Program, State
+
+VALIDATION_LOSS = "validation_loss"
+
+
+class Pretraining:
+  """What a run on plain text measures; Finetuning has the same interface."""
+
+  metric = VALIDATION_LOSS
+  highest = always = False
+
+  def __init__(self, dataset: Any, program: Program):
+    self._dataset, self._program = dataset, program
+
+  def resume(self, meta: Mapping[str, Any]) -> None:
+    """Nothing is carried on."""
+
+  def meta(self) -> dict[str, Any]:
+    return {}
+
+  def enough(self) -> bool:
+    return False
+
+  def along(self, state: State) -> dict[str, float]:
+    found = self._measure(state, quick=True).metrics
+    return {name: value for name, value in found.items() if "/" not in name}
+
+  def final(self, state: State, checkpoints: checkpoint.Checkpoints) -> Measure:
+    return self._measure(state, quick=False)
+
+  def result(self) -> dict[str, Any]:
+    return {}
+
+  def _measure(self, state: State, quick: bool) -> Measure:
+    params = self._program.whole(state.params)
+    model = measuring.scorer(self._program.plan, params, self._dataset)
+    return measuring.evaluate(model, self._dataset, quick=quick)
+
+
+def make(config: Config, dataset: Any, program: Program) -> Any:
+  """What the run measures, on its way and at its end."""
+  if not config.task:
+    return Pretraining(dataset, program)
+  from lm_jax.finetuning.measuring import Finetuning
+
+  return Finetuning(config, dataset, program)

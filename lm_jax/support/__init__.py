@@ -1,0 +1,1 @@
+"""Errors, options, names and files: what every room stands on."""

@@ -1,0 +1,280 @@
+"""The fields of dataclasses as options: dotted, typed and checked.
+
+An option is read from text (a flag, a swept value) or from JSON (a
+configuration file); both go through here, so both are checked alike.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from lm_jax.support import registry
+from lm_jax.support.errors import UsageError, short
+
+_FORM = {
+  bool: "true or false",
+  int: "a whole number",
+  float: "a finite number",
+}
+# Of whole numbers, both ways: what counts or names something is below it, and
+# int32 holds it. It keeps nonsense from becoming a size.
+_MOST = 2**31 - 1
+
+
+def option(default: Any, help_line: str, **metadata: Any) -> Any:
+  """Makes a field of a dataclass that is a flag.
+
+  Args:
+    default: the value, or the class of a nested dataclass.
+    help_line: of the flag.
+    **metadata: further fields of `Option` (repeat, absent), and of `Bounds`.
+  """
+  metadata["help"] = help_line
+  if isinstance(default, type):  # the class of a nested dataclass, or dict
+    return dataclasses.field(default_factory=default, metadata=metadata)
+  return dataclasses.field(default=default, metadata=metadata)
+
+
+class Bounds(NamedTuple):
+  """The numbers that an option may be; None where there is no such bound.
+
+  least, most: themselves allowed.
+  above, below: themselves not.
+  """
+
+  least: float | None = None
+  most: float | None = None
+  above: float | None = None
+  below: float | None = None
+
+  def __contains__(self, value: Any) -> bool:
+    return (
+      (self.least is None or value >= self.least)
+      and (self.most is None or value <= self.most)
+      and (self.above is None or value > self.above)
+      and (self.below is None or value < self.below)
+    )
+
+  def __str__(self) -> str:
+    """Says what is valid: "1 to 64", "at least 0 and below 1", "above 0"."""
+    if self.least is not None and self.most is not None:
+      return f"{self.least} to {self.most}"
+    names = {"least": "at least ", "above": "above "}
+    names |= {"most": "at most ", "below": "below "}
+    fields = self._asdict()
+    given = [n for n in names if fields[n] is not None]
+    return " and ".join(f"{names[n]}{fields[n]}" for n in given)
+
+
+ANY = Bounds()
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+  """One option.
+
+  path: dotted, "optimizer.learning_rate".
+  kind: bool, int, float, str, a Literal, or tuple[one of these, ...].
+  default: of that kind.
+  help: one line.
+  repeat: whether the flag may be given several times (kind is a tuple).
+  absent: what a configuration file without it means, where that is not the
+    default: what runs did before there was the option. None: the default.
+  bounds: of a number, or of each item of a tuple.
+  """
+
+  path: str
+  kind: Any
+  default: Any
+  help: str = ""
+  repeat: bool = False
+  absent: Any = None
+  bounds: Bounds = ANY
+
+  @property
+  def choices(self) -> tuple[str, ...]:
+    """The valid values, where they are few."""
+    return typing.get_args(self.kind) if _is_literal(self.kind) else ()
+
+  def parse(self, text: str) -> Any:
+    """The value that a text stands for, or UsageError."""
+    try:
+      text.encode()
+    except UnicodeEncodeError:  # As Python gives bytes that are no text.
+      raise UsageError(
+        f"--{self.path}={text}: is not UTF-8; where it names a file, name its"
+        " directory, a glob or a link"
+      ) from None
+    value = _parse(self.kind, text, f"--{self.path}")
+    self.require(value, "--")
+    return value
+
+  def require(self, value: Any, before: str) -> None:
+    """Raises UsageError where a value, or an item of it, is out of bounds.
+
+    Args:
+      value: of the option's kind.
+      before: put before its path in the message: "--", or a file's name.
+    """
+    if self.bounds == ANY:
+      return
+    items = value if isinstance(value, (tuple, list)) else (value,)
+    for item in items:
+      if item not in self.bounds:
+        raise UsageError(
+          f"{before}{self.path}={show(item)}: must be {self.bounds}"
+        )
+
+  def parse_all(self, texts: Sequence[str]) -> Any:
+    """The value of a flag that was given so often, or UsageError.
+
+    Where it may be given several times each is an item, to which a comma
+    belongs; else the last one counts.
+    """
+    if not self.repeat:
+      return self.parse(texts[-1])
+    item = typing.get_args(self.kind)[0]
+    return tuple(_parse(item, text, f"--{self.path}") for text in texts)
+
+  def check(self, value: Any, where: str) -> Any:
+    """The value that a JSON value stands for, or UsageError."""
+    checked = _check(self.kind, value, f"{where}: {self.path}")
+    self.require(checked, f"{where}: ")
+    return checked
+
+
+def options(
+  cls: type, prefix: str = "", helps: Mapping[str, str] | None = None
+) -> dict[str, Option]:
+  """The options of a dataclass by path, nested ones included.
+
+  Fields that hold a dict, or say that they are no flag, are not options.
+
+  Args:
+    cls: the dataclass.
+    prefix: put before each path, "optimizer.".
+    helps: help lines of fields that carry none.
+  """
+  hints = typing.get_type_hints(cls)
+  found: dict[str, Option] = {}
+  for field in dataclasses.fields(cls):
+    if not field.metadata.get("flag", True):
+      continue
+    path, kind = prefix + field.name, hints[field.name]
+    if dataclasses.is_dataclass(kind):
+      found |= options(typing.cast(type, kind), path + ".")
+      continue
+    if typing.get_origin(kind) is dict:
+      continue
+    _require_supported(kind, f"{cls.__name__}.{field.name}")
+    default = field.default
+    if field.default_factory is not dataclasses.MISSING:
+      default = field.default_factory()
+    help_line = field.metadata.get("help") or (helps or {}).get(field.name, "")
+    repeat = field.metadata.get("repeat", False)
+    absent = field.metadata.get("absent")
+    given = {n: field.metadata.get(n) for n in Bounds._fields}
+    found[path] = Option(
+      path, kind, default, help_line, repeat, absent, Bounds(**given)
+    )
+  return found
+
+
+def check_ranges(instance: Any, prefix: str = "") -> None:
+  """Raises UsageError where a field of a dataclass is out of its bounds.
+
+  Args:
+    instance: of a dataclass whose fields are options; nested ones count.
+    prefix: put before each path, "optimizer.".
+  """
+  for path, one in options(type(instance), prefix).items():
+    value = instance
+    for name in path.removeprefix(prefix).split("."):
+      value = getattr(value, name)
+    one.require(value, "--")
+
+
+def show(value: Any) -> str:
+  """A value as one would write it after a flag."""
+  if isinstance(value, bool):
+    return str(value).lower()
+  if isinstance(value, (tuple, list)):
+    return ",".join(map(show, value))
+  return str(value)
+
+
+def _is_literal(kind: Any) -> bool:
+  return typing.get_origin(kind) is Literal
+
+
+def _require_supported(kind: Any, where: str) -> None:
+  if typing.get_origin(kind) is tuple:
+    item, *rest = typing.get_args(kind)
+    if rest == [...]:
+      return _require_supported(item, where)
+  elif kind in (bool, int, float, str) or _is_literal(kind):
+    return None
+  raise TypeError(f"{where}: {kind} can't be a flag")
+
+
+def _bad(where: str, value: Any, kind: Any) -> UsageError:
+  shown = value[:80] if isinstance(value, str) else short(value)
+  return UsageError(f"{where}={shown}: must be {_FORM.get(kind, 'text')}")
+
+
+def _in_range(kind: Any, value: Any, where: str) -> Any:
+  """The value, of its kind, or UsageError where no run can have it."""
+  if kind is float and not math.isfinite(value):
+    raise _bad(where, value, kind)
+  if kind is int and abs(value) > _MOST:
+    raise UsageError(f"{where}={short(value)}: must be at most {_MOST}")
+  if kind is str and "\0" in value:
+    raise UsageError(f"{where}={short(value)}: must be text without NUL")
+  return value
+
+
+def _parse(kind: Any, text: str, where: str) -> Any:
+  if typing.get_origin(kind) is tuple:
+    item = typing.get_args(kind)[0]
+    return tuple(_parse(item, t, where) for t in text.split(",") if t)
+  if _is_literal(kind):
+    by_text = {str(value): value for value in typing.get_args(kind)}
+    if text not in by_text:
+      raise registry.unknown(where, text, [c or '""' for c in by_text])
+    return by_text[text]
+  if kind is bool:
+    if text.lower() not in ("true", "false"):
+      raise _bad(where, text, kind)
+    return text.lower() == "true"
+  try:
+    value = kind(text)
+  except ValueError:
+    raise _bad(where, text, kind) from None
+  return _in_range(kind, value, where)
+
+
+def _check(kind: Any, value: Any, where: str) -> Any:
+  if typing.get_origin(kind) is tuple:
+    if not isinstance(value, (list, tuple)):
+      raise UsageError(f"{where}={short(value)}: must be a list")
+    item = typing.get_args(kind)[0]
+    return tuple(_check(item, v, where) for v in value)
+  if _is_literal(kind):
+    valid = typing.get_args(kind)
+    if not isinstance(value, str) or value not in valid:
+      shown = [str(v) or '""' for v in valid]
+      text = value[:80] if isinstance(value, str) else short(value)
+      raise registry.unknown(where, text, shown)
+    return value
+  if kind is float and type(value) is int:
+    try:
+      return float(value)
+    except OverflowError:
+      raise _bad(where, value, kind) from None
+  if type(value) is not kind:
+    raise _bad(where, value, kind)
+  return _in_range(kind, value, where)

@@ -1,0 +1,127 @@
+"""Finds what can be named: the file system is the registry.
+
+A name is the name of a file in a package. Nothing is imported to list names
+or summaries, so that `list` and usage errors stay fast.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import pathlib
+import pkgutil
+from collections.abc import Iterable
+from types import ModuleType
+from typing import TypeVar
+
+from lm_jax.support.errors import UsageError
+
+T = TypeVar("T")
+
+# Files beside the named ones that hold what those share.
+SHARED = frozenset({"base", "corrupt"})
+
+
+def names(package: str) -> list[str]:
+  """The names that a package offers, sorted; [] if there is no such package.
+
+  Files and sub-packages count, except `SHARED` and what starts with "_".
+  """
+  spec = importlib.util.find_spec(package)
+  if spec is None:
+    return []
+  found = pkgutil.iter_modules(spec.submodule_search_locations)
+  return sorted(
+    module.name
+    for module in found
+    if module.name not in SHARED and not module.name.startswith("_")
+  )
+
+
+def summary(package: str, name: str) -> str:
+  """The first line of a file's docstring, read without importing it."""
+  spec = importlib.util.find_spec(package)
+  if spec is None or spec.submodule_search_locations is None:
+    raise ModuleNotFoundError(package)
+  for folder in spec.submodule_search_locations:
+    for path in (f"{name}.py", f"{name}/__init__.py"):
+      file = pathlib.Path(folder, path)
+      if file.exists():
+        text = ast.get_docstring(ast.parse(file.read_bytes())) or ""
+        return text.partition("\n")[0]
+  raise ModuleNotFoundError(f"{package}.{name}")
+
+
+def module(package: str, name: str, flag: str) -> ModuleType:
+  """Imports the file of that name; UsageError if there is none.
+
+  Args:
+    package: dotted name, "experiments".
+    name: as the user gave it.
+    flag: what the user gave it with, "--experiment", for the message.
+  """
+  valid = names(package)
+  if name not in valid:
+    raise unknown(flag, name, valid)
+  return importlib.import_module(f"{package}.{name}")
+
+
+def find(package: str, name: str, base: type[T], flag: str) -> type[T]:
+  """The one public subclass of `base` that the file of that name defines."""
+  file = module(package, name, flag)
+  found = [
+    value
+    for key, value in vars(file).items()
+    if isinstance(value, type)
+    and issubclass(value, base)
+    and value.__module__ == file.__name__
+    and not key.startswith("_")
+  ]
+  if len(found) != 1:
+    raise TypeError(
+      f"{file.__name__} must define one subclass of {base.__name__},"
+      f" it defines {len(found)}"
+    )
+  return found[0]
+
+
+def nearest(name: str, valid: Iterable[str]) -> list[str]:
+  """Up to three valid names that end almost as `name` does.
+
+  Dotted names are alike in their last part: "learning_rat" is near to
+  "optimizer.learning_rate"; one that ends in the very name is near alone.
+  Those of the same group come first.
+  """
+  group, _, last = name.rpartition(".")
+  by_last: dict[str, list[str]] = {}
+  for other in valid:
+    by_last.setdefault(other.rpartition(".")[2], []).append(other)
+  close = [last] if last in by_last else []
+  close = close or difflib.get_close_matches(last, by_last, n=3, cutoff=0.6)
+  found = [other for end in close for other in by_last[end]]
+  found.sort(key=lambda other: other.rpartition(".")[0] != group)
+  return found[:3]
+
+
+def unknown(
+  what: str, name: str, valid: Iterable[str], listing: bool = True
+) -> UsageError:
+  """The error for a name that does not exist.
+
+  Args:
+    what: the flag or place, "--objective"; "" for a bare word.
+    name: what was given.
+    valid: what exists.
+    listing: whether to name all of them.
+  """
+  valid, name = list(valid), name[:80]  # a longer one is near to nothing
+  message = f"{what}={name}: unknown" if what else f"{name}: unknown"
+  close = nearest(name, valid)
+  if close:
+    message += f"; did you mean {' or '.join(close)}?"
+  if listing:
+    separator = "" if close else "."
+    message += f"{separator} Valid: {', '.join(valid) or 'none'}"
+  return UsageError(message)

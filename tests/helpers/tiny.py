@@ -1,0 +1,104 @@
+"""A corpus and runs so small that a run takes a second once compiled."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from lm_jax.config import Config
+from lm_jax.data.options import DataOptions
+from lm_jax.inference import load
+from lm_jax.runs import run
+from lm_jax.storage import checkpoint
+from lm_jax.training import assemble
+
+DOCUMENTS, SENTENCES, WORDS = 48, 8, 6
+# Short, so that a sentence of bytes fits a row of 32; with plurals and verbs,
+# so that there are minimal pairs of every kind.
+VOCABULARY = "the of to in my we law laws act acts is are was citizens"
+
+
+def write_corpus(folder: Path) -> None:
+  rng = np.random.default_rng(0)
+  for number in range(DOCUMENTS):
+    lines = [
+      " ".join(rng.choice(VOCABULARY.split(), WORDS)).capitalize() + "."
+      for _ in range(SENTENCES)
+    ]
+    (folder / f"{number:02}.txt").write_text(" ".join(lines))
+
+
+class Tiny:
+  """Configurations of runs on one corpus with one private data cache.
+
+  Compiled programs are kept from suite to suite.
+  """
+
+  def __init__(self, folder: Path):
+    self.corpus, self.cache = folder / "corpus", folder / "cache"
+    self.corpus.mkdir()
+    self.cache.mkdir()
+    write_corpus(self.corpus)
+    kept = Path(tempfile.gettempdir(), f"lm_jax_tests-{os.getuid()}", "xla")
+    kept.mkdir(parents=True, exist_ok=True)
+    (self.cache / "xla").symlink_to(kept)
+    assemble.enable_compilation_cache(str(self.cache))
+
+  def data(self, **changes) -> DataOptions:
+    options = {
+      "corpus": str(self.corpus),
+      "tokenizer": "bytes",
+      "sentinels": 5,
+      "cache": str(self.cache),
+    }
+    return DataOptions(**(options | changes))
+
+  def config(self, workdir="", **changes) -> Config:
+    options = {
+      "size": "nano",
+      "trunk": {"layers": 1, "width": 32, "heads": 2, "feedforward": 64},
+      "length": 32,
+      "batch_size": 4,
+      "budget": "steps:6",
+      "log_every": 1,
+      "eval_every": 3,
+      "checkpoint_every": 2,
+      "data": self.data(),
+      "workdir": str(workdir),
+    }
+    return Config(**(options | changes))
+
+
+def pretrain(config):
+  return run.pretrain(config, progress=False)
+
+
+def metrics(directory):
+  """The lines of metrics.jsonl, which must be strict JSON."""
+  text = Path(directory, "metrics.jsonl").read_text()
+
+  def refuse(constant):
+    raise AssertionError(f"{constant} is not JSON")
+
+  return [json.loads(s, parse_constant=refuse) for s in text.splitlines()]
+
+
+def result_of(config):
+  return json.loads(Path(config.workdir, "result.json").read_text())
+
+
+def states(config):
+  """The state of each checkpoint of a run, by step."""
+  tokenizer = load.load(config.workdir).tokenizer
+  program = assemble.make_program(config, tokenizer)
+  place = Path(config.workdir, "checkpoints")
+  steps = sorted(int(p.name) for p in place.iterdir() if p.name.isdigit())
+  with checkpoint.Checkpoints(place, read_only=True) as checkpoints:
+    return {
+      step: checkpoints.restore(program.abstract_state(), step)[0]
+      for step in steps
+    }

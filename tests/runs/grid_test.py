@@ -1,0 +1,185 @@
+import pytest
+
+from experiments import architecture, compare_objectives, masking_rate
+from lm_jax import config as config_lib
+from lm_jax.config import Config
+from lm_jax.runs import grid
+from lm_jax.support.errors import UsageError
+
+
+def test_parse_splits_values_and_honours_quotes():
+  assert grid.parse(["a.b=1e-3,3e-3", 'trunk.windows="256,0",0']) == {
+    "a.b": ["1e-3", "3e-3"],
+    "trunk.windows": ["256,0", "0"],
+  }
+
+
+@pytest.mark.parametrize(
+  "sweeps",
+  [["a"], ["a="], ["=1"], ["a=1,,2"], [""], ["a=1,1"], ["a=1", "a=2"]],
+)
+def test_parse_refuses(sweeps):
+  with pytest.raises(UsageError, match=r"--sweep="):
+    grid.parse(sweeps)
+
+
+def test_cross_is_the_product_with_seeds_innermost():
+  arms = [Config(objective="mlm"), Config(objective="rtd", arm="electra")]
+  sweeps = {
+    "optimizer.learning_rate": ["1e-3", "3e-3"],
+    "objective.rate": ["0.15", "0.3"],
+  }
+  runs = grid.cross(arms, sweeps, 2)
+  assert len(runs) == 2 * 2 * 2 * 2
+  assert [run.name for run in runs[:3]] == [
+    "mlm-learning_rate=1e-3-rate=0.15-seed0",
+    "mlm-learning_rate=1e-3-rate=0.15-seed1",
+    "mlm-learning_rate=1e-3-rate=0.3-seed0",
+  ]
+  assert len({run.name for run in runs}) == 16
+  assert len({run.arm for run in runs}) == 8
+  last = runs[-1]
+  assert (last.objective, last.seed) == ("rtd", 1)
+  assert last.arm == "electra-learning_rate=3e-3-rate=0.3"
+  assert last.optimizer.learning_rate == 3e-3
+  assert last.objective_options == {"rate": 0.3}
+
+
+def test_seeds_start_at_the_arm_s_own():
+  runs = grid.cross([Config(seed=5)], {}, 2)
+  assert [run.name for run in runs] == ["clm-seed5", "clm-seed6"]
+  with pytest.raises(UsageError, match="--seeds=-1"):
+    grid.cross([Config()], {}, -1)
+
+
+def test_names_are_fit_for_files_and_unique():
+  runs = grid.cross([Config()], {"data.corpus": ["/a b/*.txt", "wiki/x"]}, 1)
+  assert [run.name for run in runs] == [
+    "clm-corpus=_a_b_.txt-seed0",
+    "clm-corpus=wiki_x-seed0",
+  ]
+  with pytest.raises(UsageError, match="two runs would both be called"):
+    grid.cross([Config()], {"data.corpus": ["a b", "a/b"]}, 1)
+  assert grid.safe("../x") == "_x"
+
+
+def test_paths_that_end_alike_are_told_apart():
+  sweeps = {"name.x": 0, "other.x": 0, "size": 0}
+  assert grid._labels(sweeps) == {
+    "name.x": "name.x",
+    "other.x": "other.x",
+    "size": "size",
+  }
+
+
+def test_what_cannot_be_swept():
+  for path in ("workdir", "name", "arm", "seed"):
+    with pytest.raises(UsageError, match="can't be swept"):
+      grid.cross([Config()], {path: ["1"]}, 1)
+  with pytest.raises(UsageError, match="clm has no such option"):
+    grid.cross([Config()], {"objective.rate": ["0.1"]}, 1)
+
+
+def _arms(arms, sweeps=(), **common):
+  common = {path.replace("_", ".", 1): text for path, text in common.items()}
+  runs = grid.cross(arms, grid.parse(sweeps), 1, common)
+  return {run.arm: config_lib.build(run).trunk for run in runs}
+
+
+def _sizes(trunk):
+  return trunk.layers, trunk.width, trunk.initializer_range
+
+
+@pytest.mark.parametrize("experiment", [compare_objectives, masking_rate])
+@pytest.mark.parametrize("size", ["nano", "tiny", "base"])
+def test_a_size_is_what_runs(experiment, size):
+  own = config_lib.build(Config(size=size)).trunk
+  for trunk in _arms(experiment.runs(), size=size).values():
+    assert _sizes(trunk) == _sizes(own)
+  swept = _arms(experiment.runs(), [f"size={size}"])
+  assert {_sizes(trunk) for trunk in swept.values()} == {_sizes(own)}
+
+
+def test_a_preset_is_what_runs_and_flags_win_over_both():
+  runs = compare_objectives.runs()
+  for trunk in _arms(runs, trunk_preset="bert").values():
+    assert _sizes(trunk) == (12, 768, 0.02)
+    assert (trunk.norm_placement, trunk.token_types) == ("post", 2)
+  found = _arms(runs, ["size=nano,tiny"], trunk_layers="5")
+  assert {trunk.layers for trunk in found.values()} == {5}
+  assert {trunk.width for trunk in found.values()} == {64, 128}
+
+
+def test_arms_keep_what_they_differ_in():
+  arms = [
+    Config(arm=norm, trunk={"norm": norm, "layers": 3})
+    for norm in ("layernorm", "rmsnorm")
+  ]
+  found = _arms(arms, size="nano")
+  assert {name: trunk.norm for name, trunk in found.items()} == {
+    "layernorm": "layernorm",
+    "rmsnorm": "rmsnorm",
+  }
+  assert {trunk.layers for trunk in found.values()} == {2}
+
+
+def test_equal_configurations_are_one_run():
+  runs = compare_objectives.runs()
+  assert list(_arms(runs, ["objective=mlm,clm"])) == ["mlm", "clm"]
+  rates = ["objective.rate=0.15,0.3"]
+  assert list(_arms(masking_rate.runs(), rates)) == ["rate=0.15", "rate=0.3"]
+  # Two arms have no encoder.
+  layers = ["trunk.encoder_layers=2,4"]
+  assert list(_arms(architecture.runs(), layers)) == [
+    "prefix_decoder",
+    "causal_decoder",
+    "encoder_decoder-encoder_layers=2",
+    "encoder_decoder-encoder_layers=4",
+  ]
+  both = ["optimizer.name=adamw,muon", "optimizer.momentum=0.9,0.95"]
+  assert list(_arms([Config()], both)) == [
+    "clm-name=adamw",
+    "clm-name=muon-momentum=0.9",
+    "clm-name=muon-momentum=0.95",
+  ]
+
+
+@pytest.mark.parametrize(
+  ("arms", "sweeps", "common", "message"),
+  [
+    (
+      masking_rate.runs(),
+      [],
+      {"objective_rate": "0.3"},
+      "--objective.rate=0.3",
+    ),
+    (
+      architecture.runs(),
+      [],
+      {"architecture": "encoder_decoder"},
+      "prefix_decoder, causal_decoder, encoder_decoder would be one",
+    ),
+    ([Config(arm="a"), Config(arm="b")], [], {}, "the arms a, b would be one"),
+    ([Config(arm="a"), Config(arm="b", seed=1)], [], {}, "arms a, b would be"),
+    ([Config()], ["optimizer.learning_rate=1e-3,0.001"], {}, "twice"),
+    ([Config()], ["optimizer.momentum=0.9,0.95"], {}, "changes nothing"),
+    ([Config()], ["trunk.kv_heads=0,4"], {}, "changes nothing"),
+    ([Config()], ["size=nano"], {"size": "tiny"}, "--size=tiny: --sweep=size"),
+  ],
+  ids=range(8),
+)
+def test_the_same_under_two_names_is_refused(arms, sweeps, common, message):
+  with pytest.raises(UsageError, match=message):
+    _arms(arms, sweeps, **common)
+
+
+def test_what_trains_differently_is_another_run():
+  arms = [Config()]
+  for sweep in (
+    "trunk.dropout=0,0.1",
+    "trunk.initializer_range=0.02,0.05",
+    "optimizer.weight_decay=0,0.1",
+    "budget=steps:3,steps:4",
+    "data.vocabulary_size=1000,2000",
+  ):
+    assert len(_arms(arms, [sweep])) == 2, sweep

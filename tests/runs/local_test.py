@@ -1,0 +1,134 @@
+import dataclasses
+import json
+import pathlib
+
+import pytest
+
+from lm_jax import config as config_lib
+from lm_jax.config import Config
+from lm_jax.runs import grid, local, record
+from lm_jax.support.errors import UsageError
+
+
+class Trainer:
+  """Stands in for run.pretrain: ends as told, and remembers its calls."""
+
+  def __init__(self, outcomes=None):
+    self.outcomes, self.calls = outcomes or {}, []
+
+  def __call__(self, config, progress=True):
+    self.calls.append(config.name)
+    path = pathlib.Path(config.workdir)
+    path.mkdir(parents=True, exist_ok=True)
+    text = config_lib.to_json(config_lib.resolve(config))
+    (path / "config.json").write_text(text)
+    outcome = self.outcomes.get(config.name, "done")
+    if isinstance(outcome, BaseException):
+      raise outcome
+    result = {"status": outcome}
+    if outcome != "interrupted":
+      (path / "result.json").write_text(json.dumps(result))
+    return result
+
+
+@pytest.fixture
+def configs(tmp_path):
+  arms = [Config(arm="a"), Config(arm="b", length=64)]
+  return record.place(grid.cross(arms, {}, 2), str(tmp_path))
+
+
+def _read(config):
+  return json.loads(pathlib.Path(config.workdir, "result.json").read_text())
+
+
+def test_runs_everything_once_and_then_reuses(configs, capsys):
+  trainer = Trainer()
+  done = {config.name: "done" for config in configs}
+  assert local.execute(configs, trainer) == done
+  assert trainer.calls == ["a-seed0", "a-seed1", "b-seed0", "b-seed1"]
+  lines = capsys.readouterr().err.splitlines()
+  assert len(lines) == 4
+  assert lines[0].startswith("[1/4] a-seed0: done after 0 s; about 0 s left")
+  again = Trainer()
+  assert local.execute(configs, again) == done
+  assert again.calls == []
+  assert "4 of 4 runs are complete" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  "error",
+  [RuntimeError("out of\nluck"), UsageError("no such file"), KeyError()],
+)
+def test_a_failure_is_recorded_and_the_others_go_on(configs, error, capsys):
+  trainer = Trainer({"a-seed1": error})
+  statuses = local.execute(configs, trainer)
+  assert list(statuses.values()) == ["done", "failed", "done", "done"]
+  assert local.exit_code(statuses) == 1
+  result = _read(configs[1])
+  assert result["status"] == "failed"
+  assert type(error).__name__ in result["error"]
+  assert "in __call__" in result["traceback"]
+  assert len(capsys.readouterr().err.splitlines()) == 4
+  # The next call tries it again, and only it.
+  again = Trainer()
+  statuses = local.execute(configs, again, progress=False)
+  assert again.calls == ["a-seed1"]
+  assert local.exit_code(statuses) == 0
+  assert _read(configs[1])["status"] == "done"
+  assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("how", ["interrupted", KeyboardInterrupt()])
+def test_an_interruption_ends_the_experiment(configs, how):
+  statuses = local.execute(configs, Trainer({"a-seed1": how}))
+  assert statuses == {"a-seed0": "done", "a-seed1": "interrupted"}
+  assert local.exit_code(statuses) == 75
+  again = Trainer()
+  local.execute(configs, again)
+  assert again.calls == ["a-seed1", "b-seed0", "b-seed1"]
+
+
+def test_what_has_diverged_is_not_tried_again(configs):
+  first = local.execute(configs, Trainer({"a-seed1": "diverged"}))
+  again = Trainer()
+  assert local.execute(configs, again) == first
+  assert again.calls == []
+  assert local.exit_code(first) == 3
+
+
+def test_what_may_change_is_run_again(configs):
+  local.execute(configs[:1], Trainer({"a-seed0": "diverged"}))
+  changed = dataclasses.replace(
+    configs[0], budget="steps:7", allow_change=("budget",)
+  )
+  again = Trainer()
+  assert local.execute([changed], again) == {"a-seed0": "done"}
+  assert again.calls == ["a-seed0"]
+  assert local.is_complete(changed)
+
+
+def test_a_former_failure_is_forgotten_when_the_run_begins(configs):
+  local.execute(configs[:1], Trainer({"a-seed0": RuntimeError()}))
+  local.execute(configs[:1], Trainer({"a-seed0": "interrupted"}))
+  assert not pathlib.Path(configs[0].workdir, "result.json").exists()
+
+
+def test_exit_codes():
+  assert local.exit_code({"x": "done", "y": "diverged"}) == 3
+  assert local.exit_code({"x": "failed", "y": "diverged"}) == 1
+  assert local.exit_code({"x": "failed", "y": "interrupted"}) == 75
+  assert local.exit_code({}) == 0
+
+
+def test_a_damaged_result_is_named(configs):
+  local.execute(configs[:1], Trainer())
+  pathlib.Path(configs[0].workdir, "result.json").write_text("{")
+  with pytest.raises(UsageError, match=r"a-seed0/result\.json: damaged"):
+    local.execute(configs, Trainer())
+
+
+@pytest.mark.parametrize(
+  ("seconds", "text"), [(41.4, "41 s"), (720, "12 min"), (12600, "3.5 h")]
+)
+def test_duration(seconds, text):
+  assert local.duration(seconds) == text
