@@ -38,6 +38,7 @@ ATTRIBUTES = {
 # Where a name is looked up in a list of our own files, or of TFDS's.
 IMPORTERS = {
   "lm_jax/__init__.py": "only files of its own, by its table",
+  "lm_jax/cli.py": "only commands of its table",
   "lm_jax/support/registry.py": "only names of files that stand in the package",
   "lm_jax/data/catalog.py": "only files that stand in tensorflow_datasets",
   "lm_jax/data/own_builders.py": "only what --data.corpus of a command names",

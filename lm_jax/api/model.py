@@ -83,10 +83,10 @@ def evaluate(
   places = {name: os.fspath(path) for name, path in (task_data or {}).items()}
   if isinstance(model, LanguageModel):
     subject = Subject(model._model, model._model.source)
-    chosen = flags.of(subject.path, names, places, options)
+    chosen = flags.from_values(subject.path, names, places, options)
     return evaluate_lib.evaluate(chosen, model=subject)
   path = os.path.expanduser(os.fspath(model))
-  return evaluate_lib.evaluate(flags.of(path, names, places, options))
+  return evaluate_lib.evaluate(flags.from_values(path, names, places, options))
 
 
 class LanguageModel:

@@ -1,4 +1,4 @@
-"""`python launch.py chat`: a conversation on a terminal or from a script."""
+"""Holds a conversation with a model, on a terminal or from a script."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import contextlib
 import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
 
 from lm_jax.apps.chat.session import MAX_NEW_TOKENS, Form
 from lm_jax.generation import options as options_lib
 from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option
+from lm_jax.support.options import Option, option, texts_of_others
 
 if TYPE_CHECKING:  # They import jax.
   from lm_jax.apps.chat.session import Session
@@ -21,43 +21,47 @@ if TYPE_CHECKING:  # They import jax.
 _INTERRUPTED = 75
 
 
-def schema() -> dict[str, Option]:
-  """The flags."""
-  own = (
-    Option("model", str, "", "a run directory, or a Hugging Face directory"),
-    Option("system", str, "", "the system prompt"),
-    Option(
-      "chat_template",
-      str,
-      "",
-      "a file, or the name of one of several that the model has; by default"
-      " the model's own, or User: and Assistant: where it has none",
-    ),
-    Option("load", str, "", "a conversation to go on with, as /save writes it"),
-    Option(
-      "context",
-      int,
-      0,
-      "tokens of the conversation and an answer, beyond which the oldest"
-      " exchanges are left out; 0: what the model can read",
-    ),
-    Option("format", Form, "text", "of answers"),
+@dataclasses.dataclass(frozen=True)
+class Flags:
+  """The model, and the conversation.
+
+  settings: texts of the options of a generation, by name.
+  """
+
+  model: str = option(
+    "",
+    "a run directory, or a Hugging Face directory",
+    needed="a run or a Hugging Face directory",
   )
-  known = {option.path: option for option in own} | options_lib.schema()
+  system: str = option("", "the system prompt")
+  chat_template: str = option(
+    "",
+    "a file, or the name of one of several that the model has; by default the"
+    " model's own, or User: and Assistant: where it has none",
+  )
+  load: str = option(
+    "", "a conversation to continue, in the form that /save writes"
+  )
+  context: int = option(
+    0,
+    "tokens of the conversation and an answer, beyond which the oldest"
+    " exchanges are left out; 0: what the model can read",
+    least=0,
+  )
+  format: Form = option("text", "of answers")
+  settings: Mapping[str, Sequence[str]] = texts_of_others()
+
+
+def settings() -> dict[str, Option]:
+  """Returns the options of a generation as flags."""
+  known = options_lib.schema()
   most = known["max_new_tokens"]
-  known["max_new_tokens"] = dataclasses.replace(most, default=MAX_NEW_TOKENS)
-  return known
+  return known | {most.path: dataclasses.replace(most, default=MAX_NEW_TOKENS)}
 
 
-def main(given: Mapping[str, Sequence[str]]) -> int:
+def main(flags: Flags) -> int:
   """Talks as flags ask; returns the exit code."""
-  last = {path: texts[-1] for path, texts in given.items()}
-  if not last.get("model"):
-    raise UsageError("--model: needed, a run or a Hugging Face directory")
-  context = int(last.get("context", 0))
-  if context < 0:
-    raise UsageError(f"--context={context}: must be 0 or more")
-  values = options_lib.from_flags(given)
+  values = options_lib.from_flags(flags.settings)
   options_lib.Generation(**values).check()
   from lm_jax.apps.chat import conversation as conversation_lib
   from lm_jax.apps.chat import session as session_lib
@@ -67,27 +71,25 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   from lm_jax.generation.generate import Generator
 
   conversation = conversation_lib.Conversation()
-  if last.get("load"):
-    where = f"--load={last['load']}"
-    conversation = conversation_lib.read(last["load"], where)
-  if "system" in last:
-    conversation.system = last["system"]
-  source = template.find(last["model"], last.get("chat_template", ""))
-  model = load.load(last["model"])
-  generator = Generator(model, f"--model={last['model']}")
-  assistant = Assistant(generator, source, context)
-  form: Any = last.get("format", get_args(Form)[0])  # checked when parsed
+  if flags.load:
+    conversation = conversation_lib.read(flags.load, f"--load={flags.load}")
+  if flags.system:
+    conversation.system = flags.system
+  source = template.find(flags.model, flags.chat_template)
+  model = load.load(flags.model)
+  generator = Generator(model, f"--model={flags.model}")
+  assistant = Assistant(generator, source, flags.context)
   try:
     session_lib.options(assistant, values)
     if conversation.system:
       assistant.check_system(conversation.system, "--system")
     lines, interrupt = Lines(), Interrupt()
     session = session_lib.Session(
-      assistant, conversation, values, form, interrupt
+      assistant, conversation, values, flags.format, interrupt
     )
     # A script ends at Ctrl-C, as any other command does.
     with interrupt if lines.interactive else contextlib.nullcontext():
-      _talk(session, lines, last["model"])
+      _talk(session, lines, flags.model)
     return 0
   except KeyboardInterrupt:
     print("lm_jax: interrupted", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The command `compare`: an experiment's arms, crossed, run and reported."""
+"""Compares objectives under one budget, and writes a report."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 
 from lm_jax import config as config_lib
 from lm_jax import experiments
-from lm_jax.commands import flags, train
+from lm_jax.commands import train
+from lm_jax.commands.flags import Given
 from lm_jax.config import Config, overrides
 from lm_jax.report import subject
 from lm_jax.runs import grid, local, record
 from lm_jax.storage import lock, workdir
 from lm_jax.support import invocation, registry
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, option, options
+from lm_jax.support.options import Option, option, options, texts_of_others
+from lm_jax.support.options import read as read_flags
 
 DEFAULT = "compare_objectives"
 # Flags that leave the experiment as its file has it.
@@ -26,8 +28,8 @@ _APART = ("allow_change", "data.cache", "data.workers", "log_every", "mesh")
 
 
 @dataclasses.dataclass(frozen=True)
-class CompareOptions:
-  """What `compare` takes besides the settings that all arms share."""
+class CompareFlags:
+  """Flags besides the settings that all arms share."""
 
   experiment: str = option(
     DEFAULT, "which question: `list experiments`, or its file"
@@ -41,9 +43,12 @@ class CompareOptions:
     " given several times: all combinations are run",
     repeat=True,
   )
-  seeds: int = option(0, "runs of each arm; 0: as the experiment has it")
+  seeds: int = option(
+    0, "runs of each arm; 0: as the experiment has it", least=0
+  )
   baseline: str = option("", "the arm to compare with; the experiment's own")
   workdir: str = option("", "where all is kept; runs/<experiment> by default")
+  settings: Mapping[str, Sequence[str]] = texts_of_others()
 
 
 def schema() -> dict[str, Option]:
@@ -55,7 +60,7 @@ def schema() -> dict[str, Option]:
     *overrides.OF_TASKS,
   ):
     del common[path]
-  return options(CompareOptions) | common | overrides.objective_flags()
+  return options(CompareFlags) | common | overrides.objective_flags()
 
 
 def described(argv: Sequence[str]) -> dict[str, Option]:
@@ -87,14 +92,18 @@ def described(argv: Sequence[str]) -> dict[str, Option]:
   return known | {size.path: dataclasses.replace(size, help=size.help + note)}
 
 
-def main(argv: Sequence[str]) -> int:
+def flags() -> dict[str, Option]:
+  """Returns the flags by path."""
+  return schema()
+
+
+def main(given: Given) -> int:
   """Runs an experiment; returns the exit code.
 
   Args:
-    argv: what follows the command.
+    given: texts by path.
   """
-  given = flags.parse("compare", schema(), argv)
-  command = invocation.line(["compare", *argv])
+  command = invocation.line(["compare", *given.words])
   directory, statuses = run(given, command)
   code = local.exit_code(statuses)
   if code == local.EXIT[local.INTERRUPTED]:
@@ -125,23 +134,20 @@ def run(
   Raises:
     UsageError: it is impossible, or its directory is taken.
   """
-  name = given.get("experiment", [DEFAULT])[-1]
-  experiment = experiments.load(name)
-  name = pathlib.Path(name).stem
-  arms = _arms(experiment, name, given)
-  own = options(CompareOptions)
-  common = {p: texts[-1] for p, texts in given.items() if p not in own}
-  seeds = own["seeds"].parse(given.get("seeds", ["0"])[-1])
-  sweeps = grid.parse(given.get("sweep", []))
-  seeds = experiment.SEEDS if seeds == 0 else seeds
+  asked = read_flags(CompareFlags, given)
+  experiment = experiments.load(asked.experiment)
+  name = pathlib.Path(asked.experiment).stem
+  named = asked.objectives if "objectives" in given else None
+  arms = _arms(experiment, name, named)
+  common = {path: texts[-1] for path, texts in asked.settings.items()}
+  sweeps = grid.parse(asked.sweep)
+  seeds = asked.seeds or experiment.SEEDS
   configs = grid.cross(arms, sweeps, seeds, common)
   if progress:
     _tell_merged(len(arms) * math.prod(map(len, sweeps.values())), configs)
   configs = _packed_alike(configs, progress)
-  baseline = _baseline(
-    given.get("baseline", [""])[-1], experiment.BASELINE, configs
-  )
-  directory = given.get("workdir", [""])[-1] or str(pathlib.Path("runs", name))
+  baseline = _baseline(asked.baseline, experiment.BASELINE, configs)
+  directory = asked.workdir or str(pathlib.Path("runs", name))
   configs = record.place(configs, directory)
   trainer = importlib.import_module("lm_jax.runs.run")
   for config in configs:
@@ -154,11 +160,11 @@ def run(
   workdir.create(directory)
   with lock.hold(directory):
     text, title = experiment.__doc__ or name, name
-    if sweeps or "objectives" in given:
+    if sweeps or named is not None:
       # The experiment's own words are of other arms.
       settings_of_runs = [config_lib.flat(config) for config in configs]
-      found = subject.derived(name, settings_of_runs)
-      text, title = found.question, found.title
+      derived = subject.derived(name, settings_of_runs)
+      text, title = derived.question, derived.title
     changed = [f"--{p}={v}" for p, v in common.items() if p not in _APART]
     record.write(
       directory, name, text, command, baseline, configs, title, changed
@@ -198,24 +204,23 @@ def _tell_merged(planned: int, configs: Sequence[Config]) -> None:
 
 
 def _arms(
-  experiment, name: str, given: Mapping[str, Sequence[str]]
+  experiment, name: str, objectives: Sequence[str] | None
 ) -> list[Config]:
-  if "objectives" not in given:
+  if objectives is None:
     return experiment.runs()
-  text = given["objectives"][-1]
+  text = ",".join(objectives)
   if name != DEFAULT:
     raise UsageError(
       f"--objectives={text}: the arms of --experiment={name} are its own;"
       f" give one of the two flags"
     )
-  objectives = [word for word in text.split(",") if word]
   valid = registry.names(config_lib.OBJECTIVES)
   for objective in objectives:
     if objective not in valid:
       raise registry.unknown("--objectives", objective, valid)
   if not objectives or len(set(objectives)) < len(objectives):
     raise UsageError(f"--objectives={text}: must name some, each once")
-  return experiment.runs(objectives)
+  return experiment.runs(list(objectives))
 
 
 def _baseline(asked: str, usual: str, configs: Sequence[Config]) -> str:

@@ -1,15 +1,16 @@
-"""What this machine has, and what a run would take on many chips."""
+"""Tells versions, devices and disk; plans a run on many chips, on paper."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from lm_jax.planning.chips import CHIPS
 from lm_jax.support.errors import UsageError
 from lm_jax.support.machine import REQUIRED, _version, describe, versions
-from lm_jax.support.options import Option
+from lm_jax.support.options import Option, option, texts_of_others
 
 
 def report(cache: str = "") -> tuple[str, list[str]]:
@@ -36,38 +37,52 @@ def report(cache: str = "") -> tuple[str, list[str]]:
   return "\n".join(lines), missing
 
 
-def flags() -> dict[str, Option]:
-  """What a plan is made for, and of which run: the flags of `train`."""
+@dataclasses.dataclass(frozen=True)
+class Flags:
+  """Whether a run is planned, and for which chips.
+
+  settings: texts of the flags of `train` by path: the run that is planned.
+  """
+
+  plan: bool = option(False, "plan a run on many chips, on paper")
+  chip: str = option("tpu_v5p", f"one of {', '.join(CHIPS)}")
+  chips: int = option(256, "number of chips", least=1)
+  settings: Mapping[str, Sequence[str]] = texts_of_others()
+
+
+def settings() -> dict[str, Option]:
+  """Returns the flags of `train` that a planned run may have."""
   from lm_jax import config as config_lib
   from lm_jax.config import overrides
-  from lm_jax.planning.chips import CHIPS
   from lm_jax.planning.plan import ROWS_A_CHIP
 
-  own = {
-    "plan": Option("plan", bool, False, "a run on many chips, on paper"),
-    "chip": Option("chip", str, "tpu_v5p", f"one of {', '.join(CHIPS)}"),
-    "chips": Option("chips", int, 256, "how many"),
-  }
   known = config_lib.schema() | overrides.objective_flags()
   for name in ("name", "arm", "family", "workdir", "model"):
     del known[name]
   rows = known["batch_size"]
   help_line = f"{rows.help}; by default {ROWS_A_CHIP} for each chip"
   known["batch_size"] = dataclasses.replace(rows, default=None, help=help_line)
-  return own | known
+  return known
 
 
-def wants_plan(given: Mapping[str, str]) -> bool:
-  """Raises UsageError where flags of a plan are given without --plan."""
-  wanted = given.get("plan", "false") == "true"
-  if not wanted and set(given) - {"plan"}:
-    name = min(set(given) - {"plan"})
-    raise UsageError(f"--{name}: is for a plan; give --plan, too")
-  return wanted
+def main(flags: Flags) -> int:
+  """Prints what there is, or a plan; 1 if a required package is missing."""
+  if flags.plan:
+    print("\n".join(plan(flags)))
+    return 0
+  given = [*flags.settings]
+  given += [
+    n for n in ("chip", "chips") if getattr(flags, n) != getattr(Flags, n)
+  ]
+  if given:
+    raise UsageError(f"--{min(given)}: is for a plan; give --plan, too")
+  text, missing = report()
+  print(text)
+  return 1 if missing else 0
 
 
-def plan(given: Mapping[str, str]) -> list[str]:
-  """The lines of a plan.
+def plan(flags: Flags) -> list[str]:
+  """Returns the lines of a plan.
 
   Raises:
     UsageError: an unknown chip, or a run that is impossible on so many.
@@ -75,18 +90,14 @@ def plan(given: Mapping[str, str]) -> list[str]:
   from lm_jax import config as config_lib
   from lm_jax.config import overrides
   from lm_jax.planning import plan as plan_lib
-  from lm_jax.planning.chips import CHIPS
   from lm_jax.support import registry
 
-  name, count = given.get("chip", "tpu_v5p"), int(given.get("chips", 256))
+  name, count = flags.chip, flags.chips
   if name not in CHIPS:
     raise registry.unknown("--chip", name, CHIPS)
-  if count < 1:
-    raise UsageError(f"--chips={count}: must be at least 1")
-  own = ("plan", "chip", "chips")
-  rest = {path: text for path, text in given.items() if path not in own}
-  config = overrides.override(config_lib.Config(), rest)
-  if "batch_size" not in given:
+  texts = {path: given[-1] for path, given in flags.settings.items()}
+  config = overrides.override(config_lib.Config(), texts)
+  if "batch_size" not in texts:
     size = plan_lib.ROWS_A_CHIP * count * config.accumulate
     config = dataclasses.replace(config, batch_size=size)
   return plan_lib.report(plan_lib.make(config, count), name, CHIPS[name])

@@ -1,32 +1,53 @@
-"""The command `export`: a model becomes a Hugging Face directory."""
+"""Writes a model as a Hugging Face directory."""
 
 from __future__ import annotations
 
-from lm_jax.hugging_face.export import _check, save
-from lm_jax.inference import load
+import dataclasses
+
 from lm_jax.support.errors import UsageError
+from lm_jax.support.options import option
 
 
-def run(
-  model: str,
-  to: str,
-  family: str = "",
-  dtype: str = "",
-  adapter: bool = False,
-) -> list[str]:
-  """The command `export`; see `save`.
+@dataclasses.dataclass(frozen=True)
+class Flags:
+  """What is written, where to, and in which form."""
 
-  Args:
-    model: a run directory or a Hugging Face directory.
-    to, family, dtype: of `save`.
-    adapter: write what was trained of an adapted model, for PEFT.
-  """
-  _check(to, family, dtype)
-  if adapter and dtype:
-    raise UsageError(f"--dtype={dtype}: --adapter writes float32")
-  loaded = load.load(model)
-  if adapter:
+  model: str = option("", "a run directory", needed="a run directory")
+  to: str = option(
+    "",
+    "the Hugging Face directory to make",
+    needed="a directory that is new or empty",
+  )
+  family: str = option(
+    "", "one of `list families`; by default that of the objective"
+  )
+  dtype: str = option(
+    "",
+    "float32, float16 or bfloat16; by default float32, or what an imported"
+    " model had",
+  )
+  adapter: bool = option(
+    False,
+    "write only what was trained of an adapted model, as PEFT reads it,"
+    " instead of the merged model",
+  )
+
+
+def main(flags: Flags) -> int:
+  """Exports a model and prints the directories; returns the exit code."""
+  from lm_jax.hugging_face import export
+  from lm_jax.inference import load
+
+  export.check(flags.to, flags.family, flags.dtype)
+  if flags.adapter and flags.dtype:
+    raise UsageError(f"--dtype={flags.dtype}: --adapter writes float32")
+  model = load.load(flags.model)
+  if flags.adapter:
     from lm_jax.hugging_face import peft
 
-    return peft.save(loaded, to, family, f"--model={model}")
-  return save(loaded, to, family, dtype)
+    made = peft.save(model, flags.to, flags.family, f"--model={flags.model}")
+  else:
+    made = export.save(model, flags.to, flags.family, flags.dtype)
+  for directory in made:
+    print(directory)
+  return 0

@@ -1,4 +1,4 @@
-"""The command `finetune`: one run that learns from a task's examples."""
+"""Fine-tunes a model on a task's examples, or many by one protocol."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from typing import Any
 
 from lm_jax import config as config_lib
 from lm_jax.commands import train
+from lm_jax.commands.flags import Given
 from lm_jax.config import Config
-from lm_jax.finetuning.recipe import configured
+from lm_jax.devices import cluster
+from lm_jax.finetuning import recipe
+from lm_jax.runs import protocol
+from lm_jax.support import invocation
+from lm_jax.support.errors import UsageError
+from lm_jax.support.options import Option
 
 
 def run(
@@ -38,7 +44,7 @@ def run(
   machines.use_threads(place)
   enable_compilation_cache(given.get("data.cache", ""))
   with distributed.together():
-    config = configured(as_begun(given, place))
+    config = recipe.configured(as_begun(given, place))
     source = pathlib.Path(config.model).name if config.model else config.size
     name = f"{config.task}-{source}-seed{config.seed}"
     config = dataclasses.replace(
@@ -67,10 +73,25 @@ def as_begun(given: Mapping[str, str], directory: str) -> Mapping[str, str]:
   return {**given, "objective": old.objective}
 
 
-def main(given: Mapping[str, str]) -> int:
-  """Fine-tunes as flags ask; returns the exit code."""
-  from lm_jax.runs import local
+def flags() -> dict[str, Option]:
+  """Returns the flags by path: of one run, and of a protocol of many."""
+  return recipe.schema() | protocol.schema() | cluster.FLAGS
 
-  config, result = run(given)
-  train.tell(config, result)
-  return local.EXIT[result["status"]]
+
+def main(given: Given) -> int:
+  """Fine-tunes a model, or many by one protocol; returns the exit code.
+
+  Args:
+    given: texts by path.
+  """
+  if {"models", "tasks"} & set(given):
+    from lm_jax.runs import protocol_run
+
+    return protocol_run.main(given, invocation.line(["finetune", *given.words]))
+  for path in set(protocol.schema()) - set(recipe.schema()):
+    if path in given:
+      raise UsageError(
+        f"--{path}={given[path][-1]}: belongs to a protocol, --models and"
+        " --tasks"
+      )
+  return train.as_process(given, run)

@@ -16,6 +16,18 @@ from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, show
 
 WIDTH = 80
+# Help lists these flags before all others.
+MOST_USED = (
+  *("experiment", "objectives", "model", "task", "tasks", "objective"),
+  *("size", "budget", "length", "batch_size", "seed", "seeds", "sweep"),
+  *("baseline", "workdir"),
+)
+
+
+class Given(dict[str, list[str]]):
+  """Texts of the flags that were given, by path; `words` are as typed."""
+
+  words: Sequence[str] = ()
 
 
 class _Checked(flags.ArgumentParser):
@@ -31,17 +43,21 @@ class _Checked(flags.ArgumentParser):
 
 
 def parse(
-  command: str, known: Mapping[str, Option], argv: Sequence[str]
-) -> dict[str, list[str]]:
-  """The flags that were given, as texts by path; the last one counts.
+  command: str,
+  known: Mapping[str, Option],
+  argv: Sequence[str],
+  word: str = "",
+) -> Given:
+  """Returns the flags that were given, as texts by path; the last one counts.
 
   Args:
     command: its name, for messages.
     known: what may be given.
     argv: what follows the command.
+    word: the flag that a bare word stands for; "" for none.
 
   Raises:
-    UsageError: an unknown flag, a bad value, a bare word.
+    UsageError: an unknown flag, a bad value, a bare word too many.
   """
   values = flags.FlagValues()
   values.set_gnu_getopt(True)
@@ -68,16 +84,20 @@ def parse(
     ) from None
   except (flags.Error, ValueError) as error:
     raise UsageError(_plain(error)) from None
+  given = Given(
+    (path, text if known[path].repeat else [text])
+    for path, text in values.flag_values_dict().items()
+    if values[path].present
+  )
+  given.words = argv
+  if words and word and word not in given:
+    given[word] = [words.pop(0)]
   if words:
     raise UsageError(
       f"{words[0]}: {command} takes flags only, --name=value;"
       f" see {invocation.line([command, '--help'])}"
     )
-  return {
-    path: text if known[path].repeat else [text]
-    for path, text in values.flag_values_dict().items()
-    if values[path].present
-  }
+  return given
 
 
 def _plain(error: Exception) -> str:
@@ -87,26 +107,69 @@ def _plain(error: Exception) -> str:
   return str(error)
 
 
+def asked_help(argv: Sequence[str]) -> str | None:
+  """Returns the group that --help asks for: "" for all; None without --help."""
+  for word in argv:
+    flag, _, group = word.partition("=")
+    if flag in ("--help", "-help", "-h"):
+      return group
+  return None
+
+
 def usage(
-  command: str, summary: str, known: Iterable[Option], notes: str = ""
+  command: str,
+  summary: str,
+  known: Iterable[Option],
+  notes: str = "",
+  group: str = "",
 ) -> str:
-  """The help text of a command, its flags grouped by their first part."""
-  lines = [f"{invocation.program()} {command}: {summary}"]
-  group = None
+  """Returns the help text of a command, its flags by their groups.
+
+  Args:
+    command: its name.
+    summary: what it does.
+    known: its flags, the most used first.
+    notes: below the flags.
+    group: the only one to be listed; "" for all.
+
+  Raises:
+    UsageError: there is no such group.
+  """
+  groups: dict[str, list[Option]] = {"": []}
   for option in known:
-    head = option.path.partition(".")[0] if "." in option.path else ""
-    if head != group:
-      lines += ["", f"{head}:" if head else "flags:"]
-      group = head
-    default = "" if option.default is None else f"={show(option.default)}"
-    lines.append(f"  --{option.path}{default}")
-    text = option.help
-    if option.choices:
-      valid = ", ".join(str(c) for c in option.choices if c)
-      text = f"{text} ({valid})"
-    lines += textwrap.wrap(
-      text, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
-    )
+    groups.setdefault(option.heading, []).append(option)
+  if group not in groups:
+    raise registry.unknown("--help", group, [name for name in groups if name])
+  lines = [f"{invocation.program()} {command}: {summary}"]
+  if not group and len(groups) > 1:
+    names = ", ".join(name for name in groups if name)
+    lines += _wrapped(f"--help=GROUP lists one of the groups {names}", "")
+  for name, members in groups.items():
+    if members and group in ("", name):
+      lines += ["", f"{name}:" if name else "flags:"]
+      for option in sorted(members, key=_rank):
+        lines += _described(option)
   if notes:
     lines += ["", notes]
   return "\n".join(lines)
+
+
+def _rank(option: Option) -> int:
+  """Where an option stands in its group: the most used first."""
+  used = option.path in MOST_USED
+  return MOST_USED.index(option.path) if used else len(MOST_USED)
+
+
+def _described(option: Option) -> list[str]:
+  default = "" if option.default is None else f"={show(option.default)}"
+  text = option.help
+  if option.choices:
+    valid = ", ".join(str(c) for c in option.choices if c)
+    text = f"{text} ({valid})"
+  return [f"  --{option.path}{default}", *_wrapped(text, " " * 6)]
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+  return textwrap.wrap(
+    text, WIDTH, initial_indent=indent, subsequent_indent=indent
+  )

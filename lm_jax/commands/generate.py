@@ -1,116 +1,118 @@
-"""`python launch.py generate`: prompts to texts on a terminal or in a file."""
+"""Generates texts from prompts."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from lm_jax.data import lines
 from lm_jax.generation import options as options_lib
 from lm_jax.generation.options import Generation
 from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option
+from lm_jax.support.options import Option, option, texts_of_others
 from lm_jax.support.options import show as show_value
 from lm_jax.support.printable import printable
 
 if TYPE_CHECKING:  # It imports jax.
   from lm_jax.apps.chat.tools import Tool
 
-Form = Literal["text", "jsonl"]
-_SIDES = Literal["", "left", "right"]
+_TEMPLATES, _MASKED, _LANGUAGES = "templates", "masked", "languages"
 
 
-def schema() -> dict[str, Option]:
-  """The flags."""
-  own = (
-    Option("model", str, "", "a run directory, or a Hugging Face directory"),
-    Option(
-      "prompt",
-      tuple[str, ...],
-      (),
-      "what is gone on with; may be given several times; - reads it from"
-      " standard input",
-      repeat=True,
-    ),
-    Option(
-      "prompts", str, "", "a file of prompts: lines, or JSON strings (.jsonl)"
-    ),
-    Option(
-      "template",
-      str,
-      "",
-      "what is asked of the prompt: a name of `list templates`, or FILE.jinja;"
-      " a model with a chat template gets it as a message",
-    ),
-    Option(
-      "field",
-      tuple[str, ...],
-      (),
-      "NAME=VALUE for a template; may be given several times",
-      repeat=True,
-    ),
-    Option(
-      "plain",
-      bool,
-      False,
-      "give what a template makes to the model as it is, even if that has a"
-      " chat template",
-    ),
-    Option(
-      "source_language",
-      str,
-      "",
-      "of a model that translates (M2M-100, mBART): the language of the"
-      " prompt, a code or an English name",
-    ),
-    Option("target_language", str, "", "and that of the answer"),
-    Option(
-      "truncate", _SIDES, "", "the side on which too long a prompt is cut"
-    ),
-    Option(
-      "draft",
-      str,
-      "",
-      "a smaller model with the same tokenizer, which guesses ahead; the"
-      " texts are distributed as without it",
-    ),
-    Option(
-      "fill",
-      int,
-      0,
-      "of a masked model: print so many candidates for each blank of a prompt,"
-      " which its mask token stands for",
-    ),
-    Option(
-      "fill_steps",
-      int,
-      0,
-      "of a masked model: fill all blanks, in so many passes (mask-predict)",
-    ),
-    Option("format", Form, "text", "of what is printed"),
+@dataclasses.dataclass(frozen=True)
+class Flags:
+  """The model, its prompts, and what is printed.
+
+  settings: texts of the options of a generation, by name.
+  """
+
+  model: str = option(
+    "",
+    "a run directory, or a Hugging Face directory",
+    needed="a run or a Hugging Face directory",
   )
-  return {option.path: option for option in own} | options_lib.schema()
+  prompt: tuple[str, ...] = option(
+    (),
+    "the prompt; may be given several times; - reads it from standard input",
+    repeat=True,
+  )
+  prompts: str = option(
+    "", "a file of prompts: lines, or JSON strings (.jsonl)"
+  )
+  format: Literal["text", "jsonl"] = option("text", "of what is printed")
+  truncate: Literal["", "left", "right"] = option(
+    "", "the side on which too long a prompt is cut"
+  )
+  draft: str = option(
+    "",
+    "a smaller model with the same tokenizer, which guesses ahead; the texts"
+    " are distributed as without it",
+  )
+  template: str = option(
+    "",
+    "the task that the prompt is put into: a name of `list templates`, or"
+    " FILE.jinja; a model with a chat template gets it as a message",
+    group=_TEMPLATES,
+  )
+  field: tuple[str, ...] = option(
+    (),
+    "NAME=VALUE for a template; may be given several times",
+    repeat=True,
+    group=_TEMPLATES,
+  )
+  plain: bool = option(
+    False,
+    "give what a template makes to the model as it is, even if that has a chat"
+    " template",
+    group=_TEMPLATES,
+  )
+  source_language: str = option(
+    "",
+    "the language of the prompt, a code or an English name, for a model that"
+    " translates (M2M-100, mBART)",
+    group=_LANGUAGES,
+  )
+  target_language: str = option(
+    "", "the language of the answer", group=_LANGUAGES
+  )
+  fill: int = option(
+    0,
+    "number of candidates to print for each blank of a prompt, which the mask"
+    " token of a masked model stands for",
+    least=0,
+    group=_MASKED,
+  )
+  fill_steps: int = option(
+    0,
+    "fill all blanks by a masked model in this number of passes (mask-predict)",
+    least=0,
+    group=_MASKED,
+  )
+  settings: Mapping[str, Sequence[str]] = texts_of_others()
 
 
-def main(given: Mapping[str, Sequence[str]]) -> int:
+def settings() -> dict[str, Option]:
+  """Returns the options of a generation as flags."""
+  return options_lib.schema()
+
+
+def main(flags: Flags) -> int:
   """Generates as flags ask; returns the exit code."""
-  last = {path: texts[-1] for path, texts in given.items()}
-  if not last.get("model"):
-    raise UsageError("--model: needed, a run or a Hugging Face directory")
-  texts = _prompts(given)
-  tool = _tool(given, texts)
+  texts = _prompts(flags)
+  tool = _tool(flags, texts)
   from lm_jax.generation import defaults
 
-  own = defaults.of(last["model"])
+  own = defaults.of(flags.model)
   shown = [
     f"{name}={show_value(value)}"
     for name, value in own.items()
-    if name not in given and not name.endswith("token_id")
+    if name not in flags.settings and not name.endswith("token_id")
   ]
   if shown:  # So that nobody wonders why a text is sampled, or so long.
     print(
@@ -119,19 +121,18 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
     )
   if tool:
     own = options_lib.under(tool.template.generation, own)
-  where = str(defaults.file_of(last["model"]) or "") if not tool else ""
-  options = read_options(given, own, where)
-  form = last.get("format", get_args(Form)[0])
+  where = str(defaults.file_of(flags.model) or "") if not tool else ""
+  options = read_options(flags.settings, own, where)
   from lm_jax.generation.generate import Generator
 
-  model = load.load(last["model"])
-  fill, steps = int(last.get("fill", 0)), int(last.get("fill_steps", 0))
-  if fill or steps:
-    return _fill(model, f"--model={last['model']}", texts, fill, steps)
-  draft = load.load(last["draft"], "--draft") if last.get("draft") else None
-  generator = Generator(model, f"--model={last['model']}", draft)
+  model = load.load(flags.model)
+  what = f"--model={flags.model}"
+  if flags.fill or flags.fill_steps:
+    return _fill(model, what, texts, flags.fill, flags.fill_steps)
+  draft = load.load(flags.draft, "--draft") if flags.draft else None
+  generator = Generator(model, what, draft)
   single = len(texts) * options.num_return_sequences == 1
-  streams = form == "text" and single and not options.beams
+  streams = flags.format == "text" and single and not options.beams
   # A continuation is printed behind its prompt, what a tool writes alone.
   before = [""] * len(texts) if tool else texts
   begun = False
@@ -143,14 +144,13 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
     begun = True
 
   run = functools.partial(tool.run, generator) if tool else generator.generate
-  side: Any = last.get("truncate", "")  # checked when it was parsed
-  found = run(
+  generated = run(
     texts,
     options,
-    side,
+    flags.truncate,
     show if streams else None,
-    last.get("source_language", ""),
-    last.get("target_language", ""),
+    flags.source_language,
+    flags.target_language,
   )
   if draft is not None:
     print(
@@ -160,8 +160,8 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   if streams:
     print("" if begun else before[0])
     return 0
-  for result in found:
-    if form == "jsonl":
+  for result in generated:
+    if flags.format == "jsonl":
       fields: dict[str, Any] = {"prompt": texts[result.prompt]}
       fields |= {"text": result.text, "score": result.score}
       fields |= {"finish": result.finish, "tokens": len(result.ids)}
@@ -171,24 +171,21 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   return 0
 
 
-def _tool(
-  given: Mapping[str, Sequence[str]], texts: Sequence[str]
-) -> Tool | None:
-  """The writing tool that flags name, which takes these texts; or None."""
-  name = given.get("template", [""])[-1]
-  if not name:
-    for flag in ("field", "plain"):
-      if flag in given:
-        raise UsageError(f"--{flag}: goes with --template")
+def _tool(flags: Flags, texts: Sequence[str]) -> Tool | None:
+  """Returns the writing tool that --template names, ready for the texts."""
+  if not flags.template:
+    for name in ("field", "plain"):
+      if getattr(flags, name):
+        raise UsageError(f"--{name}: goes with --template")
     return None
-  for flag in ("fill", "fill_steps"):
-    if flag in given:
-      raise UsageError(f"--{flag}: does not go with --template")
+  for name in ("fill", "fill_steps"):
+    if getattr(flags, name):
+      raise UsageError(f"--{name}: does not go with --template")
   from lm_jax.apps.chat import tools
 
-  template = tools.load(name, "--template")
-  fields = tools.fields(given.get("field", ()), template, "--field")
-  tool = tools.Tool(template, fields, given.get("plain", [""])[-1] == "true")
+  template = tools.load(flags.template, "--template")
+  fields = tools.fields(flags.field, template, "--field")
+  tool = tools.Tool(template, fields, flags.plain)
   tool.render(texts)  # Raises before any weights are read.
   return tool
 
@@ -216,30 +213,32 @@ def read_options(
   defaults: Mapping[str, Any] | None = None,
   where: str = "",
 ) -> Generation:
-  """The options of a generation among flags, checked.
+  """Reads the options of a generation among flags, checked.
 
-  defaults: of those that were not given, in place of the usual ones; of the
-    file `where`.
+  Args:
+    given: texts by name.
+    defaults: of those that were not given, in place of the usual ones.
+    where: the file that the defaults are of, for messages.
   """
   values = options_lib.from_flags(given)
   own = (defaults or {}).keys() - values.keys()
-  found = Generation(**options_lib.under(values, defaults or {}))
-  return found.check("--", own, where)
+  options = Generation(**options_lib.under(values, defaults or {}))
+  return options.check("--", own, where)
 
 
-def _prompts(given: Mapping[str, Sequence[str]]) -> list[str]:
-  found = []
-  for text in given.get("prompt", ()):
+def _prompts(flags: Flags) -> list[str]:
+  prompts = []
+  for text in flags.prompt:
     if text == "-":
       if sys.stdin is None:
         raise UsageError("--prompt=-: standard input is closed")
       text = lines.decoded(sys.stdin.buffer.read(), "--prompt=-")
-    found.append(text)
-  for name in given.get("prompts", ())[-1:]:
-    found += _of_file(pathlib.Path(name))
-  if not found:
+    prompts.append(text)
+  if flags.prompts:
+    prompts += _of_file(pathlib.Path(flags.prompts))
+  if not prompts:
     raise UsageError("--prompt: needed, or --prompts=FILE")
-  return found
+  return prompts
 
 
 def _of_file(path: pathlib.Path) -> list[str]:

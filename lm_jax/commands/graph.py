@@ -1,65 +1,52 @@
-"""`python launch.py graph`: texts to GraphML, JSON-LD and a picture."""
+"""Writes what texts say as a graph, with its picture."""
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
 
 from lm_jax.inference import load
 from lm_jax.storage import disk
 from lm_jax.storage.log import write_atomically
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option
+from lm_jax.support.options import option
 
 ENDS = (".graphml", ".jsonld", ".png")
 
 
-def schema() -> dict[str, Option]:
-  """The flags."""
-  own = (
-    Option(
-      "model",
-      str,
-      "",
-      "a run of finetune that tags the words of entities (wnut17, conll, ...)"
-      " or writes triples",
-    ),
-    Option(
-      "relations",
-      str,
-      "",
-      "a run of finetune on marked pairs of entities (semeval2010t8); without"
-      " it the graph has entities only",
-    ),
-    Option(
-      "text",
-      tuple[str, ...],
-      (),
-      "what is read; may be given several times",
-      repeat=True,
-    ),
-    Option("file", str, "", "a file of text to be read"),
-    Option(
-      "out",
-      str,
-      "graph",
-      f"what is written: OUT{', OUT'.join(ENDS)}; they must not be there",
-    ),
+@dataclasses.dataclass(frozen=True)
+class Flags:
+  """What is read, by which models, and where the graph is written."""
+
+  model: str = option(
+    "",
+    "a run of finetune that tags the words of entities (wnut17, conll, ...) or"
+    " writes triples",
+    needed="a run of finetune",
   )
-  return {option.path: option for option in own}
+  relations: str = option(
+    "",
+    "a run of finetune on marked pairs of entities (semeval2010t8); without it"
+    " the graph has entities only",
+  )
+  text: tuple[str, ...] = option(
+    (), "the text that is read; may be given several times", repeat=True
+  )
+  file: str = option("", "a file of text that is read")
+  out: str = option(
+    "graph",
+    f"write OUT{', OUT'.join(ENDS)}, which must not exist",
+  )
 
 
-def main(given: Mapping[str, Sequence[str]]) -> int:
+def main(flags: Flags) -> int:
   """Writes the graph of texts as flags ask; returns the exit code."""
-  last = {name: values[-1] for name, values in given.items()}
-  if not last.get("model"):
-    raise UsageError("--model: needed, a run of finetune")
-  texts = list(given.get("text", ()))
-  if last.get("file"):
-    texts.append(_text_of(pathlib.Path(last["file"])))
+  texts = list(flags.text)
+  if flags.file:
+    texts.append(_text_of(pathlib.Path(flags.file)))
   if not any(text.strip() for text in texts):
     raise UsageError("--text: needed, or --file=FILE, with some text")
-  out = last.get("out") or "graph"
+  out = flags.out or "graph"
   paths = [pathlib.Path(f"{out}{end}") for end in ENDS]
   for path in paths:
     if path.exists():
@@ -71,12 +58,12 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   library()  # Before any weights are read.
   from lm_jax.apps.graph import formats, picture, read
 
-  model = load.load(last["model"])
+  model = load.load(flags.model)
   relations = None
-  if last.get("relations"):
-    relations = load.load(last["relations"], "--relations")
-  flags = (f"--model={last['model']}", f"--relations={last.get('relations')}")
-  read.check(model, relations, flags)
+  if flags.relations:
+    relations = load.load(flags.relations, "--relations")
+  named = (f"--model={flags.model}", f"--relations={flags.relations}")
+  read.check(model, relations, named)
   graph = read.read(texts, model, relations)
   with disk.named(f"--out={out}"):
     write_atomically(paths[0], formats.graphml(graph))

@@ -1,203 +1,46 @@
-"""The command `import`: a Hugging Face directory becomes a run directory."""
+"""Makes a run directory of a Hugging Face directory."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 import pathlib
-import shutil
-from typing import Any, NamedTuple
 
-import jax
-
-from lm_jax import config as config_lib
-from lm_jax.config import Config
-from lm_jax.config import mesh as mesh_lib
-from lm_jax.config.budget import Ledger
-from lm_jax.data import hashes, sidecar_files
-from lm_jax.devices import sharding
-from lm_jax.hugging_face import pretrained, source_files
-from lm_jax.hugging_face.pretrained import Foreign
-from lm_jax.hugging_face.weights import Weights
-from lm_jax.storage import checkpoint, disk, result_file, workdir
-from lm_jax.storage.digest import flatten
-from lm_jax.storage.log import write_atomically
-from lm_jax.support.errors import UsageError
-
-TOKENIZER = "tokenizer.json"
-# Tells what an import has begun, which the next one may replace.
-UNFINISHED = "import.unfinished"
+from lm_jax.support.options import option
 
 
-class Imported(NamedTuple):
-  """What result.json holds, and whether it was there before."""
+@dataclasses.dataclass(frozen=True)
+class Cache:
+  """Where prepared data is kept."""
 
-  result: dict[str, Any]
-  reused: bool
-
-
-def run(
-  model: str, directory: str, mesh: str = "", cached: str = ""
-) -> Imported:
-  """Imports a model, or finds that it was imported there before.
-
-  A run directory holds the parameters as step 0, in float32, and what the
-  directory had besides weights. What an interrupted import left is no run,
-  and the next one begins anew.
-
-  Args:
-    model: a Hugging Face directory.
-    directory: of the run to be.
-    mesh: of --mesh.
-    cached: of --data.cache.
-
-  Raises:
-    UsageError: the directory is none of theirs, or its model is not
-      supported, or the run directory is taken; nothing is written then. Or
-      the disk is full.
-  """
-  if jax.process_count() > 1:
-    raise UsageError("import: is done by one process; start it on one host")
-  pretrained.require_fit(model, "--model")
-  workdir.check(directory)
-  sizes = mesh_lib.check(mesh, rows=0)
-  foreign = pretrained.read(model, cached=cached)
-  config = _config(foreign, directory)
-  workdir.check_same(config)
-  files = _files(foreign)
-  source = {file.path.name: file.sha256 for file in files}
-  _check_own(directory)
-  if not pathlib.Path(directory, "result.json").exists():
-    _check_space(directory, foreign)
-  path = workdir.create(directory)
-  with checkpoint.hold(path):
-    found = _finished(path, source)
-    if found is not None:
-      return Imported(found, True)
-    (path / UNFINISHED).touch()
-    params = pretrained.parameters(foreign, sharding.make_mesh(sizes))
-    _save(path, params)
-    _describe(path, config, foreign)
-    hashes.require_same(files)
-    result = _result(config, foreign, params) | {"source": source}
-    write_atomically(path / "result.json", json.dumps(result) + "\n")
-    (path / UNFINISHED).unlink()
-  return Imported(result, False)
+  cache: str = option("", "directory of prepared data")
 
 
-def _config(foreign: Foreign, directory: str) -> Config:
-  """Of the run: its tokenizer is its own, wherever the cache is."""
-  config = foreign.config
-  if foreign.tokenizer is not None:
-    own = str(pathlib.Path(directory, TOKENIZER).absolute())
-    data = dataclasses.replace(config.data, tokenizer=own)
-    config = dataclasses.replace(config, data=data)
-  return dataclasses.replace(
-    config, workdir=directory, name=config.family, arm="import"
+@dataclasses.dataclass(frozen=True)
+class Flags:
+  """What is imported, and where to."""
+
+  model: str = option(
+    "", "a Hugging Face directory", needed="a Hugging Face directory"
   )
+  workdir: str = option(
+    "", "the run directory to make; under runs/ unless given"
+  )
+  mesh: str = option("", "devices by axis, data=4,fsdp=2")
+  data: Cache = option(Cache, "")
 
 
-def _files(foreign: Foreign) -> list[hashes.Hashed]:
-  """What tells one model from others: its files with their SHA-256."""
-  with Weights(foreign.directory) as weights:
-    names = weights.files()
-  files = [foreign.directory / name for name in ("config.json", *names)]
-  files += source_files.tokenizer_files(foreign.directory)
-  return hashes.of_files(foreign.config.data.cache, files)
+def main(flags: Flags) -> int:
+  """Imports a model; returns the exit code."""
+  from lm_jax.hugging_face import importing
 
-
-def _finished(
-  path: pathlib.Path, source: dict[str, str]
-) -> dict[str, Any] | None:
-  """What result.json holds, if this very model was imported before."""
-  file = path / "result.json"
-  if not file.exists():
-    return None
-  result = result_file.read(file, "remove it to import again")
-  old = result.get("source") or {}
-  changed = sorted(x for x in {*old, *source} if old.get(x) != source.get(x))
-  if changed:
-    raise UsageError(
-      f"--workdir={path}: was imported from another {changed[0]}; name another "
-      "directory"
-    )
-  return result
-
-
-def _check_own(directory: str) -> None:
-  """Raises UsageError if files are there that neither a run nor an import made.
-
-  An import replaces what an interrupted one has left.
-  """
-  path = pathlib.Path(directory)
-  found = {x.name for x in path.iterdir()} if path.exists() else set()
-  if found - {"lock"} and not found & {"config.json", UNFINISHED}:
-    raise UsageError(
-      f"--workdir={directory}: is there and not empty, and holds no run; name "
-      "another"
-    )
-
-
-def _check_space(directory: str, foreign: Foreign) -> None:
-  """Raises UsageError if the disk has no room for the parameters."""
-  count = sum(map(math.prod, foreign.model.shapes.values()))
-  path = pathlib.Path(directory).absolute()
-  while not path.exists():
-    path = path.parent
-  needed, free = 4 * count, shutil.disk_usage(path).free
-  if free < needed:
-    raise UsageError(
-      f"--workdir={directory}: needs {needed / 1e9:.2f} GB, and "
-      f"{free / 1e9:.2f} GB are free"
-    )
-
-
-def _save(path: pathlib.Path, params: Any) -> None:
-  meta = {"ledger": Ledger().as_dict(), "data": ""}
-  with (
-    disk.named(f"--workdir={path}"),
-    checkpoint.Checkpoints(
-      path / "checkpoints", asynchronous=False
-    ) as checkpoints,
-  ):
-    checkpoints.save(0, {"params": params}, meta, force=True)
-
-
-def _describe(path: pathlib.Path, config: Config, foreign: Foreign) -> None:
-  """Writes what the run is, and what came with the model."""
-  # Another model's, of an import that was interrupted.
-  shutil.rmtree(path / source_files.FOLDER, ignore_errors=True)
-  for name in (TOKENIZER, *sidecar_files.FILES):
-    (path / name).unlink(missing_ok=True)
-  source_files.keep(foreign.directory, path)
-  with Weights(foreign.directory) as weights:
-    unused = foreign.model.unused(weights.names())
-  source_files.keep_tensors(foreign.directory, path, unused)
-  if foreign.tokenizer is not None:
-    for name, content in foreign.tokenizer.files().items():
-      write_atomically(path / name, content)
-  resolved = config_lib.resolve(config)
-  write_atomically(path / "config.json", config_lib.to_json(resolved))
-
-
-def _result(config: Config, foreign: Foreign, params: Any) -> dict[str, Any]:
-  leaves = flatten(params).values()
-  return {
-    "name": config.name,
-    "arm": config.arm,
-    "seed": config.seed,
-    "status": "done",
-    "error": None,
-    "step": 0,
-    "digest": checkpoint.digest(params),
-    "objective": config.objective,
-    "architecture": foreign.model.trunk.architecture,
-    "parameters": sum(leaf.size for leaf in leaves),
-    "scoring": config_lib.objective_class(config.objective).scoring,
-    "ledger": Ledger().as_dict(),
-    "metrics": {},
-    "items": {},
-    "family": config.family,
-    "class": foreign.model.architecture,
-  }
+  name = pathlib.Path(flags.model).resolve().name
+  workdir = flags.workdir or f"runs/{name}"
+  result, reused = importing.run(
+    flags.model, workdir, flags.mesh, flags.data.cache
+  )
+  print(
+    f"{workdir}: {'was there: ' if reused else ''}{result['class']},"
+    f" {result['parameters']:,} parameters, goes on by"
+    f" --objective={result['objective']}"
+  )
+  return 0

@@ -1,14 +1,16 @@
-"""Everything that can be named, as `list` prints it."""
+"""Lists everything that can be named."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 
 from lm_jax import experiments
 from lm_jax.data.options import DataOptions
 from lm_jax.support import registry
 from lm_jax.support.columns import columns
-from lm_jax.support.options import Option, options
+from lm_jax.support.errors import UsageError
+from lm_jax.support.options import Option, option, options, texts_of_others
 
 # Files that are found by name: their package, by kind.
 PACKAGES = {
@@ -46,56 +48,81 @@ _CORPORA = {
 }
 
 
-def schema(kind: str) -> dict[str, Option]:
-  """The flags that a kind takes: of corpora, how to read one."""
-  if kind == "templates":
-    help_line = "the name of one, which is printed so that it can be copied"
-    return {"show": Option("show", str, "", help_line)}
-  if kind != "corpora":
-    return {}
-  length = Option("length", int, 128, "tokens a row")
+@dataclasses.dataclass(frozen=True)
+class Flags:
+  """What is listed.
+
+  settings: texts of the flags that say how a corpus is read, by path.
+  """
+
+  kind: str = option(
+    "", f"what is listed, also without --kind=: {', '.join(KINDS)}"
+  )
+  show: str = option(
+    "", "the name of a template, which is printed so that it can be copied"
+  )
+  settings: Mapping[str, Sequence[str]] = texts_of_others()
+
+
+WORD = "kind"  # the flag that the first bare word stands for
+
+
+def settings() -> dict[str, Option]:
+  """Returns the flags that say how a corpus is read."""
+  length = Option("length", int, 128, "tokens a row, of corpora")
   return {"length": length} | options(DataOptions, "data.")
 
 
-def listing(kind: str, given: Mapping[str, str] | None = None) -> str:
-  """A line for each name of a kind, one of KINDS, or UsageError.
-
-  Args:
-    kind: what to list.
-    given: texts of `schema(kind)` by path; where there are any, the corpus or
-      template that they name is told instead.
-  """
-  if given and kind == "templates":
+def main(flags: Flags) -> int:
+  """Prints a list; returns the exit code."""
+  if flags.kind not in KINDS:
+    if flags.kind:
+      raise registry.unknown("", flags.kind, KINDS)
+    raise UsageError(f"list: takes one of {', '.join(KINDS)}")
+  takes = {"templates": {"show"}, "corpora": set(settings())}
+  given = {*flags.settings, *(["show"] if flags.show else [])}
+  for name in sorted(given - takes.get(flags.kind, set())):
+    raise UsageError(f"--{name}: list {flags.kind} has no such flag")
+  if flags.show:
     from lm_jax.prompting import template
 
-    return template.source(given.get("show", ""), "--show").rstrip("\n")
-  if given:
-    return _described(given)
+    print(template.source(flags.show, "--show").rstrip("\n"))
+  elif flags.settings:
+    print(_described(flags.settings))
+  else:
+    print(listing(flags.kind))
+  return 0
+
+
+def listing(kind: str) -> str:
+  """Returns a line for each name of a kind.
+
+  Args:
+    kind: one of KINDS.
+  """
   if kind in PACKAGES:
     package = PACKAGES[kind]
     own = kind == "experiments"
     names = experiments.names() if own else registry.names(package)
-    found = {name: registry.summary(package, name) for name in names}
+    lines = {name: registry.summary(package, name) for name in names}
   elif kind == "architectures":
-    found = _ARCHITECTURES
+    lines = _ARCHITECTURES
   elif kind == "corpora":
-    found = {"sotu": registry.summary("lm_jax.data", "sotu"), **_CORPORA}
+    lines = {"sotu": registry.summary("lm_jax.data", "sotu"), **_CORPORA}
   elif kind == "templates":
     from lm_jax.prompting import template
 
-    found = {n: template.load(n).description for n in template.names()}
-  elif kind == "sizes":
-    return "\n".join(_sizes())
+    lines = {n: template.load(n).description for n in template.names()}
   else:
-    raise registry.unknown("", kind, KINDS)
-  return columns(found.items()) or "none"
+    return "\n".join(_sizes())
+  return columns(lines.items()) or "none"
 
 
-def _described(given: Mapping[str, str]) -> str:
+def _described(given: Mapping[str, Sequence[str]]) -> str:
   from lm_jax.data import own_builders, rows, statistics
 
-  known = schema("corpora")
-  values = {path: known[path].parse(text) for path, text in given.items()}
+  known = settings()
+  values = {path: known[path].parse_all(t) for path, t in given.items()}
   length = values.pop("length", known["length"].default)
   chosen = DataOptions(
     **{path.partition(".")[2]: value for path, value in values.items()}

@@ -1,10 +1,11 @@
-"""`python launch.py report`: pages of experiments, evaluations and pairs."""
+"""Writes pages again; compares two models item by item."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from lm_jax.evaluation import (
   paired,
@@ -18,49 +19,38 @@ from lm_jax.report import blocks, replace, web
 from lm_jax.storage import disk, lock, workdir
 from lm_jax.support import strict_json
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option
+from lm_jax.support.options import option
 
 DEFAULT = "runs/compare_objectives"
 PAIRED = "paired.json"
 
 
-def schema() -> dict[str, Option]:
-  """The flags."""
-  own = (
-    Option(
-      "workdir",
-      str,
-      DEFAULT,
-      "the directory of an experiment, an evaluation or a protocol of"
-      " fine-tuning, whose pages are written again; with --predictions the"
-      " directory of a page to be, without which the table is only printed",
-    ),
-    Option(
-      "predictions",
-      tuple[str, ...],
-      (),
-      "what models said item by item, to be compared with --baseline: files of"
-      " `evaluate --predictions`, or directories of `evaluate --workdir`",
-      repeat=True,
-    ),
-    Option("baseline", str, "", "a file or directory like those"),
-    Option("format", Form, "text", "of the comparison that is printed"),
+@dataclasses.dataclass(frozen=True)
+class Flags:
+  """Whose pages are written again, or which predictions are compared."""
+
+  workdir: str = option(
+    "",
+    "the directory of an experiment, an evaluation or a protocol of"
+    " fine-tuning, whose pages are written again, by default"
+    f" {DEFAULT}; with --predictions the directory of a new page, without"
+    " which the table is only printed",
   )
-  return {option.path: option for option in own}
+  predictions: tuple[str, ...] = option(
+    (),
+    "what models said item by item, to be compared with --baseline: files of"
+    " `evaluate --predictions`, or directories of `evaluate --workdir`",
+    repeat=True,
+  )
+  baseline: str = option("", "a file or directory like those")
+  format: Form = option("text", "of the comparison that is printed")
 
 
-def main(given: Mapping[str, Sequence[str]]) -> int:
+def main(flags: Flags) -> int:
   """Reports as flags ask; returns the exit code."""
-  known = schema()
-  paths = [
-    path
-    for text in given.get("predictions", ())
-    for path in known["predictions"].parse(text)
-  ]
-  last = {name: texts[-1] for name, texts in given.items()}
-  if paths or "baseline" in given or "format" in given:
-    return _compare(paths, last)
-  directory = last.get("workdir", DEFAULT)
+  if flags != Flags(workdir=flags.workdir):
+    return _compare(flags)
+  directory = flags.workdir or DEFAULT
   if pathlib.Path(directory, store.RESULTS).is_file():
     return _evaluation(directory)
   from lm_jax import report
@@ -84,9 +74,10 @@ def _evaluation(directory: str) -> int:
   return 0
 
 
-def _compare(paths: Sequence[str], last: Mapping[str, str]) -> int:
-  """Models against a baseline, item by item."""
-  base = last.get("baseline", "")
+def _compare(flags: Flags) -> int:
+  """Compares models with a baseline, item by item."""
+  paths = [path for text in flags.predictions for path in _listed(text)]
+  base = flags.baseline
   for name, given in (("predictions", paths), ("baseline", base)):
     if not given:
       raise UsageError(
@@ -96,7 +87,7 @@ def _compare(paths: Sequence[str], last: Mapping[str, str]) -> int:
   twice = [p for i, p in enumerate(paths) if p in paths[:i] or p == base]
   if twice:
     raise UsageError(f"--predictions={twice[0]}: is named twice")
-  directory = last.get("workdir", "")
+  directory = flags.workdir
   if directory:
     _require_own(directory, paths, base)
   *names, own = paired_predictions.names([*paths, base])
@@ -106,10 +97,9 @@ def _compare(paths: Sequence[str], last: Mapping[str, str]) -> int:
     for path, name in zip(paths, names, strict=True)
   ]
   pairs, notes = pairing.pairs(models, baseline)
-  form = last.get("format", "text")
-  if form == "json":
+  if flags.format == "json":
     print(paired.as_json(pairs, baseline, notes))
-  elif form == "csv":
+  elif flags.format == "csv":
     print(paired.as_csv(pairs, baseline), end="")
   else:
     found = paired.summary(pairs, baseline, notes)
@@ -140,9 +130,14 @@ def _compare(paths: Sequence[str], last: Mapping[str, str]) -> int:
       (root / "figures").mkdir(exist_ok=True)
     for name, data in files.items():
       replace(root / "figures" / name, data)
-  if form == "text":
+  if flags.format == "text":
     print(f"\n{directory}/report.html")
   return 0
+
+
+def _listed(text: str) -> list[str]:
+  """Returns the paths of one --predictions, which commas separate."""
+  return [path for path in text.split(",") if path]
 
 
 def _require_own(directory: str, paths: Sequence[str], base: str) -> None:

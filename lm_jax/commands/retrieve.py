@@ -1,27 +1,29 @@
-"""`python launch.py retrieve`: documents for queries, and answers from them."""
+"""Finds documents for queries, and answers in them."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
-from lm_jax.commands.retrieve_flags import Asked, read
-from lm_jax.commands.retrieve_flags import schema as schema
 from lm_jax.examples import collection as collection_lib
 from lm_jax.examples.collection import Collection
 from lm_jax.inference import load
 from lm_jax.inference import score as score_lib
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.retrieval import bm25, dense, measures, ranking, trec
+from lm_jax.retrieval import index as index_lib
 from lm_jax.retrieval import queries as queries_lib
 from lm_jax.retrieval.encoder import Encoder, Encoding
+from lm_jax.retrieval.measures import DEFAULT as DEFAULT_MEASURES
 from lm_jax.retrieval.ranking import Run
 from lm_jax.storage import disk
 from lm_jax.storage.log import write_atomically
 from lm_jax.support import cache
 from lm_jax.support.errors import UsageError
+from lm_jax.support.options import option
 
 if TYPE_CHECKING:
   from lm_jax.apps.answering.base import Answer
@@ -29,100 +31,233 @@ if TYPE_CHECKING:
 # Documents that are kept where rankings are judged or written, and shown.
 _DEEP, _SHOWN = 100, 10
 _SNIPPET = 100  # characters
+_DENSE, _READER = "dense", "reader"
 
 
-def main(given: Mapping[str, Sequence[str]]) -> int:
+@dataclasses.dataclass(frozen=True)
+class Flags:
+  """What is searched for, how, and what is printed."""
+
+  collection: str = option(
+    "",
+    "what is searched: a BEIR directory, or PREFIX of PREFIX_docs.jsonl",
+    needed="a BEIR directory, or PREFIX of PREFIX_docs.jsonl",
+  )
+  model: str = option("", "a run directory, or a Hugging Face directory")
+  method: Literal["", "dense", "bm25", "hybrid"] = option(
+    "",
+    "by the model's embeddings, by BM25, or both fused by reciprocal ranks; by"
+    " default dense with a model and bm25 without",
+  )
+  query: tuple[str, ...] = option(
+    (), "what is searched for; may be given several times", repeat=True
+  )
+  queries: str = option(
+    "",
+    "a file of queries: lines, or JSONL with text and perhaps an id;"
+    " without --query and --queries those of the collection, which are judged",
+  )
+  split: Literal["train", "dev", "test"] = option(
+    "test", "whose queries are judged, of a BEIR directory"
+  )
+  top_k: int = option(
+    0,
+    "documents for each query; 0: 10 where they are shown, and 100 where they"
+    " are judged or written",
+    least=0,
+  )
+  run: str = option(
+    "", "write the rankings to this file, in the format of TREC"
+  )
+  judge: str = option(
+    "", "a file of rankings in the format of TREC, judged in place of a search"
+  )
+  measures: tuple[str, ...] = option(
+    DEFAULT_MEASURES, "of ir-measures: nDCG@10, RR@10, R@100, AP, P@5, ..."
+  )
+  index: str = option(
+    "",
+    "a directory in which the index of the model's embeddings is kept; by"
+    " default one in the cache",
+    group=_DENSE,
+  )
+  index_type: str = option(
+    index_lib.EXACT,
+    "as FAISS names it: Flat is exact; HNSW32,Flat and IVF1024,Flat are fast"
+    " in large collections, and approximate",
+    group=_DENSE,
+  )
+  effort: int = option(
+    0,
+    "of an approximate index: clusters, or candidates, that are looked at; 0:"
+    " as FAISS has it",
+    least=0,
+    group=_DENSE,
+  )
+  pool: Literal["", "mean", "first", "last"] = option(
+    "",
+    "what of a text's states is its vector; by default the model's own",
+    group=_DENSE,
+  )
+  similarity: Literal["", "cosine", "dot"] = option(
+    "", "of two vectors; by default the model's own, or cosine", group=_DENSE
+  )
+  length: int = option(
+    0,
+    "tokens of a text that the model reads; 0: as many as it can",
+    least=0,
+    group=_DENSE,
+  )
+  query_prefix: str = option(
+    "",
+    "what stands before a query, where the model was trained so",
+    group=_DENSE,
+  )
+  document_prefix: str = option("", "and before a document", group=_DENSE)
+  k1: float = option(
+    bm25.K1,
+    "of BM25: how soon a repeated word adds nothing",
+    least=0,
+    group="bm25",
+  )
+  b: float = option(
+    bm25.B,
+    "of BM25: how much a document's length counts",
+    least=0,
+    most=1,
+    group="bm25",
+  )
+  reader: str = option(
+    "",
+    "a model that answers from the documents found: fine-tuned by extract, or"
+    " one that writes",
+    group=_READER,
+  )
+  reader_template: str = option(
+    "answer",
+    "of a reader that writes: what it is asked (`list templates`)",
+    group=_READER,
+  )
+  passages: int = option(
+    5, "documents that a reader gets", least=1, group=_READER
+  )
+  format: Literal["text", "jsonl", "trec"] = option(
+    "text", "of what is printed"
+  )
+
+
+def main(flags: Flags) -> int:
   """Searches as flags ask; returns the exit code."""
-  asked = read(given)
-  where = f"--collection={asked.collection}"
-  found = collection_lib.read(asked.collection, where, asked.split)
-  if asked.judge:
-    run = trec.read(pathlib.Path(asked.judge))
-    _require_known(run, found, f"--judge={asked.judge}")
-    _print_judged({asked.judge: run}, found, asked)
+  if not flags.method:
+    method: Any = "dense" if flags.model else "bm25"
+    flags = dataclasses.replace(flags, method=method)
+  _check(flags)
+  where = f"--collection={flags.collection}"
+  found = collection_lib.read(flags.collection, where, flags.split)
+  if flags.judge:
+    run = trec.read(pathlib.Path(flags.judge))
+    _require_known(run, found, f"--judge={flags.judge}")
+    _print_judged({flags.judge: run}, found, flags)
     return 0
-  asks = queries_lib.read(asked.query, asked.queries, found, where)
-  deep = asks.of_collection or asked.run or asked.format == "trec"
-  top_k = asked.top_k or (_DEEP if deep else _SHOWN)
-  runs = search(asked, found, asks.texts, max(top_k, asked.passages))
+  asks = queries_lib.read(flags.query, flags.queries, found, where)
+  deep = asks.of_collection or flags.run or flags.format == "trec"
+  top_k = flags.top_k or (_DEEP if deep else _SHOWN)
+  runs = search(flags, found, asks.texts, max(top_k, flags.passages))
   run = {
     query: dict(list(hits.items())[:top_k])
-    for query, hits in runs[asked.method].items()
+    for query, hits in runs[flags.method].items()
   }
-  if asked.run:
-    with disk.named(f"--run={asked.run}"):
-      write_atomically(asked.run, trec.content(run, asked.method))
-  if asked.format == "trec":
-    for line in trec.lines(run, asked.method):
+  if flags.run:
+    with disk.named(f"--run={flags.run}"):
+      write_atomically(flags.run, trec.content(run, flags.method))
+  if flags.format == "trec":
+    for line in trec.lines(run, flags.method):
       print(line)
     return 0
-  if asked.reader:
-    answers = _answers(asked, found, asks.texts, runs[asked.method])
-    for line in _answered(answers, found, asks, asked.format):
+  if flags.reader:
+    answers = _answers(flags, found, asks.texts, runs[flags.method])
+    for line in _answered(answers, found, asks, flags.format):
       print(line)
-  elif asked.format == "jsonl" or not asks.of_collection:
-    for line in _shown(run, found, asks.texts, asked.format):
+  elif flags.format == "jsonl" or not asks.of_collection:
+    for line in _shown(run, found, asks.texts, flags.format):
       print(line, flush=True)
-  if asks.of_collection and asked.format == "text" and not asked.reader:
-    _print_judged(runs, found, asked)
+  if asks.of_collection and flags.format == "text" and not flags.reader:
+    _print_judged(runs, found, flags)
   return 0
 
 
+def _check(flags: Flags) -> None:
+  """Raises UsageError where flags contradict each other."""
+  if flags.method != "bm25" and not flags.model and not flags.judge:
+    raise UsageError(f"--method={flags.method}: needs --model")
+  if flags.model and flags.method == "bm25":
+    raise UsageError(f"--model={flags.model}: --method=bm25 takes none")
+  if flags.judge:
+    for name in ("model", "query", "queries", "run", "reader"):
+      if getattr(flags, name):
+        raise UsageError(f"--{name}: does not go with --judge")
+  if flags.format == "trec" and flags.reader:
+    raise UsageError("--format=trec: holds no answers of a --reader")
+  if flags.run:
+    trec.require_new(pathlib.Path(flags.run), "--run")
+  measures.parse(flags.measures)
+
+
 def search(
-  asked: Asked, found: Collection, texts: Mapping[str, str], k: int
+  flags: Flags, found: Collection, texts: Mapping[str, str], k: int
 ) -> dict[str, Run]:
   """The rankings of the method, and those that it is made of, by name."""
   runs: dict[str, Run] = {}
-  if asked.method != "bm25":
-    runs["dense"] = _dense(asked, found, texts, k)
-  if asked.method != "dense":
+  if flags.method != "bm25":
+    runs["dense"] = _dense(flags, found, texts, k)
+  if flags.method != "dense":
     documents = {name: each.whole for name, each in found.documents.items()}
-    runs["bm25"] = bm25.BM25(documents, asked.k1, asked.b).search(texts, k)
-  if asked.method == "hybrid":
+    runs["bm25"] = bm25.BM25(documents, flags.k1, flags.b).search(texts, k)
+  if flags.method == "hybrid":
     runs["hybrid"] = ranking.fuse_runs([runs["dense"], runs["bm25"]], k)
   return runs
 
 
 def _dense(
-  asked: Asked, found: Collection, texts: Mapping[str, str], k: int
+  flags: Flags, found: Collection, texts: Mapping[str, str], k: int
 ) -> Run:
   from lm_jax.storage import digest
 
-  model = load.load(asked.model)
+  model = load.load(flags.model)
   if model.tokenizer is None:
     raise UsageError(
-      f"--model={asked.model}: the model has no tokenizer files beside it"
+      f"--model={flags.model}: the model has no tokenizer files beside it"
     )
   encoding = Encoding(
-    asked.pool,
-    asked.similarity,
-    asked.length,
-    asked.query_prefix,
-    asked.document_prefix,
+    flags.pool,
+    flags.similarity,
+    flags.length,
+    flags.query_prefix,
+    flags.document_prefix,
   )
   encoder = Encoder(score_lib.scorer(model), encoding)
   name = f"{digest.digest(model.params)[:16]} {model.tokenizer.fingerprint}"
-  facts = dense.about(encoder, found, name, asked.index_type)
-  path = pathlib.Path(asked.index).expanduser()
-  if not asked.index:
+  facts = dense.about(encoder, found, name, flags.index_type)
+  path = pathlib.Path(flags.index).expanduser()
+  if not flags.index:
     path = cache.root() / "indices" / cache.key(facts)
-  held = dense.kept(encoder, found, name, path, asked.index_type)
+  held = dense.kept(encoder, found, name, path, flags.index_type)
   vectors_QxD = encoder.queries(list(texts.values()))
-  return held.search(vectors_QxD, list(texts), k, asked.effort)
+  return held.search(vectors_QxD, list(texts), k, flags.effort)
 
 
 def _answers(
-  asked: Asked, found: Collection, texts: Mapping[str, str], run: Run
+  flags: Flags, found: Collection, texts: Mapping[str, str], run: Run
 ) -> dict[str, Answer]:
   from lm_jax.apps import answering
 
-  model = load.load(asked.reader, "--reader")
-  what = f"--reader={asked.reader}"
-  reader = answering.reader(model, what, asked.reader_template)
+  model = load.load(flags.reader, "--reader")
+  what = f"--reader={flags.reader}"
+  reader = answering.reader(model, what, flags.reader_template)
   return {
     name: reader.answer(
       texts[name],
-      [found.documents[x] for x in list(hits)[: asked.passages]],
+      [found.documents[x] for x in list(hits)[: flags.passages]],
     )
     for name, hits in run.items()
   }
@@ -140,20 +275,20 @@ def _require_known(run: Run, found: Collection, where: str) -> None:
 
 
 def _print_judged(
-  runs: Mapping[str, Run], found: Collection, asked: Asked
+  runs: Mapping[str, Run], found: Collection, flags: Flags
 ) -> None:
   """A table: a line for each run, a column for each measure."""
   width = max(len(name) for name in (*runs, "method"))
   names = [
     f"{name}, %" if metrics_lib.share(name, 0.0) else name
-    for name in asked.measures
+    for name in flags.measures
   ]
   sizes = [max(len(name), 6) for name in names]
   heads = zip(names, sizes, strict=True)
   print(f"{'method':{width}}  " + "  ".join(f"{n:>{s}}" for n, s in heads))
   for name, run in runs.items():
     judged = measures.judge(
-      run, found.relevance, found.judged, asked.measures
+      run, found.relevance, found.judged, flags.measures
     ).metrics
     cells = [
       metrics_lib.number(value, metrics_lib.share(measure, value))

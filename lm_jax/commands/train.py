@@ -1,26 +1,33 @@
-"""The command `train`: one run of one objective."""
+"""Trains one run of one objective."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config, overrides
-from lm_jax.devices import distributed
+from lm_jax.devices import cluster, distributed
 from lm_jax.inference import continued
 from lm_jax.support.options import Option
 
+Runner = Callable[[Mapping[str, str]], tuple[Config, dict[str, Any]]]
+
 
 def schema() -> dict[str, Option]:
-  """The flags of `train`, by path."""
+  """Returns the settings of a run by path, which Python has, too."""
   known = config_lib.schema() | overrides.adaptation_flags()
   known |= overrides.objective_flags()
   for name in ("name", "arm", "family", *overrides.OF_TASKS):
     del known[name]
   return known
+
+
+def flags() -> dict[str, Option]:
+  """Returns the flags by path."""
+  return schema() | cluster.FLAGS
 
 
 def run(
@@ -68,12 +75,32 @@ def tell_misfits(configs: Sequence[Config]) -> None:
     print(f"lm_jax: {line}", file=sys.stderr)
 
 
-def main(given: Mapping[str, str]) -> int:
-  """Trains as flags ask; returns the exit code."""
-  from lm_jax.runs import local
+def main(given: Mapping[str, Sequence[str]]) -> int:
+  """Trains a run; returns the exit code.
 
-  config, result = run(given)
-  tell(config, result)
+  Args:
+    given: texts by path.
+  """
+  return as_process(given, run)
+
+
+def as_process(given: Mapping[str, Sequence[str]], run: Runner) -> int:
+  """Carries out a run as one of its processes; returns the exit code.
+
+  Args:
+    given: texts by path, those of the cluster among them.
+    run: from the texts of settings to a configuration and its result.
+  """
+  from lm_jax.runs import local
+  from lm_jax.storage import machines
+
+  last = {path: texts[-1] for path, texts in given.items()}
+  processes = cluster.named(last)
+  settings = {p: text for p, text in last.items() if p not in cluster.FLAGS}
+  machines.use_threads(settings.get("workdir", ""))
+  with cluster.joined(processes):
+    config, result = run(settings)
+    tell(config, result)
   return local.EXIT[result["status"]]
 
 

@@ -76,6 +76,7 @@ class Config:
     0,
     "evaluations in a row without a better one that end the run; 0: none do",
     least=0,
+    group="evaluation",
   )
   model: str = option(
     "",
@@ -92,34 +93,47 @@ class Config:
     200,
     "steps between checkpoints; 0: at the end and when interrupted",
     least=0,
+    group="checkpoints",
   )
   keep_last: int = option(
-    2, "how many of the last checkpoints are kept", least=1
+    2, "how many of the last checkpoints are kept", least=1, group="checkpoints"
   )
   keep_every: int = option(
-    0, "checkpoints of every so many steps are kept, too; 0: none", least=0
+    0,
+    "checkpoints of every so many steps are kept, too; 0: none",
+    least=0,
+    group="checkpoints",
   )
   eval_every: int = option(
-    0, "steps between evaluations; 0: at five points of the budget", least=0
+    0,
+    "steps between evaluations; 0: at five points of the budget",
+    least=0,
+    group="evaluation",
   )
   eval: Literal["all", "final", "loss", "none"] = option(
     "all",
     "what is measured: all, on the way and at the end; final, at the end only;"
     " loss, the validation loss only; none. It changes no parameter",
+    group="evaluation",
   )
   log_every: int = option(
-    10, "steps between lines of metrics.jsonl, and of what is shown", least=1
+    10,
+    "steps between lines of metrics.jsonl, and of what is shown",
+    least=1,
+    group="evaluation",
   )
   skip_limit: int = option(
     10,
     "steps in a row whose loss or gradient is not finite, which are skipped,"
     " that end the run as diverged",
     least=1,
+    group="checkpoints",
   )
   allow_change: tuple[str, ...] = option(
     (),
     "what of the run in --workdir may be changed, as flags or their groups:"
     " optimizer.learning_rate,data",
+    group="checkpoints",
   )
   dtype: Literal["float32", "bfloat16"] = option(
     "float32", "of the computation; parameters, softmax and loss are float32"

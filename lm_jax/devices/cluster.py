@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from lm_jax.devices import distributed, rendezvous
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option
+from lm_jax.support.options import option, options
 
 # Seconds after which a silent process counts as dead.
 HEARTBEAT = 10
@@ -32,25 +32,34 @@ _BROKEN = re.compile(
 # Seconds that a process which fails waits for others that fail alike.
 _GRACE = 3
 
-FLAGS = {
-  "distributed": Option(
-    "distributed",
-    bool,
+_GROUP = "processes"
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterFlags:
+  """Flags of a run that is computed by several processes."""
+
+  distributed: bool = option(
     False,
     "this is one of several processes; SLURM, GKE, a TPU or MPI tells which",
-  ),
-  "coordinator": Option(
-    "coordinator",
-    str,
+    group=_GROUP,
+  )
+  coordinator: str = option(
     "",
     "HOST:PORT of process 0, where nothing tells; needs the next two",
-  ),
-  "num_processes": Option("num_processes", int, 0, "how many processes"),
-  "process_id": Option("process_id", int, 0, "which of them this is, from 0"),
-  "join_timeout": Option(
-    "join_timeout", int, 300, "seconds to wait until all processes are there"
-  ),
-}
+    group=_GROUP,
+  )
+  num_processes: int = option(0, "how many processes", group=_GROUP)
+  process_id: int = option(0, "which of them this is, from 0", group=_GROUP)
+  join_timeout: int = option(
+    300,
+    "seconds to wait until all processes are there",
+    least=1,
+    group=_GROUP,
+  )
+
+
+FLAGS = options(ClusterFlags)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +91,6 @@ def named(given: Mapping[str, str]) -> Cluster | None:
     if name in FLAGS
   }
   timeout = values.pop("join_timeout", FLAGS["join_timeout"].default)
-  if timeout < 1:
-    raise UsageError(f"--join_timeout={timeout}: must be at least 1")
   wanted = values.pop("distributed", bool(values))
   if not wanted:
     if values:

@@ -20,8 +20,8 @@ from lm_jax.evaluation import (
   store,
   text,
 )
-from lm_jax.evaluation.flags import Asked
-from lm_jax.evaluation.plan import Planned
+from lm_jax.evaluation.flags import EvaluateFlags
+from lm_jax.evaluation.plan import TaskPlan
 from lm_jax.evaluation.prompted import Questions
 from lm_jax.evaluation.results import OWN, PROMPT, Evaluation, Outcome, Row
 from lm_jax.evaluation.subject import Subject
@@ -35,79 +35,79 @@ Tell = Callable[[Sequence[str]], None]
 
 
 def evaluate(
-  asked: Asked, tell: Tell | None = None, model: Subject | None = None
+  flags: EvaluateFlags, tell: Tell | None = None, model: Subject | None = None
 ) -> Evaluation:
   """Measures a model; writes the files that are to be.
 
   Args:
-    asked: which model, tasks, shots and so on.
+    flags: which model, tasks, shots and so on.
     tell: gets lines of text as they come.
-    model: that of `asked`, if it was read before.
+    model: that of `flags`, if it was read before.
 
   Raises:
     UsageError: before anything is measured, if it can be known by then.
   """
-  asked = fine_tuned.with_own_data(asked)
-  planned = plan.plan(asked)
-  if asked.predictions:
-    _require_new(pathlib.Path(asked.predictions))
-  if asked.workdir:
-    store.check(asked)
-  if asked.template:
-    template.load(asked.template)  # Raises before anything else is read.
+  flags = fine_tuned.with_own_data(flags)
+  planned = plan.plan(flags)
+  if flags.predictions:
+    _require_new(pathlib.Path(flags.predictions))
+  if flags.workdir:
+    store.check(flags)
+  if flags.template:
+    template.load(flags.template)  # Raises before anything else is read.
   # Before anything of it is read.
   files = {
-    p.name: store.files(asked.task_data.get(p.name, ""), asked.workdir)
+    p.name: store.files(flags.places.get(p.name, ""), flags.workdir)
     for p in planned
   }
   tasks = [p.task for p in planned if p.way == PROMPT]
   data = {
-    task.name: prompted.examples(task, asked)
+    task.name: prompted.examples(task, flags)
     for task in tasks
     if isinstance(task, LabelledTask)
   }
-  subject = model or Subject.load(asked.model)
+  subject = model or Subject.load(flags.model)
   questions = {
     task.name: Questions(
-      task, data[task.name], subject.model, subject.what, asked
+      task, data[task.name], subject.model, subject.what, flags
     )
     for task in tasks
     if isinstance(task, LabelledTask)
   }
   empty = Evaluation(
     subject.about(),
-    asked.flags() | {"task_data": dict(asked.task_data)},
+    flags.recorded() | {"task_data": flags.places},
     report.versions(),
     (),
   )
   with contextlib.ExitStack() as stack:
     kept = None
-    if asked.workdir:
-      kept = stack.enter_context(store.opened(asked, empty))
+    if flags.workdir:
+      kept = stack.enter_context(store.opened(flags, empty))
     found = []
     for one in planned:
       outcome = _outcome(
-        one, subject, questions, asked, files[one.name], kept, tell
+        one, subject, questions, flags, files[one.name], kept, tell
       )
       if outcome is not None:
         found.append(outcome)
     rows = [row for outcome in found for row in outcome.rows]
     if tell and (told := averages.lines(rows)):
       tell(told)
-    if asked.predictions:
+    if flags.predictions:
       records = [p for outcome in found for p in outcome.predictions]
-      with disk.named(f"--predictions={asked.predictions}"):
-        predictions.write(asked.predictions, records)
+      with disk.named(f"--predictions={flags.predictions}"):
+        predictions.write(flags.predictions, records)
     if kept is not None:
-      report.write(asked.workdir)
+      report.write(flags.workdir)
   return Evaluation(empty.model, empty.flags, empty.versions, tuple(found))
 
 
 def _outcome(
-  one: Planned,
+  one: TaskPlan,
   subject: Subject,
   questions: Mapping[str, Questions],
-  asked: Asked,
+  flags: EvaluateFlags,
   files: Mapping[str, Facts],
   kept: store.Store | None,
   tell: Tell | None,
@@ -116,7 +116,7 @@ def _outcome(
   say = tell or (lambda lines: None)
   source = ""
   if one.way == PROMPT:
-    name = asked.template or judges.template_for(one.name, subject.model)
+    name = flags.template or judges.template_for(one.name, subject.model)
     source = template.source(name, "--template")
   stamp = store.stamp(files, source)
   outcome = kept.get(one.name, stamp) if kept else None
@@ -132,30 +132,32 @@ def _outcome(
 
     outcome = questions[one.name].outcome(tell_rows)
   else:
-    outcome = _measured(one, subject, asked)
+    outcome = _measured(one, subject, flags)
     if outcome is None:
       return None
     say([*text.head(outcome.rows), *text.body(outcome.rows)])
-  place = asked.task_data.get(one.name, "")
-  store.require_same(one.name, place, files, asked.workdir)
+  place = flags.places.get(one.name, "")
+  store.require_same(one.name, place, files, flags.workdir)
   if kept is not None:
     kept.put(outcome, stamp)
   return outcome
 
 
-def _measured(one: Planned, subject: Subject, asked: Asked) -> Outcome | None:
+def _measured(
+  one: TaskPlan, subject: Subject, flags: EvaluateFlags
+) -> Outcome | None:
   """What a task finds that is not prompted for."""
   if one.way != OWN:
     assert isinstance(one.task, SupervisedTask)
-    return fine_tuned.measure(subject, one.task, asked)
+    return fine_tuned.measure(subject, one.task, flags)
   task, dataset = one.task, None
-  task.limit, task.seed = asked.limit, asked.seed
+  task.limit, task.seed = flags.limit, flags.seed
   if isinstance(task, DataTask):
-    task.place = asked.task_data.get(one.name, "")
-    task.samples = asked.samples
-    task.run_generated_code = asked.run_generated_code
-    if asked.embedder:
-      task.embedder = Subject.load(asked.embedder, "--embedder").scorer
+    task.place = flags.places.get(one.name, "")
+    task.samples = flags.samples
+    task.run_generated_code = flags.run_generated_code
+    if flags.embedder:
+      task.embedder = Subject.load(flags.embedder, "--embedder").scorer
   if not isinstance(task, DataTask) or task.reads_corpus:
     dataset = subject.dataset
   found = task.measure(subject.scorer, dataset)

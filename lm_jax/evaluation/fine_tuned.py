@@ -7,7 +7,7 @@ import pathlib
 
 from lm_jax import config as config_lib
 from lm_jax.evaluation import results
-from lm_jax.evaluation.flags import Asked
+from lm_jax.evaluation.flags import EvaluateFlags
 from lm_jax.evaluation.results import Outcome
 from lm_jax.evaluation.subject import Subject
 from lm_jax.examples import labelled
@@ -24,15 +24,18 @@ def task_of(directory: str) -> str:
   return config_lib.read(directory).task
 
 
-def with_own_data(asked: Asked) -> Asked:
+def with_own_data(flags: EvaluateFlags) -> EvaluateFlags:
   """The same, with the local files that a run was fine-tuned on, if any."""
-  own = task_of(asked.model)
-  named = own in asked.tasks or not asked.tasks
-  if not own or not named or own in asked.task_data:
-    return asked
-  place = config_lib.read(asked.model).task_data
-  places = {**asked.task_data, own: place} if place else asked.task_data
-  return dataclasses.replace(asked, task_data=places)
+  own = task_of(flags.model)
+  named = own in flags.tasks or not flags.tasks
+  if not own or not named or own in flags.places:
+    return flags
+  place = config_lib.read(flags.model).task_data
+  if not place:
+    return flags
+  return dataclasses.replace(
+    flags, task_data=(*flags.task_data, f"{own}={place}")
+  )
 
 
 def answers(own: str, task: SupervisedTask) -> bool:
@@ -52,16 +55,18 @@ def answers(own: str, task: SupervisedTask) -> bool:
   return dataset.find_task(own).objective == task.objective
 
 
-def measure(subject: Subject, task: SupervisedTask, asked: Asked) -> Outcome:
+def measure(
+  subject: Subject, task: SupervisedTask, flags: EvaluateFlags
+) -> Outcome:
   """What the model's own head answers.
 
   Raises:
     UsageError: the task's examples can't be had.
   """
   config = subject.model.config
-  place = asked.task_data.get(task.name, "")
+  place = flags.places.get(task.name, "")
   found = evaluation.measure(
-    subject.model, task, place, labelled.TEST, asked.limit, asked.seed
+    subject.model, task, place, labelled.TEST, flags.limit, flags.seed
   )
   how = results.HEAD, config.objective
   outcome = results.of_measure(task.name, found, *how)

@@ -6,7 +6,7 @@ import collections
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lm_jax.evaluation.flags import Asked
+from lm_jax.evaluation.flags import EvaluateFlags
 from lm_jax.evaluation.results import PROMPT, Outcome, Row
 from lm_jax.examples import labelled
 from lm_jax.examples.labelled import Example
@@ -28,10 +28,10 @@ class Examples(NamedTuple):
   items: Sequence[Example]
 
 
-def examples(task: LabelledTask, asked: Asked) -> Examples:
+def examples(task: LabelledTask, asked: EvaluateFlags) -> Examples:
   """Those of a task, or UsageError."""
   shots = max(asked.counts)
-  place = asked.task_data.get(task.name, "")
+  place = asked.places.get(task.name, "")
   train = task.examples(labelled.TRAIN, place) if shots else []
   in_context.require_examples(task.name, train, shots)
   items = task.examples(labelled.TEST, place)
@@ -58,7 +58,7 @@ class Questions:
     data: Examples,
     model: Trained,
     what: str,
-    asked: Asked,
+    asked: EvaluateFlags,
   ):
     name = asked.template or judges.template_for(task.name, model)
     self._prompter = Prompter(task, template.load(name), cloze.BLANK)

@@ -15,7 +15,7 @@ from typing import Any
 
 from lm_jax.data.hashes import Facts
 from lm_jax.evaluation import formats, predictions, results
-from lm_jax.evaluation.flags import Asked
+from lm_jax.evaluation.flags import EvaluateFlags
 from lm_jax.evaluation.results import Evaluation, Outcome, Row
 from lm_jax.examples import parallel
 from lm_jax.storage import disk, lock, workdir
@@ -34,7 +34,7 @@ class Store:
 
   Args:
     directory: of the evaluation.
-    empty: what is asked, without outcomes.
+    empty: what is flags, without outcomes.
     places: of local files, by task.
   """
 
@@ -93,11 +93,11 @@ class Store:
     return self._root / FOLDER / f"{task}.jsonl"
 
 
-def check(asked: Asked) -> None:
-  """Raises UsageError if asked.workdir can't become what is asked for."""
-  workdir.check(asked.workdir)
-  root = pathlib.Path(asked.workdir)
-  held = read(asked.workdir)
+def check(flags: EvaluateFlags) -> None:
+  """Raises UsageError if flags.workdir can't become what is asked for."""
+  workdir.check(flags.workdir)
+  root = pathlib.Path(flags.workdir)
+  held = read(flags.workdir)
   if held is None:
     if root.is_dir() and any(path.name != "lock" for path in root.iterdir()):
       raise UsageError(
@@ -106,7 +106,7 @@ def check(asked: Asked) -> None:
       )
     return
   before, _ = held
-  mine = asked.flags()
+  mine = flags.recorded()
   changed = [
     f"{name}: {_shown(before.flags.get(name))} -> {_shown(value)}"
     for name, value in mine.items()
@@ -116,24 +116,24 @@ def check(asked: Asked) -> None:
   places = before.flags["task_data"]
   changed += [
     f"task_data of {name}: {places.get(name, 'TFDS')} ->"
-    f" {asked.task_data.get(name, 'TFDS')}"
-    for name in asked.tasks
-    if name in done and places.get(name, "") != asked.task_data.get(name, "")
+    f" {flags.places.get(name, 'TFDS')}"
+    for name in flags.tasks
+    if name in done and places.get(name, "") != flags.places.get(name, "")
   ]
   if changed:
-    raise _taken(asked.workdir, f"other flags ({', '.join(changed)})")
+    raise _taken(flags.workdir, f"other flags ({', '.join(changed)})")
 
 
 @contextlib.contextmanager
-def opened(asked: Asked, empty: Evaluation) -> Iterator[Store]:
+def opened(flags: EvaluateFlags, empty: Evaluation) -> Iterator[Store]:
   """The store of a call, held against other processes.
 
   Raises:
     UsageError: it holds another model's results, or can't be written.
   """
-  workdir.create(asked.workdir)
-  with lock.hold(asked.workdir):
-    yield Store(asked.workdir, empty, asked.task_data)
+  workdir.create(flags.workdir)
+  with lock.hold(flags.workdir):
+    yield Store(flags.workdir, empty, flags.places)
 
 
 def files(place: str, own: str = "") -> dict[str, Facts]:

@@ -77,7 +77,7 @@ def save(
       not fit the family, with the options that keep it from fitting; or what
       adapts it can't be merged.
   """
-  _check(to, family, dtype)
+  check(to, family, dtype)
   model = _without_dropout(merged(model))
   parts = parts_of(model, family)
 
@@ -153,7 +153,7 @@ def write_whole(to: str, fill: Callable[[pathlib.Path], None]) -> None:
     ) from error
 
 
-def _check(to: str, family: str, dtype: str) -> None:
+def check(to: str, family: str, dtype: str) -> None:
   """Raises UsageError at once for what no model could be written to."""
   for flag, name, valid in (
     ("--family", family, tuple(read_lib.families())),

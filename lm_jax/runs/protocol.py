@@ -11,7 +11,6 @@ import dataclasses
 import itertools
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lm_jax.config import ADAPTATIONS, Config
 from lm_jax.examples import task_paths as places_lib
@@ -20,7 +19,8 @@ from lm_jax.finetuning.measuring import DEV
 from lm_jax.runs import alike, grid, record
 from lm_jax.support import registry, strict_json
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option
+from lm_jax.support.options import Option, option, options, texts_of_others
+from lm_jax.support.options import read as read_flags
 
 FULL, PROMPT = "full", "prompt"
 DEFAULT = "runs/protocol"
@@ -29,46 +29,62 @@ SWEEP = ("optimizer.learning_rate=5e-5,2e-4,1e-3",)
 FILE = "protocol.json"
 
 
-def schema() -> dict[str, Option]:
-  """The flags that make `finetune` a protocol, by path."""
-  own = (
-    Option(
-      "models",
-      tuple[str, ...],
-      (),
-      "arms of a protocol: run or Hugging Face directories, NAME=DIRECTORY to"
-      " name one; an experiment's directory stands for all its arms, a seed's"
-      " model for that seed of the fine-tuning",
-    ),
-    Option("tasks", tuple[str, ...], (), "of the protocol: `list tasks`"),
-    Option(
-      "methods",
-      tuple[str, ...],
-      (FULL,),
-      f"{FULL}, {PROMPT} (nothing is trained: `evaluate --shots`), or any of"
-      " `list adaptations`: lora, probe",
-    ),
-    Option("seeds", int, 3, "of the setting that does best"),
-    Option(
-      "sweep",
-      tuple[str, ...],
-      SWEEP,
-      "an option and its values, which all arms try alike, with the first"
-      " seed; may be given several times",
-      repeat=True,
-    ),
-    Option("baseline", str, "", "the model that others are compared with"),
-    Option("shots", int, 0, f"examples in the prompt of {PROMPT}"),
-    Option(
-      "task_data",
-      tuple[str, ...],
-      (),
-      "local files of the task's examples, PATH_train.jsonl and so on, by"
-      " default TFDS has them; of a protocol TASK=PATH, several times",
-      repeat=True,
-    ),
+_GROUP = "protocol"
+
+
+@dataclasses.dataclass(frozen=True)
+class ProtocolFlags:
+  """Flags that make `finetune` a protocol.
+
+  settings: texts of further flags by path, which all runs share.
+  """
+
+  models: tuple[str, ...] = option(
+    (),
+    "arms of a protocol: run or Hugging Face directories, NAME=DIRECTORY to"
+    " name one; an experiment's directory stands for all its arms, a seed's"
+    " model for that seed of the fine-tuning",
+    group=_GROUP,
+    needed="with --tasks: directories of models",
   )
-  return {option.path: option for option in own}
+  tasks: tuple[str, ...] = option(
+    (),
+    "of the protocol: `list tasks`",
+    group=_GROUP,
+    needed="with --models: `list tasks`",
+  )
+  methods: tuple[str, ...] = option(
+    (FULL,),
+    f"{FULL}, {PROMPT} (nothing is trained: `evaluate --shots`), or any of"
+    " `list adaptations`: lora, probe",
+    group=_GROUP,
+  )
+  seeds: int = option(
+    3, "of the setting that does best", least=1, most=1000, group=_GROUP
+  )
+  sweep: tuple[str, ...] = option(
+    SWEEP,
+    "an option and its values, which all arms try alike, with the first"
+    " seed; may be given several times",
+    repeat=True,
+    group=_GROUP,
+  )
+  baseline: str = option(
+    "", "the model that others are compared with", group=_GROUP
+  )
+  shots: int = option(0, f"examples in the prompt of {PROMPT}", group=_GROUP)
+  task_data: tuple[str, ...] = option(
+    (),
+    "local files of the task's examples, PATH_train.jsonl and so on, by"
+    " default TFDS has them; of a protocol TASK=PATH, several times",
+    repeat=True,
+  )
+  settings: Mapping[str, Sequence[str]] = texts_of_others()
+
+
+def schema() -> dict[str, Option]:
+  """Returns the flags that make `finetune` a protocol, by path."""
+  return options(ProtocolFlags)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,41 +185,29 @@ def _experiment(path: pathlib.Path, prefix: str, text: str) -> list[Arm]:
 
 
 def read(given: Mapping[str, Sequence[str]]) -> Protocol:
-  """The flags, checked.
+  """Reads a protocol from the texts of flags.
 
   Args:
     given: texts by path; those of `schema`, and settings that all runs share.
+
+  Raises:
+    UsageError: a flag is needed, out of range, or contradicts another.
   """
-  known = schema()
-
-  def value(path: str) -> Any:
-    option = known[path]
-    return option.parse(given[path][-1]) if path in given else option.default
-
-  if not value("models"):
-    raise UsageError("--models: needed with --tasks: directories of models")
-  if not value("tasks"):
-    raise UsageError("--tasks: needed with --models: `list tasks`")
-  arms = arms_of(value("models"))
-  methods = tuple(dict.fromkeys(value("methods")))
+  flags = read_flags(ProtocolFlags, given)
+  arms = arms_of(flags.models)
+  methods = tuple(dict.fromkeys(flags.methods))
   valid = [FULL, PROMPT, *registry.names(ADAPTATIONS)]
   for method in methods:
     if method not in valid:
       raise registry.unknown("--methods", method, valid)
   if not methods:
     raise UsageError(f"--methods=: must name some of {', '.join(valid)}")
-  if not 1 <= value("seeds") <= 1000:
-    raise UsageError(f"--seeds={value('seeds')}: must be 1 to 1000")
-  baseline = value("baseline") or arms[0].name
+  baseline = flags.baseline or arms[0].name
   if baseline not in [arm.name for arm in arms]:
     raise registry.unknown("--baseline", baseline, [arm.name for arm in arms])
-  tasks = tuple(dict.fromkeys(value("tasks")))
-  places = places_lib.read(given.get("task_data", ()), tasks)
-  shared = {
-    path: texts[-1]
-    for path, texts in given.items()
-    if path not in known and path != "workdir"
-  }
+  tasks = tuple(dict.fromkeys(flags.tasks))
+  shared = {path: texts[-1] for path, texts in flags.settings.items()}
+  directory = shared.pop("workdir", DEFAULT)
   for path in ("model", "task", "seed", "adapt.method"):
     if path in shared:
       raise UsageError(
@@ -215,7 +219,7 @@ def read(given: Mapping[str, Sequence[str]]) -> Protocol:
       f"--eval={shared['eval']}: a protocol chooses by what is measured on the"
       " way, and compares what is measured at the end"
     )
-  sweeps = grid.parse(given.get("sweep", SWEEP))
+  sweeps = grid.parse(flags.sweep)
   for path in shared.keys() & sweeps.keys():
     if "sweep" in given:
       raise UsageError(
@@ -224,13 +228,13 @@ def read(given: Mapping[str, Sequence[str]]) -> Protocol:
       )
     del sweeps[path]
   return Protocol(
-    *(arms, tasks, methods, value("seeds")),
+    *(arms, tasks, methods, flags.seeds),
     sweeps=sweeps,
     shared=shared,
-    task_data=places,
+    task_data=places_lib.read(flags.task_data, tasks),
     baseline=baseline,
-    shots=value("shots"),
-    directory=given.get("workdir", [DEFAULT])[-1],
+    shots=flags.shots,
+    directory=directory,
   )
 
 

@@ -16,7 +16,7 @@ from lm_jax.runs import protocol as protocol_lib
 from lm_jax.runs.protocol import PROMPT, Arm, Cell, Protocol
 from lm_jax.storage import lock, workdir
 from lm_jax.storage.log import write_atomically
-from lm_jax.support import invocation, machine
+from lm_jax.support import machine
 from lm_jax.support.errors import UsageError
 from lm_jax.training import train
 
@@ -32,12 +32,12 @@ HEADS = {
 }
 
 
-def main(given: Mapping[str, Sequence[str]], argv: Sequence[str]) -> int:
+def main(given: Mapping[str, Sequence[str]], command: str) -> int:
   """Runs a protocol and writes its report; returns the exit code.
 
   Args:
     given: flags by path.
-    argv: what follows the command, for the record.
+    command: as it was typed, for the record.
   """
   from lm_jax.report import protocol as report
 
@@ -49,7 +49,6 @@ def main(given: Mapping[str, Sequence[str]], argv: Sequence[str]) -> int:
   prompts = _prompts(asked)
   _check_place(asked)
   workdir.create(asked.directory)
-  evaluate = invocation.line(["finetune", *argv])
   with lock.hold(asked.directory):
     statuses = local.execute(trials, run.pretrain)
     chosen = {cell.name: protocol_lib.best_trial(cell) for cell in cells}
@@ -64,7 +63,7 @@ def main(given: Mapping[str, Sequence[str]], argv: Sequence[str]) -> int:
     if local.INTERRUPTED not in statuses.values():
       for arm, task in prompts:
         _ask(asked, arm, task)
-    _write(asked, cells, chosen, prompts, evaluate)
+    _write(asked, cells, chosen, prompts, command)
   code = local.exit_code(statuses)
   if code == local.EXIT[local.INTERRUPTED]:
     print(
@@ -103,15 +102,15 @@ def _name(arm: Arm, task: str, seed: int) -> str:
 def _ask(asked: Protocol, arm: Arm, task: str) -> None:
   """Prompts each of an arm's models; what is there already is reused."""
   from lm_jax.evaluation import evaluate
-  from lm_jax.evaluation.flags import Asked
+  from lm_jax.evaluation.flags import EvaluateFlags
 
   metric = find_task(task).primary
   for seed, directory in enumerate(arm.directories[: asked.seeds]):
     place = pathlib.Path(asked.directory, "runs", _name(arm, task, seed))
     if (place / "result.json").exists():
       continue
-    data = {task: asked.task_data[task]} if task in asked.task_data else {}
-    question = Asked(
+    data = (f"{task}={asked.task_data[task]}",) * (task in asked.task_data)
+    question = EvaluateFlags(
       directory, (task,), shots=(asked.shots,), task_data=data, draws=1
     )
     result: dict[str, Any] = {"name": place.name, "seed": seed}

@@ -10,10 +10,13 @@ import dataclasses
 import math
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError, short
+
+if TYPE_CHECKING:
+  from _typeshed import DataclassInstance
 
 _FORM = {
   bool: "true or false",
@@ -31,7 +34,8 @@ def option(default: Any, help_line: str, **metadata: Any) -> Any:
   Args:
     default: the value, or the class of a nested dataclass.
     help_line: of the flag.
-    **metadata: further fields of `Option` (repeat, absent), and of `Bounds`.
+    **metadata: further fields of `Option` (repeat, absent, group, needed), and
+      those of `Bounds`.
   """
   metadata["help"] = help_line
   if isinstance(default, type):  # the class of a nested dataclass, or dict
@@ -71,6 +75,7 @@ class Bounds(NamedTuple):
 
 
 ANY = Bounds()
+Flags = TypeVar("Flags", bound="DataclassInstance")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +90,8 @@ class Option:
   absent: what a configuration file without it means, where that is not the
     default: what runs did before there was the option. None: the default.
   bounds: of a number, or of each item of a tuple.
+  group: under which help lists it; "" is what its path begins with.
+  needed: what must be given, for the message where it is not; "": nothing.
   """
 
   path: str
@@ -94,6 +101,13 @@ class Option:
   repeat: bool = False
   absent: Any = None
   bounds: Bounds = ANY
+  group: str = ""
+  needed: str = ""
+
+  @property
+  def heading(self) -> str:
+    """The group under which help lists it; "" is the first."""
+    return self.group or self.path.rpartition(".")[0]
 
   @property
   def choices(self) -> tuple[str, ...]:
@@ -138,7 +152,9 @@ class Option:
     if not self.repeat:
       return self.parse(texts[-1])
     item = typing.get_args(self.kind)[0]
-    return tuple(_parse(item, text, f"--{self.path}") for text in texts)
+    values = tuple(_parse(item, text, f"--{self.path}") for text in texts)
+    self.require(values, "--")
+    return values
 
   def check(self, value: Any, where: str) -> Any:
     """The value that a JSON value stands for, or UsageError."""
@@ -179,9 +195,61 @@ def options(
     absent = field.metadata.get("absent")
     given = {n: field.metadata.get(n) for n in Bounds._fields}
     found[path] = Option(
-      path, kind, default, help_line, repeat, absent, Bounds(**given)
+      path,
+      kind,
+      default,
+      help_line,
+      repeat,
+      absent,
+      Bounds(**given),
+      field.metadata.get("group", ""),
+      field.metadata.get("needed", ""),
     )
   return found
+
+
+def texts_of_others() -> Any:
+  """Makes a field that holds the texts of flags which are no fields."""
+  return dataclasses.field(default_factory=dict, metadata={"flag": False})
+
+
+def read(cls: type[Flags], given: Mapping[str, Sequence[str]]) -> Flags:
+  """Makes a dataclass of flags from their texts.
+
+  Args:
+    cls: its fields are options. One called `settings` gets the texts of flags
+      that are no fields (`texts_of_others`).
+    given: the texts of each flag that was given, by path.
+
+  Raises:
+    UsageError: a value is none, or out of range; or a flag is needed.
+  """
+  known = options(cls)
+  values = {
+    path: known[path].parse_all(texts)
+    for path, texts in given.items()
+    if path in known
+  }
+  for path, one in known.items():
+    if one.needed and not values.get(path):
+      raise UsageError(f"--{path}: needed, {one.needed}")
+  if "settings" in {field.name for field in dataclasses.fields(cls)}:
+    values["settings"] = {p: t for p, t in given.items() if p not in known}
+  return _nested(cls, values)
+
+
+def _nested(cls: type[Flags], values: Mapping[str, Any]) -> Flags:
+  """Makes a dataclass of values by path; dataclasses in it, too."""
+  own = {name: value for name, value in values.items() if "." not in name}
+  hints = typing.get_type_hints(cls)
+  for group in {path.partition(".")[0] for path in values if "." in path}:
+    members = {
+      path.partition(".")[2]: value
+      for path, value in values.items()
+      if path.startswith(f"{group}.")
+    }
+    own[group] = _nested(hints[group], members)
+  return cls(**own)
 
 
 def check_ranges(instance: Any, prefix: str = "") -> None:

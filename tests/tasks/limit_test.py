@@ -7,7 +7,7 @@ import pytest
 
 from lm_jax.evaluation import evaluate
 from lm_jax.evaluation.flags import Asked
-from lm_jax.evaluation.plan import Planned
+from lm_jax.evaluation.plan import TaskPlan
 from lm_jax.examples.minimal_pairs import MinimalPair
 from lm_jax.support import registry
 from lm_jax.tasks import _probe, base, bits_per_byte, minimal_pairs
@@ -32,7 +32,7 @@ def _measured(name, dataset, limit, seed=0):
   task = registry.find("lm_jax.tasks", name, base.Task, "--tasks")()
   subject = types.SimpleNamespace(scorer=Scorer(), dataset=dataset)
   asked = Asked("m", (name,), limit=limit, seed=seed)
-  planned = Planned(name, task, "own", True)
+  planned = TaskPlan(name, task, "own", True)
   return evaluate._measured(planned, subject, asked)
 
 
