@@ -140,7 +140,7 @@ def usage(
     groups.setdefault(option.heading, []).append(option)
   if group not in groups:
     raise registry.unknown("--help", group, [name for name in groups if name])
-  lines = [f"{invocation.program()} {command}: {summary}"]
+  lines = _wrapped(f"{invocation.program()} {command}: {summary}", "")
   if not group and len(groups) > 1:
     names = ", ".join(name for name in groups if name)
     lines += _wrapped(f"--help=GROUP lists one of the groups {names}", "")

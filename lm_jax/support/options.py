@@ -139,9 +139,8 @@ class Option:
     items = value if isinstance(value, (tuple, list)) else (value,)
     for item in items:
       if item not in self.bounds:
-        raise UsageError(
-          f"{before}{self.path}={show(item)}: must be {self.bounds}"
-        )
+        shown = f"{item:g}" if isinstance(item, float) else item
+        raise UsageError(f"{before}{self.path}={shown}: must be {self.bounds}")
 
   def parse_all(self, texts: Sequence[str]) -> Any:
     """The value of a flag that was given so often, or UsageError.
