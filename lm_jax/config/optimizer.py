@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import typing
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from lm_jax.support.errors import UsageError
-
-if TYPE_CHECKING:
-  pass
-
+from lm_jax.support.options import check_ranges, option
 
 # Where a step stands in the schedule of learning rates.
 START, END = "start", "end"
-
-
-def _option(default: Any, line: str, **metadata: Any) -> Any:
-  return dataclasses.field(default=default, metadata={"help": line, **metadata})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,21 +20,26 @@ class OptimizerOptions:
     UsageError: a value is out of range or an unknown name.
   """
 
-  name: Literal["adamw", "lamb", "adafactor", "lion", "muon"] = _option(
-    "adamw", "The method."
+  name: Literal["adamw", "lamb", "adafactor", "lion", "muon"] = option(
+    "adamw", "the method"
   )
-  learning_rate: float = _option(1e-3, "The peak learning rate.")
-  schedule: Literal["cosine", "linear", "wsd", "rsqrt", "constant"] = _option(
-    "cosine", "The learning rate's course after the warm-up."
+  learning_rate: float = option(1e-3, "the peak learning rate", above=0)
+  schedule: Literal["cosine", "linear", "wsd", "rsqrt", "constant"] = option(
+    "cosine", "the learning rate's course after the warm-up"
   )
-  warmup: float = _option(0.05, "Fraction of the budget for a linear warm-up.")
-  final: float = _option(
-    0.1, "Last learning rate as a fraction of the peak (cosine, linear, wsd)."
+  warmup: float = option(
+    0.05, "fraction of the budget for a linear warm-up", least=0, below=1
   )
-  decay: float = _option(
-    0.2, "Last fraction of the budget, over which wsd decays."
+  final: float = option(
+    0.1,
+    "last learning rate as a fraction of the peak (cosine, linear, wsd)",
+    least=0,
+    most=1,
   )
-  rate_at: Literal["", "start", "end"] = _option(
+  decay: float = option(
+    0.2, "last fraction of the budget, over which wsd decays", least=0, most=1
+  )
+  rate_at: Literal["", "start", "end"] = option(
     "",
     "where a step reads the schedule: at its start (as Transformers and optax:"
     " step k of n at k / n) or at its end ((k + 1) / n, so that the last step"
@@ -52,54 +47,43 @@ class OptimizerOptions:
     " --optimizer.final is 0, else at its end",
     absent=END,
   )
-  weight_decay: float = _option(
-    0.1, "Decoupled decay of kernels and embeddings, times the learning rate."
+  weight_decay: float = option(
+    0.1,
+    "decoupled decay of kernels and embeddings, times the learning rate",
+    least=0,
   )
-  beta1: float = _option(0.9, "Decay of the first moment (not adafactor).")
-  beta2: float = _option(
-    0.98, "Decay of the second moment (adamw, lamb, lion)."
+  beta1: float = option(
+    0.9, "decay of the first moment (not adafactor)", least=0, below=1
   )
-  epsilon: float = _option(
-    1e-8, "Added to the denominator (adamw, lamb, muon)."
+  beta2: float = option(
+    0.98, "decay of the second moment (adamw, lamb, lion)", least=0, below=1
   )
-  momentum: float = _option(0.95, "Decay of muon's momentum.")
-  momentum_correction: bool = _option(
+  epsilon: float = option(
+    1e-8, "added to the denominator (adamw, lamb, muon)", above=0
+  )
+  momentum: float = option(0.95, "decay of muon's momentum", least=0, below=1)
+  momentum_correction: bool = option(
     True,
-    "Muon: correct the bias of the first steps' momentum, as optax does; Jordan"
-    " does not.",
+    "muon: correct the bias of the first steps' momentum, as optax does; Jordan"
+    " does not",
     absent=True,
   )
-  parameter_scale: bool = _option(
-    False, "adafactor: steps relative to the size of the parameter (T5)."
+  parameter_scale: bool = option(
+    False, "adafactor: steps relative to the size of the parameter (T5)"
   )
-  clip: float = _option(1.0, "Largest global norm of the gradient; 0 is off.")
+  clip: float = option(
+    1.0, "largest global norm of the gradient; 0 is off", least=0
+  )
 
   def __post_init__(self):
-    hints = typing.get_type_hints(type(self))
-    for name in ("name", "schedule", "rate_at"):
-      names = typing.get_args(hints[name])
-      shown = ", ".join(filter(None, names))
-      self._check(f"one of {shown}", names.__contains__, name)
-    self._check("above 0", lambda x: x > 0, "learning_rate", "epsilon")
-    self._check("0 or more", lambda x: x >= 0, "weight_decay", "clip")
-    self._check(
-      "at least 0 and below 1",
-      lambda x: 0 <= x < 1,
-      *("warmup", "beta1", "beta2", "momentum"),
-    )
-    self._check("from 0 to 1", lambda x: 0 <= x <= 1, "final", "decay")
-    if self.schedule == "wsd":
-      rest = 1 - self.warmup
-      line = f"above 0 and at most {rest:g}, which --optimizer.warmup leaves"
-      self._check(line, lambda x: 0 < x <= rest, "decay")
-    if self.schedule == "rsqrt":
-      line = "above 0 for --optimizer.schedule=rsqrt"
-      self._check(line, lambda x: x > 0, "warmup")
-
-  def _check(
-    self, expected: str, valid: Callable[[Any], bool], *names: str
-  ) -> None:
-    for name in names:
-      value = getattr(self, name)
-      if not valid(value) or value == math.inf:
-        raise UsageError(f"--optimizer.{name}={value}: must be {expected}")
+    check_ranges(self, "optimizer.")
+    if self.schedule == "wsd" and not 0 < self.decay <= 1 - self.warmup:
+      raise UsageError(
+        f"--optimizer.decay={self.decay}: must be above 0 and at most"
+        f" {1 - self.warmup:g}, which --optimizer.warmup leaves"
+      )
+    if self.schedule == "rsqrt" and not self.warmup:
+      raise UsageError(
+        f"--optimizer.warmup={self.warmup}: must be above 0 for"
+        " --optimizer.schedule=rsqrt"
+      )

@@ -37,94 +37,177 @@ class Generation:
   equal calls give equal texts.
   """
 
-  max_new_tokens: int = option(64, "tokens to add at most")
+  max_new_tokens: int = option(64, "tokens to add at most", least=1, most=2**20)
   max_length: int = option(
-    0, "tokens in all, the prompt's included; 0: by max_new_tokens"
+    0,
+    "tokens in all, the prompt's included; 0: by max_new_tokens",
+    least=0,
+    most=2**20,
+    group="ends",
   )
-  min_new_tokens: int = option(0, "tokens before the text may end")
+  min_new_tokens: int = option(
+    0, "tokens before the text may end", least=0, most=2**20, group="ends"
+  )
   min_length: int = option(
-    0, "tokens in all before the text may end, the prompt's included"
+    0,
+    "tokens in all before the text may end, the prompt's included",
+    least=0,
+    most=2**20,
+    group="ends",
   )
-  do_sample: bool = option(False, "draw tokens; otherwise take the likeliest")
-  temperature: float = option(1.0, "logits are divided by it")
+  do_sample: bool = option(
+    False, "draw tokens; otherwise take the likeliest", group="sampling"
+  )
+  temperature: float = option(
+    1.0,
+    "logits are divided by it",
+    above=0,
+    hint="; do_sample=false takes the likeliest tokens",
+    group="sampling",
+  )
   top_k: int = option(
-    50, "draw from so many of the likeliest tokens; 0: from all"
+    50,
+    "draw from so many of the likeliest tokens; 0: from all",
+    least=0,
+    most=2**20,
+    group="sampling",
   )
   top_p: float = option(
-    1.0, "from the fewest whose probabilities add up to it (Holtzman 2020)"
+    1.0,
+    "from the fewest whose probabilities add up to it (Holtzman 2020)",
+    above=0,
+    most=1,
+    group="sampling",
   )
   min_p: float = option(
-    0.0, "from those at least this times as likely as the likeliest"
+    0.0,
+    "from those at least this times as likely as the likeliest",
+    least=0,
+    most=1,
+    group="sampling",
   )
   typical_p: float = option(
-    1.0, "from the most typical that add up to it (Meister 2022)"
+    1.0,
+    "from the most typical that add up to it (Meister 2022)",
+    above=0,
+    most=1,
+    group="sampling",
   )
   epsilon_cutoff: float = option(
-    0.0, "from those of at least this probability (Hewitt 2022)"
+    0.0,
+    "from those of at least this probability (Hewitt 2022)",
+    least=0,
+    most=1,
+    group="sampling",
   )
   eta_cutoff: float = option(
-    0.0, "the same, with a threshold by the entropy (Hewitt 2022)"
+    0.0,
+    "the same, with a threshold by the entropy (Hewitt 2022)",
+    least=0,
+    most=1,
+    group="sampling",
   )
   repetition_penalty: float = option(
-    1.0, "above 1 makes tokens that were there less likely (Keskar 2019)"
+    1.0,
+    "above 1 makes tokens that were there less likely (Keskar 2019)",
+    above=0,
+    group="tokens",
   )
-  no_repeat_ngram_size: int = option(0, "no n tokens in a row come twice")
-  suppress_tokens: tuple[int, ...] = option((), "ids that never come")
+  no_repeat_ngram_size: int = option(
+    0, "no n tokens in a row come twice", least=0, most=2**10, group="tokens"
+  )
+  suppress_tokens: tuple[int, ...] = option(
+    (), "ids that never come", group="tokens"
+  )
   begin_suppress_tokens: tuple[int, ...] = option(
-    (), "ids that do not come first"
+    (), "ids that do not come first", group="tokens"
   )
   bad_words_ids: tuple[tuple[int, ...], ...] = option(
-    (), "ids that never come in this order: 5,6", repeat=True
+    (), "ids that never come in this order: 5,6", repeat=True, group="tokens"
   )
   sequence_bias: tuple[str, ...] = option(
     (),
     "ids in this order get so much more, or less: 5,6:-2.5",
     repeat=True,
+    group="tokens",
   )
   exponential_decay_length_penalty: tuple[float, ...] = option(
-    (), "after so many tokens an end gets likelier by this factor each: 20,1.1"
+    (),
+    "after so many tokens an end gets likelier by this factor each: 20,1.1",
+    group="ends",
   )
   renormalize_logits: bool = option(
-    False, "beams add up probabilities of what is left by the other options"
+    False,
+    "beams add up probabilities of what is left by the other options",
+    group="beams",
   )
   decoder_start_token_id: int = option(
-    -1, "id that a decoder reads first; -1: the model's own"
+    -1, "id that a decoder reads first; -1: the model's own", group="ends"
   )
   forced_bos_token_id: int = option(
-    -1, "id of the first new token, M2M-100's language; -1: free"
+    -1, "id of the first new token, M2M-100's language; -1: free", group="ends"
   )
   forced_eos_token_id: int = option(
-    -1, "id of the last token that max_new_tokens allows; -1: free"
+    -1,
+    "id of the last token that max_new_tokens allows; -1: free",
+    group="ends",
   )
   eos_token_id: tuple[int, ...] = option(
-    (), "ids that end a text; by default the model's own; -1: none"
+    (),
+    "ids that end a text; by default the model's own; -1: none",
+    group="ends",
   )
   stop_strings: tuple[str, ...] = option(
-    (), "a text ends after any of these", repeat=True
+    (), "a text ends after any of these", repeat=True, group="ends"
   )
-  num_return_sequences: int = option(1, "texts for each prompt")
-  num_beams: int = option(1, "beams of a beam search; 1: none")
+  num_return_sequences: int = option(
+    1, "texts for each prompt", least=1, most=2**12
+  )
+  num_beams: int = option(
+    1, "beams of a beam search; 1: none", least=1, most=2**10, group="beams"
+  )
   num_beam_groups: int = option(
-    1, "groups of beams that shall differ (Vijayakumar 2018)"
+    1,
+    "groups of beams that shall differ (Vijayakumar 2018)",
+    least=1,
+    most=2**10,
+    group="beams",
   )
   diversity_penalty: float = option(
-    0.0, "off the score of a token that an earlier group took at that step"
+    0.0,
+    "off the score of a token that an earlier group took at that step",
+    least=0,
+    most=10**6,
+    group="beams",
   )
   length_penalty: float = option(
-    1.0, "beam scores are divided by length to its power"
+    1.0,
+    "beam scores are divided by length to its power",
+    least=-100,
+    most=100,
+    group="beams",
   )
   early_stopping: Literal["false", "true", "never"] = option(
     "false",
     "true ends a beam search with num_beams texts; never only when no better"
     " one can come",
+    group="beams",
   )
   penalty_alpha: float = option(
-    0.0, "above 0: contrastive search among the top_k (Su 2022)"
+    0.0,
+    "above 0: contrastive search among the top_k (Su 2022)",
+    least=0,
+    most=1,
+    group="search",
   )
   draft_tokens: int = option(
-    4, "tokens that a draft model guesses ahead (Leviathan 2023)"
+    4,
+    "tokens that a draft model guesses ahead (Leviathan 2023)",
+    least=1,
+    most=64,
+    group="search",
   )
-  seed: int = option(0, "of what is random")
+  seed: int = option(0, "of what is random", least=0, most=2**31 - 1)
 
   @property
   def beams(self) -> bool:
@@ -142,52 +225,28 @@ class Generation:
   def check(
     self, flag: str = "--", own: Collection[str] = (), where: str = ""
   ) -> Generation:
-    """Itself, or UsageError that names the option which is out of range.
+    """Checks the ranges of all options and returns self.
 
     Args:
       flag: put before the names: "--" of flags, "" of arguments.
       own: names whose values are the model's own; `where`, its file, is put
         before these.
+
+    Raises:
+      UsageError: an option is out of range, or contradicts another.
     """
+
+    def before(name: str) -> str:
+      return f"{where}: " if name in own and where else flag
+
+    for name, one in schema().items():
+      one.require(getattr(self, name), before(name))
     try:
       return self._checked()
     except _OutOfRange as error:
-      before = f"{where}: " if error.name in own and where else flag
-      raise UsageError(f"{before}{error.text}") from None
+      raise UsageError(f"{before(error.name)}{error.text}") from None
 
   def _checked(self) -> Generation:
-    for name, low, high in (
-      ("max_new_tokens", 1, 2**20),
-      ("max_length", 0, 2**20),
-      ("min_new_tokens", 0, 2**20),
-      ("min_length", 0, 2**20),
-      ("top_k", 0, 2**20),
-      ("no_repeat_ngram_size", 0, 2**10),
-      ("num_return_sequences", 1, 2**12),
-      ("num_beams", 1, 2**10),
-      ("num_beam_groups", 1, 2**10),
-      ("seed", 0, 2**31 - 1),
-      ("top_p", 0, 1),
-      ("min_p", 0, 1),
-      ("typical_p", 0, 1),
-      ("epsilon_cutoff", 0, 1),
-      ("eta_cutoff", 0, 1),
-      ("diversity_penalty", 0, 1e6),
-      ("length_penalty", -100, 100),
-      ("penalty_alpha", 0, 1),
-      ("draft_tokens", 1, 64),
-    ):
-      value = getattr(self, name)
-      if not low <= value <= high:
-        raise _OutOfRange(name, value, f"must be {low} to {high}")
-    for name in ("temperature", "repetition_penalty", "top_p", "typical_p"):
-      if getattr(self, name) <= 0:
-        hint = "; do_sample=false takes the likeliest tokens"
-        raise _OutOfRange(
-          name,
-          getattr(self, name),
-          f"must be above 0{hint if name == 'temperature' else ''}",
-        )
     if self.min_new_tokens > self.max_new_tokens and not self.max_length:
       raise _OutOfRange(
         "min_new_tokens",

@@ -34,8 +34,8 @@ def option(default: Any, help_line: str, **metadata: Any) -> Any:
   Args:
     default: the value, or the class of a nested dataclass.
     help_line: of the flag.
-    **metadata: further fields of `Option` (repeat, absent, group, needed), and
-      those of `Bounds`.
+    **metadata: further fields of `Option` (repeat, absent, group, needed,
+      hint), and those of `Bounds`.
   """
   metadata["help"] = help_line
   if isinstance(default, type):  # the class of a nested dataclass, or dict
@@ -92,6 +92,7 @@ class Option:
   bounds: of a number, or of each item of a tuple.
   group: under which help lists it; "" is what its path begins with.
   needed: what must be given, for the message where it is not; "": nothing.
+  hint: what a message adds where a value is out of bounds.
   """
 
   path: str
@@ -103,6 +104,7 @@ class Option:
   bounds: Bounds = ANY
   group: str = ""
   needed: str = ""
+  hint: str = ""
 
   @property
   def heading(self) -> str:
@@ -124,23 +126,29 @@ class Option:
         " directory, a glob or a link"
       ) from None
     value = _parse(self.kind, text, f"--{self.path}")
-    self.require(value, "--")
+    self.require(value, "--", text)
     return value
 
-  def require(self, value: Any, before: str) -> None:
-    """Raises UsageError where a value, or an item of it, is out of bounds.
+  def require(self, value: Any, before: str, text: str = "") -> None:
+    """Raises UsageError where no such value, or item of it, is allowed.
 
     Args:
       value: of the option's kind.
       before: put before its path in the message: "--", or a file's name.
+      text: that the value was parsed from; by default as Python shows it.
     """
+    if self.choices and value not in self.choices:
+      names = ", ".join(filter(None, self.choices))
+      raise UsageError(f"{before}{self.path}={value}: must be one of {names}")
     if self.bounds == ANY:
       return
     items = value if isinstance(value, (tuple, list)) else (value,)
     for item in items:
-      if item not in self.bounds:
-        shown = f"{item:g}" if isinstance(item, float) else item
-        raise UsageError(f"{before}{self.path}={shown}: must be {self.bounds}")
+      if item not in self.bounds or not math.isfinite(item):
+        shown = show(item) if len(items) > 1 or not text else text
+        raise UsageError(
+          f"{before}{self.path}={shown}: must be {self.bounds}{self.hint}"
+        )
 
   def parse_all(self, texts: Sequence[str]) -> Any:
     """The value of a flag that was given so often, or UsageError.
@@ -157,9 +165,7 @@ class Option:
 
   def check(self, value: Any, where: str) -> Any:
     """The value that a JSON value stands for, or UsageError."""
-    checked = _check(self.kind, value, f"{where}: {self.path}")
-    self.require(checked, f"{where}: ")
-    return checked
+    return _check(self.kind, value, f"{where}: {self.path}")
 
 
 def options(
@@ -203,6 +209,7 @@ def options(
       Bounds(**given),
       field.metadata.get("group", ""),
       field.metadata.get("needed", ""),
+      field.metadata.get("hint", ""),
     )
   return found
 

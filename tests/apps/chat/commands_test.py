@@ -104,7 +104,7 @@ def test_options_are_set_as_flags_are(start, capsys):
   assert session.options().stop_strings == ("a, b",)
   for line, message in (
     ("/set temperature=x", "--temperature=x: must be a finite number"),
-    ("/set temperature=-1", "--temperature=-1.0: must be above 0"),
+    ("/set temperature=-1", "--temperature=-1: must be above 0"),
     ("/set temprature=1", "temprature: unknown; did you mean temperature"),
     ("/set num_beams=4", "--num_beams=4: must be 1 where"),
     ("/set num_return_sequences=2", "all would be the same"),
