@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-import lm_jax.training
 from lm_jax import cli, report
 from lm_jax import config as config_lib
 from lm_jax.commands import listing
@@ -16,22 +15,24 @@ from lm_jax.config import overrides
 from lm_jax.storage import lock, workdir
 from lm_jax.support import streams
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[1]
 
 
-class FakeRun(types.ModuleType):
-  """Stands in for lm_jax.runs.run: trains nothing, ends as told."""
+class FakeRuns:
+  """Runs that train nothing and end as they are told; see `run`."""
 
   def __init__(self):
-    super().__init__("lm_jax.runs.run")
     self.configs, self.outcomes = [], {}
 
-  def check(self, config):
+  def __call__(self, config):
     config_lib.build(config)
     workdir.check(config.workdir)
     workdir.check_same(config)
+    return types.SimpleNamespace(
+      config=config, execute=lambda progress=True: self.execute(config)
+    )
 
-  def pretrain(self, config, progress=True):
+  def execute(self, config):
     self.configs.append(config)
     path = pathlib.Path(config.workdir)
     path.mkdir(parents=True, exist_ok=True)
@@ -48,9 +49,8 @@ class FakeRun(types.ModuleType):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-  fake = FakeRun()
-  monkeypatch.setitem(sys.modules, "lm_jax.runs.run", fake)
-  monkeypatch.setattr(lm_jax.training, "run", fake, raising=False)
+  fake = FakeRuns()
+  monkeypatch.setattr("lm_jax.runs.run.Run", fake)
   # The report has tests of its own, and its figures cost seconds.
   monkeypatch.setattr(report, "write", lambda directory: None)
   monkeypatch.setattr(report, "table", lambda where: f"table of {where}")

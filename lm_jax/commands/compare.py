@@ -149,9 +149,10 @@ def run(
   baseline = _baseline(asked.baseline, experiment.BASELINE, configs)
   directory = asked.workdir or str(pathlib.Path("runs", name))
   configs = record.place(configs, directory)
-  trainer = importlib.import_module("lm_jax.runs.run")
-  for config in configs:
-    trainer.check(config)
+  from lm_jax.runs.run import Run
+
+  runs = [Run(config) for config in configs]
+  configs = [run.config for run in runs]
   if progress:
     train.tell_misfits(configs)
   workdir.check(directory)
@@ -169,7 +170,7 @@ def run(
     record.write(
       directory, name, text, command, baseline, configs, title, changed
     )
-    statuses = local.execute(configs, trainer.pretrain, progress)
+    statuses = local.execute(runs, progress)
   if local.INTERRUPTED not in statuses.values():
     importlib.import_module("lm_jax.report").write(directory)
   return directory, statuses

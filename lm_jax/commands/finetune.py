@@ -32,7 +32,7 @@ def run(
     UsageError: it is impossible, or its directory is taken.
   """
   from lm_jax.devices import distributed
-  from lm_jax.runs import run as run_lib
+  from lm_jax.runs.run import Run
   from lm_jax.storage import machines
   from lm_jax.training.assemble import enable_compilation_cache
 
@@ -53,8 +53,8 @@ def run(
       name=name,
       arm=source,
     )
-    run_lib.check(config)
-  return config, run_lib.pretrain(config, progress)
+    run = Run(config)
+  return run.config, run.execute(progress)
 
 
 def as_begun(given: Mapping[str, str], directory: str) -> Mapping[str, str]:

@@ -57,14 +57,14 @@ def run(
       name=name,
       arm=config.objective,
     )
-    from lm_jax.runs import run as run_lib
+    from lm_jax.runs.run import Run
     from lm_jax.storage import machines
 
     machines.use_threads(config.workdir)
-    run_lib.check(config)
+    run = Run(config)
     if progress and distributed.is_first():
-      tell_misfits([config])
-  return config, run_lib.pretrain(config, progress)
+      tell_misfits([run.config])
+  return run.config, run.execute(progress)
 
 
 def tell_misfits(configs: Sequence[Config]) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_jax import config as config_lib
+from lm_jax.adaptation.base import Adaptation
 from lm_jax.config import Config
 from lm_jax.config import trunk as trunk_lib
 from lm_jax.data import own_builders
+from lm_jax.objectives.base import Objective
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, show
+from lm_jax.support.options import Option, options, show
 
 # What only `finetune` takes.
 OF_TASKS = ("task", "task_data", "train_examples", "patience")
@@ -28,12 +30,11 @@ def objective_flags(supervised: bool = False) -> dict[str, Option]:
   text, and `override` checks it for the objective that is chosen.
   """
 
-  def schema(name: str) -> dict[str, Option]:
-    if config_lib.objective_class(name).supervised != supervised:
-      return {}
-    return config_lib.objective_schema(name)
-
-  return _union(config_lib.OBJECTIVES, schema)
+  classes = registry.every(config_lib.OBJECTIVES, Objective)
+  return _union(
+    "objective.",
+    {n: cls for n, cls in classes.items() if cls.supervised == supervised},
+  )
 
 
 def adaptation_flags() -> dict[str, Option]:
@@ -44,17 +45,15 @@ def adaptation_flags() -> dict[str, Option]:
     None,
     "what is trained of --model, in the place of all of it: `list adaptations`",
   )
-  found = _union(config_lib.ADAPTATIONS, config_lib.adaptation_schema)
-  return {method.path: method, **found}
+  classes = registry.every(config_lib.ADAPTATIONS, Adaptation)
+  return {method.path: method, **_union("adapt.", classes)}
 
 
-def _union(
-  package: str, schema: Callable[[str], dict[str, Option]]
-) -> dict[str, Option]:
-  """The options of all that a package offers."""
+def _union(prefix: str, classes: Mapping[str, type]) -> dict[str, Option]:
+  """Merges the options of several classes, by their names."""
   union: dict[str, dict[str, Option]] = {}
-  for name in registry.names(package):
-    for path, option in schema(name).items():
+  for name, cls in classes.items():
+    for path, option in options(cls, prefix).items():
       union.setdefault(path, {})[name] = option
   return {path: _merged(path, owners) for path, owners in union.items()}
 

@@ -8,6 +8,7 @@ every default out; that is what config.json holds and what is compared.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -154,6 +155,14 @@ class Config:
   heads: dict[str, Any] = dataclasses.field(default_factory=dict)
   adapt: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+  @functools.cached_property
+  def _resolved(self) -> Config:
+    return _resolve(self)
+
+  @functools.cached_property
+  def _built(self) -> Built:
+    return _build(self)
+
 
 @dataclasses.dataclass(frozen=True)
 class Built:
@@ -232,11 +241,15 @@ def require_option(
 
 
 def resolve(config: Config) -> Config:
-  """The configuration with every default written out; idempotent.
+  """Writes every default out; idempotent, and done once a configuration.
 
   Raises:
     UsageError: a name is unknown, or an option's value impossible.
   """
+  return config._resolved
+
+
+def _resolve(config: Config) -> Config:
   config = with_packing(config)
   cls = objective_class(config.objective)
   own = {_last(o.path): o.default for o in options(cls).values()}
@@ -263,7 +276,7 @@ def resolve(config: Config) -> Config:
     alone = data.packing == "document"
     sentences: Any = "whole" if alone else "any"
     data = dataclasses.replace(data, sentences=sentences)
-  return dataclasses.replace(
+  resolved = dataclasses.replace(
     config,
     model=model,
     adapt=adapt,
@@ -274,6 +287,8 @@ def resolve(config: Config) -> Config:
     objective_options=own | config.objective_options,
     trunk=shape,
   )
+  resolved.__dict__["_resolved"] = resolved
+  return resolved
 
 
 def needs_documents(config: Config) -> str:
@@ -296,11 +311,17 @@ def with_packing(config: Config) -> Config:
 
 
 def build(config: Config) -> Built:
-  """The objective and the trunk, checked; nothing is compiled or written.
+  """Makes the objective and the trunk, checked; once a configuration.
+
+  Nothing is compiled or written.
 
   Raises:
     UsageError: what was asked for is impossible.
   """
+  return config._built
+
+
+def _build(config: Config) -> Built:
   cls = objective_class(config.objective)
   architecture = _architecture(config, cls)
   if architecture not in cls.architectures:

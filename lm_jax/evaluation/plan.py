@@ -41,12 +41,11 @@ def plan(flags: EvaluateFlags) -> list[TaskPlan]:
   names: Sequence[str] = flags.tasks or ((own,) if own else ())
   found = [_named(name, own, flags) for name in names]
   if not names:
-    tasks = {name: _task(name) for name in registry.names(TASKS)}
     found = [
-      TaskPlan(name, task, OWN, named=False)
-      for name, task in tasks.items()
-      if type(task).measure is not SupervisedTask.measure
-      and not isinstance(task, DataTask)
+      TaskPlan(name, cls(), OWN, named=False)
+      for name, cls in registry.every(TASKS, Task).items()
+      if cls.measure is not SupervisedTask.measure
+      and not issubclass(cls, DataTask)
     ]
   _check(flags, found)
   return found

@@ -10,8 +10,8 @@ import pathlib
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -28,26 +28,30 @@ INTERRUPTED = "interrupted"
 EXIT = {INTERRUPTED: 75, FAILED: 1, DIVERGED: 3, DONE: 0}
 
 
-def execute(
-  configs: Sequence[Config],
-  pretrain: Callable[..., dict[str, Any]],
-  progress: bool = True,
-) -> dict[str, str]:
+class Runnable(Protocol):
+  """A run that was checked (`run.Run`)."""
+
+  config: Config
+
+  def execute(self, progress: bool) -> dict[str, Any]:
+    """Runs it and returns the content of result.json, with its "status"."""
+
+
+def execute(runs: Sequence[Runnable], progress: bool = True) -> dict[str, str]:
   """Makes every run that isn't complete; stops where one is interrupted.
 
   Lines about runs, and on a terminal a bar with the time left, go to stderr.
 
   Args:
-    configs: checked, each with a name and a workdir of its own.
-    pretrain: takes a configuration and `progress`, returns the content of
-      result.json, which has a "status".
+    runs: each with a name and a workdir of its own.
     progress: whether to say anything.
 
   Returns:
     The status of each run by name; none for those that were not begun.
   """
+  configs = [run.config for run in runs]
   statuses = {c.name: _status(c) for c in configs if is_complete(c)}
-  left = [config for config in configs if config.name not in statuses]
+  left = [run for run in runs if run.config.name not in statuses]
 
   def say(line: str) -> None:
     if progress:
@@ -65,9 +69,9 @@ def execute(
     smoothing=0,
     disable=None if progress else True,
   ) as bar:
-    for count, config in enumerate(left, 1):
-      start = time.monotonic()
-      status, error = _attempt(config, pretrain, progress)
+    for count, run in enumerate(left, 1):
+      start, config = time.monotonic(), run.config
+      status, error = _attempt(run, progress)
       statuses[config.name] = status
       now = time.monotonic()
       line = f"[{count}/{len(left)}] {config.name}: {status}{error}"
@@ -114,13 +118,12 @@ def _status(config: Config) -> str:
   return _read(config).get("status", "")
 
 
-def _attempt(
-  config: Config, pretrain: Callable[..., dict[str, Any]], progress: bool
-) -> tuple[str, str]:
+def _attempt(run: Runnable, progress: bool) -> tuple[str, str]:
+  config = run.config
   if _status(config) == FAILED:
     _result(config).unlink()  # of a former attempt
   try:
-    result = pretrain(config, progress=progress)
+    result = run.execute(progress)
   except KeyboardInterrupt:
     # Outside of the training steps: the checkpoints so far are what is kept.
     return INTERRUPTED, ""

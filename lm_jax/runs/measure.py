@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lm_jax.data.rows import Dataset
@@ -21,30 +21,41 @@ def scorer(plan: Plan, params: Any, dataset: Dataset) -> Scorer:
   )
 
 
-def evaluate(
-  model: Scorer,
-  dataset: Dataset,
-  names: Iterable[str] = (),
-  quick: bool = False,
-) -> Measure:
-  """All that such tasks find; what does not apply is left out.
+def own_tasks(names: Iterable[str] = ()) -> list[Task]:
+  """Returns the tasks that need nothing but a run.
 
   Args:
-    model: as tasks see it.
-    dataset: what it was trained on.
-    names: of tasks; none means all without data of their own.
-    quick: only those that are cheap, on fewer items.
+    names: of tasks; none means all.
 
   Raises:
     UsageError: there is no such task.
   """
+  if names:
+    classes = [registry.find(TASKS, n, Task, "--tasks") for n in names]
+  else:
+    classes = list(registry.every(TASKS, Task).values())
+  return [cls() for cls in classes if not issubclass(cls, DataTask)]
+
+
+def evaluate(
+  model: Scorer,
+  dataset: Dataset,
+  tasks: Sequence[Task],
+  quick: bool = False,
+) -> Measure:
+  """Measures a run by tasks; those that do not apply are left out.
+
+  Args:
+    model: as tasks see it.
+    dataset: what it was trained on.
+    tasks: that need nothing else (`own_tasks`).
+    quick: only those that are cheap, on fewer items.
+  """
   metrics: dict[str, float] = {}
   items: dict[str, list[float]] = {}
-  for name in list(names) or registry.names(TASKS):
-    task = registry.find(TASKS, name, Task, "--tasks")()
-    if isinstance(task, DataTask) or (quick and not task.quick):
-      continue
-    found = task.measure(model, dataset, quick)
-    metrics |= found.metrics
-    items |= found.items
+  for task in tasks:
+    if task.quick or not quick:
+      measure = task.measure(model, dataset, quick)
+      metrics |= measure.metrics
+      items |= measure.items
   return Measure(metrics, items)

@@ -11,9 +11,10 @@ from typing import Any
 
 from lm_jax.config import Config, resolve
 from lm_jax.finetuning.dataset import find_task
-from lm_jax.runs import local, run
+from lm_jax.runs import local
 from lm_jax.runs import protocol as protocol_lib
 from lm_jax.runs.protocol import PROMPT, Arm, Cell, Protocol
+from lm_jax.runs.run import Run
 from lm_jax.storage import lock, workdir
 from lm_jax.storage.log import write_atomically
 from lm_jax.support import machine
@@ -43,23 +44,21 @@ def main(given: Mapping[str, Sequence[str]], command: str) -> int:
 
   asked = protocol_lib.read(given)
   cells = protocol_lib.cells(asked)
-  trials = [config for cell in cells for config in cell.trials]
-  for config in trials:
-    run.check(config)
+  trials = [Run(config) for cell in cells for config in cell.trials]
   prompts = _prompts(asked)
   _check_place(asked)
   workdir.create(asked.directory)
   with lock.hold(asked.directory):
-    statuses = local.execute(trials, run.pretrain)
+    statuses = local.execute(trials)
     chosen = {cell.name: protocol_lib.best_trial(cell) for cell in cells}
     if local.INTERRUPTED not in statuses.values():
       others = [
-        config
+        Run(config)
         for cell in cells
         if (best := chosen[cell.name]) is not None
         for config in protocol_lib.further(asked, cell, best)
       ]
-      statuses |= local.execute(others, run.pretrain)
+      statuses |= local.execute(others)
     if local.INTERRUPTED not in statuses.values():
       for arm, task in prompts:
         _ask(asked, arm, task)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
@@ -21,16 +20,15 @@ from lm_jax.devices import distributed
 from lm_jax.hugging_face import source_files
 from lm_jax.inference import continued, load
 from lm_jax.runs import result as result_lib
-from lm_jax.runs import yardstick
+from lm_jax.runs import starting, yardstick
 from lm_jax.runs.yardstick import VALIDATION_LOSS
 from lm_jax.storage import checkpoint, disk, identity, machines, workdir
 from lm_jax.storage.log import MetricsLog, NoLog, write_atomically
 from lm_jax.support import version
-from lm_jax.support.errors import UsageError
 from lm_jax.training import curriculum, train
 from lm_jax.training.assemble import enable_compilation_cache, make_program
 from lm_jax.training.interruption import Interruption
-from lm_jax.training.program import Program, State
+from lm_jax.training.program import State
 from lm_jax.training.progress import Progress
 from lm_jax.types import Spec
 
@@ -40,62 +38,92 @@ EVALUATIONS = 5
 VALIDATION_BATCHES = 4
 
 
-def check(config: Config) -> None:
-  """Raises UsageError where the run is impossible; compiles, writes nothing."""
-  built = config_lib.build(config)
-  identity.check_names(config)
-  specials = specials_of(config.data)
-  # The tokenizer is not there yet; an objective asks for no more than this.
-  size = max(config.data.vocabulary_size, specials.ids[-1] + 2)
-  for stage in curriculum.stages(config):
-    spec = Spec(built.trunk.architecture, stage.length, size, specials)
-    built.objective.check(spec, stage.batch_size, config.accumulate)
-  if config.model:
-    continued.check(config)
-  if config.workdir:
-    workdir.check(config.workdir)
-    workdir.check_same(config)
+class Run:
+  """One run: its configuration is resolved, built and checked here, once.
+
+  config: with what it leaves open filled in, as the run in its directory has
+    it, if there is one.
+
+  Raises:
+    UsageError: the run is impossible; nothing is compiled or written.
+  """
+
+  def __init__(self, config: Config):
+    self.config = config = config_lib.with_packing(workdir.adopted(config))
+    built = config_lib.build(config)
+    identity.check_names(config)
+    specials = specials_of(config.data)
+    # The tokenizer does not exist yet; an objective asks for no more than this.
+    size = max(config.data.vocabulary_size, specials.ids[-1] + 2)
+    for stage in curriculum.stages(config):
+      spec = Spec(built.trunk.architecture, stage.length, size, specials)
+      built.objective.check(spec, stage.batch_size, config.accumulate)
+    if config.model:
+      continued.check(config)
+    if config.workdir:
+      workdir.check(config.workdir)
+      workdir.check_same(config)
+
+  def execute(self, progress: bool = True) -> dict[str, Any]:
+    """Runs, continues or reuses the run; returns the content of result.json.
+
+    One that has diverged would do so again, and is reused, too.
+
+    Args:
+      progress: show how it goes: a bar on a terminal, lines elsewhere.
+
+    Raises:
+      UsageError: its directory is taken, or its data cannot be read.
+    """
+    # 1. All processes agree on the configuration.
+    # 2. A run that is at its end is reused.
+    # 3. The data is opened, before the directory is made.
+    # 4. The directory is made and held, against a second process.
+    # 5. The run starts (`starting.start`): from its own checkpoint, from
+    #    --model, or anew.
+    # 6. It trains, part by part of the curriculum.
+    # 7. It is measured, and result.json is written.
+    config, began = self.config, time.monotonic()
+    machines.use_threads(config.workdir)
+    distributed.require_same(_flags(config))
+    finished = _finished(config)
+    if finished is not None:
+      return finished
+    enable_compilation_cache(config.data.cache)
+    # A corpus that cannot be read leaves no directory behind.
+    with distributed.together():
+      dataset = _dataset(config)
+    distributed.require_same({"--data.corpus": dataset.fingerprint})
+    with contextlib.ExitStack() as stack:
+      with distributed.together():
+        directory = workdir.create(config.workdir)
+        if distributed.is_first():
+          stack.enter_context(checkpoint.hold(directory))
+      distributed.require_shared(directory)
+      advice = "; the same command goes on from the last checkpoint"
+      stack.enter_context(disk.named(f"--workdir={config.workdir}", advice))
+      # Another process may have been faster.
+      finished = _finished(config)
+      return finished or _train(config, directory, dataset, progress, began)
 
 
 def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
-  """Runs, goes on with, or reuses a run; returns what result.json holds.
-
-  One that has diverged would do so again, and is reused, too.
+  """Makes a run of a configuration and executes it.
 
   Args:
     config: with a workdir.
-    progress: show how it goes: a bar on a terminal, lines elsewhere.
+    progress: show how it goes.
+
+  Returns:
+    the content of result.json.
 
   Raises:
     UsageError: the run is impossible, or its directory is taken.
   """
   machines.use_threads(config.workdir)
   with distributed.together():
-    config = workdir.adopted(config)
-  began = time.monotonic()
-  config = config_lib.with_packing(config)
-  distributed.require_same(_flags(config))
-  with distributed.together():
-    check(config)
-  finished = _finished(config)
-  if finished is not None:
-    return finished
-  enable_compilation_cache(config.data.cache)
-  # A corpus that cannot be read leaves no directory behind.
-  with distributed.together():
-    dataset = _dataset(config)
-  distributed.require_same({"--data.corpus": dataset.fingerprint})
-  with contextlib.ExitStack() as stack:
-    with distributed.together():
-      directory = workdir.create(config.workdir)
-      if distributed.is_first():
-        stack.enter_context(checkpoint.hold(directory))
-    distributed.require_shared(directory)
-    advice = "; the same command goes on from the last checkpoint"
-    stack.enter_context(disk.named(f"--workdir={config.workdir}", advice))
-    # Another process may have been faster.
-    finished = _finished(config)
-    return finished or _run(config, directory, dataset, progress, began)
+    run = Run(config)
+  return run.execute(progress)
 
 
 def _dataset(config: Config) -> Any:
@@ -124,7 +152,7 @@ def _finished(config: Config) -> dict[str, Any] | None:
   return finished
 
 
-def _run(
+def _train(
   config: Config,
   directory: Path,
   dataset: Any,
@@ -192,7 +220,9 @@ def _run(
       highest=measured.highest,
     ) as checkpoints,
   ):
-    state, ledger, history = start(config, dataset, program, checkpoints, base)
+    state, ledger, history = starting.start(
+      config, dataset, program, checkpoints, base
+    )
     # What can be wrong with the input has shown by now: from here on the
     # directory is this run's.
     _describe(directory, config, dataset)
@@ -282,60 +312,3 @@ def _describe(
     source_files.keep(config.model, directory)
   resolved = config_lib.resolve(config)
   write_atomically(directory / "config.json", config_lib.to_json(resolved))
-
-
-def start(
-  config: Config,
-  dataset: rows_lib.Dataset,
-  program: Program,
-  checkpoints: checkpoint.Checkpoints,
-  base: load.Base | None = None,
-) -> tuple[State, Ledger, list[dict[str, Any]]]:
-  """The state to go on from: of this run, of --model, or a new one.
-
-  Args:
-    config, dataset, program, checkpoints: of the run.
-    base: the model that it adapts, if it does.
-
-  Returns:
-    The state, what was spent, and what --allow_change has changed so far: for
-    each time the step and the changes, in words.
-
-  Raises:
-    UsageError: the checkpoint is of another run, or --model does not fit.
-  """
-  changes: list[identity.Change] = []
-  known = base.digest if base else ""
-
-  def accept(step: int, meta: dict[str, Any]) -> None:
-    where = f"--workdir={config.workdir}: checkpoint {step}"
-    if "config" not in meta:
-      raise UsageError(
-        f"{where} was written by an older version; name another directory"
-      )
-    changes[:] = identity.changes_since(meta, config, dataset, where, known)
-    refused = identity.refused(changes, config.allow_change)
-    if refused:
-      raise UsageError(f"{where} is of {identity.differ(refused)}")
-
-  try:
-    restored = checkpoints.restore(program.abstract_state(), accept=accept)
-  except UsageError as error:
-    if not changes or identity.refused(changes, config.allow_change):
-      raise
-    names = ",".join(config.allow_change)
-    raise UsageError(f"--allow_change={names}: {error}") from error
-  if restored is not None:
-    state, meta = restored
-    ledger, history = Ledger(**meta["ledger"]), meta.get("history", [])
-    if changes:
-      said = list(map(str, changes))
-      history = [*history, {"step": ledger.steps, "changes": said}]
-    return state, ledger, history
-  if not config.model:
-    return program.initial(np.uint32(config.seed)), Ledger(), []
-  params = continued.params_for(
-    config, dataset.tokenizer, program, base.model if base else None
-  )
-  state = program.initial(np.uint32(config.seed))
-  return dataclasses.replace(state, params=params), Ledger(), []

@@ -22,6 +22,7 @@ class Pretraining:
 
   def __init__(self, dataset: Any, program: Program):
     self._dataset, self._program = dataset, program
+    self._tasks = measuring.own_tasks()
 
   def resume(self, meta: Mapping[str, Any]) -> None:
     """Nothing is carried on."""
@@ -45,7 +46,7 @@ class Pretraining:
   def _measure(self, state: State, quick: bool) -> Measure:
     params = self._program.whole(state.params)
     model = measuring.scorer(self._program.plan, params, self._dataset)
-    return measuring.evaluate(model, self._dataset, quick=quick)
+    return measuring.evaluate(model, self._dataset, self._tasks, quick)
 
 
 def make(config: Config, dataset: Any, program: Program) -> Any:

@@ -12,9 +12,10 @@ import importlib
 import importlib.util
 import pathlib
 import pkgutil
+import sys
 from collections.abc import Iterable
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lm_jax.support.errors import UsageError
 
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 # Files beside the named ones that hold what those share.
 SHARED = frozenset({"base", "corrupt"})
+# By package and name: the file that was imported, and the class in it.
+_FOUND: dict[tuple[str, str], tuple[ModuleType, Any]] = {}
 
 
 def names(package: str) -> list[str]:
@@ -69,9 +72,32 @@ def module(package: str, name: str, flag: str) -> ModuleType:
 
 
 def find(package: str, name: str, base: type[T], flag: str) -> type[T]:
-  """The one public subclass of `base` that the file of that name defines."""
-  file = module(package, name, flag)
-  found = [
+  """Returns the one public subclass of `base` that the named file defines.
+
+  A file that was imported before is not looked for again.
+  """
+  loaded = sys.modules.get(f"{package}.{name}")
+  known = _FOUND.get((package, name))
+  if known is not None and loaded is not None:
+    file, cls = known
+    if file is loaded and issubclass(cls, base):
+      return cls
+  return _load(package, name, base, module(package, name, flag))
+
+
+def every(package: str, base: type[T]) -> dict[str, type[T]]:
+  """Returns the subclasses of `base` of all files of a package, by name."""
+  return {
+    name: _load(
+      package, name, base, importlib.import_module(f"{package}.{name}")
+    )
+    for name in names(package)
+  }
+
+
+def _load(package: str, name: str, base: type[T], file: ModuleType) -> type[T]:
+  """Returns the one public subclass of `base` of a file, and remembers it."""
+  classes = [
     value
     for key, value in vars(file).items()
     if isinstance(value, type)
@@ -79,12 +105,13 @@ def find(package: str, name: str, base: type[T], flag: str) -> type[T]:
     and value.__module__ == file.__name__
     and not key.startswith("_")
   ]
-  if len(found) != 1:
+  if len(classes) != 1:
     raise TypeError(
       f"{file.__name__} must define one subclass of {base.__name__},"
-      f" it defines {len(found)}"
+      f" it defines {len(classes)}"
     )
-  return found[0]
+  _FOUND[package, name] = (file, classes[0])
+  return classes[0]
 
 
 def nearest(name: str, valid: Iterable[str]) -> list[str]:

@@ -95,7 +95,7 @@ def test_a_run_cut_short_ends_in_the_same_bits(lora, tmp_path):
   # It goes on over the same model only.
   other = dataclasses.replace(config, adapt=LORA | {"rank": 3})
   with pytest.raises(UsageError, match=r"adapt\.rank: 2 -> 3"):
-    run.check(other)
+    run.Run(other)
 
 
 def test_a_base_that_is_gone_or_another_is_refused(lora, tmp_path):

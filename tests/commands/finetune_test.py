@@ -290,7 +290,7 @@ def test_plain_text_and_examples_are_kept_apart(tmp_path):
     (Config(objective="mlm", task="sst2"), "learns from plain text"),
   ):
     with pytest.raises(UsageError, match=message):
-      run.check(config)
+      run.Run(config)
 
 
 def test_a_curve_is_of_the_metric_that_it_was_begun_with():

@@ -175,4 +175,4 @@ def test_one_that_reads_forward_is_a_causal_model(tmp_path):
   np.testing.assert_allclose(one[:, :3], two[:, :3], atol=1e-6)
   assert np.abs(one[:, 3] - two[:, 3]).max() > 1e-3
   with pytest.raises(UsageError, match="which training needs"):
-    run.check(continued.continued(str(tmp_path), {}))
+    run.Run(continued.continued(str(tmp_path), {}))

@@ -98,7 +98,7 @@ def test_it_starts_from_the_parameters_of_the_file(name, tiny, tmp_path):
   config = dataclasses.replace(
     config, length=32, batch_size=4, data=data, budget="steps:2"
   )
-  run.check(config)
+  run.Run(config)
   dataset = rows_lib.load(config.data, config.length)
   program = assemble.make_program(config, dataset)
   with checkpoint.Checkpoints(tmp_path / "checkpoints") as none_yet:

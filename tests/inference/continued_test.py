@@ -65,7 +65,7 @@ def test_model_of_another_shape_is_refused(
     finished, model=finished.workdir, workdir=str(tmp_path), **changes
   )
   with pytest.raises(UsageError, match=message) as raised:
-    run.check(config)
+    run.Run(config)
   assert "\n" not in str(raised.value)
 
 
@@ -83,7 +83,7 @@ def test_outputs_that_a_model_lacks_start_anew(
     workdir=str(tmp_path / "new"),
     seed=1,
   )
-  run.check(config)
+  run.Run(config)
   model = load.load(base.workdir)
   program = assemble.make_program(config, model.tokenizer)
   params = flatten(continued.params_for(config, model.tokenizer, program))

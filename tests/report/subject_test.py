@@ -145,19 +145,14 @@ def test_a_loss_that_makes_its_own_task_is_not_compared(experiment):
 
 
 def test_compare_records_what_it_runs(monkeypatch, tmp_path):
-  class Trainer:
-    def check(self, config):
-      pass
+  class Interrupted:
+    def __init__(self, config):
+      self.config = config
 
-    def pretrain(self, config, progress=True):
+    def execute(self, progress=True):
       raise KeyboardInterrupt
 
-  real = compare.importlib.import_module
-  monkeypatch.setattr(
-    compare.importlib,
-    "import_module",
-    lambda name: Trainer() if name.endswith("training.run") else real(name),
-  )
+  monkeypatch.setattr("lm_jax.runs.run.Run", Interrupted)
 
   def about(name, **given):
     place = str(tmp_path / name)

@@ -1,6 +1,8 @@
 import dataclasses
+import functools
 import json
 import pathlib
+import types
 
 import pytest
 
@@ -11,12 +13,20 @@ from lm_jax.support.errors import UsageError
 
 
 class Trainer:
-  """Stands in for run.pretrain: ends as told, and remembers its calls."""
+  """Makes runs that end as they are told, and remembers their calls."""
 
   def __init__(self, outcomes=None):
     self.outcomes, self.calls = outcomes or {}, []
 
-  def __call__(self, config, progress=True):
+  def runs(self, configs):
+    return [
+      types.SimpleNamespace(
+        config=config, execute=functools.partial(self.execute, config)
+      )
+      for config in configs
+    ]
+
+  def execute(self, config, progress=True):
     self.calls.append(config.name)
     path = pathlib.Path(config.workdir)
     path.mkdir(parents=True, exist_ok=True)
@@ -44,13 +54,13 @@ def _read(config):
 def test_runs_everything_once_and_then_reuses(configs, capsys):
   trainer = Trainer()
   done = {config.name: "done" for config in configs}
-  assert local.execute(configs, trainer) == done
+  assert local.execute(trainer.runs(configs)) == done
   assert trainer.calls == ["a-seed0", "a-seed1", "b-seed0", "b-seed1"]
   lines = capsys.readouterr().err.splitlines()
   assert len(lines) == 4
   assert lines[0].startswith("[1/4] a-seed0: done after 0 s; about 0 s left")
   again = Trainer()
-  assert local.execute(configs, again) == done
+  assert local.execute(again.runs(configs)) == done
   assert again.calls == []
   assert "4 of 4 runs are complete" in capsys.readouterr().err
 
@@ -61,17 +71,17 @@ def test_runs_everything_once_and_then_reuses(configs, capsys):
 )
 def test_a_failure_is_recorded_and_the_others_go_on(configs, error, capsys):
   trainer = Trainer({"a-seed1": error})
-  statuses = local.execute(configs, trainer)
+  statuses = local.execute(trainer.runs(configs))
   assert list(statuses.values()) == ["done", "failed", "done", "done"]
   assert local.exit_code(statuses) == 1
   result = _read(configs[1])
   assert result["status"] == "failed"
   assert type(error).__name__ in result["error"]
-  assert "in __call__" in result["traceback"]
+  assert "in execute" in result["traceback"]
   assert len(capsys.readouterr().err.splitlines()) == 4
   # The next call tries it again, and only it.
   again = Trainer()
-  statuses = local.execute(configs, again, progress=False)
+  statuses = local.execute(again.runs(configs), progress=False)
   assert again.calls == ["a-seed1"]
   assert local.exit_code(statuses) == 0
   assert _read(configs[1])["status"] == "done"
@@ -80,36 +90,36 @@ def test_a_failure_is_recorded_and_the_others_go_on(configs, error, capsys):
 
 @pytest.mark.parametrize("how", ["interrupted", KeyboardInterrupt()])
 def test_an_interruption_ends_the_experiment(configs, how):
-  statuses = local.execute(configs, Trainer({"a-seed1": how}))
+  statuses = local.execute(Trainer({"a-seed1": how}).runs(configs))
   assert statuses == {"a-seed0": "done", "a-seed1": "interrupted"}
   assert local.exit_code(statuses) == 75
   again = Trainer()
-  local.execute(configs, again)
+  local.execute(again.runs(configs))
   assert again.calls == ["a-seed1", "b-seed0", "b-seed1"]
 
 
 def test_what_has_diverged_is_not_tried_again(configs):
-  first = local.execute(configs, Trainer({"a-seed1": "diverged"}))
+  first = local.execute(Trainer({"a-seed1": "diverged"}).runs(configs))
   again = Trainer()
-  assert local.execute(configs, again) == first
+  assert local.execute(again.runs(configs)) == first
   assert again.calls == []
   assert local.exit_code(first) == 3
 
 
 def test_what_may_change_is_run_again(configs):
-  local.execute(configs[:1], Trainer({"a-seed0": "diverged"}))
+  local.execute(Trainer({"a-seed0": "diverged"}).runs(configs[:1]))
   changed = dataclasses.replace(
     configs[0], budget="steps:7", allow_change=("budget",)
   )
   again = Trainer()
-  assert local.execute([changed], again) == {"a-seed0": "done"}
+  assert local.execute(again.runs([changed])) == {"a-seed0": "done"}
   assert again.calls == ["a-seed0"]
   assert local.is_complete(changed)
 
 
 def test_a_former_failure_is_forgotten_when_the_run_begins(configs):
-  local.execute(configs[:1], Trainer({"a-seed0": RuntimeError()}))
-  local.execute(configs[:1], Trainer({"a-seed0": "interrupted"}))
+  local.execute(Trainer({"a-seed0": RuntimeError()}).runs(configs[:1]))
+  local.execute(Trainer({"a-seed0": "interrupted"}).runs(configs[:1]))
   assert not pathlib.Path(configs[0].workdir, "result.json").exists()
 
 
@@ -121,10 +131,10 @@ def test_exit_codes():
 
 
 def test_a_damaged_result_is_named(configs):
-  local.execute(configs[:1], Trainer())
+  local.execute(Trainer().runs(configs[:1]))
   pathlib.Path(configs[0].workdir, "result.json").write_text("{")
   with pytest.raises(UsageError, match=r"a-seed0/result\.json: damaged"):
-    local.execute(configs, Trainer())
+    local.execute(Trainer().runs(configs))
 
 
 @pytest.mark.parametrize(

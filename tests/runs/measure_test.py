@@ -143,7 +143,7 @@ def test_probe():
 def test_which_tasks_apply(trained, monkeypatch):
   dataset, plan, params = trained
   model = evaluate.scorer(plan, params, dataset)
-  found = evaluate.evaluate(model, dataset)
+  found = evaluate.evaluate(model, dataset, evaluate.own_tasks())
   kinds = {"swap", "replace", "inflection"}
   assert set(found.metrics) == {
     "minimal_pairs",
@@ -151,20 +151,23 @@ def test_which_tasks_apply(trained, monkeypatch):
     *(f"minimal_pairs/{kind}" for kind in kinds),
   }
   assert len(found.items["minimal_pairs"]) > 10
-  quick = evaluate.evaluate(model, dataset, quick=True)
+  quick = evaluate.evaluate(model, dataset, evaluate.own_tasks(), quick=True)
   assert set(quick.metrics) <= {*found.metrics} - {"bits_per_byte"}
   assert "minimal_pairs" in quick.metrics
-  one = evaluate.evaluate(model, dataset, ["bits_per_byte"])
+  one = evaluate.evaluate(model, dataset, evaluate.own_tasks(["bits_per_byte"]))
   assert set(one.metrics) == {"bits_per_byte"}
   with pytest.raises(UsageError, match="--tasks=eras: unknown; did you mean"):
-    evaluate.evaluate(model, dataset, ["eras"])
+    evaluate.own_tasks(["eras"])
 
   # Without sentences that fit, and with labels.
   monkeypatch.setattr(pairs_task, "fitting_pairs", lambda _: [])
   labelled = [Passage("we act so new"[i:], i % 2) for i in range(6)]
   monkeypatch.setattr(_probe, "drawn", lambda *_: labelled)
-  assert evaluate.evaluate(model, dataset, quick=True).metrics == {}
-  found = evaluate.evaluate(model, dataset)
+  assert (
+    evaluate.evaluate(model, dataset, evaluate.own_tasks(), quick=True).metrics
+    == {}
+  )
+  found = evaluate.evaluate(model, dataset, evaluate.own_tasks())
   assert set(found.metrics) == {"bits_per_byte", "probe/era", "probe/party"}
   assert set(found.items) == {"probe/era", "probe/party"}
 

@@ -93,7 +93,7 @@ def test_a_runs_tokenizer_gives_the_same_rows(finished, tmp_path):
   again = rows_lib.load(options, finished.length)
   assert again.fingerprint == dataset.fingerprint
   assert again.specials == dataset.specials
-  run.check(dataclasses.replace(finished, data=options, workdir=""))
+  run.Run(dataclasses.replace(finished, data=options, workdir=""))
   # Runs of older versions have no specials.json.
   shutil.copytree(finished.workdir, tmp_path, dirs_exist_ok=True)
   (tmp_path / "specials.json").unlink()
@@ -182,7 +182,7 @@ def test_a_killed_run_goes_on_to_the_same_end(finished, tmp_path):
 import os, pathlib, signal
 from lm_jax import config
 from lm_jax.storage import log
-from lm_jax.training import run
+from lm_jax.runs import run
 write = log.MetricsLog.write
 def kill(self, step, values):
   write(self, step, values)
@@ -232,7 +232,7 @@ def test_a_mistake_does_not_take_the_directory(
   with pytest.raises(UsageError, match=message):
     pretrain(tiny.config(tmp_path, **wrong))
   assert not (tmp_path / "config.json").exists()
-  monkeypatch.setattr(run, "_run", lambda *_: "runs")
+  monkeypatch.setattr(run, "_train", lambda *_: "runs")
   assert pretrain(tiny.config(tmp_path)) == "runs"
 
 

@@ -255,7 +255,7 @@ def test_nothing_is_left(tmp_path, monkeypatch):
   pids = " ".join(path.read_text() for path in children).split()
   for pid in pids:
     command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-    assert b"inside.py" not in command
+    assert b"sandbox_child.py" not in command
 
 
 @linux
@@ -297,9 +297,9 @@ def test_a_machine_that_can_not_shut_in_runs_nothing(
 ):
   source = pathlib.Path(sandbox_child.__file__).read_text()
   head, mark, tail = source.rpartition('if __name__ == "__main__"')
-  changed = tmp_path / "inside.py"
+  changed = tmp_path / "sandbox_child.py"
   changed.write_text(f"{head}{lost}\n{mark}{tail}")
-  monkeypatch.setattr(sandbox, "_INSIDE", changed)
+  monkeypatch.setattr(sandbox, "_CHILD", changed)
   ran = tmp_path / "ran"
   found = sandbox.run(f"open({str(ran)!r}, 'w')")
   assert not found.passed
@@ -313,9 +313,9 @@ def test_a_machine_that_can_not_shut_in_runs_nothing(
 def test_a_filter_that_lets_something_through_is_noticed(tmp_path, monkeypatch):
   source = pathlib.Path(sandbox_child.__file__).read_text()
   head, mark, tail = source.rpartition('if __name__ == "__main__"')
-  changed = tmp_path / "inside.py"
+  changed = tmp_path / "sandbox_child.py"
   changed.write_text(f"{head}_filter = lambda *_: None\n{mark}{tail}")
-  monkeypatch.setattr(sandbox, "_INSIDE", changed)
+  monkeypatch.setattr(sandbox, "_CHILD", changed)
   found = sandbox.run("")
   assert not found.confined
   assert "is not refused" in found.reason or "Errno" in found.reason

@@ -40,7 +40,7 @@ def test_every_step_reads_as_many_tokens():
 )
 def test_what_is_none(text, message, tiny):
   with pytest.raises(UsageError, match=f"--curriculum={text}: .*"):
-    run.check(Config(curriculum=text, data=tiny.data()))
+    run.Run(Config(curriculum=text, data=tiny.data()))
   with pytest.raises(UsageError) as error:
     curriculum.stages(Config(curriculum=text))
   assert message in str(error.value)

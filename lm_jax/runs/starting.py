@@ -1,0 +1,78 @@
+"""Where a run starts: its own checkpoint, another model, or nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from lm_jax.config import Config
+from lm_jax.config.budget import Ledger
+from lm_jax.data import rows as rows_lib
+from lm_jax.inference import continued
+from lm_jax.inference import load as load_lib
+from lm_jax.storage import checkpoint, identity
+from lm_jax.support.errors import UsageError
+from lm_jax.training.program import Program, State
+
+
+def start(
+  config: Config,
+  dataset: rows_lib.Dataset,
+  program: Program,
+  checkpoints: checkpoint.Checkpoints,
+  base: load_lib.Base | None = None,
+) -> tuple[State, Ledger, list[dict[str, Any]]]:
+  """Returns the state that a run starts from.
+
+  1. Its own last intact checkpoint, if it has one.
+  2. The parameters of --model, where that is given.
+  3. New parameters, drawn from the seed.
+
+  Args:
+    config, dataset, program, checkpoints: of the run.
+    base: the model that it adapts, if it does.
+
+  Returns:
+    The state, what was spent, and what --allow_change has changed so far: for
+    each time the step and the changes, in words.
+
+  Raises:
+    UsageError: the checkpoint is of another run, or --model does not fit.
+  """
+  changes: list[identity.Change] = []
+  known = base.digest if base else ""
+
+  def accept(step: int, meta: dict[str, Any]) -> None:
+    where = f"--workdir={config.workdir}: checkpoint {step}"
+    if "config" not in meta:
+      raise UsageError(
+        f"{where} was written by an older version; name another directory"
+      )
+    changes[:] = identity.changes_since(meta, config, dataset, where, known)
+    refused = identity.refused(changes, config.allow_change)
+    if refused:
+      raise UsageError(f"{where} is of {identity.differ(refused)}")
+
+  try:
+    restored = checkpoints.restore(program.abstract_state(), accept=accept)
+  except UsageError as error:
+    if not changes or identity.refused(changes, config.allow_change):
+      raise
+    names = ",".join(config.allow_change)
+    raise UsageError(f"--allow_change={names}: {error}") from error
+  if restored is not None:
+    state, meta = restored
+    ledger, history = Ledger(**meta["ledger"]), meta.get("history", [])
+    if changes:
+      said = list(map(str, changes))
+      history = [*history, {"step": ledger.steps, "changes": said}]
+    return state, ledger, history
+  if not config.model:
+    return program.initial(np.uint32(config.seed)), Ledger(), []
+  params = continued.params_for(
+    config, dataset.tokenizer, program, base.model if base else None
+  )
+  state = program.initial(np.uint32(config.seed))
+  return dataclasses.replace(state, params=params), Ledger(), []
