@@ -114,6 +114,5 @@ class Finetuning:
 
   def _model(self, params: Any) -> Trained:
     dataset, program = self._dataset, self._program
-    return load.of_program(
-      self._config, dataset.tokenizer, program, program.whole(params)
-    )
+    whole = program.whole(params)
+    return load.from_plan(self._config, dataset.tokenizer, program.plan, whole)

@@ -33,10 +33,7 @@ Tree = Any
 @functools.cache
 def families() -> dict[str, Family]:
   """Every family, by its file's name."""
-  return {
-    name: registry.find(PACKAGE, name, Family, "--family")()
-    for name in registry.names(PACKAGE)
-  }
+  return {name: cls() for name, cls in registry.every(PACKAGE, Family).items()}
 
 
 def family_of(fields: _fields.Fields) -> Family:

@@ -21,8 +21,9 @@ from lm_jax.storage import checkpoint
 from lm_jax.storage.digest import digest, flatten
 from lm_jax.storage.selection import Selection
 from lm_jax.support.errors import UsageError
-from lm_jax.training.assemble import enable_compilation_cache, make_program
-from lm_jax.training.program import Program
+from lm_jax.training import frozen
+from lm_jax.training.assemble import enable_compilation_cache, make_plan
+from lm_jax.training.program import Plan, parameter_shapes
 from lm_jax.types import Head, Spec, Specials
 
 # Under which a checkpoint's stamp has the digest of the model that is adapted.
@@ -32,11 +33,10 @@ MODEL = "model"
 Shapes = dict[str, tuple[int, ...]]
 
 
-def of_program(
-  config: Config, tokenizer: Tokenizer, program: Program, params: Any
+def from_plan(
+  config: Config, tokenizer: Tokenizer, plan: Plan, params: Any
 ) -> Trained:
-  """The model that a program trains."""
-  plan = program.plan
+  """Makes the model that a plan trains, with its parameters."""
   outputs = outputs_of(plan.objective, plan.network, plan.spec)
   return Trained(
     config,
@@ -77,9 +77,18 @@ def load(directory: str, flag: str = "--model") -> Trained:
   else:
     if tokenizer is None:
       raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
-    program = make_program(config, tokenizer)
-    model = of_program(config, tokenizer, program, None)
-    shapes, shardings = program.abstract.params, program.shardings.params
+    plan = make_plan(config, tokenizer)
+    model = from_plan(config, tokenizer, plan, None)
+    boxed = parameter_shapes(plan)
+    shapes, shardings = (
+      nn.meta.unbox(boxed),
+      sharding.parameters(plan.mesh, boxed),
+    )
+  held: Any = {}
+  if config.adapt:
+    trains = model.network.adaptation.trains
+    shapes, held = frozen.split(shapes, trains)
+    shardings, held_places = frozen.split(shardings, trains)
   wanted = jax.tree.map(
     lambda leaf, place: jax.ShapeDtypeStruct(
       leaf.shape, leaf.dtype, sharding=place
@@ -102,8 +111,8 @@ def load(directory: str, flag: str = "--model") -> Trained:
         f" longer the same (digest {base.digest[:12]}, and {stored!s:.12} when"
         " it was trained)"
       )
-    program = program.over(base.model.params)
-    params, model = program.whole(params), model._replace(base=base.digest)
+    fixed = sharding.put(frozen.pick(base.model.params, held), held_places)
+    params, model = frozen.join(params, fixed), model._replace(base=base.digest)
   return model._replace(params=params, source=directory)
 
 
@@ -165,8 +174,8 @@ def describe(directory: str) -> tuple[Config, Tokenizer, Shapes]:
       tree = abstract(_plain(model), tuple(model.outputs))
       shapes = {n: x.shape for n, x in flatten(nn.meta.unbox(tree)).items()}
     elif tokenizer is not None:
-      params = make_program(config, tokenizer).abstract.params
-      shapes = {n: x.shape for n, x in flatten(params).items()}
+      tree = nn.meta.unbox(parameter_shapes(make_plan(config, tokenizer)))
+      shapes = {n: x.shape for n, x in flatten(tree).items()}
   if tokenizer is None:
     raise UsageError(
       f"--model={directory}: has no {TOKENIZER}, which training needs"

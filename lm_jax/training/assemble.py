@@ -33,7 +33,24 @@ class Vocabulary(Protocol):
 
 
 def make_program(config: Config, vocabulary: Vocabulary) -> Program:
-  """The compiled functions of a configuration; equal ones share them.
+  """Compiles the functions of a configuration; equal ones share them.
+
+  Raises:
+    UsageError: the configuration is impossible.
+  """
+  trunk = config_lib.build(config).trunk
+  is_cpu = jax.default_backend() == "cpu"
+  if trunk.remat != "none" and not trunk.scan and is_cpu:
+    logging.warning(
+      "--trunk.remat=%s: saves nothing on a CPU without --trunk.scan=true:"
+      " XLA computes the layers once all the same",
+      trunk.remat,
+    )
+  return compile_plan(make_plan(config, vocabulary))
+
+
+def make_plan(config: Config, vocabulary: Vocabulary) -> Plan:
+  """Makes what a program is compiled for; compiles nothing.
 
   Raises:
     UsageError: the configuration is impossible.
@@ -46,15 +63,7 @@ def make_program(config: Config, vocabulary: Vocabulary) -> Program:
     vocabulary.specials,
   )
   built.objective.check(spec, config.batch_size, config.accumulate)
-  trunk = built.trunk
-  is_cpu = jax.default_backend() == "cpu"
-  if trunk.remat != "none" and not trunk.scan and is_cpu:
-    logging.warning(
-      "--trunk.remat=%s: saves nothing on a CPU without --trunk.scan=true:"
-      " XLA computes the layers once all the same",
-      trunk.remat,
-    )
-  plan = Plan(
+  return Plan(
     objective=built.objective,
     network=make_network(built, spec),
     spec=spec,
@@ -64,7 +73,6 @@ def make_program(config: Config, vocabulary: Vocabulary) -> Program:
     budget=Budget.parse(config.budget),
     mesh=sharding.make_mesh(built.mesh),
   )
-  return compile_plan(plan)
 
 
 def make_network(built: Built, spec: Spec) -> Network:

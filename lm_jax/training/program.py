@@ -87,6 +87,28 @@ def abstract_rows(batch_size: int, length: int, labelled: bool = False) -> Rows:
   return Rows(leaf, leaf, leaf, leaf, leaf, label)
 
 
+@functools.lru_cache(maxsize=8)
+def parameter_shapes(plan: Plan) -> Tree:
+  """Returns the shapes of a plan's parameters, boxed; compiles nothing."""
+  return jax.eval_shape(functools.partial(_draw, plan), jax.random.key(0))
+
+
+def _draw(plan: Plan, key: Array) -> Tree:
+  """Draws what the loss calls, by tracing the loss itself; boxed."""
+
+  def loss(net, problem, rng):
+    return plan.objective.loss(net, problem, rng)
+
+  supervised = plan.objective.supervised
+  rows = jax.tree.map(
+    lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
+    abstract_rows(plan.batch_size, plan.spec.length, supervised),
+  )
+  problem = plan.objective.make(key, rows, plan.spec)
+  initialize = nn.init(loss, plan.network.clone(deterministic=True))
+  return initialize({"params": key}, problem, key)["params"]
+
+
 def total(
   terms: dict[str, Term], problem: Problem, denominators: dict[str, Array]
 ) -> tuple[Array, dict[str, Array]]:
@@ -159,7 +181,7 @@ class Program:
     self._rows = abstract_rows(
       plan.batch_size, plan.spec.length, plan.objective.supervised
     )
-    boxed = jax.eval_shape(self._boxed_params, jax.random.key(0))
+    boxed = parameter_shapes(plan)
     self.shapes = nn.meta.unbox(boxed)
     shapes, held = self.split(self.shapes)
     self._optimizer = optim.optimizer(plan.optimizer, shapes)
@@ -271,24 +293,10 @@ class Program:
       self.shardings,
     )
 
-  def _boxed_params(self, key: Array) -> Tree:
-    """Initializes what the loss calls, by tracing the loss itself."""
-    plan = self.plan
-
-    def loss(net, problem, rng):
-      return plan.objective.loss(net, problem, rng)
-
-    rows = jax.tree.map(
-      lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), self._rows
-    )
-    problem = plan.objective.make(key, rows, plan.spec)
-    initialize = nn.init(loss, plan.network.clone(deterministic=True))
-    return initialize({"params": key}, problem, key)["params"]
-
   def _initial(self, seed: Array) -> State:
-    key = jax.random.key(seed)
+    plan, key = self.plan, jax.random.key(seed)
     params_key, run_key = jax.random.split(key)
-    params, _ = self.split(nn.meta.unbox(self._boxed_params(params_key)))
+    params, _ = self.split(nn.meta.unbox(_draw(plan, params_key)))
     return State(
       params=params,
       optimizer=self._optimizer.init(params),

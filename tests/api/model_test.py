@@ -34,7 +34,7 @@ def make(tiny):
     program = assemble.make_program(config, dataset)
     params = program.initial(np.uint32(0)).params
     return lm_jax.LanguageModel(
-      load.of_program(config, dataset.tokenizer, program, params)
+      load.from_plan(config, dataset.tokenizer, program.plan, params)
     )
 
   return make

@@ -34,7 +34,7 @@ def model(tiny):
       ),
       program.initial(np.uint32(0)).params,
     )
-    return load.of_program(config, dataset.tokenizer, program, params)
+    return load.from_plan(config, dataset.tokenizer, program.plan, params)
 
   return make
 

@@ -41,7 +41,9 @@ def model(tiny):
         ),
         params,
       )
-      made[key] = load.of_program(config, dataset.tokenizer, program, params)
+      made[key] = load.from_plan(
+        config, dataset.tokenizer, program.plan, params
+      )
     return made[key]
 
   return make

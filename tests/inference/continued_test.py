@@ -14,7 +14,7 @@ from lm_jax import config as config_lib
 from lm_jax import loaded_model
 from lm_jax.data import rows as rows_lib
 from lm_jax.inference import continued, load
-from lm_jax.runs import run
+from lm_jax.runs import run, starting
 from lm_jax.storage import checkpoint
 from lm_jax.storage.digest import flatten
 from lm_jax.support.errors import UsageError
@@ -34,7 +34,7 @@ def test_model_goes_on_from_its_parameters_alone(finished, tmp_path):
   dataset = rows_lib.load(config.data, config.length)
   program = assemble.make_program(config, dataset)
   with checkpoint.Checkpoints(tmp_path / "checkpoints") as none_yet:
-    state, ledger, _ = run.start(config, dataset, program, none_yet)
+    state, ledger, _ = starting.start(config, dataset, program, none_yet)
   old = states(finished)[6]
   assert checkpoint.digest(state.params) == checkpoint.digest(old.params)
   new = program.initial(np.uint32(1))
