@@ -66,7 +66,7 @@ def _made(config: Config) -> str:
 
 
 def _trained(model: Trained, result: dict[str, Any]) -> list[str]:
-  """What the run was that trained it."""
+  """Lists the lines on the run that trained the model."""
   return [
     "## Training",
     "",
@@ -79,7 +79,7 @@ def _trained(model: Trained, result: dict[str, Any]) -> list[str]:
 
 
 def _result(model: Trained) -> dict[str, Any]:
-  """What result.json says of these parameters; {} if it says nothing."""
+  """Reads result.json; {} if it is not about these parameters."""
   path = pathlib.Path(model.source, result_file.FILE)
   if not model.source or not path.is_file():
     return {}
@@ -94,7 +94,7 @@ def _result(model: Trained) -> dict[str, Any]:
 
 
 def _front_matter(model: Trained, architecture: str, family: str) -> list[str]:
-  """What the hub reads, in YAML; every text is quoted as JSON has it."""
+  """Lists the lines of YAML that the hub reads; texts are quoted as in JSON."""
   config = model.config
   fields = {"library_name": "transformers"}
   kept = _kept(model)
@@ -125,14 +125,14 @@ def _kept(model: Trained) -> dict[str, str]:
   lines = path.read_text("utf-8", errors="replace").splitlines()
   if lines[:1] != ["---"]:
     return {}
-  found = {}
+  fields = {}
   for line in lines[1:]:
     if line == "---":
       break
     match = re.fullmatch(r"(license|language): *([\w.-]+)", line)
     if match:
-      found[match[1]] = match[2]
-  return found
+      fields[match[1]] = match[2]
+  return fields
 
 
 def _training(model: Trained, result: dict[str, Any]) -> list[str]:
@@ -207,6 +207,6 @@ def _last(path: str) -> str:
 
 
 def _code(value: str) -> str:
-  """As code, so that nothing in it is markup."""
+  """Formats a text as code, so that nothing in it is markup."""
   plain = "".join(x if x.isprintable() and x != "`" else " " for x in value)
   return f"`{plain or ' '}`"

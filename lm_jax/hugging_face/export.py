@@ -1,4 +1,4 @@
-"""Models of ours to directories of Hugging Face Transformers."""
+"""Exports models to directories of Hugging Face Transformers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DTYPES = ("float32", "float16", "bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-  """What becomes one directory.
+  """A model that becomes one directory.
 
   name: of the directory below the one asked for; "" is that itself.
   values: of its config.json.
@@ -168,7 +168,7 @@ def check(to: str, family: str, dtype: str) -> None:
 
 
 def parts_of(model: Trained, name: str) -> list[Part]:
-  """What is to be written, or UsageError if it does not fit."""
+  """Lists the directories to write; raises UsageError if one does not fit."""
   family = read_lib.families().get(name)
   origin_part = _origin(model)
   if origin_part and family in (None, origin_part.model.family):
@@ -217,7 +217,7 @@ def _part(
 ) -> Part:
   specials = model.spec.specials
   try:
-    found = write_lib.model_of(family, trunk, outputs, specials)
+    fitted = write_lib.model_of(family, trunk, outputs, specials)
   except UsageError as error:
     others = [
       name
@@ -228,7 +228,7 @@ def _part(
     raise UsageError(f"{error}{hint}") from None
   values = {
     "model_type": family.model_types[0],
-    "architectures": [found.architecture],
+    "architectures": [fitted.architecture],
     **family.config(trunk),
     **family.tokens(specials),
     **_labels(model),
@@ -240,7 +240,7 @@ def _part(
         f"{family.title} does not fit: its head {name} is {theirs[name]}, and "
         f"the model's {head}"
       )
-  return Part("", found, values)
+  return Part("", fitted, values)
 
 
 def _labels(model: Trained) -> dict[str, Any]:
@@ -282,14 +282,14 @@ def _origin(model: Trained) -> Part | None:
     candidates = read_lib.fitting(candidates, set(stored))
   if not candidates:
     return None
-  found = candidates[0]
+  original = candidates[0]
   values = json.loads((folder / "config.json").read_text("utf-8"))
   values = source_files.without_code(values) | labels
-  named = values.get("architectures") or found.family.base_classes
-  if named[0] != found.architecture:
-    values["architectures"] = [found.architecture]
+  named = values.get("architectures") or original.family.base_classes
+  if named[0] != original.architecture:
+    values["architectures"] = [original.architecture]
   return Part(
-    "", found, values, stored=stored, source=model.source, files=folder
+    "", original, values, stored=stored, source=model.source, files=folder
   )
 
 
@@ -351,11 +351,11 @@ def _write_tokenizer(
 
 def _of_stack(params: Any, part: Part) -> Any:
   """The parameters by the names that the families use, layer by layer."""
-  found = dict(params)
+  renamed = dict(params)
   if part.stack != "main":
     for name in ("stack", "output"):
       key = f"{name}_{part.stack}"
-      found.pop(f"{name}_main", None)
-      if key in found:
-        found[f"{name}_main"] = found.pop(key)
-  return found | {"stack_main": of_stack(found["stack_main"])}
+      renamed.pop(f"{name}_main", None)
+      if key in renamed:
+        renamed[f"{name}_main"] = renamed.pop(key)
+  return renamed | {"stack_main": of_stack(renamed["stack_main"])}

@@ -1,4 +1,4 @@
-"""Which model a file holds, told by the names of its tensors."""
+"""Recognizes the model in a file by the names of its tensors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLOATS = tuple(map(np.dtype, (np.float32, np.float16, ml_dtypes.bfloat16)))
 
 
 def match(candidates: list[Model], weights: Weights) -> Model:
-  """The model whose tensors are those of the file.
+  """Returns the model whose tensors are those of the file.
 
   That is the class that config.json names, or if the file has more, the
   class of the family that has all of it.
@@ -39,10 +39,10 @@ def match(candidates: list[Model], weights: Weights) -> Model:
       "has one tensor for both here (tie_word_embeddings)"
     )
   for name, rule in model.tensors.items():
-    expected, found = model.shape(rule), weights.shape(name)
-    if tuple(found) != tuple(expected):
+    expected, shape = model.shape(rule), weights.shape(name)
+    if tuple(shape) != tuple(expected):
       raise UsageError(
-        f"{weights.where}: {name} has the shape {list(found)}, and the "
+        f"{weights.where}: {name} has the shape {list(shape)}, and the "
         f"configuration means {list(expected)}"
       )
     if weights.dtype(name) not in FLOATS:
@@ -54,7 +54,7 @@ def match(candidates: list[Model], weights: Weights) -> Model:
 
 
 def fitting(candidates: list[Model], names: set[str]) -> list[Model]:
-  """Those whose tensors have these names; of the class named first, if any.
+  """Keeps the models with these tensors; only of the first class if any are.
 
   Args:
     candidates: of `describe`.
@@ -74,14 +74,14 @@ def fitting(candidates: list[Model], names: set[str]) -> list[Model]:
       for model in candidates
       if (model.architecture == first) == named
     ]
-    found = [model for model in every if not _gap(model, names)]
-    if found:
-      return found
+    matching = [model for model in every if not _gap(model, names)]
+    if matching:
+      return matching
   return []
 
 
 def _with_moved(model: Model, present: set[str]) -> Model:
-  """With the names of copies of what is not there itself, and old names."""
+  """Maps missing tensors to the copies or old names that the file has."""
   new = {modern(name): name for name in present}
   moved = {name: old for name, old in new.items() if name not in present}
   moved |= {
@@ -93,7 +93,7 @@ def _with_moved(model: Model, present: set[str]) -> Model:
 
 
 def modern(name: str) -> str:
-  """What a tensor is called since 2019: TensorFlow's names were kept before."""
+  """Returns a tensor's name since 2019; before, TensorFlow's were kept."""
   for old, new in (("gamma", "weight"), ("beta", "bias")):
     name = name.replace(f"LayerNorm.{old}", f"LayerNorm.{new}")
   return name

@@ -1,4 +1,4 @@
-"""A model of a family: its network, its parameters, and theirs."""
+"""A model of a family: its network, its parameters and the file's tensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Tree = Any
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-  """What a directory of theirs holds.
+  """A model as a Hugging Face directory holds it.
 
   architecture: the class of Transformers, a key of `family.classes`.
   outputs: the heads by name, and "vocabulary" where it has that; the first is
@@ -40,19 +40,19 @@ class Model:
 
   @property
   def prefix(self) -> str:
-    """Before the base model's tensors."""
+    """The prefix of the names of the base model's tensors."""
     family = self.family
     if self.short or self.architecture in family.base_classes:
       return ""
     return family.prefixes.get(self.architecture, family.prefix)
 
   def network(self) -> Network:
-    """Without dropout."""
+    """Returns the network without dropout."""
     return Network((("main", self.trunk),), self.heads())
 
   def heads(self) -> tuple[tuple[str, Head], ...]:
-    found = self.outputs.items()
-    return tuple((name, head) for name, head in found if head is not None)
+    outputs = self.outputs.items()
+    return tuple((name, head) for name, head in outputs if head is not None)
 
   def copies(self) -> dict[str, str]:
     """Names under which the file may hold a tensor again, and its name."""
@@ -63,7 +63,7 @@ class Model:
     return {copy: self.moved.get(x, x) for copy, x in copies.items()}
 
   def unused(self, names: Iterable[str]) -> list[str]:
-    """Of a file's tensors those that hold none of the model's parameters.
+    """Lists the file's tensors that hold none of the model's parameters.
 
     Such as positions counted from 0, or a bias beside the one that counts.
     """
@@ -90,20 +90,20 @@ class Model:
     rules = list(self.family.tensors(self.trunk))
     for name in self.outputs:
       rules += self.family.outputs(name, self.trunk)
-    found: dict[str, Tensor] = {}
+    rule_of: dict[str, Tensor] = {}
     left = set(self.shapes)
     for rule in rules:
       if not self.shapes.keys() >= set(rule.ours):
         continue
       name = rule.theirs if rule.top else self.prefix + rule.theirs
       name = self.moved.get(name, name)
-      if name in found or not left >= set(rule.ours):
+      if name in rule_of or not left >= set(rule.ours):
         raise ValueError(f"{name} or {rule.ours} has two rules")
-      found[name] = rule
+      rule_of[name] = rule
       left -= set(rule.ours)
     if left:
       raise ValueError(f"no rule for {sorted(left)}")
-    return found
+    return rule_of
 
   def joined(self, rule: Tensor) -> tuple[int, ...]:
     """The shape of a rule's parameters side by side."""

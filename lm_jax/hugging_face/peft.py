@@ -1,4 +1,4 @@
-"""What was trained of an adapted model, as PEFT reads it over the same base."""
+"""Exports the trained part of an adapted model for PEFT, over the same base."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _layers(model: Trained) -> dict[str, Any]:
 
 
 def _modules(part: Part) -> list[Module]:
-  """Theirs with a weight matrix."""
+  """Lists the modules of the file that have a weight matrix."""
   return [
     Module(
       name.removesuffix(_WEIGHT),

@@ -1,4 +1,4 @@
-"""Models in directories of Hugging Face Transformers, as models of ours."""
+"""Reads models in directories of Hugging Face Transformers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LONGEST_ROW = 1024
 
 @dataclasses.dataclass(frozen=True)
 class Foreign:
-  """A directory of theirs, with nothing of the weights read.
+  """A Hugging Face directory, with nothing of the weights read.
 
   config: of the run that it becomes when it is imported.
   tokenizer: None where there are no files of one.
@@ -54,7 +54,7 @@ def read(directory: str, flag: str = "--model", cached: str = "") -> Foreign:
   """Reads all but the weights, whose names and shapes are checked.
 
   Args:
-    directory: of theirs.
+    directory: in the format of Hugging Face.
     flag: names it in messages.
     cached: --data.cache, where the converted tokenizer is kept.
 
@@ -79,11 +79,11 @@ def read(directory: str, flag: str = "--model", cached: str = "") -> Foreign:
 def _check_layers(trunk: Trunk, weights: Weights, path: pathlib.Path) -> None:
   """Raises UsageError before so many layers are traced in vain."""
   layers = len(set(trunk.sharing)) or trunk.layers
-  found = len(weights.names())
-  if layers + trunk.encoder_layers > found:
+  count = len(weights.names())
+  if layers + trunk.encoder_layers > count:
     raise UsageError(
       f"{path / 'config.json'}: means {layers + trunk.encoder_layers} layers, "
-      f"and {weights.where} has {found} tensors in all"
+      f"and {weights.where} has {count} tensors in all"
     )
 
 
@@ -112,15 +112,15 @@ def _tokenizer(
   kind = str(fields.values["model_type"])
 
   def build(folder: pathlib.Path) -> None:
-    found = tokenizers_lib.read(directory, kind, dict(fields.values))
-    tokenizers_lib.check_size(found, model.trunk.vocabulary, directory)
-    (folder / SPECIALS).write_text(to_json(found.specials), "utf-8")
-    if found.note:
-      (folder / _NOTE).write_text(found.note, encoding="utf-8")
-    if found.languages:
-      text = json.dumps(found.languages)
+    converted = tokenizers_lib.read(directory, kind, dict(fields.values))
+    tokenizers_lib.check_size(converted, model.trunk.vocabulary, directory)
+    (folder / SPECIALS).write_text(to_json(converted.specials), "utf-8")
+    if converted.note:
+      (folder / _NOTE).write_text(converted.note, encoding="utf-8")
+    if converted.languages:
+      text = json.dumps(converted.languages)
       (folder / sidecar_files.LANGUAGES).write_text(text, "utf-8")
-    (folder / "tokenizer.json").write_text(found.content, encoding="utf-8")
+    (folder / "tokenizer.json").write_text(converted.content, encoding="utf-8")
     hashes.require_same(sources)
     cache.seal(folder)
 
@@ -165,7 +165,7 @@ def _config(model: Model, tokenizer: Tokenizer | None, cached: str) -> Config:
 
 
 def specials(directory: str | pathlib.Path, flag: str) -> Specials:
-  """What the config.json of theirs names, in a run directory of ours too."""
+  """Reads the special tokens of config.json, in a run directory too."""
   folder = source_files.folder(directory)
   fields = read_lib.fields_of(folder, flag)
   return read_lib.family_of(fields).specials(fields)
@@ -179,7 +179,7 @@ def starts_with_last(config: Config) -> bool:
 
 
 def require_fit(directory: str, flag: str) -> None:
-  """Raises UsageError if a directory is none of theirs."""
+  """Raises UsageError unless a directory is a Hugging Face directory."""
   fields = _fields.read(pathlib.Path(directory), flag)
   if is_directory(directory):
     return

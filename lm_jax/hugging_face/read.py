@@ -90,7 +90,7 @@ def fields_of(directory: pathlib.Path, flag: str = "--model") -> _fields.Fields:
 
 
 def _tensor_names(directory: pathlib.Path, flag: str) -> set[str]:
-  """Of a directory of theirs, or of what a run has kept of one."""
+  """Names the tensors of a directory, or of what a run has kept of one."""
   kept = directory / source_files.TENSORS
   if kept.is_file():
     return set(strict_json.read(links.inside(kept)))
@@ -99,7 +99,7 @@ def _tensor_names(directory: pathlib.Path, flag: str) -> set[str]:
 
 
 def _known(family: Family, fields: _fields.Fields, names: set[str]) -> int:
-  """How many of the tensors a model of the family has, by their names."""
+  """Counts the tensors that a model of the family has, by their names."""
   try:
     trunk = family.trunk(fields)
   except UsageError:  # The fields are none of this family's.
@@ -116,7 +116,7 @@ def describe(
   flag: str = "--model",
   changes: Mapping[str, Any] | None = None,
 ) -> list[Model]:
-  """What a directory may hold: the class it names, then others of its family.
+  """Lists the models a directory may hold: of its class, then of its family.
 
   Its weights are not read.
 
@@ -146,7 +146,7 @@ def _candidates(family: Family, fields: _fields.Fields) -> list[Model]:
   ):
     raise fields.error("architectures", "one of " + ", ".join(family.classes))
   heads = family.heads(fields)
-  found = []
+  models = []
   others = [name for name in family.classes if name != named[0]]
   for architecture in [named[0], *others]:
     outputs = family.classes[architecture]
@@ -159,14 +159,14 @@ def _candidates(family: Family, fields: _fields.Fields) -> list[Model]:
       for own in family.readings(trunk):
         if architecture in family.encoders:
           own = dataclasses.replace(encoder_of(own), architecture="encoder")
-        found.append(Model(family, architecture, own, on_it))
+        models.append(Model(family, architecture, own, on_it))
   # Old files may hold the base model's tensors under its own names.
   short = [
     dataclasses.replace(model, short=True)
-    for model in found
+    for model in models
     if model.architecture == named[0] and model.prefix
   ]
-  return found + short
+  return models + short
 
 
 def parameters(model: Model, weights: Weights, mesh: Any) -> Tree:

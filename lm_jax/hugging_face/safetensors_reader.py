@@ -152,11 +152,11 @@ class File:
     self, header: dict[str, Any], data: int, size: int
   ) -> dict[str, Entry]:
     """The tensors in the file's order, which must cover the data exactly."""
-    found = {name: self._claim(name, header[name]) for name in header}
-    order = sorted(found, key=lambda name: found[name][1:])
+    claims = {name: self._claim(name, header[name]) for name in header}
+    order = sorted(claims, key=lambda name: claims[name][1:])
     entries, end = {}, 0
     for name in order:
-      entry, start, after = found[name]
+      entry, start, after = claims[name]
       if start != end:
         what = "overlaps the tensor" if start < end else "leaves a hole"
         raise self._damaged(
@@ -173,7 +173,7 @@ class File:
     return entries
 
   def _claim(self, name: str, info: Any) -> tuple[Entry, int, int]:
-    """What the header says of a tensor, and its [start, end) in the data."""
+    """Checks a tensor's entry in the header; returns its [start, end)."""
     if not isinstance(info, dict):
       raise self._damaged(f"tensor {name!r} is not described by an object")
     dtype: Any = info.get("dtype")
@@ -221,12 +221,12 @@ def _counts(value: Any) -> bool:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-  found = dict(pairs)
-  if len(found) != len(pairs):
+  header = dict(pairs)
+  if len(header) != len(pairs):
     raise ValueError("a name is there twice")
-  for name in found:
+  for name in header:
     name.encode("utf-8")  # half a surrogate pair is no character
-  return found
+  return header
 
 
 def _refuse(constant: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a model of Hugging Face Transformers came with besides its weights.
+"""Keeps files that came with a Hugging Face model besides its weights.
 
 A run on it keeps that in a folder of its own, so that an export gives it back:
 config.json, the tokenizer's files, the names and dtypes of the tensors. Never
@@ -59,18 +59,18 @@ _CODE = ("auto_map", "custom_pipelines")
 
 
 def folder(directory: str | pathlib.Path) -> pathlib.Path:
-  """Where the files of theirs are: in a run directory, or in one of theirs."""
+  """Returns the folder of the model's files, in a run or in their own place."""
   path = pathlib.Path(directory)
   return path if is_directory(directory) else path / FOLDER
 
 
 def tokenizer_files(directory: pathlib.Path) -> list[pathlib.Path]:
-  """Those that are in a directory of theirs, or in `folder` of a run."""
+  """Lists a tokenizer's files in a directory, or in a run's `folder`."""
   return _there(directory, TOKENIZER)
 
 
 def _there(directory: pathlib.Path, names: Sequence[str]) -> list[pathlib.Path]:
-  """Those of the files that there are; UsageError for links that lead out."""
+  """Lists the files that exist; raises UsageError for links that lead out."""
   paths = (directory / name for name in names)
   return [links.inside(path, directory) for path in paths if path.is_file()]
 
@@ -160,12 +160,12 @@ def tensors(directory: str | pathlib.Path) -> dict[str, str]:
   path = folder(directory) / TENSORS
   if not path.is_file():
     return {}
-  found = strict_json.read(links.inside(path))
-  if not isinstance(found, dict) or not all(
-    isinstance(x, str) for x in found.values()
+  dtypes = strict_json.read(links.inside(path))
+  if not isinstance(dtypes, dict) or not all(
+    isinstance(x, str) for x in dtypes.values()
   ):
     raise UsageError(f"{path}: must be an object of dtypes by tensor")
-  return found
+  return dtypes
 
 
 def give_back(

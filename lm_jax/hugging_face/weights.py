@@ -60,7 +60,7 @@ class Weights:
     self._stack.close()
 
   def names(self) -> list[str]:
-    """Of all tensors, in the order in which they are stored."""
+    """Lists all tensors' names, in the order in which they are stored."""
     return list(self._home)
 
   def files(self) -> list[str]:
@@ -71,7 +71,7 @@ class Weights:
     return self._entry(name).shape
 
   def dtype(self, name: str) -> np.dtype:
-    """As stored; bfloat16 is that of ml_dtypes."""
+    """Returns the dtype as stored; bfloat16 is that of ml_dtypes."""
     return self._entry(name).dtype
 
   def read(

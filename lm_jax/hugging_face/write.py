@@ -123,14 +123,16 @@ def _differences(family: Family, trunk: Trunk, back: Trunk) -> list[str]:
     back = dataclasses.replace(encoder_of(back), architecture="encoder")
   back = dataclasses.replace(back, vocabulary=trunk.vocabulary)
   mine, theirs = canonical(trunk), canonical(back)
-  found = []
+  differences = []
   for field in dataclasses.fields(Trunk):
     name = field.name
     old, new = getattr(mine, name), getattr(theirs, name)
     if old != new:
       flag = "architecture" if name == "architecture" else f"trunk.{name}"
-      found.append(f"--{flag}={_shown(old)} is {_shown(new)} in {family.title}")
-  return found
+      differences.append(
+        f"--{flag}={_shown(old)} is {_shown(new)} in {family.title}"
+      )
+  return differences
 
 
 def _is_part(family: Family, trunk: Trunk) -> bool:
@@ -181,7 +183,7 @@ def tensors(
   stored: Mapping[str, Any] | None = None,
   kept: Sequence[Stored] = (),
 ) -> Iterator[Stored]:
-  """Theirs, one by one: name, dtype, shape, and a function that gives it.
+  """Yields the file's tensors: name, dtype, shape, and what makes each.
 
   Args:
     model: of the parameters.

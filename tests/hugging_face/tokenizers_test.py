@@ -261,3 +261,18 @@ def test_no_code_of_a_directory_is_run(tmp_path):
   (plain / "tokenizer_config.json").unlink()
   found = tokenizers_lib.read(directory, model_type, {})
   assert found == tokenizers_lib.read(plain, model_type, {})
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "t5", "llama-bare"])
+def test_no_file_is_opened_that_another_one_names(name, tmp_path):
+  """Transformers 5.24 takes a vocab_file of special_tokens_map.json."""
+  directory, secret = tmp_path / "model", tmp_path / "secret"
+  model_type = foreign.build(foreign.Handmade(), name, directory)
+  plain = tokenizers_lib.read(directory, model_type, {})
+  secret.write_text("[PAD]\n[UNK]\nsecret\n")
+  path = directory / "tokenizer_config.json"
+  options = json.loads(path.read_text()) if path.is_file() else {}
+  other = dict.fromkeys(("vocab_file", "tokenizer_file"), str(secret))
+  path.write_text(json.dumps(options | other))
+  (directory / "special_tokens_map.json").write_text(json.dumps(other))
+  assert tokenizers_lib.read(directory, model_type, {}) == plain

@@ -14,18 +14,18 @@ Merges = list[tuple[str, str]]
 
 
 def text(path: pathlib.Path) -> str:
-  """What a file of UTF-8 holds, with its line ends as they are."""
+  """Reads a file of UTF-8; line ends stay as they are."""
   return strict_json.text_of(links.inside(path))
 
 
 def json_object(path: pathlib.Path) -> dict[str, Any]:
-  """The object in a JSON file; {} where there is no such file."""
+  """Reads the object in a JSON file; {} where there is no such file."""
   if not path.is_file():
     return {}
-  found = strict_json.read(links.inside(path))
-  if not isinstance(found, dict):
-    raise UsageError(f"{path}: holds a {type(found).__name__}, not an object")
-  return found
+  content = strict_json.read(links.inside(path))
+  if not isinstance(content, dict):
+    raise UsageError(f"{path}: holds a {type(content).__name__}, not an object")
+  return content
 
 
 def check_ids(vocabulary: Any, path: pathlib.Path) -> dict[str, int]:
@@ -101,16 +101,16 @@ def merges(path: pathlib.Path, vocabulary: dict[str, int]) -> Merges:
   lines = text(path).split("\n")
   if lines and not lines[-1]:
     lines.pop()
-  found: Merges = []
+  pairs: Merges = []
   for number, line in enumerate(lines, 1):
     if line.startswith("#version"):
       continue
     pair = line.rstrip("\r").split(" ")
     if len(pair) != 2 or not all(pair):
       raise UsageError(f"{path}: line {number} is {line!r}, not two tokens")
-    found.append((pair[0], pair[1]))
-  check_merges(found, vocabulary, path)
-  return found
+    pairs.append((pair[0], pair[1]))
+  check_merges(pairs, vocabulary, path)
+  return pairs
 
 
 def check_merges(

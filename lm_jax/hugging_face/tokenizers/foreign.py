@@ -1,4 +1,4 @@
-"""From a directory of Transformers to one tokenizer.json and its Specials."""
+"""Reads a Hugging Face directory's tokenizer: tokenizer.json and Specials."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _AS_IS = ("PreTrainedTokenizer", "TokenizersBackend", "")
 
 @dataclasses.dataclass(frozen=True)
 class Foreign:
-  """The tokenizer of somebody else.
+  """The tokenizer of a Hugging Face directory.
 
   content: a tokenizer.json; encoded without special tokens around, a text has
     the ids that the directory's tokenizer.json gives it, or, where there is
@@ -94,12 +94,12 @@ def read(
   tokenizer.no_truncation()
   tokenizer.no_padding()
   content = json.loads(tokenizer.to_str())
-  found = special.specials(tokenizer, content, kind, settings, model_type)
+  specials = special.specials(tokenizer, content, kind, settings, model_type)
   content["post_processor"] = None  # What stands around a text is in Specials.
   ids = tokenizer.get_vocab(with_added_tokens=True)
   return Foreign(
     content=json.dumps(content, ensure_ascii=False),
-    specials=found,
+    specials=specials,
     languages={x.strip("_"): ids[x] for x in languages if x in ids},
     size=max(ids.values()) + 1,
     note=note,
@@ -166,10 +166,10 @@ def _told(path: pathlib.Path, name: str, differs: str) -> str:
 
 def _built(kind: Kind, settings: Settings) -> Any:
   path = source.find(settings.directory, kind)
-  found = source.read_source(path, kind, settings)
+  vocabulary = source.read_source(path, kind, settings)
   try:
-    tokenizer = kind.build(found, settings)
-    _add(tokenizer, kind, found.added, settings)
+    tokenizer = kind.build(vocabulary, settings)
+    _add(tokenizer, kind, vocabulary.added, settings)
   except UsageError:
     raise
   except Exception as error:  # The library raises nothing more specific.

@@ -1,4 +1,4 @@
-"""What each tokenizer class of Transformers makes of a vocabulary.
+"""Tokenizer classes of Transformers: what each makes of a vocabulary.
 
 A Kind knows the files, the pipeline and the special tokens of one class.
 """

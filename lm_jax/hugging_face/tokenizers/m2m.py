@@ -68,10 +68,10 @@ def build(settings: Settings) -> tuple[Any, tuple[str, ...]]:
   }
   if names["unk"] not in ids:
     raise UsageError(f"{path}: lacks the unknown token {names['unk']!r}")
-  found = pieces.read_pieces(directory / _MODEL)
-  tokenizer = tokenizers.Tokenizer(_model(found, ids, names["unk"], path))
+  model = pieces.read_pieces(directory / _MODEL)
+  tokenizer = tokenizers.Tokenizer(_model(model, ids, names["unk"], path))
   try:
-    sentencepiece_normalizer.like_sentencepiece(tokenizer, found)
+    sentencepiece_normalizer.like_sentencepiece(tokenizer, model)
   except Exception as error:  # The library raises nothing more specific.
     raise broken(directory / _MODEL, error) from error
   tokens = tuple(f"__{name}__" for name in languages.M2M[code])
@@ -83,19 +83,19 @@ def build(settings: Settings) -> tuple[Any, tuple[str, ...]]:
 
 
 def _model(
-  found: pieces.Pieces, ids: dict[str, int], unknown: str, path: pathlib.Path
+  model: pieces.Pieces, ids: dict[str, int], unknown: str, path: pathlib.Path
 ) -> Any:
   from tokenizers import models
 
   kinds = (pieces.NORMAL, pieces.USER_DEFINED)
   scores = {
     piece: score
-    for (piece, score), kind in zip(found.vocabulary, found.types, strict=True)
+    for (piece, score), kind in zip(model.vocabulary, model.types, strict=True)
     if kind in kinds and piece in ids
   }
   if not scores:
     raise UsageError(f"{path}: has none of the pieces of {_MODEL}")
-  if found.algorithm == pieces.BPE:
+  if model.algorithm == pieces.BPE:
     ranked = sorted(scores, key=lambda piece: -scores[piece])
     order = {piece: i for i, piece in enumerate(ranked)}
     return models.BPE(

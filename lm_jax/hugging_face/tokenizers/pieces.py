@@ -91,10 +91,10 @@ def merges(vocabulary: dict[str, int]) -> files.Merges:
   A piece may come of any two pieces that it consists of. Lower ids merge
   first; for one piece, a shorter left part does.
   """
-  found = [
+  ranked = [
     (i, left, piece[:left], piece[left:])
     for piece, i in vocabulary.items()
     for left in range(1, len(piece))
     if piece[:left] in vocabulary and piece[left:] in vocabulary
   ]
-  return [(a, b) for *_, a, b in sorted(found)]
+  return [(a, b) for *_, a, b in sorted(ranked)]

@@ -1,4 +1,4 @@
-"""From a vocabulary to text and back, as Transformers' classes do it.
+"""Builds the pipelines of Transformers' classes around a vocabulary.
 
 The pipelines are those of Transformers 5, whose classes take no more of a
 tokenizer.json than vocabulary, merges and compiled normalization; see own.py.
@@ -161,7 +161,7 @@ def _compiled(source: Source) -> list[Any]:
 
 
 def _quotes(accents: bool, lower: bool) -> list[Any]:
-  """What ALBERT and XLNet do before sentencepiece's own normalization."""
+  """Lists ALBERT's and XLNet's steps before sentencepiece's normalization."""
   from tokenizers import normalizers
 
   steps: list[Any] = [

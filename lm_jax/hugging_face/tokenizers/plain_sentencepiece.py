@@ -19,11 +19,11 @@ def build(path: pathlib.Path) -> tuple[Any, list[Any], dict[str, str]]:
   """A tokenizer, the tokens to add to it, and its named tokens by part."""
   import tokenizers
 
-  found = pieces.read_pieces(path)
-  own = found.of_type(pieces.USER_DEFINED)
-  tokenizer = tokenizers.Tokenizer(_model(found, bool(own)))
-  _set_spaces(tokenizer, found, own)
-  spec = found.trainer
+  model = pieces.read_pieces(path)
+  own = model.of_type(pieces.USER_DEFINED)
+  tokenizer = tokenizers.Tokenizer(_model(model, bool(own)))
+  _set_spaces(tokenizer, model, own)
+  spec = model.trainer
   told = {
     "bos": spec.bos_piece if spec.bos_id >= 0 else "",
     "eos": spec.eos_piece if spec.eos_id >= 0 else "",
@@ -31,35 +31,35 @@ def build(path: pathlib.Path) -> tuple[Any, list[Any], dict[str, str]]:
   }
   names = {part: token for part, token in told.items() if token}
   # Users' own pieces are text, which the pipeline keeps whole.
-  added = [token for token in found.added() if token.special]
+  added = [token for token in model.added() if token.special]
   return tokenizer, added, names
 
 
-def _model(found: Pieces, whole: bool) -> Any:
+def _model(model: Pieces, whole: bool) -> Any:
   """whole: does a text that is a piece stay one, whatever the merges?"""
   from tokenizers import models
 
-  fallback = found.trainer.byte_fallback
-  if found.algorithm == pieces.UNIGRAM:
+  fallback = model.trainer.byte_fallback
+  if model.algorithm == pieces.UNIGRAM:
     return models.Unigram(
-      found.vocabulary, unk_id=found.unknown, byte_fallback=fallback
+      model.vocabulary, unk_id=model.unknown, byte_fallback=fallback
     )
   return models.BPE(
-    vocab={piece: i for i, (piece, _) in enumerate(found.vocabulary)},
-    merges=_merges(found),
-    unk_token=found.trainer.unk_piece,
+    vocab={piece: i for i, (piece, _) in enumerate(model.vocabulary)},
+    merges=_merges(model),
+    unk_token=model.trainer.unk_piece,
     fuse_unk=True,
     byte_fallback=fallback,
     ignore_merges=whole,
   )
 
 
-def _merges(found: Pieces) -> list[tuple[str, str]]:
-  """Those that normal pieces imply, the best score first."""
+def _merges(model: Pieces) -> list[tuple[str, str]]:
+  """Lists the merges that normal pieces imply, the best score first."""
   normal = {
     piece: (-score, i)
-    for i, (piece, score) in enumerate(found.vocabulary)
-    if found.types[i] == pieces.NORMAL
+    for i, (piece, score) in enumerate(model.vocabulary)
+    if model.types[i] == pieces.NORMAL
   }
   ranked = [
     (*rank, piece[:left], piece[left:])
@@ -70,7 +70,7 @@ def _merges(found: Pieces) -> list[tuple[str, str]]:
   return [(a, b) for *_, a, b in sorted(ranked)]
 
 
-def _set_spaces(tokenizer: Any, found: Pieces, own: list[str]) -> None:
+def _set_spaces(tokenizer: Any, model: Pieces, own: list[str]) -> None:
   """Sets what comes before the model and after it, by the settings.
 
   own: pieces that are kept whole.
@@ -78,10 +78,10 @@ def _set_spaces(tokenizer: Any, found: Pieces, own: list[str]) -> None:
   import tokenizers
   from tokenizers import decoders, normalizers, pre_tokenizers
 
-  spec = found.spec
+  spec = model.spec
   steps: list[Any] = []
-  if found.charsmap:
-    steps.append(normalizers.Precompiled(found.charsmap))
+  if model.charsmap:
+    steps.append(normalizers.Precompiled(model.charsmap))
   if spec.remove_extra_whitespaces:
     # Spaces only: sentencepiece lets lines be.
     around, several = map(tokenizers.Regex, (r"\A +| +\z", " {2,}"))
@@ -93,7 +93,7 @@ def _set_spaces(tokenizer: Any, found: Pieces, own: list[str]) -> None:
     steps.append(normalizers.Replace(" ", SPACE))
   before: list[Any] = []
   back: list[Any] = [decoders.Replace(SPACE, " ")]
-  if found.trainer.byte_fallback:
+  if model.trainer.byte_fallback:
     back.append(decoders.ByteFallback())
   if spec.add_dummy_prefix:
     # Metaspace puts no space before a text that begins with one.
@@ -101,7 +101,7 @@ def _set_spaces(tokenizer: Any, found: Pieces, own: list[str]) -> None:
     steps.append(normalizers.Replace(first, 2 * SPACE))
     before.append(pre_tokenizers.Metaspace(replacement=SPACE, split=False))
     back += [decoders.Fuse(), decoders.Strip(content=" ", left=1)]
-  elif found.trainer.byte_fallback:
+  elif model.trainer.byte_fallback:
     back.append(decoders.Fuse())
   if own:
     longest_first = sorted(own, key=len, reverse=True)

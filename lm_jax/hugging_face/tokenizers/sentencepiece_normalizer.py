@@ -28,14 +28,14 @@ _BORDER, *_NO_LETTERS = (chr(i) for i in range(0xFDD0, 0xFDF0))
 _AT_ONCE, _MOST = 4096, 2**21
 
 
-def like_sentencepiece(tokenizer: Any, found: Pieces) -> None:
+def like_sentencepiece(tokenizer: Any, model: Pieces) -> None:
   """Gives a tokenizer the normalizer of a sentencepiece model."""
   import tokenizers
   from tokenizers import decoders, normalizers, pre_tokenizers
 
   steps: list[Any] = []
-  if found.charsmap:
-    keys = set(_keys(found.charsmap))
+  if model.charsmap:
+    keys = set(_keys(model.charsmap))
     several = [key for key in keys if len(key) > 1]
     kept = _kept(keys) if several else []
     steps = [
@@ -45,26 +45,26 @@ def like_sentencepiece(tokenizer: Any, found: Pieces) -> None:
         for mark, lonely in _uncomposed(several)
       ),
       *([normalizers.NFKC()] if several else []),
-      normalizers.Precompiled(found.charsmap),
+      normalizers.Precompiled(model.charsmap),
       normalizers.Replace(_BORDER, ""),
       *(normalizers.Replace(new, old) for old, new in kept),
     ]
-  if found.spec.remove_extra_whitespaces:
+  if model.spec.remove_extra_whitespaces:
     steps += [
       normalizers.Replace(tokenizers.Regex("^ +| +$"), ""),
       normalizers.Replace(tokenizers.Regex(" {2,}"), " "),
     ]
-  if found.spec.add_dummy_prefix:
+  if model.spec.add_dummy_prefix:
     steps.append(normalizers.Prepend(SPACE))
   tokenizer.normalizer = normalizers.Sequence(steps)
   tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
     replacement=SPACE,
     prepend_scheme="never",
-    split=all(SPACE not in piece[1:] for piece, _ in found.vocabulary),
+    split=all(SPACE not in piece[1:] for piece, _ in model.vocabulary),
   )
   tokenizer.decoder = decoders.Metaspace(
     replacement=SPACE,
-    prepend_scheme="always" if found.spec.add_dummy_prefix else "never",
+    prepend_scheme="always" if model.spec.add_dummy_prefix else "never",
   )
 
 
@@ -81,7 +81,7 @@ def _keys(charsmap: bytes) -> list[str]:
   label = units & (0x80000000 | 0xFF)
   letters = np.arange(1, 256)
   todo: list[tuple[int, bytes]] = [(0, b"")]
-  found: list[bytes] = []
+  keys: list[bytes] = []
   while todo:
     some, todo = todo[-_AT_ONCE:], todo[:-_AT_ONCE]
     nodes = np.array([node for node, _ in some])
@@ -95,11 +95,11 @@ def _keys(charsmap: bytes) -> list[str]:
       for i, j in zip(parents.tolist(), columns.tolist(), strict=True)
     ]
     ends = (units[nodes] >> 8 & 1).tolist()
-    found += [path for path, end in zip(paths, ends, strict=True) if end]
+    keys += [path for path, end in zip(paths, ends, strict=True) if end]
     todo += zip(nodes.tolist(), paths, strict=True)
-    if len(found) + len(todo) > _MOST or max(map(len, paths), default=0) > 99:
+    if len(keys) + len(todo) > _MOST or max(map(len, paths), default=0) > 99:
       raise ValueError("its compiled normalization is no trie")
-  return [path.decode("utf-8", "replace") for path in found]
+  return [path.decode("utf-8", "replace") for path in keys]
 
 
 def _kept(keys: set[str]) -> list[tuple[str, str]]:
@@ -117,10 +117,10 @@ def _uncomposed(keys: list[str]) -> list[tuple[str, str]]:
     for i, letter in enumerate(key[1:], 1):
       if unicodedata.category(letter).startswith("M"):
         before.setdefault(letter, set()).add(key[:i])
-  found = []
+  patterns = []
   for mark, texts in before.items():
     single = "".join(re.escape(text) for text in texts if len(text) == 1)
     longer = [re.escape(text) for text in texts if len(text) > 1]
     behind = "|".join([f"[{single}]", *longer] if single else longer)
-    found.append((mark, f"(?<!{behind}){mark}" if behind else mark))
-  return found
+    patterns.append((mark, f"(?<!{behind}){mark}" if behind else mark))
+  return patterns

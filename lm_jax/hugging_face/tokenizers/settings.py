@@ -1,4 +1,4 @@
-"""What a directory says about its tokenizer beside the vocabulary."""
+"""Reads a tokenizer's options: every file beside the vocabulary."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def added_token(value: Any, path: pathlib.Path, **flags: bool) -> Any:
 
 def _decoder(table: Any, path: pathlib.Path) -> dict[int, Any]:
   try:
-    found = {int(i): added_token(token, path) for i, token in table.items()}
+    tokens = {int(i): added_token(token, path) for i, token in table.items()}
   except (AttributeError, ValueError) as error:
     raise UsageError(f"{path}: added_tokens_decoder is no table") from error
-  if any(isinstance(token, str) for token in found.values()):
+  if any(isinstance(token, str) for token in tokens.values()):
     raise UsageError(f"{path}: added_tokens_decoder holds a mere text")
-  return found
+  return tokens
 
 
 def _legacy(directory: pathlib.Path, options: dict[str, Any]) -> dict[int, Any]:

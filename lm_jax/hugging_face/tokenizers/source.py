@@ -37,17 +37,17 @@ def read_source(path: pathlib.Path, kind: Kind, settings: Settings) -> Source:
   if path.name == "vocab.json":
     ids = files.check_ids(files.json_object(path), path)
     return Source(ids, merges=files.merges(path.with_name("merges.txt"), ids))
-  found = pieces.read_pieces(path)
-  added = found.added()
+  model = pieces.read_pieces(path)
+  added = model.added()
   if kind.model == "BPE":
-    ids = {piece: i for i, (piece, _) in enumerate(found.vocabulary)}
+    ids = {piece: i for i, (piece, _) in enumerate(model.vocabulary)}
     return Source(
-      ids, merges=pieces.merges(ids), unknown=found.unknown, added=added
+      ids, merges=pieces.merges(ids), unknown=model.unknown, added=added
     )
-  scores = kind.scores(found, settings)
+  scores = kind.scores(model, settings)
   files.check_tokens([token for token, _ in scores], path)
   return Source(
-    scores=scores, charsmap=found.charsmap, unknown=found.unknown, added=added
+    scores=scores, charsmap=model.charsmap, unknown=model.unknown, added=added
   )
 
 
@@ -84,6 +84,6 @@ def charsmap(normalizer: Any) -> bytes | None:
 
 
 def broken(path: pathlib.Path, error: Exception) -> UsageError:
-  """For what a library has against a file."""
+  """Makes the error for a file that a library refuses."""
   reason = str(error).splitlines()[0] if str(error) else repr(error)
   return UsageError(f"{path}: not a tokenizer that can be read: {reason}")

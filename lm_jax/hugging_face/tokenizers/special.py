@@ -1,4 +1,4 @@
-"""Which ids of a foreign tokenizer play which part for us."""
+"""Special tokens of a foreign tokenizer: the ids of our Specials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lm_jax.types import ABSENT, Specials
 _T5 = ("t5", "mt5")
 _ENCODER_DECODERS = (*_T5, "bart", "mbart", "m2m_100")
 _CAUSAL = ("openai-gpt", "gpt2", "gpt_neo", "llama")
-# Where nothing tells the parts, tokens of these names play them.
+# Where no file names the parts, tokens of these names play them.
 _KNOWN = {
   "bos": ("<s>", "<|begin_of_text|>", "<|endoftext|>"),
   "eos": ("</s>", "<|end_of_text|>", "<|endoftext|>"),
@@ -24,7 +24,7 @@ _KNOWN = {
   "cls": ("[CLS]", "<s>"),
   "mask": ("[MASK]", "<mask>"),
 }
-# What a text may be to learn what is put around it.
+# Texts that show which ids are put around a text.
 _PROBES = ("a", "A", "1", "the", ".")
 
 
@@ -35,11 +35,11 @@ def specials(
   settings: Settings,
   model_type: str,
 ) -> Specials:
-  """The special tokens of a tokenizer, whose tokenizer.json is `content`.
+  """Returns the special tokens of a tokenizer with tokenizer.json `content`.
 
-  A part is told by tokenizer_config.json or special_tokens_map.json, else by
-  the class, else by config.json (`cls_token_id`), else by a name that is
-  known for it among the added tokens.
+  tokenizer_config.json or special_tokens_map.json names a part, else the
+  class, else config.json (`cls_token_id`), else a name that is known for it
+  among the added tokens.
   """
   ids = _named(tokenizer, kind, settings)
   if model_type == "xlnet":
@@ -55,7 +55,7 @@ def specials(
   if unknown in {i for part, i in ids.items() if part != "unk"}:
     unknown = ABSENT
   first, sentinels, step = _sentinels(tokenizer, model_type)
-  found = Specials(
+  parts = Specials(
     pad=pad,
     unknown=unknown,
     boundary=boundary,
@@ -75,14 +75,14 @@ def specials(
   added = tokenizer.get_added_tokens_decoder()
   special = {i for i, token in added.items() if token.special}
   special |= {i for i in ids.values() if i != ABSENT}
-  others = tuple(sorted(special - set(found.ids)))
-  return Specials(**{**vars(found), "others": others})
+  others = tuple(sorted(special - set(parts.ids)))
+  return Specials(**{**vars(parts), "others": others})
 
 
 def _first(ids: dict[str, int], *parts: str) -> int:
-  """The id of the first of the parts that is there."""
-  found = (ids[part] for part in parts if ids.get(part, ABSENT) != ABSENT)
-  return next(found, ABSENT)
+  """Returns the id of the first part that has one, else ABSENT."""
+  present = (ids[part] for part in parts if ids.get(part, ABSENT) != ABSENT)
+  return next(present, ABSENT)
 
 
 def _named(
@@ -93,19 +93,19 @@ def _named(
   }
   size = tokenizer.get_vocab_size(with_added_tokens=True)
   names = {**(kind.names if kind else {}), **settings.named}
-  found = {}
+  by_part = {}
   for part, known in _KNOWN.items():
     number = settings.config.get(f"{part}_token_id")
     if isinstance(number, list) and number:
       number = number[0]
     if part in names:
-      found[part] = tokenizer.token_to_id(str_of(names[part]))
+      by_part[part] = tokenizer.token_to_id(str_of(names[part]))
     elif isinstance(number, int) and 0 <= number < size:
-      found[part] = number
+      by_part[part] = number
     elif kind is None:
       there = (added[name] for name in known if name in added)
-      found[part] = next(there, None)
-  return {part: i for part, i in found.items() if i is not None}
+      by_part[part] = next(there, None)
+  return {part: i for part, i in by_part.items() if i is not None}
 
 
 def _language(tokenizer: Any, kind: Kind | None, settings: Settings) -> int:
@@ -117,17 +117,17 @@ def _language(tokenizer: Any, kind: Kind | None, settings: Settings) -> int:
     token = str(told or "en_XX")
   else:
     token = f"__{told or 'en'}__"
-  found = tokenizer.token_to_id(token)
-  if found is None:
+  number = tokenizer.token_to_id(token)
+  if number is None:
     path = settings.directory / CONFIG
     raise UsageError(f"{path}: src_lang is {told!r}, which has no token")
-  return found
+  return number
 
 
 def _around(
   tokenizer: Any, kind: Kind | None, ids: dict[str, int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-  """What stands before and after one text."""
+  """Returns the ids that stand before and after one text."""
   if kind is not None:
     there = {part: i for part, i in ids.items() if i != ABSENT}
     before = tuple(there[part] for part in kind.before if part in there)
@@ -136,8 +136,8 @@ def _around(
     encoding = tokenizer.encode(probe)
     text = [i for i, s in enumerate(encoding.special_tokens_mask) if not s]
     if text:
-      found = tuple(encoding.ids)
-      return found[: text[0]], found[text[-1] + 1 :]
+      around = tuple(encoding.ids)
+      return around[: text[0]], around[text[-1] + 1 :]
   return (), ()
 
 
@@ -177,7 +177,7 @@ def _start(
   boundary: int,
   before: tuple[int, ...],
 ) -> int:
-  """What a decoder reads first."""
+  """Returns the id that a decoder reads first."""
   if model_type not in _ENCODER_DECODERS:
     return boundary
   fields = Fields(settings.config, str(settings.directory / "config.json"))

@@ -1,4 +1,4 @@
-"""A tokenizer of ours as a directory that Transformers reads."""
+"""Writes a tokenizer as a directory that Transformers reads."""
 
 from __future__ import annotations
 
@@ -106,42 +106,42 @@ def _parts(specials: Specials, between: Ids) -> dict[str, Ids]:
         return (getattr(specials, part),)
     return ()
 
-  found = {
+  by_part = {
     part: of(part)
     for part in ("pad", "unknown", "boundary", "end", "separator", "mask")
   }
-  own = {*found["boundary"]}
-  return found | {
+  own = {*by_part["boundary"]}
+  return by_part | {
     "before": specials.before,
     "after": specials.after,
     "between": between,
     "source": tuple(i for i in specials.before if i not in own),
-    "target": specials.after or found["end"],
+    "target": specials.after or by_part["end"],
   }
 
 
 def _used(template: Template, parts: Mapping[str, Ids]) -> list[int]:
   """The ids of the special tokens in both layouts."""
   words = f"{template.single} {template.pair}".split()
-  found = [parts[w.partition(":")[0]] for w in words if w[0] not in "AB"]
-  return list(dict.fromkeys(i for ids in found for i in ids))
+  used = [parts[w.partition(":")[0]] for w in words if w[0] not in "AB"]
+  return list(dict.fromkeys(i for ids in used for i in ids))
 
 
 def _pieces(
   layout: str, parts: Mapping[str, Ids], names: Mapping[int, str]
 ) -> list[dict[str, Any]]:
   """A layout as the `tokenizers` library has it."""
-  found: list[dict[str, Any]] = []
+  items: list[dict[str, Any]] = []
   for word in layout.split():
     name, _, kind = word.partition(":")
     if name in ("A", "B"):
-      found.append({"Sequence": {"id": name, "type_id": int(kind or 0)}})
+      items.append({"Sequence": {"id": name, "type_id": int(kind or 0)}})
       continue
-    found += [
+    items += [
       {"SpecialToken": {"id": names[i], "type_id": int(kind or 0)}}
       for i in parts[name]
     ]
-  return found
+  return items
 
 
 def _rename(
@@ -150,7 +150,7 @@ def _rename(
   template: Template,
   sentinels: bool,
 ) -> dict[int, str]:
-  """Gives special tokens of ours the family's names; texts by id."""
+  """Gives our special tokens the family's names; returns texts by id."""
   model = content["model"]
   if isinstance(model["vocab"], dict):
     had = {i: token for token, i in model["vocab"].items()}
