@@ -14,6 +14,7 @@ class BertLike(Family):
   """An encoder: post-norm, learned positions, token types, a transform."""
 
   objective: ClassVar[str] = "mlm"
+  token_defaults: ClassVar[Mapping[str, int]] = {"pad_token_id": 0}
   token_keys: ClassVar[Mapping[str, str]] = {"pad_token_id": "pad"}
   ignored: ClassVar[tuple[str, ...]] = (r"embeddings\.position_ids$",)
   required: ClassVar[Mapping[str, Any]] = {

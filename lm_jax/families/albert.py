@@ -9,7 +9,6 @@ from lm_jax.families import _template
 from lm_jax.families._bert_like import BertLike
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   VOCABULARY,
@@ -80,7 +79,7 @@ class Albert(BertLike):
 
   title: ClassVar[str] = "ALBERT"
   model_types: ClassVar[tuple[str, ...]] = ("albert",)
-  template: ClassVar[Template] = _template.ALBERT
+  template: ClassVar[_template.Template] = _template.ALBERT
   prefix: ClassVar[str] = "albert."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,

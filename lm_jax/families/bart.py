@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from lm_jax.families import _template
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -37,7 +36,7 @@ class Bart(Family):
 
   title: ClassVar[str] = "BART"
   model_types: ClassVar[tuple[str, ...]] = ("bart",)
-  template: ClassVar[Template] = _template.ROBERTA
+  template: ClassVar[_template.Template] = _template.ROBERTA
   prefix: ClassVar[str] = "model."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 1,

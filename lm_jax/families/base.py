@@ -12,10 +12,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lm_jax.families import _table
+from lm_jax.families import _table, _template
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families._template import Template
 from lm_jax.types import ABSENT, Head, Specials, Trunk
 
 # Where our parameters are, by dotted path.
@@ -130,7 +129,7 @@ class Family:
   # The config.json's model_type; the first one is written.
   model_types: ClassVar[tuple[str, ...]]
   # What its tokenizer puts around texts, and what it calls special tokens.
-  template: ClassVar[Template]
+  template: ClassVar[_template.Template]
   # Before the base model's tensors where a head stands on it: "bert.".
   prefix: ClassVar[str] = ""
   # Of classes that have another one.

@@ -8,7 +8,6 @@ from typing import ClassVar
 from lm_jax.families import _template
 from lm_jax.families._bert_like import BertLike
 from lm_jax.families._fields import Fields
-from lm_jax.families._template import Template
 from lm_jax.families.base import VOCABULARY
 from lm_jax.types import Head, Trunk
 
@@ -18,11 +17,8 @@ class Bert(BertLike):
 
   title: ClassVar[str] = "BERT"
   model_types: ClassVar[tuple[str, ...]] = ("bert",)
-  template: ClassVar[Template] = _template.BERT
+  template: ClassVar[_template.Template] = _template.BERT
   prefix: ClassVar[str] = "bert."
-  token_defaults: ClassVar[Mapping[str, int]] = {
-    "pad_token_id": 0,
-  }
   # Files from before 2021 have a pooler that their class does not use.
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "BertForMaskedLM": (VOCABULARY, "pooler?"),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lm_jax.families import _template
+from lm_jax.families._bert_like import BertLike
 from lm_jax.families._table import Row
-from lm_jax.families._template import Template
-from lm_jax.families.base import EMBEDDER, VOCABULARY, Family
+from lm_jax.families.base import VOCABULARY
 from lm_jax.types import Head, Trunk
 
 
-class DistilBert(Family):
+class DistilBert(BertLike):
   """Transformers' DistilBertModel: a BERT without token types and pooler.
 
   Its positions are a table even where they started as sinusoids.
@@ -20,12 +21,8 @@ class DistilBert(Family):
 
   title: ClassVar[str] = "DistilBERT"
   model_types: ClassVar[tuple[str, ...]] = ("distilbert",)
-  template: ClassVar[Template] = _template.UNTYPED
+  template: ClassVar[_template.Template] = _template.UNTYPED
   prefix: ClassVar[str] = "distilbert."
-  token_defaults: ClassVar[Mapping[str, int]] = {
-    "pad_token_id": 0,
-  }
-  token_keys: ClassVar[Mapping[str, str]] = {"pad_token_id": "pad"}
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "DistilBertForMaskedLM": (VOCABULARY,),
     "DistilBertModel": (),
@@ -35,8 +32,6 @@ class DistilBert(Family):
     "DistilBertForQuestionAnswering": ("span",),
   }
   base_classes: ClassVar[tuple[str, ...]] = ("DistilBertModel",)
-  objective: ClassVar[str] = "mlm"
-  ignored: ClassVar[tuple[str, ...]] = (r"embeddings\.position_ids$",)
   rows: ClassVar[Mapping[str, Row]] = {
     "vocab_size": Row("vocabulary", 30522),
     "dim": Row("width", 768),
@@ -55,21 +50,10 @@ class DistilBert(Family):
     "num_hidden_layers": "n_layers",
     "num_attention_heads": "n_heads",
   }
-  fixed: ClassVar[Trunk] = Trunk(
-    architecture="encoder",
-    norm_placement="post",
-    norm_epsilon=1e-12,
-    embedding_norm=True,
-    positions="learned",
-    bias=True,
-    output_bias=True,
-    output_transform=True,
+  required: ClassVar[Mapping[str, Any]] = {}
+  fixed: ClassVar[Trunk] = dataclasses.replace(
+    BertLike.fixed, norm_epsilon=1e-12
   )
-  first: ClassVar[Mapping[str, str]] = {
-    "embeddings.word_embeddings": f"{EMBEDDER}.embedding",
-    "embeddings.position_embeddings": f"{EMBEDDER}.position_embedding",
-    "embeddings.LayerNorm": f"{EMBEDDER}.norm",
-  }
   layer: ClassVar[str] = "transformer.layer.{}."
   parts: ClassVar[Mapping[str, str]] = {
     "attention.q_lin": "attention.query",

@@ -10,7 +10,6 @@ from lm_jax.families import _template
 from lm_jax.families._bert_like import BertLike
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families._template import Template
 from lm_jax.families.base import BLOCKS, VOCABULARY
 from lm_jax.types import Head, Trunk
 
@@ -20,11 +19,8 @@ class Electra(BertLike):
 
   title: ClassVar[str] = "ELECTRA"
   model_types: ClassVar[tuple[str, ...]] = ("electra",)
-  template: ClassVar[Template] = _template.BERT
+  template: ClassVar[_template.Template] = _template.BERT
   prefix: ClassVar[str] = "electra."
-  token_defaults: ClassVar[Mapping[str, int]] = {
-    "pad_token_id": 0,
-  }
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "ElectraForPreTraining": ("replaced",),
     "ElectraForMaskedLM": (VOCABULARY,),

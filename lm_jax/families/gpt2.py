@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from lm_jax.families import _template
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families._template import Template
 from lm_jax.families.base import BLOCKS, EMBEDDER, VOCABULARY, Family
 from lm_jax.types import Head, Trunk
 
@@ -22,7 +21,7 @@ class Gpt2(Family):
 
   title: ClassVar[str] = "GPT-2"
   model_types: ClassVar[tuple[str, ...]] = ("gpt2",)
-  template: ClassVar[Template] = _template.GPT2
+  template: ClassVar[_template.Template] = _template.GPT2
   prefix: ClassVar[str] = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "bos_token_id": 50256,

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from lm_jax.families import _template
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row, has_bias
-from lm_jax.families._template import Template
 from lm_jax.families.base import (
   ATTENTION,
   BLOCKS,
@@ -98,7 +97,7 @@ class Llama(Family):
 
   title: ClassVar[str] = "LLaMA"
   model_types: ClassVar[tuple[str, ...]] = ("llama",)
-  template: ClassVar[Template] = _template.LLAMA
+  template: ClassVar[_template.Template] = _template.LLAMA
   prefix: ClassVar[str] = "model."
   prefixes: ClassVar[Mapping[str, str]] = {
     "LlamaForQuestionAnswering": "transformer."

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from lm_jax.families import _template
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families._template import Template
 from lm_jax.families.bart import Bart
 from lm_jax.families.base import VOCABULARY
 from lm_jax.types import Trunk
@@ -28,7 +27,7 @@ class M2M100(Bart):
 
   title: ClassVar[str] = "M2M-100"
   model_types: ClassVar[tuple[str, ...]] = ("m2m_100",)
-  template: ClassVar[Template] = _template.TRANSLATION
+  template: ClassVar[_template.Template] = _template.TRANSLATION
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "M2M100ForConditionalGeneration": (VOCABULARY,),
     "M2M100Model": (),

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from lm_jax.families import _template
-from lm_jax.families._template import Template
 from lm_jax.families.bart import Bart
 from lm_jax.types import Trunk
 
@@ -18,7 +17,7 @@ class MBart(Bart):
   title: ClassVar[str] = "mBART"
   starts_with_last: ClassVar[bool] = True
   model_types: ClassVar[tuple[str, ...]] = ("mbart",)
-  template: ClassVar[Template] = _template.TRANSLATION
+  template: ClassVar[_template.Template] = _template.TRANSLATION
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     name.replace("Bart", "MBart"): outputs
     for name, outputs in Bart.classes.items()

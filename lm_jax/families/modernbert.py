@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 from lm_jax.families import _template
 from lm_jax.families._fields import ACTIVATIONS, Fields
 from lm_jax.families._table import Row, has_bias, name_of
-from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -112,7 +111,7 @@ class ModernBert(Family):
 
   title: ClassVar[str] = "ModernBERT"
   model_types: ClassVar[tuple[str, ...]] = ("modernbert",)
-  template: ClassVar[Template] = _template.UNTYPED
+  template: ClassVar[_template.Template] = _template.UNTYPED
   prefix: ClassVar[str] = "model."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 50283,

@@ -10,7 +10,6 @@ from lm_jax.families import _template
 from lm_jax.families._bert_like import BertLike
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families._template import Template
 from lm_jax.families.base import VOCABULARY, Family
 from lm_jax.types import Head, Trunk
 
@@ -34,7 +33,7 @@ class Roberta(BertLike):
 
   title: ClassVar[str] = "RoBERTa"
   model_types: ClassVar[tuple[str, ...]] = ("roberta",)
-  template: ClassVar[Template] = _template.ROBERTA
+  template: ClassVar[_template.Template] = _template.ROBERTA
   prefix: ClassVar[str] = "roberta."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 1,

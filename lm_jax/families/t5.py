@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from lm_jax.families import _template
 from lm_jax.families._fields import ACTIVATIONS, Fields
 from lm_jax.families._table import Row
-from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -81,7 +80,7 @@ class T5(Family):
 
   title: ClassVar[str] = "T5"
   model_types: ClassVar[tuple[str, ...]] = ("t5",)
-  template: ClassVar[Template] = _template.T5
+  template: ClassVar[_template.Template] = _template.T5
   prefix: ClassVar[str] = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from lm_jax.families import _template
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families._template import Template
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
@@ -58,7 +57,7 @@ class XLNet(Family):
 
   title: ClassVar[str] = "XLNet"
   model_types: ClassVar[tuple[str, ...]] = ("xlnet",)
-  template: ClassVar[Template] = _template.XLNET
+  template: ClassVar[_template.Template] = _template.XLNET
   prefix: ClassVar[str] = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 5,
