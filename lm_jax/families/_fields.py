@@ -13,8 +13,8 @@ from lm_jax.types import ABSENT, MOST_LAYERS
 
 T = TypeVar("T")
 
-# Transformers' names of activations, and ours; names of one function agree to
-# rounding, and an export writes the first.
+# Activations of Transformers and of lm_jax. Names of one function agree to
+# rounding; an export writes the first.
 ACTIVATIONS = {
   "gelu": "gelu",
   "gelu_python": "gelu",

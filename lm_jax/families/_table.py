@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -61,8 +62,8 @@ def trunk(rows: Mapping[str, Row], fields: Fields, fixed: Trunk) -> Trunk:
   """
   whole = fixed
   for key, row in rows.items():
-    options = (row.read or _reader(key, row))(fields, whole)
-    whole = dataclasses.replace(whole, **options)
+    read = row.read or functools.partial(_read, key, row)
+    whole = dataclasses.replace(whole, **read(fields, whole))
   return whole
 
 
@@ -84,29 +85,26 @@ def has_bias(trunk: Trunk, *projections: str) -> bool:
   return all(trunk.bias != (x in trunk.bias_except) for x in projections)
 
 
-def _reader(key: str, row: Row) -> Callable[[Fields, Trunk], dict[str, Any]]:
-  def read(fields: Fields, so_far: Trunk) -> dict[str, Any]:
-    if not row.option:
-      return {}
-    default = _value(row.default, so_far)
-    plain = getattr(_PLAIN, row.option)
-    value: Any
-    if row.option in _LAYERS:
-      value = fields.count_of_layers(key, default)
-    elif isinstance(plain, bool):
-      value = fields.flag(key, default)
-    elif isinstance(plain, int):
-      value = fields.integer(key, default)
-    elif isinstance(plain, float):
-      value = fields.number(key, default)
-    else:
-      value = fields.choice(key, row.names, default)
-    whole = getattr(so_far, row.divides) if row.divides else 0
-    if whole and whole % value:
-      raise fields.error(key, f"a divisor of {whole}")
-    return dict.fromkeys((row.option, *row.also), value)
-
-  return read
+def _read(key: str, row: Row, fields: Fields, so_far: Trunk) -> dict[str, Any]:
+  if not row.option:
+    return {}
+  default = _value(row.default, so_far)
+  plain = getattr(_PLAIN, row.option)
+  value: Any
+  if row.option in _LAYERS:
+    value = fields.count_of_layers(key, default)
+  elif isinstance(plain, bool):
+    value = fields.flag(key, default)
+  elif isinstance(plain, int):
+    value = fields.integer(key, default)
+  elif isinstance(plain, float):
+    value = fields.number(key, default)
+  else:
+    value = fields.choice(key, row.names, default)
+  whole = getattr(so_far, row.divides) if row.divides else 0
+  if whole and whole % value:
+    raise fields.error(key, f"a divisor of {whole}")
+  return dict.fromkeys((row.option, *row.also), value)
 
 
 def _written(row: Row, trunk: Trunk) -> Any:

@@ -145,7 +145,7 @@ class Family:
   # Classes that are not of the family's usual architecture.
   encoders: ClassVar[tuple[str, ...]] = ()
   # The objective that an imported model goes on with, and those whose runs
-  # are written as this family unless told otherwise.
+  # are written as this family unless another is named.
   objective: ClassVar[str]
   writes: ClassVar[tuple[str, ...]] = ()
   # What a config.json means that does not name its special tokens.
@@ -212,8 +212,8 @@ class Family:
   def config(self, trunk: Trunk) -> dict[str, Any]:
     """Returns the configuration that means the trunk, as far as one can.
 
-    Where it does not fit, reading it again gives another trunk, and the
-    differences are told to the user.
+    Where it does not fit, reading it again gives another trunk, and the user
+    sees the differences.
     """
     return _table.config(self.rows, trunk)
 
@@ -287,7 +287,7 @@ class Family:
     Raises:
       UsageError: a field names no id, or the decoder begins with an id beyond
         the vocabulary. (Other ids may be: small models keep the ids of large
-        ones, which no text of theirs holds.)
+        ones, which none of their texts holds.)
     """
 
     def named(*names: str) -> int:

@@ -21,7 +21,7 @@ from lm_jax.families.base import (
 from lm_jax.models.layers import GATED
 from lm_jax.types import Head, Trunk
 
-# Transformers' names of activations, and ours of what they gate.
+# The gated activation of each plain one, and by Transformers' names.
 _GATES = {plain: gated for gated, plain in GATED.items()}
 _GATED: dict[str, Any] = {
   name: _GATES[plain] for name, plain in ACTIVATIONS.items() if plain in _GATES
