@@ -1,4 +1,4 @@
-"""The fields of a config.json, checked as they are read."""
+"""Fields of a config.json, checked as they are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from lm_jax.types import ABSENT, MOST_LAYERS
 
 T = TypeVar("T")
 
-# Their names of activations, and ours. Names of one function agree to rounding.
+# Activations of Transformers and of lm_jax. Names of one function agree to
+# rounding; an export writes the first.
 ACTIVATIONS = {
   "gelu": "gelu",
   "gelu_python": "gelu",
@@ -26,20 +27,11 @@ ACTIVATIONS = {
   "swish": "silu",
   "tanh": "tanh",
 }
-# What an export calls ours.
-ACTIVATION_NAMES = {
-  "gelu": "gelu",
-  "gelu_tanh": "gelu_new",
-  "relu": "relu",
-  "silu": "silu",
-  "tanh": "tanh",
-}
-
 _LARGEST = 2**31 - 1
 
 
 class Fields:
-  """A config.json; every method raises UsageError that names the field.
+  """A config.json; every method raises a UsageError that names the field.
 
   A field that is absent, or null, has the default; without one it is needed.
   """
@@ -49,9 +41,9 @@ class Fields:
     self.where = where
 
   def renamed(self, names: Mapping[str, str]) -> Fields:
-    """With what stands under second names under the first ones.
+    """Returns the fields with second names replaced by the first ones.
 
-    names: the first by the second, which Transformers prefers where it is.
+    names: the first by the second, which Transformers prefers where both are.
     """
     values = dict(self.values)
     for second, first in names.items():
@@ -60,7 +52,7 @@ class Fields:
     return Fields(values, self.where)
 
   def error(self, name: str, valid: str) -> UsageError:
-    """What is wrong with a field, as an error to be raised."""
+    """Returns an error to raise: the field, its value and what is valid."""
     if name not in self.values:
       return UsageError(f"{self.where}: {name} is missing; must be {valid}")
     value = self.values[name]
@@ -85,7 +77,7 @@ class Fields:
   def integer(
     self, name: str, default: int | None = None, least: int = 1
   ) -> int:
-    """A whole number that is at least `least`, and no larger than sizes are."""
+    """Returns a whole number from `least` to the largest that sizes have."""
     valid = f"a whole number from {least} to {_LARGEST}"
     value = self._get(name, default, (int,), valid)
     if not least <= value <= _LARGEST:
@@ -93,14 +85,14 @@ class Fields:
     return value
 
   def count_of_layers(self, name: str, default: int | None = None) -> int:
-    """As `integer`, no more than any model has: each is written out."""
+    """Returns an `integer` of at most MOST_LAYERS: each is written out."""
     value = self.integer(name, default)
     if value > MOST_LAYERS:
       raise self.error(name, f"a whole number from 1 to {MOST_LAYERS}")
     return value
 
   def token_id(self, name: str, default: int = ABSENT) -> int:
-    """The id of a special token, or ABSENT: also where it is told as -1.
+    """Returns the id of a special token, or ABSENT, which -1 also means.
 
     Of several (LLaMA 3 has some that end a text) it is the first.
     """
@@ -117,16 +109,16 @@ class Fields:
     return value
 
   def decoder_start(self, default: int) -> int:
-    """The id that a decoder reads first, one of the vocabulary's."""
+    """Returns the id that a decoder reads first, one of the vocabulary's."""
     name = "decoder_start_token_id"
-    found = self.token_id(name)
+    start = self.token_id(name)
     size = self.values.get("vocab_size")
-    if isinstance(size, int) and found >= size:
+    if isinstance(size, int) and start >= size:
       raise self.error(name, f"an id below vocab_size, {size}")
-    return default if found == ABSENT else found
+    return default if start == ABSENT else start
 
   def number(self, name: str, default: float | None = None) -> float:
-    """A number that is not negative."""
+    """Returns a number that is not negative."""
     value = self._get(name, default, (int, float), "a number from 0")
     if not 0 <= value < 1e300:  # what is larger is no float, or nearly none
       raise self.error(name, "a number from 0")
@@ -138,7 +130,7 @@ class Fields:
   def choice(
     self, name: str, table: Mapping[str, T], default: str | None = None
   ) -> T:
-    """What the table has for the field's text."""
+    """Returns the table's value for the field's text."""
     valid = "one of " + ", ".join(table)
     value = self._get(name, default, (str,), valid)
     if value not in table:
@@ -146,42 +138,42 @@ class Fields:
     return table[value]
 
   def activation(self, name: str, default: str | None = None) -> Any:
-    """Our name of an activation."""
+    """Returns our name of an activation."""
     return self.choice(name, ACTIVATIONS, default)
 
   def mapping(self, name: str) -> Fields:
-    """A nested object, {} where it is absent."""
+    """Returns a nested object, {} where it is absent."""
     value = self._get(name, {}, (dict,), "an object")
     return Fields(value, f"{self.where}: {name}")
 
   def otherwise(self, **defaults: Any) -> Fields:
-    """The same, with values for some of those that are absent."""
+    """Returns the fields that are not null, with values for absent ones."""
     there = {k: v for k, v in self.values.items() if v is not None}
     return Fields(defaults | there, self.where)
 
   def require(self, name: str, value: Any) -> None:
     """Raises unless the field is absent or has the one value that fits."""
-    found = self.values.get(name)
-    if found is not None and found != value:
+    given = self.values.get(name)
+    if given is not None and given != value:
       raise self.error(name, json.dumps(value) + "; nothing else is supported")
 
   def is_class(self, *ends: str) -> bool:
-    """Does the class that is named end like one of these?"""
+    """Returns whether the named class ends with one of these."""
     named = self.values.get("architectures") or [""]
     return isinstance(named, list) and str(named[0]).endswith(ends)
 
   def labels(self) -> int:
-    """Classes of a classifier: those of id2label or num_labels, or 2."""
-    found = self.values.get("id2label")
-    if isinstance(found, dict) and found:
-      return len(found)
+    """Returns the number of labels: of id2label, or num_labels, or 2."""
+    names = self.values.get("id2label")
+    if isinstance(names, dict) and names:
+      return len(names)
     return self.integer("num_labels", 2)
 
 
 def is_directory(directory: str | pathlib.Path) -> bool:
-  """Is there a config.json of Transformers?
+  """Returns whether there is a config.json of Transformers.
 
-  Those of 2019 name neither a type nor a class.
+  Files of 2019 name neither a type nor a class.
   """
   try:
     content = strict_json.read(pathlib.Path(directory, "config.json"))
@@ -193,7 +185,7 @@ def is_directory(directory: str | pathlib.Path) -> bool:
 
 
 def read(directory: pathlib.Path, flag: str) -> Fields:
-  """The config.json of a directory, or UsageError."""
+  """Reads the config.json of a directory, or raises UsageError."""
   path = directory / "config.json"
   try:
     path.stat()

@@ -1,4 +1,4 @@
-"""What a family's tokenizer puts around one text and around two."""
+"""Special tokens that a family's tokenizer puts around one text or two."""
 
 from __future__ import annotations
 

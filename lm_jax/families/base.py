@@ -1,9 +1,9 @@
 """The interface of a family of pretrained models: one file beside this one.
 
-A family tells which trunk a config.json of Hugging Face Transformers means,
-which config.json a trunk means, and which of their tensors holds which of our
-parameters. Everything is said once and used both ways. To add one, write one
-new file with one subclass of Family.
+A family says which trunk a config.json of Hugging Face Transformers means, and
+which of the tensors there holds which of our parameters. Everything is said
+once, in tables, and used both ways. To add one, write one new file with one
+subclass of Family.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from lm_jax.families import _table, _template
 from lm_jax.families._fields import Fields
-from lm_jax.families._template import Template
+from lm_jax.families._table import Row
 from lm_jax.types import ABSENT, Head, Specials, Trunk
 
 # Where our parameters are, by dotted path.
@@ -23,20 +24,23 @@ ENCODER = "stack_main.encoder"
 OUTPUT = "output_main"
 # What is no head but the output over the vocabulary.
 VOCABULARY = "vocabulary"
+# The projections of Trunk.bias_except.
+ATTENTION: tuple[Any, ...] = ("qkv", "out")
+MLP: tuple[Any, ...] = ("up", "down")
 
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-  """A tensor of theirs, and the parameters of ours that it holds.
+  """A tensor of Transformers, and the parameters of lm_jax that it holds.
 
-  Read from theirs to ours: a reshape, a transposition, a cut. Rules for
-  parameters that a model lacks have no effect, so a family may name biases
+  Read from the first to the second: a reshape, a transposition, a cut. Rules
+  for parameters that a model lacks have no effect, so a family may name biases
   that only some configurations have.
 
   theirs: its name, without the prefix of the base model.
-  ours: dotted paths; several ones lie side by side along `axis` of ours.
-  transpose: theirs is [out, in], as in torch.nn.Linear.
-  shape: of theirs, where it is another shape of the same numbers.
+  ours: dotted paths; several ones lie side by side along `axis` of these.
+  transpose: the tensor is [out, in], as in torch.nn.Linear.
+  shape: of the tensor, where it is another shape of the same numbers.
   top: it stands on the base model, whose prefix does not apply.
   """
 
@@ -49,12 +53,12 @@ class Tensor:
 
 
 def same(theirs: str, *ours: str, **kwargs: Any) -> list[Tensor]:
-  """A tensor that is a parameter, or several side by side."""
+  """Maps a tensor to a parameter, or to several side by side."""
   return [Tensor(theirs, ours, **kwargs)]
 
 
 def linear(theirs: str, *ours: str, **kwargs: Any) -> list[Tensor]:
-  """torch.nn.Linear, "x.weight" [out, in] and "x.bias", as Dense."""
+  """Maps torch.nn.Linear, "x.weight" [out, in] and "x.bias", to Dense."""
   kwargs = {"transpose": True} | kwargs
   return [
     Tensor(f"{theirs}.weight", tuple(f"{o}.kernel" for o in ours), **kwargs),
@@ -67,22 +71,65 @@ def linear(theirs: str, *ours: str, **kwargs: Any) -> list[Tensor]:
 
 
 def norm(theirs: str, ours: str, **kwargs: Any) -> list[Tensor]:
-  """A norm's weight and bias, where it has one."""
+  """Maps a norm's weight and bias, where it has one."""
   return [
     *same(f"{theirs}.weight", f"{ours}.scale", **kwargs),
     *same(f"{theirs}.bias", f"{ours}.bias", **kwargs),
   ]
 
 
+def modules(
+  theirs: str, ours: str, table: Mapping[str, str], transpose: bool = True
+) -> Iterable[Tensor]:
+  """Maps several modules by a table of their names.
+
+  Our name tells its kind: "..._norm" is a norm, "..._embedding" a table, and
+  anything else a linear map; several of these lie side by side, "key value".
+
+  Args:
+    theirs: what stands before the names of Transformers.
+    ours: what stands before our names.
+    table: our names by those of Transformers.
+    transpose: whether linear maps are [out, in].
+  """
+  for name, targets in table.items():
+    paths = [ours + target for target in targets.split()]
+    if targets.endswith("norm"):
+      yield from norm(theirs + name, *paths)
+    elif targets.endswith("embedding"):
+      yield from same(f"{theirs}{name}.weight", *paths)
+    else:
+      yield from linear(theirs + name, *paths, transpose=transpose)
+
+
+def standard_heads(
+  labels: int, text: Head, token: Head | None = None
+) -> dict[str, Head]:
+  """Returns the heads that most families have.
+
+  Args:
+    labels: number of classes.
+    text: a head that reads a whole text, of any size.
+    token: a head that reads each token, of any size.
+  """
+  token = token or Head(0)
+  return {
+    "classification": dataclasses.replace(text, size=labels),
+    "choice": dataclasses.replace(text, size=1),
+    "tokens": dataclasses.replace(token, size=labels),
+    "span": dataclasses.replace(token, size=2),
+  }
+
+
 class Family:
-  """What every family has; see lm_jax/families/bert.py for an example."""
+  """The tables of a family; see lm_jax/families/bert.py for an example."""
 
   # As a sentence calls it: "BERT".
   title: ClassVar[str]
   # The config.json's model_type; the first one is written.
   model_types: ClassVar[tuple[str, ...]]
   # What its tokenizer puts around texts, and what it calls special tokens.
-  template: ClassVar[Template]
+  template: ClassVar[_template.Template]
   # Before the base model's tensors where a head stands on it: "bert.".
   prefix: ClassVar[str] = ""
   # Of classes that have another one.
@@ -98,87 +145,156 @@ class Family:
   # Classes that are not of the family's usual architecture.
   encoders: ClassVar[tuple[str, ...]] = ()
   # The objective that an imported model goes on with, and those whose runs
-  # are written as this family unless told otherwise.
+  # are written as this family unless another is named.
   objective: ClassVar[str]
   writes: ClassVar[tuple[str, ...]] = ()
   # What a config.json means that does not name its special tokens.
   token_defaults: ClassVar[Mapping[str, int]] = {}
+  # The keys of special tokens that are written, and their fields of Specials.
+  token_keys: ClassVar[Mapping[str, str]] = {
+    "pad_token_id": "pad",
+    "bos_token_id": "boundary",
+    "eos_token_id": "end",
+  }
   # Tensors in old files that are no parameters, as regular expressions.
   ignored: ClassVar[tuple[str, ...]] = ()
 
+  # The keys of config.json that are read and written, in the order written.
+  rows: ClassVar[Mapping[str, Row]]
+  # The options of all models of the family.
+  fixed: ClassVar[Trunk]
+  # Defaults that differ from those of `rows`, by key.
+  defaults: ClassVar[Mapping[str, Any]] = {}
+  # Transformers' second names of keys.
+  second_names: ClassVar[Mapping[str, str]] = {}
+  # Keys that have one supported value.
+  required: ClassVar[Mapping[str, Any]] = {}
+
+  # The base model's modules before the layers, in each layer and after all,
+  # see `modules`; a {} in `layer` is the layer's number.
+  first: ClassVar[Mapping[str, str]] = {}
+  layer: ClassVar[str] = ""
+  parts: ClassVar[Mapping[str, str]] = {}
+  last: ClassVar[Mapping[str, str]] = {}
+  # Are the linear maps of layers [out, in]?
+  transpose: ClassVar[bool] = True
+  # The modules of the output over the vocabulary: a transform, its norm, and
+  # the table.
+  output: ClassVar[tuple[str, str, str]] = ("", "", "lm_head")
+  # The name of the output's bias where the table is tied, if it is another.
+  tied_bias: ClassVar[str] = ""
+  # The dense layer, part of the base model, that heads read by default.
+  pooler: ClassVar[str] = ""
+  # The modules of heads that are not the usual ones: a dense layer, or "" for
+  # the pooler, and the last.
+  head_modules: ClassVar[Mapping[str, tuple[str, str]]] = {}
+  # The head that reads a whole text, but for its size.
+  text_head: ClassVar[Head] = Head(0)
+
   def objective_for(self, trunk: Trunk, outputs: Iterable[str]) -> str:
-    """The objective by which an imported model is trained further."""
+    """Returns the objective by which an imported model is trained further."""
     is_part = trunk.architecture == "encoder" and self.encoders
     return "mlm" if is_part else self.objective
 
   def trunk(self, fields: Fields) -> Trunk:
-    """The trunk that a configuration means.
+    """Returns the trunk that a configuration means.
 
     Raises:
       UsageError: a field is missing, or asks for what is not supported.
     """
-    raise NotImplementedError
+    if self.defaults:
+      fields = fields.otherwise(**self.defaults)
+    fields = fields.renamed(self.second_names)
+    for key, value in self.required.items():
+      fields.require(key, value)
+    return _table.trunk(self.rows, fields, self.fixed)
 
   def config(self, trunk: Trunk) -> dict[str, Any]:
-    """The configuration that means the trunk, as far as one can.
+    """Returns the configuration that means the trunk, as far as one can.
 
-    Where it does not fit, reading it again gives another trunk, and the
-    differences are told to the user.
+    Where it does not fit, reading it again gives another trunk, and the user
+    sees the differences.
     """
-    raise NotImplementedError
+    return _table.config(self.rows, trunk)
 
   def readings(self, trunk: Trunk) -> Iterable[Trunk]:
-    """What a configuration may mean, its own trunk first: the tensors tell."""
+    """Returns the meanings that a configuration may have, likeliest first.
+
+    The tensors of a file decide which one it is.
+    """
     return (trunk,)
 
   def heads(self, fields: Fields) -> dict[str, Head]:
-    """Every head that `classes` names, of the sizes of a configuration."""
-    return {}
+    """Returns every head that `classes` names, as a configuration sizes it."""
+    return standard_heads(fields.labels(), self.text_head)
 
   def tensors(self, trunk: Trunk) -> Iterable[Tensor]:
-    """Of the base model."""
-    raise NotImplementedError
+    """Yields the rules of the base model's tensors."""
+    yield from modules("", "", self.first)
+    for i in range(trunk.layers):
+      theirs, ours = self.layer.format(i), f"{BLOCKS}.layer_{i}."
+      yield from modules(theirs, ours, self.parts, self.transpose)
+    yield from modules("", "", self.last)
 
   def outputs(self, name: str, trunk: Trunk) -> Iterable[Tensor]:
-    """Of the vocabulary or of a head, by its name."""
-    raise NotImplementedError
+    """Yields the rules of the vocabulary or of a head, by its name."""
+    if name == VOCABULARY:
+      transform, its_norm, table = self.output
+      bias = (
+        self.tied_bias if trunk.tied and self.tied_bias else f"{table}.bias"
+      )
+      yield from linear(transform, f"{OUTPUT}.transform", top=True)
+      yield from norm(its_norm, f"{OUTPUT}.norm", top=True)
+      yield from same(bias, f"{OUTPUT}.bias", top=True)
+      yield from same(f"{table}.weight", f"{OUTPUT}.embedding", top=True)
+      return
+    usual = ("", "qa_outputs" if name == "span" else "classifier")
+    dense, out = self.head_modules.get(name, usual)
+    ours = f"heads_{name}"
+    yield from linear(dense or self.pooler, f"{ours}.dense", top=bool(dense))
+    yield from linear(out, f"{ours}.out", top=True)
 
   def copies(self, trunk: Trunk) -> Mapping[str, str]:
-    """Names under which a file may hold a tensor again, and its name.
+    """Returns the names under which a file may hold a tensor again.
 
-    Both are whole names, with the prefix in front where it applies.
+    Each maps to the tensor's name; both are whole, with the prefix in front
+    where it applies.
     """
-    return {}
+    if not trunk.tied:
+      return {}
+    ours = (f"{EMBEDDER}.embedding",)
+    table = next(x.theirs for x in self.tensors(trunk) if x.ours == ours)
+    bias = {f"{self.output[2]}.bias": self.tied_bias} if self.tied_bias else {}
+    return bias | {f"{self.output[2]}.weight": self.prefix + table}
 
   def duplicates(self, trunk: Trunk) -> Mapping[str, str]:
-    """As `copies`, of those that Transformers misses where they are not."""
-    return {}
+    """Returns those like `copies` that Transformers misses in a file."""
+    if trunk.tied or not self.tied_bias:
+      return {}
+    return {self.tied_bias: f"{self.output[2]}.bias"}
 
   def tokens(self, specials: Specials) -> dict[str, int]:
-    """The fields that name special tokens, for a configuration."""
-    return token_ids(
-      pad_token_id=specials.pad,
-      bos_token_id=specials.boundary,
-      eos_token_id=specials.end,
-    )
+    """Returns the fields that name special tokens, for a configuration."""
+    ids = {key: getattr(specials, x) for key, x in self.token_keys.items()}
+    return {key: i for key, i in ids.items() if i != ABSENT}
 
   def specials(self, fields: Fields) -> Specials:
-    """The special tokens as a configuration names them, without a tokenizer.
+    """Returns the special tokens as a configuration names them.
 
-    That is enough to read ids: where a text ends, what a decoder begins with.
+    That is enough to read ids without a tokenizer: where a text ends, what a
+    decoder begins with.
 
     Raises:
-      UsageError: what is named is no id, or what the decoder begins with none
-        of the vocabulary. (Another part may be: small models keep the
-        ids of large ones, which no text of theirs holds.)
+      UsageError: a field names no id, or the decoder begins with an id beyond
+        the vocabulary. (Other ids may be: small models keep the ids of large
+        ones, which none of their texts holds.)
     """
 
     def named(*names: str) -> int:
       for name in names:
-        default = self.token_defaults.get(name, ABSENT)
-        found = fields.token_id(name, default)
-        if found != ABSENT:
-          return found
+        i = fields.token_id(name, self.token_defaults.get(name, ABSENT))
+        if i != ABSENT:
+          return i
       return ABSENT
 
     end = named("eos_token_id", "sep_token_id")
@@ -200,8 +316,3 @@ class Family:
       ),
       before=(),
     )
-
-
-def token_ids(**ids: int) -> dict[str, int]:
-  """Those that are not absent."""
-  return {name: i for name, i in ids.items() if i != ABSENT}

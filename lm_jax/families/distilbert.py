@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lm_jax.families import _template
-from lm_jax.families._fields import ACTIVATION_NAMES, Fields
-from lm_jax.families._template import Template
-from lm_jax.families.base import (
-  BLOCKS,
-  EMBEDDER,
-  OUTPUT,
-  VOCABULARY,
-  Family,
-  Tensor,
-  linear,
-  norm,
-  same,
-  token_ids,
-)
-from lm_jax.types import Head, Specials, Trunk
-
-# Nothing of a configuration changes it.
-_EPSILON = 1e-12
-_SECOND_NAMES = {
-  "hidden_size": "dim",
-  "num_hidden_layers": "n_layers",
-  "num_attention_heads": "n_heads",
-}
+from lm_jax.families._bert_like import BertLike
+from lm_jax.families._table import Row
+from lm_jax.families.base import VOCABULARY
+from lm_jax.types import Head, Trunk
 
 
-class DistilBert(Family):
+class DistilBert(BertLike):
   """Transformers' DistilBertModel: a BERT without token types and pooler.
 
   Its positions are a table even where they started as sinusoids.
@@ -39,11 +21,8 @@ class DistilBert(Family):
 
   title: ClassVar[str] = "DistilBERT"
   model_types: ClassVar[tuple[str, ...]] = ("distilbert",)
-  template: ClassVar[Template] = _template.UNTYPED
+  template: ClassVar[_template.Template] = _template.UNTYPED
   prefix: ClassVar[str] = "distilbert."
-  token_defaults: ClassVar[Mapping[str, int]] = {
-    "pad_token_id": 0,
-  }
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "DistilBertForMaskedLM": (VOCABULARY,),
     "DistilBertModel": (),
@@ -53,97 +32,45 @@ class DistilBert(Family):
     "DistilBertForQuestionAnswering": ("span",),
   }
   base_classes: ClassVar[tuple[str, ...]] = ("DistilBertModel",)
-  objective: ClassVar[str] = "mlm"
-  ignored: ClassVar[tuple[str, ...]] = (r"embeddings\.position_ids$",)
-
-  def trunk(self, fields: Fields) -> Trunk:
-    fields = fields.renamed(_SECOND_NAMES)
-    return Trunk(
-      architecture="encoder",
-      vocabulary=fields.integer("vocab_size", 30522),
-      width=fields.integer("dim", 768),
-      layers=fields.count_of_layers("n_layers", 6),
-      heads=fields.integer("n_heads", 12),
-      feedforward=fields.integer("hidden_dim", 3072),
-      activation=fields.activation("activation", "gelu"),
-      max_positions=fields.integer("max_position_embeddings", 512),
-      norm_placement="post",
-      norm_epsilon=_EPSILON,
-      embedding_norm=True,
-      positions="learned",
-      bias=True,
-      tied=fields.flag("tie_word_embeddings", True),
-      output_bias=True,
-      output_transform=True,
-      dropout=fields.number("dropout", 0.1),
-      attention_dropout=fields.number("attention_dropout", 0.1),
-      initializer_range=fields.number("initializer_range", 0.02),
-    )
-
-  def config(self, trunk: Trunk) -> dict[str, Any]:
-    return {
-      "vocab_size": trunk.vocabulary,
-      "dim": trunk.width,
-      "n_layers": trunk.layers,
-      "n_heads": trunk.heads,
-      "hidden_dim": trunk.feedforward,
-      "activation": ACTIVATION_NAMES.get(trunk.activation, "gelu"),
-      "max_position_embeddings": trunk.max_positions,
-      "tie_word_embeddings": trunk.tied,
-      "dropout": trunk.dropout,
-      "attention_dropout": trunk.attention_dropout,
-      "initializer_range": trunk.initializer_range,
-    }
-
-  def heads(self, fields: Fields) -> dict[str, Head]:
-    labels = fields.labels()
-    return {
-      "classification": Head(labels, "first", "relu"),
-      "choice": Head(1, "first", "relu"),
-      "tokens": Head(labels),
-      "span": Head(2),
-    }
-
-  def tensors(self, trunk: Trunk) -> Iterable[Tensor]:
-    for part in ("word", "position"):
-      ours = "embedding" if part == "word" else f"{part}_embedding"
-      yield from same(
-        f"embeddings.{part}_embeddings.weight", f"{EMBEDDER}.{ours}"
-      )
-    yield from norm("embeddings.LayerNorm", f"{EMBEDDER}.norm")
-    for i in range(trunk.layers):
-      theirs, ours = f"transformer.layer.{i}", f"{BLOCKS}.layer_{i}"
-      for part, name in (
-        ("q", "query"),
-        ("k", "key"),
-        ("v", "value"),
-        ("out", "out"),
-      ):
-        yield from linear(
-          f"{theirs}.attention.{part}_lin", f"{ours}.attention.{name}"
-        )
-      yield from norm(f"{theirs}.sa_layer_norm", f"{ours}.attention_norm")
-      yield from linear(f"{theirs}.ffn.lin1", f"{ours}.feedforward.up")
-      yield from linear(f"{theirs}.ffn.lin2", f"{ours}.feedforward.down")
-      yield from norm(f"{theirs}.output_layer_norm", f"{ours}.feedforward_norm")
-
-  def outputs(self, name: str, trunk: Trunk) -> Iterable[Tensor]:
-    if name == VOCABULARY:
-      yield from linear("vocab_transform", f"{OUTPUT}.transform", top=True)
-      yield from norm("vocab_layer_norm", f"{OUTPUT}.norm", top=True)
-      yield from same("vocab_projector.bias", f"{OUTPUT}.bias", top=True)
-      yield from same("vocab_projector.weight", f"{OUTPUT}.embedding", top=True)
-      return
-    ours = f"heads_{name}"
-    yield from linear("pre_classifier", f"{ours}.dense", top=True)
-    theirs = "qa_outputs" if name == "span" else "classifier"
-    yield from linear(theirs, f"{ours}.out", top=True)
-
-  def copies(self, trunk: Trunk) -> Mapping[str, str]:
-    if not trunk.tied:
-      return {}
-    table = f"{self.prefix}embeddings.word_embeddings.weight"
-    return {"vocab_projector.weight": table}
-
-  def tokens(self, specials: Specials) -> dict[str, int]:
-    return token_ids(pad_token_id=specials.pad)
+  rows: ClassVar[Mapping[str, Row]] = {
+    "vocab_size": Row("vocabulary", 30522),
+    "dim": Row("width", 768),
+    "n_layers": Row("layers", 6),
+    "n_heads": Row("heads", 12),
+    "hidden_dim": Row("feedforward", 3072),
+    "activation": Row("activation", "gelu"),
+    "max_position_embeddings": Row("max_positions", 512),
+    "tie_word_embeddings": Row("tied", True),
+    "dropout": Row("dropout", 0.1),
+    "attention_dropout": Row("attention_dropout", 0.1),
+    "initializer_range": Row("initializer_range", 0.02),
+  }
+  second_names: ClassVar[Mapping[str, str]] = {
+    "hidden_size": "dim",
+    "num_hidden_layers": "n_layers",
+    "num_attention_heads": "n_heads",
+  }
+  required: ClassVar[Mapping[str, Any]] = {}
+  fixed: ClassVar[Trunk] = dataclasses.replace(
+    BertLike.fixed, norm_epsilon=1e-12
+  )
+  layer: ClassVar[str] = "transformer.layer.{}."
+  parts: ClassVar[Mapping[str, str]] = {
+    "attention.q_lin": "attention.query",
+    "attention.k_lin": "attention.key",
+    "attention.v_lin": "attention.value",
+    "attention.out_lin": "attention.out",
+    "sa_layer_norm": "attention_norm",
+    "ffn.lin1": "feedforward.up",
+    "ffn.lin2": "feedforward.down",
+    "output_layer_norm": "feedforward_norm",
+  }
+  output: ClassVar[tuple[str, str, str]] = (
+    "vocab_transform",
+    "vocab_layer_norm",
+    "vocab_projector",
+  )
+  head_modules: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+    ("classification", "choice"), ("pre_classifier", "classifier")
+  )
+  text_head: ClassVar[Head] = Head(0, "first", "relu")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lm_jax.families._fields import Fields
-from lm_jax.families.base import VOCABULARY
-from lm_jax.families.gpt2 import SECOND_NAMES, Gpt2
+from lm_jax.families._table import Row
+from lm_jax.families.base import EMBEDDER, VOCABULARY
+from lm_jax.families.gpt2 import Gpt2
 from lm_jax.types import Trunk
 
 # Its "gelu" is the approximation.
@@ -17,11 +19,10 @@ ACTIVATIONS: Mapping[str, Any] = {
   "silu": "silu",
   "swish": "silu",
 }
-ACTIVATION_NAMES = {"gelu_tanh": "gelu", "relu": "relu", "silu": "silu"}
 
 
 class Gpt(Gpt2):
-  """Transformers' OpenAIGPTModel: tensors as GPT-2's, norms behind."""
+  """Transformers' OpenAIGPTModel: tensors as GPT-2's, but post-norm."""
 
   title: ClassVar[str] = "GPT"
   model_types: ClassVar[tuple[str, ...]] = ("openai-gpt",)
@@ -34,47 +35,33 @@ class Gpt(Gpt2):
   }
   base_classes: ClassVar[tuple[str, ...]] = ("OpenAIGPTModel",)
   writes: ClassVar[tuple[str, ...]] = ()
-  tables: ClassVar[tuple[str, str]] = ("tokens_embed", "positions_embed")
   ignored: ClassVar[tuple[str, ...]] = (
     *Gpt2.ignored,
     r"^(transformer\.)?position_ids$",
   )
+  rows: ClassVar[Mapping[str, Row]] = {
+    "vocab_size": Row("vocabulary", 40478),
+    "n_embd": Row("width", 768),
+    "n_layer": Row("layers", 12),
+    "n_head": Row("heads", 12),
+    "afn": Row("activation", "gelu", names=ACTIVATIONS),
+    "n_positions": Row("max_positions", 512),
+    "layer_norm_epsilon": Row("norm_epsilon", 1e-5),
+    "tie_word_embeddings": Row("tied", True),
+    "embd_pdrop": Row(write=lambda t: t.dropout),
+    "resid_pdrop": Row("dropout", 0.1),
+    "attn_pdrop": Row("attention_dropout", 0.1),
+    "initializer_range": Row("initializer_range", 0.02),
+  }
+  required: ClassVar[Mapping[str, Any]] = {}
+  fixed: ClassVar[Trunk] = dataclasses.replace(
+    Gpt2.fixed, norm_placement="post"
+  )
+  first: ClassVar[Mapping[str, str]] = {
+    "tokens_embed": f"{EMBEDDER}.embedding",
+    "positions_embed": f"{EMBEDDER}.position_embedding",
+  }
 
   def trunk(self, fields: Fields) -> Trunk:
-    fields = fields.renamed(SECOND_NAMES)
-    width = fields.integer("n_embd", 768)
-    return Trunk(
-      architecture="causal_decoder",
-      vocabulary=fields.integer("vocab_size", 40478),
-      width=width,
-      layers=fields.count_of_layers("n_layer", 12),
-      heads=fields.integer("n_head", 12),
-      feedforward=4 * width,
-      activation=fields.choice("afn", ACTIVATIONS, "gelu"),
-      max_positions=fields.integer("n_positions", 512),
-      norm_placement="post",
-      norm_epsilon=fields.number("layer_norm_epsilon", 1e-5),
-      positions="learned",
-      bias=True,
-      tied=fields.flag("tie_word_embeddings", True),
-      types_are_tokens=True,
-      dropout=fields.number("resid_pdrop", 0.1),
-      attention_dropout=fields.number("attn_pdrop", 0.1),
-      initializer_range=fields.number("initializer_range", 0.02),
-    )
-
-  def config(self, trunk: Trunk) -> dict[str, Any]:
-    return {
-      "vocab_size": trunk.vocabulary,
-      "n_embd": trunk.width,
-      "n_layer": trunk.layers,
-      "n_head": trunk.heads,
-      "afn": ACTIVATION_NAMES.get(trunk.activation, "gelu"),
-      "n_positions": trunk.max_positions,
-      "layer_norm_epsilon": trunk.norm_epsilon,
-      "tie_word_embeddings": trunk.tied,
-      "embd_pdrop": trunk.dropout,
-      "resid_pdrop": trunk.dropout,
-      "attn_pdrop": trunk.attention_dropout,
-      "initializer_range": trunk.initializer_range,
-    }
+    trunk = super().trunk(fields)
+    return dataclasses.replace(trunk, feedforward=4 * trunk.width)

@@ -8,21 +8,26 @@ from typing import Any, ClassVar
 
 from lm_jax.families import _template
 from lm_jax.families._fields import Fields
-from lm_jax.families._template import Template
+from lm_jax.families._table import Row
 from lm_jax.families.bart import Bart
 from lm_jax.families.base import VOCABULARY
 from lm_jax.types import Trunk
 
 
+def _read_offset(fields: Fields, trunk: Trunk) -> dict[str, Any]:
+  padding = fields.integer("pad_token_id", 1, least=0)
+  return {"position_offset": padding + 1}
+
+
 class M2M100(Bart):
   """Transformers' M2M100Model: mBART with sines for positions.
 
-  They count from behind the padding's id, whose own position has none.
+  Positions are counted from after the padding's id, which has no sine.
   """
 
   title: ClassVar[str] = "M2M-100"
   model_types: ClassVar[tuple[str, ...]] = ("m2m_100",)
-  template: ClassVar[Template] = _template.TRANSLATION
+  template: ClassVar[_template.Template] = _template.TRANSLATION
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "M2M100ForConditionalGeneration": (VOCABULARY,),
     "M2M100Model": (),
@@ -36,27 +41,26 @@ class M2M100(Bart):
     *Bart.ignored,
     r"embed_positions\.weights$",
   )
-
-  def trunk(self, fields: Fields) -> Trunk:
-    fields = fields.otherwise(
-      vocab_size=128112,
-      activation_function="relu",
-      attention_dropout=0.1,
-      scale_embedding=True,
-    )
-    return dataclasses.replace(
-      super().trunk(fields),
-      norm_placement="pre",
-      embedding_norm=False,
-      encoder_embeddings=False,
-      positions="fairseq",
-      position_offset=fields.integer("pad_token_id", 1, least=0) + 1,
-      output_bias=False,
-    )
+  rows: ClassVar[Mapping[str, Row]] = {
+    **Bart.rows,
+    "pad_token_id": Row(
+      read=_read_offset, write=lambda t: max(t.position_offset - 1, 0)
+    ),
+  }
+  defaults: ClassVar[Mapping[str, Any]] = {
+    "vocab_size": 128112,
+    "activation_function": "relu",
+    "attention_dropout": 0.1,
+    "scale_embedding": True,
+  }
+  fixed: ClassVar[Trunk] = dataclasses.replace(
+    Bart.fixed,
+    norm_placement="pre",
+    embedding_norm=False,
+    encoder_embeddings=False,
+    positions="fairseq",
+    output_bias=False,
+  )
 
   def readings(self, trunk: Trunk) -> Iterable[Trunk]:
     return (trunk,)
-
-  def config(self, trunk: Trunk) -> dict[str, Any]:
-    padding = max(trunk.position_offset - 1, 0)
-    return super().config(trunk) | {"pad_token_id": padding}

@@ -7,19 +7,17 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from lm_jax.families import _template
-from lm_jax.families._fields import Fields
-from lm_jax.families._template import Template
 from lm_jax.families.bart import Bart
 from lm_jax.types import Trunk
 
 
 class MBart(Bart):
-  """Transformers' MBartModel: BART with the norms before, and a final one."""
+  """Transformers' MBartModel: a pre-norm BART, with a final norm."""
 
   title: ClassVar[str] = "mBART"
   starts_with_last: ClassVar[bool] = True
   model_types: ClassVar[tuple[str, ...]] = ("mbart",)
-  template: ClassVar[Template] = _template.TRANSLATION
+  template: ClassVar[_template.Template] = _template.TRANSLATION
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     name.replace("Bart", "MBart"): outputs
     for name, outputs in Bart.classes.items()
@@ -27,6 +25,4 @@ class MBart(Bart):
   base_classes: ClassVar[tuple[str, ...]] = ("MBartModel",)
   writes: ClassVar[tuple[str, ...]] = ()
   labels: ClassVar[int] = 2
-
-  def trunk(self, fields: Fields) -> Trunk:
-    return dataclasses.replace(super().trunk(fields), norm_placement="pre")
+  fixed: ClassVar[Trunk] = dataclasses.replace(Bart.fixed, norm_placement="pre")

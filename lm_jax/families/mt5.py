@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lm_jax.families._fields import Fields
 from lm_jax.families.t5 import T5
@@ -33,14 +33,13 @@ class MT5(T5):
   )
   writes: ClassVar[tuple[str, ...]] = ()
 
+  defaults: ClassVar[Mapping[str, Any]] = {
+    "vocab_size": 250112,
+    "d_ff": 1024,
+    "num_layers": 8,
+    "num_heads": 6,
+    "feed_forward_proj": "gated-gelu",
+  }
+
   def trunk(self, fields: Fields) -> Trunk:
-    found = super().trunk(
-      fields.otherwise(
-        vocab_size=250112,
-        d_ff=1024,
-        num_layers=8,
-        num_heads=6,
-        feed_forward_proj="gated-gelu",
-      )
-    )
-    return dataclasses.replace(found, output_scaling=False)
+    return dataclasses.replace(super().trunk(fields), output_scaling=False)

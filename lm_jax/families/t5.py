@@ -7,51 +7,69 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from lm_jax.families import _template
-from lm_jax.families._fields import ACTIVATION_NAMES, ACTIVATIONS, Fields
-from lm_jax.families._template import Template
+from lm_jax.families._fields import ACTIVATIONS, Fields
+from lm_jax.families._table import Row
 from lm_jax.families.base import (
   BLOCKS,
   EMBEDDER,
   ENCODER,
-  OUTPUT,
   VOCABULARY,
   Family,
   Tensor,
-  linear,
-  norm,
+  modules,
   same,
-  token_ids,
 )
 from lm_jax.models.layers import GATED
 from lm_jax.models.transformer import encoder_of
-from lm_jax.types import Head, Specials, Trunk
+from lm_jax.types import Head, Trunk
 
 _GATES = {plain: gated for gated, plain in GATED.items()}
-# Their feed_forward_proj, and our activation.
+# The names in feed_forward_proj, and our activation.
 _PROJECTIONS: dict[str, Any] = {
   **ACTIVATIONS,
   **{f"gated-{k}": _GATES[v] for k, v in ACTIVATIONS.items() if v in _GATES},
   # That of the releases, whatever "gelu" is elsewhere.
   "gated-gelu": "geglu",
 }
-_PROJECTION_NAMES = {
-  **ACTIVATION_NAMES,
-  "reglu": "gated-relu",
-  "swiglu": "gated-silu",
-  "geglu": "gated-gelu",
-  "geglu_exact": "gated-gelu_python",
-}
-# Transformers' second names of fields.
-_SECOND_NAMES = {
-  "hidden_size": "d_model",
-  "num_attention_heads": "num_heads",
-  "num_hidden_layers": "num_layers",
-  "head_dim": "d_kv",
-}
+
+
+def _read_activation(fields: Fields, trunk: Trunk) -> dict[str, Any]:
+  """Reads feed_forward_proj; other keys may repeat what follows from it."""
+  name = fields.choice("feed_forward_proj", _PROJECTIONS, "relu")
+  fields.require("is_gated_act", name in GATED)
+  if fields.values.get("dense_act_fn") is not None:
+    plain = fields.activation("dense_act_fn")
+    if name not in (plain, _GATES.get(plain)):
+      raise fields.error("dense_act_fn", "what feed_forward_proj says")
+  return {"activation": name}
+
+
+def _read_factor(fields: Fields, trunk: Trunk) -> dict[str, Any]:
+  factor = fields.number("initializer_factor", 1.0)
+  return {
+    "initializer_range": factor * trunk.width**-0.5,
+    "embedding_range": factor,
+  }
+
+
+def _is_paired(trunk: Trunk) -> bool:
+  return trunk.architecture == "encoder_decoder"
+
+
+def _encoder_layers(trunk: Trunk) -> int:
+  return encoder_of(trunk).layers if _is_paired(trunk) else trunk.layers
+
+
+def _attention(name: str, ours: str) -> dict[str, str]:
+  parts = {f"{name}.{x[0]}": f"{ours}.{x}" for x in _ATTENTION}
+  return {"layer_norm": f"{ours}_norm", **parts}
+
+
+_ATTENTION = ("query", "key", "value", "out")
 
 
 class T5(Family):
-  """Transformers' T5Model: pre-norm, RMSNorm, told distances, no biases.
+  """Transformers' T5Model: pre-norm, RMSNorm, relative distances, no biases.
 
   Version 1.0 divides states by sqrt(width) and ties the output to the
   embeddings, 1.1 does neither. Transformers of today writes that they are
@@ -62,7 +80,7 @@ class T5(Family):
 
   title: ClassVar[str] = "T5"
   model_types: ClassVar[tuple[str, ...]] = ("t5",)
-  template: ClassVar[Template] = _template.T5
+  template: ClassVar[_template.Template] = _template.T5
   prefix: ClassVar[str] = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,
@@ -89,6 +107,11 @@ class T5(Family):
     "T5EncoderModel",
     "T5ForTokenClassification",
   )
+  token_keys: ClassVar[Mapping[str, str]] = {
+    "pad_token_id": "pad",
+    "eos_token_id": "end",
+    "decoder_start_token_id": "start",
+  }
   objective: ClassVar[str] = "span_corruption"
   writes: ClassVar[tuple[str, ...]] = ("span_corruption", "ul2", "prefix_lm")
   # A table of distances that the first cross-attention does not use.
@@ -96,147 +119,93 @@ class T5(Family):
     r"EncDecAttention\.relative_attention_bias\.weight$",
   )
 
-  def trunk(self, fields: Fields) -> Trunk:
-    fields = fields.renamed(_SECOND_NAMES)
-    fields.require("is_decoder", False)
-    width = fields.integer("d_model", 512)
-    layers = fields.count_of_layers("num_layers", 6)
-    factor = fields.number("initializer_factor", 1.0)
-    dropout = fields.number("dropout_rate", 0.1)
-    tied = fields.flag("tie_word_embeddings", True)
-    return Trunk(
-      architecture="encoder_decoder",
-      vocabulary=fields.integer("vocab_size", 32128),
-      width=width,
-      layers=fields.count_of_layers("num_decoder_layers", layers),
-      encoder_layers=layers,
-      heads=fields.integer("num_heads", 8),
-      head_width=fields.integer("d_kv", 64),
-      feedforward=fields.integer("d_ff", 2048),
-      activation=_projection(fields),
-      max_positions=fields.integer("n_positions", 512),
-      norm="rmsnorm",
-      norm_epsilon=fields.number("layer_norm_epsilon", 1e-6),
-      positions="relative",
-      relative_buckets=fields.integer("relative_attention_num_buckets", 32),
-      relative_distance=fields.integer("relative_attention_max_distance", 128),
-      attention_scaling=False,
-      tied=tied,
-      output_scaling=fields.flag("scale_decoder_outputs", tied),
-      dropout=dropout,
-      attention_dropout=dropout,
-      initializer_range=factor * width**-0.5,
-      embedding_range=factor,
-    )
+  rows: ClassVar[Mapping[str, Row]] = {
+    "is_encoder_decoder": Row(write=_is_paired),
+    "vocab_size": Row("vocabulary", 32128),
+    "d_model": Row("width", 512),
+    "num_layers": Row("encoder_layers", 6, write=_encoder_layers),
+    "num_decoder_layers": Row("layers", lambda t: t.encoder_layers),
+    "num_heads": Row("heads", 8),
+    "d_kv": Row("head_width", 64, zero=lambda t: t.width // t.heads),
+    "d_ff": Row("feedforward", 2048),
+    "feed_forward_proj": Row(
+      "activation", names=_PROJECTIONS, read=_read_activation
+    ),
+    "n_positions": Row("max_positions", 512, zero=512),
+    "layer_norm_epsilon": Row("norm_epsilon", 1e-6),
+    "relative_attention_num_buckets": Row("relative_buckets", 32),
+    "relative_attention_max_distance": Row("relative_distance", 128),
+    "tie_word_embeddings": Row("tied", True),
+    "scale_decoder_outputs": Row("output_scaling", lambda t: t.tied),
+    "dropout_rate": Row("dropout", 0.1, also=("attention_dropout",)),
+    "initializer_factor": Row("embedding_range", zero=1.0, read=_read_factor),
+  }
+  second_names: ClassVar[Mapping[str, str]] = {
+    "hidden_size": "d_model",
+    "num_attention_heads": "num_heads",
+    "num_hidden_layers": "num_layers",
+    "head_dim": "d_kv",
+  }
+  required: ClassVar[Mapping[str, Any]] = {"is_decoder": False}
+  fixed: ClassVar[Trunk] = Trunk(
+    architecture="encoder_decoder",
+    norm="rmsnorm",
+    positions="relative",
+    attention_scaling=False,
+  )
+  head_modules: ClassVar[Mapping[str, tuple[str, str]]] = {
+    "classification": (
+      "classification_head.dense",
+      "classification_head.out_proj",
+    ),
+  }
+  text_head: ClassVar[Head] = Head(0, "end", "tanh")
 
   def readings(self, trunk: Trunk) -> Iterable[Trunk]:
     return trunk, dataclasses.replace(trunk, tied=not trunk.tied)
 
-  def config(self, trunk: Trunk) -> dict[str, Any]:
-    paired = trunk.architecture == "encoder_decoder"
-    return {
-      "is_encoder_decoder": paired,
-      "vocab_size": trunk.vocabulary,
-      "d_model": trunk.width,
-      "num_layers": encoder_of(trunk).layers if paired else trunk.layers,
-      "num_decoder_layers": trunk.layers,
-      "num_heads": trunk.heads,
-      "d_kv": trunk.head_width or trunk.width // trunk.heads,
-      "d_ff": trunk.feedforward,
-      "feed_forward_proj": _PROJECTION_NAMES[trunk.activation],
-      "n_positions": trunk.max_positions or 512,
-      "layer_norm_epsilon": trunk.norm_epsilon,
-      "relative_attention_num_buckets": trunk.relative_buckets,
-      "relative_attention_max_distance": trunk.relative_distance,
-      "tie_word_embeddings": trunk.tied,
-      "scale_decoder_outputs": trunk.output_scaling,
-      "dropout_rate": trunk.dropout,
-      "initializer_factor": trunk.embedding_range or 1.0,
-    }
-
-  def heads(self, fields: Fields) -> dict[str, Head]:
-    labels = fields.labels()
-    return {
-      "classification": Head(labels, "end", "tanh"),
-      "span": Head(2),
-      "tokens": Head(labels),
-    }
-
   def tensors(self, trunk: Trunk) -> Iterable[Tensor]:
     yield from same("shared.weight", f"{EMBEDDER}.embedding")
-    if trunk.architecture != "encoder_decoder":
+    if not _is_paired(trunk):
       yield from _stack("encoder", BLOCKS, trunk.layers, trunk)
       return
     yield from _stack("encoder", ENCODER, encoder_of(trunk).layers, trunk)
     yield from _stack("decoder", BLOCKS, trunk.layers, trunk)
 
-  def outputs(self, name: str, trunk: Trunk) -> Iterable[Tensor]:
-    ours = f"heads_{name}"
-    if name == VOCABULARY:
-      yield from same("lm_head.weight", f"{OUTPUT}.embedding", top=True)
-    elif name == "classification":
-      for theirs, part in (("dense", "dense"), ("out_proj", "out")):
-        yield from linear(
-          f"classification_head.{theirs}", f"{ours}.{part}", top=True
-        )
-    else:
-      theirs = {"span": "qa_outputs", "tokens": "classifier"}[name]
-      yield from linear(theirs, f"{ours}.out", top=True)
-
   def copies(self, trunk: Trunk) -> Mapping[str, str]:
-    found = {
+    tables = {
       f"{prefix}{stack}.embed_tokens.weight": f"{prefix}shared.weight"
       for prefix in ("", self.prefix)
       for stack in ("encoder", "decoder")
     }
-    return found | ({"lm_head.weight": "shared.weight"} if trunk.tied else {})
-
-  def tokens(self, specials: Specials) -> dict[str, int]:
-    return token_ids(
-      pad_token_id=specials.pad,
-      eos_token_id=specials.end,
-      decoder_start_token_id=specials.start,
-    )
+    return tables | ({"lm_head.weight": "shared.weight"} if trunk.tied else {})
 
 
 def _stack(
   theirs: str, ours: str, layers: int, trunk: Trunk
 ) -> Iterable[Tensor]:
-  """The encoder or the decoder, whose layers have a third part."""
+  """Yields the rules of the encoder or the decoder, which has a third part."""
   distances = "layer.0.SelfAttention.relative_attention_bias.weight"
   yield from same(
     f"{theirs}.block.0.{distances}", f"{ours}.relative.relative_bias"
   )
-  feedforward = [("wi", "up"), ("wo", "down")]
+  up = {"wi": "up"}
   if trunk.activation in GATED:
-    feedforward = [("wi_0", "gate"), ("wi_1", "up"), ("wo", "down")]
-  parts = [("attention", "SelfAttention")]
+    up = {"wi_0": "gate", "wi_1": "up"}
+  feedforward = {
+    f"DenseReluDense.{name}": f"feedforward.{our}"
+    for name, our in {**up, "wo": "down"}.items()
+  }
+  parts = [
+    _attention("SelfAttention", "attention"),
+    {"layer_norm": "feedforward_norm", **feedforward},
+  ]
   if theirs == "decoder":
-    parts.append(("cross_attention", "EncDecAttention"))
+    parts.insert(1, _attention("EncDecAttention", "cross_attention"))
   for i in range(layers):
-    layer = f"{ours}.layer_{i}"
-    for j, (name, called) in enumerate(parts):
-      block = f"{theirs}.block.{i}.layer.{j}"
-      yield from norm(f"{block}.layer_norm", f"{layer}.{name}_norm")
-      for part in ("query", "key", "value", "out"):
-        yield from linear(
-          f"{block}.{called}.{part[0]}", f"{layer}.{name}.{part}"
-        )
-    block = f"{theirs}.block.{i}.layer.{len(parts)}"
-    yield from norm(f"{block}.layer_norm", f"{layer}.feedforward_norm")
-    for their, our in feedforward:
-      yield from linear(
-        f"{block}.DenseReluDense.{their}", f"{layer}.feedforward.{our}"
-      )
-  yield from norm(f"{theirs}.final_layer_norm", f"{ours}.final_norm")
-
-
-def _projection(fields: Fields) -> Any:
-  """Our activation; what follows from its name may be told again."""
-  found = fields.choice("feed_forward_proj", _PROJECTIONS, "relu")
-  fields.require("is_gated_act", found in GATED)
-  if fields.values.get("dense_act_fn") is not None:
-    plain = fields.activation("dense_act_fn")
-    if found not in (plain, _GATES.get(plain)):
-      raise fields.error("dense_act_fn", "what feed_forward_proj says")
-  return found
+    for j, part in enumerate(parts):
+      block = f"{theirs}.block.{i}.layer.{j}."
+      yield from modules(block, f"{ours}.layer_{i}.", part)
+  yield from modules(
+    f"{theirs}.", f"{ours}.", {"final_layer_norm": "final_norm"}
+  )

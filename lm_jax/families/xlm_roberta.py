@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lm_jax.families.roberta import Roberta
 
@@ -17,4 +17,4 @@ class XlmRoberta(Roberta):
     f"XLM{name}": outputs for name, outputs in Roberta.classes.items()
   }
   base_classes: ClassVar[tuple[str, ...]] = ("XLMRobertaModel",)
-  vocabulary: ClassVar[int] = 30522
+  defaults: ClassVar[Mapping[str, Any]] = {"vocab_size": 30522}

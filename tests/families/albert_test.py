@@ -1,90 +1,17 @@
-"""ALBERT's published configurations, and its groups of layers."""
+"""ALBERT's groups of layers."""
 
 import dataclasses
 
 import published
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_jax.families._fields import Fields
 from lm_jax.families.albert import Albert
 from lm_jax.hugging_face import write as write_lib
-from lm_jax.support.errors import UsageError
-from lm_jax.types import Head, Trunk
+from lm_jax.types import Head
 
-BASE = {  # albert-base-v2
-  "architectures": ["AlbertForMaskedLM"],
-  "attention_probs_dropout_prob": 0,
-  "bos_token_id": 2,
-  "classifier_dropout_prob": 0.1,
-  "down_scale_factor": 1,
-  "embedding_size": 128,
-  "eos_token_id": 3,
-  "gap_size": 0,
-  "hidden_act": "gelu_new",
-  "hidden_dropout_prob": 0,
-  "hidden_size": 768,
-  "initializer_range": 0.02,
-  "inner_group_num": 1,
-  "intermediate_size": 3072,
-  "layer_norm_eps": 1e-12,
-  "max_position_embeddings": 512,
-  "model_type": "albert",
-  "net_structure_type": 0,
-  "num_attention_heads": 12,
-  "num_hidden_groups": 1,
-  "num_hidden_layers": 12,
-  "num_memory_blocks": 0,
-  "pad_token_id": 0,
-  "type_vocab_size": 2,
-  "vocab_size": 30000,
-}
-TRUNK = Trunk(
-  architecture="encoder",
-  layers=12,
-  sharing=(0,) * 12,
-  width=768,
-  embedding_width=128,
-  heads=12,
-  feedforward=3072,
-  vocabulary=30000,
-  max_positions=512,
-  token_types=2,
-  norm_placement="post",
-  norm_epsilon=1e-12,
-  embedding_norm=True,
-  positions="learned",
-  activation="gelu_tanh",
-  bias=True,
-  output_bias=True,
-  output_transform=True,
-)
-
-
-def test_a_published_configuration_is_read(tmp_path):
-  model = published.describe(tmp_path, BASE)
-  assert model.trunk == TRUNK
-  bare = BASE | {"architectures": ["AlbertModel"]}
-  assert published.parameters(published.describe(tmp_path, bare)) == 11_683_584
-  largest = published.describe(tmp_path, {"model_type": "albert"})
-  assert published.parameters(largest) == 222_595_584  # xxlarge
-  assert largest.trunk.heads == 64
-
-
-@pytest.mark.parametrize(
-  ("field", "value"),
-  [
-    ("embedding_size", 768),
-    ("num_hidden_groups", 13),
-    ("inner_group_num", 0),
-    ("position_embedding_type", "relative_key"),
-    ("hidden_act", "mish"),
-  ],
-)
-def test_what_is_not_supported_is_refused(field, value, tmp_path):
-  with pytest.raises(UsageError, match=f"{field}="):
-    published.describe(tmp_path, BASE | {field: value})
+TRUNK = published.trunk("albert-base-v2")
 
 
 @given(st.integers(1, 13), st.data())

@@ -6,7 +6,6 @@ Of each family's cases the first, the odd one, and one with a head. The weights
 are not there: a tensor's name tells its values (harness.draw).
 """
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -18,6 +17,8 @@ import numpy as np
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "helpers"))
 
+import decoder_cases  # noqa: E402
+import encoder_cases  # noqa: E402
 import harness  # noqa: E402
 from harness import INPUTS, SPECIALS, chosen  # noqa: E402
 
@@ -30,21 +31,11 @@ def cases() -> list[harness.Case]:
   """Three of each family."""
   import transformers
 
-  found = []
-  for path in sorted(HERE.glob("*_parity_test.py")):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    families: dict[str, list[harness.Case]] = {}
-    for case in getattr(module, "CASES", ()):
-      if not isinstance(case, harness.Case):
-        break  # cases of another kind
-      cls = getattr(transformers, case.architecture)
-      families.setdefault(cls.config_class.model_type, []).append(case)
-    for all_cases in families.values():
-      found += _three(all_cases)
-  return found
+  families: dict[str, list[harness.Case]] = {}
+  for case in (*encoder_cases.CASES, *decoder_cases.CASES):
+    cls = getattr(transformers, case.architecture)
+    families.setdefault(cls.config_class.model_type, []).append(case)
+  return [case for cases in families.values() for case in _three(cases)]
 
 
 def _three(all_cases: list[harness.Case]) -> list[harness.Case]:

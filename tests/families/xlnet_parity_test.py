@@ -1,4 +1,4 @@
-"""XLNet against live PyTorch Transformers."""
+"""XLNet's memory and query tokens against live PyTorch Transformers."""
 
 import dataclasses
 import functools
@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from encoder_cases import ODD_XLNET, XLNET
 from harness import Case
 
 from lm_jax import layout
@@ -22,43 +23,12 @@ pytestmark = [
   pytest.mark.filterwarnings("ignore"),
 ]
 
-TINY = {
-  "vocab_size": 61,
-  "d_model": 32,
-  "n_layer": 2,
-  "n_head": 2,
-  "d_inner": 48,
-  "mem_len": None,  # all of it
-}
-ODD = {
-  **TINY,
-  "d_model": 24,
-  "n_head": 3,
-  "d_inner": 40,
-  "ff_activation": "relu",
-  "layer_norm_eps": 1e-5,
-  "tie_word_embeddings": False,
-  "num_labels": 5,
-}
-CASES = [
-  Case("XLNetLMHeadModel", TINY, 20, types=3, left=True),
-  Case("XLNetLMHeadModel", ODD, 20, types=2, name="odd"),
-  Case("XLNetLMHeadModel", {**TINY, "n_layer": 4}, 96, name="deep"),
-  Case("XLNetModel", TINY, 20, left=True),
-  Case("XLNetForSequenceClassification", ODD, 20, types=3, left=True),
-  Case("XLNetForTokenClassification", ODD, 20),
-  Case("XLNetForQuestionAnsweringSimple", TINY, 20),
-]
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_it_is_the_same_model(case, tmp_path):
-  harness.check(case, tmp_path)
-
 
 def test_one_direction_is_a_causal_decoder(tmp_path):
   """Transformers masks padding there in rows of a batch of one only."""
-  case = Case("XLNetLMHeadModel", {**ODD, "attn_type": "uni"}, 20, types=2)
+  case = Case(
+    "XLNetLMHeadModel", {**ODD_XLNET, "attn_type": "uni"}, 20, types=2
+  )
   both, inputs = harness.pair(case, tmp_path / "theirs")
   assert both.model.trunk.architecture == "causal_decoder"
   one = slice(1, 2)  # half of it is padding
@@ -90,7 +60,7 @@ def test_memory_over_three_segments(tmp_path, mem_len):
   """Without padding: Transformers lets it into the memory."""
   import torch
 
-  config = {**TINY, "mem_len": mem_len}
+  config = {**XLNET, "mem_len": mem_len}
   both, ids = _pair(tmp_path, config, 24)
   trunk, network = both.model.trunk, both.model.network()
   types = np.tile(np.arange(24) // 6 % 2, (3, 1))
@@ -117,7 +87,7 @@ def test_memory_over_three_segments(tmp_path, mem_len):
       )
 
 
-@pytest.mark.parametrize("config", [TINY, ODD], ids=["tiny", "odd"])
+@pytest.mark.parametrize("config", [XLNET, ODD_XLNET], ids=["tiny", "odd"])
 def test_query_tokens_are_the_second_stream(tmp_path, config):
   """perm_mask and target_mapping, logits and gradients, in "ordered" rows."""
   import torch

@@ -106,28 +106,6 @@ def test_what_permutation_lm_trains_is_an_xlnet():
 
 
 @pytest.mark.parametrize(
-  ("field", "value"),
-  [
-    ("clamp_len", 400),
-    ("same_length", True),
-    ("bi_data", True),
-    ("untie_r", False),
-    ("d_head", 7),
-    ("attn_type", "sideways"),
-    ("ff_activation", "selu"),
-  ],
-)
-def test_a_configuration_that_means_something_else_is_refused(field, value):
-  values = {"d_model": 24, "n_head": 3, "n_layer": 2, "d_inner": 40}
-  assert FAMILY.trunk(Fields(values, "config.json")).bias_except == (
-    "qkv",
-    "out",
-  )
-  with pytest.raises(UsageError, match=f"config.json: {field}="):
-    FAMILY.trunk(Fields(values | {field: value}, "config.json"))
-
-
-@pytest.mark.parametrize(
   "summary",
   [
     {"summary_type": "attn"},
