@@ -90,7 +90,13 @@ def _adapt_schema(flat: dict[str, Any], where: str) -> dict[str, Option]:
 
 
 def read(directory: str, flag: str = "--model") -> Config:
-  """The configuration of a run directory, or UsageError."""
+  """Reads the configuration of a run directory, or raises UsageError."""
+  path = find(directory, flag)
+  return from_json(strict_json.text_of(path), str(path))
+
+
+def find(directory: str, flag: str = "--model") -> pathlib.Path:
+  """Returns where a run's config.json is, or raises UsageError."""
   path = pathlib.Path(directory, "config.json")
   try:
     path.stat()
@@ -101,7 +107,7 @@ def read(directory: str, flag: str = "--model") -> Config:
       # The hub's names look like directories.
       hint = "; a model of the Hugging Face hub has to be downloaded first"
     raise UsageError(f"{message}: {error.strerror}{hint}") from None
-  return from_json(strict_json.text_of(path), str(path))
+  return path
 
 
 def _heads(tree: Any, where: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from lm_jax.evaluation.plan import TaskPlan
 from lm_jax.evaluation.prompted import Questions
 from lm_jax.evaluation.results import OWN, PROMPT, Evaluation, Outcome, Row
 from lm_jax.evaluation.subject import Subject
+from lm_jax.inference.directory import ModelDirectory
 from lm_jax.prompting import judges, template
 from lm_jax.storage import disk
 from lm_jax.support import registry
@@ -47,8 +48,9 @@ def evaluate(
   Raises:
     UsageError: before anything is measured, if it can be known by then.
   """
-  flags = fine_tuned.with_own_data(flags)
-  planned = plan.plan(flags)
+  source = ModelDirectory(flags.model)
+  flags = fine_tuned.with_own_data(flags, source)
+  planned = plan.plan(flags, source)
   if flags.predictions:
     _require_new(pathlib.Path(flags.predictions))
   if flags.workdir:
@@ -66,7 +68,7 @@ def evaluate(
     for task in tasks
     if isinstance(task, LabelledTask)
   }
-  subject = model or Subject.load(flags.model)
+  subject = model or Subject.load(source)
   questions = {
     task.name: Questions(
       task, data[task.name], subject.model, subject.what, flags
@@ -157,7 +159,9 @@ def _measured(
     task.samples = flags.samples
     task.run_generated_code = flags.run_generated_code
     if flags.embedder:
-      task.embedder = Subject.load(flags.embedder, "--embedder").scorer
+      task.embedder = Subject.load(
+        ModelDirectory(flags.embedder, "--embedder")
+      ).scorer
   if not isinstance(task, DataTask) or task.reads_corpus:
     dataset = subject.dataset
   found = task.measure(subject.scorer, dataset)

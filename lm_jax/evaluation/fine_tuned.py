@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 
-from lm_jax import config as config_lib
 from lm_jax.evaluation import results
 from lm_jax.evaluation.flags import EvaluateFlags
 from lm_jax.evaluation.results import Outcome
 from lm_jax.evaluation.subject import Subject
 from lm_jax.examples import labelled
 from lm_jax.finetuning import dataset, evaluation
-from lm_jax.hugging_face import pretrained
+from lm_jax.inference.directory import ModelDirectory
 from lm_jax.tasks.base import LabelledTask, SupervisedTask
 
 
-def task_of(directory: str) -> str:
-  """The task that a run was fine-tuned for; "" of any other model, or none."""
-  is_run = pathlib.Path(directory, "config.json").is_file()
-  if not is_run or pretrained.is_directory(directory):
-    return ""
-  return config_lib.read(directory).task
-
-
-def with_own_data(flags: EvaluateFlags) -> EvaluateFlags:
-  """The same, with the local files that a run was fine-tuned on, if any."""
-  own = task_of(flags.model)
+def with_own_data(
+  flags: EvaluateFlags, source: ModelDirectory
+) -> EvaluateFlags:
+  """Adds the local files that a run was fine-tuned on, if any."""
+  own = source.task
   named = own in flags.tasks or not flags.tasks
   if not own or not named or own in flags.places:
     return flags
-  place = config_lib.read(flags.model).task_data
+  place = source.config.task_data
   if not place:
     return flags
   return dataclasses.replace(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from lm_jax.evaluation import fine_tuned
 from lm_jax.evaluation.flags import TASKS, EvaluateFlags
 from lm_jax.evaluation.results import HEAD, OWN, PROMPT
+from lm_jax.inference.directory import ModelDirectory
 from lm_jax.support import invocation, registry
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks.base import DataTask, LabelledTask, SupervisedTask, Task
@@ -25,7 +26,7 @@ class TaskPlan(NamedTuple):
   named: bool = True
 
 
-def plan(flags: EvaluateFlags) -> list[TaskPlan]:
+def plan(flags: EvaluateFlags, source: ModelDirectory) -> list[TaskPlan]:
   """The tasks of a call, in their order.
 
   None named: of a fine-tuned run its own task, else all that measure by
@@ -37,7 +38,7 @@ def plan(flags: EvaluateFlags) -> list[TaskPlan]:
   """
   if flags.shots and not flags.tasks:
     raise UsageError("--shots: needs --tasks, of those with labels")
-  own = fine_tuned.task_of(flags.model)
+  own = source.task
   names: Sequence[str] = flags.tasks or ((own,) if own else ())
   found = [_named(name, own, flags) for name in names]
   if not names:

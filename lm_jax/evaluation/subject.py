@@ -15,6 +15,7 @@ from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.data.vocabulary import KINDS as RECIPES
 from lm_jax.evaluation.answerer import Answerer
 from lm_jax.inference import load as load_lib
+from lm_jax.inference.directory import ModelDirectory
 from lm_jax.loaded_model import Trained
 from lm_jax.storage.digest import digest
 from lm_jax.support.errors import UsageError
@@ -42,9 +43,9 @@ class Subject:
     self.tokenizer: Tokenizer = model.tokenizer
 
   @classmethod
-  def load(cls, path: str, flag: str = "--model") -> Subject:
-    """The model of a run, or a Hugging Face directory, or UsageError."""
-    return cls(load_lib.load(path, flag), path, flag)
+  def load(cls, source: ModelDirectory) -> Subject:
+    """Loads the model of a directory, or raises UsageError."""
+    return cls(load_lib.load(source), source.path, source.flag)
 
   @functools.cached_property
   def scorer(self) -> Answerer:

@@ -179,6 +179,11 @@ def is_directory(directory: str | pathlib.Path) -> bool:
     content = strict_json.read(pathlib.Path(directory, "config.json"))
   except UsageError:
     return False  # and no run directory either, which is said later
+  return is_content(content)
+
+
+def is_content(content: object) -> bool:
+  """Returns whether the JSON of a config.json is that of Transformers."""
   return isinstance(content, dict) and bool(
     {"model_type", "architectures", "vocab_size"} & set(content)
   )

@@ -15,6 +15,7 @@ from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
 from lm_jax.hugging_face import pretrained
 from lm_jax.hugging_face.model import abstract
+from lm_jax.inference.directory import ModelDirectory
 from lm_jax.loaded_model import TOKENIZER, VOCABULARY, Trained, outputs_of
 from lm_jax.models.network import Network
 from lm_jax.storage import checkpoint
@@ -49,7 +50,7 @@ def from_plan(
   )
 
 
-def load(directory: str, flag: str = "--model") -> Trained:
+def load(directory: str | ModelDirectory, flag: str = "--model") -> Trained:
   """The model of a run, as its last whole checkpoint has it, or of theirs.
 
   Where it adapts another one, that is read, too.
@@ -63,9 +64,13 @@ def load(directory: str, flag: str = "--model") -> Trained:
     UsageError: neither of them, or it cannot be read; or the model that it
       adapts is gone, or another by now.
   """
-  if pretrained.is_directory(directory):
+  source = directory
+  if isinstance(source, str):
+    source = ModelDirectory(source, flag)
+  directory, flag = source.path, source.flag
+  if source.is_hugging_face:
     return _load_foreign(directory, flag)
-  config, tokenizer = read_run(directory, flag)
+  config, tokenizer = read_run(source)
   enable_compilation_cache(config.data.cache)
   place = Path(directory, "checkpoints")
   if config.family:
@@ -168,7 +173,7 @@ def describe(directory: str) -> tuple[Config, Tokenizer, Shapes]:
     tokenizer, shapes = foreign.tokenizer, foreign.model.shapes
     config = foreign.config
   else:
-    config, tokenizer = read_run(directory, "--model")
+    config, tokenizer = read_run(ModelDirectory(directory))
     if config.family and tokenizer is not None:
       model = imported(config, tokenizer, tokenizer.specials)
       tree = abstract(_plain(model), tuple(model.outputs))
@@ -189,15 +194,15 @@ def tokenizer_of(directory: str, flag: str = "--model") -> Tokenizer:
   Raises:
     UsageError: the run or its tokenizer can't be read.
   """
-  _, tokenizer = read_run(directory, flag)
+  _, tokenizer = read_run(ModelDirectory(directory, flag))
   if tokenizer is None:
     raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
   return tokenizer
 
 
-def read_run(directory: str, flag: str) -> tuple[Config, Tokenizer | None]:
+def read_run(source: ModelDirectory) -> tuple[Config, Tokenizer | None]:
   """A run's configuration and tokenizer; an imported one may have none."""
-  config = config_lib.read(directory, flag)
+  directory, flag, config = source.path, source.flag, source.config
   # Where the devices were others, the parameters are laid out anew.
   config = dataclasses.replace(config, mesh="")
   path = Path(directory, TOKENIZER)

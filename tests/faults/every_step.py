@@ -15,7 +15,7 @@ from lm_jax import config as config_lib
 from lm_jax.config import overrides
 from lm_jax.config.budget import Budget
 from lm_jax.data import rows as rows_lib
-from lm_jax.runs import run
+from lm_jax.runs import run, starting
 from lm_jax.storage.checkpoint import Checkpoints
 from lm_jax.storage.digest import digest
 from lm_jax.storage.log import MetricsLog
@@ -72,7 +72,9 @@ def _go_on(config, dataset, program, workdir, stop):
     Interruption() as interruption,
     Checkpoints(workdir / "checkpoints") as checkpoints,
   ):
-    state, ledger, history = run.start(config, dataset, program, checkpoints)
+    state, ledger, history = starting.start(
+      config, dataset, program, checkpoints
+    )
     start = ledger.steps
 
     def save(state, ledger, evaluated):

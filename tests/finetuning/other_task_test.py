@@ -1,8 +1,10 @@
 """A run that was fine-tuned for one task may answer another like it."""
 
+import types
+
 import pytest
 
-from lm_jax.evaluation import fine_tuned, flags, plan
+from lm_jax.evaluation import flags, plan
 from lm_jax.evaluation.results import HEAD, PROMPT
 from lm_jax.support.errors import UsageError
 
@@ -18,11 +20,11 @@ from lm_jax.support.errors import UsageError
     ("", "xquad", None),
   ],
 )
-def test_heads_answer_what_has_their_form(monkeypatch, own, name, way):
-  monkeypatch.setattr(fine_tuned, "task_of", lambda directory: own)
-  call = flags.read({"model": ["m"], "tasks": [name]})
+def test_heads_answer_what_has_their_form(own, name, way):
+  source = types.SimpleNamespace(task=own)
+  call = flags.EvaluateFlags("m", (name,))
   if way is None:
     with pytest.raises(UsageError, match=f"--tasks={name}: is answered by"):
-      plan.plan(call)
+      plan.plan(call, source)
   else:
-    assert [x.way for x in plan.plan(call)] == [way]
+    assert [x.way for x in plan.plan(call, source)] == [way]

@@ -12,7 +12,7 @@ import lm_jax
 from lm_jax import cli
 from lm_jax.data import rows as rows_lib
 from lm_jax.inference import continued
-from lm_jax.runs import run, yardstick
+from lm_jax.runs import run, starting, yardstick
 from lm_jax.storage import checkpoint
 from lm_jax.storage.digest import flatten
 from lm_jax.tasks.base import Measure
@@ -102,7 +102,7 @@ def test_it_starts_from_the_parameters_of_the_file(name, tiny, tmp_path):
   dataset = rows_lib.load(config.data, config.length)
   program = assemble.make_program(config, dataset)
   with checkpoint.Checkpoints(tmp_path / "checkpoints") as none_yet:
-    state, ledger, _ = run.start(config, dataset, program, none_yet)
+    state, ledger, _ = starting.start(config, dataset, program, none_yet)
   assert ledger.steps == 0
   found, wanted = flatten(state.params), flatten(lm._params)
   assert found.keys() == wanted.keys()
