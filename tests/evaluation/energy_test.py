@@ -8,7 +8,7 @@ from tiny import pretrain
 import lm_jax
 from lm_jax import objectives
 from lm_jax.evaluation import evaluate
-from lm_jax.evaluation import flags as flags_lib
+from lm_jax.evaluation.flags import EvaluateFlags
 from lm_jax.objectives import rtd
 
 SOURCE = '''
@@ -66,8 +66,8 @@ def test_evaluate_measures_what_train_measured(foreign, tiny, tmp_path):
   )
   result = pretrain(config)
   assert result["metrics"]["minimal_pairs"] > 0
-  flags = {"model": [config.workdir], "tasks": ["minimal_pairs"]}
-  found = evaluate.evaluate(flags_lib.read(flags))
+  flags = EvaluateFlags(config.workdir, ("minimal_pairs",))
+  found = evaluate.evaluate(flags)
   assert found["minimal_pairs"] == result["metrics"]["minimal_pairs"]
   lm = lm_jax.load(config.workdir)
   assert lm.scoring == "energy" and lm.outputs == ("strange",)

@@ -8,9 +8,8 @@ import pytest
 
 from lm_jax.apps.chat import template
 from lm_jax.commands import export as export_lib
-from lm_jax.commands import importing
 from lm_jax.generation import defaults
-from lm_jax.hugging_face import pretrained, source_files
+from lm_jax.hugging_face import importing, pretrained, source_files
 from lm_jax.inference import load
 from lm_jax.support import links
 from lm_jax.support.errors import UsageError

@@ -11,8 +11,7 @@ import tokenizers
 import lm_jax
 from lm_jax.apps.chat import template
 from lm_jax.commands import export as export_lib
-from lm_jax.commands import importing
-from lm_jax.hugging_face import pretrained
+from lm_jax.hugging_face import importing, pretrained
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face.tokenizers import files

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lm_jax.evaluation import evaluate
-from lm_jax.evaluation.flags import Asked
+from lm_jax.evaluation.flags import EvaluateFlags
 from lm_jax.evaluation.plan import TaskPlan
 from lm_jax.examples.minimal_pairs import MinimalPair
 from lm_jax.support import registry
@@ -31,7 +31,7 @@ class Scorer:
 def _measured(name, dataset, limit, seed=0):
   task = registry.find("lm_jax.tasks", name, base.Task, "--tasks")()
   subject = types.SimpleNamespace(scorer=Scorer(), dataset=dataset)
-  asked = Asked("m", (name,), limit=limit, seed=seed)
+  asked = EvaluateFlags("m", (name,), limit=limit, seed=seed)
   planned = TaskPlan(name, task, "own", True)
   return evaluate._measured(planned, subject, asked)
 
