@@ -98,28 +98,38 @@ def _models(pairs: Sequence[Pair]) -> str:
 
 
 def _verdict(pair: Pair) -> str:
-  if pair.p is None:
-    return "no test possible"
-  if pair.p >= ALPHA:
-    return "not shown to differ"
+  """Returns "better" or "worse", or "" where neither is shown."""
+  if pair.p is None or pair.p >= ALPHA:
+    return ""
   return "better" if pair.difference.value > 0 else "worse"
 
 
 def _answer(pairs: Sequence[Pair], baseline: str) -> str:
-  parts = []
+  """Says of each model in which tasks it is better or worse.
+
+  In which it is not shown to differ, or can't be tested, is only counted.
+  """
+  sentences = []
   for model in dict.fromkeys(pair.model for pair in pairs):
-    own = [pair for pair in pairs if pair.model == model]
-    told = []
+    verdicts = {
+      task_name(pair): _verdict(pair) for pair in pairs if pair.model == model
+    }
+    parts = []
     for verdict in ("better", "worse"):
-      names = [task_name(pair) for pair in own if _verdict(pair) == verdict]
+      names = [name for name, own in verdicts.items() if own == verdict]
       if names:
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-        told.append(f"{verdict} in {', '.join(names[:6])}{more}")
-    rest = sum(_verdict(pair) not in ("better", "worse") for pair in own)
-    if told and rest:
-      told.append(f"not shown to differ in {rest} more")
-    parts.append(f"{model}: {'; '.join(told) or 'not shown to differ'}")
-  return f"Against {baseline}, these checkpoints only: {'. '.join(parts)}."
+        start = f"is {verdict} than {baseline}" if not parts else verdict
+        parts.append(f"{start} on {', '.join(names[:6])}{more}")
+    rest = sum(not own for own in verdicts.values())
+    if not parts:
+      sentences.append(f"{model} is not shown to differ from {baseline}.")
+      continue
+    sentence = f"{model} {' and '.join(parts)}"
+    if rest:
+      sentence += f"; no difference is shown on {rest} more"
+    sentences.append(f"{sentence}.")
+  return f"{' '.join(sentences)} These checkpoints only."
 
 
 def task_name(pair: Pair) -> str:

@@ -9,7 +9,7 @@ from lm_jax.evaluation import examples, figures, paired
 from lm_jax.evaluation.paired_predictions import Predictions
 from lm_jax.evaluation.pairing import Pair
 from lm_jax.evaluation.predictions import Record
-from lm_jax.report.blocks import Block, Case, Cases, Code, Heading, Image, Text
+from lm_jax.report.blocks import Block, Case, Cases, Code, Heading, Text
 from lm_jax.support import invocation
 
 MOST_CASES = 30  # of a pair and a group, as long as MOST_ON_PAGE allows it
@@ -32,11 +32,6 @@ def whole(
     found += _examples(pair, baseline.name, most)
   made = Code(invocation.line(command), "Command")
   return [*found, Heading("How it was made"), made], files
-
-
-def image_of(blocks: Sequence[Block]) -> Image | None:
-  """The figure among some blocks."""
-  return next((b for b in blocks if isinstance(b, Image)), None)
 
 
 def _bars(pairs: Sequence[Pair]) -> list[figures.Bar]:

@@ -19,8 +19,7 @@ from lm_jax.evaluation import (
 from lm_jax.evaluation import parts as parts_lib
 from lm_jax.evaluation import store as store_lib
 from lm_jax.evaluation.results import Evaluation, Row
-from lm_jax.report import blocks as blocks_lib
-from lm_jax.report import replace, web
+from lm_jax.report import publish
 from lm_jax.report.blocks import (
   Block,
   Case,
@@ -72,20 +71,9 @@ def write(directory: str) -> Evaluation:
   evaluation = held[0]
   image, files = figures.scores(evaluation.rows)
   content = whole(evaluation, root, image)
-  svg = {image.stem: files[f"{image.stem}.svg"]} if image else {}
   title = f"Evaluation of {evaluation.model['path']}"
-  pages = {
-    "results.csv": formats.as_csv(evaluation),
-    "report.md": blocks_lib.markdown(content),
-    "report.html": web.to_html(content, title, svg),
-  }
   with disk.named(f"--workdir={root}"):
-    if files:
-      (root / "figures").mkdir(exist_ok=True)
-    for name, data in files.items():
-      replace(root / "figures" / name, data)
-    for name, page in pages.items():
-      replace(root / name, page.encode("utf-8", "replace"))
+    publish(root, title, content, formats.as_csv(evaluation), files)
   return evaluation
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import html
 import re
 import textwrap
+from collections.abc import Sequence
 
 from lm_jax.support.printable import printable as printable
 
@@ -144,7 +145,7 @@ def _escape(text: str) -> str:
   return text.replace("](", "]\\(")
 
 
-def markdown(blocks: list[Block]) -> str:
+def markdown(blocks: Sequence[Block]) -> str:
   """`report.md`; figures are links to their PNG files."""
   parts: list[str] = []
   for block in blocks:

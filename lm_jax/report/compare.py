@@ -167,10 +167,11 @@ def _differences(
   ]
 
 
-def _side(
-  estimate: Estimate | None, p: float | None, metric: str
-) -> str | None:
-  """What a corrected p allows: better, worse or ""; None without a test."""
+def side(estimate: Estimate | None, p: float | None, metric: str) -> str | None:
+  """Returns the claim that a corrected p value allows.
+
+  "better" or "worse"; "" where it allows none, None where there is no test.
+  """
   if estimate is None or p is None:
     return None
   if p >= ALPHA:
@@ -182,8 +183,8 @@ def _side(
 
 def _judge(difference: Difference, metric: str, baseline: str) -> Difference:
   """Adds the claim and the verdict; both follow Holm's correction."""
-  seeds = _side(difference.seeds, difference.p_seeds, metric)
-  items = _side(difference.items, difference.p_items, metric)
+  seeds = side(difference.seeds, difference.p_seeds, metric)
+  items = side(difference.items, difference.p_items, metric)
   only = f"these checkpoints only: {items} than {baseline}"
   if seeds:
     verdict = f"{seeds} than {baseline}"

@@ -17,10 +17,9 @@ from lm_jax.report import (
   blocks,
   items,
   protocol_averages,
-  replace,
+  publish,
   sheet,
   statistics,
-  web,
 )
 from lm_jax.report.blocks import Block, Code, Heading, Table, Text
 from lm_jax.report.estimates import Estimate
@@ -61,13 +60,7 @@ def write(directory: str | os.PathLike[str]) -> str:
   about, entries = _read(root)
   content = _content(about, entries)
   name = str(about.get("name", root.name))
-  texts = {
-    "results.csv": _csv(entries),
-    "report.md": blocks.markdown(content),
-    "report.html": web.to_html(content, name, {}),
-  }
-  for file, text in texts.items():
-    replace(root / file, text.encode())
+  publish(root, name, content, _csv(entries), {})
   return blocks.plain(content[: _shown(content)])
 
 

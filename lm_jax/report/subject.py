@@ -116,7 +116,8 @@ def _shown(value: Any) -> str:
   return f"{value:g}" if isinstance(value, float) else str(value) or '""'
 
 
-def _listed(words: Sequence[str], last: str) -> str:
+def listed(words: Sequence[str], last: str) -> str:
+  """Joins words with commas and `last` ("and"); counts the ones left out."""
   shown = list(words[:_MOST])
   if len(words) > _MOST:
     shown.append(f"{len(words) - _MOST} more")
@@ -126,19 +127,19 @@ def _listed(words: Sequence[str], last: str) -> str:
 def derived(name: str, runs: Sequence[Settings]) -> Subject:
   """What runs compare, in words; `name` where they do not differ."""
   paths = varied(runs)
-  objectives = _listed(values_of("objective", runs) or [name], "and")
+  objectives = listed(values_of("objective", runs) or [name], "and")
   if not paths:
     return Subject(objectives, "")
   others = [path for path in paths if path != "objective"]
-  title = f"{objectives}: {_listed(others, 'and')}" if others else objectives
+  title = f"{objectives}: {listed(others, 'and')}" if others else objectives
   budgets = values_of("budget", runs)
   under = f" under --budget={budgets[0]}" if len(budgets) == 1 else ""
   if len(paths) == 1:
-    which = f"{paths[0]} does best, {_listed(values_of(paths[0], runs), 'or')},"
+    which = f"{paths[0]} does best, {listed(values_of(paths[0], runs), 'or')},"
     which = which if others or under else which.removesuffix(",")
   else:
-    parts = [f"{p} ({_listed(values_of(p, runs), 'or')})" for p in paths]
-    which = f"{_listed(parts, 'and')} do best"
+    parts = [f"{p} ({listed(values_of(p, runs), 'or')})" for p in paths]
+    which = f"{listed(parts, 'and')} do best"
   of = "" if "objective" in paths else f" for {objectives}"
   return Subject(title, f"Which {which}{of}{under}?")
 
@@ -170,7 +171,7 @@ def differences(runs: Sequence[Settings]) -> str:
   paths = varied(known)
   rows = reads_other_rows(paths)
   start = (
-    f"The arms do not read the same rows: {_listed(rows, 'and')} differ"
+    f"The arms do not read the same rows: {listed(rows, 'and')} differ"
     if rows
     else "Every arm reads the same rows in the same order with the same"
     " tokenizer"
@@ -180,6 +181,6 @@ def differences(runs: Sequence[Settings]) -> str:
   elif not paths:
     rest = "nothing else is known to differ"
   else:
-    parts = [f"{p} ({_listed(values_of(p, known), 'and')})" for p in paths]
-    rest = f"what differs is {_listed(parts, 'and')}"
+    parts = [f"{p} ({listed(values_of(p, known), 'and')})" for p in paths]
+    rest = f"what differs is {listed(parts, 'and')}"
   return f"{start}; {rest}."

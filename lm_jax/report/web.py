@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Mapping, Sequence
 
 from lm_jax.report.blocks import (
   Block,
@@ -135,7 +136,7 @@ def _html_cases(block: Cases, number: int) -> str:
   return f'<section class="cases">\n{inside}\n</section>'
 
 
-def _html_block(block: Block, svg: dict[str, bytes], number: int) -> str:
+def _html_block(block: Block, svg: Mapping[str, bytes], number: int) -> str:
   if isinstance(block, Heading):
     level = "h1" if number == 0 else "h2"
     return f"<{level}>{html.escape(block.text)}</{level}>"
@@ -159,7 +160,9 @@ def _html_block(block: Block, svg: dict[str, bytes], number: int) -> str:
   return f"{label}<pre>{html.escape(block.text)}</pre>"
 
 
-def to_html(blocks: list[Block], title: str, svg: dict[str, bytes]) -> str:
+def to_html(
+  blocks: Sequence[Block], title: str, svg: Mapping[str, bytes]
+) -> str:
   """`report.html`.
 
   svg: the bytes of each figure's SVG by its stem. They go in as images, in
