@@ -19,7 +19,7 @@ from lm_jax.inference.score import Scorer
 from lm_jax.loaded_model import Trained
 from lm_jax.prompting import judges
 from lm_jax.prompting.cloze import BLANK, Cloze
-from lm_jax.prompting.pairs import Judge, Pair, Scores, progress
+from lm_jax.prompting.pairs import ChoiceScorer, Pair, Scores, progress
 from lm_jax.support.errors import UsageError
 from lm_jax.types import ABSENT
 
@@ -48,7 +48,7 @@ class Answerer(Scorer):
     self._model = model
 
   @functools.cached_property
-  def _judge(self) -> Judge:
+  def _judge(self) -> ChoiceScorer:
     return judges.behind(self._model, self.what)
 
   @functools.cached_property

@@ -114,7 +114,7 @@ def _answer(pairs: Sequence[Pair], baseline: str) -> str:
     verdicts = {
       task_name(pair): _verdict(pair) for pair in pairs if pair.model == model
     }
-    parts = []
+    parts: list[str] = []
     for verdict in ("better", "worse"):
       names = [name for name, own in verdicts.items() if own == verdict]
       if names:

@@ -11,7 +11,7 @@ from lm_jax.evaluation.predictions import Record
 from lm_jax.support.errors import UsageError, short
 
 # By id, a record of each draw.
-Said = dict[str, dict[int, Record]]
+PredictionsById = dict[str, dict[int, Record]]
 Shots = int | None
 
 
@@ -28,7 +28,7 @@ class Predictions:
   name: str
   where: str
   path: str
-  tasks: Mapping[str, Mapping[Shots, Said]]
+  tasks: Mapping[str, Mapping[Shots, PredictionsById]]
 
 
 def load(path: str, flag: str, name: str) -> Predictions:
@@ -52,7 +52,7 @@ def load(path: str, flag: str, name: str) -> Predictions:
         " `evaluate --workdir` wrote"
       )
     files = sorted((place / store.FOLDER).glob("*.jsonl"))
-  found: dict[str, dict[Shots, Said]] = {}
+  found: dict[str, dict[Shots, PredictionsById]] = {}
   for file in files:
     named = f"{where}/{store.FOLDER}/{file.name}" if file != place else where
     for record in predictions.read(file, named):
@@ -63,7 +63,7 @@ def load(path: str, flag: str, name: str) -> Predictions:
 
 
 def _add(
-  found: dict[str, dict[Shots, Said]], record: Record, where: str
+  found: dict[str, dict[Shots, PredictionsById]], record: Record, where: str
 ) -> None:
   task, shots = record["task"], record.get("shots")
   said = found.setdefault(task, {}).setdefault(shots, {})

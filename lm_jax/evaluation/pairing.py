@@ -13,7 +13,11 @@ from typing import Any
 import numpy as np
 
 from lm_jax.evaluation import examples, results
-from lm_jax.evaluation.paired_predictions import Predictions, Said, Shots
+from lm_jax.evaluation.paired_predictions import (
+  Predictions,
+  PredictionsById,
+  Shots,
+)
 from lm_jax.evaluation.predictions import Record
 from lm_jax.report import items as items_lib
 from lm_jax.report.estimates import Estimate
@@ -162,8 +166,8 @@ def _require_same(
   model: Predictions,
   baseline: Predictions,
   task: str,
-  mine: Said,
-  theirs: Said,
+  mine: PredictionsById,
+  theirs: PredictionsById,
 ) -> None:
   """Raises UsageError unless both were asked the same items."""
   at, other = f"{model.where}: {task}", baseline.where
@@ -190,7 +194,7 @@ def _require_same(
         )
 
 
-def _first_alone(mine: Said, theirs: Said) -> str:
+def _first_alone(mine: PredictionsById, theirs: PredictionsById) -> str:
   for which, one, two in (("only", mine, theirs), ("no", theirs, mine)):
     alone = [name for name in one if name not in two]
     if alone:
@@ -207,8 +211,8 @@ def _differing(
   ids: Sequence[str],
   difference_I: np.ndarray,
   scores_I: np.ndarray,
-  mine: Said,
-  theirs: Said,
+  mine: PredictionsById,
+  theirs: PredictionsById,
 ) -> tuple[tuple[Record, Record], ...]:
   """Largest differences first; those of equal scores last."""
   found = []

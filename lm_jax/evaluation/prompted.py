@@ -13,7 +13,7 @@ from lm_jax.examples.labelled import Example
 from lm_jax.loaded_model import Trained
 from lm_jax.prompting import cloze, in_context, judges, template
 from lm_jax.prompting.in_context import Prediction, Result
-from lm_jax.prompting.pairs import Judge
+from lm_jax.prompting.pairs import ChoiceScorer
 from lm_jax.prompting.prompt import Prompter
 from lm_jax.prompting.reasoning import Writer
 from lm_jax.tasks.base import LabelledTask
@@ -63,7 +63,9 @@ class Questions:
     name = asked.template or judges.template_for(task.name, model)
     self._prompter = Prompter(task, template.load(name), cloze.BLANK)
     found = self._prompter.template
-    self._judge: Judge | Writer = judges.make(model, what, found, asked.samples)
+    self._judge: ChoiceScorer | Writer = judges.make(
+      model, what, found, asked.samples
+    )
     judges.require_correction(asked.correction, self._judge, found)
     self._name, self._data, self._asked = task.name, data, asked
 

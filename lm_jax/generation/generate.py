@@ -15,8 +15,8 @@ from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
 from lm_jax.generation.search import Kind, Request
 from lm_jax.generation.stops import Stops
-from lm_jax.generation.text import Unfolding
-from lm_jax.generation.text_stream import Generated, Growing, Unfold
+from lm_jax.generation.text import IncrementalDecoder
+from lm_jax.generation.text_stream import Generated, TextStream, Unfold
 from lm_jax.inference.score import for_measuring
 from lm_jax.loaded_model import Trained
 from lm_jax.models.unrolled import unrolled
@@ -149,7 +149,7 @@ class Generator:
     followed = bool(options.stop_strings) or show is not None
     step = _LOOK if followed else limit
     texts = [
-      Growing(prompt, self._unfold(ids[prompt]), options, kind.ends)
+      TextStream(prompt, self._unfold(ids[prompt]), options, kind.ends)
       for prompt in range(len(ids))
       for _ in range(options.num_return_sequences)
     ]
@@ -195,7 +195,7 @@ class Generator:
       for _ in range(options.num_return_sequences):
         number = len(found)
         own = request._replace(key=jax.random.fold_in(request.key, number))
-        text = Growing(prompt, self._unfold(tokens), options, kind.ends)
+        text = TextStream(prompt, self._unfold(tokens), options, kind.ends)
         followed = bool(options.stop_strings) or show is not None
         state: Any = None
         done = 0
@@ -243,7 +243,7 @@ class Generator:
       order = np.argsort(-scores_BxM[prompt], kind="stable")
       for m in order[: options.num_return_sequences]:
         ids = ids_BxMxL[prompt, m, : sizes_BxM[prompt, m]].tolist()
-        text = Growing(prompt, self._unfold(()), options, ends)
+        text = TextStream(prompt, self._unfold(()), options, ends)
         text.grow(ids, [0.0] * len(ids), last=True)
         score = float(scores_BxM[prompt, m])
         found.append(text.result()._replace(score=score))
@@ -268,7 +268,7 @@ class Generator:
       return None
     paired = self.model.spec.architecture == "encoder_decoder"
     before = () if paired else prompt
-    return lambda special: Unfolding(tokenizer, before, special)
+    return lambda special: IncrementalDecoder(tokenizer, before, special)
 
   def _limit(self, problem: Problem, options: Generation) -> int:
     """How many tokens can be chosen.

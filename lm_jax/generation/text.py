@@ -10,7 +10,7 @@ from lm_jax.data.tokenizer import Tokenizer
 _HALF = "\ufffd"
 
 
-class Unfolding:
+class IncrementalDecoder:
   """The text of ids that arrive one after the other.
 
   Args:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from lm_jax.generation.options import Generation
-from lm_jax.generation.text import Unfolding, overhang
+from lm_jax.generation.text import IncrementalDecoder, overhang
 
 # Makes the text of ids that arrive: with the names of special tokens, or
 # without.
-Unfold = Callable[[bool], Unfolding]
+Unfold = Callable[[bool], IncrementalDecoder]
 
 
 class Generated(NamedTuple):
@@ -33,7 +33,7 @@ class Generated(NamedTuple):
   finish: str
 
 
-class Growing:
+class TextStream:
   """A text that gets longer until it ends.
 
   Args:

@@ -40,7 +40,7 @@ class _Row(NamedTuple):
 
 
 class Cloze:
-  """A lm_jax.prompting.pairs.Judge whose prompts hold one BLANK.
+  """A lm_jax.prompting.pairs.ChoiceScorer whose prompts hold one BLANK.
 
   Args:
     model: with a tokenizer, that fills blanks.

@@ -15,7 +15,7 @@ import numpy as np
 from lm_jax.examples.labelled import Example
 from lm_jax.examples.records import chosen as chosen
 from lm_jax.prompting import corrections, reasoning
-from lm_jax.prompting.pairs import Judge, Pair
+from lm_jax.prompting.pairs import ChoiceScorer, Pair
 from lm_jax.prompting.prompt import Prompt, Prompter
 from lm_jax.prompting.reasoning import Writer
 from lm_jax.prompting.shots import Draw
@@ -90,7 +90,7 @@ def require_examples(task: str, train: Sequence[Example], shots: int) -> None:
 
 def measure(
   prompter: Prompter,
-  judge: Judge | Writer,
+  judge: ChoiceScorer | Writer,
   train: Sequence[Example],
   items: Sequence[Example],
   shots: int,
@@ -144,7 +144,7 @@ def measure(
 
 def _scored(
   prompter: Prompter,
-  judge: Judge,
+  judge: ChoiceScorer,
   draw: Draw,
   item: Example,
   shots: int,
@@ -168,7 +168,7 @@ def _scored(
 
 
 def _judge(
-  prompter: Prompter, judge: Judge, asked: Sequence[_Asked], number: int
+  prompter: Prompter, judge: ChoiceScorer, asked: Sequence[_Asked], number: int
 ) -> Iterator[Prediction]:
   energy = judge.kind == "energy"  # is no probability
   neutral = prompter.neutral

@@ -9,8 +9,8 @@ from lm_jax.objectives.base import Objective
 from lm_jax.prompting import template as template_lib
 from lm_jax.prompting.cloze import Cloze
 from lm_jax.prompting.likelihood import Likelihood
-from lm_jax.prompting.own_score import OwnScore
-from lm_jax.prompting.pairs import Judge
+from lm_jax.prompting.own_score import ObjectiveScorer
+from lm_jax.prompting.pairs import ChoiceScorer
 from lm_jax.prompting.reasoning import Writer
 from lm_jax.prompting.template import Template
 from lm_jax.support import registry
@@ -32,7 +32,7 @@ def template_for(task: str, model: Trained) -> str:
 
 def make(
   model: Trained, what: str, template: Template, samples: int
-) -> Judge | Writer:
+) -> ChoiceScorer | Writer:
   """What asks the model.
 
   Args:
@@ -56,7 +56,7 @@ def make(
   return behind(model, what)
 
 
-def behind(model: Trained, what: str) -> Judge:
+def behind(model: Trained, what: str) -> ChoiceScorer:
   """What scores choices that stand behind a prompt.
 
   Raises:
@@ -64,11 +64,11 @@ def behind(model: Trained, what: str) -> Judge:
   """
   if goes_on(model):
     return Likelihood(model, what)
-  return OwnScore(model, what)
+  return ObjectiveScorer(model, what)
 
 
 def require_correction(
-  correction: str, judge: Judge | Writer, template: Template
+  correction: str, judge: ChoiceScorer | Writer, template: Template
 ) -> None:
   """Raises UsageError where a correction has nothing to correct."""
   flag = f"--correction={correction}"

@@ -38,7 +38,7 @@ Groups = dict[Ids, dict[Ids, tuple[float, bool]]]
 
 
 class Likelihood:
-  """A lm_jax.prompting.pairs.Judge.
+  """A lm_jax.prompting.pairs.ChoiceScorer.
 
   Args:
     model: with a tokenizer, that goes on with a text.

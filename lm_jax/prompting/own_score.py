@@ -25,8 +25,8 @@ from lm_jax.types import ANSWER, CONTEXT, PADDING, Rows
 _ROWS = 16
 
 
-class OwnScore:
-  """A lm_jax.prompting.pairs.Judge.
+class ObjectiveScorer:
+  """A lm_jax.prompting.pairs.ChoiceScorer.
 
   Args:
     model: with a tokenizer and an output that its objective scores by.

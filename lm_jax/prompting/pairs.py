@@ -55,7 +55,7 @@ class Sizes(Protocol):
     ...
 
 
-class Judge(Sizes, Protocol):
+class ChoiceScorer(Sizes, Protocol):
   """Gives choices their scores.
 
   kind: what they are, as Objective.scoring says it, or "cloze".

@@ -114,7 +114,9 @@ def write(directory: str | os.PathLike[str]) -> Report:
     figures,
   )
   return Report(
-    *(root / name for name in ("results.csv", "report.md", "report.html")),
+    root / "results.csv",
+    root / "report.md",
+    root / "report.html",
     figures=tuple(root / "figures" / name for name in figures),
     done=experiment.count(),
     planned=len(experiment.runs),

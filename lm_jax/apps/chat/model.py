@@ -12,7 +12,7 @@ import numpy as np
 from lm_jax.apps.chat import template as template_lib
 from lm_jax.apps.chat.conversation import Conversation
 from lm_jax.apps.chat.literal_tokens import Marks
-from lm_jax.apps.chat.stop_buffer import Held, without
+from lm_jax.apps.chat.stop_buffer import StopBuffer, without
 from lm_jax.apps.chat.template import ChatTemplate, Message
 from lm_jax.generation import defaults, languages, prompts
 from lm_jax.generation.generate import Generator
@@ -204,7 +204,7 @@ class Assistant:
     """
     # What the template writes does not end a text that has none of it.
     stops = () if read.plain else self.stops
-    held = Held(stops)
+    held = StopBuffer(stops)
 
     def take(number: int, piece: str) -> None:
       del number  # There is one.
@@ -238,7 +238,7 @@ class Assistant:
     show: Callable[[int, str], None] | None = None,
   ) -> list[Generated]:
     """As Generator.generate, of conversations that are not cut."""
-    held = Held(self.stops)
+    held = StopBuffer(self.stops)
 
     def take(number: int, piece: str) -> None:
       held.put(piece)

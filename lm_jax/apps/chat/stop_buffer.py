@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class Held:
+class StopBuffer:
   """An answer as it comes: what may begin a stop string is held back.
 
   White space around it is no part of it.

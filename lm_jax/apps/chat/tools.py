@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from lm_jax.apps.chat import template as chat_template
 from lm_jax.apps.chat.conversation import Conversation
 from lm_jax.apps.chat.model import Assistant
-from lm_jax.apps.chat.stop_buffer import Held
+from lm_jax.apps.chat.stop_buffer import StopBuffer
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
@@ -121,7 +121,7 @@ class Tool:
       UsageError: as there.
     """
     rendered = self.render(texts)
-    held = Held(())
+    held = StopBuffer(())
 
     def take(number: int, piece: str) -> None:
       held.put(piece)

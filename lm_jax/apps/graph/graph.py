@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lm_jax.support.errors import UsageError
+from lm_jax.support import optional
 
 # What XML 1.0 can't hold (section 2.2), not even as a reference.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -107,15 +107,8 @@ def build(mentions: Iterable[Mention], facts: Iterable[Fact]) -> Graph:
 
 
 def library() -> Any:
-  """networkx, or UsageError where it is not installed."""
-  try:
-    import networkx
-  except ModuleNotFoundError:
-    raise UsageError(
-      "graph: takes networkx, which is not installed: pip install"
-      " 'lm_jax[tasks]'"
-    ) from None
-  return networkx
+  """Imports networkx; raises UsageError where it is not installed."""
+  return optional.need("networkx", "graph")
 
 
 def to_networkx(graph: Graph) -> Any:
