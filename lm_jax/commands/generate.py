@@ -106,7 +106,7 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   tool = _tool(given, texts)
   from lm_jax.generation import defaults
 
-  own = defaults.of(last["model"])
+  own = defaults.from_directory(last["model"])
   shown = [
     f"{name}={show_value(value)}"
     for name, value in own.items()

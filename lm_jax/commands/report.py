@@ -119,7 +119,7 @@ def _compare(paths: Sequence[str], last: Mapping[str, str]) -> int:
   command = ["report"]
   command += [f"--predictions={path}" for path in paths]
   command.append(f"--baseline={base}")
-  content, files = paired_page.whole(pairs, baseline, notes, command)
+  content, files = paired_page.build(pairs, baseline, notes, command)
   about = {"predictions": list(paths)}
   about |= paired.as_object(pairs, baseline, notes)
   first = content[0]

@@ -49,7 +49,7 @@ class Answerer(Scorer):
 
   @functools.cached_property
   def _judge(self) -> ChoiceScorer:
-    return judges.behind(self._model, self.what)
+    return judges.make_scorer(self._model, self.what)
 
   @functools.cached_property
   def _generator(self) -> Generator:
@@ -79,7 +79,7 @@ class Answerer(Scorer):
 
     task: names what needs them.
     """
-    if not judges.goes_on(self._model):
+    if not judges.is_generative(self._model):
       raise UsageError(
         f"--tasks={task}: needs the exact likelihood of what follows a text,"
         f" and {self.what} is of {self.objective.name}; those of"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
   from lm_jax.evaluation.results import Row
 
 
-def of(rows: Sequence[Row]) -> list[tuple[int | None, Average]]:
+def by_shots(rows: Sequence[Row]) -> list[tuple[int | None, Average]]:
   """By number of shots; None where nothing was prompted for.
 
   What is measured without a prompt (ReCoRD) counts among tasks of no shots.
@@ -29,17 +29,17 @@ def of(rows: Sequence[Row]) -> list[tuple[int | None, Average]]:
 
 def _values(rows: Sequence[Row], shots: int | None) -> dict[str, float]:
   """Values by task and metric, of so many shots."""
-  found = {}
+  values = {}
   for row in rows:
     if row.headline and (row.shots == shots or not (row.shots or shots)):
       own = row.metric.removeprefix(f"{row.task}/")
-      found[f"{row.task}/{own}"] = row.value
-  return found
+      values[f"{row.task}/{own}"] = row.value
+  return values
 
 
 def lines(rows: Sequence[Row]) -> list[str]:
   """As lines for a terminal or a page."""
   return [
     benchmarks.sentence(average, "" if shots is None else f", {shots} shots")
-    for shots, average in of(rows)
+    for shots, average in by_shots(rows)
   ]

@@ -115,13 +115,13 @@ def _long(values: Any) -> bool:
 def _choices(record: Mapping[str, Any]) -> str:
   """The choices with their scores, uncorrected if those are told."""
   names = record.get("choices")
-  found = record.get("choice_scores", record.get("scores"))
-  if isinstance(found, dict):
-    found = found.get("none", next(iter(found.values()), None))
-  if not (isinstance(names, list) and isinstance(found, list)):
+  scores = record.get("choice_scores", record.get("scores"))
+  if isinstance(scores, dict):
+    scores = scores.get("none", next(iter(scores.values()), None))
+  if not (isinstance(names, list) and isinstance(scores, list)):
     return ""
-  if len(names) != len(found):
+  if len(names) != len(scores):
     return ""
   return shown(
-    [f"{shown(n)} {shown(s)}" for n, s in zip(names, found, strict=True)]
+    [f"{shown(n)} {shown(s)}" for n, s in zip(names, scores, strict=True)]
   )

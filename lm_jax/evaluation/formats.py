@@ -24,7 +24,7 @@ def as_object(evaluation: Evaluation) -> dict[str, Any]:
     "results": [dataclasses.asdict(row) for row in evaluation.rows],
     "averages": [
       {"shots": shots, **average._asdict()}
-      for shots, average in averages.of(evaluation.rows)
+      for shots, average in averages.by_shots(evaluation.rows)
     ],
   }
 

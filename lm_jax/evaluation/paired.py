@@ -32,8 +32,8 @@ def as_object(
 def as_json(
   pairs: Sequence[Pair], baseline: Predictions, notes: Sequence[str]
 ) -> str:
-  found = as_object(pairs, baseline, notes)
-  return json.dumps(found, indent=1, ensure_ascii=False)
+  content = as_object(pairs, baseline, notes)
+  return json.dumps(content, indent=1, ensure_ascii=False)
 
 
 def as_csv(pairs: Sequence[Pair], baseline: Predictions) -> str:
@@ -42,7 +42,7 @@ def as_csv(pairs: Sequence[Pair], baseline: Predictions) -> str:
 
 
 def _flat(pair: Pair, baseline: str) -> dict[str, Any]:
-  found: dict[str, Any] = {
+  row: dict[str, Any] = {
     "task": pair.task,
     "model": pair.model,
     "baseline": baseline,
@@ -55,9 +55,9 @@ def _flat(pair: Pair, baseline: str) -> dict[str, Any]:
     ("baseline", pair.baseline),
     ("difference", pair.difference),
   ):
-    found |= {f"{name}_value": e.value, f"{name}_low": e.low}
-    found[f"{name}_high"] = e.high
-  return found | {
+    row |= {f"{name}_value": e.value, f"{name}_low": e.low}
+    row[f"{name}_high"] = e.high
+  return row | {
     "p": pair.difference.p,
     "p_holm": pair.p,
     "both_right": pair.both,

@@ -16,7 +16,7 @@ MOST_CASES = 30  # of a pair and a group, as long as MOST_ON_PAGE allows it
 MOST_ON_PAGE = 600
 
 
-def whole(
+def build(
   pairs: Sequence[Pair],
   baseline: Predictions,
   notes: Sequence[str],
@@ -25,13 +25,13 @@ def whole(
   """What the page shows, and its figures by file name."""
   image, files = figures.differences(_bars(pairs), baseline.name)
   table = paired.table_of(pairs, baseline.name, True)
-  found = paired.opening(pairs, baseline, notes, table)
-  found += [image] if image else []
+  content = paired.opening(pairs, baseline, notes, table)
+  content += [image] if image else []
   most = max(4, min(MOST_CASES, MOST_ON_PAGE // (3 * len(pairs))))
   for pair in pairs:
-    found += _examples(pair, baseline.name, most)
+    content += _examples(pair, baseline.name, most)
   made = Code(invocation.line(command), "Command")
-  return [*found, Heading("How it was made"), made], files
+  return [*content, Heading("How it was made"), made], files
 
 
 def _bars(pairs: Sequence[Pair]) -> list[figures.Bar]:
@@ -63,7 +63,7 @@ def _examples(pair: Pair, baseline: str, most: int) -> list[Block]:
     counts[group] += 1
     if len(chosen[group]) < most:
       chosen[group].append(_case(mine, theirs, pair.model, baseline, group))
-  cases = tuple(case for found in chosen.values() for case in found)
+  cases = tuple(case for of_group in chosen.values() for case in of_group)
   title = Heading(
     f"{paired.task_name(pair)}: where {pair.model} and {baseline} differ"
   )

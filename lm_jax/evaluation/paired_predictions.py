@@ -52,14 +52,14 @@ def load(path: str, flag: str, name: str) -> Predictions:
         " `evaluate --workdir` wrote"
       )
     files = sorted((place / store.FOLDER).glob("*.jsonl"))
-  found: dict[str, dict[Shots, PredictionsById]] = {}
+  by_task: dict[str, dict[Shots, PredictionsById]] = {}
   for file in files:
     named = f"{where}/{store.FOLDER}/{file.name}" if file != place else where
     for record in predictions.read(file, named):
-      _add(found, record, where)
-  if not found:
+      _add(by_task, record, where)
+  if not by_task:
     raise UsageError(f"{where}: holds no predictions")
-  return Predictions(name, where, path, found)
+  return Predictions(name, where, path, by_task)
 
 
 def _add(
@@ -82,7 +82,7 @@ def names(paths: Sequence[str]) -> list[str]:
   """Short names of models that differ: "clm" of evals/clm or clm.jsonl."""
   parts = [pathlib.PurePath(path).with_suffix("").parts for path in paths]
   for count in range(1, max(map(len, parts)) + 1):
-    found = ["/".join(part[-count:]) for part in parts]
-    if len(set(found)) == len(found):
-      return found
+    short_names = ["/".join(part[-count:]) for part in parts]
+    if len(set(short_names)) == len(short_names):
+      return short_names
   return list(paths)

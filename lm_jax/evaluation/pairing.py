@@ -64,7 +64,7 @@ def pairs(
   Raises:
     UsageError: no task in common, or the items of one are not the same.
   """
-  found: list[Pair] = []
+  uncorrected: list[Pair] = []
   notes: list[str] = []
   for model in models:
     shared = [task for task in model.tasks if task in baseline.tasks]
@@ -82,11 +82,11 @@ def pairs(
         )
     for task in shared:
       for shots in _settings(model, baseline, task, notes):
-        found.append(_pair(model, baseline, task, shots))
-  corrected = items_lib.holm([pair.difference.p for pair in found])
+        uncorrected.append(_pair(model, baseline, task, shots))
+  corrected = items_lib.holm([pair.difference.p for pair in uncorrected])
   done = [
     dataclasses.replace(pair, p=p)
-    for pair, p in zip(found, corrected, strict=True)
+    for pair, p in zip(uncorrected, corrected, strict=True)
   ]
   return done, notes
 
@@ -215,15 +215,15 @@ def _differing(
   theirs: PredictionsById,
 ) -> tuple[tuple[Record, Record], ...]:
   """Largest differences first; those of equal scores last."""
-  found = []
+  differing = []
   for number in np.argsort(-np.abs(difference_I), kind="stable"):
     name, difference = ids[number], difference_I[number]
     one, two = _drawn(mine[name], theirs[name], float(np.sign(difference)))
     told = examples.answer(one), examples.answer(two)
     wrong = scores_I[number] < 1 and None not in told and told[0] != told[1]
     if difference != 0 or wrong:
-      found.append((one, two))
-  return tuple(found)
+      differing.append((one, two))
+  return tuple(differing)
 
 
 def _drawn(

@@ -62,11 +62,11 @@ class Questions:
   ):
     name = asked.template or judges.template_for(task.name, model)
     self._prompter = Prompter(task, template.load(name), cloze.BLANK)
-    found = self._prompter.template
+    own_template = self._prompter.template
     self._judge: ChoiceScorer | Writer = judges.make(
-      model, what, found, asked.samples
+      model, what, own_template, asked.samples
     )
-    judges.require_correction(asked.correction, self._judge, found)
+    judges.require_correction(asked.correction, self._judge, own_template)
     self._name, self._data, self._asked = task.name, data, asked
 
   @property
@@ -84,9 +84,9 @@ class Questions:
         *(self._prompter, self._judge, *self._data),
         *(count, self._asked.draws, self._asked.seed),
       )
-      found = self._rows(result)
-      tell(found)
-      rows += found
+      new_rows = self._rows(result)
+      tell(new_rows)
+      rows += new_rows
       records += [
         self._record(count, p, fields[p.id]) for p in result.predictions
       ]
@@ -112,12 +112,12 @@ class Questions:
       most = max(counts.values()) / len(self._data.items)
       guessed = {"chance": 1 / len(labels), "commonest": most}
     rows = []
-    for name, found in result.accuracy.items():
+    for name, estimate in result.accuracy.items():
       own = how | {"headline": name == self._headline}
       own |= {"correction": "" if samples else name}
       accuracy: dict[str, Any] = own | guessed
-      accuracy |= {"low": found.low, "high": found.high}
-      rows.append(Row(self._name, "accuracy", found.value, **accuracy))
+      accuracy |= {"low": estimate.low, "high": estimate.high}
+      rows.append(Row(self._name, "accuracy", estimate.value, **accuracy))
       rows += [
         Row(self._name, metric, value, **own)
         for metric, value in result.metrics[name].items()

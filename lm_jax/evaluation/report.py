@@ -49,13 +49,16 @@ _GROUPS = ("right", "wrong", "in part")
 
 def versions() -> dict[str, str]:
   """Of what numbers may depend on."""
-  found = {"lm_jax": version.__version__, "python": platform.python_version()}
+  installed = {
+    "lm_jax": version.__version__,
+    "python": platform.python_version(),
+  }
   for name in _PACKAGES:
     try:
-      found[name] = importlib.metadata.version(name)
+      installed[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
       continue
-  return found
+  return installed
 
 
 def write(directory: str) -> Evaluation:
@@ -70,14 +73,14 @@ def write(directory: str) -> Evaluation:
     raise UsageError(f"--workdir={root}: holds no evaluation")
   evaluation = held[0]
   image, files = figures.scores(evaluation.rows)
-  content = whole(evaluation, root, image)
+  content = build(evaluation, root, image)
   title = f"Evaluation of {evaluation.model['path']}"
   with disk.named(f"--workdir={root}"):
     publish(root, title, content, formats.as_csv(evaluation), files)
   return evaluation
 
 
-def whole(
+def build(
   evaluation: Evaluation, root: pathlib.Path, image: Image | None
 ) -> list[Block]:
   """What the pages show.
@@ -90,7 +93,7 @@ def whole(
   rows = evaluation.rows
   main = [row for row in rows if row.headline and not row.part]
   rest = [row for row in rows if not row.headline]
-  found: list[Block] = [
+  content: list[Block] = [
     Heading(f"Evaluation of {evaluation.model['path']}"),
     Text(_model(evaluation)),
     table(main),
@@ -102,14 +105,14 @@ def whole(
     ),
   ]
   if image is not None:
-    found.append(image)
+    content.append(image)
   for outcome in evaluation.outcomes:
-    found += _parts(outcome.rows)
+    content += _parts(outcome.rows)
   if rest:
-    found += [Heading("Other corrections"), _corrections(rest)]
+    content += [Heading("Other corrections"), _corrections(rest)]
   for outcome in evaluation.outcomes:
-    found += _examples(root, outcome.task)
-  return [*found, Heading("How it was made"), *_made(evaluation)]
+    content += _examples(root, outcome.task)
+  return [*content, Heading("How it was made"), *_made(evaluation)]
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -142,18 +145,18 @@ def _corrections(rows: Sequence[Row]) -> Table:
 
 def _parts(rows: Sequence[Row]) -> list[Block]:
   """Numbers of parts of a task's items: one table, the rest in lines."""
-  levels = parts_lib.of(rows)
+  levels = parts_lib.by_level(rows)
   shown = parts_lib.table(levels)
-  found: list[Block] = []
+  content: list[Block] = []
   if shown is not None:
     lines = tuple(
-      (shown.name(row), f"{row.items or 0:,}", parts_lib.told(row))
+      (shown.name(row), f"{row.items or 0:,}", parts_lib.shown_value(row))
       for row in shown.rows
     )
     head = (shown.level, "items", "value")
-    found = [Heading(f"{shown.task} by {shown.level}"), Table(head, lines)]
+    content = [Heading(f"{shown.task} by {shown.level}"), Table(head, lines)]
   others = [parts_lib.line(one) for one in levels if one is not shown]
-  return [*found, *(Text(f"{rows[0].task} {line}.") for line in others)]
+  return [*content, *(Text(f"{rows[0].task} {line}.") for line in others)]
 
 
 def _lost(row: Row) -> str:
@@ -194,7 +197,7 @@ def _examples(root: pathlib.Path, task: str) -> list[Block]:
     telling = examples.answer(record) is not None or further
     if telling and len(chosen[group]) < _MOST_CASES:
       chosen[group].append(_case(record, group, further))
-  cases = tuple(case for found in chosen.values() for case in found)
+  cases = tuple(case for of_group in chosen.values() for case in of_group)
   if not cases:
     return []
   told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)

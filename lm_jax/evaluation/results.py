@@ -99,14 +99,14 @@ class Evaluation(Mapping[str, float]):
 
   @functools.cached_property
   def _metrics(self) -> dict[str, float]:
-    found = {}
+    metrics = {}
     for row in self.rows:
       if row.headline:
         shots = "" if row.shots is None else f"{row.shots} shots/"
         own = row.way == OWN
         name = row.metric if own else f"{row.task}/{shots}{row.metric}"
-        found[name] = row.value
-    return found
+        metrics[name] = row.value
+    return metrics
 
   def __getitem__(self, name: str) -> float:
     return self._metrics[name]
@@ -131,8 +131,8 @@ def estimate(scores: Sequence[float]) -> Estimate:
   scores_I = np.array(scores, np.float64)
   if scores_I.min() >= 0 and scores_I.max() <= 1:
     return items_lib.item_interval(scores_I)
-  found = items_lib.item_difference(scores_I, np.zeros_like(scores_I))
-  return dataclasses.replace(found, p=None)
+  difference = items_lib.item_difference(scores_I, np.zeros_like(scores_I))
+  return dataclasses.replace(difference, p=None)
 
 
 def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
@@ -159,7 +159,7 @@ def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
       value,
       way=way,
       scoring=found.scoring or scoring,
-      chance=metrics_lib.of(metric).chance,
+      chance=metrics_lib.get(metric).chance,
       part=found.parts.get(metric, ""),
     )
     if count is not None:

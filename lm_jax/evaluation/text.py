@@ -73,7 +73,7 @@ def body(rows: Sequence[Row]) -> list[str]:
     return [_shots([r for r in rows if r.shots == count]) for count in shots]
   whole = [row for row in rows if not row.part]
   lines = table([(row.metric, with_unit(row) + _lost(row)) for row in whole])
-  levels = parts.of(rows)
+  levels = parts.by_level(rows)
   shown = parts.table(levels)
   for one in levels:
     if one is not shown:
@@ -81,7 +81,7 @@ def body(rows: Sequence[Row]) -> list[str]:
   if shown is not None:
     lines.append(f"  by {shown.level}:")
     cells = [
-      (shown.name(row), f"{row.items or 0:6,} items  {parts.told(row)}")
+      (shown.name(row), f"{row.items or 0:6,} items  {parts.shown_value(row)}")
       for row in shown.rows
     ]
     lines += [f"  {line}" for line in table(cells)]
@@ -131,6 +131,6 @@ def of_result(result: Mapping[str, Any], task: str = "") -> list[str]:
   from lm_jax.tasks.base import Measure
 
   metrics = dict(sorted(result.get("metrics", {}).items()))
-  found = Measure(metrics, result.get("items") or {})
-  rows = of_measure(task, found, HEAD if task else OWN, "").rows
+  measure = Measure(metrics, result.get("items") or {})
+  rows = of_measure(task, measure, HEAD if task else OWN, "").rows
   return table([(row.metric, with_unit(row)) for row in rows])

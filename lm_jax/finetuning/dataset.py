@@ -83,9 +83,9 @@ class Examples:
       *(shape.length, shape.answers, shape.most),
     )
     self.examples = examples
-    self.cut = {split: found.cut for split, found in encoded.items()}
+    self.cut = {split: one.cut for split, one in encoded.items()}
     self._shape = shape
-    self._items = {split: found.items for split, found in encoded.items()}
+    self._items = {split: one.items for split, one in encoded.items()}
     self._sizes = {
       split: packing.sizes(items) for split, items in self._items.items()
     }

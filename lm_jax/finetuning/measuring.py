@@ -50,29 +50,29 @@ class Finetuning:
     """What a checkpoint keeps of it."""
     return {"curve": self._selection.curve, "metric": self.metric}
 
-  def enough(self) -> bool:
+  def should_stop(self) -> bool:
     """Does the run end here, since evaluations get no better?"""
     return self._selection.enough
 
-  def along(self, state: State) -> dict[str, float]:
+  def evaluate(self, state: State) -> dict[str, float]:
     """How well the split is answered that checkpoints are chosen by."""
-    found = self._judged(state.params, self._dataset.examples[splits.DEV])
+    judged = self._judged(state.params, self._dataset.examples[splits.DEV])
     values = {
       f"{DEV}{name.partition('/')[2]}": value
-      for name, value in found.metrics.items()
+      for name, value in judged.metrics.items()
     }
     step = int(jax.device_get(state.step))
     self._selection.note(step, values[self.metric])
     return values
 
-  def final(self, state: State, checkpoints: Checkpoints) -> Measure:
+  def evaluate_best(self, state: State, checkpoints: Checkpoints) -> Measure:
     """How well the best checkpoint answers the split that is told of."""
     params, best = state.params, self._selection.best
     if best is not None and best != int(jax.device_get(state.step)):
       wanted = self._program.abstract_state().params
-      found = checkpoints.restore_params(wanted, step=best)
-      assert found is not None  # or it would have raised
-      params = found[0]
+      restored = checkpoints.restore_params(wanted, step=best)
+      assert restored is not None  # or it would have raised
+      params = restored[0]
     dataset = self._dataset
     told = evaluation.with_others(
       self._judged(params, dataset.examples[splits.TEST]),
@@ -98,7 +98,8 @@ class Finetuning:
       },
       "cut": self._dataset.cut,
       "examples": {
-        split: len(found) for split, found in self._dataset.examples.items()
+        split: len(examples)
+        for split, examples in self._dataset.examples.items()
       },
       "signatures": self._signatures,
     }

@@ -78,8 +78,8 @@ def _best_fit(
 
 def sizes(items: Sequence[Item]) -> np.ndarray:
   """Columns that each item takes for context and answer: int64 [N, 2]."""
-  found = [(len(item.tokens), len(item.answer)) for item in items]
-  return np.array(found, np.int64).reshape(-1, 2)
+  lengths = [(len(item.tokens), len(item.answer)) for item in items]
+  return np.array(lengths, np.int64).reshape(-1, 2)
 
 
 def lay(

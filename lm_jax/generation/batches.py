@@ -50,7 +50,7 @@ def write(
   options = {**options, "max_new_tokens": spare}
   before = len(generator.model.spec.specials.before)
   order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-  found: list[list[str]] = [[] for _ in texts]
+  texts_by_prompt: list[list[str]] = [[] for _ in texts]
   for start in progress(range(0, len(order), size)):
     some = order[start : start + size]
     number = (seed * 1_000_003 + start) % 2**31
@@ -63,5 +63,5 @@ def write(
       ids = [each[before:] or each for each in ids]
     for result in generator.continue_ids(ids, own):
       if result.prompt < len(some):
-        found[some[result.prompt]].append(result.text)
-  return found
+        texts_by_prompt[some[result.prompt]].append(result.text)
+  return texts_by_prompt

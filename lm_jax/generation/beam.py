@@ -121,18 +121,18 @@ def _step(
     result = _one_group(kind, request, state, group, log_BxNxV, key)
     results.append(result)
     taken_BxV = taken_BxV.at[rows_Bx1, result.token_BxN].add(1.0)
-  found = jax.tree.map(lambda *parts: jnp.stack(parts, axis=1), *results)
+  new_groups = jax.tree.map(lambda *parts: jnp.stack(parts, axis=1), *results)
 
   # The beams that go on, and with them their texts and caches.
   first_B = jnp.arange(batch) * groups * each
   first_BxG = first_B[:, None] + jnp.arange(groups)[None] * each
-  source_R = (first_BxG[:, :, None] + found.parent_BxN).reshape(-1)
+  source_R = (first_BxG[:, :, None] + new_groups.parent_BxN).reshape(-1)
   # All else in the cache is the same for all beams of a prompt.
   count = len(source_R)
   layers = session.rows(state.cache.layers, count, source_R)
   cache = dataclasses.replace(state.cache, layers=layers)
   text = session.rows(state.text, count, source_R)
-  token_R = found.token_BxN.reshape(-1)
+  token_R = new_groups.token_BxN.reshape(-1)
   text = text.put(token_R, jnp.ones_like(token_R, bool))
 
   chosen = state.chosen + 1
@@ -140,25 +140,25 @@ def _step(
   farthest = jnp.where(
     never & (values["length_penalty"] > 0), request.limit, chosen
   )
-  best_BxG = found.running_BxN[:, :, 0] / (
+  best_BxG = new_groups.running_BxN[:, :, 0] / (
     farthest.astype(jnp.float32) ** values["length_penalty"]
   )
-  worst_BxG = jnp.min(found.scores_BxN, axis=2)
-  worst_BxGxN = jnp.where(found.finished_BxN, worst_BxG[:, :, None], _NO)
+  worst_BxG = jnp.min(new_groups.scores_BxN, axis=2)
+  worst_BxGxN = jnp.where(new_groups.finished_BxN, worst_BxG[:, :, None], _NO)
   better_BxG = jnp.any(best_BxG[:, :, None] > worst_BxGxN, axis=2)
   improving_BxG = state.improving_BxG & better_BxG
-  goes_on = jnp.any(improving_BxG) & ~jnp.all(found.ends_BxK)
+  goes_on = jnp.any(improving_BxG) & ~jnp.all(new_groups.ends_BxK)
   if static.early_stopping == "true":
-    goes_on = goes_on & ~jnp.all(found.finished_BxN)
+    goes_on = goes_on & ~jnp.all(new_groups.finished_BxN)
   return State(
     text=text,
     cache=cache,
     chosen=chosen,
-    running_BxGxN=found.running_BxN,
-    done_BxGxNxL=found.done_BxNxL,
-    scores_BxGxN=found.scores_BxN,
-    sizes_BxGxN=found.sizes_BxN,
-    finished_BxGxN=found.finished_BxN,
+    running_BxGxN=new_groups.running_BxN,
+    done_BxGxNxL=new_groups.done_BxNxL,
+    scores_BxGxN=new_groups.scores_BxN,
+    sizes_BxGxN=new_groups.sizes_BxN,
+    finished_BxGxN=new_groups.finished_BxN,
     improving_BxG=improving_BxG,
     goes_on=goes_on,
   )

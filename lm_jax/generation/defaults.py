@@ -51,7 +51,7 @@ def file_of(directory: str | pathlib.Path) -> pathlib.Path | None:
   return next((p for p in map(folder.joinpath, names) if p.is_file()), None)
 
 
-def of(directory: str | pathlib.Path) -> dict[str, Any]:
+def from_directory(directory: str | pathlib.Path) -> dict[str, Any]:
   """Options by name: those of generation_config.json that we have.
 
   Transformers generates by them, too. What it follows and we do not is said
@@ -83,10 +83,10 @@ def of(directory: str | pathlib.Path) -> dict[str, Any]:
       given["decoder_start_token_id"] = start
   else:
     given.pop("decoder_start_token_id", None)  # the family reads it there
-  found = options_lib.from_values(given, str(path))
-  _require_valid(found, path, values)
+  defaults = options_lib.from_values(given, str(path))
+  _require_valid(defaults, path, values)
   _say_unfollowed(str(path), _unfollowed(values))
-  return found
+  return defaults
 
 
 def _is_paired(folder: pathlib.Path) -> bool:

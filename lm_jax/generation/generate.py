@@ -186,14 +186,14 @@ class Generator:
     assert self._draft is not None
     network, params = self._draft
     self.accepted = self.proposed = 0
-    found: list[Generated] = []
+    results: list[Generated] = []
     for prompt, tokens in enumerate(ids):
       problem = prompts.lay_out(self.model, [tokens], decoder)
       # A round may choose more than is asked for.
       slots = program_lib.slots(problem, limit + options.draft_tokens + 1)
       program = program_lib.Program((self.network, network), kind, slots)
       for _ in range(options.num_return_sequences):
-        number = len(found)
+        number = len(results)
         own = request._replace(key=jax.random.fold_in(request.key, number))
         text = TextStream(prompt, self._unfold(tokens), options, kind.ends)
         followed = bool(options.stop_strings) or show is not None
@@ -212,8 +212,8 @@ class Generator:
         accepted, proposed = speculative.acceptance(state)
         self.accepted += accepted
         self.proposed += proposed
-        found.append(text.result())
-    return found
+        results.append(text.result())
+    return results
 
   def _follow(self, texts, state, last: bool, show) -> None:
     """Hands new tokens to the texts, and what they give to `show`."""
@@ -237,7 +237,7 @@ class Generator:
     ids_BxMxL = np.asarray(state.done_BxGxNxL).reshape(
       batch, scores_BxM.shape[1], -1
     )
-    found = []
+    results = []
     ends = self._ends(options)
     for prompt in range(batch):
       order = np.argsort(-scores_BxM[prompt], kind="stable")
@@ -246,15 +246,15 @@ class Generator:
         text = TextStream(prompt, self._unfold(()), options, ends)
         text.grow(ids, [0.0] * len(ids), last=True)
         score = float(scores_BxM[prompt, m])
-        found.append(text.result()._replace(score=score))
-    return found
+        results.append(text.result()._replace(score=score))
+    return results
 
   def _stops(self, options: Generation) -> Stops | None:
     """Of a beam search, which ends its texts itself."""
     tokenizer = self.model.tokenizer
     if not options.beams or not options.stop_strings or tokenizer is None:
       return None
-    return Stops.of(tokenizer, options.stop_strings)
+    return Stops.from_strings(tokenizer, options.stop_strings)
 
   @property
   def _reads_twice(self) -> bool:

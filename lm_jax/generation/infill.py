@@ -61,12 +61,12 @@ class Filler:
     if top_k < 1:
       raise UsageError(f"top_k={top_k}: must be at least 1")
     ids, places = self._read(text)
-    found = []
+    candidates = []
     for logits_V in self._logits(ids, places):
       probability_V = _softmax(logits_V)
       best = np.argsort(-probability_V, kind="stable")[:top_k]
-      found.append([self._candidate(int(i), probability_V) for i in best])
-    return found
+      candidates.append([self._candidate(int(i), probability_V) for i in best])
+    return candidates
 
   def sentence(self, text: str, steps: int = 10) -> str:
     """The text with all blanks filled, the surest tokens first.
@@ -109,8 +109,8 @@ class Filler:
     start = len(specials.before) + len(front)
     places = np.arange(start, start + blanks)
     masks = [specials.mask] * blanks
-    found = [*specials.before, *front, *masks, *back, *specials.after]
-    ids = np.array(found, np.int32)
+    row = [*specials.before, *front, *masks, *back, *specials.after]
+    ids = np.array(row, np.int32)
     self._predict(ids, places, steps)
     return self._tokenizer.decode(ids[places])
 
@@ -144,17 +144,17 @@ class Filler:
     """Ids with special tokens around them, and where the blanks are."""
     specials = self._model.spec.specials
     ids = self._tokenizer.encode(text, parse_special=True)
-    found = np.array([*specials.before, *ids, *specials.after], np.int32)
-    places = np.flatnonzero(found == specials.mask)
+    row = np.array([*specials.before, *ids, *specials.after], np.int32)
+    places = np.flatnonzero(row == specials.mask)
     sign = self._tokenizer.decode([specials.mask], skip_special_tokens=False)
     if not len(places):
       raise UsageError(f"text: has no blank; {sign} stands for one")
     room = self._model.config.length
-    if len(found) > room:
+    if len(row) > room:
       raise UsageError(
-        f"text: has {len(found)} tokens, and the model's rows have {room}"
+        f"text: has {len(row)} tokens, and the model's rows have {room}"
       )
-    return found, places
+    return row, places
 
   def _logits(self, ids: np.ndarray, places: np.ndarray) -> np.ndarray:
     """float32 [P, V] at the places."""

@@ -67,8 +67,8 @@ def _compiled(networks: tuple[Any, ...], kind: Kind, slots: int) -> Any:
     module = contrastive
 
   def readers(params):
-    found = tuple(map(Reader, networks, params))
-    return found if len(found) > 1 else found[0]
+    all_readers = tuple(map(Reader, networks, params))
+    return all_readers if len(all_readers) > 1 else all_readers[0]
 
   def begin(params, request, inputs, source):
     reader = readers(params)

@@ -106,7 +106,7 @@ def encode(
   paired = model.spec.architecture == "encoder_decoder"
   # Behind a text that is gone on with, nothing may tell that it has ended.
   after = specials.after if paired else ()
-  found = []
+  rows = []
   for number, text in enumerate(texts):
     if not isinstance(text, str):
       raise UsageError(f"prompt {number}: must be text, not {text!r:.60}")
@@ -126,8 +126,8 @@ def encode(
         )
       keep = max(room - least, 0)
       ids = ids[len(ids) - keep :] if truncate == "left" else ids[:keep]
-    found.append([*specials.before, *ids, *after])
-  return found
+    rows.append([*specials.before, *ids, *after])
+  return rows
 
 
 def lay_out(

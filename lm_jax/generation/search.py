@@ -93,7 +93,7 @@ def advance(
 ) -> State:
   """Goes on until so many tokens are chosen, or all texts have ended."""
 
-  def goes_on(state: State) -> Array:
+  def is_unfinished(state: State) -> Array:
     return (state.chosen < until) & ~jnp.all(state.finished_R)
 
   def step(state: State) -> State:
@@ -101,7 +101,7 @@ def advance(
     logits_RxV = reader.logits(hidden_Rx1xD[:, 0])
     return _choose(kind, request, state._replace(cache=cache), logits_RxV)
 
-  return jax.lax.while_loop(goes_on, step, state)
+  return jax.lax.while_loop(is_unfinished, step, state)
 
 
 def _choose(

@@ -143,7 +143,7 @@ def put_logs(
 
 def ended(token: Array, ends: tuple[int, ...]) -> Array:
   """Is each token one that ends a text? bool, of its shape."""
-  found = jnp.zeros(token.shape, bool)
+  is_end = jnp.zeros(token.shape, bool)
   for end in ends:
-    found = found | (token == end)
-  return found
+    is_end = is_end | (token == end)
+  return is_end

@@ -27,7 +27,7 @@ class Stops:
   fingerprint: str
 
   @classmethod
-  def of(cls, tokenizer: Tokenizer, strings: Sequence[str]) -> Stops:
+  def from_strings(cls, tokenizer: Tokenizer, strings: Sequence[str]) -> Stops:
     return cls(tokenizer, tuple(strings), tokenizer.fingerprint)
 
   def among(self, tokens_BxKxL: Array, size: Array) -> Array:

@@ -43,10 +43,10 @@ class IncrementalDecoder:
     if not last and whole.endswith(_HALF):
       return ""
     # A decoder may take back what it has shown only where it was half.
-    found = whole[len(self._shown) :]
+    piece = whole[len(self._shown) :]
     self._start = max(self._start, len(self._ids) - 8)
     self._shown = self._decode()
-    return found
+    return piece
 
   def _decode(self) -> str:
     return self._tokenizer.decode(

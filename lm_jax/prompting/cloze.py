@@ -104,12 +104,12 @@ class Cloze:
       key = slots, blanks, _power(len(members))
       sized.setdefault(key, []).append(members)
     run = _compiled(self._model.objective, self._network, self._model.spec)
-    for key, found in sorted(sized.items()):
+    for key, numbers in sorted(sized.items()):
       slots, blanks, choices = key
       size = pairs_lib.batch(slots)
       self._programs.add((*key, size))
-      for start in range(0, len(found), size):
-        some = found[start : start + size]
+      for start in range(0, len(numbers), size):
+        some = numbers[start : start + size]
         places = np.zeros((size, blanks), np.int32)
         tokens = np.zeros((size, blanks, choices), np.int32)
         texts: list[Ids] = []
@@ -174,8 +174,8 @@ class Cloze:
     ids = encode(left + self._sign + right, parse_special=True)
     special = set(self._model.spec.specials.ids)
     special.discard(self._model.spec.specials.unknown)
-    found = [i for i in ids if i in special]
-    if found == [self._mask]:
+    marks = [i for i in ids if i in special]
+    if marks == [self._mask]:
       place = ids.index(self._mask)
       return ids[:place], ids[place + 1 :]
     if encode(f"a {self._sign}", parse_special=True)[:-1] == encode("a"):

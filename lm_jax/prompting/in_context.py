@@ -114,19 +114,19 @@ def measure(
   require_examples(prompter.task.name, train, shots)
   if not shots and not isinstance(judge, Writer):
     draws = 1
-  found: list[Prediction] = []
+  predictions: list[Prediction] = []
   dropped = cut = 0
   for number in range(draws):
     draw = Draw(train, seed, number)
     if isinstance(judge, Writer):
       asked = [_written(prompter, judge, draw, item, shots) for item in items]
-      found += _write(prompter, judge, asked, seed, number)
+      predictions += _write(prompter, judge, asked, seed, number)
     else:
       known: dict[Any, str] = {}
       asked = [
         _scored(prompter, judge, draw, item, shots, known) for item in items
       ]
-      found += _judge(prompter, judge, asked, number)
+      predictions += _judge(prompter, judge, asked, number)
     dropped += sum(a.prompt.dropped for a in asked)
     cut += sum(a.prompt.cut for a in asked)
   total = draws * len(items)
@@ -134,11 +134,11 @@ def measure(
     shots=shots,
     draws=draws,
     items=len(items),
-    accuracy=_accuracy(found, draws, len(items)),
-    metrics=_metrics(prompter, found, draws),
+    accuracy=_accuracy(predictions, draws, len(items)),
+    metrics=_metrics(prompter, predictions, draws),
     dropped=dropped / max(total * shots, 1),
     cut=cut / total,
-    predictions=tuple(found),
+    predictions=tuple(predictions),
   )
 
 
@@ -161,8 +161,8 @@ def _scored(
     without = {**fields, **content}
     key = prompter.bare(without), prompt.shots_ids, tuple(choices)
     if key not in known:
-      found = prompter.prompt(without, choices, prompt.shots, judge)
-      known[key] = found.text
+      rendered = prompter.prompt(without, choices, prompt.shots, judge)
+      known[key] = rendered.text
     free.append(known[key])
   return _Asked(item, prompt, choices, free)
 
@@ -176,13 +176,13 @@ def _judge(
   for a in asked:
     prompts = [a.prompt.text, *([] if energy else [neutral, *a.free])]
     pairs += [Pair(p, choice) for p in prompts for choice in a.choices]
-  found = judge.scores(pairs)
+  scored = judge.scores(pairs)
   at = 0
   for a in asked:
     count = len(a.choices)
     size = count * (1 if energy else 2 + len(a.free))
-    sums = found.sums[at : at + size].reshape(-1, count)
-    tokens_C = found.tokens[at : at + count]
+    sums = scored.sums[at : at + size].reshape(-1, count)
+    tokens_C = scored.tokens[at : at + count]
     at += size
     bytes_C = np.array([len(c.strip(" ").encode()) for c in a.choices])
     scores = {
@@ -227,7 +227,7 @@ def _write(
   texts = writer.write([a.prompt.text for a in asked], seed + number)
   for a, written in zip(asked, texts, strict=True):
     answers = (reasoning.answer(text, pattern) for text in written)
-    found = reasoning.vote(
+    voted = reasoning.vote(
       None if answer is None else prompter.read(answer) for answer in answers
     )
     wanted = a.item.label if prompter.labels else task.normal(a.item.label)
@@ -237,8 +237,8 @@ def _write(
       label=a.item.label,
       shots=a.prompt.shots_ids,
       scores={},
-      predicted={"vote": found},
-      right={"vote": float(found == wanted)},
+      predicted={"vote": voted},
+      right={"vote": float(voted == wanted)},
       texts=tuple(written),
     )
 

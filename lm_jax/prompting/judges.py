@@ -53,16 +53,16 @@ def make(
     )
   if template.cloze:
     return Cloze(model, what)
-  return behind(model, what)
+  return make_scorer(model, what)
 
 
-def behind(model: Trained, what: str) -> ChoiceScorer:
+def make_scorer(model: Trained, what: str) -> ChoiceScorer:
   """What scores choices that stand behind a prompt.
 
   Raises:
     UsageError: the model has no output to score texts by.
   """
-  if goes_on(model):
+  if is_generative(model):
     return Likelihood(model, what)
   return ObjectiveScorer(model, what)
 
@@ -85,7 +85,7 @@ def require_correction(
     raise UsageError(f"{flag}: {template.where} has no calibration")
 
 
-def goes_on(model: Trained) -> bool:
+def is_generative(model: Trained) -> bool:
   """Does it have the exact probability of a text that goes on?
 
   What was pretrained to fill holes scores as it was trained.
@@ -101,10 +101,10 @@ def continuing(exact: bool) -> str:
 
   exact: only those that know the probability of what follows.
   """
-  found = []
+  names = []
   for name in registry.names(OBJECTIVES):
     objective = registry.find(OBJECTIVES, name, Objective, "--objective")
     known = not exact or objective.scoring == "log_likelihood"
     if objective.continues and known:
-      found.append(name)
-  return ", ".join(found)
+      names.append(name)
+  return ", ".join(names)

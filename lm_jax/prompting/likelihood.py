@@ -69,13 +69,13 @@ class Likelihood:
 
   def size(self, prompt: str, choices: Iterable[str]) -> int:
     """Tokens that are read of a prompt with its longest choice."""
-    found = [self._split(Pair(prompt, choice)) for choice in choices]
+    splits = [self._split(Pair(prompt, choice)) for choice in choices]
     if self._paired:
       return self._spare + max(
-        max(len(context), len(choice)) for context, choice in found
+        max(len(context), len(choice)) for context, choice in splits
       )
     # The last token is told and not read.
-    return self._spare + max(len(a) + len(b) - 1 for a, b in found)
+    return self._spare + max(len(a) + len(b) - 1 for a, b in splits)
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
     """Of each pair; equal ones are computed once."""
@@ -97,11 +97,11 @@ class Likelihood:
       groups.setdefault(context, {})[choice] = 0.0, False
     for batch, slots in pairs_lib.progress(self._batches(groups)):
       self._read(batch, slots, groups)
-    found = [groups[context][choice] for context, choice in split]
+    results = [groups[context][choice] for context, choice in split]
     return Scores(
-      sums=np.array([total for total, _ in found], np.float64),
+      sums=np.array([total for total, _ in results], np.float64),
       tokens=np.array([len(choice) for _, choice in split], np.int64),
-      greedy=np.array([likeliest for _, likeliest in found], bool),
+      greedy=np.array([likeliest for _, likeliest in results], bool),
       cut=sum(a[0] != b[0] for a, b in zip(pairs, split, strict=True)),
     )
 
@@ -182,10 +182,10 @@ class Likelihood:
     problem = prompts.lay_out(self._model, contexts, slots=slots[0])
     self._programs.add((*slots, len(batch), most))
     run = _compiled(self._network)
-    found = run(
+    outputs = run(
       self._params, problem.inputs, problem.source, choices_RxA, parent_R
     )
-    logs_RxA, likeliest_RxA = map(sharding.fetch, found)
+    logs_RxA, likeliest_RxA = map(sharding.fetch, outputs)
     logs_RxA = logs_RxA.astype(np.float64)
     for row, (parent, choice) in enumerate(rows):
       own = slice(len(choice))

@@ -28,10 +28,10 @@ def answer(text: str, pattern: str) -> str | None:
   >>> answer("the answer is 3. No: the answer is 4.", r"answer is (\\d+)")
   '4'
   """
-  found = None
+  last = None
   for match in re.finditer(pattern, text):
-    found = match.group(1) if match.re.groups else match.group()
-  return found
+    last = match.group(1) if match.re.groups else match.group()
+  return last
 
 
 def vote(answers: Iterable[str | None]) -> str | None:

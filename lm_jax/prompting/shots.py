@@ -56,9 +56,9 @@ def _in_turn(queues: Iterable[Iterable[Example]], count: int) -> list[Example]:
   chosen: list[Example] = []
   while waiting and len(chosen) < count:
     for queue in list(waiting):
-      found = next(queue, None)
-      if found is None:
+      example = next(queue, None)
+      if example is None:
         waiting.remove(queue)
       elif len(chosen) < count:
-        chosen.append(found)
+        chosen.append(example)
   return chosen

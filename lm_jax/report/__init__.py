@@ -109,7 +109,7 @@ def write(directory: str | os.PathLike[str]) -> Report:
   publish(
     root,
     experiment.subject.title,
-    page.whole(analysis, ranks, images),
+    page.build(analysis, ranks, images),
     collect.table_csv(experiment),
     figures,
   )

@@ -78,7 +78,7 @@ class Experiment:
   @functools.cached_property
   def subject(self) -> subject_lib.Subject:
     settings = [run.settings for run in self.runs]
-    return subject_lib.of(self.name, self.about, settings)
+    return subject_lib.from_record(self.name, self.about, settings)
 
   @property
   def arms(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class Experiment:
     names = dict.fromkeys((self.baseline, *(run.arm for run in self.runs)))
     return tuple(names)
 
-  def of(self, arm: str, done: bool = True) -> tuple[Run, ...]:
+  def runs_of(self, arm: str, done: bool = True) -> tuple[Run, ...]:
     """An arm's runs in the order of their seeds; only those that are done."""
     runs = [r for r in self.runs if r.arm == arm and (r.done or not done)]
     return tuple(sorted(runs, key=lambda run: run.seed))
@@ -176,14 +176,14 @@ def _settings(path: Path, notes: list[str]) -> dict[str, Any]:
   except ValueError as error:
     notes.append(f"{path.parent.name}/{path.name}: left out: {error}")
     return {}
-  found: dict[str, Any] = {}
+  settings: dict[str, Any] = {}
   for name, value in tree.items():
     group = "objective" if name == "objective_options" else name
     if isinstance(value, dict):
-      found |= {f"{group}.{key}": leaf for key, leaf in value.items()}
+      settings |= {f"{group}.{key}": leaf for key, leaf in value.items()}
     else:
-      found[name] = value
-  return found
+      settings[name] = value
+  return settings
 
 
 def _run(folder: Path, entry: dict[str, Any], notes: list[str]) -> Run:
@@ -316,9 +316,9 @@ def table_csv(experiment: Experiment) -> str:
 
   What the runs differ in has a column of its flag's name.
   """
-  found = {name for run in experiment.runs for name in run.metrics}
-  names = [n for n in metrics_lib.METRICS if n in found]
-  names += sorted(found - set(names))
+  measured = {name for run in experiment.runs for name in run.metrics}
+  names = [n for n in metrics_lib.METRICS if n in measured]
+  names += sorted(measured - set(names))
   differ = subject_lib.varied([run.settings for run in experiment.runs])
   own = ("objective", "architecture", *COLUMNS)
   swept = [path for path in differ if path not in own]

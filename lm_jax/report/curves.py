@@ -39,13 +39,13 @@ def _mean_curve(curves: list[tuple[np.ndarray, np.ndarray]]):
 
 def _curves(experiment: Experiment, arm: str, currency: str, metric: str):
   """Curves of an arm's runs, and which of them count in the mean."""
-  found = []
+  curves = []
   size, _ = axis_unit(experiment, currency)
-  for run in experiment.of(arm, done=False):
+  for run in experiment.runs_of(arm, done=False):
     x, y = run.curve(currency, metric)
     if len(x):
-      found.append(((x / size, y * metrics_lib.of(metric).scale), run))
-  return found
+      curves.append(((x / size, y * metrics_lib.get(metric).scale), run))
+  return curves
 
 
 def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
@@ -55,11 +55,13 @@ def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
   that goes on counts only where its arm has none that is done.
   """
   look = style(experiment, arm)
-  found = _curves(experiment, arm, currency, metric)
-  done = [curve for curve, run in found if run.done]
-  going = [c for c, run in found if run.status in ("unfinished", "interrupted")]
+  curves = _curves(experiment, arm, currency, metric)
+  done = [curve for curve, run in curves if run.done]
+  going = [
+    c for c, run in curves if run.status in ("unfinished", "interrupted")
+  ]
   whole = done or going
-  for (x, y), run in found:
+  for (x, y), run in curves:
     axes.plot(x, y, color=look["color"], linewidth=0.8, alpha=0.4)
     if run.status in BROKEN:
       axes.plot(x[-1], y[-1], "x", color=look["color"], markersize=7)
@@ -77,7 +79,7 @@ def learning_curves(analysis: Analysis, currency: str):
   from matplotlib.figure import Figure
 
   experiment, name = analysis.experiment, analysis.metric or "minimal_pairs"
-  metric = metrics_lib.of(name)
+  metric = metrics_lib.get(name)
   tall = max(4.3, 0.22 * len(experiment.arms))
   figure = Figure(figsize=(7.2, tall))
   axes = figure.add_subplot()

@@ -76,7 +76,7 @@ CURRENCIES: dict[str, str] = {
 LEDGER = ("steps", *CURRENCIES)
 
 
-def of(name: str) -> Metric:
+def get(name: str) -> Metric:
   """The entry of METRICS; a name that is not there is shown, never ranked."""
   return METRICS.get(name, Metric(name, "", None))
 
@@ -151,7 +151,7 @@ def interval(
 
 def show(name: str, value: float | None) -> str:
   """A metric's value in its unit, without the unit: 62.1, 1.912."""
-  return number(value, of(name).unit == "%")
+  return number(value, get(name).unit == "%")
 
 
 def p_value(p: float | None) -> str:

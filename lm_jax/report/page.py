@@ -72,11 +72,11 @@ def _over(analysis: Analysis) -> str:
   """What the intervals of the main table range over."""
   name = analysis.metric or ""
   if any(arm.items for arm in analysis.arms):
-    return f"seeds, and over items too for {metrics_lib.of(name).label}"
+    return f"seeds, and over items too for {metrics_lib.get(name).label}"
   return "seeds"
 
 
-def whole(
+def build(
   analysis: Analysis, found: list[Ranking], figures: list[Image]
 ) -> list[Block]:
   """What the pages show."""

@@ -25,7 +25,7 @@ def forest(analysis: Analysis):
   name = analysis.metric
   if name is None or not any(d.seeds or d.items for d in analysis.differences):
     return None
-  metric = metrics_lib.of(name)
+  metric = metrics_lib.get(name)
   scale = metric.scale
   rows = analysis.differences
   figure = Figure(figsize=(7.2, 1.5 + 0.5 * len(rows)), layout="constrained")
@@ -84,7 +84,7 @@ def figures(analysis: Analysis):
 
   The functions give a matplotlib Figure, or None where nothing can be drawn.
   """
-  label = metrics_lib.of(analysis.metric or "minimal_pairs").label
+  label = metrics_lib.get(analysis.metric or "minimal_pairs").label
   label = label[0].upper() + label[1:]
   seeds = "Thick lines are means over seeds, thin ones single seeds"
   if all(arm.planned < 2 for arm in analysis.arms):

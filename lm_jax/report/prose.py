@@ -75,7 +75,7 @@ def answer(analysis: Analysis) -> str:
     if all(run.done for run in analysis.experiment.runs):
       return "Nothing was measured that compares between the arms."
     return "Nothing can be compared yet."
-  label = metrics_lib.of(name).label
+  label = metrics_lib.get(name).label
   if len(analysis.arms) == 1:
     return f"One arm, {baseline}: there is nothing to compare it with."
   if not analysis.differences:
@@ -133,36 +133,36 @@ def _seeds(analysis: Analysis) -> str:
 
 def notes(analysis: Analysis) -> list[str]:
   """What a reader must know before comparing the numbers."""
-  found = []
+  sentences = []
   arms = [arm for arm in analysis.arms if arm.done]
   spent = [arm.ledger["flops"] for arm in arms if "flops" in arm.ledger]
   if spent and max(spent) > 1.02 * min(spent):
-    found.append(
+    sentences.append(
       f"The arms did not spend the same FLOPs: {amount(min(spent), 'flops')} "
       f"to {amount(max(spent), 'flops')}."
     )
   sizes = [arm.parameters for arm in arms if arm.parameters]
   if sizes and max(sizes) > 1.02 * min(sizes):
-    found.append(
+    sentences.append(
       f"The arms differ in size: {amount(min(sizes))} to "
       f"{amount(max(sizes))} parameters."
     )
   kinds = {a.scoring for a in arms if "bits_per_byte" in a.metrics}
   if len(kinds) > 1:
-    found.append(
+    sentences.append(
       "Bits per byte compare within one kind only: exact is a likelihood of "
       "the text; pseudo and infilling see text on both sides of what they "
       "predict, and come out lower."
     )
   for arm in analysis.scattering:
     name = analysis.metric or ""
-    unit = " points" if metrics_lib.of(name).unit == "%" else ""
-    found.append(
+    unit = " points" if metrics_lib.get(name).unit == "%" else ""
+    sentences.append(
       f"{arm.arm} scatters over seeds: its standard deviation, "
       f"{show(name, arm.deviation)}{unit}, is {arm.ratio:.1f} times that of "
       "the other arms. Few seeds say little of its mean."
     )
-  return [*found, *analysis.experiment.notes]
+  return [*sentences, *analysis.experiment.notes]
 
 
 def _settings(experiment: Experiment) -> list[subject.Settings]:

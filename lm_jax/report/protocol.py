@@ -162,9 +162,9 @@ def _task(
   arms = list(dict.fromkeys(entry.arm for entry in entries))
   by = {(entry.arm, entry.method): entry for entry in entries}
   for method in methods:
-    found = [by[arm, method] for arm in arms if (arm, method) in by]
-    rows += [(entry.arm, method, *_scored(entry)) for entry in found]
-    differences += _differences(found, method, about)
+    compared = [by[arm, method] for arm in arms if (arm, method) in by]
+    rows += [(entry.arm, method, *_scored(entry)) for entry in compared]
+    differences += _differences(compared, method, about)
   head = ("model", "method", f"{metric}, mean", "seeds", "head", "trained")
   content.append(Table(head, tuple(rows), words=(0, 1, 4)))
   content += [
@@ -182,9 +182,9 @@ def _scored(entry: Entry) -> tuple[str, ...]:
   head = str(entry.facts.get("head", ""))
   if not len(entry.scores):
     return "–", "0", head, ""
-  found = statistics.mean(entry.scores[:, None], fraction=_is_share(entry))
+  estimate = statistics.mean(entry.scores[:, None], fraction=_is_share(entry))
   trained = amount(result.get("parameters"))
-  return _interval(found, entry), str(len(entry.scores)), head, trained
+  return _interval(estimate, entry), str(len(entry.scores)), head, trained
 
 
 def _interval(found: Estimate, entry: Entry, signed: bool = False) -> str:

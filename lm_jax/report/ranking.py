@@ -57,8 +57,8 @@ class Ranking:
     return self.alike(*self.scores)
 
   def alike(self, *arms: str) -> bool:
-    found = [self.shares.get(arm, float("nan")) for arm in arms]
-    return not found or max(found) - min(found) <= _SAME
+    shares = [self.shares.get(arm, float("nan")) for arm in arms]
+    return not shares or max(shares) - min(shares) <= _SAME
 
   @property
   def order(self) -> list[str]:
@@ -113,13 +113,13 @@ def _flips(
       continue
     if first.index(ahead) < first.index(behind):
       continue
-    found = [
+    differences = [
       _difference(table_AxN[[arms.index(ahead), arms.index(behind)]], level)
       for table_AxN in tables
     ]
     shown = None
-    if all(e.low is not None and e.high is not None for e in found):
-      shown = all((e.low or 0) > 0 or (e.high or 0) < 0 for e in found)
+    if all(e.low is not None and e.high is not None for e in differences):
+      shown = all((e.low or 0) > 0 or (e.high or 0) < 0 for e in differences)
     flips.append(Flip(ahead, behind, shown))
   return tuple(flips)
 
@@ -137,7 +137,7 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
       if run.done
     }
     ends = [x[-1] for x in curves.values() if len(x)]
-    arms = [a for a in experiment.arms if experiment.of(a)]
+    arms = [a for a in experiment.arms if experiment.runs_of(a)]
     if not ends or len(arms) < 2:
       continue
     spend = float(min(ends))
@@ -153,7 +153,7 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
       for arm, row_N in zip(arms, table_AxN, strict=True)
       if np.isfinite(row_N).any()
     }
-    sign = -1 if metrics_lib.of(metric).higher_better else 1
+    sign = -1 if metrics_lib.get(metric).higher_better else 1
     ordered = dict(sorted(means.items(), key=lambda mean: sign * mean[1]))
     ranking = Ranking(
       currency, spend, ordered, _shares(experiment, arms, currency, spend)
@@ -178,10 +178,10 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
 def _shares(
   experiment: Experiment, arms: list[str], currency: str, spend: float
 ) -> dict[str, float]:
-  found = {}
+  by_arm = {}
   for arm in arms:
-    shares = [share(run, currency, spend) for run in experiment.of(arm)]
+    shares = [share(run, currency, spend) for run in experiment.runs_of(arm)]
     known = [x for x in shares if x is not None]
     if known and len(known) == len(shares):
-      found[arm] = float(np.mean(known))
-  return found
+      by_arm[arm] = float(np.mean(known))
+  return by_arm

@@ -104,8 +104,8 @@ def own_losses_compare(done: Sequence[HasLoss]) -> bool:
 
 def values_of(path: str, runs: Sequence[Settings]) -> list[str]:
   """The values of a setting, as one would write them after its flag."""
-  found = [run.get(path) for run in runs if run.get(path) is not None]
-  return list(dict.fromkeys(map(_shown, found)))
+  values = [run.get(path) for run in runs if run.get(path) is not None]
+  return list(dict.fromkeys(map(_shown, values)))
 
 
 def _shown(value: Any) -> str:
@@ -144,7 +144,7 @@ def derived(name: str, runs: Sequence[Settings]) -> Subject:
   return Subject(title, f"Which {which}{of}{under}?")
 
 
-def of(
+def from_record(
   name: str, about: Mapping[str, Any], runs: Sequence[Settings]
 ) -> Subject:
   """What a page is about: as it was recorded, or derived from its runs.

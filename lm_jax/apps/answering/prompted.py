@@ -57,10 +57,10 @@ class PromptReader(Reader):
   def answer(self, question: str, documents: Sequence[Document]) -> Answer:
     tool = tools.Tool(self._template, {"question": question})
     text = "\n\n".join(document.whole for document in documents)
-    (found,) = tool.run(
+    (result,) = tool.run(
       self._generator, [self._fitting(text, tool)], self._options
     )
-    return Answer(found.text, "", float(found.score))
+    return Answer(result.text, "", float(result.score))
 
   def _fitting(self, text: str, tool: tools.Tool) -> str:
     """As much of the documents as there is room for."""

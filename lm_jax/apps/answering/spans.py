@@ -59,9 +59,9 @@ class SpanReader(Reader):
     windows = extract.windows(asked, model.tokenizer, model.spec.length)
     items = [window.item(window.may()) for window in windows]
     outputs = forward.outputs(model, items)
-    found = []
+    spans = []
     for window, logits_nx2 in zip(windows, outputs, strict=True):
       span = extract.best_of(window, logits_nx2, model.objective.longest)
       text = texts[window.example][span.start : span.end]
-      found.append((window.example, text, span.score))
-    return found
+      spans.append((window.example, text, span.score))
+    return spans

@@ -122,10 +122,10 @@ def _write(session: Session, name: str, command: str, replace: bool) -> None:
 
 def _load(session: Session, name: str) -> None:
   where = f"{SIGN}load {_file(name, 'load')}"
-  found = conversation_lib.read(name, where)
-  if found.system:
-    session.assistant.check_system(found.system, where)
-  session.replace(found)
+  conversation = conversation_lib.read(name, where)
+  if conversation.system:
+    session.assistant.check_system(conversation.system, where)
+  session.replace(conversation)
   turns = session.conversation.turns
   if turns:
     notice(f"{len(turns)} exchanges; the last: {_begin(turns[-1].user)}")

@@ -43,15 +43,15 @@ class Conversation:
       start: turns before that are left out.
       user: a message behind them that has no answer yet.
     """
-    found = []
+    rows = []
     if self.system:
-      found.append({"role": "system", "content": self.system})
+      rows.append({"role": "system", "content": self.system})
     for turn in self.turns[start:]:
-      found.append({"role": "user", "content": turn.user})
-      found.append({"role": "assistant", "content": turn.answer})
+      rows.append({"role": "user", "content": turn.user})
+      rows.append({"role": "assistant", "content": turn.answer})
     if user is not None:
-      found.append({"role": "user", "content": user})
-    return found
+      rows.append({"role": "user", "content": user})
+    return rows
 
   def write(self, name: str, where: str, replace: bool = False) -> None:
     """Writes it as JSON: {"messages": [{"role": ..., "content": ...}]}.
@@ -96,17 +96,17 @@ def read(name: str, where: str) -> Conversation:
   Raises:
     UsageError: it can't be read, or is no conversation of turns.
   """
-  found = strict_json.read(pathlib.Path(name).expanduser(), where)
-  if isinstance(found, dict):
-    found = found.get("messages")
-  if not isinstance(found, list):
+  messages = strict_json.read(pathlib.Path(name).expanduser(), where)
+  if isinstance(messages, dict):
+    messages = messages.get("messages")
+  if not isinstance(messages, list):
     raise UsageError(f'{where}: must be an object with a list "messages"')
-  for number, message in enumerate(found):
+  for number, message in enumerate(messages):
     _check(message, f"{where}: message {number}")
   system = ""
-  if found and found[0]["role"] == "system":
-    system = found.pop(0)["content"]
-  roles = [message["role"] for message in found]
+  if messages and messages[0]["role"] == "system":
+    system = messages.pop(0)["content"]
+  roles = [message["role"] for message in messages]
   if roles != ["user", "assistant"] * (len(roles) // 2):
     raise UsageError(
       f"{where}: behind a system prompt, which may be left out, user and"
@@ -114,7 +114,7 @@ def read(name: str, where: str) -> Conversation:
     )
   turns = [
     Turn(user["content"], answer["content"], answer.get("finish", ""))
-    for user, answer in zip(found[::2], found[1::2], strict=True)
+    for user, answer in zip(messages[::2], messages[1::2], strict=True)
   ]
   return Conversation(system, turns)
 

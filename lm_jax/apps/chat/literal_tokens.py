@@ -55,8 +55,8 @@ class Marks:
 
   def first(self, text: str) -> tuple[str, int]:
     """The first name in a text, and its id; ("", ABSENT) without one."""
-    found = self._name.search(text)
-    return (found[0], self.tokens[found[0]]) if found else ("", ABSENT)
+    match = self._name.search(text)
+    return (match[0], self.tokens[match[0]]) if match else ("", ABSENT)
 
   def encode(self, rendered: str) -> list[int]:
     """The ids of a conversation; no special tokens are put around it.
@@ -77,10 +77,10 @@ class Marks:
     A tokenizer may put a space before what begins one: a line end takes it,
     and is taken away.
     """
-    found = self._encode("\n" + piece, as_text)
+    ids = self._encode("\n" + piece, as_text)
     count = len(self._line_end)
-    if found[:count] == self._line_end:
-      return found[count:]
+    if ids[:count] == self._line_end:
+      return ids[count:]
     return self._encode(piece, as_text)
 
   def _encode(self, text: str, as_text: bool) -> list[int]:

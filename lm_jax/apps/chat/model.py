@@ -96,7 +96,7 @@ class Assistant:
     names = template_lib.variables(model.source, model.tokenizer)
     self.template = ChatTemplate(source, names)
     self._marks = Marks(model.tokenizer, self.template.literals())
-    own = defaults.of(model.source) if model.source else {}
+    own = defaults.from_directory(model.source) if model.source else {}
     self.defaults = {name: own[name] for name in _ADOPTED if name in own}
     self.where = str(defaults.file_of(model.source)) if own else ""
     specials = model.spec.specials
@@ -144,10 +144,10 @@ class Assistant:
 
     # More turns take more room.
     dropped = bisect.bisect_left(range(last), True, key=fits)
-    found = ids(dropped)
-    if self._left(found) < 1:
-      raise self._too_long(len(found))
-    return Read(found, dropped)
+    prompt_ids = ids(dropped)
+    if self._left(prompt_ids) < 1:
+      raise self._too_long(len(prompt_ids))
+    return Read(prompt_ids, dropped)
 
   def check_system(self, text: str, flag: str) -> None:
     """Raises UsageError where the template takes no system prompt.
@@ -245,14 +245,14 @@ class Assistant:
       if show is not None:
         show(number, held.news())
 
-    found = self._generator.continue_ids(
+    results = self._generator.continue_ids(
       [self.encode(messages) for messages in conversations],
       self._ending(options, self.stops),
       show=take if show is not None else None,
     )
     if show is not None:
       show(0, held.news(last=True))
-    return [x._replace(text=without(x.text, self.stops)) for x in found]
+    return [x._replace(text=without(x.text, self.stops)) for x in results]
 
   def close(self) -> None:
     self.template.close()

@@ -87,17 +87,17 @@ def environment() -> Any:
       sort_keys=sort_keys,
     )
 
-  found = jinja2.sandbox.ImmutableSandboxedEnvironment(
+  jinja = jinja2.sandbox.ImmutableSandboxedEnvironment(
     trim_blocks=True,
     lstrip_blocks=True,
     extensions=[Generation, jinja2.ext.loopcontrols],
   )
-  found.filters["tojson"] = tojson
-  found.globals["raise_exception"] = raise_exception
-  found.globals["strftime_now"] = strftime_now
-  found.globals["dict"] = Dict()
-  found.globals["namespace"] = Namespace
-  return found
+  jinja.filters["tojson"] = tojson
+  jinja.globals["raise_exception"] = raise_exception
+  jinja.globals["strftime_now"] = strftime_now
+  jinja.globals["dict"] = Dict()
+  jinja.globals["namespace"] = Namespace
+  return jinja
 
 
 def literals(found: Any, source: str) -> list[str]:

@@ -190,15 +190,15 @@ def options(
   """As Session.options; `given` goes before all else."""
   values = {"max_new_tokens": MAX_NEW_TOKENS} | assistant.defaults
   own = assistant.defaults.keys() - {*(more or {}), *given}
-  found = Generation(**{**values, **(more or {}), **given})
-  found.check("--", own, assistant.where)
+  generation = Generation(**{**values, **(more or {}), **given})
+  generation.check("--", own, assistant.where)
   for name in ("num_beams", "num_return_sequences"):
-    value = getattr(found, name)
+    value = getattr(generation, name)
     if value != 1:
       raise UsageError(
         f"--{name}={value}: must be 1 where an answer is shown as it comes"
       )
-  return found
+  return generation
 
 
 def notice(text: str) -> None:

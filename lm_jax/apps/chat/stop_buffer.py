@@ -25,9 +25,9 @@ class StopBuffer:
   def news(self, last: bool = False) -> str:
     """What is certain and was not told before; `last`: the rest."""
     self.text = self._certain(last).strip()
-    found = self.text[len(self._shown) :]
-    self._shown += found
-    return found
+    piece = self.text[len(self._shown) :]
+    self._shown += piece
+    return piece
 
   def _certain(self, last: bool) -> str:
     whole = without(self._all, self._stops)
@@ -47,5 +47,5 @@ class StopBuffer:
 
 def without(text: str, stops: Sequence[str]) -> str:
   """The text without the stop string that it ends with."""
-  found = (stop for stop in stops if text.endswith(stop))
-  return text.removesuffix(next(found, ""))
+  endings = (stop for stop in stops if text.endswith(stop))
+  return text.removesuffix(next(endings, ""))

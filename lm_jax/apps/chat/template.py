@@ -82,14 +82,14 @@ def of_model(directory: str) -> dict[str, Source]:
   folder = source_files.folder(directory)
   files = {"default": folder / _FILE}
   files |= {path.stem: path for path in sorted(folder.glob(f"{_FOLDER}/*"))}
-  found = {
+  sources = {
     name: Source(strict_json.text_of(links.inside(path, folder)), str(path))
     for name, path in files.items()
     if path.is_file()
   }
   path = folder / _CONFIG
-  if found or not path.is_file():
-    return found
+  if sources or not path.is_file():
+    return sources
   config = strict_json.read(links.inside(path))
   told = config.get("chat_template") if isinstance(config, dict) else None
   where = f"{path}: chat_template"

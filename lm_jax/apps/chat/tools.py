@@ -58,7 +58,7 @@ def fields(texts: Sequence[str], template: Template, flag: str) -> dict:
   Raises:
     UsageError: an unknown one, or no "=".
   """
-  found: dict[str, str] = {}
+  values: dict[str, str] = {}
   known = [name for name in template.fields if name != TEXT]
   for text in texts:
     name, equals, value = text.partition("=")
@@ -66,8 +66,8 @@ def fields(texts: Sequence[str], template: Template, flag: str) -> dict:
       raise UsageError(f"{flag}={text}: must be NAME=VALUE")
     if name not in known:
       raise registry.unknown(flag, name, known)
-    found[name] = value
-  return found
+    values[name] = value
+  return values
 
 
 def split(words: str, template: Template) -> tuple[dict[str, str], str]:
@@ -76,16 +76,16 @@ def split(words: str, template: Template) -> tuple[dict[str, str], str]:
   >>> split("style=plain  A text, x=1", load("rewrite", ""))
   ({'style': 'plain'}, 'A text, x=1')
   """
-  found: dict[str, str] = {}
+  values: dict[str, str] = {}
   rest = words.strip()
   while rest:
     word, *others = rest.split(maxsplit=1)
     name, equals, value = word.partition("=")
     if not equals or name == TEXT or name not in template.fields:
       break
-    found[name] = value
+    values[name] = value
     rest = others[0] if others else ""
-  return found, rest
+  return values, rest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +137,9 @@ class Tool:
       languages = languages[0] or between[0], languages[1] or between[1]
     source = chat_template.find(generator.model.source)
     if self.plain or rendered == list(texts) or not source.own:
-      found = generator.generate(rendered, options, truncate, asked, *languages)
+      results = generator.generate(
+        rendered, options, truncate, asked, *languages
+      )
     elif truncate or any(languages):
       flag = "--truncate" if truncate else "--target_language"
       raise UsageError(
@@ -147,8 +149,8 @@ class Tool:
     else:
       with contextlib.closing(Assistant(generator, source)) as assistant:
         conversations = [Conversation().messages(user=x) for x in rendered]
-        found = assistant.generate(conversations, options, asked)
-    return [result._replace(text=result.text.strip()) for result in found]
+        results = assistant.generate(conversations, options, asked)
+    return [result._replace(text=result.text.strip()) for result in results]
 
 
 def direction(

@@ -116,16 +116,18 @@ def to_networkx(graph: Graph) -> Any:
 
   Nodes are called n0, n1, ... in the order of the graph.
   """
-  found = library().MultiDiGraph()
+  multigraph = library().MultiDiGraph()
   ids = {k: f"n{i}" for i, k in enumerate(graph.entities)}
   for k, one in graph.entities.items():
-    found.add_node(ids[k], label=one.name, kind=one.kind, mentions=one.mentions)
+    multigraph.add_node(
+      ids[k], label=one.name, kind=one.kind, mentions=one.mentions
+    )
   for i, relation in enumerate(graph.relations):
-    found.add_edge(
+    multigraph.add_edge(
       ids[relation.subject],
       ids[relation.object],
       key=f"e{i}",
       relation=relation.relation,
       text="\n".join(relation.sentences),
     )
-  return found
+  return multigraph

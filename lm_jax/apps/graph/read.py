@@ -45,13 +45,15 @@ def read(texts: Sequence[str], model: Any, relations: Any = None) -> Graph:
   lines = [x for text in texts for x in sentences(text)]
   if model.config.objective == "respond":
     return graph_lib.build([], triples(lines, model))
-  found = entities(lines, model)
+  by_line = entities(lines, model)
   mentions = [
     Mention(line[one.start : one.end], one.kind)
-    for line, inside in zip(lines, found, strict=True)
+    for line, inside in zip(lines, by_line, strict=True)
     for one in inside
   ]
-  facts = related(lines, found, relations) if relations is not None else []
+  facts = (
+    find_relations(lines, by_line, relations) if relations is not None else []
+  )
   return graph_lib.build(mentions, facts)
 
 
@@ -99,13 +101,13 @@ def entities(lines: Sequence[str], model: Any) -> list[list[Found]]:
   ]
 
 
-def related(
+def find_relations(
   lines: Sequence[str], found: Sequence[Sequence[Found]], model: Any
 ) -> list[Fact]:
   """What a model says of each pair of entities of a sentence."""
   pairs = list(_pairs(lines, found))
   examples = [
-    Example(str(i), {"text": marked(line, a, b)}, "")
+    Example(str(i), {"text": mark_pair(line, a, b)}, "")
     for i, (line, a, b) in enumerate(pairs)
   ]
   facts = []
@@ -128,10 +130,10 @@ def _pairs(
       yield line, a, b
 
 
-def marked(line: str, a: Found, b: Found) -> str:
+def mark_pair(line: str, a: Found, b: Found) -> str:
   """The sentence with two entities marked, the first of them as e1.
 
-  >>> marked("Bo met Ann.", Found(0, 2, ""), Found(7, 10, ""))
+  >>> mark_pair("Bo met Ann.", Found(0, 2, ""), Found(7, 10, ""))
   '<e1>Bo</e1> met <e2>Ann</e2>.'
   """
   return (

@@ -44,5 +44,5 @@ class WholeTexts(base.Kind):
 
     none_N = np.full(len(examples), NO_LABEL, np.int32)
     tokenizer, length = model.tokenizer, model.spec.length
-    found = self.items(examples, tokenizer, length, none_N)
-    return forward.outputs(model, found.items)
+    encoded = self.items(examples, tokenizer, length, none_N)
+    return forward.outputs(model, encoded.items)

@@ -64,15 +64,15 @@ class Embed(base.Kind):
     from lm_jax.retrieval import dense
 
     scorer = score.scorer(model)
-    found: dict[tuple[int, str], Ranking] = {}
+    rankings: dict[tuple[int, str], Ranking] = {}
     held = {id(x.collection): x.collection for x in examples}
     for key, collection in held.items():
       if collection is None:
         raise UsageError(f"{task.name}: its examples are of no collection")
       queries = {x.id: x.query for x in examples if x.collection is collection}
       run = dense.search(scorer, collection, queries, DEPTH)
-      found |= {(key, name): ranking for name, ranking in run.items()}
-    return [found[id(x.collection), x.id] for x in examples]
+      rankings |= {(key, name): ranking for name, ranking in run.items()}
+    return [rankings[id(x.collection), x.id] for x in examples]
 
 
 def _item(

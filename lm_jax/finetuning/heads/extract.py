@@ -66,11 +66,11 @@ class Extract(base.Kind):
     for window, logits_nx2 in zip(
       read, forward.outputs(model, items), strict=True
     ):
-      found = best_of(window, logits_nx2, model.objective.longest)
-      best[window.example].append(found)
+      spans = best_of(window, logits_nx2, model.objective.longest)
+      best[window.example].append(spans)
     return [
-      chosen(example.context, found, task.unanswerable, model.objective.margin)
-      for example, found in zip(examples, best, strict=True)
+      chosen(example.context, spans, task.unanswerable, model.objective.margin)
+      for example, spans in zip(examples, best, strict=True)
     ]
 
 
@@ -140,7 +140,7 @@ def windows(
   # Many questions are of one passage.
   contexts = list(dict.fromkeys(x.context for x in examples))
   passages = dict(zip(contexts, encoder.encode_spans(contexts), strict=True))
-  found = []
+  all_windows = []
   for number, (example, (question, _)) in enumerate(
     zip(examples, questions, strict=True)
   ):
@@ -160,7 +160,7 @@ def windows(
       if right and start <= right[0] and right[1] < start + room:
         shift = len(head) - start
         here_at = right[0] + shift, right[1] + shift
-      found.append(
+      all_windows.append(
         Window(
           number,
           np.concatenate([head, tail]),
@@ -172,7 +172,7 @@ def windows(
           cut,
         )
       )
-  return found
+  return all_windows
 
 
 def _placed(example: Question) -> Span | None:
