@@ -15,7 +15,7 @@ FORMAT = 1
 
 
 def as_object(evaluation: Evaluation) -> dict[str, Any]:
-  """What results.json holds."""
+  """Returns the content of results.json."""
   return {
     "format": FORMAT,
     "model": dict(evaluation.model),

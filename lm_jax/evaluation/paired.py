@@ -20,7 +20,7 @@ ALPHA = 0.05
 def as_object(
   pairs: Sequence[Pair], baseline: Predictions, notes: Sequence[str]
 ) -> dict[str, Any]:
-  """What paired.json holds."""
+  """Returns the content of paired.json."""
   return {
     "format": FORMAT,
     "baseline": baseline.path,
@@ -71,7 +71,7 @@ def _flat(pair: Pair, baseline: str) -> dict[str, Any]:
 def summary(
   pairs: Sequence[Pair], baseline: Predictions, notes: Sequence[str]
 ) -> list[Block]:
-  """What the terminal shows."""
+  """Builds the blocks that the terminal shows."""
   return opening(pairs, baseline, notes, table_of(pairs, baseline.name, False))
 
 
@@ -141,7 +141,7 @@ def task_name(pair: Pair) -> str:
 
 
 def shares(pair: Pair) -> bool:
-  """Are all its scores between 0 and 1, so that percent mean something?"""
+  """Returns whether all scores are in [0, 1], so that percents make sense."""
   ends = [pair.scores, pair.baseline]
   return all((e.low or 0) >= 0 and (e.high or 0) <= 1 for e in ends) and all(
     0 <= e.value <= 1 for e in ends
@@ -177,7 +177,7 @@ def table_of(pairs: Sequence[Pair], baseline: str, intervals: bool) -> Table:
 
 
 def _short(name: str, most: int = 14) -> str:
-  """For the head of a column of numbers."""
+  """Shortens a name for the head of a column of numbers."""
   return name if len(name) <= most else f"{name[: most - 1]}…"
 
 

@@ -22,7 +22,7 @@ def build(
   notes: Sequence[str],
   command: Sequence[str],
 ) -> tuple[list[Block], dict[str, bytes]]:
-  """What the page shows, and its figures by file name."""
+  """Builds the blocks of the page, and its figures by file name."""
   image, files = figures.differences(_bars(pairs), baseline.name)
   table = paired.table_of(pairs, baseline.name, True)
   content = paired.opening(pairs, baseline, notes, table)
@@ -49,7 +49,7 @@ def _bars(pairs: Sequence[Pair]) -> list[figures.Bar]:
 
 
 def _examples(pair: Pair, baseline: str, most: int) -> list[Block]:
-  """The items where the two differ, so many of each group."""
+  """Shows items where the two differ, up to `most` of each group."""
   groups = (
     f"{pair.model} is better",
     f"{baseline} is better",
@@ -80,7 +80,7 @@ def _examples(pair: Pair, baseline: str, most: int) -> list[Block]:
 def _case(
   mine: Record, theirs: Record, model: str, baseline: str, group: str
 ) -> Case:
-  """What both were asked is what their records have in common."""
+  """Shows an item; fields that both records share are the question."""
   texts = [*_texts(mine), *_texts(theirs)]
   own, other = (
     [n for n in examples.further(record) if record[n] not in texts]
@@ -100,6 +100,6 @@ def _case(
 
 
 def _texts(record: Record) -> list[Any]:
-  """What is told of the question under a name of its own."""
+  """Returns the texts of the question that have names of their own."""
   value = record.get("asked")
   return list(value.values()) if isinstance(value, dict) else []

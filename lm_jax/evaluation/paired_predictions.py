@@ -1,4 +1,4 @@
-"""What models said, by task, number of shots and item: files read for pairs."""
+"""Predictions of models by task, number of shots and item."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Shots = int | None
 
 @dataclasses.dataclass(frozen=True)
 class Predictions:
-  """What a model said.
+  """A model's predictions.
 
   name: of the model, for people.
   where: flag and path, for messages.

@@ -229,7 +229,7 @@ def _differing(
 def _drawn(
   mine: Mapping[int, Record], theirs: Mapping[int, Record], sign: float
 ) -> tuple[Record, Record]:
-  """Of several draws, one that shows the difference."""
+  """Picks the draw that shows the difference best."""
   shared = [(mine[draw], theirs[draw]) for draw in mine if draw in theirs]
   shared = shared or [(next(iter(mine.values())), next(iter(theirs.values())))]
   return max(shared, key=lambda p: sign * (p[0]["score"] - p[1]["score"]))

@@ -28,11 +28,11 @@ class Parts(NamedTuple):
 
   @property
   def large_enough(self) -> list[Row]:
-    """Those of enough items."""
+    """The parts that have enough items."""
     return [row for row in self.rows if (row.items or 0) >= FEWEST]
 
   def name(self, row: Row) -> str:
-    """That of a part."""
+    """Returns the name of a part."""
     return row.metric.removeprefix(f"{self.task}/{self.level}/")
 
 

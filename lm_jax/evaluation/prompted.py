@@ -22,14 +22,14 @@ _VOTE = "vote"
 
 
 class Examples(NamedTuple):
-  """What is shown, if any are, and what is asked."""
+  """The examples to show, if any, and the items to ask."""
 
   train: Sequence[Example]
   items: Sequence[Example]
 
 
 def examples(task: LabelledTask, asked: Asked) -> Examples:
-  """Those of a task, or UsageError."""
+  """Loads the examples of a task; raises UsageError if there are too few."""
   shots = max(asked.counts)
   place = asked.task_data.get(task.name, "")
   train = task.examples(labelled.TRAIN, place) if shots else []
@@ -39,7 +39,7 @@ def examples(task: LabelledTask, asked: Asked) -> Examples:
 
 
 class Questions:
-  """A task as a model is asked it.
+  """A task with labels, asked by prompts.
 
   Args:
     task: with labels.
@@ -71,7 +71,7 @@ class Questions:
 
   @property
   def _headline(self) -> str:
-    """The correction whose accuracy is told first."""
+    """The correction of the headline accuracy."""
     return _VOTE if isinstance(self._judge, Writer) else self._asked.correction
 
   def outcome(self, tell: Callable[[Sequence[Row]], None]) -> Outcome:
@@ -127,7 +127,7 @@ class Questions:
   def _record(
     self, shots: int, found: Prediction, fields: Mapping[str, str]
   ) -> dict[str, Any]:
-    """Of an item and a draw."""
+    """Returns the record of an item and a draw."""
     record: dict[str, Any] = {
       "task": self._name,
       "id": found.id,

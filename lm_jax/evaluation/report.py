@@ -48,7 +48,7 @@ _GROUPS = ("right", "wrong", "in part")
 
 
 def versions() -> dict[str, str]:
-  """Of what numbers may depend on."""
+  """Versions of the packages that numbers may depend on."""
   installed = {
     "lm_jax": version.__version__,
     "python": platform.python_version(),
@@ -83,7 +83,7 @@ def write(directory: str) -> Evaluation:
 def build(
   evaluation: Evaluation, root: pathlib.Path, image: Image | None
 ) -> list[Block]:
-  """What the pages show.
+  """Builds the blocks of the pages.
 
   Args:
     evaluation: without its predictions.

@@ -11,7 +11,7 @@ from lm_jax.report import metrics as metrics_lib
 
 
 def share(row: Row) -> bool:
-  """Is it shown in percent?"""
+  """Returns whether a number is shown in percent."""
   return metrics_lib.share(row.metric, row.value, row.low, row.high)
 
 
@@ -21,17 +21,17 @@ def number(row: Row, value: float | None) -> str:
 
 
 def interval(row: Row) -> str:
-  """As in 47.0 [37.0, 57.0]."""
+  """Formats 47.0 [37.0, 57.0]."""
   return metrics_lib.interval(row.value, row.low, row.high, share(row))
 
 
 def with_unit(row: Row) -> str:
-  """As in 47.0 [37.0, 57.0] %."""
+  """Formats 47.0 [37.0, 57.0] %."""
   return interval(row) + (" %" if share(row) else "")
 
 
 def how(row: Row) -> str:
-  """How a number was measured, in a few words."""
+  """Says how a number was measured, in a few words."""
   if row.way == OWN:
     return row.scoring or "no scores"
   if row.way == PROMPT:

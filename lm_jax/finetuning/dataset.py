@@ -32,19 +32,19 @@ FORMAT = "examples 1"
 
 
 class Source(NamedTuple):
-  """What the rows are made of, as a run's identity asks for it."""
+  """The examples' source, which is part of a run's identity."""
 
   name: str
   fingerprint: str
 
 
 def find_kind(objective: str) -> Kind:
-  """How examples of a supervised objective are read and answered."""
+  """Finds the Kind of a supervised objective."""
   return registry.find(KINDS, objective, Kind, "--objective")()
 
 
 def row_shape(config_length: int, options: Any, alone: bool) -> packing.Shape:
-  """What rows of an objective have room for.
+  """Returns the room that an objective's rows have.
 
   Args:
     config_length: columns of a row.
@@ -109,7 +109,7 @@ class Examples:
     return len(self._held_out(split))
 
   def steps(self, seed: int, epochs: float, batch_size: int) -> int:
-    """Steps of so many epochs, the last one perhaps a part."""
+    """Counts the steps of `epochs` epochs, of which the last may be partial."""
     whole = int(epochs)
     rows = self._end(seed, whole - 1) if whole else 0
     if epochs > whole:
@@ -202,7 +202,7 @@ class Examples:
 
 
 class _Key(NamedTuple):
-  """What examples and their rows depend on, of a configuration."""
+  """The parts of a configuration that examples and their rows depend on."""
 
   objective: Any
   task: str

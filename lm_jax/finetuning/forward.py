@@ -1,4 +1,4 @@
-"""What a fine-tuned model's head gives for items, packed as in training."""
+"""Outputs of a fine-tuned model's head, for items packed as in training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fine-tuning run measures: on its way, and at its end."""
+"""Measurements of a fine-tuning run, during training and at its end."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ class Finetuning:
     self._selection = Selection(self._config.patience, curve)
 
   def meta(self) -> dict[str, Any]:
-    """What a checkpoint keeps of it."""
+    """Returns the state that a checkpoint keeps."""
     return {"curve": self._selection.curve, "metric": self.metric}
 
   def should_stop(self) -> bool:
-    """Does the run end here, since evaluations get no better?"""
+    """Returns whether the run ends, since evaluations no longer improve."""
     return self._selection.enough
 
   def evaluate(self, state: State) -> dict[str, float]:
-    """How well the split is answered that checkpoints are chosen by."""
+    """Measures the split that checkpoints are chosen by."""
     judged = self._judged(state.params, self._dataset.examples[splits.DEV])
     values = {
       f"{DEV}{name.partition('/')[2]}": value
@@ -66,7 +66,7 @@ class Finetuning:
     return values
 
   def evaluate_best(self, state: State, checkpoints: Checkpoints) -> Measure:
-    """How well the best checkpoint answers the split that is told of."""
+    """Measures the best checkpoint on the split that results report."""
     params, best = state.params, self._selection.best
     if best is not None and best != int(jax.device_get(state.step)):
       wanted = self._program.abstract_state().params
@@ -88,7 +88,7 @@ class Finetuning:
     return told
 
   def result(self) -> dict[str, Any]:
-    """What result.json holds besides: how the checkpoint was chosen."""
+    """Returns further fields of result.json: how the checkpoint was chosen."""
     return {
       "task": self._dataset.task.name,
       "selected": {

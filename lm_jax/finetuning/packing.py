@@ -18,7 +18,7 @@ WINDOW = 512
 
 
 class Shape:
-  """What a row has room for.
+  """The room of a row.
 
   length: its columns.  answers: how many of them, the last, are for answers.
   most: examples at most.
@@ -30,7 +30,7 @@ class Shape:
 
 
 def pack(sizes_Nx2: np.ndarray, order_N: np.ndarray, shape: Shape) -> list:
-  """Which items go into which row: best fit, the longest first.
+  """Assigns items to rows: best fit, the longest first.
 
   Items that stand within WINDOW of one another in the order share rows.
 

@@ -1,4 +1,4 @@
-"""Which examples train, which choose, which are measured."""
+"""Splits of examples: to train on, to choose by, to report."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load(
   Args:
     name: of the task.
     place: of local files; "" reads TFDS.
-    train_examples: so many, drawn at random, for training; 0: all.
+    train_examples: number for training, drawn at random; 0: all.
 
   Raises:
     UsageError: there are no examples for training.
@@ -76,5 +76,5 @@ def load(
 
 
 def test(task: SupervisedTask, place: str) -> Sequence[Any]:
-  """The examples that results are told of."""
+  """Loads the examples that results report."""
   return task.examples(TEST, place)

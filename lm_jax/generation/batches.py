@@ -21,7 +21,7 @@ def write(
   progress: Callable[[Iterable[int]], Iterable[int]],
   bare: bool = False,
 ) -> list[list[str]]:
-  """Of each prompt, its num_return_sequences continuations.
+  """Generates num_return_sequences continuations of each prompt.
 
   Too long a prompt loses its first tokens, but half of the context is for
   prompts at most where new tokens need it; this is logged.
@@ -31,7 +31,7 @@ def write(
     texts: prompts.
     options: of Generation, by name; what is random is drawn from `seed`.
     seed: of all batches.
-    size: prompts that are gone on with together.
+    size: prompts in a batch.
     progress: shows that batches are done.
     bare: without the special tokens in front of a prompt.
   """

@@ -19,14 +19,14 @@ _NO = -1e9
 
 
 class State(NamedTuple):
-  """Between two steps; G groups of N beams for each of B prompts.
+  """The state between two steps; G groups of N beams for each of B prompts.
 
   text, cache: of B * G * N rows, the running beams.
   running_BxGxN: sums of their log-probabilities.
   done_BxGxNxL: the best finished texts, new tokens only; their scores, sizes,
     and whether there are any.
-  improving_BxG: may a running beam still become better than they are?
-  goes_on: is any prompt not done?
+  improving_BxG: whether a running beam may still become better than these.
+  goes_on: whether any prompt is not done.
   """
 
   text: Text
@@ -78,7 +78,7 @@ def begin(
 def advance(
   reader: Reader, kind: Kind, request: Request, state: State, until: Array
 ) -> State:
-  """Goes on until the search is over, or so many steps are made."""
+  """Advances until the search is over, or `until` tokens are chosen."""
 
   def step(state: State) -> State:
     hidden_Rx1xD, cache = reader.read(state.text, state.cache)
@@ -165,7 +165,7 @@ def _step(
 
 
 class _Found(NamedTuple):
-  """What a step makes of one group: beams that go on, and finished ones."""
+  """A step's results of one group: running beams and finished ones."""
 
   token_BxN: Array
   parent_BxN: Array

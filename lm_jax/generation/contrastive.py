@@ -15,7 +15,7 @@ from lm_jax.types import Array, Stream
 
 
 class State(NamedTuple):
-  """Between two steps; R rows, one for each prompt.
+  """The state between two steps; R rows, one for each prompt.
 
   text: all of it has been read.
   cache: of R * k rows, those of a prompt alike: its candidates are read there.
@@ -61,7 +61,7 @@ def begin(
 def advance(
   reader: Reader, kind: Kind, request: Request, state: State, until: Array
 ) -> State:
-  """Goes on until so many tokens are chosen, or all texts have ended."""
+  """Advances until `until` tokens are chosen, or all texts have ended."""
   return jax.lax.while_loop(
     lambda state: (state.chosen < until) & ~jnp.all(state.finished_R),
     lambda state: _step(reader, kind, request, state),

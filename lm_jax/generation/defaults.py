@@ -1,4 +1,4 @@
-"""How a model generates unless it is told otherwise, as its files say."""
+"""Default generation options of a model, from its files."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def file_of(directory: str | pathlib.Path) -> pathlib.Path | None:
 
 
 def from_directory(directory: str | pathlib.Path) -> dict[str, Any]:
-  """Options by name: those of generation_config.json that we have.
+  """Reads the options of generation_config.json that lm_jax has.
 
-  Transformers generates by them, too. What it follows and we do not is said
-  in a warning, once; so is a value that can't apply to how the file generates.
+  Transformers generates by them, too. Options that only Transformers follows
+  are named in a warning, once; so is a value that has no effect there.
 
   Args:
-    directory: of a run, or of theirs; may have none of these files.
+    directory: of a run or of Hugging Face; may have none of these files.
 
   Raises:
     UsageError: an option has a value that it can't have.

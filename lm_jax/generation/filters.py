@@ -1,4 +1,4 @@
-"""Which tokens may come next, and how likely: logits to logits.
+"""Filters of the next token's logits.
 
 Each has the meaning that it has in Transformers, and they run in its order.
 Logits are float32 [B, V]; what may not come is -inf.
@@ -19,9 +19,9 @@ Values = Mapping[str, Array]
 
 
 class Past(NamedTuple):
-  """What has been read and chosen.
+  """Tokens that have been read and chosen.
 
-  tokens_BxS: by slot; real_BxS: is there one?
+  tokens_BxS: by slot; real_BxS: whether the slot holds one.
   length: of the slots, those that are filled; the next token's is this one.
   chosen: tokens so far that were not in the prompt.
   remaining: tokens that may be chosen, the next one included.

@@ -102,7 +102,7 @@ class Generator:
     decoder: Sequence[int] = (),
     show: Callable[[int, str], None] | None = None,
   ) -> list[Generated]:
-    """As `generate`, of ids, special ones included.
+    """Generates like `generate`, from ids, special ones included.
 
     decoder: of an imported encoder_decoder, what its decoder begins with.
     """
@@ -250,7 +250,7 @@ class Generator:
     return results
 
   def _stops(self, options: Generation) -> Stops | None:
-    """Of a beam search, which ends its texts itself."""
+    """Returns the stops of a beam search, which ends its texts itself."""
     tokenizer = self.model.tokenizer
     if not options.beams or not options.stop_strings or tokenizer is None:
       return None
@@ -258,7 +258,7 @@ class Generator:
 
   @property
   def _reads_twice(self) -> bool:
-    """Is it an imported model with an encoder and a decoder?"""
+    """Returns whether the model is an imported encoder-decoder."""
     paired = self.model.spec.architecture == "encoder_decoder"
     return paired and bool(self.model.config.family)
 
@@ -271,7 +271,7 @@ class Generator:
     return lambda special: IncrementalDecoder(tokenizer, before, special)
 
   def _limit(self, problem: Problem, options: Generation) -> int:
-    """How many tokens can be chosen.
+    """Returns how many tokens can be chosen.
 
     The context may end it before the options do, which is logged.
     """

@@ -17,7 +17,7 @@ _BUCKET = 32
 
 
 class Candidate(NamedTuple):
-  """What may stand in a blank: a token, its text, and its probability."""
+  """A candidate for a blank: a token, its text, and its probability."""
 
   token: int
   text: str
@@ -89,9 +89,9 @@ class Filler:
     return self._tokenizer.decode(ids[before : len(ids) - after])
 
   def between(self, left: str, blanks: int, right: str, steps: int) -> str:
-    """What fills so many blanks between two texts, as `sentence` does it.
+    """Fills `blanks` blanks between two texts, as `sentence` does it.
 
-    Too long texts lose what is furthest from the blanks.
+    Texts that are too long lose what is furthest from the blanks.
 
     Raises:
       UsageError: there is no room for the blanks.
@@ -115,7 +115,7 @@ class Filler:
     return self._tokenizer.decode(ids[places])
 
   def _predict(self, ids: np.ndarray, places: np.ndarray, steps: int) -> None:
-    """Puts tokens into the places of `ids`, in so many passes."""
+    """Puts tokens into the places of `ids`, in `steps` passes."""
     if steps < 1:
       raise UsageError(f"steps={steps}: must be at least 1")
     specials = self._model.spec.specials
@@ -176,7 +176,7 @@ class Filler:
 def fitted(
   front: list[int], back: list[int], room: int
 ) -> tuple[list[int], list[int]]:
-  """Without what is furthest from the blank, on the longer side first."""
+  """Cuts what is furthest from the blank, on the longer side first."""
   spare = len(front) + len(back) - room
   if spare <= 0:
     return front, back

@@ -38,7 +38,7 @@ class Program:
     until: int,
     state: Any = None,
   ) -> Any:
-    """The state after so many tokens; from the prompt on without a state."""
+    """Returns the state after `until` tokens, begun at the prompt if None."""
     read = (params, request, problem.inputs, problem.source)
     first = state is None
     if first:

@@ -136,10 +136,10 @@ def lay_out(
   decoder: Sequence[int] = (),
   slots: int = 0,
 ) -> Problem:
-  """What is read first: the prompts on the right of as many slots.
+  """Lays prompts out at the right end of equally many slots.
 
   Args:
-    model: that goes on.
+    model: generative.
     prompts: ids, special ones included.
     decoder: of an encoder_decoder that was imported, what its decoder has read
       already, the start token included; by default that token.

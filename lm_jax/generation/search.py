@@ -16,10 +16,10 @@ from lm_jax.types import Array, Stream
 
 
 class State(NamedTuple):
-  """Between two steps; R rows: each prompt num_return_sequences times.
+  """The state between steps; R rows: a prompt num_return_sequences times.
 
   chosen: int32, tokens so far, of which the last is not read yet.
-  finished_R: has the row ended?
+  finished_R: whether the row has ended.
   logs_RxS: by slot, the log-probability with which a token was chosen.
   """
 
@@ -31,7 +31,7 @@ class State(NamedTuple):
 
 
 class Request(NamedTuple):
-  """What may differ between two calls of one program.
+  """Arguments that may differ between two calls of one program.
 
   limit: tokens to be chosen at most, of all; least: before the text may end.
   values: of `Generation.values`.
@@ -48,12 +48,12 @@ class Request(NamedTuple):
 
 
 class Kind(NamedTuple):
-  """What is compiled in.
+  """Static arguments, which are compiled in.
 
   static: of the options.
   ends: ids that end a text.
   pad: the id behind an end.
-  stops: of a beam search, what tells texts that a string ends.
+  stops: of a beam search, tells whether a stop string ends a text.
   """
 
   static: Generation
@@ -91,7 +91,7 @@ def begin(
 def advance(
   reader: Reader, kind: Kind, request: Request, state: State, until: Array
 ) -> State:
-  """Goes on until so many tokens are chosen, or all texts have ended."""
+  """Advances until `until` tokens are chosen, or all texts have ended."""
 
   def is_unfinished(state: State) -> Array:
     return (state.chosen < until) & ~jnp.all(state.finished_R)

@@ -23,7 +23,7 @@ from lm_jax.types import Array, Stream
 
 
 class State(NamedTuple):
-  """Between two rounds, of one text.
+  """The state of one text between two rounds.
 
   text: its last token is read by neither model.
   cache, draft: of the model and of the smaller one.
@@ -78,7 +78,7 @@ def advance(
   state: State,
   until: Array,
 ) -> State:
-  """Rounds until at least so many tokens are chosen, or the text has ended."""
+  """Runs rounds until `until` tokens are chosen, or the text has ended."""
   return jax.lax.while_loop(
     lambda state: (state.chosen < until) & ~jnp.all(state.finished_R),
     functools.partial(_round, readers, kind, request),
@@ -153,7 +153,7 @@ def _round(
 
 
 def _warped(kind: Kind, request: Request, logits_NxV: Array) -> Array:
-  """What is sampled from; of a greedy search the likeliest token alone."""
+  """Returns logits to sample from; the best token alone if greedy."""
   if kind.static.do_sample:
     return filters.warp(logits_NxV, kind.static, request.values)
   best_N = jnp.argmax(logits_NxV, axis=1)

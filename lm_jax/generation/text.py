@@ -17,7 +17,7 @@ class IncrementalDecoder:
     tokenizer: of the ids.
     before: ids in front, which are not part of the text but may change how it
       begins (a space that a first word loses).
-    special: are the names of special tokens part of it?
+    special: whether the names of special tokens are part of it.
   """
 
   def __init__(
@@ -33,7 +33,7 @@ class IncrementalDecoder:
     self._shown = self._decode()
 
   def put(self, ids: Sequence[int], last: bool = False) -> str:
-    """What is certain of the text after these ids, and was not before.
+    """Adds ids, and returns the text that is now certain and was not before.
 
     Characters whose bytes are not all there are held back, unless it is the
     `last` call.
@@ -55,7 +55,7 @@ class IncrementalDecoder:
 
 
 def overhang(text: str, stops: Sequence[str]) -> str | None:
-  """What follows the end of the first stop string in a text, or None.
+  """Returns what follows the first stop string in a text, or None.
 
   >>> overhang("one. two. three", [". t", "."])
   ' two. three'

@@ -71,7 +71,7 @@ class Cloze:
     return max(len(self._row(Pair(prompt, c), cut=False).ids) for c in choices)
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
-    """Of each pair; texts that are the same are read once."""
+    """Scores each pair; equal texts are read once."""
     distinct = list(dict.fromkeys(pairs))
     rows = [self._row(pair) for pair in distinct]
     tokens = np.array([len(row.tokens) for row in rows], np.int64)
@@ -96,7 +96,7 @@ class Cloze:
     return Scores(sums[order], tokens[order])
 
   def _logs(self, groups: dict[Ids, list[int]], rows: list[_Row]):
-    """Of each row, log p of its tokens at their places: (number, [P])."""
+    """Yields each row's log p of its tokens at their places: (number, [P])."""
     sized: dict[tuple[int, int, int], list[list[int]]] = {}
     for ids, members in groups.items():
       slots = min(pairs_lib.slots(len(ids)), self.room)
@@ -148,10 +148,10 @@ class Cloze:
     return _Row(ids, tuple(range(start, start + len(tokens))), tokens)
 
   def _tokens(self, left: str, choice: str) -> Ids:
-    """Of the choice as it stands in the text.
+    """Returns the tokens of the choice where it stands in the text.
 
-    By itself where it shares a token with what is to its left, which the
-    text with the mask keeps as it is.
+    Where it shares a token with the text on its left, which keeps its tokens
+    in the masked text, the choice is encoded by itself.
     """
     before = self._tokenizer.encode(left.rstrip(" "))
     tokens = self._tokenizer.encode(left + choice)

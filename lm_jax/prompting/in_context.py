@@ -1,4 +1,4 @@
-"""In-context learning: the accuracy of a model with k examples in its prompt.
+"""Measures in-context learning: accuracy with k examples in the prompt.
 
 Brown et al. 2020, section 2: no parameter changes; what the model knows of the
 task is its description and k examples.
@@ -27,7 +27,7 @@ from lm_jax.support.errors import UsageError
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-  """What a model said to an item.
+  """A model's answer to an item.
 
   shots: ids of the examples in its prompt.
   scores: by correction, of each choice; {} where text was generated.
@@ -48,7 +48,7 @@ class Prediction:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-  """Of a number of shots.
+  """The results of one number of shots.
 
   accuracy: by correction, with an interval over items, and over draws too
     where there are several.
@@ -77,7 +77,7 @@ class _Asked(NamedTuple):
 
 
 def require_examples(task: str, train: Sequence[Example], shots: int) -> None:
-  """Raises UsageError unless there are so many examples."""
+  """Raises UsageError unless there are at least `shots` examples."""
   if shots and not train:
     raise UsageError(
       f"--shots={shots}: {task} has no training split to take examples from"
@@ -97,7 +97,7 @@ def measure(
   draws: int,
   seed: int,
 ) -> Result:
-  """Asks a model all items, with so many examples in each prompt.
+  """Asks a model all items, with `shots` examples in each prompt.
 
   Args:
     prompter: of the task.
@@ -246,7 +246,7 @@ def _write(
 def _accuracy(
   found: Sequence[Prediction], draws: int, items: int
 ) -> dict[str, Estimate]:
-  """With an interval for other items and, of several draws, other draws."""
+  """Accuracies, with intervals for other items and, of several, other draws."""
   estimates = {}
   for name in found[0].right:
     right_NxI = np.array([p.right[name] for p in found]).reshape(draws, items)
@@ -261,7 +261,7 @@ def _accuracy(
 def _metrics(
   prompter: Prompter, found: Sequence[Prediction], draws: int
 ) -> dict[str, dict[str, float]]:
-  """What the task has besides accuracy: of each draw, averaged."""
+  """Averages the task's further metrics over draws."""
   means: dict[str, dict[str, float]] = {}
   for name in found[0].right:
     parts: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Which way of scoring choices fits a model and a template."""
+"""Chooses the way of scoring choices that fits a model and a template."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def template_for(task: str, model: Trained) -> str:
 def make(
   model: Trained, what: str, template: Template, samples: int
 ) -> ChoiceScorer | Writer:
-  """What asks the model.
+  """Makes the scorer or writer that asks the model.
 
   Args:
     model: with a tokenizer.
@@ -57,7 +57,7 @@ def make(
 
 
 def make_scorer(model: Trained, what: str) -> ChoiceScorer:
-  """What scores choices that stand behind a prompt.
+  """Makes the scorer of choices that follow a prompt.
 
   Raises:
     UsageError: the model has no output to score texts by.
@@ -86,9 +86,9 @@ def require_correction(
 
 
 def is_generative(model: Trained) -> bool:
-  """Does it have the exact probability of a text that goes on?
+  """Returns whether a model gives continuations their exact probability.
 
-  What was pretrained to fill holes scores as it was trained.
+  A model that was pretrained to fill holes scores by its own objective.
   """
   if model.spec.architecture == "encoder" or VOCABULARY not in model.outputs:
     return False

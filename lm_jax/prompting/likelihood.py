@@ -78,11 +78,11 @@ class Likelihood:
     return self._spare + max(len(a) + len(b) - 1 for a, b in splits)
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
-    """Of each pair; equal ones are computed once."""
+    """Scores each pair; equal ones are computed once."""
     return self.scores_of_ids([self._split(pair) for pair in pairs])
 
   def scores_of_ids(self, pairs: Sequence[tuple[Ids, Ids]]) -> Scores:
-    """As `scores`, of prompts with what stands around them, and choices.
+    """Scores choices like `scores`; prompts are ids with special tokens.
 
     Raises:
       UsageError: a prompt or a choice has no tokens.
@@ -129,7 +129,7 @@ class Likelihood:
     return whole, tuple(choice)
 
   def _fitted(self, context: Ids, choice: Ids) -> tuple[Ids, Ids]:
-    """With a context that leaves room, cut on its left."""
+    """Cuts the context on its left, so that the choice fits."""
     if not self.room:
       return context, choice
     read = 0 if self._paired else len(choice) - 1
@@ -206,7 +206,7 @@ def _choice_slots(length: int) -> int:
 def _compiled(network: nn.Module) -> Any:
   @jax.jit
   def run(params, inputs, source, choices_RxA, parent_R):
-    """Of each token of the choices: log p, float32 [R, A]; the likeliest?"""
+    """Returns each choice token's log p, float32 [R, A], and if it is best."""
     with jax.default_matmul_precision("highest"):
       size = choices_RxA.shape[1]
       reader = Reader(network, params)

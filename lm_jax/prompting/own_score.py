@@ -60,7 +60,7 @@ class ObjectiveScorer:
     )
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
-    """Of each pair; equal ones are computed once."""
+    """Scores each pair; equal ones are computed once."""
     distinct = list(dict.fromkeys(pairs))
     rows = [self._row(pair) for pair in distinct]
     sums, tokens = np.zeros(len(rows)), np.zeros(len(rows), np.int64)
@@ -117,7 +117,7 @@ def _batches(sizes_N: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
 
 
 def _stacked(rows: Sequence[np.ndarray], slots: int, pad: int) -> Rows:
-  """On the right of their slots, so that choices stand one below the other."""
+  """Puts rows at the right of their slots, so that choices are aligned."""
   fields = np.zeros((4, len(rows), slots), np.int32)
   fields[0] = pad
   fields[3] = PADDING

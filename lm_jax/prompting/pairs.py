@@ -1,4 +1,4 @@
-"""What is scored: a choice behind a prompt, as text and as tokens."""
+"""Pairs of a prompt and a choice to score, as text and as tokens."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Pair(NamedTuple):
 
 
 class Scores(NamedTuple):
-  """Of each pair: log p(choice | prompt) in nats, float64 [n], and tokens.
+  """Scores of pairs: log p(choice | prompt) in nats, float64 [n]; tokens.
 
-  greedy: bool [n], is each token of the choice the likeliest one there? None
-    of models that do not go on with a text.
+  greedy: bool [n], whether each token of the choice is the likeliest there;
+    None of models that are not generative.
   cut: how many prompts lost their first tokens.
   """
 
@@ -73,7 +73,7 @@ class ChoiceScorer(Sizes, Protocol):
 
 
 def slots(length: int) -> int:
-  """The least of SLOTS, or a multiple of the last, that so many tokens fit."""
+  """The least of SLOTS, or multiple of the last, that `length` tokens fit."""
   for size in SLOTS:
     if length <= size:
       return size
@@ -81,7 +81,7 @@ def slots(length: int) -> int:
 
 
 def batch(size: int) -> int:
-  """Rows of so many slots that are read together."""
+  """Number of rows of `size` slots that are read together."""
   return max(1, min(64, 2 ** (_TOKENS // size).bit_length() // 2))
 
 
@@ -117,7 +117,7 @@ class Splitter:
     return whole[:length], whole[length:]
 
   def cut(self, pair: Pair, whole: Sequence[int]) -> int:
-    """Where the choice begins in the tokens of the whole text.
+    """Returns where the choice begins in the tokens of the whole text.
 
     Raises:
       UsageError: the choice has no tokens.
@@ -133,7 +133,7 @@ class Splitter:
 def first_difference(
   alone: Sequence[int], whole: Sequence[int], pair: Pair
 ) -> int:
-  """How many tokens a prompt alone and the whole text begin with alike.
+  """Counts the first tokens that a prompt and the whole text share.
 
   Args:
     alone: tokens of the prompt.

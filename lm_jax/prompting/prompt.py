@@ -16,7 +16,7 @@ NEUTRAL = "Answer:"
 
 
 class Prompt(NamedTuple):
-  """What is asked of a model.
+  """A prompt of a model.
 
   text: of the prompt.
   shots: the examples in it, in their order.
@@ -142,7 +142,7 @@ class Prompter:
     return self.choices(example)[self.place(example)]
 
   def place(self, example: Example) -> int:
-    """Of the right choice among the labels.
+    """Returns the index of the right choice among the labels.
 
     Raises:
       UsageError: the template has no text for it.

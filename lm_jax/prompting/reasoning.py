@@ -85,9 +85,9 @@ class Writer:
     return around + len(self._tokenizer.encode(prompt))
 
   def write(self, texts: Sequence[str], seed: int) -> list[list[str]]:
-    """Of each prompt, what the model writes behind it: `samples` texts.
+    """Writes `samples` continuations of each prompt.
 
-    Too long a prompt loses its first tokens.
+    A prompt that is too long loses its first tokens.
     """
     return batches.write(
       *(self._generator, texts, self._options, seed, _PROMPTS, progress)

@@ -124,7 +124,7 @@ def load(name: str, flag: str = "--template") -> Template:
 
 
 def source(name: str, flag: str) -> str:
-  """What the file of a template holds; as `load`."""
+  """Reads the text of a template's file; takes what `load` takes."""
   where = f"{flag}={name}"
   if "/" in name or name.endswith(SUFFIX):
     return _read(Path(name).expanduser(), where)

@@ -1,4 +1,4 @@
-"""What a report is made of, and its plain-text and Markdown forms."""
+"""Blocks of a report, and their plain-text and Markdown forms."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-  """An example: what it is called, its group, what was asked and answered."""
+  """An example: its title, its group, its question and answers."""
 
   title: str
   group: str

@@ -66,7 +66,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-  """An experiment directory as it was read; `notes` are for the reader."""
+  """The content of an experiment directory; `notes` are for the reader."""
 
   directory: Path
   name: str
@@ -168,7 +168,7 @@ def _seed(run: dict[str, Any]) -> int:
 
 
 def _settings(path: Path, notes: list[str]) -> dict[str, Any]:
-  """What a config.json holds, by the flags' paths: "objective.rate"."""
+  """Reads a config.json by the flags' paths: "objective.rate"."""
   if not path.exists():
     return {}
   try:

@@ -80,7 +80,7 @@ def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
 
 
 def figures(analysis: Analysis):
-  """What may be drawn: (stem, caption, function) each.
+  """Lists the figures: (stem, caption, function) each.
 
   The functions give a matplotlib Figure, or None where nothing can be drawn.
   """

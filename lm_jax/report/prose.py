@@ -29,7 +29,7 @@ def counts(experiment: Experiment) -> str:
 
 
 def intervals(analysis: Analysis) -> str:
-  """Which intervals these are, in a sentence or two."""
+  """Says which intervals these are, in a sentence or two."""
   if analysis.metric is None:
     return "No finished run has a metric that compares between the arms."
   over = "seeds and items" if _has_items(analysis) else "seeds"
@@ -132,7 +132,7 @@ def _seeds(analysis: Analysis) -> str:
 
 
 def notes(analysis: Analysis) -> list[str]:
-  """What a reader must know before comparing the numbers."""
+  """Lists what a reader must know before comparing the numbers."""
   sentences = []
   arms = [arm for arm in analysis.arms if arm.done]
   spent = [arm.ledger["flops"] for arm in arms if "flops" in arm.ledger]
@@ -170,7 +170,7 @@ def _settings(experiment: Experiment) -> list[subject.Settings]:
 
 
 def reading(analysis: Analysis) -> list[str]:
-  """How to read the report: what compares, and what does not."""
+  """Explains how to read the report: what compares, and what does not."""
   return [
     *filter(None, [subject.differences(_settings(analysis.experiment))]),
     "Minimal pairs: how often the objective's own score prefers a real "

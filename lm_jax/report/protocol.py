@@ -35,8 +35,8 @@ class Entry:
   """A model on a task by a method.
 
   scores: of the test split, one a seed [N].  items: of each example, [N, I].
-  seeds: whose they are.
-  why: where there are no scores, the reason.
+  seeds: one for each score.
+  why: the reason where scores are missing.
   facts: what the table of settings shows.
   """
 
@@ -218,7 +218,7 @@ def _differences(
 
 
 def _is_share(entry: Entry) -> bool:
-  """Whether the measure is a share of 1; some, as correlations, may be less."""
+  """Returns whether all scores are shares of 1; correlations may not be."""
   scores_N = np.asarray(entry.scores)
   within = (scores_N >= 0) & (scores_N <= 1)
   return entry.facts.get("scale") != 100 and bool(within.all())

@@ -44,7 +44,7 @@ def blocks_of(entries: Sequence[HasMetrics]) -> list[Block]:
 def _by_benchmark(
   entries: Sequence[HasMetrics],
 ) -> dict[str, list[Average]]:
-  """By benchmark the averages of the seeds, of one model and method.
+  """Groups the averages of one model and method by benchmark, a seed each.
 
   Seeds that a task lacks are left out; one without any is missing.
   """

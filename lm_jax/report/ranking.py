@@ -53,7 +53,7 @@ class Ranking:
 
   @property
   def fair(self) -> bool:
-    """Whether all arms stood at one share of their schedules."""
+    """Returns whether all arms stood at one share of their schedules."""
     return self.alike(*self.scores)
 
   def alike(self, *arms: str) -> bool:
@@ -76,7 +76,7 @@ def at_spend(
 
 
 def share(run: Run, currency: str, spend: float) -> float | None:
-  """How much of its schedule a finished run had gone through at `spend`.
+  """Share of its schedule that a finished run had completed at `spend`.
 
   A schedule follows the currency of the run's budget.
   """

@@ -135,7 +135,7 @@ class _Fraction:
     return float(low), float(high)
 
   def stretch(self, alpha: float) -> tuple[float, float]:
-    """How much longer the limits lie from the mean than on the plain scale."""
+    """Ratios of the limits' distances from the mean to the plain scale's."""
     half = math.sqrt(self.squared(alpha))
     if not half:
       return 1.0, 1.0

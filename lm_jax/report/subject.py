@@ -1,4 +1,4 @@
-"""What an experiment compares, by the settings of its runs.
+"""The subject of an experiment, derived from the settings of its runs.
 
 Settings are a configuration by the flags' paths, "optimizer.learning_rate",
 with every default written out.
@@ -25,7 +25,7 @@ _MOST = 6  # values that are told of a setting
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-  """How an experiment is called, what it asks, and what its file says."""
+  """An experiment's title, its question, and its file's docstring."""
 
   title: str
   question: str
@@ -59,12 +59,12 @@ def _differs(path: str, runs: Sequence[Settings]) -> bool:
 
 
 def reads_other_rows(paths: Sequence[str]) -> list[str]:
-  """Those of some settings that tell which rows are read."""
+  """Returns the settings that decide which rows are read."""
   return [path for path in paths if path.startswith(_ROWS)]
 
 
 def losses_compare(runs: Sequence[Settings]) -> bool:
-  """Whether the validation losses of runs are of one and the same thing.
+  """Returns whether runs' validation losses measure the same thing.
 
   They are of one objective with the same options, on the same held-out rows.
   """
@@ -89,10 +89,10 @@ class HasLoss(Protocol):
 
 
 def own_losses_compare(done: Sequence[HasLoss]) -> bool:
-  """Whether arms may be compared by their validation losses.
+  """Returns whether arms may be compared by their validation losses.
 
-  Not where the objective makes a task of its own as it learns: the better a
-  generator, the harder to find what it has replaced.
+  They may not where the objective makes its own task as it learns: the
+  better a generator, the harder to find what it has replaced.
   """
   return (
     len({run.arm for run in done}) > 1
@@ -125,7 +125,7 @@ def listed(words: Sequence[str], last: str) -> str:
 
 
 def derived(name: str, runs: Sequence[Settings]) -> Subject:
-  """What runs compare, in words; `name` where they do not differ."""
+  """Says in words what runs compare; `name` where they do not differ."""
   paths = varied(runs)
   objectives = listed(values_of("objective", runs) or [name], "and")
   if not paths:
@@ -147,7 +147,7 @@ def derived(name: str, runs: Sequence[Settings]) -> Subject:
 def from_record(
   name: str, about: Mapping[str, Any], runs: Sequence[Settings]
 ) -> Subject:
-  """What a page is about: as it was recorded, or derived from its runs.
+  """Returns a page's subject: as recorded, or derived from its runs.
 
   Older records hold the experiment's own words, even of a sweep.
   """
@@ -164,7 +164,7 @@ def from_record(
 
 
 def differences(runs: Sequence[Settings]) -> str:
-  """What is the same in all arms and what is not; "" where nothing is known."""
+  """Says what is the same in all arms and what is not; "" if unknown."""
   known = [run for run in runs if run]
   if not known:
     return ""

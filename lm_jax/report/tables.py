@@ -16,7 +16,7 @@ from lm_jax.report.statistics import MIN_SEEDS
 
 
 def interval(name: str, estimate: Estimate | None, signed: bool = False) -> str:
-  """As in 62.1 [60.0, 64.2], in the metric's unit; only what is known."""
+  """Formats 62.1 [60.0, 64.2], in the metric's unit; only what is known."""
   if estimate is None:
     return "–"
   percent = metrics_lib.get(name).unit == "%"
@@ -161,7 +161,7 @@ def _pairs(flips: Sequence[Flip], most: int = 8) -> str:
 
 
 def _place(name: str, ranking: Ranking, arm: str) -> str:
-  """As in 2. 67.9 (100 %): rank, score, share; no rank where shares differ."""
+  """Formats 2. 67.9 (100 %): rank, score, share; no rank if shares differ."""
   if arm not in ranking.scores:
     return "–"
   rank = f"{ranking.order.index(arm) + 1}. " if ranking.fair else ""

@@ -9,11 +9,11 @@ from lm_jax.examples.collection import Document
 
 
 class Answer(NamedTuple):
-  """What was read.
+  """A reader's answer to a question.
 
   text: "" where there is no answer.
   document: id of the one that it stands in; "" where that is not known.
-  score: of answers by the same reader, the higher the surer.
+  score: comparable between answers of one reader; higher is surer.
   """
 
   text: str

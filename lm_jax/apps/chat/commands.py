@@ -1,4 +1,4 @@
-"""What begins with a slash: commands of a conversation."""
+"""Commands of a conversation: lines that begin with a slash."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Command:
 
 
 def run(session: Session, line: str) -> None:
-  """Does what a line says that begins with a slash.
+  """Runs the command of a line that begins with a slash.
 
   Raises:
     UsageError: an unknown command, or what is wrong with its argument.

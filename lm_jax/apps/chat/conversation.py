@@ -18,7 +18,7 @@ _ROLES = ("system", "user", "assistant")
 
 @dataclasses.dataclass(frozen=True)
 class Turn:
-  """What the user said, and the answer.
+  """A user's message and the answer.
 
   finish: why it ended: "end" (of itself), "stop" (at a stop string), "length"
     (no more tokens were allowed), "stopped" (by the user); "" if not known.
@@ -37,7 +37,7 @@ class Conversation:
   turns: list[Turn] = dataclasses.field(default_factory=list)
 
   def messages(self, start: int = 0, user: str | None = None) -> list[Message]:
-    """As chat templates take them.
+    """Lists the messages in the form that chat templates take.
 
     Args:
       start: turns before that are left out.

@@ -1,4 +1,4 @@
-"""What a user writes stays text, whatever it spells.
+"""Names of special tokens in a user's messages, kept as plain text.
 
 A message that holds "<|im_end|>\n<|im_start|>system" would end its own turn
 and begin another, were the conversation encoded as one text. So the names of

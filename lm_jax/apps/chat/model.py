@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
 
 class Read(NamedTuple):
-  """What a model reads before it answers.
+  """The input of a model before it answers.
 
   dropped: how many of the oldest turns are not in the ids.
   plain: is it a text as it is, without a template and history?
@@ -200,7 +200,7 @@ class Assistant:
       read: of `fit` or `plainly`.
       options: checked.
       show: is given pieces of the answer as they come.
-      asked: told true, the answer ends there, after a few tokens at most.
+      asked: once it returns true, the answer ends within a few tokens.
     """
     # What the template writes does not end a text that has none of it.
     stops = () if read.plain else self.stops
@@ -237,7 +237,7 @@ class Assistant:
     options: Generation,
     show: Callable[[int, str], None] | None = None,
   ) -> list[Generated]:
-    """As Generator.generate, of conversations that are not cut."""
+    """Answers conversations like Generator.generate; none of them is cut."""
     held = StopBuffer(self.stops)
 
     def take(number: int, piece: str) -> None:
@@ -281,7 +281,7 @@ class Assistant:
     )
 
   def _after_an_answer(self) -> tuple[int, tuple[str, ...]]:
-    """What the template puts between an answer and the next question.
+    """Finds what the template puts between an answer and the next question.
 
     A special token at its begin ends answers; otherwise text does, so that a
     model does not speak for the user.

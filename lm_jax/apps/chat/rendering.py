@@ -22,7 +22,7 @@ MOST_TEXT = 2**24  # characters of a conversation
 
 
 def environment() -> Any:
-  """What Transformers 5.24 gives a chat template (chat_template_utils.py)."""
+  """Makes the environment of Transformers 5.24 (chat_template_utils.py)."""
   import jinja2
   import jinja2.ext
   import jinja2.sandbox
@@ -139,7 +139,7 @@ def _make(source: str) -> Callable[[Any], bytes]:
 
 
 def reason(error: Exception) -> str:
-  """What is wrong with a template, for its user."""
+  """Explains to the user what is wrong with a template."""
   import jinja2
 
   if isinstance(error, jinja2.TemplateSyntaxError):

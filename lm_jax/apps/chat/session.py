@@ -52,7 +52,7 @@ class Session:
     self._last: tuple[Turn, Read, Mapping[str, Any] | None] | None = None
 
   def options(self, more: Mapping[str, Any] | None = None) -> Generation:
-    """Those of the next answer.
+    """Makes the options of the next answer.
 
     Args:
       more: of a writing tool; what the user has set goes before it.
@@ -63,7 +63,7 @@ class Session:
     return options(self.assistant, self.given, more)
 
   def say(self, text: str, more: Mapping[str, Any] | None = None) -> None:
-    """Has a message answered, in the light of what was said before.
+    """Answers a message, given the conversation before it.
 
     Args:
       text: of the user.
@@ -85,7 +85,7 @@ class Session:
     source: str = "",
     target: str = "",
   ) -> None:
-    """Has a text gone on with as it is, without a template and history.
+    """Continues a text as it is, without a template and history.
 
     Args:
       text, more: as of `say`.
@@ -187,7 +187,7 @@ def options(
   given: Mapping[str, Any],
   more: Mapping[str, Any] | None = None,
 ) -> Generation:
-  """As Session.options; `given` goes before all else."""
+  """Makes the options of an answer; `given` overrides all others."""
   values = {"max_new_tokens": MAX_NEW_TOKENS} | assistant.defaults
   own = assistant.defaults.keys() - {*(more or {}), *given}
   generation = Generation(**{**values, **(more or {}), **given})

@@ -23,7 +23,7 @@ class StopBuffer:
     self._all += piece
 
   def news(self, last: bool = False) -> str:
-    """What is certain and was not told before; `last`: the rest."""
+    """Returns the text that is certain and new; if `last`, all the rest."""
     self.text = self._certain(last).strip()
     piece = self.text[len(self._shown) :]
     self._shown += piece

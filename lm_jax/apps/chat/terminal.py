@@ -51,7 +51,7 @@ class Interrupt:
       self._answering = False
 
   def asked(self) -> bool:
-    """Is the answer to end?"""
+    """Returns whether the answer must end."""
     return self._noted
 
   def _note(self, number: int, frame: Any) -> None:

@@ -28,7 +28,7 @@ def names() -> list[str]:
 
 
 def writes(template: Template) -> bool:
-  """Does it make a text of a text?"""
+  """Returns whether the template makes a text of a text."""
   return TEXT in template.fields and not template.answer
 
 
@@ -102,7 +102,7 @@ class Tool:
   plain: bool = False
 
   def render(self, texts: Sequence[str]) -> list[str]:
-    """What is asked of the texts; UsageError where a field is missing."""
+    """Renders the prompts of texts; UsageError where a field is missing."""
     return [self.template.render({**self.values, TEXT: text}) for text in texts]
 
   def run(
@@ -115,7 +115,7 @@ class Tool:
     source_language: str = "",
     target_language: str = "",
   ) -> list[Generated]:
-    """What a model writes; the arguments are Generator.generate's.
+    """Generates the tool's texts; the arguments are Generator.generate's.
 
     Raises:
       UsageError: as there.

@@ -1,4 +1,4 @@
-"""Entities and relations, put together from what was found in sentences."""
+"""A graph of entities and relations, built from those of each sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Mention(NamedTuple):
 
 
 class Fact(NamedTuple):
-  """That two entities are related, and the sentence that says so."""
+  """A relation of two entities, and the sentence that states it."""
 
   subject: str
   relation: str
@@ -32,7 +32,7 @@ class Fact(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Entity:
-  """What one or more mentions name, case and spaces aside.
+  """A thing that mentions name, whatever their case and spaces.
 
   name: as it was named first.  kind: the commonest; "" for none.
   """
@@ -66,12 +66,12 @@ def clean(text: str) -> str:
 
 
 def key(name: str) -> str:
-  """What two names of one entity share."""
+  """Returns the key that all names of an entity share."""
   return clean(name).casefold()
 
 
 def build(mentions: Iterable[Mention], facts: Iterable[Fact]) -> Graph:
-  """The graph of what was found; what facts name are entities, too.
+  """Builds a graph of mentions and facts; names in facts are entities, too.
 
   >>> graph = build([Mention("Rome", "city")], [Fact("rome", "of", "Italy")])
   >>> [(x.name, x.kind, x.mentions) for x in graph.entities.values()]

@@ -1,4 +1,4 @@
-"""What fine-tuned models find in texts: entities, relations, triples."""
+"""Reads entities, relations and triples from texts by fine-tuned models."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def entities(lines: Sequence[str], model: Any) -> list[list[Found]]:
 def find_relations(
   lines: Sequence[str], found: Sequence[Sequence[Found]], model: Any
 ) -> list[Fact]:
-  """What a model says of each pair of entities of a sentence."""
+  """Classifies the relation of each pair of entities of a sentence."""
   pairs = list(_pairs(lines, found))
   examples = [
     Example(str(i), {"text": mark_pair(line, a, b)}, "")

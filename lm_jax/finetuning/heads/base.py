@@ -51,7 +51,7 @@ class Encoded:
 
 
 class Kind:
-  """How examples become items, and a model's outputs answers.
+  """Turns examples into items, and a model's outputs into answers.
 
   To add one, write one file beside this one with one subclass, of the name of
   the objective that it goes with.
@@ -67,7 +67,7 @@ class Kind:
     return {}
 
   def texts(self, task: Any, examples: Sequence[Any]) -> Iterator[str]:
-    """What a tokenizer is trained on where there is no model to start from.
+    """Yields the texts to train a tokenizer on where no model is given.
 
     By default the fields of each example.
     """

@@ -60,7 +60,7 @@ class Embed(base.Kind):
   def answer(
     self, model: Any, task: Any, examples: Sequence[Search]
   ) -> list[Ranking]:
-    """For each query the documents of its collection, best first."""
+    """Ranks the documents of each query's collection, best first."""
     from lm_jax.retrieval import dense
 
     scorer = score.scorer(model)

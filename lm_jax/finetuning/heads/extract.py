@@ -189,7 +189,7 @@ def _tokens_of(answer: Span, spans_Tx2: np.ndarray) -> tuple[int, int] | None:
 
 
 def _starts(count: int, room: int, step: int) -> list[int]:
-  """Where windows of `room` tokens start that cover `count` tokens.
+  """Starts of windows of `room` tokens that cover `count` tokens.
 
   >>> _starts(10, 6, 3), _starts(5, 6, 3), _starts(0, 6, 3)
   ([0, 3, 6], [0], [0])
@@ -199,7 +199,7 @@ def _starts(count: int, room: int, step: int) -> list[int]:
 
 
 def _owners(count: int, room: int, starts: Sequence[int]) -> np.ndarray:
-  """For each token the window in which it has most around it: int64 [T].
+  """Finds the window in which a token has most around it: int64 [T].
 
   That is the smaller of what stands before and behind it, and for equal ones
   the longer window, as in BERT's run_squad.py.

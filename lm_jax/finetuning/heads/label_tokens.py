@@ -1,4 +1,4 @@
-"""Words of a text with a tag each, told at the first token of each word."""
+"""Tags of the words of a text, predicted at each word's first token."""
 
 from __future__ import annotations
 

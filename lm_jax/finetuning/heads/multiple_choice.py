@@ -75,7 +75,7 @@ class _Read(NamedTuple):
   candidates: Sequence[Reading]
 
   def item(self, example: int, right: int = -1) -> Item:
-    """Side by side; `right` is the index of the right one, if that is told."""
+    """Puts choices side by side; `right` is the right one's index, if known."""
     tokens, text, label = [], [], []
     for number, (ids, of_text, _) in enumerate(self.candidates):
       tokens.append(ids)

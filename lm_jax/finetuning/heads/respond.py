@@ -86,7 +86,7 @@ class Respond(base.Kind):
 
 
 def source_of(task: Any, example: Example | Rewriting) -> str:
-  """What is asked, as text."""
+  """Returns an example's question as text."""
   if isinstance(example, Rewriting):
     return example.source
   fields = " ".join(f"{name}: {text}" for name, text in example.fields.items())
@@ -94,7 +94,7 @@ def source_of(task: Any, example: Example | Rewriting) -> str:
 
 
 def answers_of(task: Any, example: Example | Rewriting) -> Sequence[str]:
-  """What is right to say; at least one."""
+  """Returns the right answers, at least one."""
   if isinstance(example, Rewriting):
     return example.references
   return (task.written(example),)
@@ -147,9 +147,9 @@ def _contexts(
   languages: Sequence[str],
   paired: bool,
 ) -> list[_reading.Reading]:
-  """What is read of each example, before the answer.
+  """Encodes what is read of each example before the answer.
 
-  paired: an encoder reads it, to which the end of a text is told.
+  paired: an encoder reads it, and the end of the text is marked.
   """
   if tokenizer.specials.end == ABSENT:
     raise UsageError(
