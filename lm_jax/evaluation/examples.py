@@ -82,7 +82,7 @@ def answer(record: Mapping[str, Any]) -> Any:
 
 
 def shown(value: Any, most: int = MOST_CHARACTERS) -> str:
-  """A value of JSON for people, of bounded length."""
+  """Formats a value of JSON for people, of bounded length."""
   if value is None:
     return "none"
   if isinstance(value, bool):

@@ -34,7 +34,7 @@ def as_json(evaluation: Evaluation) -> str:
 
 
 def as_csv(evaluation: Evaluation) -> str:
-  """A line for each number; what all share is in every line."""
+  """Writes a line for each number; shared fields are in every line."""
   model, flags = evaluation.model, evaluation.flags
   first = {"model": model["path"], "objective": model["objective"]}
   first["architecture"] = model["architecture"]

@@ -133,10 +133,14 @@ def _answer(pairs: Sequence[Pair], baseline: str) -> str:
 
 
 def task_name(pair: Pair) -> str:
-  mine, theirs = pair.shots
-  if mine is None or theirs is None:
+  of_model, of_baseline = pair.shots
+  if of_model is None or of_baseline is None:
     return pair.task
-  both = f"{mine} shots" if mine == theirs else f"{mine} and {theirs} shots"
+  both = (
+    f"{of_model} shots"
+    if of_model == of_baseline
+    else f"{of_model} and {of_baseline} shots"
+  )
   return f"{pair.task}, {both}"
 
 

@@ -32,7 +32,7 @@ class Predictions:
 
 
 def load(path: str, flag: str, name: str) -> Predictions:
-  """The predictions in a file, or in the directory of an evaluation.
+  """Loads predictions from a file, or from the directory of an evaluation.
 
   Args:
     path: of either.
@@ -79,7 +79,7 @@ def _add(
 
 
 def names(paths: Sequence[str]) -> list[str]:
-  """Short names of models that differ: "clm" of evals/clm or clm.jsonl."""
+  """Makes short distinct names of models: "clm" of evals/clm or clm.jsonl."""
   parts = [pathlib.PurePath(path).with_suffix("").parts for path in paths]
   for count in range(1, max(map(len, parts)) + 1):
     short_names = ["/".join(part[-count:]) for part in parts]

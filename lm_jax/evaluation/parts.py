@@ -37,7 +37,7 @@ class Parts(NamedTuple):
 
 
 def by_level(rows: Sequence[Row]) -> list[Parts]:
-  """The parts among a task's rows, by level."""
+  """Groups the parts among a task's rows by level."""
   rows_by_level: dict[str, list[Row]] = {}
   for row in rows:
     if row.part:
@@ -49,13 +49,13 @@ def by_level(rows: Sequence[Row]) -> list[Parts]:
 
 
 def table(found: Sequence[Parts]) -> Parts | None:
-  """The finest level that a table can show, if there is one."""
+  """Picks the finest level that a table can show, if there is one."""
   fit = [one for one in found if one.large_enough and len(one.rows) <= MOST]
   return max(fit, key=lambda one: len(one.rows), default=None)
 
 
 def line(one: Parts) -> str:
-  """A level in a line: how many parts, their items, and from where to where."""
+  """Summarizes a level in a line: its parts, their items, their range."""
   counts = sorted({row.items or 0 for row in one.rows})
   items = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if counts[1:] else "")
   start = f"by {one.level}: {len(one.rows)} of {items} items"
@@ -76,7 +76,7 @@ def line(one: Parts) -> str:
 
 
 def shown_value(row: Row) -> str:
-  """The number of a part, or that there is none."""
+  """Formats the number of a part, or says that its items are too few."""
   if (row.items or 0) < FEWEST:
     return f"too few for a number ({FEWEST} at least)"
   return f"{metrics_lib.interval(row.value, row.low, row.high, True)} %"

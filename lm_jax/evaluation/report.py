@@ -160,12 +160,12 @@ def _parts(rows: Sequence[Row]) -> list[Block]:
 
 
 def _lost(row: Row) -> str:
-  told = ""
+  losses = ""
   if row.shots_dropped:
-    told += f"; {100 * row.shots_dropped:.0f} % of the shots did not fit"
+    losses += f"; {100 * row.shots_dropped:.0f} % of the shots did not fit"
   if row.cut:
-    told += f"; {100 * row.cut:.0f} % of the items were cut"
-  return told
+    losses += f"; {100 * row.cut:.0f} % of the items were cut"
+  return losses
 
 
 def _model(evaluation: Evaluation) -> str:
@@ -200,11 +200,14 @@ def _examples(root: pathlib.Path, task: str) -> list[Block]:
   cases = tuple(case for of_group in chosen.values() for case in of_group)
   if not cases:
     return []
-  told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+  group_counts = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
   where = f"{store_lib.FOLDER}/{path.name}"
   return [
     Heading(f"{task}: examples"),
-    Text(f"{told}. Up to {_MOST_CASES} of each are shown; all are in {where}."),
+    Text(
+      f"{group_counts}. Up to {_MOST_CASES} of each are shown; all are in"
+      f" {where}."
+    ),
     Cases(_GROUPS, cases),
   ]
 
@@ -231,8 +234,8 @@ def _made(evaluation: Evaluation) -> list[Block]:
       command.append(f"--{name}={value}")
   for name, place in evaluation.flags["task_data"].items():
     command.append(f"--task_data={name}={place}")
-  told = ", ".join(f"{k} {v}" for k, v in evaluation.versions.items())
+  names = ", ".join(f"{k} {v}" for k, v in evaluation.versions.items())
   return [
     Code(invocation.line(command), "Command"),
-    Text(f"Versions: {told}."),
+    Text(f"Versions: {names}."),
   ]

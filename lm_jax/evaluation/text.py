@@ -103,21 +103,21 @@ def _shots(rows: Sequence[Row]) -> str:
   first, *rest = sorted(rows, key=lambda row: not row.headline)
   value, _, ends = interval(first).partition(" ")
   text = f"  {first.shots:5}  {first.draws:5}  {value:>5} {ends}".rstrip()
-  told = [
+  facts = [
     f"{row.correction} {number(row, row.value)}"
     for row in rest
     if row.metric == first.metric
   ]
-  told += [
+  facts += [
     f"{row.metric} {number(row, row.value)}"
     for row in rest
     if row.metric != first.metric and row.correction == first.correction
   ]
   if first.shots_dropped:
-    told.append(f"{100 * first.shots_dropped:.0f} % of the shots did not fit")
+    facts.append(f"{100 * first.shots_dropped:.0f} % of the shots did not fit")
   if first.cut:
-    told.append(f"{100 * first.cut:.0f} % of the items were cut")
-  return text + (f"  ({', '.join(told)})" if told else "")
+    facts.append(f"{100 * first.cut:.0f} % of the items were cut")
+  return text + (f"  ({', '.join(facts)})" if facts else "")
 
 
 def of_result(result: Mapping[str, Any], task: str = "") -> list[str]:

@@ -214,7 +214,7 @@ class _Key(NamedTuple):
 
 
 def load(config: Config) -> Examples:
-  """The examples of a fine-tuning run, encoded; kept in memory.
+  """Loads and encodes the examples of a fine-tuning run; kept in memory.
 
   The runs of a process that read the same share them.
 
@@ -264,7 +264,7 @@ def _load(key: _Key) -> Examples:
 
 
 def _corpus(task: SupervisedTask, kind: Kind, train: Sequence[Any]) -> Corpus:
-  """A task's texts, for a tokenizer to be trained on where there is none."""
+  """A task's texts, to train a tokenizer on where no model brings one."""
 
   def read(split: str) -> Iterator[Document]:
     return (Document(text, {}) for text in kind.texts(task, train))

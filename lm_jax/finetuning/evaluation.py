@@ -52,7 +52,7 @@ def with_others(
   task: SupervisedTask,
   others: Mapping[str, Sequence[Any]],
 ) -> Measure:
-  """The same, and the metrics of a task's further test sets."""
+  """Adds the metrics of a task's further test sets."""
   for name, examples in others.items():
     for metric, value in judged(model, task, examples).metrics.items():
       own = metric.removeprefix(f"{task.name}/")
@@ -63,7 +63,7 @@ def with_others(
 def judged(
   model: Trained, task: SupervisedTask, examples: Sequence[Any]
 ) -> Measure:
-  """A fine-tuned model's answers to some examples, judged."""
+  """Answers examples with a fine-tuned model and judges the answers."""
   answers = find_kind(model.config.objective).answer(model, task, examples)
   metrics, scores = task.judge(answers, examples)
   predictions = [

@@ -19,7 +19,7 @@ BATCH = 8
 
 
 def outputs(model: Trained, items: Sequence[Item]) -> list[np.ndarray]:
-  """The logits of each item, float32: [n, size] of tokens, or [size] of it.
+  """Computes each item's logits, float32: [n, size] by token, or [size].
 
   Those of multiple choice are the scores of its candidates.
 

@@ -38,7 +38,7 @@ class Finetuning:
     self._signatures: dict[str, str] = {}
 
   def resume(self, meta: Mapping[str, Any]) -> None:
-    """Goes on from what `meta` said, by the metric that its curve is of."""
+    """Resumes from the values of `meta`, by the metric of its curve."""
     curve = meta.get("curve", ())
     task = self._dataset.task
     if curve:
@@ -74,18 +74,18 @@ class Finetuning:
       assert restored is not None  # or it would have raised
       params = restored[0]
     dataset = self._dataset
-    told = evaluation.with_others(
+    measure = evaluation.with_others(
       self._judged(params, dataset.examples[splits.TEST]),
       self._model(params),
       dataset.task,
       dataset.task.others(self._config.task_data),
     )
     if self._config.objective == "respond":
-      told.metrics[f"{self._dataset.task.name}/perplexity"] = math.exp(
+      measure.metrics[f"{self._dataset.task.name}/perplexity"] = math.exp(
         self._loss(params)
       )
-    self._signatures = told.signatures
-    return told
+    self._signatures = measure.signatures
+    return measure
 
   def result(self) -> dict[str, Any]:
     """Returns further fields of result.json: how the checkpoint was chosen."""

@@ -89,7 +89,7 @@ def lay(
   pad: int,
   batch_size: int = 0,
 ) -> Rows:
-  """Rows of some items.
+  """Lays items out in rows.
 
   Args:
     items: all of them.

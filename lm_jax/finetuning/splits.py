@@ -20,7 +20,7 @@ HELD_OUT, MOST = 10, 2000
 
 
 def find_task(name: str, flag: str = "--task") -> SupervisedTask:
-  """The task of that name.
+  """Finds the task of a name.
 
   Raises:
     UsageError: there is none, or it has no examples to train on.
@@ -39,7 +39,7 @@ def find_task(name: str, flag: str = "--task") -> SupervisedTask:
 def load(
   name: str, place: str, train_examples: int = 0
 ) -> dict[str, Sequence[Any]]:
-  """The examples that a fine-tuning run sees: TRAIN and DEV.
+  """Loads the examples that a fine-tuning run sees: TRAIN and DEV.
 
   Data without a split to choose
   by give every tenth example of the training split, whatever the seed.

@@ -41,7 +41,7 @@ _UNFOLLOWED: Mapping[str, Any] = {
 
 
 def file_of(directory: str | pathlib.Path) -> pathlib.Path | None:
-  """The file that tells, as Transformers looks for it; None where none is.
+  """Finds the file of the options, as Transformers does; None without one.
 
   generation_config.json alone where it is there; older checkpoints have all in
   config.json.
@@ -139,5 +139,5 @@ def _say_unfollowed(path: str, fields: tuple[str, ...]) -> None:
 
 @functools.cache
 def _say(line: str) -> None:
-  """Warns of it, once a process."""
+  """Logs a warning, once a process."""
   logging.warning("%s", line)

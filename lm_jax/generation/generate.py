@@ -28,7 +28,7 @@ _LOOK = 4
 
 
 class Generator:
-  """A model, ready to go on with prompts.
+  """A model that continues prompts.
 
   Args:
     model: as lm_jax.loaded_model loads it.
@@ -68,7 +68,7 @@ class Generator:
     source_language: str = "",
     target_language: str = "",
   ) -> list[Generated]:
-    """Continuations of texts: num_return_sequences each, in their order.
+    """Generates num_return_sequences continuations of each text, in order.
 
     Args:
       texts: prompts.
@@ -165,7 +165,7 @@ class Generator:
   def decoder_prompt(
     self, options: Generation, given: Sequence[int] = ()
   ) -> Sequence[int]:
-    """Gives what an imported encoder_decoder's decoder reads first.
+    """Returns what an imported encoder_decoder's decoder reads first.
 
     Args:
       options: decoder_start_token_id counts.
@@ -182,7 +182,7 @@ class Generator:
   def _by_draft(
     self, ids, decoder, kind, request, limit, options, show
   ) -> list[Generated]:
-    """One text after the other, each with the draft's guesses."""
+    """Generates one text after the other, each with the draft's guesses."""
     assert self._draft is not None
     network, params = self._draft
     self.accepted = self.proposed = 0
@@ -216,7 +216,7 @@ class Generator:
     return results
 
   def _follow(self, texts, state, last: bool, show) -> None:
-    """Hands new tokens to the texts, and what they give to `show`."""
+    """Adds new tokens to the texts, and passes new pieces to `show`."""
     length, chosen = int(state.text.length), int(state.chosen)
     new_RxN = np.asarray(state.text.tokens_BxS)[:, length - chosen : length]
     logs_RxN = np.asarray(state.logs_RxS)[:, length - chosen : length]
@@ -230,7 +230,7 @@ class Generator:
   def _of_beams(
     self, state: beam.State, options: Generation, limit: int
   ) -> list[Generated]:
-    """The best num_return_sequences texts of each prompt."""
+    """Returns the best num_return_sequences texts of each prompt."""
     batch = state.scores_BxGxN.shape[0]
     scores_BxM = np.asarray(state.scores_BxGxN).reshape(batch, -1)
     sizes_BxM = np.asarray(state.sizes_BxGxN).reshape(batch, -1)
@@ -335,5 +335,5 @@ class Generator:
 
 
 def _longest(problem: Problem) -> int:
-  """Tokens that are read before the first new one, at most."""
+  """Returns the most tokens that are read before the first new one."""
   return int((np.asarray(problem.inputs.segment_BxT) > 0).sum(1).max())

@@ -49,7 +49,7 @@ class Filler:
     self._network = for_measuring(model.network)
 
   def blanks(self, text: str, top_k: int = 5) -> list[list[Candidate]]:
-    """The `top_k` likeliest tokens of each blank, each blank by itself.
+    """Finds the `top_k` likeliest tokens of each blank, each by itself.
 
     Args:
       text: with the tokenizer's mask token where something is missing.
@@ -69,7 +69,7 @@ class Filler:
     return candidates
 
   def sentence(self, text: str, steps: int = 10) -> str:
-    """The text with all blanks filled, the surest tokens first.
+    """Fills all blanks of a text, the surest tokens first.
 
     Ghazvininejad et al. 2019, section 3 (mask-predict): all blanks are filled
     at once, and the least probable ones again in the light of the others,
@@ -141,7 +141,7 @@ class Filler:
     return Candidate(token, text, float(probability_V[token]))
 
   def _read(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-    """Ids with special tokens around them, and where the blanks are."""
+    """Encodes a text with special tokens, and finds its blanks."""
     specials = self._model.spec.specials
     ids = self._tokenizer.encode(text, parse_special=True)
     row = np.array([*specials.before, *ids, *specials.after], np.int32)
@@ -157,7 +157,7 @@ class Filler:
     return row, places
 
   def _logits(self, ids: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """float32 [P, V] at the places."""
+    """Computes logits at the places, float32 [P, V]."""
     spec = self._model.spec
     size = min(-(-len(ids) // _BUCKET) * _BUCKET, self._model.config.length)
     tokens = np.full((1, size), spec.specials.pad, np.int32)

@@ -83,7 +83,7 @@ def between(
 
 
 def token(model: Trained, name: str, flag: str) -> int:
-  """The id of a language's token.
+  """Finds the id of a language's token.
 
   Args:
     model: whose tokenizer has it.

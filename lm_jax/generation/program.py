@@ -53,7 +53,7 @@ def slots(problem: Problem, limit: int) -> int:
 
 @functools.lru_cache(maxsize=32)
 def _compiled(networks: tuple[Any, ...], kind: Kind, slots: int) -> Any:
-  """Functions: an empty state of the right shape, and the search itself.
+  """Compiles two functions: an empty state of the right shape, the search.
 
   One program does both the prompt and the steps behind it: `first` tells
   whether the prompt is to be read.

@@ -118,7 +118,7 @@ def repeated(tree: Any, count: int, times: int) -> Any:
 
 
 def rows(tree: Any, count: int, index_N: Array) -> Any:
-  """Rows of all arrays by number; scalars are left.
+  """Takes rows of all arrays by number; scalars stay.
 
   count: rows that there are. An array may have several entries for each, as
     those of a cache have.

@@ -51,7 +51,7 @@ def begin(
   source: Stream | None,
   size: int,
 ) -> State:
-  """Both read the prompt; the model draws the first token."""
+  """Reads the prompt by both models; the model draws the first token."""
   model, smaller = readers
   hidden_1xTxD, text, cache = model.start(inputs, source, size)
   _, _, draft = smaller.start(inputs, source, size)
@@ -162,5 +162,5 @@ def _warped(kind: Kind, request: Request, logits_NxV: Array) -> Array:
 
 
 def acceptance(state: Any) -> tuple[int, int]:
-  """Guesses that were kept, and all of them."""
+  """Returns the number of guesses kept, and of all guesses."""
   return int(state.accepted), int(state.proposed)

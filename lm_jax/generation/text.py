@@ -11,7 +11,7 @@ _HALF = "\ufffd"
 
 
 class IncrementalDecoder:
-  """The text of ids that arrive one after the other.
+  """Decodes ids that arrive one after the other.
 
   Args:
     tokenizer: of the ids.

@@ -16,7 +16,7 @@ Unfold = Callable[[bool], IncrementalDecoder]
 
 
 class Generated(NamedTuple):
-  """One text.
+  """A generated text.
 
   prompt: its number.
   text: new text only; "" without a tokenizer.
@@ -34,7 +34,7 @@ class Generated(NamedTuple):
 
 
 class TextStream:
-  """A text that gets longer until it ends.
+  """A text that grows until it ends.
 
   Args:
     prompt: its number.
@@ -63,7 +63,7 @@ class TextStream:
     self.finish = ""
 
   def grow(self, ids: Sequence[int], logs: Sequence[float], last: bool) -> str:
-    """Takes all new tokens so far; the piece of text that they add.
+    """Takes all new tokens so far, and returns the text that they add.
 
     Args:
       ids: chosen tokens, those of earlier calls included.
@@ -91,7 +91,7 @@ class TextStream:
     return self._put(new, last or bool(self.finish))
 
   def _put(self, new: Sequence[int], last: bool) -> str:
-    """The text that tokens add, up to the end of a stop string."""
+    """Returns the text that tokens add, up to the end of a stop string."""
     if self._unfolding is None:
       return ""
     piece = self._unfolding.put(new, last)

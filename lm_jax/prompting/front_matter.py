@@ -30,7 +30,7 @@ _FORMS = {str: "text", list: "an array", dict: "a table", bool: "true or false"}
 
 
 def read(text: str, where: str) -> dict[str, Any]:
-  """Front matter as arguments of lm_jax.prompting.template.Template.
+  """Reads front matter as arguments of lm_jax.prompting.template.Template.
 
   Args:
     text: TOML.
@@ -106,7 +106,7 @@ def _known(names: Iterable[str], fields: tuple[str, ...], what: str):
 def _contents(
   table: dict[str, Any], where: str
 ) -> tuple[Mapping[str, str], ...]:
-  """Content-free inputs, from a text or as many texts for each field."""
+  """Reads content-free inputs: a text, or equally many texts a field."""
   columns = {
     name: value if isinstance(value, list) else [value]
     for name, value in table.items()

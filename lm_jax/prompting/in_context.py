@@ -68,7 +68,7 @@ class Result:
 
 
 class _Asked(NamedTuple):
-  """An item as it is asked: its prompt, and what corrections need besides."""
+  """An item to ask: its prompt, and the further prompts of corrections."""
 
   item: Example
   prompt: Prompt
@@ -150,7 +150,7 @@ def _scored(
   shots: int,
   known: dict[Any, str],
 ) -> _Asked:
-  """An item; `known` keeps content-free prompts, which most items share."""
+  """Prepares an item; `known` keeps content-free prompts, mostly shared."""
   template = prompter.template
   examples = draw.examples(shots, item)
   choices = [template.prefix + text for text in prompter.choices(item)]
@@ -246,7 +246,7 @@ def _write(
 def _accuracy(
   found: Sequence[Prediction], draws: int, items: int
 ) -> dict[str, Estimate]:
-  """Accuracies, with intervals for other items and, of several, other draws."""
+  """Computes accuracies with intervals for other items, and other draws."""
   estimates = {}
   for name in found[0].right:
     right_NxI = np.array([p.right[name] for p in found]).reshape(draws, items)

@@ -19,7 +19,7 @@ from lm_jax.types import ABSENT
 
 
 def template_for(task: str, model: Trained) -> str:
-  """A task's template: of a masked model its cloze, if there is one.
+  """Names a task's template: the cloze for a masked model, if it has one.
 
   Not of rtd: its generator fills blanks, and the model is the discriminator.
   """
@@ -97,7 +97,7 @@ def is_generative(model: Trained) -> bool:
 
 
 def continuing(exact: bool) -> str:
-  """The objectives whose models go on with a text, as a sentence names them.
+  """Lists the generative objectives for a sentence.
 
   exact: only those that know the probability of what follows.
   """

@@ -68,13 +68,13 @@ class Likelihood:
     return len(self._programs)
 
   def size(self, prompt: str, choices: Iterable[str]) -> int:
-    """Tokens that are read of a prompt with its longest choice."""
+    """Counts the tokens read of a prompt with its longest choice."""
     splits = [self._split(Pair(prompt, choice)) for choice in choices]
     if self._paired:
       return self._spare + max(
         max(len(context), len(choice)) for context, choice in splits
       )
-    # The last token is told and not read.
+    # The last token is scored and not read.
     return self._spare + max(len(a) + len(b) - 1 for a, b in splits)
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
@@ -114,7 +114,7 @@ class Likelihood:
     return int((np.asarray(read.segment_BxT) > 0).sum()) - len(ids)
 
   def _split(self, pair: Pair) -> tuple[Ids, Ids]:
-    """Tokens of the prompt, with those around it, and of the choice."""
+    """Encodes the prompt, with special tokens, and the choice."""
     specials = self._model.spec.specials
     if self._paired:  # Two texts.
       context = self._tokenizer.encode(pair.prompt)
@@ -145,7 +145,7 @@ class Likelihood:
     return (*before, *context[end:]), choice
 
   def _batches(self, groups: Groups):
-    """Contexts with at most _MOST_CHOICES choices, like sizes together."""
+    """Batches contexts of at most _MOST_CHOICES choices, by size."""
     sized: dict[tuple[int, int], list[tuple[Ids, list[Ids]]]] = {}
     for context, choices in groups.items():
       listed = sorted(choices, key=len)
@@ -231,7 +231,7 @@ def _compiled(network: nn.Module) -> Any:
       )
       hidden_RxNxD, _ = reader.read(text, cache, size - 1)
 
-      def told(place):
+      def score_place(place):
         # Logits of one place at a time: of all they are [R, N, V].
         hidden_RxD, token_R = place
         logits_RxV = reader.logits(hidden_RxD)
@@ -240,7 +240,7 @@ def _compiled(network: nn.Module) -> Any:
         return found_R, jnp.argmax(logits_RxV, axis=1) == token_R
 
       places = hidden_RxNxD.swapaxes(0, 1), choices_RxA[:, 1:].T
-      logs_NxR, likeliest_NxR = jax.lax.map(told, places)
+      logs_NxR, likeliest_NxR = jax.lax.map(score_place, places)
       return (
         jnp.concatenate([logs_R[:, None], logs_NxR.T], axis=1),
         jnp.concatenate([likeliest_R[:, None], likeliest_NxR.T], axis=1),

@@ -108,7 +108,7 @@ class ObjectiveScorer:
 
 
 def _batches(sizes_N: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
-  """Rows of like length together: their numbers, slots, rows of a batch."""
+  """Yields rows of similar length: their numbers, slots, rows of a batch."""
   for slots in map(int, np.unique(sizes_N)):
     members = np.flatnonzero(sizes_N == slots)
     size = min(_ROWS, pairs_lib.batch(slots))

@@ -68,7 +68,7 @@ class ChoiceScorer(Sizes, Protocol):
   def programs(self) -> int: ...
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
-    """Too long a prompt loses its first tokens."""
+    """Scores pairs; a prompt that is too long loses its first tokens."""
     ...
 
 
@@ -86,14 +86,14 @@ def batch(size: int) -> int:
 
 
 def progress(batches: Iterable[T]) -> Iterable[T]:
-  """The same, with a bar where standard error is a terminal."""
+  """Wraps batches in a progress bar where standard error is a terminal."""
   from tqdm import tqdm
 
   return tqdm(list(batches), disable=None, leave=False, unit="batch")
 
 
 class Splitter:
-  """Pairs to tokens: the choice has those that it has in the whole text.
+  """Encodes pairs; a choice has the tokens that it has in the whole text.
 
   The text is encoded as a whole and cut where its tokens first differ from
   those of the prompt alone; spaces at the end of a prompt belong to the
@@ -107,7 +107,7 @@ class Splitter:
     self._alone: dict[str, Sequence[int]] = {}
 
   def ids(self, pair: Pair) -> tuple[list[int], list[int]]:
-    """The tokens of the prompt and of the choice.
+    """Encodes the prompt and the choice.
 
     Raises:
       UsageError: the choice has no tokens.

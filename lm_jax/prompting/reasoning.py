@@ -23,7 +23,7 @@ _PROMPTS = 8  # that are gone on with together
 
 
 def answer(text: str, pattern: str) -> str | None:
-  """The last match of a pattern, of it the first group if there is one.
+  """Finds the last match of a pattern, or its first group if it has one.
 
   >>> answer("the answer is 3. No: the answer is 4.", r"answer is (\\d+)")
   '4'
@@ -35,7 +35,7 @@ def answer(text: str, pattern: str) -> str | None:
 
 
 def vote(answers: Iterable[str | None]) -> str | None:
-  """The commonest answer; of equally common ones the first; None is none.
+  """Returns the commonest answer; ties go to the first; None is no answer.
 
   >>> vote([None, "4", "5", "5", "4"])
   '4'

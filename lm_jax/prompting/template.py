@@ -79,7 +79,7 @@ class Template:
     return tuple(name for name in known if name not in self.defaults)
 
   def render(self, fields: Mapping[str, str]) -> str:
-    """The prompt of an example, without its answer.
+    """Renders the prompt of an example, without its answer.
 
     Args:
       fields: texts by name: all of `needs`, and others of `fields`.
@@ -111,7 +111,7 @@ def names() -> list[str]:
 
 
 def load(name: str, flag: str = "--template") -> Template:
-  """A built-in template, or that of a file.
+  """Loads a built-in template, or the one of a file.
 
   Args:
     name: of a built-in one, or a path (it holds a / or ends with .jinja).
@@ -135,7 +135,7 @@ def source(name: str, flag: str) -> str:
 
 
 def parse(text: str, where: str) -> Template:
-  """The template that a text tells.
+  """Parses the text of a template.
 
   Args:
     text: front matter and body.

@@ -87,7 +87,7 @@ def publish(
 
 
 def table(directory: str | os.PathLike[str]) -> str:
-  """The report as plain text for a terminal, at most 100 columns.
+  """Writes the report as plain text for a terminal, at most 100 columns.
 
   Raises UsageError as `collect.load` does.
   """

@@ -59,7 +59,7 @@ def scores(
 
 
 def tested(experiment: Experiment) -> str | None:
-  """The metric that arms are compared on: of one objective, its own loss."""
+  """Names the metric to compare arms on: the own loss of one objective."""
   done = [run for run in experiment.runs if run.done]
   if subject.own_losses_compare(done):
     return metrics_lib.OWN_LOSS
@@ -98,7 +98,7 @@ def is_fraction(metric: str) -> bool:
 
 
 def estimates_of(experiment: Experiment, metric: str) -> dict[str, Estimate]:
-  """An estimate of `metric` for each arm that has it, by its own spread."""
+  """Estimates `metric` for each arm that has it, by its own spread."""
   estimates = {}
   for arm in experiment.arms:
     runs = [run for run in experiment.runs_of(arm) if metric in run.metrics]

@@ -45,7 +45,7 @@ class Image:
 
 @dataclasses.dataclass(frozen=True)
 class Code:
-  """Text to be kept as it is: a command, a traceback."""
+  """Text without line wrapping: a command, a traceback."""
 
   text: str
   title: str = ""
@@ -121,7 +121,7 @@ def _plain_table(table: Table) -> list[str]:
 
 
 def plain(blocks: list[Block]) -> str:
-  """The terminal's form: no line is longer than WIDTH; no figures."""
+  """Formats blocks for the terminal: lines within WIDTH, no figures."""
   lines: list[str] = []
   for block in blocks:
     if lines and not isinstance(block, Image | Cases):
@@ -139,14 +139,14 @@ def plain(blocks: list[Block]) -> str:
 
 
 def _escape(text: str) -> str:
-  """Text that Markdown shows as it is, on one line."""
+  """Escapes text for Markdown, on one line."""
   text = html.escape(" ".join(text.split()), quote=False)
   text = re.sub(r"([\\`*|#~])", r"\\\1", text)
   return text.replace("](", "]\\(")
 
 
 def markdown(blocks: Sequence[Block]) -> str:
-  """`report.md`; figures are links to their PNG files."""
+  """Formats blocks as Markdown; figures are links to their PNG files."""
   parts: list[str] = []
   for block in blocks:
     if isinstance(block, Heading):

@@ -23,7 +23,7 @@ _LARGEST = 1e100
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-  """One run: what its files say, or what their absence says.
+  """One run, from its files; `status` says what is missing.
 
   status: that of `result.json`; without one "unfinished" (it logged steps) or
     "not started"; "unreadable" where the file is damaged.
@@ -148,14 +148,14 @@ def _items(raw: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _file_name(name: Any) -> str:
-  """A run's name, which must not lead out of the directory."""
+  """Checks a run's name, which must not lead out of the directory."""
   if not isinstance(name, str) or not strict_json.is_file_name(name):
     raise ValueError(f"the run {short(name)} has no name of a directory")
   return name
 
 
 def _arm(arm: Any) -> str:
-  """An arm's name, which stands in figures too."""
+  """Checks an arm's name, which stands in figures too."""
   if not isinstance(arm, str) or not arm.isprintable():
     raise ValueError(f"the arm {short(arm)} has no name that can be shown")
   return arm
@@ -277,7 +277,7 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
 
 
 def single(directory: str | os.PathLike[str]) -> Experiment:
-  """A run by itself, as an experiment of one arm.
+  """Loads a single run as an experiment of one arm.
 
   Raises UsageError if its result.json is no such file.
   """

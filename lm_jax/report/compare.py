@@ -211,7 +211,7 @@ def _scattering(
 
 
 def analyse(experiment: Experiment) -> Analysis:
-  """Everything that tables and figures show, computed once."""
+  """Computes everything that tables and figures show, once."""
   metric = tested(experiment)
   regime = regime_of(experiment, metric)
   measured = {name for run in experiment.runs for name in run.metrics}

@@ -49,7 +49,7 @@ def _curves(experiment: Experiment, arm: str, currency: str, metric: str):
 
 
 def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
-  """Thin lines are seeds, the thick one their mean; returns its last point.
+  """Draws seeds as thin lines, their mean thick; returns its last point.
 
   A run that failed or diverged ends in a cross and counts in no mean; a run
   that goes on counts only where its arm has none that is done.
@@ -75,7 +75,7 @@ def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
 
 
 def learning_curves(analysis: Analysis, currency: str):
-  """The tested metric against a currency, or None if it was not logged."""
+  """Draws the tested metric against a currency; None if it was not logged."""
   from matplotlib.figure import Figure
 
   experiment, name = analysis.experiment, analysis.metric or "minimal_pairs"
@@ -141,7 +141,7 @@ def learning_curves(analysis: Analysis, currency: str):
 
 
 def own_losses(analysis: Analysis):
-  """Each arm's own validation loss, on axes of its own; None if not logged."""
+  """Draws each arm's validation loss on axes of its own; None if not logged."""
   from matplotlib.figure import Figure
 
   experiment = analysis.experiment

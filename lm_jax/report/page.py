@@ -32,7 +32,7 @@ def _opening(analysis: Analysis) -> list[Block]:
 
 
 def _yardsticks(analysis: Analysis) -> list[str]:
-  """The metrics of the main table; the parts of the pairs have their own."""
+  """Lists the metrics of the main table; parts of pairs have their own."""
   measured = {name for arm in analysis.arms for name in arm.metrics}
   return [
     name

@@ -19,7 +19,7 @@ def _bar(axes, y: float, estimate: Estimate, scale: float, **look):
 
 
 def forest(analysis: Analysis):
-  """Differences to the baseline with intervals; None if there are none."""
+  """Draws differences to the baseline with intervals; None without any."""
   from matplotlib.figure import Figure
 
   name = analysis.metric
@@ -56,7 +56,7 @@ def forest(analysis: Analysis):
 
 
 def rendered(figure, kind: str) -> bytes:
-  """The bytes of a figure's file, "svg" or "png": the same each time."""
+  """Renders a figure's file, "svg" or "png": the same bytes each time."""
   out = io.BytesIO()
   meta = {"Date": None} if kind == "svg" else {"Software": None}
   figure.savefig(out, format=kind, dpi=160, metadata=meta, bbox_inches="tight")
@@ -64,7 +64,7 @@ def rendered(figure, kind: str) -> bytes:
 
 
 def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
-  """Every figure that can be drawn; the bytes by file name."""
+  """Draws every figure that can be drawn; bytes by file name."""
   import matplotlib
 
   images, files = [], {}

@@ -65,7 +65,7 @@ def write(directory: str | os.PathLike[str]) -> str:
 
 
 def records(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
-  """A record for each score, as results.csv has them; raises as `write`."""
+  """Makes a record for each score, as in results.csv; raises as `write`."""
   return _rows(_read(pathlib.Path(directory))[1])
 
 
@@ -77,7 +77,7 @@ def _read(root: pathlib.Path) -> tuple[dict[str, Any], list[Entry]]:
 
 
 def _shown(content: Sequence[Block]) -> int:
-  """The blocks before the settings, which a terminal does without."""
+  """Counts the blocks before the settings, which a terminal leaves out."""
   for number, block in enumerate(content):
     if isinstance(block, Heading) and block.text == "Settings":
       return number

@@ -68,7 +68,7 @@ class Ranking:
 def at_spend(
   run: Run, currency: str, metric: str, spend: float
 ) -> float | None:
-  """The learning curve at `spend`, linear between evaluations."""
+  """Reads the learning curve at `spend`, linear between evaluations."""
   x, y = run.curve(currency, metric)
   if not len(x) or not x[0] <= spend <= x[-1]:
     return None
@@ -125,7 +125,7 @@ def _flips(
 
 
 def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
-  """A ranking for each currency in which the finished runs were evaluated."""
+  """Ranks the arms in each currency in which finished runs were evaluated."""
   if metric is None:
     return []
   result: list[Ranking] = []
@@ -164,13 +164,13 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
       flips = _flips(
         ranking.order, result[0].order, [table_AxN, reference], arms
       )
-      told = tuple(
+      comparable = tuple(
         flip
         for flip in flips
         if ranking.alike(flip.ahead, flip.behind)
         and result[0].alike(flip.ahead, flip.behind)
       )
-      ranking = dataclasses.replace(ranking, flips=told)
+      ranking = dataclasses.replace(ranking, flips=comparable)
     result.append(ranking)
   return result
 

@@ -20,7 +20,7 @@ _NAMES = frozenset(
 )
 # What rows a run reads.
 _ROWS = ("data.", "length", "curriculum", "batch_size")
-_MOST = 6  # values that are told of a setting
+_MOST = 6  # values of a setting that are listed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Subject:
 
 
 def varied(runs: Sequence[Settings]) -> list[str]:
-  """The paths of the settings in which runs differ, the objective first.
+  """Lists the settings in which runs differ, the objective first.
 
-  Not those that follow from another: an objective's architecture and options,
-  the trunk of a size or a preset.
+  Settings that follow from another are left out: an objective's architecture
+  and options, the trunk of a size or a preset.
   """
   known = [run for run in runs if run]
   paths = dict.fromkeys(("objective", "size", "trunk.preset"))
@@ -103,7 +103,7 @@ def own_losses_compare(done: Sequence[HasLoss]) -> bool:
 
 
 def values_of(path: str, runs: Sequence[Settings]) -> list[str]:
-  """The values of a setting, as one would write them after its flag."""
+  """Lists the values of a setting, as they are written after its flag."""
   values = [run.get(path) for run in runs if run.get(path) is not None]
   return list(dict.fromkeys(map(_shown, values)))
 

@@ -107,7 +107,7 @@ def differences(analysis: Analysis) -> list[Block]:
 
 
 def _apart(analysis: Analysis, name: str) -> Estimate | None:
-  """An arm's mean less the baseline's, without an interval."""
+  """Returns an arm's mean minus the baseline's, without an interval."""
   baseline = analysis.experiment.baseline
   means = {
     arm.name: arm.metrics[analysis.metric].value

@@ -113,7 +113,7 @@ def _html_case(case: Case, groups: tuple[str, ...]) -> str:
 
 
 def _html_cases(block: Cases, number: int) -> str:
-  """Examples below a button for each group that shows these alone."""
+  """Formats examples below buttons, each of which shows one group alone."""
   name = f"cases{number}"
   counts = [
     sum(c.group == group for c in block.cases) for group in block.groups
@@ -163,7 +163,7 @@ def _html_block(block: Block, svg: Mapping[str, bytes], number: int) -> str:
 def to_html(
   blocks: Sequence[Block], title: str, svg: Mapping[str, bytes]
 ) -> str:
-  """`report.html`.
+  """Formats blocks as the page `report.html`.
 
   svg: the bytes of each figure's SVG by its stem. They go in as images, in
   which nothing can run and no identifier can clash.

@@ -31,5 +31,5 @@ class Reader:
   cut: int = 0
 
   def answer(self, question: str, documents: Sequence[Document]) -> Answer:
-    """The answer that some documents, best first, have to a question."""
+    """Answers a question from documents, best first."""
     raise NotImplementedError

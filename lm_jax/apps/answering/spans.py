@@ -48,7 +48,7 @@ class SpanReader(Reader):
   def _spans(
     self, question: str, texts: Sequence[str]
   ) -> list[tuple[int, str, float]]:
-    """The best span of each window: index of the text, span, score."""
+    """Finds the best span of each window: index of the text, span, score."""
     from lm_jax.finetuning import forward
     from lm_jax.finetuning.heads import extract
 

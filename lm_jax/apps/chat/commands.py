@@ -20,7 +20,7 @@ SIGN = "/"
 
 
 class Quit(Exception):
-  """The user wants to end."""
+  """Raised when the user wants to end the conversation."""
 
 
 @dataclasses.dataclass(frozen=True)

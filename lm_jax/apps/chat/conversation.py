@@ -87,7 +87,7 @@ class Conversation:
 
 
 def read(name: str, where: str) -> Conversation:
-  """The conversation in a file that `write` wrote, or in one like it.
+  """Reads a conversation from a file that `write` wrote, or one like it.
 
   Args:
     name: of the file: an object with "messages", or their list.

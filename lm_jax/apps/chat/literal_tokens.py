@@ -49,17 +49,17 @@ class Marks:
     self._mark = re.compile(f"{_BEGIN}({name}){_END}|[{_BEGIN}{_END}]")
 
   def mark(self, text: str) -> str:
-    """The text with marks around the names; any that it had are left out."""
+    """Puts marks around the names in a text; its own marks are left out."""
     text = text.replace(_BEGIN, "").replace(_END, "")
     return self._name.sub(f"{_BEGIN}\\g<0>{_END}", text)
 
   def first(self, text: str) -> tuple[str, int]:
-    """The first name in a text, and its id; ("", ABSENT) without one."""
+    """Finds the first name in a text, and its id; ("", ABSENT) without one."""
     match = self._name.search(text)
     return (match[0], self.tokens[match[0]]) if match else ("", ABSENT)
 
   def encode(self, rendered: str) -> list[int]:
-    """The ids of a conversation; no special tokens are put around it.
+    """Encodes a conversation; no special tokens are put around it.
 
     Names of special tokens without marks are such: the template wrote them.
     """

@@ -36,7 +36,7 @@ _PROBES = ("\ue000q", "\ue000a", "\ue000n")
 
 
 class Stopped(Exception):
-  """The user wants no more of an answer."""
+  """Raised when the user stops an answer."""
 
 
 class Answer(NamedTuple):
@@ -107,7 +107,7 @@ class Assistant:
     self.ends = tuple(sorted({*ends, end} - {ABSENT}))
 
   def encode(self, messages: Sequence[Message]) -> list[int]:
-    """The ids of a conversation that the assistant is to go on with.
+    """Encodes a conversation that the assistant continues.
 
     As Transformers' apply_chat_template has them, but for names of special
     tokens in messages, which are text (lm_jax/apps/chat/literal_tokens.py).
@@ -124,7 +124,7 @@ class Assistant:
   def fit(
     self, conversation: Conversation, user: str, options: Generation
   ) -> Read:
-    """A conversation cut to the context, and how many turns were left out.
+    """Cuts a conversation to the context, and counts the turns left out.
 
     Whole turns are, from the oldest on, until there is room for
     max_new_tokens (but at most for half of the context). The system prompt
@@ -172,7 +172,7 @@ class Assistant:
       )
 
   def plainly(self, text: str, source: str = "", target: str = "") -> Read:
-    """A text as it is, without a template and without history.
+    """Encodes a text as it is, without a template and without history.
 
     Args:
       text: not empty.
@@ -265,7 +265,7 @@ class Assistant:
     )
 
   def _left(self, ids: Sequence[int]) -> int:
-    """Tokens that an answer may have; below 1: none."""
+    """Returns how many tokens an answer may have; below 1: none."""
     if self._paired and len(ids) > self.room:
       return self.room - len(ids)
     read = 1 if self._paired else len(ids)

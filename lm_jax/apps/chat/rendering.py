@@ -28,7 +28,7 @@ def environment() -> Any:
   import jinja2.sandbox
 
   class Generation(jinja2.ext.Extension):
-    """{% generation %}: what the assistant said; it changes no text."""
+    """The tag {% generation %}: the assistant's text, unchanged."""
 
     tags = {"generation"}  # noqa: RUF012
 
@@ -101,7 +101,7 @@ def environment() -> Any:
 
 
 def literals(found: Any, source: str) -> list[str]:
-  """The texts that a template itself holds."""
+  """Returns the texts that a template itself holds."""
   from jinja2 import nodes
 
   tree = found.parse(source)

@@ -16,7 +16,7 @@ from lm_jax.support.errors import UsageError
 from lm_jax.support.printable import printable
 
 Form = Literal["text", "jsonl"]
-# Of an answer, unless told otherwise.
+# Defaults of an answer.
 MAX_NEW_TOKENS = 256
 
 
@@ -160,7 +160,7 @@ class Session:
       )
 
   def replace(self, conversation: Conversation) -> None:
-    """Goes on with another conversation."""
+    """Replaces the conversation by another."""
     self.conversation = conversation
     self._told.clear()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class StopBuffer:
-  """An answer as it comes: what may begin a stop string is held back.
+  """Holds back the end of a growing answer that may begin a stop string.
 
   White space around it is no part of it.
 
@@ -19,7 +19,7 @@ class StopBuffer:
     self._all = self.text = self._shown = ""
 
   def put(self, piece: str) -> None:
-    """Takes what comes next."""
+    """Adds the next piece of the answer."""
     self._all += piece
 
   def news(self, last: bool = False) -> str:
@@ -46,6 +46,6 @@ class StopBuffer:
 
 
 def without(text: str, stops: Sequence[str]) -> str:
-  """The text without the stop string that it ends with."""
+  """Removes the stop string at the end of a text."""
   endings = (stop for stop in stops if text.endswith(stop))
   return text.removesuffix(next(endings, ""))

@@ -23,7 +23,7 @@ TEXT = "text"  # the field that a prompt fills
 
 
 def names() -> list[str]:
-  """The built-in templates that write, and do not ask for a known answer."""
+  """Names the built-in templates that write without a known answer."""
   return [name for name in template_lib.names() if writes(_load(name))]
 
 
@@ -33,7 +33,7 @@ def writes(template: Template) -> bool:
 
 
 def load(name: str, flag: str) -> Template:
-  """A writing tool by name or path, or UsageError."""
+  """Loads a writing tool by name or path; raises UsageError."""
   template = template_lib.load(name, flag)
   if not writes(template):
     raise UsageError(
@@ -48,7 +48,7 @@ def _load(name: str) -> Template:
 
 
 def fields(texts: Sequence[str], template: Template, flag: str) -> dict:
-  """The fields in texts like "language=German".
+  """Parses fields from texts like "language=German".
 
   Args:
     texts: of flags.
@@ -71,7 +71,7 @@ def fields(texts: Sequence[str], template: Template, flag: str) -> dict:
 
 
 def split(words: str, template: Template) -> tuple[dict[str, str], str]:
-  """Leading NAME=VALUE words that are fields, and the text behind them.
+  """Splits leading NAME=VALUE words that are fields from the text.
 
   >>> split("style=plain  A text, x=1", load("rewrite", ""))
   ({'style': 'plain'}, 'A text, x=1')
@@ -90,7 +90,7 @@ def split(words: str, template: Template) -> tuple[dict[str, str], str]:
 
 @dataclasses.dataclass(frozen=True)
 class Tool:
-  """A writing tool as `launch.py generate` has it.
+  """A writing tool of `launch.py generate`.
 
   template: of `load`.
   values: of its fields but the text.
@@ -156,7 +156,7 @@ class Tool:
 def direction(
   template: Template, values: Mapping[str, str]
 ) -> tuple[str, str] | None:
-  """The languages that a translating template names, source and target.
+  """Returns the source and target languages of a translating template.
 
   None if it names none: then it is no translator.
   """

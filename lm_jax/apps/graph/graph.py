@@ -44,7 +44,7 @@ class Entity:
 
 @dataclasses.dataclass(frozen=True)
 class Relation:
-  """A relation of two entities, by their keys, and what says so."""
+  """A relation of two entities, by their keys, with its sentences."""
 
   subject: str
   relation: str
@@ -61,7 +61,7 @@ class Graph:
 
 
 def clean(text: str) -> str:
-  """A name on one line, without what no file of XML can hold."""
+  """Puts a name on one line, without characters that XML can't hold."""
   return " ".join(_NO_XML.sub("\ufffd", text).split())
 
 
@@ -112,7 +112,7 @@ def library() -> Any:
 
 
 def to_networkx(graph: Graph) -> Any:
-  """A MultiDiGraph; nodes have label, kind, mentions, edges relation, text.
+  """Makes a MultiDiGraph; nodes: label, kind, mentions; edges: relation, text.
 
   Nodes are called n0, n1, ... in the order of the graph.
   """

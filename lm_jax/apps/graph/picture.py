@@ -27,7 +27,7 @@ Place = tuple[float, float]
 
 
 def png(graph: Graph, title: str = "") -> bytes:
-  """Entities as boxes coloured by kind, relations as arrows with names."""
+  """Draws entities as boxes coloured by kind, relations as named arrows."""
   import matplotlib
 
   # A dollar sign in a name is one.
@@ -145,7 +145,7 @@ def _short(text: str) -> str:
 
 
 def _most_related(graph: Any) -> tuple[Any, int]:
-  """The part of the graph that is shown, and how many entities are not."""
+  """Selects the part to show, and counts the entities left out."""
   order = sorted(graph, key=lambda node: -graph.degree(node))
   return graph.subgraph(order[:MOST]).copy(), max(0, len(order) - MOST)
 

@@ -23,7 +23,7 @@ _WORD = re.compile(r"https?://\S+|[@#]?\w+(?:[-.'’&]\w+)*|[^\w\s]")
 
 
 class Found(NamedTuple):
-  """An entity in a sentence: its characters from and up to, and its kind."""
+  """An entity in a sentence: first character, end, and kind."""
 
   start: int
   end: int
@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 
 def read(texts: Sequence[str], model: Any, relations: Any = None) -> Graph:
-  """The graph of some texts.
+  """Reads the graph of some texts.
 
   Args:
     texts: any; they are read sentence by sentence.
@@ -85,7 +85,7 @@ def check(model: Any, relations: Any, flags: tuple[str, str]) -> None:
 
 
 def entities(lines: Sequence[str], model: Any) -> list[list[Found]]:
-  """The entities of each sentence, in order."""
+  """Finds the entities of each sentence, in order."""
   spans = [[m.span() for m in _WORD.finditer(line)] for line in lines]
   examples = [
     Tagged(str(i), tuple(line[a:b] for a, b in words), ())
@@ -95,9 +95,9 @@ def entities(lines: Sequence[str], model: Any) -> list[list[Found]]:
   return [
     [
       Found(words[first][0], words[last - 1][1], kind)
-      for kind, first, last in conll.entities(told)
+      for kind, first, last in conll.entities(tags_of_text)
     ]
-    for words, told in zip(spans, tags, strict=True)
+    for words, tags_of_text in zip(spans, tags, strict=True)
   ]
 
 
@@ -131,7 +131,7 @@ def _pairs(
 
 
 def mark_pair(line: str, a: Found, b: Found) -> str:
-  """The sentence with two entities marked, the first of them as e1.
+  """Marks two entities of a sentence, the first of them as e1.
 
   >>> mark_pair("Bo met Ann.", Found(0, 2, ""), Found(7, 10, ""))
   '<e1>Bo</e1> met <e2>Ann</e2>.'
@@ -143,7 +143,7 @@ def mark_pair(line: str, a: Found, b: Found) -> str:
 
 
 def triples(lines: Sequence[str], model: Any) -> list[Fact]:
-  """The triples that a model writes of each sentence."""
+  """Generates the triples of each sentence."""
   examples = [Rewriting(str(i), line, ("",)) for i, line in enumerate(lines)]
   return [
     Fact(*one, line)

@@ -98,7 +98,7 @@ class Kind:
     raise NotImplementedError
 
   def answer(self, model: Any, task: Any, examples: Sequence[Any]) -> list[Any]:
-    """A fine-tuned model's answer to each example, as `task.judge` takes it.
+    """Answers each example in the form that `task.judge` takes.
 
     Args:
       model: lm_jax.loaded_model.Trained, whose objective is this kind's.

@@ -83,7 +83,7 @@ def _item(
   length: int,
   where: str,
 ) -> tuple[Item, bool]:
-  """A pair as a model reads it, and did it lose tokens?"""
+  """Encodes a pair, and returns whether it lost tokens."""
   before, after = tokenizer.specials.before, tokenizer.specials.after
   room = length - len(numbers) * (len(before) + len(after))
   if length < _supervised.SHORTEST * len(numbers):

@@ -97,7 +97,7 @@ class Window(NamedTuple):
   cut: bool
 
   def may(self) -> np.ndarray:
-    """Labels of what may be an answer: the passage, and the first token."""
+    """Labels tokens that may be an answer: the passage, and the first token."""
     label_n = np.full(len(self.tokens), NO_LABEL, np.int32)
     label_n[self.at : self.at + len(self.spans_Nx2)] = 0
     label_n[0] = 0
@@ -122,7 +122,7 @@ class Found(NamedTuple):
 def windows(
   examples: Sequence[Question], tokenizer: Tokenizer, length: int
 ) -> list[Window]:
-  """The windows of each example, in order.
+  """Makes the windows of each example, in order.
 
   Raises:
     UsageError: `length` has no room for a question and a piece of a passage.
@@ -176,12 +176,12 @@ def windows(
 
 
 def _placed(example: Question) -> Span | None:
-  """The first right answer of which it is known where it stands."""
+  """Returns the first right answer whose place is known."""
   return next((a for a in example.answers if a.start != UNPLACED), None)
 
 
 def _tokens_of(answer: Span, spans_Tx2: np.ndarray) -> tuple[int, int] | None:
-  """The first and the last token of an answer; None if no token is of it."""
+  """Returns an answer's first and last token; None if it has none."""
   end = answer.start + len(answer.text)
   of_it_T = (spans_Tx2[:, 1] > answer.start) & (spans_Tx2[:, 0] < end)
   inside = np.flatnonzero(of_it_T)
@@ -215,7 +215,7 @@ def _owners(count: int, room: int, starts: Sequence[int]) -> np.ndarray:
 
 
 def best_of(window: Window, logits_nx2: np.ndarray, longest: int) -> Found:
-  """The likeliest span: its start where a token has most around it."""
+  """Finds the likeliest span that starts where the window sees most."""
   logits_nx2 = logits_nx2.astype(np.float64)
   none = float(logits_nx2[0].sum())
   passage_Nx2 = logits_nx2[window.at : window.at + len(window.spans_Nx2)]
@@ -236,7 +236,7 @@ def best_of(window: Window, logits_nx2: np.ndarray, longest: int) -> Found:
 def chosen(
   context: str, found: Sequence[Found], unanswerable: bool, margin: float
 ) -> str:
-  """The answer of all windows; "" where no answer is likelier than any."""
+  """Chooses the answer of all windows; "" where no answer is likelier."""
   best = max(found, key=lambda window: window.score)
   none = min(window.none for window in found)
   if unanswerable and none - best.score > margin:
