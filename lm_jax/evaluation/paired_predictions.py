@@ -21,7 +21,7 @@ class Predictions:
 
   name: of the model, for people.
   where: flag and path, for messages.
-  path: as it was given.
+  path: as given.
   tasks: by task, by number of shots (None of tasks without), by id.
   """
 

@@ -59,7 +59,7 @@ def row_shape(config_length: int, options: Any, alone: bool) -> packing.Shape:
 class Examples:
   """A task's rows; the interface of lm_jax.data.rows.Dataset.
 
-  corpus: what they are made of.  task, kind: whose they are.
+  corpus: what they are made of.  task, kind: of the examples.
   cut: of each split, examples that lost tokens.
   """
 

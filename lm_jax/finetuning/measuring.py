@@ -25,7 +25,7 @@ class Finetuning:
   """Measures by the task, and chooses the checkpoint that does best.
 
   metric: what checkpoints are chosen by; higher is better.
-  always: is a checkpoint saved at each evaluation?
+  always: whether a checkpoint is saved at each evaluation.
   """
 
   highest = True

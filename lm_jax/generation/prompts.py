@@ -1,4 +1,4 @@
-"""Texts or ids to what a model reads before it goes on."""
+"""Turns texts or ids into what a generative model reads first."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def context(model: Trained) -> int:
 
 
 def require_generator(model: Trained, what: str) -> None:
-  """Raises UsageError unless the model can go on with a text."""
+  """Raises UsageError unless the model is generative."""
   can = ", ".join(model.outputs) or "its states"
   if VOCABULARY not in model.outputs:
     raise UsageError(

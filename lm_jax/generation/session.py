@@ -23,7 +23,7 @@ from lm_jax.types import Array, Stream
 class Text(NamedTuple):
   """The tokens of a batch in S slots, read or only chosen.
 
-  tokens_BxS, real_BxS: by slot; is there a token?
+  tokens_BxS, real_BxS: by slot; whether the slot holds a token.
   length: int32 scalar, slots that are filled.
   """
 
@@ -120,7 +120,7 @@ def repeated(tree: Any, count: int, times: int) -> Any:
 def rows(tree: Any, count: int, index_N: Array) -> Any:
   """Takes rows of all arrays by number; scalars stay.
 
-  count: rows that there are. An array may have several entries for each, as
+  count: number of rows. An array may have several entries for each, as
     those of a cache have.
   """
 

@@ -68,7 +68,7 @@ class TextStream:
     Args:
       ids: chosen tokens, those of earlier calls included.
       logs: the log-probability with which each was chosen.
-      last: will no more come?
+      last: whether no more will come.
     """
     piece = ""
     while len(self._ids) < len(ids) and not self.finish:

@@ -1,4 +1,4 @@
-"""log p(choice | prompt) of models that go on with a text.
+"""log p(choice | prompt) of generative models.
 
 The prompt is laid out as for generation, so that a score is the probability
 of generating the choice: causal models read the text, a prefix decoder sees
@@ -41,7 +41,7 @@ class Likelihood:
   """A lm_jax.prompting.pairs.ChoiceScorer.
 
   Args:
-    model: with a tokenizer, that goes on with a text.
+    model: generative, with a tokenizer.
     what: names it in messages.
 
   Raises:

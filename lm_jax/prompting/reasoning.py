@@ -48,7 +48,7 @@ class Writer:
   """A model that writes answers; of lm_jax.prompting.pairs it is Sizes.
 
   Args:
-    model: that goes on with texts.
+    model: generative.
     what: names it in messages.
     template: with answer_pattern, and options of generation.
     samples: texts for each prompt; 1 takes the template's options as they

@@ -46,7 +46,7 @@ class Template:
   choices: of labels, the text of each.
   choice_fields: names of the fields that hold the choices, where those differ
     from example to example; the label is the index.
-  cloze: does the choice stand at {{ mask }}, and not behind the prompt?
+  cloze: whether the choice stands at {{ mask }}, not after the prompt.
   separator: between shots.
   prefix: between a prompt and its answer.
   calibration: content-free inputs, each the fields without `choice_fields`.

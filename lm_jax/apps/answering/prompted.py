@@ -33,7 +33,7 @@ class PromptReader(Reader):
     what: names the model in messages.
 
   Raises:
-    UsageError: the model can't go on with a text, or the template asks for
+    UsageError: the model is not generative, or the template asks for
       something else.
   """
 

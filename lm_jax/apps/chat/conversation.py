@@ -59,7 +59,7 @@ class Conversation:
     Args:
       name: of the file.
       where: names it in messages.
-      replace: may the file be there already?
+      replace: whether the file may exist already.
 
     Raises:
       UsageError: it may not and is, or it can't be written.

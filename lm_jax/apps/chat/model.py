@@ -50,7 +50,7 @@ class Read(NamedTuple):
   """The input of a model before it answers.
 
   dropped: how many of the oldest turns are not in the ids.
-  plain: is it a text as it is, without a template and history?
+  plain: whether it is a text as it is, without a template and history.
   decoder, forced: what its decoder begins with, and the first new token; of a
     translation (lm_jax/generation/languages.py).
   """

@@ -1,4 +1,4 @@
-"""A conversation as it goes on: what is said, answered and shown."""
+"""A conversation in progress: messages, answers and what is shown."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Source:
   """A template's text.
 
   where: names it in messages.
-  own: is it the model's, or the user's for it, and not the plain one?
+  own: whether it is the model's or the user's for it, not the plain one.
   """
 
   text: str
@@ -159,7 +159,7 @@ class ChatTemplate:
 
     Args:
       messages: objects with role and content.
-      answering: is the assistant to go on?
+      answering: whether the assistant speaks next.
 
     Raises:
       UsageError: what the template has against them, or what is wrong with

@@ -70,7 +70,7 @@ class Lines:
   called back, where there is a readline.
 
   Attributes:
-    interactive: is a user there?
+    interactive: whether a user is there.
     number: of the last line that was read.
   """
 

@@ -94,7 +94,7 @@ class Tool:
 
   template: of `load`.
   values: of its fields but the text.
-  plain: is the model to read what it renders as it is?
+  plain: whether the model reads the rendered text as it is.
   """
 
   template: Template

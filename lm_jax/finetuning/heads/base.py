@@ -89,8 +89,8 @@ class Kind:
       examples: with right answers.
       tokenizer: of the model.
       length: columns of a row.
-      options: the objective's own, by name; and "paired", does the model read
-        in an encoder and answer in a decoder?
+      options: the objective's own, by name; and "paired": whether the model
+        reads in an encoder and answers in a decoder.
 
     Raises:
       UsageError: a label that the model does not know.

@@ -81,7 +81,7 @@ class Window(NamedTuple):
   tokens, text: of the item.
   at: where the passage begins in the tokens.
   spans_Nx2: characters of the passage that each of its tokens here stands for.
-  most_N: is there no other window in which the token has more around it?
+  most_N: whether no other window has more around the token.
   answer: first and last token of the first right answer; (0, 0) unless the
     window has all of it.
   cut: the question lost tokens, or no token is of the answer.
