@@ -31,7 +31,7 @@ class Generator:
   """A model that continues prompts.
 
   Args:
-    model: as lm_jax.loaded_model loads it.
+    model: as lm_jax.inference.load loads it.
     what: names it in messages.
     draft: a smaller model with the same tokenizer, which guesses ahead.
 

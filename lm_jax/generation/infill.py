@@ -28,7 +28,7 @@ class Filler:
   """A masked model, ready to fill blanks.
 
   Args:
-    model: as lm_jax.loaded_model loads it.
+    model: as lm_jax.inference.load loads it.
     what: names it in messages.
 
   Raises:
