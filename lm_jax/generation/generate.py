@@ -13,10 +13,10 @@ from lm_jax.generation import beam, languages, prompts, speculative
 from lm_jax.generation import program as program_lib
 from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
-from lm_jax.generation.search import Kind, Request
+from lm_jax.generation.search import SearchArgs, SearchConfig
 from lm_jax.generation.stops import Stops
 from lm_jax.generation.text import IncrementalDecoder
-from lm_jax.generation.text_stream import Generated, TextStream, Unfold
+from lm_jax.generation.text_stream import Generated, MakeDecoder, TextStream
 from lm_jax.inference.score import for_measuring
 from lm_jax.loaded_model import Trained
 from lm_jax.models.unrolled import unrolled
@@ -114,7 +114,7 @@ class Generator:
     problem = prompts.lay_out(self.model, ids, decoder)
     limit = self._limit(problem, options)
     pad = self.model.spec.specials.pad
-    kind = Kind(
+    search_config = SearchConfig(
       options.static(self._draft is not None),
       self._ends(options),
       pad,
@@ -130,7 +130,7 @@ class Generator:
         options.forced_bos_token_id,
         longest,
       )
-    request = Request(
+    search_args = SearchArgs(
       np.int32(limit),
       np.int32(max(options.min_new_tokens, options.min_length - longest)),
       {name: np.float32(x) for name, x in options.values.items()},
@@ -139,24 +139,28 @@ class Generator:
     )
     if self._draft is not None:
       options.check_draft()
-      return self._by_draft(ids, decoder, kind, request, limit, options, show)
+      return self._by_draft(
+        ids, decoder, search_config, search_args, limit, options, show
+      )
     program = program_lib.Program(
-      (self.network,), kind, program_lib.slots(problem, limit)
+      (self.network,), search_config, program_lib.slots(problem, limit)
     )
     if options.beams:
-      state = program.run((self.params,), request, problem, limit)
+      state = program.run((self.params,), search_args, problem, limit)
       return self._of_beams(state, options, limit)
     followed = bool(options.stop_strings) or show is not None
     step = _LOOK if followed else limit
     texts = [
-      TextStream(prompt, self._unfold(ids[prompt]), options, kind.ends)
+      TextStream(
+        prompt, self._make_decoder(ids[prompt]), options, search_config.ends
+      )
       for prompt in range(len(ids))
       for _ in range(options.num_return_sequences)
     ]
     state, done = None, 0
     while done < limit:
       done = min(limit, done + step)
-      state = program.run((self.params,), request, problem, done, state)
+      state = program.run((self.params,), search_args, problem, done, state)
       self._follow(texts, state, done == limit, show)
       if all(text.finish for text in texts):
         break
@@ -180,7 +184,7 @@ class Generator:
     return given
 
   def _by_draft(
-    self, ids, decoder, kind, request, limit, options, show
+    self, ids, decoder, search_config, search_args, limit, options, show
   ) -> list[Generated]:
     """Generates one text after the other, each with the draft's guesses."""
     assert self._draft is not None
@@ -191,11 +195,17 @@ class Generator:
       problem = prompts.lay_out(self.model, [tokens], decoder)
       # A round may choose more than is asked for.
       slots = program_lib.slots(problem, limit + options.draft_tokens + 1)
-      program = program_lib.Program((self.network, network), kind, slots)
+      program = program_lib.Program(
+        (self.network, network), search_config, slots
+      )
       for _ in range(options.num_return_sequences):
         number = len(results)
-        own = request._replace(key=jax.random.fold_in(request.key, number))
-        text = TextStream(prompt, self._unfold(tokens), options, kind.ends)
+        own = search_args._replace(
+          key=jax.random.fold_in(search_args.key, number)
+        )
+        text = TextStream(
+          prompt, self._make_decoder(tokens), options, search_config.ends
+        )
         followed = bool(options.stop_strings) or show is not None
         state: Any = None
         done = 0
@@ -243,7 +253,7 @@ class Generator:
       order = np.argsort(-scores_BxM[prompt], kind="stable")
       for m in order[: options.num_return_sequences]:
         ids = ids_BxMxL[prompt, m, : sizes_BxM[prompt, m]].tolist()
-        text = TextStream(prompt, self._unfold(()), options, ends)
+        text = TextStream(prompt, self._make_decoder(()), options, ends)
         text.grow(ids, [0.0] * len(ids), last=True)
         score = float(scores_BxM[prompt, m])
         results.append(text.result()._replace(score=score))
@@ -262,7 +272,7 @@ class Generator:
     paired = self.model.spec.architecture == "encoder_decoder"
     return paired and bool(self.model.config.family)
 
-  def _unfold(self, prompt: Sequence[int]) -> Unfold | None:
+  def _make_decoder(self, prompt: Sequence[int]) -> MakeDecoder | None:
     tokenizer = self.model.tokenizer
     if tokenizer is None:
       return None

@@ -30,7 +30,7 @@ class State(NamedTuple):
   logs_RxS: Array
 
 
-class Request(NamedTuple):
+class SearchArgs(NamedTuple):
   """Arguments that may differ between two calls of one program.
 
   limit: tokens to be chosen at most, of all; least: before the text may end.
@@ -47,7 +47,7 @@ class Request(NamedTuple):
   begin: Array
 
 
-class Kind(NamedTuple):
+class SearchConfig(NamedTuple):
   """Static arguments, which are compiled in.
 
   static: of the options.
@@ -64,8 +64,8 @@ class Kind(NamedTuple):
 
 def begin(
   reader: Reader,
-  kind: Kind,
-  request: Request,
+  config: SearchConfig,
+  args: SearchArgs,
   inputs: Stream,
   source: Stream | None,
   size: int,
@@ -73,7 +73,7 @@ def begin(
   """Reads the prompts and chooses the first tokens."""
   hidden_BxTxD, text, cache = reader.start(inputs, source, size)
   logits_BxV = reader.logits(hidden_BxTxD[:, -1])
-  times = kind.static.num_return_sequences
+  times = config.static.num_return_sequences
   text, cache, logits_RxV = session.repeated(
     (text, cache, logits_BxV), logits_BxV.shape[0], times
   )
@@ -85,11 +85,15 @@ def begin(
     jnp.zeros(count, bool),
     jnp.zeros((count, size), jnp.float32),
   )
-  return _choose(kind, request, state, logits_RxV)
+  return _choose(config, args, state, logits_RxV)
 
 
 def advance(
-  reader: Reader, kind: Kind, request: Request, state: State, until: Array
+  reader: Reader,
+  config: SearchConfig,
+  args: SearchArgs,
+  state: State,
+  until: Array,
 ) -> State:
   """Advances until `until` tokens are chosen, or all texts have ended."""
 
@@ -99,34 +103,32 @@ def advance(
   def step(state: State) -> State:
     hidden_Rx1xD, cache = reader.read(state.text, state.cache)
     logits_RxV = reader.logits(hidden_Rx1xD[:, 0])
-    return _choose(kind, request, state._replace(cache=cache), logits_RxV)
+    return _choose(config, args, state._replace(cache=cache), logits_RxV)
 
   return jax.lax.while_loop(is_unfinished, step, state)
 
 
 def _choose(
-  kind: Kind, request: Request, state: State, logits_RxV: Array
+  config: SearchConfig, args: SearchArgs, state: State, logits_RxV: Array
 ) -> State:
-  past = state.text.past(
-    state.chosen, request.limit - state.chosen, request.begin
-  )
+  past = state.text.past(state.chosen, args.limit - state.chosen, args.begin)
   logits_RxV = filters.constrain(
-    logits_RxV, past, kind.static, request.values, kind.ends, request.least
+    logits_RxV, past, config.static, args.values, config.ends, args.least
   )
-  if kind.static.do_sample:
-    logits_RxV = filters.warp(logits_RxV, kind.static, request.values)
-    token_R = sample(jax.random.fold_in(request.key, state.chosen), logits_RxV)
+  if config.static.do_sample:
+    logits_RxV = filters.warp(logits_RxV, config.static, args.values)
+    token_R = sample(jax.random.fold_in(args.key, state.chosen), logits_RxV)
   else:
     token_R = likeliest(logits_RxV)
   score_R = jnp.take_along_axis(logits_RxV, token_R[:, None], axis=1)[:, 0]
   score_R = score_R - jax.nn.logsumexp(logits_RxV, axis=1)
   real_R = ~state.finished_R
-  token_R = jnp.where(real_R, token_R, kind.pad)
+  token_R = jnp.where(real_R, token_R, config.pad)
   return State(
-    state.text.put(token_R, real_R),
+    state.text.append(token_R, real_R),
     state.cache,
     state.chosen + 1,
-    state.finished_R | session.ended(token_R, kind.ends),
+    state.finished_R | session.ended(token_R, config.ends),
     session.put_logs(state.logs_RxS, state.text.length, score_R, real_R),
   )
 

@@ -31,7 +31,7 @@ class Text(NamedTuple):
   real_BxS: Array
   length: Array
 
-  def put(self, token_B: Array, real_B: Array) -> Text:
+  def append(self, token_B: Array, real_B: Array) -> Text:
     """Appends a token to each row, or a gap where it is not real."""
     at = (jnp.int32(0), self.length)
     return Text(

@@ -32,7 +32,7 @@ class IncrementalDecoder:
     self._start = max(0, len(self._ids) - 8)
     self._shown = self._decode()
 
-  def put(self, ids: Sequence[int], last: bool = False) -> str:
+  def decode(self, ids: Sequence[int], last: bool = False) -> str:
     """Adds ids, and returns the text that is now certain and was not before.
 
     Characters whose bytes are not all there are held back, unless it is the

@@ -12,7 +12,7 @@ from lm_jax.generation.text import IncrementalDecoder, overhang
 
 # Makes the text of ids that arrive: with the names of special tokens, or
 # without.
-Unfold = Callable[[bool], IncrementalDecoder]
+MakeDecoder = Callable[[bool], IncrementalDecoder]
 
 
 class Generated(NamedTuple):
@@ -38,7 +38,7 @@ class TextStream:
 
   Args:
     prompt: its number.
-    unfold: makes its text; None without a tokenizer.
+    make_decoder: makes its text; None without a tokenizer.
     options: of the generation.
     ends: ids that end a text.
   """
@@ -46,15 +46,17 @@ class TextStream:
   def __init__(
     self,
     prompt: int,
-    unfold: Unfold | None,
+    make_decoder: MakeDecoder | None,
     options: Generation,
     ends: tuple[int, ...],
   ):
     self._prompt = prompt
-    self._unfolding = unfold(False) if unfold else None
+    self._decoder = make_decoder(False) if make_decoder else None
     self._stops = options.stop_strings
     # Stop strings may be names of special tokens, which no text shows.
-    self._made = unfold(True) if unfold and self._stops else None
+    self._special_decoder = (
+      make_decoder(True) if make_decoder and self._stops else None
+    )
     self._raw = ""
     self._ends = ends
     self._ids: list[int] = []
@@ -92,11 +94,11 @@ class TextStream:
 
   def _put(self, new: Sequence[int], last: bool) -> str:
     """Returns the text that tokens add, up to the end of a stop string."""
-    if self._unfolding is None:
+    if self._decoder is None:
       return ""
-    piece = self._unfolding.put(new, last)
-    if self._made is not None:
-      self._raw += self._made.put(new, last)
+    piece = self._decoder.decode(new, last)
+    if self._special_decoder is not None:
+      self._raw += self._special_decoder.decode(new, last)
       over = overhang(self._raw, self._stops)
       if over is not None:
         self.finish = "stop"

@@ -120,7 +120,7 @@ class Cloze:
           for c, i in enumerate(members):
             tokens[b, : len(at), c] = rows[i].tokens
         texts += texts[:1] * (size - len(texts))
-        laid = _laid_out(texts, slots, self._model.spec.specials.pad)
+        laid = _lay_out_texts(texts, slots, self._model.spec.specials.pad)
         logs = run(self._model.params, laid, places, tokens)
         logs_BxPxC = sharding.fetch(logs).astype(np.float64)
         for b, members in enumerate(some):
@@ -191,7 +191,7 @@ def _power(number: int) -> int:
   return 1 << (number - 1).bit_length()
 
 
-def _laid_out(texts: Sequence[Ids], slots: int, pad: int) -> Rows:
+def _lay_out_texts(texts: Sequence[Ids], slots: int, pad: int) -> Rows:
   tokens = np.full((len(texts), slots), pad, np.int32)
   real = np.zeros((len(texts), slots), np.int32)
   for row, ids in enumerate(texts):

@@ -204,12 +204,12 @@ class Assistant:
     """
     # What the template writes does not end a text that has none of it.
     stops = () if read.plain else self.stops
-    held = StopBuffer(stops)
+    stop_buffer = StopBuffer(stops)
 
     def take(number: int, piece: str) -> None:
       del number  # There is one.
-      held.put(piece)
-      show(held.news())
+      stop_buffer.append(piece)
+      show(stop_buffer.news())
       if asked():
         raise Stopped
 
@@ -228,8 +228,8 @@ class Assistant:
       finish = result.finish
     except Stopped:
       finish = "stopped"
-    show(held.news(last=True))
-    return Answer(held.text, finish)
+    show(stop_buffer.news(last=True))
+    return Answer(stop_buffer.text, finish)
 
   def generate(
     self,
@@ -238,12 +238,12 @@ class Assistant:
     show: Callable[[int, str], None] | None = None,
   ) -> list[Generated]:
     """Answers conversations like Generator.generate; none of them is cut."""
-    held = StopBuffer(self.stops)
+    stop_buffer = StopBuffer(self.stops)
 
     def take(number: int, piece: str) -> None:
-      held.put(piece)
+      stop_buffer.append(piece)
       if show is not None:
-        show(number, held.news())
+        show(number, stop_buffer.news())
 
     results = self._generator.continue_ids(
       [self.encode(messages) for messages in conversations],
@@ -251,7 +251,7 @@ class Assistant:
       show=take if show is not None else None,
     )
     if show is not None:
-      show(0, held.news(last=True))
+      show(0, stop_buffer.news(last=True))
     return [x._replace(text=without(x.text, self.stops)) for x in results]
 
   def close(self) -> None:

@@ -18,7 +18,7 @@ class StopBuffer:
     self._stops = stops
     self._all = self.text = self._shown = ""
 
-  def put(self, piece: str) -> None:
+  def append(self, piece: str) -> None:
     """Adds the next piece of the answer."""
     self._all += piece
 

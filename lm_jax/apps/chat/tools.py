@@ -121,12 +121,12 @@ class Tool:
       UsageError: as there.
     """
     rendered = self.render(texts)
-    held = StopBuffer(())
+    stop_buffer = StopBuffer(())
 
     def take(number: int, piece: str) -> None:
-      held.put(piece)
+      stop_buffer.append(piece)
       if show is not None:
-        show(number, held.news())
+        show(number, stop_buffer.news())
 
     asked = take if show is not None else None
     languages = (source_language, target_language)

@@ -226,7 +226,7 @@ def test_an_answer_of_which_nothing_shows_can_be_stopped(make, monkeypatch):
   read = made.fit(Conversation(), "the fox", Generation())
   # As half a character is, or tokens that are no text.
   monkeypatch.setattr(
-    IncrementalDecoder, "put", lambda self, ids, last=False: ""
+    IncrementalDecoder, "decode", lambda self, ids, last=False: ""
   )
 
   def asked():
