@@ -81,7 +81,7 @@ class HarnessModel(TemplateLM):
     model = load.load(path, "--model_args pretrained")
     if model.tokenizer is None:
       raise UsageError(f"{what}: the model has no tokenizer files beside it")
-    if not judges.goes_on(model):
+    if not judges.is_generative(model):
       raise UsageError(
         f"{what}: the harness asks for the likelihood of what follows a text,"
         f" and a model of {model.objective.name} has none; those of"

@@ -101,8 +101,8 @@ def _records(root: pathlib.Path, by: str) -> list[dict[str, Any]]:
     return protocol.records(root)
   experiment = _experiment(root)
   if by == "run":
-    return records.of_runs(experiment)
-  return records.of_arms(compare.analyse(experiment))
+    return records.from_runs(experiment)
+  return records.from_arms(compare.analyse(experiment))
 
 
 def _experiment(root: pathlib.Path):

@@ -431,7 +431,9 @@ class LanguageModel:
     from lm_jax.generation import defaults
     from lm_jax.generation import options as options_lib
 
-    own = defaults.of(self._model.source) if self._model.source else {}
+    own = (
+      defaults.from_directory(self._model.source) if self._model.source else {}
+    )
     where = defaults.file_of(self._model.source) if own else ""
     flags = options_lib.read(options, own, str(where))
     if inputs_lib.are_texts(prompts):

@@ -108,7 +108,7 @@ def main(flags: Flags) -> int:
   tool = _tool(flags, texts)
   from lm_jax.generation import defaults
 
-  own = defaults.of(flags.model)
+  own = defaults.from_directory(flags.model)
   shown = [
     f"{name}={show_value(value)}"
     for name, value in own.items()

@@ -15,7 +15,7 @@ from lm_jax.evaluation import (
   store,
 )
 from lm_jax.evaluation.flags import Form
-from lm_jax.report import blocks, replace, web
+from lm_jax.report import blocks, publish, replace
 from lm_jax.storage import disk, lock, workdir
 from lm_jax.support import strict_json
 from lm_jax.support.errors import UsageError
@@ -109,27 +109,18 @@ def _compare(flags: Flags) -> int:
   command = ["report"]
   command += [f"--predictions={path}" for path in paths]
   command.append(f"--baseline={base}")
-  content, files = paired_page.whole(pairs, baseline, notes, command)
-  image = paired_page.image_of(content)
-  svg = {image.stem: files[f"{image.stem}.svg"]} if image else {}
+  content, files = paired_page.build(pairs, baseline, notes, command)
   about = {"predictions": list(paths)}
   about |= paired.as_object(pairs, baseline, notes)
   first = content[0]
   title = first.text if isinstance(first, blocks.Heading) else ""
-  texts = {
-    PAIRED: json.dumps(about, indent=1, ensure_ascii=False) + "\n",
-    "paired.csv": paired.as_csv(pairs, baseline),
-    "report.md": blocks.markdown(content),
-    "report.html": web.to_html(content, title, svg),
-  }
+  text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+  csv = paired.as_csv(pairs, baseline)
   root = workdir.create(directory)
   with lock.hold(directory), disk.named(f"--workdir={directory}"):
-    for name, text in texts.items():
-      replace(root / name, text.encode("utf-8", "replace"))
-    if files:
-      (root / "figures").mkdir(exist_ok=True)
-    for name, data in files.items():
-      replace(root / "figures" / name, data)
+    # First: it tells the next call that the directory is its own.
+    replace(root / PAIRED, text.encode("utf-8", "replace"))
+    publish(root, title, content, csv, files, "paired.csv")
   if flags.format == "text":
     print(f"\n{directory}/report.html")
   return 0

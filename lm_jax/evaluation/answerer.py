@@ -19,7 +19,7 @@ from lm_jax.inference.score import Scorer
 from lm_jax.loaded_model import Trained
 from lm_jax.prompting import judges
 from lm_jax.prompting.cloze import BLANK, Cloze
-from lm_jax.prompting.pairs import Judge, Pair, Scores, progress
+from lm_jax.prompting.pairs import ChoiceScorer, Pair, Scores, progress
 from lm_jax.support.errors import UsageError
 from lm_jax.types import ABSENT
 
@@ -48,8 +48,8 @@ class Answerer(Scorer):
     self._model = model
 
   @functools.cached_property
-  def _judge(self) -> Judge:
-    return judges.behind(self._model, self.what)
+  def _judge(self) -> ChoiceScorer:
+    return judges.make_scorer(self._model, self.what)
 
   @functools.cached_property
   def _generator(self) -> Generator:
@@ -79,7 +79,7 @@ class Answerer(Scorer):
 
     task: names what needs them.
     """
-    if not judges.goes_on(self._model):
+    if not judges.is_generative(self._model):
       raise UsageError(
         f"--tasks={task}: needs the exact likelihood of what follows a text,"
         f" and {self.what} is of {self.objective.name}; those of"

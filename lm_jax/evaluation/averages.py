@@ -12,10 +12,10 @@ if TYPE_CHECKING:
   from lm_jax.evaluation.results import Row
 
 
-def of(rows: Sequence[Row]) -> list[tuple[int | None, Average]]:
-  """By number of shots; None where nothing was prompted for.
+def by_shots(rows: Sequence[Row]) -> list[tuple[int | None, Average]]:
+  """Averages by number of shots; None where no task was prompted.
 
-  What is measured without a prompt (ReCoRD) counts among tasks of no shots.
+  A task measured without a prompt (ReCoRD) counts as one of no shots.
   """
   counts: list[int | None] = [
     *dict.fromkeys(row.shots for row in rows if row.shots is not None)
@@ -28,18 +28,18 @@ def of(rows: Sequence[Row]) -> list[tuple[int | None, Average]]:
 
 
 def _values(rows: Sequence[Row], shots: int | None) -> dict[str, float]:
-  """Values by task and metric, of so many shots."""
-  found = {}
+  """Returns values by task and metric, of one number of shots."""
+  values = {}
   for row in rows:
     if row.headline and (row.shots == shots or not (row.shots or shots)):
       own = row.metric.removeprefix(f"{row.task}/")
-      found[f"{row.task}/{own}"] = row.value
-  return found
+      values[f"{row.task}/{own}"] = row.value
+  return values
 
 
 def lines(rows: Sequence[Row]) -> list[str]:
-  """As lines for a terminal or a page."""
+  """Writes averages as lines for a terminal or a page."""
   return [
     benchmarks.sentence(average, "" if shots is None else f", {shots} shots")
-    for shots, average in of(rows)
+    for shots, average in by_shots(rows)
   ]

@@ -21,7 +21,7 @@ _KNOWN = frozenset(
 
 
 def asked(record: Mapping[str, Any], among: Iterable[str]) -> list[Part]:
-  """What an item asks, and the right answer.
+  """Shows an item's question and right answer.
 
   Args:
     record: a prediction.
@@ -44,7 +44,7 @@ def asked(record: Mapping[str, Any], among: Iterable[str]) -> list[Part]:
 def answered(
   record: Mapping[str, Any], who: str, among: Iterable[str]
 ) -> list[Part]:
-  """What a model said to an item, and its score.
+  """Shows a model's answer to an item, and its score.
 
   Args:
     record: a prediction.
@@ -72,17 +72,17 @@ def further(record: Mapping[str, Any]) -> list[str]:
 
 
 def right(record: Mapping[str, Any]) -> Any:
-  """The right answer; None where it is not told."""
+  """Returns the right answer, or None if it is not recorded."""
   return next((record[name] for name in _RIGHT if name in record), None)
 
 
 def answer(record: Mapping[str, Any]) -> Any:
-  """What the model said; None where it is not told."""
+  """Returns the model's answer, or None if it is not recorded."""
   return next((record[name] for name in _ANSWER if name in record), None)
 
 
 def shown(value: Any, most: int = MOST_CHARACTERS) -> str:
-  """A value of JSON for people, of bounded length."""
+  """Formats a value of JSON for people, of bounded length."""
   if value is None:
     return "none"
   if isinstance(value, bool):
@@ -113,15 +113,15 @@ def _long(values: Any) -> bool:
 
 
 def _choices(record: Mapping[str, Any]) -> str:
-  """The choices with their scores, uncorrected if those are told."""
+  """Lists the choices with their scores, uncorrected ones if recorded."""
   names = record.get("choices")
-  found = record.get("choice_scores", record.get("scores"))
-  if isinstance(found, dict):
-    found = found.get("none", next(iter(found.values()), None))
-  if not (isinstance(names, list) and isinstance(found, list)):
+  scores = record.get("choice_scores", record.get("scores"))
+  if isinstance(scores, dict):
+    scores = scores.get("none", next(iter(scores.values()), None))
+  if not (isinstance(names, list) and isinstance(scores, list)):
     return ""
-  if len(names) != len(found):
+  if len(names) != len(scores):
     return ""
   return shown(
-    [f"{shown(n)} {shown(s)}" for n, s in zip(names, found, strict=True)]
+    [f"{shown(n)} {shown(s)}" for n, s in zip(names, scores, strict=True)]
   )

@@ -41,7 +41,7 @@ def scores(rows: Sequence[Row]) -> tuple[Image | None, dict[str, bytes]]:
 
 
 def bars_of(rows: Sequence[Row]) -> list[Bar]:
-  """A line for each share that is told first, in percent; none of parts."""
+  """Makes a line for each headline share, in percent; none of parts."""
   return [
     Bar(
       _name(row),

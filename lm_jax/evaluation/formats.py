@@ -15,7 +15,7 @@ FORMAT = 1
 
 
 def as_object(evaluation: Evaluation) -> dict[str, Any]:
-  """What results.json holds."""
+  """Returns the content of results.json."""
   return {
     "format": FORMAT,
     "model": dict(evaluation.model),
@@ -24,7 +24,7 @@ def as_object(evaluation: Evaluation) -> dict[str, Any]:
     "results": [dataclasses.asdict(row) for row in evaluation.rows],
     "averages": [
       {"shots": shots, **average._asdict()}
-      for shots, average in averages.of(evaluation.rows)
+      for shots, average in averages.by_shots(evaluation.rows)
     ],
   }
 
@@ -34,7 +34,7 @@ def as_json(evaluation: Evaluation) -> str:
 
 
 def as_csv(evaluation: Evaluation) -> str:
-  """A line for each number; what all share is in every line."""
+  """Writes a line for each number; shared fields are in every line."""
   model, flags = evaluation.model, evaluation.flags
   first = {"model": model["path"], "objective": model["objective"]}
   first["architecture"] = model["architecture"]

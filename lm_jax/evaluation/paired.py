@@ -20,7 +20,7 @@ ALPHA = 0.05
 def as_object(
   pairs: Sequence[Pair], baseline: Predictions, notes: Sequence[str]
 ) -> dict[str, Any]:
-  """What paired.json holds."""
+  """Returns the content of paired.json."""
   return {
     "format": FORMAT,
     "baseline": baseline.path,
@@ -32,8 +32,8 @@ def as_object(
 def as_json(
   pairs: Sequence[Pair], baseline: Predictions, notes: Sequence[str]
 ) -> str:
-  found = as_object(pairs, baseline, notes)
-  return json.dumps(found, indent=1, ensure_ascii=False)
+  content = as_object(pairs, baseline, notes)
+  return json.dumps(content, indent=1, ensure_ascii=False)
 
 
 def as_csv(pairs: Sequence[Pair], baseline: Predictions) -> str:
@@ -42,7 +42,7 @@ def as_csv(pairs: Sequence[Pair], baseline: Predictions) -> str:
 
 
 def _flat(pair: Pair, baseline: str) -> dict[str, Any]:
-  found: dict[str, Any] = {
+  row: dict[str, Any] = {
     "task": pair.task,
     "model": pair.model,
     "baseline": baseline,
@@ -55,9 +55,9 @@ def _flat(pair: Pair, baseline: str) -> dict[str, Any]:
     ("baseline", pair.baseline),
     ("difference", pair.difference),
   ):
-    found |= {f"{name}_value": e.value, f"{name}_low": e.low}
-    found[f"{name}_high"] = e.high
-  return found | {
+    row |= {f"{name}_value": e.value, f"{name}_low": e.low}
+    row[f"{name}_high"] = e.high
+  return row | {
     "p": pair.difference.p,
     "p_holm": pair.p,
     "both_right": pair.both,
@@ -71,7 +71,7 @@ def _flat(pair: Pair, baseline: str) -> dict[str, Any]:
 def summary(
   pairs: Sequence[Pair], baseline: Predictions, notes: Sequence[str]
 ) -> list[Block]:
-  """What the terminal shows."""
+  """Builds the blocks that the terminal shows."""
   return opening(pairs, baseline, notes, table_of(pairs, baseline.name, False))
 
 
@@ -98,40 +98,54 @@ def _models(pairs: Sequence[Pair]) -> str:
 
 
 def _verdict(pair: Pair) -> str:
-  if pair.p is None:
-    return "no test possible"
-  if pair.p >= ALPHA:
-    return "not shown to differ"
+  """Returns "better" or "worse", or "" where neither is shown."""
+  if pair.p is None or pair.p >= ALPHA:
+    return ""
   return "better" if pair.difference.value > 0 else "worse"
 
 
 def _answer(pairs: Sequence[Pair], baseline: str) -> str:
-  parts = []
+  """Says of each model in which tasks it is better or worse.
+
+  In which it is not shown to differ, or can't be tested, is only counted.
+  """
+  sentences = []
   for model in dict.fromkeys(pair.model for pair in pairs):
-    own = [pair for pair in pairs if pair.model == model]
-    told = []
+    verdicts = {
+      task_name(pair): _verdict(pair) for pair in pairs if pair.model == model
+    }
+    parts: list[str] = []
     for verdict in ("better", "worse"):
-      names = [task_name(pair) for pair in own if _verdict(pair) == verdict]
+      names = [name for name, own in verdicts.items() if own == verdict]
       if names:
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-        told.append(f"{verdict} in {', '.join(names[:6])}{more}")
-    rest = sum(_verdict(pair) not in ("better", "worse") for pair in own)
-    if told and rest:
-      told.append(f"not shown to differ in {rest} more")
-    parts.append(f"{model}: {'; '.join(told) or 'not shown to differ'}")
-  return f"Against {baseline}, these checkpoints only: {'. '.join(parts)}."
+        start = f"is {verdict} than {baseline}" if not parts else verdict
+        parts.append(f"{start} on {', '.join(names[:6])}{more}")
+    rest = sum(not own for own in verdicts.values())
+    if not parts:
+      sentences.append(f"{model} is not shown to differ from {baseline}.")
+      continue
+    sentence = f"{model} {' and '.join(parts)}"
+    if rest:
+      sentence += f"; no difference is shown on {rest} more"
+    sentences.append(f"{sentence}.")
+  return f"{' '.join(sentences)} These checkpoints only."
 
 
 def task_name(pair: Pair) -> str:
-  mine, theirs = pair.shots
-  if mine is None or theirs is None:
+  of_model, of_baseline = pair.shots
+  if of_model is None or of_baseline is None:
     return pair.task
-  both = f"{mine} shots" if mine == theirs else f"{mine} and {theirs} shots"
+  both = (
+    f"{of_model} shots"
+    if of_model == of_baseline
+    else f"{of_model} and {of_baseline} shots"
+  )
   return f"{pair.task}, {both}"
 
 
 def shares(pair: Pair) -> bool:
-  """Are all its scores between 0 and 1, so that percent mean something?"""
+  """Returns whether all scores are in [0, 1], so that percents make sense."""
   ends = [pair.scores, pair.baseline]
   return all((e.low or 0) >= 0 and (e.high or 0) <= 1 for e in ends) and all(
     0 <= e.value <= 1 for e in ends
@@ -167,7 +181,7 @@ def table_of(pairs: Sequence[Pair], baseline: str, intervals: bool) -> Table:
 
 
 def _short(name: str, most: int = 14) -> str:
-  """For the head of a column of numbers."""
+  """Shortens a name for the head of a column of numbers."""
   return name if len(name) <= most else f"{name[: most - 1]}…"
 
 

@@ -1,4 +1,4 @@
-"""What models said, by task, number of shots and item: files read for pairs."""
+"""Predictions of models by task, number of shots and item."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from lm_jax.evaluation.predictions import Record
 from lm_jax.support.errors import UsageError, short
 
 # By id, a record of each draw.
-Said = dict[str, dict[int, Record]]
+PredictionsById = dict[str, dict[int, Record]]
 Shots = int | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Predictions:
-  """What a model said.
+  """A model's predictions.
 
   name: of the model, for people.
   where: flag and path, for messages.
-  path: as it was given.
+  path: as given.
   tasks: by task, by number of shots (None of tasks without), by id.
   """
 
   name: str
   where: str
   path: str
-  tasks: Mapping[str, Mapping[Shots, Said]]
+  tasks: Mapping[str, Mapping[Shots, PredictionsById]]
 
 
 def load(path: str, flag: str, name: str) -> Predictions:
-  """The predictions in a file, or in the directory of an evaluation.
+  """Loads predictions from a file, or from the directory of an evaluation.
 
   Args:
     path: of either.
@@ -52,18 +52,18 @@ def load(path: str, flag: str, name: str) -> Predictions:
         " `evaluate --workdir` wrote"
       )
     files = sorted((place / store.FOLDER).glob("*.jsonl"))
-  found: dict[str, dict[Shots, Said]] = {}
+  by_task: dict[str, dict[Shots, PredictionsById]] = {}
   for file in files:
     named = f"{where}/{store.FOLDER}/{file.name}" if file != place else where
     for record in predictions.read(file, named):
-      _add(found, record, where)
-  if not found:
+      _add(by_task, record, where)
+  if not by_task:
     raise UsageError(f"{where}: holds no predictions")
-  return Predictions(name, where, path, found)
+  return Predictions(name, where, path, by_task)
 
 
 def _add(
-  found: dict[str, dict[Shots, Said]], record: Record, where: str
+  found: dict[str, dict[Shots, PredictionsById]], record: Record, where: str
 ) -> None:
   task, shots = record["task"], record.get("shots")
   said = found.setdefault(task, {}).setdefault(shots, {})
@@ -79,10 +79,10 @@ def _add(
 
 
 def names(paths: Sequence[str]) -> list[str]:
-  """Short names of models that differ: "clm" of evals/clm or clm.jsonl."""
+  """Makes short distinct names of models: "clm" of evals/clm or clm.jsonl."""
   parts = [pathlib.PurePath(path).with_suffix("").parts for path in paths]
   for count in range(1, max(map(len, parts)) + 1):
-    found = ["/".join(part[-count:]) for part in parts]
-    if len(set(found)) == len(found):
-      return found
+    short_names = ["/".join(part[-count:]) for part in parts]
+    if len(set(short_names)) == len(short_names):
+      return short_names
   return list(paths)

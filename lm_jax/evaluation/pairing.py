@@ -1,7 +1,7 @@
 """Two models' predictions of the same items: which is better, and where.
 
-Items are paired by task and id. What is found holds for these checkpoints
-only: another seed of either may differ.
+Items are paired by task and id. Results hold for these checkpoints only:
+another seed of either may differ.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from typing import Any
 import numpy as np
 
 from lm_jax.evaluation import examples, results
-from lm_jax.evaluation.paired_predictions import Predictions, Said, Shots
+from lm_jax.evaluation.paired_predictions import (
+  Predictions,
+  PredictionsById,
+  Shots,
+)
 from lm_jax.evaluation.predictions import Record
 from lm_jax.report import items as items_lib
 from lm_jax.report.estimates import Estimate
@@ -52,7 +56,7 @@ class Pair:
 def pairs(
   models: Sequence[Predictions], baseline: Predictions
 ) -> tuple[list[Pair], list[str]]:
-  """Each model against the baseline on each task that both have.
+  """Compares each model with the baseline on each task that both have.
 
   Returns:
     the pairs, p values corrected together, and notes on what was left out.
@@ -60,7 +64,7 @@ def pairs(
   Raises:
     UsageError: no task in common, or the items of one are not the same.
   """
-  found: list[Pair] = []
+  uncorrected: list[Pair] = []
   notes: list[str] = []
   for model in models:
     shared = [task for task in model.tasks if task in baseline.tasks]
@@ -78,11 +82,11 @@ def pairs(
         )
     for task in shared:
       for shots in _settings(model, baseline, task, notes):
-        found.append(_pair(model, baseline, task, shots))
-  corrected = items_lib.holm([pair.difference.p for pair in found])
+        uncorrected.append(_pair(model, baseline, task, shots))
+  corrected = items_lib.holm([pair.difference.p for pair in uncorrected])
   done = [
     dataclasses.replace(pair, p=p)
-    for pair, p in zip(found, corrected, strict=True)
+    for pair, p in zip(uncorrected, corrected, strict=True)
   ]
   return done, notes
 
@@ -91,24 +95,24 @@ def _settings(
   model: Predictions, baseline: Predictions, task: str, notes: list[str]
 ) -> list[tuple[Shots, Shots]]:
   """Numbers of shots to be compared: the same, or the only ones."""
-  mine, theirs = model.tasks[task], baseline.tasks[task]
-  if len(mine) == len(theirs) == 1:
-    both_are = next(iter(mine)), next(iter(theirs))
+  of_model, of_baseline = model.tasks[task], baseline.tasks[task]
+  if len(of_model) == len(of_baseline) == 1:
+    both_are = next(iter(of_model)), next(iter(of_baseline))
     if both_are[0] != both_are[1]:
       notes.append(
-        f"{task}: {model.name} has {_counts(mine)}, and {baseline.name}"
-        f" {_counts(theirs)}."
+        f"{task}: {model.name} has {_counts(of_model)}, and {baseline.name}"
+        f" {_counts(of_baseline)}."
       )
     return [both_are]
-  both = [shots for shots in mine if shots in theirs]
+  both = [shots for shots in of_model if shots in of_baseline]
   if not both:
     raise UsageError(
-      f"{model.where}: {task} has {_counts(mine)}, and {baseline.where}"
-      f" {_counts(theirs)}: none in common"
+      f"{model.where}: {task} has {_counts(of_model)}, and {baseline.where}"
+      f" {_counts(of_baseline)}: none in common"
     )
   for one, own, other in (
-    (model, mine, theirs),
-    (baseline, theirs, mine),
+    (model, of_model, of_baseline),
+    (baseline, of_baseline, of_model),
   ):
     alone = [shots for shots in own if shots not in other]
     if alone:
@@ -128,12 +132,13 @@ def _pair(
   task: str,
   shots: tuple[Shots, Shots],
 ) -> Pair:
-  mine = model.tasks[task][shots[0]]
-  theirs = baseline.tasks[task][shots[1]]
-  _require_same(model, baseline, task, mine, theirs)
-  ids = list(theirs)
+  of_model = model.tasks[task][shots[0]]
+  of_baseline = baseline.tasks[task][shots[1]]
+  _require_same(model, baseline, task, of_model, of_baseline)
+  ids = list(of_baseline)
   scores_I, baseline_I = (
-    np.array([_mean(said[name]) for name in ids]) for said in (mine, theirs)
+    np.array([_mean(said[name]) for name in ids])
+    for said in (of_model, of_baseline)
   )
   difference_I = scores_I - baseline_I
   same_I = difference_I == 0
@@ -150,7 +155,7 @@ def _pair(
     only_baseline=int((difference_I < 0).sum()),
     neither=int((same_I & (scores_I <= 0)).sum()),
     alike=int((same_I & (scores_I > 0) & (scores_I < 1)).sum()),
-    differing=_differing(ids, difference_I, scores_I, mine, theirs),
+    differing=_differing(ids, difference_I, scores_I, of_model, of_baseline),
   )
 
 
@@ -162,23 +167,23 @@ def _require_same(
   model: Predictions,
   baseline: Predictions,
   task: str,
-  mine: Said,
-  theirs: Said,
+  of_model: PredictionsById,
+  of_baseline: PredictionsById,
 ) -> None:
   """Raises UsageError unless both were asked the same items."""
   at, other = f"{model.where}: {task}", baseline.where
-  if len(mine) != len(theirs):
+  if len(of_model) != len(of_baseline):
     raise UsageError(
-      f"{at}: has {len(mine)} items, and {other} {len(theirs)}; they must be"
-      f" the same items{_first_alone(mine, theirs)}"
+      f"{at}: has {len(of_model)} items, and {other} {len(of_baseline)};"
+      f" they must be the same items{_first_alone(of_model, of_baseline)}"
     )
-  if set(mine) != set(theirs):
+  if set(of_model) != set(of_baseline):
     raise UsageError(
-      f"{at}: has other items than {other}{_first_alone(mine, theirs)}"
+      f"{at}: has other items than {other}{_first_alone(of_model, of_baseline)}"
     )
-  for name, draws in mine.items():
+  for name, draws in of_model.items():
     one = next(iter(draws.values()))
-    two = next(iter(theirs[name].values()))
+    two = next(iter(of_baseline[name].values()))
     for what, a, b in (
       ("right answer", examples.right(one), examples.right(two)),
       ("question", one.get("asked"), two.get("asked")),
@@ -190,8 +195,13 @@ def _require_same(
         )
 
 
-def _first_alone(mine: Said, theirs: Said) -> str:
-  for which, one, two in (("only", mine, theirs), ("no", theirs, mine)):
+def _first_alone(
+  of_model: PredictionsById, of_baseline: PredictionsById
+) -> str:
+  for which, one, two in (
+    ("only", of_model, of_baseline),
+    ("no", of_baseline, of_model),
+  ):
     alone = [name for name in one if name not in two]
     if alone:
       shown = ", ".join(map(short, alone[:3]))
@@ -207,25 +217,37 @@ def _differing(
   ids: Sequence[str],
   difference_I: np.ndarray,
   scores_I: np.ndarray,
-  mine: Said,
-  theirs: Said,
+  of_model: PredictionsById,
+  of_baseline: PredictionsById,
 ) -> tuple[tuple[Record, Record], ...]:
   """Largest differences first; those of equal scores last."""
-  found = []
+  differing = []
   for number in np.argsort(-np.abs(difference_I), kind="stable"):
     name, difference = ids[number], difference_I[number]
-    one, two = _drawn(mine[name], theirs[name], float(np.sign(difference)))
-    told = examples.answer(one), examples.answer(two)
-    wrong = scores_I[number] < 1 and None not in told and told[0] != told[1]
+    one, two = _drawn(
+      of_model[name], of_baseline[name], float(np.sign(difference))
+    )
+    both_answers = examples.answer(one), examples.answer(two)
+    wrong = (
+      scores_I[number] < 1
+      and None not in both_answers
+      and both_answers[0] != both_answers[1]
+    )
     if difference != 0 or wrong:
-      found.append((one, two))
-  return tuple(found)
+      differing.append((one, two))
+  return tuple(differing)
 
 
 def _drawn(
-  mine: Mapping[int, Record], theirs: Mapping[int, Record], sign: float
+  of_model: Mapping[int, Record], of_baseline: Mapping[int, Record], sign: float
 ) -> tuple[Record, Record]:
-  """Of several draws, one that shows the difference."""
-  shared = [(mine[draw], theirs[draw]) for draw in mine if draw in theirs]
-  shared = shared or [(next(iter(mine.values())), next(iter(theirs.values())))]
+  """Picks the draw that shows the difference best."""
+  shared = [
+    (of_model[draw], of_baseline[draw])
+    for draw in of_model
+    if draw in of_baseline
+  ]
+  shared = shared or [
+    (next(iter(of_model.values())), next(iter(of_baseline.values())))
+  ]
   return max(shared, key=lambda p: sign * (p[0]["score"] - p[1]["score"]))

@@ -34,7 +34,7 @@ def write(path: str | os.PathLike, records: Iterable[Record]) -> None:
 
 
 def read(path: str | os.PathLike, where: str = "") -> Iterator[Record]:
-  """The records of a file, in their order.
+  """Reads the records of a file, in their order.
 
   Args:
     path: of the file.
@@ -92,7 +92,7 @@ def _record(data: bytes, where: str) -> Record:
 
 
 def _plain(value: Any) -> Any:
-  """The value as every reader of JSON takes it.
+  """Makes a value that every reader of JSON takes.
 
   Numbers that are not finite are null, halves of surrogate pairs U+FFFD.
   """

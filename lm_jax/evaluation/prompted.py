@@ -13,7 +13,7 @@ from lm_jax.examples.labelled import Example
 from lm_jax.loaded_model import Trained
 from lm_jax.prompting import cloze, in_context, judges, template
 from lm_jax.prompting.in_context import Prediction, Result
-from lm_jax.prompting.pairs import Judge
+from lm_jax.prompting.pairs import ChoiceScorer
 from lm_jax.prompting.prompt import Prompter
 from lm_jax.prompting.reasoning import Writer
 from lm_jax.tasks.base import LabelledTask
@@ -22,14 +22,14 @@ _VOTE = "vote"
 
 
 class Examples(NamedTuple):
-  """What is shown, if any are, and what is asked."""
+  """The examples to show, if any, and the items to ask."""
 
   train: Sequence[Example]
   items: Sequence[Example]
 
 
 def examples(task: LabelledTask, asked: EvaluateFlags) -> Examples:
-  """Those of a task, or UsageError."""
+  """Loads the examples of a task; raises UsageError if there are too few."""
   shots = max(asked.counts)
   place = asked.places.get(task.name, "")
   train = task.examples(labelled.TRAIN, place) if shots else []
@@ -39,7 +39,7 @@ def examples(task: LabelledTask, asked: EvaluateFlags) -> Examples:
 
 
 class Questions:
-  """A task as a model is asked it.
+  """A task with labels, asked by prompts.
 
   Args:
     task: with labels.
@@ -62,14 +62,16 @@ class Questions:
   ):
     name = asked.template or judges.template_for(task.name, model)
     self._prompter = Prompter(task, template.load(name), cloze.BLANK)
-    found = self._prompter.template
-    self._judge: Judge | Writer = judges.make(model, what, found, asked.samples)
-    judges.require_correction(asked.correction, self._judge, found)
+    own_template = self._prompter.template
+    self._judge: ChoiceScorer | Writer = judges.make(
+      model, what, own_template, asked.samples
+    )
+    judges.require_correction(asked.correction, self._judge, own_template)
     self._name, self._data, self._asked = task.name, data, asked
 
   @property
   def _headline(self) -> str:
-    """The correction whose accuracy is told first."""
+    """The correction of the headline accuracy."""
     return _VOTE if isinstance(self._judge, Writer) else self._asked.correction
 
   def outcome(self, tell: Callable[[Sequence[Row]], None]) -> Outcome:
@@ -82,9 +84,9 @@ class Questions:
         *(self._prompter, self._judge, *self._data),
         *(count, self._asked.draws, self._asked.seed),
       )
-      found = self._rows(result)
-      tell(found)
-      rows += found
+      new_rows = self._rows(result)
+      tell(new_rows)
+      rows += new_rows
       records += [
         self._record(count, p, fields[p.id]) for p in result.predictions
       ]
@@ -110,12 +112,12 @@ class Questions:
       most = max(counts.values()) / len(self._data.items)
       guessed = {"chance": 1 / len(labels), "commonest": most}
     rows = []
-    for name, found in result.accuracy.items():
+    for name, estimate in result.accuracy.items():
       own = how | {"headline": name == self._headline}
       own |= {"correction": "" if samples else name}
       accuracy: dict[str, Any] = own | guessed
-      accuracy |= {"low": found.low, "high": found.high}
-      rows.append(Row(self._name, "accuracy", found.value, **accuracy))
+      accuracy |= {"low": estimate.low, "high": estimate.high}
+      rows.append(Row(self._name, "accuracy", estimate.value, **accuracy))
       rows += [
         Row(self._name, metric, value, **own)
         for metric, value in result.metrics[name].items()
@@ -125,7 +127,7 @@ class Questions:
   def _record(
     self, shots: int, found: Prediction, fields: Mapping[str, str]
   ) -> dict[str, Any]:
-    """Of an item and a draw."""
+    """Returns the record of an item and a draw."""
     record: dict[str, Any] = {
       "task": self._name,
       "id": found.id,

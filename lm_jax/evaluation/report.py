@@ -19,8 +19,7 @@ from lm_jax.evaluation import (
 from lm_jax.evaluation import parts as parts_lib
 from lm_jax.evaluation import store as store_lib
 from lm_jax.evaluation.results import Evaluation, Row
-from lm_jax.report import blocks as blocks_lib
-from lm_jax.report import replace, web
+from lm_jax.report import publish
 from lm_jax.report.blocks import (
   Block,
   Case,
@@ -49,14 +48,17 @@ _GROUPS = ("right", "wrong", "in part")
 
 
 def versions() -> dict[str, str]:
-  """Of what numbers may depend on."""
-  found = {"lm_jax": version.__version__, "python": platform.python_version()}
+  """Versions of the packages that numbers may depend on."""
+  installed = {
+    "lm_jax": version.__version__,
+    "python": platform.python_version(),
+  }
   for name in _PACKAGES:
     try:
-      found[name] = importlib.metadata.version(name)
+      installed[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
       continue
-  return found
+  return installed
 
 
 def write(directory: str) -> Evaluation:
@@ -71,28 +73,17 @@ def write(directory: str) -> Evaluation:
     raise UsageError(f"--workdir={root}: holds no evaluation")
   evaluation = held[0]
   image, files = figures.scores(evaluation.rows)
-  content = whole(evaluation, root, image)
-  svg = {image.stem: files[f"{image.stem}.svg"]} if image else {}
+  content = build(evaluation, root, image)
   title = f"Evaluation of {evaluation.model['path']}"
-  pages = {
-    "results.csv": formats.as_csv(evaluation),
-    "report.md": blocks_lib.markdown(content),
-    "report.html": web.to_html(content, title, svg),
-  }
   with disk.named(f"--workdir={root}"):
-    if files:
-      (root / "figures").mkdir(exist_ok=True)
-    for name, data in files.items():
-      replace(root / "figures" / name, data)
-    for name, page in pages.items():
-      replace(root / name, page.encode("utf-8", "replace"))
+    publish(root, title, content, formats.as_csv(evaluation), files)
   return evaluation
 
 
-def whole(
+def build(
   evaluation: Evaluation, root: pathlib.Path, image: Image | None
 ) -> list[Block]:
-  """What the pages show.
+  """Builds the blocks of the pages.
 
   Args:
     evaluation: without its predictions.
@@ -102,7 +93,7 @@ def whole(
   rows = evaluation.rows
   main = [row for row in rows if row.headline and not row.part]
   rest = [row for row in rows if not row.headline]
-  found: list[Block] = [
+  content: list[Block] = [
     Heading(f"Evaluation of {evaluation.model['path']}"),
     Text(_model(evaluation)),
     table(main),
@@ -114,14 +105,14 @@ def whole(
     ),
   ]
   if image is not None:
-    found.append(image)
+    content.append(image)
   for outcome in evaluation.outcomes:
-    found += _parts(outcome.rows)
+    content += _parts(outcome.rows)
   if rest:
-    found += [Heading("Other corrections"), _corrections(rest)]
+    content += [Heading("Other corrections"), _corrections(rest)]
   for outcome in evaluation.outcomes:
-    found += _examples(root, outcome.task)
-  return [*found, Heading("How it was made"), *_made(evaluation)]
+    content += _examples(root, outcome.task)
+  return [*content, Heading("How it was made"), *_made(evaluation)]
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -154,27 +145,27 @@ def _corrections(rows: Sequence[Row]) -> Table:
 
 def _parts(rows: Sequence[Row]) -> list[Block]:
   """Numbers of parts of a task's items: one table, the rest in lines."""
-  levels = parts_lib.of(rows)
+  levels = parts_lib.by_level(rows)
   shown = parts_lib.table(levels)
-  found: list[Block] = []
+  content: list[Block] = []
   if shown is not None:
     lines = tuple(
-      (shown.name(row), f"{row.items or 0:,}", parts_lib.told(row))
+      (shown.name(row), f"{row.items or 0:,}", parts_lib.shown_value(row))
       for row in shown.rows
     )
     head = (shown.level, "items", "value")
-    found = [Heading(f"{shown.task} by {shown.level}"), Table(head, lines)]
+    content = [Heading(f"{shown.task} by {shown.level}"), Table(head, lines)]
   others = [parts_lib.line(one) for one in levels if one is not shown]
-  return [*found, *(Text(f"{rows[0].task} {line}.") for line in others)]
+  return [*content, *(Text(f"{rows[0].task} {line}.") for line in others)]
 
 
 def _lost(row: Row) -> str:
-  told = ""
+  losses = ""
   if row.shots_dropped:
-    told += f"; {100 * row.shots_dropped:.0f} % of the shots did not fit"
+    losses += f"; {100 * row.shots_dropped:.0f} % of the shots did not fit"
   if row.cut:
-    told += f"; {100 * row.cut:.0f} % of the items were cut"
-  return told
+    losses += f"; {100 * row.cut:.0f} % of the items were cut"
+  return losses
 
 
 def _model(evaluation: Evaluation) -> str:
@@ -206,14 +197,17 @@ def _examples(root: pathlib.Path, task: str) -> list[Block]:
     telling = examples.answer(record) is not None or further
     if telling and len(chosen[group]) < _MOST_CASES:
       chosen[group].append(_case(record, group, further))
-  cases = tuple(case for found in chosen.values() for case in found)
+  cases = tuple(case for of_group in chosen.values() for case in of_group)
   if not cases:
     return []
-  told = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+  group_counts = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
   where = f"{store_lib.FOLDER}/{path.name}"
   return [
     Heading(f"{task}: examples"),
-    Text(f"{told}. Up to {_MOST_CASES} of each are shown; all are in {where}."),
+    Text(
+      f"{group_counts}. Up to {_MOST_CASES} of each are shown; all are in"
+      f" {where}."
+    ),
     Cases(_GROUPS, cases),
   ]
 
@@ -240,8 +234,8 @@ def _made(evaluation: Evaluation) -> list[Block]:
       command.append(f"--{name}={value}")
   for name, place in evaluation.flags["task_data"].items():
     command.append(f"--task_data={name}={place}")
-  told = ", ".join(f"{k} {v}" for k, v in evaluation.versions.items())
+  names = ", ".join(f"{k} {v}" for k, v in evaluation.versions.items())
   return [
     Code(invocation.line(command), "Command"),
-    Text(f"Versions: {told}."),
+    Text(f"Versions: {names}."),
   ]

@@ -1,4 +1,4 @@
-"""What an evaluation finds: rows of one schema, however it was measured."""
+"""Results of an evaluation: rows of one schema for all ways of measuring."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Row:
   value: as it was measured; a share is a fraction of 1.
   low, high: of a 95 % interval over items, and over draws of shots where
     there are several; None where there is none.
-  items: how many were scored; None where that was not told.
+  items: how many were scored; None where that is not known.
   way: one of WAYS.
   scoring: what was read of the model: the kind of its scores, "cloze",
     "generated", or the objective that it was fine-tuned with.
-  headline: whether it is told first, and what predictions hold the scores of.
+  headline: whether it is shown first; predictions hold its scores.
   part: of a number of a part of the items, how these are parted: "term"; ""
     of one of all items.
   samples: texts that were written for each prompt.
@@ -65,7 +65,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-  """What was found for a task.
+  """The results of a task.
 
   predictions: an object for each item (and number of shots, and draw), ready
     for JSON, as lm_jax/evaluation/predictions.py describes them.
@@ -78,7 +78,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Evaluation(Mapping[str, float]):
-  """What was found of a model; a mapping of the numbers that are told first.
+  """The results of a model; a mapping of the headline numbers.
 
   Metrics of tasks that measure by themselves have names of their own; those
   of others are "sst2/accuracy", or "sst2/4 shots/accuracy".
@@ -99,14 +99,14 @@ class Evaluation(Mapping[str, float]):
 
   @functools.cached_property
   def _metrics(self) -> dict[str, float]:
-    found = {}
+    metrics = {}
     for row in self.rows:
       if row.headline:
         shots = "" if row.shots is None else f"{row.shots} shots/"
         own = row.way == OWN
         name = row.metric if own else f"{row.task}/{shots}{row.metric}"
-        found[name] = row.value
-    return found
+        metrics[name] = row.value
+    return metrics
 
   def __getitem__(self, name: str) -> float:
     return self._metrics[name]
@@ -131,12 +131,12 @@ def estimate(scores: Sequence[float]) -> Estimate:
   scores_I = np.array(scores, np.float64)
   if scores_I.min() >= 0 and scores_I.max() <= 1:
     return items_lib.item_interval(scores_I)
-  found = items_lib.item_difference(scores_I, np.zeros_like(scores_I))
-  return dataclasses.replace(found, p=None)
+  difference = items_lib.item_difference(scores_I, np.zeros_like(scores_I))
+  return dataclasses.replace(difference, p=None)
 
 
 def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
-  """The rows of what a task told, with intervals where it told its items.
+  """Turns a task's metrics into rows; adds intervals where items are scored.
 
   A metric has an interval where it is the mean of scores of items. TASK/items
   is no metric, but how many there are.
@@ -159,7 +159,7 @@ def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
       value,
       way=way,
       scoring=found.scoring or scoring,
-      chance=metrics_lib.of(metric).chance,
+      chance=metrics_lib.get(metric).chance,
       part=found.parts.get(metric, ""),
     )
     if count is not None:

@@ -11,7 +11,7 @@ from lm_jax.report import metrics as metrics_lib
 
 
 def share(row: Row) -> bool:
-  """Is it shown in percent?"""
+  """Returns whether a number is shown in percent."""
   return metrics_lib.share(row.metric, row.value, row.low, row.high)
 
 
@@ -21,17 +21,17 @@ def number(row: Row, value: float | None) -> str:
 
 
 def interval(row: Row) -> str:
-  """As in 47.0 [37.0, 57.0]."""
+  """Formats 47.0 [37.0, 57.0]."""
   return metrics_lib.interval(row.value, row.low, row.high, share(row))
 
 
 def with_unit(row: Row) -> str:
-  """As in 47.0 [37.0, 57.0] %."""
+  """Formats 47.0 [37.0, 57.0] %."""
   return interval(row) + (" %" if share(row) else "")
 
 
 def how(row: Row) -> str:
-  """How a number was measured, in a few words."""
+  """Says how a number was measured, in a few words."""
   if row.way == OWN:
     return row.scoring or "no scores"
   if row.way == PROMPT:
@@ -73,7 +73,7 @@ def body(rows: Sequence[Row]) -> list[str]:
     return [_shots([r for r in rows if r.shots == count]) for count in shots]
   whole = [row for row in rows if not row.part]
   lines = table([(row.metric, with_unit(row) + _lost(row)) for row in whole])
-  levels = parts.of(rows)
+  levels = parts.by_level(rows)
   shown = parts.table(levels)
   for one in levels:
     if one is not shown:
@@ -81,7 +81,7 @@ def body(rows: Sequence[Row]) -> list[str]:
   if shown is not None:
     lines.append(f"  by {shown.level}:")
     cells = [
-      (shown.name(row), f"{row.items or 0:6,} items  {parts.told(row)}")
+      (shown.name(row), f"{row.items or 0:6,} items  {parts.shown_value(row)}")
       for row in shown.rows
     ]
     lines += [f"  {line}" for line in table(cells)]
@@ -103,21 +103,21 @@ def _shots(rows: Sequence[Row]) -> str:
   first, *rest = sorted(rows, key=lambda row: not row.headline)
   value, _, ends = interval(first).partition(" ")
   text = f"  {first.shots:5}  {first.draws:5}  {value:>5} {ends}".rstrip()
-  told = [
+  facts = [
     f"{row.correction} {number(row, row.value)}"
     for row in rest
     if row.metric == first.metric
   ]
-  told += [
+  facts += [
     f"{row.metric} {number(row, row.value)}"
     for row in rest
     if row.metric != first.metric and row.correction == first.correction
   ]
   if first.shots_dropped:
-    told.append(f"{100 * first.shots_dropped:.0f} % of the shots did not fit")
+    facts.append(f"{100 * first.shots_dropped:.0f} % of the shots did not fit")
   if first.cut:
-    told.append(f"{100 * first.cut:.0f} % of the items were cut")
-  return text + (f"  ({', '.join(told)})" if told else "")
+    facts.append(f"{100 * first.cut:.0f} % of the items were cut")
+  return text + (f"  ({', '.join(facts)})" if facts else "")
 
 
 def of_result(result: Mapping[str, Any], task: str = "") -> list[str]:
@@ -131,6 +131,6 @@ def of_result(result: Mapping[str, Any], task: str = "") -> list[str]:
   from lm_jax.tasks.base import Measure
 
   metrics = dict(sorted(result.get("metrics", {}).items()))
-  found = Measure(metrics, result.get("items") or {})
-  rows = of_measure(task, found, HEAD if task else OWN, "").rows
+  measure = Measure(metrics, result.get("items") or {})
+  rows = of_measure(task, measure, HEAD if task else OWN, "").rows
   return table([(row.metric, with_unit(row)) for row in rows])

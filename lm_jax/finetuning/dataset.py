@@ -32,19 +32,19 @@ FORMAT = "examples 1"
 
 
 class Source(NamedTuple):
-  """What the rows are made of, as a run's identity asks for it."""
+  """The examples' source, which is part of a run's identity."""
 
   name: str
   fingerprint: str
 
 
 def find_kind(objective: str) -> Kind:
-  """How examples of a supervised objective are read and answered."""
+  """Finds the Kind of a supervised objective."""
   return registry.find(KINDS, objective, Kind, "--objective")()
 
 
 def row_shape(config_length: int, options: Any, alone: bool) -> packing.Shape:
-  """What rows of an objective have room for.
+  """Returns the room that an objective's rows have.
 
   Args:
     config_length: columns of a row.
@@ -59,7 +59,7 @@ def row_shape(config_length: int, options: Any, alone: bool) -> packing.Shape:
 class Examples:
   """A task's rows; the interface of lm_jax.data.rows.Dataset.
 
-  corpus: what they are made of.  task, kind: whose they are.
+  corpus: what they are made of.  task, kind: of the examples.
   cut: of each split, examples that lost tokens.
   """
 
@@ -83,9 +83,9 @@ class Examples:
       *(shape.length, shape.answers, shape.most),
     )
     self.examples = examples
-    self.cut = {split: found.cut for split, found in encoded.items()}
+    self.cut = {split: one.cut for split, one in encoded.items()}
     self._shape = shape
-    self._items = {split: found.items for split, found in encoded.items()}
+    self._items = {split: one.items for split, one in encoded.items()}
     self._sizes = {
       split: packing.sizes(items) for split, items in self._items.items()
     }
@@ -109,7 +109,7 @@ class Examples:
     return len(self._held_out(split))
 
   def steps(self, seed: int, epochs: float, batch_size: int) -> int:
-    """Steps of so many epochs, the last one perhaps a part."""
+    """Counts the steps of `epochs` epochs, of which the last may be partial."""
     whole = int(epochs)
     rows = self._end(seed, whole - 1) if whole else 0
     if epochs > whole:
@@ -202,7 +202,7 @@ class Examples:
 
 
 class _Key(NamedTuple):
-  """What examples and their rows depend on, of a configuration."""
+  """The parts of a configuration that examples and their rows depend on."""
 
   objective: Any
   task: str
@@ -214,7 +214,7 @@ class _Key(NamedTuple):
 
 
 def load(config: Config) -> Examples:
-  """The examples of a fine-tuning run, encoded; kept in memory.
+  """Loads and encodes the examples of a fine-tuning run; kept in memory.
 
   The runs of a process that read the same share them.
 
@@ -264,7 +264,7 @@ def _load(key: _Key) -> Examples:
 
 
 def _corpus(task: SupervisedTask, kind: Kind, train: Sequence[Any]) -> Corpus:
-  """A task's texts, for a tokenizer to be trained on where there is none."""
+  """A task's texts, to train a tokenizer on where no model brings one."""
 
   def read(split: str) -> Iterator[Document]:
     return (Document(text, {}) for text in kind.texts(task, train))

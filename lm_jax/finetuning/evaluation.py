@@ -1,4 +1,4 @@
-"""How well a fine-tuned model does its task."""
+"""Measures how well a fine-tuned model does its task."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def measure(
   limit: int = 0,
   seed: int = 0,
 ) -> Measure:
-  """A fine-tuned model's answers to a split, judged.
+  """Answers a split with a fine-tuned model and judges the answers.
 
   Args:
     model: fine-tuned for the task, or one with the same labels.
     task: whose examples.
     place: of local files, as --task_data names them; "" reads TFDS.
     split: of labelled.
-    limit: so many examples, drawn by the seed, in their order; 0: all.
+    limit: number of examples, drawn by the seed, in their order; 0: all.
     seed: of that.
 
   Raises:
@@ -52,7 +52,7 @@ def with_others(
   task: SupervisedTask,
   others: Mapping[str, Sequence[Any]],
 ) -> Measure:
-  """The same, and the metrics of a task's further test sets."""
+  """Adds the metrics of a task's further test sets."""
   for name, examples in others.items():
     for metric, value in judged(model, task, examples).metrics.items():
       own = metric.removeprefix(f"{task.name}/")
@@ -63,7 +63,7 @@ def with_others(
 def judged(
   model: Trained, task: SupervisedTask, examples: Sequence[Any]
 ) -> Measure:
-  """A fine-tuned model's answers to some examples, judged."""
+  """Answers examples with a fine-tuned model and judges the answers."""
   answers = find_kind(model.config.objective).answer(model, task, examples)
   metrics, scores = task.judge(answers, examples)
   predictions = [
@@ -84,9 +84,9 @@ def judged(
 
 
 def shown(example: Any) -> dict[str, Any]:
-  """What a prediction's record shows of an example: all that it holds.
+  """Returns an example's fields, as a prediction's record shows them.
 
-  What its repr leaves out, such as the collection that it is of, is not shown.
+  Fields that its repr leaves out, such as its collection, are not shown.
   """
   fields = {
     field.name: getattr(example, field.name)

@@ -1,4 +1,4 @@
-"""What a fine-tuned model's head gives for items, packed as in training."""
+"""Outputs of a fine-tuned model's head, for items packed as in training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH = 8
 
 
 def outputs(model: Trained, items: Sequence[Item]) -> list[np.ndarray]:
-  """The logits of each item, float32: [n, size] of tokens, or [size] of it.
+  """Computes each item's logits, float32: [n, size] by token, or [size].
 
   Those of multiple choice are the scores of its candidates.
 
@@ -33,7 +33,7 @@ def outputs(model: Trained, items: Sequence[Item]) -> list[np.ndarray]:
   shape = packing.Shape(length, 0, most)
   rows = packing.pack(packing.sizes(items), np.arange(len(items)), shape)
   run = _compiled(model.objective, for_measuring(model.network), model.spec)
-  found: list[np.ndarray | None] = [None] * len(items)
+  by_item: list[np.ndarray | None] = [None] * len(items)
   for first in range(0, len(rows), BATCH):
     chosen = rows[first : first + BATCH]
     laid = packing.lay(items, chosen, shape, pad, BATCH)
@@ -44,9 +44,9 @@ def outputs(model: Trained, items: Sequence[Item]) -> list[np.ndarray]:
         size = len(items[number].tokens)
         by_token = values.shape[1] == length
         here = slice(at, at + size) if by_token else segment
-        found[number] = values[row, here]
+        by_item[number] = values[row, here]
         at += size
-  return [x for x in found if x is not None]
+  return [x for x in by_item if x is not None]
 
 
 @functools.lru_cache(maxsize=8)

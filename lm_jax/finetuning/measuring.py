@@ -1,4 +1,4 @@
-"""What a fine-tuning run measures: on its way, and at its end."""
+"""Measurements of a fine-tuning run, during training and at its end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Finetuning:
   """Measures by the task, and chooses the checkpoint that does best.
 
   metric: what checkpoints are chosen by; higher is better.
-  always: is a checkpoint saved at each evaluation?
+  always: whether a checkpoint is saved at each evaluation.
   """
 
   highest = True
@@ -38,7 +38,7 @@ class Finetuning:
     self._signatures: dict[str, str] = {}
 
   def resume(self, meta: Mapping[str, Any]) -> None:
-    """Goes on from what `meta` said, by the metric that its curve is of."""
+    """Resumes from the values of `meta`, by the metric of its curve."""
     curve = meta.get("curve", ())
     task = self._dataset.task
     if curve:
@@ -47,48 +47,48 @@ class Finetuning:
     self._selection = Selection(self._config.patience, curve)
 
   def meta(self) -> dict[str, Any]:
-    """What a checkpoint keeps of it."""
+    """Returns the state that a checkpoint keeps."""
     return {"curve": self._selection.curve, "metric": self.metric}
 
-  def enough(self) -> bool:
-    """Does the run end here, since evaluations get no better?"""
+  def should_stop(self) -> bool:
+    """Returns whether the run ends, since evaluations no longer improve."""
     return self._selection.enough
 
-  def along(self, state: State) -> dict[str, float]:
-    """How well the split is answered that checkpoints are chosen by."""
-    found = self._judged(state.params, self._dataset.examples[splits.DEV])
+  def evaluate(self, state: State) -> dict[str, float]:
+    """Measures the split that checkpoints are chosen by."""
+    judged = self._judged(state.params, self._dataset.examples[splits.DEV])
     values = {
       f"{DEV}{name.partition('/')[2]}": value
-      for name, value in found.metrics.items()
+      for name, value in judged.metrics.items()
     }
     step = int(jax.device_get(state.step))
     self._selection.note(step, values[self.metric])
     return values
 
-  def final(self, state: State, checkpoints: Checkpoints) -> Measure:
-    """How well the best checkpoint answers the split that is told of."""
+  def evaluate_best(self, state: State, checkpoints: Checkpoints) -> Measure:
+    """Measures the best checkpoint on the split that results report."""
     params, best = state.params, self._selection.best
     if best is not None and best != int(jax.device_get(state.step)):
       wanted = self._program.abstract_state().params
-      found = checkpoints.restore_params(wanted, step=best)
-      assert found is not None  # or it would have raised
-      params = found[0]
+      restored = checkpoints.restore_params(wanted, step=best)
+      assert restored is not None  # or it would have raised
+      params = restored[0]
     dataset = self._dataset
-    told = evaluation.with_others(
+    measure = evaluation.with_others(
       self._judged(params, dataset.examples[splits.TEST]),
       self._model(params),
       dataset.task,
       dataset.task.others(self._config.task_data),
     )
     if self._config.objective == "respond":
-      told.metrics[f"{self._dataset.task.name}/perplexity"] = math.exp(
+      measure.metrics[f"{self._dataset.task.name}/perplexity"] = math.exp(
         self._loss(params)
       )
-    self._signatures = told.signatures
-    return told
+    self._signatures = measure.signatures
+    return measure
 
   def result(self) -> dict[str, Any]:
-    """What result.json holds besides: how the checkpoint was chosen."""
+    """Returns further fields of result.json: how the checkpoint was chosen."""
     return {
       "task": self._dataset.task.name,
       "selected": {
@@ -98,7 +98,8 @@ class Finetuning:
       },
       "cut": self._dataset.cut,
       "examples": {
-        split: len(found) for split, found in self._dataset.examples.items()
+        split: len(examples)
+        for split, examples in self._dataset.examples.items()
       },
       "signatures": self._signatures,
     }

@@ -18,7 +18,7 @@ WINDOW = 512
 
 
 class Shape:
-  """What a row has room for.
+  """The room of a row.
 
   length: its columns.  answers: how many of them, the last, are for answers.
   most: examples at most.
@@ -30,7 +30,7 @@ class Shape:
 
 
 def pack(sizes_Nx2: np.ndarray, order_N: np.ndarray, shape: Shape) -> list:
-  """Which items go into which row: best fit, the longest first.
+  """Assigns items to rows: best fit, the longest first.
 
   Items that stand within WINDOW of one another in the order share rows.
 
@@ -78,8 +78,8 @@ def _best_fit(
 
 def sizes(items: Sequence[Item]) -> np.ndarray:
   """Columns that each item takes for context and answer: int64 [N, 2]."""
-  found = [(len(item.tokens), len(item.answer)) for item in items]
-  return np.array(found, np.int64).reshape(-1, 2)
+  lengths = [(len(item.tokens), len(item.answer)) for item in items]
+  return np.array(lengths, np.int64).reshape(-1, 2)
 
 
 def lay(
@@ -89,7 +89,7 @@ def lay(
   pad: int,
   batch_size: int = 0,
 ) -> Rows:
-  """Rows of some items.
+  """Lays items out in rows.
 
   Args:
     items: all of them.

@@ -1,4 +1,4 @@
-"""Which examples train, which choose, which are measured."""
+"""Splits of examples: to train on, to choose by, to report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HELD_OUT, MOST = 10, 2000
 
 
 def find_task(name: str, flag: str = "--task") -> SupervisedTask:
-  """The task of that name.
+  """Finds the task of a name.
 
   Raises:
     UsageError: there is none, or it has no examples to train on.
@@ -39,7 +39,7 @@ def find_task(name: str, flag: str = "--task") -> SupervisedTask:
 def load(
   name: str, place: str, train_examples: int = 0
 ) -> dict[str, Sequence[Any]]:
-  """The examples that a fine-tuning run sees: TRAIN and DEV.
+  """Loads the examples that a fine-tuning run sees: TRAIN and DEV.
 
   Data without a split to choose
   by give every tenth example of the training split, whatever the seed.
@@ -47,7 +47,7 @@ def load(
   Args:
     name: of the task.
     place: of local files; "" reads TFDS.
-    train_examples: so many, drawn at random, for training; 0: all.
+    train_examples: number for training, drawn at random; 0: all.
 
   Raises:
     UsageError: there are no examples for training.
@@ -76,5 +76,5 @@ def load(
 
 
 def test(task: SupervisedTask, place: str) -> Sequence[Any]:
-  """The examples that results are told of."""
+  """Loads the examples that results report."""
   return task.examples(TEST, place)

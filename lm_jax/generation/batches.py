@@ -21,7 +21,7 @@ def write(
   progress: Callable[[Iterable[int]], Iterable[int]],
   bare: bool = False,
 ) -> list[list[str]]:
-  """Of each prompt, its num_return_sequences continuations.
+  """Generates num_return_sequences continuations of each prompt.
 
   Too long a prompt loses its first tokens, but half of the context is for
   prompts at most where new tokens need it; this is logged.
@@ -31,7 +31,7 @@ def write(
     texts: prompts.
     options: of Generation, by name; what is random is drawn from `seed`.
     seed: of all batches.
-    size: prompts that are gone on with together.
+    size: prompts in a batch.
     progress: shows that batches are done.
     bare: without the special tokens in front of a prompt.
   """
@@ -50,7 +50,7 @@ def write(
   options = {**options, "max_new_tokens": spare}
   before = len(generator.model.spec.specials.before)
   order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-  found: list[list[str]] = [[] for _ in texts]
+  texts_by_prompt: list[list[str]] = [[] for _ in texts]
   for start in progress(range(0, len(order), size)):
     some = order[start : start + size]
     number = (seed * 1_000_003 + start) % 2**31
@@ -63,5 +63,5 @@ def write(
       ids = [each[before:] or each for each in ids]
     for result in generator.continue_ids(ids, own):
       if result.prompt < len(some):
-        found[some[result.prompt]].append(result.text)
-  return found
+        texts_by_prompt[some[result.prompt]].append(result.text)
+  return texts_by_prompt

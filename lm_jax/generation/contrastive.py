@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax.generation import filters, session
-from lm_jax.generation.search import Kind, Request
+from lm_jax.generation.search import SearchArgs, SearchConfig
 from lm_jax.generation.session import Reader, Text
 from lm_jax.models.cache import Cache
 from lm_jax.types import Array, Stream
 
 
 class State(NamedTuple):
-  """Between two steps; R rows, one for each prompt.
+  """The state between two steps; R rows, one for each prompt.
 
   text: all of it has been read.
   cache: of R * k rows, those of a prompt alike: its candidates are read there.
@@ -36,20 +36,20 @@ class State(NamedTuple):
 
 def begin(
   reader: Reader,
-  kind: Kind,
-  request: Request,
+  config: SearchConfig,
+  args: SearchArgs,
   inputs: Stream,
   source: Stream | None,
   size: int,
 ) -> State:
   """Reads the prompts; chooses nothing yet."""
-  del request
+  del args
   hidden_RxTxD, text, cache = reader.start(inputs, source, size)
   spare = size - hidden_RxTxD.shape[1]
   count = hidden_RxTxD.shape[0]
   return State(
     text,
-    session.repeated(cache, count, kind.static.top_k),
+    session.repeated(cache, count, config.static.top_k),
     jnp.int32(0),
     jnp.zeros(count, bool),
     jnp.zeros((count, size), jnp.float32),
@@ -59,32 +59,36 @@ def begin(
 
 
 def advance(
-  reader: Reader, kind: Kind, request: Request, state: State, until: Array
+  reader: Reader,
+  config: SearchConfig,
+  args: SearchArgs,
+  state: State,
+  until: Array,
 ) -> State:
-  """Goes on until so many tokens are chosen, or all texts have ended."""
+  """Advances until `until` tokens are chosen, or all texts have ended."""
   return jax.lax.while_loop(
     lambda state: (state.chosen < until) & ~jnp.all(state.finished_R),
-    lambda state: _step(reader, kind, request, state),
+    lambda state: _step(reader, config, args, state),
     state,
   )
 
 
-def _step(reader: Reader, kind: Kind, request: Request, state: State) -> State:
+def _step(
+  reader: Reader, config: SearchConfig, args: SearchArgs, state: State
+) -> State:
   """Su et al. 2022, equation 5: of the k likeliest tokens v the one with the
 
   best (1 - alpha) p(v) - alpha max_j cos(h_v, h_j), j over the text.
   """
-  alpha, k = request.values["penalty_alpha"], kind.static.top_k
-  past = state.text.past(
-    state.chosen, request.limit - state.chosen, request.begin
-  )
+  alpha, k = args.values["penalty_alpha"], config.static.top_k
+  past = state.text.past(state.chosen, args.limit - state.chosen, args.begin)
   logits_RxV = filters.constrain(
     state.logits_RxV,
     past,
-    kind.static,
-    request.values,
-    kind.ends,
-    request.least,
+    config.static,
+    args.values,
+    config.ends,
+    args.least,
   )
   p_RxV = jax.nn.softmax(logits_RxV, axis=1)
   p_RxK, token_RxK = jax.lax.top_k(p_RxV, k)
@@ -93,7 +97,7 @@ def _step(reader: Reader, kind: Kind, request: Request, state: State) -> State:
   # Every candidate is read behind a copy of its text.
   copies = session.repeated(state.text, count, k)
   token_C = token_RxK.reshape(-1).astype(jnp.int32)
-  copies = copies.put(token_C, jnp.ones_like(token_C, bool))
+  copies = copies.append(token_C, jnp.ones_like(token_C, bool))
   hidden_Cx1xD, cache = reader.read(copies, state.cache)
   unit_RxKxD = _unit(hidden_Cx1xD).reshape(count, k, -1)
   near_RxKxS = jnp.einsum("RKD,RSD->RKS", unit_RxKxD, state.hidden_RxSxD)
@@ -103,15 +107,15 @@ def _step(reader: Reader, kind: Kind, request: Request, state: State) -> State:
 
   chosen_R = jnp.arange(count) * k + best_R
   real_R = ~state.finished_R
-  token_R = jnp.where(real_R, token_C[chosen_R], kind.pad)
+  token_R = jnp.where(real_R, token_C[chosen_R], config.pad)
   unit_Rx1xD = unit_RxKxD.reshape(count * k, 1, -1)[chosen_R]
   at = (jnp.int32(0), state.text.length, jnp.int32(0))
   score_R = jnp.log(p_RxK[jnp.arange(count), best_R])
   return State(
-    state.text.put(token_R, real_R),
+    state.text.append(token_R, real_R),
     session.rows(cache, count * k, jnp.repeat(chosen_R, k)),
     state.chosen + 1,
-    state.finished_R | session.ended(token_R, kind.ends),
+    state.finished_R | session.ended(token_R, config.ends),
     session.put_logs(state.logs_RxS, state.text.length, score_R, real_R),
     jax.lax.dynamic_update_slice(state.hidden_RxSxD, unit_Rx1xD, at),
     reader.logits(hidden_Cx1xD[chosen_R, 0]),

@@ -1,4 +1,4 @@
-"""How a model generates unless it is told otherwise, as its files say."""
+"""Default generation options of a model, from its files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _UNFOLLOWED: Mapping[str, Any] = {
 
 
 def file_of(directory: str | pathlib.Path) -> pathlib.Path | None:
-  """The file that tells, as Transformers looks for it; None where none is.
+  """Finds the file of the options, as Transformers does; None without one.
 
   generation_config.json alone where it is there; older checkpoints have all in
   config.json.
@@ -51,14 +51,14 @@ def file_of(directory: str | pathlib.Path) -> pathlib.Path | None:
   return next((p for p in map(folder.joinpath, names) if p.is_file()), None)
 
 
-def of(directory: str | pathlib.Path) -> dict[str, Any]:
-  """Options by name: those of generation_config.json that we have.
+def from_directory(directory: str | pathlib.Path) -> dict[str, Any]:
+  """Reads the options of generation_config.json that lm_jax has.
 
-  Transformers generates by them, too. What it follows and we do not is said
-  in a warning, once; so is a value that can't apply to how the file generates.
+  Transformers generates by them, too. Options that only Transformers follows
+  are named in a warning, once; so is a value that has no effect there.
 
   Args:
-    directory: of a run, or of theirs; may have none of these files.
+    directory: of a run or of Hugging Face; may have none of these files.
 
   Raises:
     UsageError: an option has a value that it can't have.
@@ -83,10 +83,10 @@ def of(directory: str | pathlib.Path) -> dict[str, Any]:
       given["decoder_start_token_id"] = start
   else:
     given.pop("decoder_start_token_id", None)  # the family reads it there
-  found = options_lib.from_values(given, str(path))
-  _require_valid(found, path, values)
+  defaults = options_lib.from_values(given, str(path))
+  _require_valid(defaults, path, values)
   _say_unfollowed(str(path), _unfollowed(values))
-  return found
+  return defaults
 
 
 def _is_paired(folder: pathlib.Path) -> bool:
@@ -139,5 +139,5 @@ def _say_unfollowed(path: str, fields: tuple[str, ...]) -> None:
 
 @functools.cache
 def _say(line: str) -> None:
-  """Warns of it, once a process."""
+  """Logs a warning, once a process."""
   logging.warning("%s", line)

@@ -1,4 +1,4 @@
-"""Which tokens may come next, and how likely: logits to logits.
+"""Filters of the next token's logits.
 
 Each has the meaning that it has in Transformers, and they run in its order.
 Logits are float32 [B, V]; what may not come is -inf.
@@ -19,9 +19,9 @@ Values = Mapping[str, Array]
 
 
 class Past(NamedTuple):
-  """What has been read and chosen.
+  """Tokens that have been read and chosen.
 
-  tokens_BxS: by slot; real_BxS: is there one?
+  tokens_BxS: by slot; real_BxS: whether the slot holds one.
   length: of the slots, those that are filled; the next token's is this one.
   chosen: tokens so far that were not in the prompt.
   remaining: tokens that may be chosen, the next one included.
@@ -44,7 +44,7 @@ def constrain(
   ends: tuple[int, ...],
   least: Array,
 ) -> Array:
-  """Applies what holds for every kind of search.
+  """Applies the constraints that hold for every kind of search.
 
   Args:
     logits_BxV: of the model; log-probabilities in a beam search.
@@ -96,7 +96,7 @@ def constrain(
 def warp(
   logits_BxV: Array, static: Generation, values: Values, keep: int = 1
 ) -> Array:
-  """The distribution that is sampled from, as logits.
+  """Returns the distribution to sample from, as logits.
 
   Args:
     logits_BxV: constrained.
@@ -146,7 +146,7 @@ def likelier_end(
   start: float,
   factor: float,
 ) -> Array:
-  """Transformers' exponential_decay_length_penalty.
+  """Applies Transformers' exponential_decay_length_penalty.
 
   From `start` new tokens on, n more of them add |logit| (factor^n - 1) to the
   logits of ends.
@@ -160,7 +160,7 @@ def likelier_end(
 
 
 def repetition_penalty(logits_BxV: Array, past: Past, penalty: Array) -> Array:
-  """Keskar et al. 2019, section 4.1: tokens that were there lose.
+  """Penalizes tokens that were there (Keskar et al. 2019, section 4.1).
 
   A positive logit is divided by the penalty, a negative one multiplied.
   """
@@ -175,7 +175,7 @@ def repetition_penalty(logits_BxV: Array, past: Past, penalty: Array) -> Array:
 
 
 def repeated_ngrams(logits_BxV: Array, past: Past, size: int) -> Array:
-  """Tokens that would end `size` tokens which were there before: bool."""
+  """Marks tokens that would repeat `size` tokens: bool."""
   batch, vocabulary = logits_BxV.shape
   slots = past.tokens_BxS.shape[1]
   windows = slots - size + 1
@@ -199,14 +199,14 @@ def repeated_ngrams(logits_BxV: Array, past: Past, size: int) -> Array:
 
 
 def top_k(logits_BxV: Array, k: int) -> Array:
-  """Fan et al. 2018: the k likeliest, and what is as likely as the last."""
+  """Keeps the k likeliest, and ties with the last (Fan et al. 2018)."""
   k = min(k, logits_BxV.shape[1])
   least_Bx1 = jax.lax.top_k(logits_BxV, k)[0][:, -1:]
   return jnp.where(logits_BxV < least_Bx1, -jnp.inf, logits_BxV)
 
 
 def top_p(logits_BxV: Array, mass: Array, keep: int = 1) -> Array:
-  """Holtzman et al. 2020, section 3.1: the nucleus of that mass."""
+  """Keeps the nucleus of a mass (Holtzman et al. 2020, section 3.1)."""
   order_BxV = jnp.argsort(logits_BxV, axis=1)
   sorted_BxV = jnp.take_along_axis(logits_BxV, order_BxV, axis=1)
   below_BxV = jnp.cumsum(jax.nn.softmax(sorted_BxV, axis=1), axis=1)
@@ -216,7 +216,7 @@ def top_p(logits_BxV: Array, mass: Array, keep: int = 1) -> Array:
 
 
 def min_p(logits_BxV: Array, least: Array, keep: int = 1) -> Array:
-  """Nguyen et al. 2024: those at least `least` times the likeliest."""
+  """Keeps tokens at least `least` times the likeliest (Nguyen et al. 2024)."""
   probability_BxV = jax.nn.softmax(logits_BxV, axis=1)
   top_Bx1 = jnp.max(probability_BxV, axis=1, keepdims=True)
   out_BxV = probability_BxV < least * top_Bx1
@@ -224,7 +224,7 @@ def min_p(logits_BxV: Array, least: Array, keep: int = 1) -> Array:
 
 
 def typical_p(logits_BxV: Array, mass: Array, keep: int = 1) -> Array:
-  """Meister et al. 2022, equation 10: information nearest to the entropy."""
+  """Keeps information nearest to the entropy (Meister et al. 2022, eq. 10)."""
   log_BxV = jax.nn.log_softmax(logits_BxV, axis=1)
   finite_BxV = jnp.where(jnp.isfinite(log_BxV), log_BxV, 0.0)
   entropy_Bx1 = -jnp.sum(jnp.exp(log_BxV) * finite_BxV, axis=1, keepdims=True)
@@ -242,12 +242,12 @@ def typical_p(logits_BxV: Array, mass: Array, keep: int = 1) -> Array:
 
 
 def epsilon(logits_BxV: Array, least: Array, keep: int = 1) -> Array:
-  """Hewitt et al. 2022, section 4.1: those of at least that probability."""
+  """Keeps a least probability (Hewitt et al. 2022, section 4.1)."""
   return _cut(logits_BxV, jax.nn.softmax(logits_BxV, axis=1) < least, keep)
 
 
 def eta(logits_BxV: Array, least: Array, keep: int = 1) -> Array:
-  """Hewitt et al. 2022, equation 4: min(e, sqrt(e) exp(-entropy))."""
+  """Keeps min(e, sqrt(e) exp(-entropy)) or more (Hewitt et al. 2022, eq. 4)."""
   log_BxV = jax.nn.log_softmax(logits_BxV, axis=1)
   finite_BxV = jnp.where(jnp.isfinite(log_BxV), log_BxV, 0.0)
   entropy_Bx1 = -jnp.sum(jnp.exp(log_BxV) * finite_BxV, axis=1, keepdims=True)
@@ -256,7 +256,7 @@ def eta(logits_BxV: Array, least: Array, keep: int = 1) -> Array:
 
 
 def _cut(logits_BxV: Array, out_BxV: Array, keep: int) -> Array:
-  """Leaves out what is marked, but for the `keep` likeliest."""
+  """Removes marked tokens, except the `keep` likeliest."""
   k = min(keep, logits_BxV.shape[1])
   least_Bx1 = jax.lax.top_k(logits_BxV, k)[0][:, -1:]
   out_BxV = out_BxV & (logits_BxV < least_Bx1)
@@ -264,7 +264,7 @@ def _cut(logits_BxV: Array, out_BxV: Array, keep: int) -> Array:
 
 
 def _without(logits_BxV: Array, order_BxV: Array, out_BxV: Array) -> Array:
-  """Leaves out what is marked in another order."""
+  """Removes tokens that are marked in another order."""
   rows = jnp.arange(logits_BxV.shape[0])[:, None]
   marked_BxV = jnp.zeros(logits_BxV.shape, bool)
   marked_BxV = marked_BxV.at[rows, order_BxV].set(out_BxV)
@@ -272,5 +272,5 @@ def _without(logits_BxV: Array, order_BxV: Array, out_BxV: Array) -> Array:
 
 
 def _among(ids: tuple[int, ...], size: int) -> Array:
-  """bool [size]: is it one of the ids?"""
+  """Returns whether a number is one of the ids: bool [size]."""
   return jnp.zeros((size,), bool).at[jnp.array(ids)].set(True)

@@ -13,10 +13,10 @@ from lm_jax.generation import beam, languages, prompts, speculative
 from lm_jax.generation import program as program_lib
 from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
-from lm_jax.generation.search import Kind, Request
+from lm_jax.generation.search import SearchArgs, SearchConfig
 from lm_jax.generation.stops import Stops
-from lm_jax.generation.text import Unfolding
-from lm_jax.generation.text_stream import Generated, Growing, Unfold
+from lm_jax.generation.text import IncrementalDecoder
+from lm_jax.generation.text_stream import Generated, MakeDecoder, TextStream
 from lm_jax.inference.score import for_measuring
 from lm_jax.loaded_model import Trained
 from lm_jax.models.unrolled import unrolled
@@ -28,10 +28,10 @@ _LOOK = 4
 
 
 class Generator:
-  """A model, ready to go on with prompts.
+  """A model that continues prompts.
 
   Args:
-    model: as lm_jax.loaded_model loads it.
+    model: as lm_jax.inference.load loads it.
     what: names it in messages.
     draft: a smaller model with the same tokenizer, which guesses ahead.
 
@@ -68,7 +68,7 @@ class Generator:
     source_language: str = "",
     target_language: str = "",
   ) -> list[Generated]:
-    """Continuations of texts: num_return_sequences each, in their order.
+    """Generates num_return_sequences continuations of each text, in order.
 
     Args:
       texts: prompts.
@@ -102,7 +102,7 @@ class Generator:
     decoder: Sequence[int] = (),
     show: Callable[[int, str], None] | None = None,
   ) -> list[Generated]:
-    """As `generate`, of ids, special ones included.
+    """Generates like `generate`, from ids, special ones included.
 
     decoder: of an imported encoder_decoder, what its decoder begins with.
     """
@@ -114,7 +114,7 @@ class Generator:
     problem = prompts.lay_out(self.model, ids, decoder)
     limit = self._limit(problem, options)
     pad = self.model.spec.specials.pad
-    kind = Kind(
+    search_config = SearchConfig(
       options.static(self._draft is not None),
       self._ends(options),
       pad,
@@ -130,7 +130,7 @@ class Generator:
         options.forced_bos_token_id,
         longest,
       )
-    request = Request(
+    search_args = SearchArgs(
       np.int32(limit),
       np.int32(max(options.min_new_tokens, options.min_length - longest)),
       {name: np.float32(x) for name, x in options.values.items()},
@@ -139,24 +139,28 @@ class Generator:
     )
     if self._draft is not None:
       options.check_draft()
-      return self._by_draft(ids, decoder, kind, request, limit, options, show)
+      return self._by_draft(
+        ids, decoder, search_config, search_args, limit, options, show
+      )
     program = program_lib.Program(
-      (self.network,), kind, program_lib.slots(problem, limit)
+      (self.network,), search_config, program_lib.slots(problem, limit)
     )
     if options.beams:
-      state = program.run((self.params,), request, problem, limit)
+      state = program.run((self.params,), search_args, problem, limit)
       return self._of_beams(state, options, limit)
     followed = bool(options.stop_strings) or show is not None
     step = _LOOK if followed else limit
     texts = [
-      Growing(prompt, self._unfold(ids[prompt]), options, kind.ends)
+      TextStream(
+        prompt, self._make_decoder(ids[prompt]), options, search_config.ends
+      )
       for prompt in range(len(ids))
       for _ in range(options.num_return_sequences)
     ]
     state, done = None, 0
     while done < limit:
       done = min(limit, done + step)
-      state = program.run((self.params,), request, problem, done, state)
+      state = program.run((self.params,), search_args, problem, done, state)
       self._follow(texts, state, done == limit, show)
       if all(text.finish for text in texts):
         break
@@ -165,7 +169,7 @@ class Generator:
   def decoder_prompt(
     self, options: Generation, given: Sequence[int] = ()
   ) -> Sequence[int]:
-    """Gives what an imported encoder_decoder's decoder reads first.
+    """Returns what an imported encoder_decoder's decoder reads first.
 
     Args:
       options: decoder_start_token_id counts.
@@ -180,22 +184,28 @@ class Generator:
     return given
 
   def _by_draft(
-    self, ids, decoder, kind, request, limit, options, show
+    self, ids, decoder, search_config, search_args, limit, options, show
   ) -> list[Generated]:
-    """One text after the other, each with the draft's guesses."""
+    """Generates one text after the other, each with the draft's guesses."""
     assert self._draft is not None
     network, params = self._draft
     self.accepted = self.proposed = 0
-    found: list[Generated] = []
+    results: list[Generated] = []
     for prompt, tokens in enumerate(ids):
       problem = prompts.lay_out(self.model, [tokens], decoder)
       # A round may choose more than is asked for.
       slots = program_lib.slots(problem, limit + options.draft_tokens + 1)
-      program = program_lib.Program((self.network, network), kind, slots)
+      program = program_lib.Program(
+        (self.network, network), search_config, slots
+      )
       for _ in range(options.num_return_sequences):
-        number = len(found)
-        own = request._replace(key=jax.random.fold_in(request.key, number))
-        text = Growing(prompt, self._unfold(tokens), options, kind.ends)
+        number = len(results)
+        own = search_args._replace(
+          key=jax.random.fold_in(search_args.key, number)
+        )
+        text = TextStream(
+          prompt, self._make_decoder(tokens), options, search_config.ends
+        )
         followed = bool(options.stop_strings) or show is not None
         state: Any = None
         done = 0
@@ -212,11 +222,11 @@ class Generator:
         accepted, proposed = speculative.acceptance(state)
         self.accepted += accepted
         self.proposed += proposed
-        found.append(text.result())
-    return found
+        results.append(text.result())
+    return results
 
   def _follow(self, texts, state, last: bool, show) -> None:
-    """Hands new tokens to the texts, and what they give to `show`."""
+    """Adds new tokens to the texts, and passes new pieces to `show`."""
     length, chosen = int(state.text.length), int(state.chosen)
     new_RxN = np.asarray(state.text.tokens_BxS)[:, length - chosen : length]
     logs_RxN = np.asarray(state.logs_RxS)[:, length - chosen : length]
@@ -230,48 +240,48 @@ class Generator:
   def _of_beams(
     self, state: beam.State, options: Generation, limit: int
   ) -> list[Generated]:
-    """The best num_return_sequences texts of each prompt."""
+    """Returns the best num_return_sequences texts of each prompt."""
     batch = state.scores_BxGxN.shape[0]
     scores_BxM = np.asarray(state.scores_BxGxN).reshape(batch, -1)
     sizes_BxM = np.asarray(state.sizes_BxGxN).reshape(batch, -1)
     ids_BxMxL = np.asarray(state.done_BxGxNxL).reshape(
       batch, scores_BxM.shape[1], -1
     )
-    found = []
+    results = []
     ends = self._ends(options)
     for prompt in range(batch):
       order = np.argsort(-scores_BxM[prompt], kind="stable")
       for m in order[: options.num_return_sequences]:
         ids = ids_BxMxL[prompt, m, : sizes_BxM[prompt, m]].tolist()
-        text = Growing(prompt, self._unfold(()), options, ends)
+        text = TextStream(prompt, self._make_decoder(()), options, ends)
         text.grow(ids, [0.0] * len(ids), last=True)
         score = float(scores_BxM[prompt, m])
-        found.append(text.result()._replace(score=score))
-    return found
+        results.append(text.result()._replace(score=score))
+    return results
 
   def _stops(self, options: Generation) -> Stops | None:
-    """Of a beam search, which ends its texts itself."""
+    """Returns the stops of a beam search, which ends its texts itself."""
     tokenizer = self.model.tokenizer
     if not options.beams or not options.stop_strings or tokenizer is None:
       return None
-    return Stops.of(tokenizer, options.stop_strings)
+    return Stops.from_strings(tokenizer, options.stop_strings)
 
   @property
   def _reads_twice(self) -> bool:
-    """Is it an imported model with an encoder and a decoder?"""
+    """Returns whether the model is an imported encoder-decoder."""
     paired = self.model.spec.architecture == "encoder_decoder"
     return paired and bool(self.model.config.family)
 
-  def _unfold(self, prompt: Sequence[int]) -> Unfold | None:
+  def _make_decoder(self, prompt: Sequence[int]) -> MakeDecoder | None:
     tokenizer = self.model.tokenizer
     if tokenizer is None:
       return None
     paired = self.model.spec.architecture == "encoder_decoder"
     before = () if paired else prompt
-    return lambda special: Unfolding(tokenizer, before, special)
+    return lambda special: IncrementalDecoder(tokenizer, before, special)
 
   def _limit(self, problem: Problem, options: Generation) -> int:
-    """How many tokens can be chosen.
+    """Returns how many tokens can be chosen.
 
     The context may end it before the options do, which is logged.
     """
@@ -335,5 +345,5 @@ class Generator:
 
 
 def _longest(problem: Problem) -> int:
-  """Tokens that are read before the first new one, at most."""
+  """Returns the most tokens that are read before the first new one."""
   return int((np.asarray(problem.inputs.segment_BxT) > 0).sum(1).max())

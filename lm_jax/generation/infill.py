@@ -17,7 +17,7 @@ _BUCKET = 32
 
 
 class Candidate(NamedTuple):
-  """What may stand in a blank: a token, its text, and its probability."""
+  """A candidate for a blank: a token, its text, and its probability."""
 
   token: int
   text: str
@@ -28,7 +28,7 @@ class Filler:
   """A masked model, ready to fill blanks.
 
   Args:
-    model: as lm_jax.loaded_model loads it.
+    model: as lm_jax.inference.load loads it.
     what: names it in messages.
 
   Raises:
@@ -49,7 +49,7 @@ class Filler:
     self._network = for_measuring(model.network)
 
   def blanks(self, text: str, top_k: int = 5) -> list[list[Candidate]]:
-    """The `top_k` likeliest tokens of each blank, each blank by itself.
+    """Finds the `top_k` likeliest tokens of each blank, each by itself.
 
     Args:
       text: with the tokenizer's mask token where something is missing.
@@ -61,15 +61,15 @@ class Filler:
     if top_k < 1:
       raise UsageError(f"top_k={top_k}: must be at least 1")
     ids, places = self._read(text)
-    found = []
+    candidates = []
     for logits_V in self._logits(ids, places):
       probability_V = _softmax(logits_V)
       best = np.argsort(-probability_V, kind="stable")[:top_k]
-      found.append([self._candidate(int(i), probability_V) for i in best])
-    return found
+      candidates.append([self._candidate(int(i), probability_V) for i in best])
+    return candidates
 
   def sentence(self, text: str, steps: int = 10) -> str:
-    """The text with all blanks filled, the surest tokens first.
+    """Fills all blanks of a text, the surest tokens first.
 
     Ghazvininejad et al. 2019, section 3 (mask-predict): all blanks are filled
     at once, and the least probable ones again in the light of the others,
@@ -89,9 +89,9 @@ class Filler:
     return self._tokenizer.decode(ids[before : len(ids) - after])
 
   def between(self, left: str, blanks: int, right: str, steps: int) -> str:
-    """What fills so many blanks between two texts, as `sentence` does it.
+    """Fills `blanks` blanks between two texts, as `sentence` does it.
 
-    Too long texts lose what is furthest from the blanks.
+    Texts that are too long lose what is furthest from the blanks.
 
     Raises:
       UsageError: there is no room for the blanks.
@@ -109,13 +109,13 @@ class Filler:
     start = len(specials.before) + len(front)
     places = np.arange(start, start + blanks)
     masks = [specials.mask] * blanks
-    found = [*specials.before, *front, *masks, *back, *specials.after]
-    ids = np.array(found, np.int32)
+    row = [*specials.before, *front, *masks, *back, *specials.after]
+    ids = np.array(row, np.int32)
     self._predict(ids, places, steps)
     return self._tokenizer.decode(ids[places])
 
   def _predict(self, ids: np.ndarray, places: np.ndarray, steps: int) -> None:
-    """Puts tokens into the places of `ids`, in so many passes."""
+    """Puts tokens into the places of `ids`, in `steps` passes."""
     if steps < 1:
       raise UsageError(f"steps={steps}: must be at least 1")
     specials = self._model.spec.specials
@@ -141,23 +141,23 @@ class Filler:
     return Candidate(token, text, float(probability_V[token]))
 
   def _read(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-    """Ids with special tokens around them, and where the blanks are."""
+    """Encodes a text with special tokens, and finds its blanks."""
     specials = self._model.spec.specials
     ids = self._tokenizer.encode(text, parse_special=True)
-    found = np.array([*specials.before, *ids, *specials.after], np.int32)
-    places = np.flatnonzero(found == specials.mask)
+    row = np.array([*specials.before, *ids, *specials.after], np.int32)
+    places = np.flatnonzero(row == specials.mask)
     sign = self._tokenizer.decode([specials.mask], skip_special_tokens=False)
     if not len(places):
       raise UsageError(f"text: has no blank; {sign} stands for one")
     room = self._model.config.length
-    if len(found) > room:
+    if len(row) > room:
       raise UsageError(
-        f"text: has {len(found)} tokens, and the model's rows have {room}"
+        f"text: has {len(row)} tokens, and the model's rows have {room}"
       )
-    return found, places
+    return row, places
 
   def _logits(self, ids: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """float32 [P, V] at the places."""
+    """Computes logits at the places, float32 [P, V]."""
     spec = self._model.spec
     size = min(-(-len(ids) // _BUCKET) * _BUCKET, self._model.config.length)
     tokens = np.full((1, size), spec.specials.pad, np.int32)
@@ -176,7 +176,7 @@ class Filler:
 def fitted(
   front: list[int], back: list[int], room: int
 ) -> tuple[list[int], list[int]]:
-  """Without what is furthest from the blank, on the longer side first."""
+  """Cuts what is furthest from the blank, on the longer side first."""
   spare = len(front) + len(back) - room
   if spare <= 0:
     return front, back

@@ -1,4 +1,4 @@
-"""From one language to another: models whose tokenizer has their tokens."""
+"""Translation by models whose tokenizer has tokens of languages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CODES = {
 def between(
   model: Trained, options: Generation, source: str, target: str
 ) -> tuple[Trained, Generation, tuple[int, ...]]:
-  """What makes a model translate, as Transformers has it.
+  """Prepares a model to translate, as Transformers does.
 
   The source's token stands where the tokenizer puts it around a text. That of
   the target is the first new token (M2M-100, mBART-50), or what the decoder
@@ -83,7 +83,7 @@ def between(
 
 
 def token(model: Trained, name: str, flag: str) -> int:
-  """The id of a language's token.
+  """Finds the id of a language's token.
 
   Args:
     model: whose tokenizer has it.

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from lm_jax.generation import beam, contrastive, search, speculative
-from lm_jax.generation.search import Kind, Request
+from lm_jax.generation.search import SearchArgs, SearchConfig
 from lm_jax.generation.session import Reader
 from lm_jax.types import Problem
 
@@ -23,23 +23,25 @@ class Program:
 
   Args:
     networks: unrolled, for measuring; a draft's is the second.
-    kind: what is compiled in.
+    config: what is compiled in.
     slots: of the cache.
   """
 
-  def __init__(self, networks: tuple[Any, ...], kind: Kind, slots: int):
-    self._empty, self._advance = _compiled(networks, kind, slots)
+  def __init__(
+    self, networks: tuple[Any, ...], config: SearchConfig, slots: int
+  ):
+    self._empty, self._advance = _compiled(networks, config, slots)
 
   def run(
     self,
     params: Any,
-    request: Request,
+    args: SearchArgs,
     problem: Problem,
     until: int,
     state: Any = None,
   ) -> Any:
-    """The state after so many tokens; from the prompt on without a state."""
-    read = (params, request, problem.inputs, problem.source)
+    """Returns the state after `until` tokens, begun at the prompt if None."""
+    read = (params, args, problem.inputs, problem.source)
     first = state is None
     if first:
       state = self._empty(*read)
@@ -52,8 +54,10 @@ def slots(problem: Problem, limit: int) -> int:
 
 
 @functools.lru_cache(maxsize=32)
-def _compiled(networks: tuple[Any, ...], kind: Kind, slots: int) -> Any:
-  """Functions: an empty state of the right shape, and the search itself.
+def _compiled(
+  networks: tuple[Any, ...], config: SearchConfig, slots: int
+) -> Any:
+  """Compiles two functions: an empty state of the right shape, the search.
 
   One program does both the prompt and the steps behind it: `first` tells
   whether the prompt is to be read.
@@ -61,32 +65,32 @@ def _compiled(networks: tuple[Any, ...], kind: Kind, slots: int) -> Any:
   module: Any = search
   if len(networks) > 1:
     module = speculative
-  elif kind.static.beams:
+  elif config.static.beams:
     module = beam
-  elif kind.static.contrastive:
+  elif config.static.contrastive:
     module = contrastive
 
   def readers(params):
-    found = tuple(map(Reader, networks, params))
-    return found if len(found) > 1 else found[0]
+    all_readers = tuple(map(Reader, networks, params))
+    return all_readers if len(all_readers) > 1 else all_readers[0]
 
-  def begin(params, request, inputs, source):
+  def begin(params, args, inputs, source):
     reader = readers(params)
-    return module.begin(reader, kind, request, inputs, source, slots)
+    return module.begin(reader, config, args, inputs, source, slots)
 
   def empty(*read):
     shapes = jax.eval_shape(begin, *read)
     return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
 
   @functools.partial(jax.jit, donate_argnames="state")
-  def advance(params, request, inputs, source, state, first, until):
+  def advance(params, args, inputs, source, state, first, until):
     with jax.default_matmul_precision("highest"):
       state = jax.lax.cond(
         first,
-        lambda: begin(params, request, inputs, source),
+        lambda: begin(params, args, inputs, source),
         lambda: state,
       )
       reader = readers(params)
-      return module.advance(reader, kind, request, state, until)
+      return module.advance(reader, config, args, state, until)
 
   return empty, advance

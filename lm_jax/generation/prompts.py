@@ -1,4 +1,4 @@
-"""Texts or ids to what a model reads before it goes on."""
+"""Turns texts or ids into what a generative model reads first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BUCKETS = (32, 256, 1024)
 
 
 def bucket(length: int) -> int:
-  """Slots for a prompt of that many tokens.
+  """Returns the slots for a prompt of a length.
 
   >>> [bucket(n) for n in (1, 32, 33, 1000, 1025)]
   [32, 32, 256, 1024, 4096]
@@ -35,7 +35,7 @@ def bucket(length: int) -> int:
 
 
 def context(model: Trained) -> int:
-  """The most tokens that the model's decoder can read; 0: any number."""
+  """Returns the most tokens that a model's decoder can read; 0: any number."""
   trunk = dict(model.network.trunks)["main"]
   if trunk.positions in ("relative", "alibi", "none"):
     return 0
@@ -44,7 +44,7 @@ def context(model: Trained) -> int:
 
 
 def require_generator(model: Trained, what: str) -> None:
-  """Raises UsageError unless the model can go on with a text."""
+  """Raises UsageError unless the model is generative."""
   can = ", ".join(model.outputs) or "its states"
   if VOCABULARY not in model.outputs:
     raise UsageError(
@@ -65,10 +65,13 @@ def require_generator(model: Trained, what: str) -> None:
 def require_same_reading(model: Trained, draft: Trained) -> None:
   """Raises UsageError unless a draft reads the prompts that the model does."""
   require_generator(draft, "--draft")
-  theirs, ours = (
+  draft_tokenizer, model_tokenizer = (
     m.tokenizer.fingerprint if m.tokenizer else "" for m in (draft, model)
   )
-  if theirs != ours or draft.spec.vocabulary != model.spec.vocabulary:
+  if (
+    draft_tokenizer != model_tokenizer
+    or draft.spec.vocabulary != model.spec.vocabulary
+  ):
     raise UsageError("--draft: has another tokenizer than --model")
   ways = [
     "as imported" if m.config.family else m.objective.name
@@ -88,7 +91,7 @@ def require_same_reading(model: Trained, draft: Trained) -> None:
 def encode(
   model: Trained, texts: Sequence[str], room: int, truncate: Truncate
 ) -> list[list[int]]:
-  """The ids of prompts, special tokens around them included.
+  """Encodes prompts, with special tokens around them.
 
   Args:
     model: with a tokenizer.
@@ -106,7 +109,7 @@ def encode(
   paired = model.spec.architecture == "encoder_decoder"
   # Behind a text that is gone on with, nothing may tell that it has ended.
   after = specials.after if paired else ()
-  found = []
+  rows = []
   for number, text in enumerate(texts):
     if not isinstance(text, str):
       raise UsageError(f"prompt {number}: must be text, not {text!r:.60}")
@@ -126,8 +129,8 @@ def encode(
         )
       keep = max(room - least, 0)
       ids = ids[len(ids) - keep :] if truncate == "left" else ids[:keep]
-    found.append([*specials.before, *ids, *after])
-  return found
+    rows.append([*specials.before, *ids, *after])
+  return rows
 
 
 def lay_out(
@@ -136,10 +139,10 @@ def lay_out(
   decoder: Sequence[int] = (),
   slots: int = 0,
 ) -> Problem:
-  """What is read first: the prompts on the right of as many slots.
+  """Lays prompts out at the right end of equally many slots.
 
   Args:
-    model: that goes on.
+    model: generative.
     prompts: ids, special ones included.
     decoder: of an encoder_decoder that was imported, what its decoder has read
       already, the start token included; by default that token.
@@ -164,7 +167,7 @@ def lay_out(
 
 
 def _small(length: int) -> int:
-  """Slots of what a decoder begins with, which is short."""
+  """Returns the slots of a decoder's first tokens, which are few."""
   size = 4
   while size < length:
     size *= 4

@@ -16,10 +16,10 @@ from lm_jax.types import Array, Stream
 
 
 class State(NamedTuple):
-  """Between two steps; R rows: each prompt num_return_sequences times.
+  """The state between steps; R rows: a prompt num_return_sequences times.
 
   chosen: int32, tokens so far, of which the last is not read yet.
-  finished_R: has the row ended?
+  finished_R: whether the row has ended.
   logs_RxS: by slot, the log-probability with which a token was chosen.
   """
 
@@ -30,8 +30,8 @@ class State(NamedTuple):
   logs_RxS: Array
 
 
-class Request(NamedTuple):
-  """What may differ between two calls of one program.
+class SearchArgs(NamedTuple):
+  """Arguments that may differ between two calls of one program.
 
   limit: tokens to be chosen at most, of all; least: before the text may end.
   values: of `Generation.values`.
@@ -47,13 +47,13 @@ class Request(NamedTuple):
   begin: Array
 
 
-class Kind(NamedTuple):
-  """What is compiled in.
+class SearchConfig(NamedTuple):
+  """Static arguments, which are compiled in.
 
   static: of the options.
   ends: ids that end a text.
   pad: the id behind an end.
-  stops: of a beam search, what tells texts that a string ends.
+  stops: of a beam search, tells whether a stop string ends a text.
   """
 
   static: Generation
@@ -64,8 +64,8 @@ class Kind(NamedTuple):
 
 def begin(
   reader: Reader,
-  kind: Kind,
-  request: Request,
+  config: SearchConfig,
+  args: SearchArgs,
   inputs: Stream,
   source: Stream | None,
   size: int,
@@ -73,7 +73,7 @@ def begin(
   """Reads the prompts and chooses the first tokens."""
   hidden_BxTxD, text, cache = reader.start(inputs, source, size)
   logits_BxV = reader.logits(hidden_BxTxD[:, -1])
-  times = kind.static.num_return_sequences
+  times = config.static.num_return_sequences
   text, cache, logits_RxV = session.repeated(
     (text, cache, logits_BxV), logits_BxV.shape[0], times
   )
@@ -85,54 +85,56 @@ def begin(
     jnp.zeros(count, bool),
     jnp.zeros((count, size), jnp.float32),
   )
-  return _choose(kind, request, state, logits_RxV)
+  return _choose(config, args, state, logits_RxV)
 
 
 def advance(
-  reader: Reader, kind: Kind, request: Request, state: State, until: Array
+  reader: Reader,
+  config: SearchConfig,
+  args: SearchArgs,
+  state: State,
+  until: Array,
 ) -> State:
-  """Goes on until so many tokens are chosen, or all texts have ended."""
+  """Advances until `until` tokens are chosen, or all texts have ended."""
 
-  def goes_on(state: State) -> Array:
+  def is_unfinished(state: State) -> Array:
     return (state.chosen < until) & ~jnp.all(state.finished_R)
 
   def step(state: State) -> State:
     hidden_Rx1xD, cache = reader.read(state.text, state.cache)
     logits_RxV = reader.logits(hidden_Rx1xD[:, 0])
-    return _choose(kind, request, state._replace(cache=cache), logits_RxV)
+    return _choose(config, args, state._replace(cache=cache), logits_RxV)
 
-  return jax.lax.while_loop(goes_on, step, state)
+  return jax.lax.while_loop(is_unfinished, step, state)
 
 
 def _choose(
-  kind: Kind, request: Request, state: State, logits_RxV: Array
+  config: SearchConfig, args: SearchArgs, state: State, logits_RxV: Array
 ) -> State:
-  past = state.text.past(
-    state.chosen, request.limit - state.chosen, request.begin
-  )
+  past = state.text.past(state.chosen, args.limit - state.chosen, args.begin)
   logits_RxV = filters.constrain(
-    logits_RxV, past, kind.static, request.values, kind.ends, request.least
+    logits_RxV, past, config.static, args.values, config.ends, args.least
   )
-  if kind.static.do_sample:
-    logits_RxV = filters.warp(logits_RxV, kind.static, request.values)
-    token_R = sample(jax.random.fold_in(request.key, state.chosen), logits_RxV)
+  if config.static.do_sample:
+    logits_RxV = filters.warp(logits_RxV, config.static, args.values)
+    token_R = sample(jax.random.fold_in(args.key, state.chosen), logits_RxV)
   else:
     token_R = likeliest(logits_RxV)
   score_R = jnp.take_along_axis(logits_RxV, token_R[:, None], axis=1)[:, 0]
   score_R = score_R - jax.nn.logsumexp(logits_RxV, axis=1)
   real_R = ~state.finished_R
-  token_R = jnp.where(real_R, token_R, kind.pad)
+  token_R = jnp.where(real_R, token_R, config.pad)
   return State(
-    state.text.put(token_R, real_R),
+    state.text.append(token_R, real_R),
     state.cache,
     state.chosen + 1,
-    state.finished_R | session.ended(token_R, kind.ends),
+    state.finished_R | session.ended(token_R, config.ends),
     session.put_logs(state.logs_RxS, state.text.length, score_R, real_R),
   )
 
 
 def likeliest(logits_RxV: Array) -> Array:
-  """The first of the best tokens of each row: int32 [R].
+  """Returns the first of the best tokens of each row: int32 [R].
 
   As argmax, in two passes that XLA vectorizes: a fourth of its time on a CPU.
   """
@@ -143,7 +145,7 @@ def likeliest(logits_RxV: Array) -> Array:
 
 
 def sample(key: Array, logits_RxV: Array) -> Array:
-  """A token of each row: int32 [R]; row r's noise depends on key and r."""
+  """Samples a token of each row: int32 [R]; noise by key and row."""
   keys_R = jax.vmap(lambda r: jax.random.fold_in(key, r))(
     jnp.arange(logits_RxV.shape[0])
   )

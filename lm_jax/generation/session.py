@@ -2,7 +2,7 @@
 
 All of it is traced inside `jit`: shapes are static, and a text lies in slots
 of a cache (lm_jax/models/cache.py). Prompts of a batch stand at the right end
-of theirs, so that the next token of every row has one slot.
+of their slots, so that the next token of every row has the same slot.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lm_jax.types import Array, Stream
 class Text(NamedTuple):
   """The tokens of a batch in S slots, read or only chosen.
 
-  tokens_BxS, real_BxS: by slot; is there a token?
+  tokens_BxS, real_BxS: by slot; whether the slot holds a token.
   length: int32 scalar, slots that are filled.
   """
 
@@ -31,8 +31,8 @@ class Text(NamedTuple):
   real_BxS: Array
   length: Array
 
-  def put(self, token_B: Array, real_B: Array) -> Text:
-    """With one token more in each row, or a gap where it is not real."""
+  def append(self, token_B: Array, real_B: Array) -> Text:
+    """Appends a token to each row, or a gap where it is not real."""
     at = (jnp.int32(0), self.length)
     return Text(
       jax.lax.dynamic_update_slice(self.tokens_BxS, token_B[:, None], at),
@@ -41,7 +41,7 @@ class Text(NamedTuple):
     )
 
   def past(self, chosen: Array, remaining: Array, begin: Array) -> Past:
-    """As filters see it."""
+    """Returns the Past that filters take."""
     return Past(
       self.tokens_BxS, self.real_BxS, self.length, chosen, remaining, begin
     )
@@ -102,7 +102,7 @@ class Reader:
     return cache_lib.read(self.network, self.params, inputs, cache)
 
   def logits(self, hidden_BxD: Array) -> Array:
-    """Over the vocabulary, float32 [B, V]."""
+    """Returns logits over the vocabulary, float32 [B, V]."""
 
     def head(net):
       return net.head("vocabulary", hidden_BxD[:, None])[:, 0]
@@ -111,16 +111,16 @@ class Reader:
 
 
 def repeated(tree: Any, count: int, times: int) -> Any:
-  """Each of `count` rows so many times, side by side; scalars are left."""
+  """Repeats each of `count` rows `times` times, side by side; not scalars."""
   if times == 1:
     return tree
   return rows(tree, count, jnp.repeat(jnp.arange(count), times))
 
 
 def rows(tree: Any, count: int, index_N: Array) -> Any:
-  """Rows of all arrays by number; scalars are left.
+  """Takes rows of all arrays by number; scalars stay.
 
-  count: rows that there are. An array may have several entries for each, as
+  count: number of rows. An array may have several entries for each, as
     those of a cache have.
   """
 
@@ -136,14 +136,14 @@ def rows(tree: Any, count: int, index_N: Array) -> Any:
 def put_logs(
   logs_RxS: Array, slot: Array, log_R: Array, real_R: Array
 ) -> Array:
-  """With the log-probability of the token in that slot, 0 where none is."""
+  """Writes the token's log-probability into a slot, 0 where it is not real."""
   log_Rx1 = jnp.where(real_R, log_R, 0.0)[:, None]
   return jax.lax.dynamic_update_slice(logs_RxS, log_Rx1, (jnp.int32(0), slot))
 
 
 def ended(token: Array, ends: tuple[int, ...]) -> Array:
-  """Is each token one that ends a text? bool, of its shape."""
-  found = jnp.zeros(token.shape, bool)
+  """Returns whether each token ends a text: bool, of its shape."""
+  is_end = jnp.zeros(token.shape, bool)
   for end in ends:
-    found = found | (token == end)
-  return found
+    is_end = is_end | (token == end)
+  return is_end

@@ -16,14 +16,14 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax.generation import filters, session
-from lm_jax.generation.search import Kind, Request, sample
+from lm_jax.generation.search import SearchArgs, SearchConfig, sample
 from lm_jax.generation.session import Reader, Text
 from lm_jax.models.cache import Cache
 from lm_jax.types import Array, Stream
 
 
 class State(NamedTuple):
-  """Between two rounds, of one text.
+  """The state of one text between two rounds.
 
   text: its last token is read by neither model.
   cache, draft: of the model and of the smaller one.
@@ -45,24 +45,24 @@ class State(NamedTuple):
 
 def begin(
   readers: tuple[Reader, Reader],
-  kind: Kind,
-  request: Request,
+  config: SearchConfig,
+  args: SearchArgs,
   inputs: Stream,
   source: Stream | None,
   size: int,
 ) -> State:
-  """Both read the prompt; the model draws the first token."""
+  """Reads the prompt by both models; the model draws the first token."""
   model, smaller = readers
   hidden_1xTxD, text, cache = model.start(inputs, source, size)
   _, _, draft = smaller.start(inputs, source, size)
-  logits_1xV = _warped(kind, request, model.logits(hidden_1xTxD[:, -1]))
-  token_1 = sample(request.key, logits_1xV)
+  logits_1xV = _warped(config, args, model.logits(hidden_1xTxD[:, -1]))
+  token_1 = sample(args.key, logits_1xV)
   return State(
-    text.put(token_1, jnp.ones(1, bool)),
+    text.append(token_1, jnp.ones(1, bool)),
     cache,
     draft,
     jnp.int32(1),
-    session.ended(token_1, kind.ends),
+    session.ended(token_1, config.ends),
     jnp.zeros(size)
     .at[text.length]
     .set(jax.nn.log_softmax(logits_1xV[0])[token_1[0]]),
@@ -73,25 +73,28 @@ def begin(
 
 def advance(
   readers: tuple[Reader, Reader],
-  kind: Kind,
-  request: Request,
+  config: SearchConfig,
+  args: SearchArgs,
   state: State,
   until: Array,
 ) -> State:
-  """Rounds until at least so many tokens are chosen, or the text has ended."""
+  """Runs rounds until `until` tokens are chosen, or the text has ended."""
   return jax.lax.while_loop(
     lambda state: (state.chosen < until) & ~jnp.all(state.finished_R),
-    functools.partial(_round, readers, kind, request),
+    functools.partial(_round, readers, config, args),
     state,
   )
 
 
 def _round(
-  readers: tuple[Reader, Reader], kind: Kind, request: Request, state: State
+  readers: tuple[Reader, Reader],
+  config: SearchConfig,
+  args: SearchArgs,
+  state: State,
 ) -> State:
   model, smaller = readers
-  count = kind.static.draft_tokens
-  key = jax.random.fold_in(request.key, state.chosen)
+  count = config.static.draft_tokens
+  key = jax.random.fold_in(args.key, state.chosen)
   draw_key, accept_key, last_key = jax.random.split(key, 3)
   text, draft = state.text, state.draft
   one = jnp.ones(1, bool)
@@ -100,15 +103,15 @@ def _round(
   for i in range(count):
     hidden_1x1xD, draft = smaller.read(text, draft)
     logits = smaller.logits(hidden_1x1xD[:, 0])
-    logits_1xV = _warped(kind, request, logits)
+    logits_1xV = _warped(config, args, logits)
     token_1 = sample(jax.random.fold_in(draw_key, i), logits_1xV)
-    text = text.put(token_1, one)
+    text = text.append(token_1, one)
     drawn.append(token_1[0])
     q.append(jax.nn.softmax(logits_1xV[0]))
   # The last guess is read, too: it may be kept.
   _, draft = smaller.read(text, draft)
   hidden_1xTxD, cache = model.read(text, state.cache, count + 1)
-  logits_TxV = _warped(kind, request, model.logits(hidden_1xTxD[0]))
+  logits_TxV = _warped(config, args, model.logits(hidden_1xTxD[0]))
   p_TxV = jax.nn.softmax(logits_TxV, axis=1)
   q_GxV, drawn_G = jnp.stack(q), jnp.stack(drawn)
 
@@ -137,9 +140,9 @@ def _round(
     text.tokens_BxS,
     text.real_BxS & (jnp.arange(text.real_BxS.shape[1]) < length)[None],
     length,
-  ).put(last_1, one)
-  ended_G = session.ended(drawn_G, kind.ends) & (at_G < kept)
-  finished = jnp.any(ended_G) | session.ended(last_1, kind.ends)
+  ).append(last_1, one)
+  ended_G = session.ended(drawn_G, config.ends) & (at_G < kept)
+  finished = jnp.any(ended_G) | session.ended(last_1, config.ends)
   return State(
     text,
     dataclasses.replace(cache, index=length),
@@ -152,15 +155,15 @@ def _round(
   )
 
 
-def _warped(kind: Kind, request: Request, logits_NxV: Array) -> Array:
-  """What is sampled from; of a greedy search the likeliest token alone."""
-  if kind.static.do_sample:
-    return filters.warp(logits_NxV, kind.static, request.values)
+def _warped(config: SearchConfig, args: SearchArgs, logits_NxV: Array) -> Array:
+  """Returns logits to sample from; the best token alone if greedy."""
+  if config.static.do_sample:
+    return filters.warp(logits_NxV, config.static, args.values)
   best_N = jnp.argmax(logits_NxV, axis=1)
   best_NxV = jax.nn.one_hot(best_N, logits_NxV.shape[1], dtype=bool)
   return jnp.where(best_NxV, 0.0, -jnp.inf)
 
 
 def acceptance(state: Any) -> tuple[int, int]:
-  """Guesses that were kept, and all of them."""
+  """Returns the number of guesses kept, and of all guesses."""
   return int(state.accepted), int(state.proposed)

@@ -27,11 +27,11 @@ class Stops:
   fingerprint: str
 
   @classmethod
-  def of(cls, tokenizer: Tokenizer, strings: Sequence[str]) -> Stops:
+  def from_strings(cls, tokenizer: Tokenizer, strings: Sequence[str]) -> Stops:
     return cls(tokenizer, tuple(strings), tokenizer.fingerprint)
 
   def among(self, tokens_BxKxL: Array, size: Array) -> Array:
-    """Whether each text of `size` new tokens holds one: bool [B, K]."""
+    """Returns whether each text of `size` new tokens holds one: bool [B, K]."""
     shape = jax.ShapeDtypeStruct(tokens_BxKxL.shape[:2], bool)
     return jax.pure_callback(self._found, shape, tokens_BxKxL, size)
 

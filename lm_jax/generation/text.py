@@ -10,14 +10,14 @@ from lm_jax.data.tokenizer import Tokenizer
 _HALF = "\ufffd"
 
 
-class Unfolding:
-  """The text of ids that arrive one after the other.
+class IncrementalDecoder:
+  """Decodes ids that arrive one after the other.
 
   Args:
     tokenizer: of the ids.
     before: ids in front, which are not part of the text but may change how it
       begins (a space that a first word loses).
-    special: are the names of special tokens part of it?
+    special: whether the names of special tokens are part of it.
   """
 
   def __init__(
@@ -32,8 +32,8 @@ class Unfolding:
     self._start = max(0, len(self._ids) - 8)
     self._shown = self._decode()
 
-  def put(self, ids: Sequence[int], last: bool = False) -> str:
-    """What is certain of the text after these ids, and was not before.
+  def decode(self, ids: Sequence[int], last: bool = False) -> str:
+    """Adds ids, and returns the text that is now certain and was not before.
 
     Characters whose bytes are not all there are held back, unless it is the
     `last` call.
@@ -43,10 +43,10 @@ class Unfolding:
     if not last and whole.endswith(_HALF):
       return ""
     # A decoder may take back what it has shown only where it was half.
-    found = whole[len(self._shown) :]
+    piece = whole[len(self._shown) :]
     self._start = max(self._start, len(self._ids) - 8)
     self._shown = self._decode()
-    return found
+    return piece
 
   def _decode(self) -> str:
     return self._tokenizer.decode(
@@ -55,7 +55,7 @@ class Unfolding:
 
 
 def overhang(text: str, stops: Sequence[str]) -> str | None:
-  """What follows the end of the first stop string in a text, or None.
+  """Returns what follows the first stop string in a text, or None.
 
   >>> overhang("one. two. three", [". t", "."])
   ' two. three'

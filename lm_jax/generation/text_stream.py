@@ -8,15 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from lm_jax.generation.options import Generation
-from lm_jax.generation.text import Unfolding, overhang
+from lm_jax.generation.text import IncrementalDecoder, overhang
 
 # Makes the text of ids that arrive: with the names of special tokens, or
 # without.
-Unfold = Callable[[bool], Unfolding]
+MakeDecoder = Callable[[bool], IncrementalDecoder]
 
 
 class Generated(NamedTuple):
-  """One text.
+  """A generated text.
 
   prompt: its number.
   text: new text only; "" without a tokenizer.
@@ -33,12 +33,12 @@ class Generated(NamedTuple):
   finish: str
 
 
-class Growing:
-  """A text that gets longer until it ends.
+class TextStream:
+  """A text that grows until it ends.
 
   Args:
     prompt: its number.
-    unfold: makes its text; None without a tokenizer.
+    make_decoder: makes its text; None without a tokenizer.
     options: of the generation.
     ends: ids that end a text.
   """
@@ -46,15 +46,17 @@ class Growing:
   def __init__(
     self,
     prompt: int,
-    unfold: Unfold | None,
+    make_decoder: MakeDecoder | None,
     options: Generation,
     ends: tuple[int, ...],
   ):
     self._prompt = prompt
-    self._unfolding = unfold(False) if unfold else None
+    self._decoder = make_decoder(False) if make_decoder else None
     self._stops = options.stop_strings
     # Stop strings may be names of special tokens, which no text shows.
-    self._made = unfold(True) if unfold and self._stops else None
+    self._special_decoder = (
+      make_decoder(True) if make_decoder and self._stops else None
+    )
     self._raw = ""
     self._ends = ends
     self._ids: list[int] = []
@@ -63,12 +65,12 @@ class Growing:
     self.finish = ""
 
   def grow(self, ids: Sequence[int], logs: Sequence[float], last: bool) -> str:
-    """Takes all new tokens so far; the piece of text that they add.
+    """Takes all new tokens so far, and returns the text that they add.
 
     Args:
       ids: chosen tokens, those of earlier calls included.
       logs: the log-probability with which each was chosen.
-      last: will no more come?
+      last: whether no more will come.
     """
     piece = ""
     while len(self._ids) < len(ids) and not self.finish:
@@ -91,12 +93,12 @@ class Growing:
     return self._put(new, last or bool(self.finish))
 
   def _put(self, new: Sequence[int], last: bool) -> str:
-    """The text that tokens add, up to the end of a stop string."""
-    if self._unfolding is None:
+    """Returns the text that tokens add, up to the end of a stop string."""
+    if self._decoder is None:
       return ""
-    piece = self._unfolding.put(new, last)
-    if self._made is not None:
-      self._raw += self._made.put(new, last)
+    piece = self._decoder.decode(new, last)
+    if self._special_decoder is not None:
+      self._raw += self._special_decoder.decode(new, last)
       over = overhang(self._raw, self._stops)
       if over is not None:
         self.finish = "stop"

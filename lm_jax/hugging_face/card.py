@@ -172,7 +172,7 @@ def _numbers(model: Trained, result: dict[str, Any]) -> list[str]:
       continue
     items = (result.get("items") or {}).get(name)
     count = f"{len(items):,}" if isinstance(items, list) else ""
-    metric = metrics.of(name)
+    metric = metrics.get(name)
     shown = metrics.show(name, value) + (" %" if metric.unit == "%" else "")
     rows.append(f"| {metric.label} | {shown} | {count} | {_how(model, name)} |")
   if not rows:

@@ -23,7 +23,7 @@ from lm_jax.types import Array, Stream, Trunk
 KEPT = "keys_and_values"
 
 
-class Kept(NamedTuple):
+class LayerCache(NamedTuple):
   """Keys and values of a layer, [B * G, S, K] in the compute dtype.
 
   The G heads of a row stand together.
@@ -46,8 +46,8 @@ class Cache:
   front: slots before the text's: of a soft prompt.
   """
 
-  layers: tuple[Kept, ...]
-  cross: tuple[Kept, ...]
+  layers: tuple[LayerCache, ...]
+  cross: tuple[LayerCache, ...]
   slots: Stream
   source: Stream | None
   index: Array
@@ -85,12 +85,12 @@ def prefill(
   hidden_BxTxD, sown = _apply(network, params, inputs, source, ())
   spare = size - length
 
-  def keep(layer: str, pad: int) -> tuple[Kept, ...]:
+  def keep(layer: str, pad: int) -> tuple[LayerCache, ...]:
     found = []
     for pair in _sown(sown, trunk, layer):
       heads_first = map(attention.heads_first, pair)
       room = ((0, 0), (0, pad), (0, 0))
-      found.append(Kept(*(jnp.pad(x, room) for x in heads_first)))
+      found.append(LayerCache(*(jnp.pad(x, room) for x in heads_first)))
     return tuple(found)
 
   cross = keep("cross_attention", 0) if source is not None else ()
@@ -119,7 +119,7 @@ def read(
   )
   past = dataclasses.replace(cache, slots=slots)
   hidden_BxTxD, sown = _apply(network, params, inputs, None, past)
-  layers = tuple(Kept(*pair) for pair in _sown(sown, trunk, "attention"))
+  layers = tuple(LayerCache(*pair) for pair in _sown(sown, trunk, "attention"))
   index = cache.index + inputs.tokens_BxT.shape[1]
   return hidden_BxTxD, dataclasses.replace(past, layers=layers, index=index)
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from lm_jax import visibility
 from lm_jax.models import attention, products, sparse_attention
-from lm_jax.models.cache import KEPT, Cache, Kept
+from lm_jax.models.cache import KEPT, Cache, LayerCache
 from lm_jax.types import Array, Stream, Trunk
 
 
@@ -196,7 +196,7 @@ class Attention(nn.Module):
     memory_MxD: Array | None = None,
     source: Stream | None = None,
     deterministic: bool = True,
-    kept: Kept | None = None,
+    kept: LayerCache | None = None,
     cache: Cache | None = None,
     shared: Any = None,
   ) -> Array:
@@ -282,8 +282,8 @@ class Attention(nn.Module):
     """[B, T, H, K]: attention to what is kept, and to the stream itself."""
     if source is None:
       start = (jnp.int32(0), cache.slot, jnp.int32(0))
-      new = Kept(attention.heads_first(k), attention.heads_first(v))
-      kept = Kept(
+      new = LayerCache(attention.heads_first(k), attention.heads_first(v))
+      kept = LayerCache(
         jax.lax.dynamic_update_slice(kept.keys, new.keys, start),
         jax.lax.dynamic_update_slice(kept.values, new.values, start),
       )

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax.models import layers, products
-from lm_jax.models.cache import Cache, Kept
+from lm_jax.models.cache import Cache, LayerCache
 from lm_jax.models.layers import Attention, FeedForward, dense, parameter
 from lm_jax.models.norm import Norm
 from lm_jax.models.relative_attention import RelativeAttention
@@ -127,7 +127,7 @@ class Block(nn.Module):
     memory_MxD,
     source,
     shared: Any = None,
-    past: Array | tuple[Kept, Kept | None] | None = None,
+    past: Array | tuple[LayerCache, LayerCache | None] | None = None,
     cache: Cache | None = None,
   ):
     """States [N, D].

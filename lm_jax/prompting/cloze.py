@@ -40,7 +40,7 @@ class _Row(NamedTuple):
 
 
 class Cloze:
-  """A lm_jax.prompting.pairs.Judge whose prompts hold one BLANK.
+  """A lm_jax.prompting.pairs.ChoiceScorer whose prompts hold one BLANK.
 
   Args:
     model: with a tokenizer, that fills blanks.
@@ -71,7 +71,7 @@ class Cloze:
     return max(len(self._row(Pair(prompt, c), cut=False).ids) for c in choices)
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
-    """Of each pair; texts that are the same are read once."""
+    """Scores each pair; equal texts are read once."""
     distinct = list(dict.fromkeys(pairs))
     rows = [self._row(pair) for pair in distinct]
     tokens = np.array([len(row.tokens) for row in rows], np.int64)
@@ -96,7 +96,7 @@ class Cloze:
     return Scores(sums[order], tokens[order])
 
   def _logs(self, groups: dict[Ids, list[int]], rows: list[_Row]):
-    """Of each row, log p of its tokens at their places: (number, [P])."""
+    """Yields each row's log p of its tokens at their places: (number, [P])."""
     sized: dict[tuple[int, int, int], list[list[int]]] = {}
     for ids, members in groups.items():
       slots = min(pairs_lib.slots(len(ids)), self.room)
@@ -104,12 +104,12 @@ class Cloze:
       key = slots, blanks, _power(len(members))
       sized.setdefault(key, []).append(members)
     run = _compiled(self._model.objective, self._network, self._model.spec)
-    for key, found in sorted(sized.items()):
+    for key, numbers in sorted(sized.items()):
       slots, blanks, choices = key
       size = pairs_lib.batch(slots)
       self._programs.add((*key, size))
-      for start in range(0, len(found), size):
-        some = found[start : start + size]
+      for start in range(0, len(numbers), size):
+        some = numbers[start : start + size]
         places = np.zeros((size, blanks), np.int32)
         tokens = np.zeros((size, blanks, choices), np.int32)
         texts: list[Ids] = []
@@ -120,7 +120,7 @@ class Cloze:
           for c, i in enumerate(members):
             tokens[b, : len(at), c] = rows[i].tokens
         texts += texts[:1] * (size - len(texts))
-        laid = _laid_out(texts, slots, self._model.spec.specials.pad)
+        laid = _lay_out_texts(texts, slots, self._model.spec.specials.pad)
         logs = run(self._model.params, laid, places, tokens)
         logs_BxPxC = sharding.fetch(logs).astype(np.float64)
         for b, members in enumerate(some):
@@ -148,10 +148,10 @@ class Cloze:
     return _Row(ids, tuple(range(start, start + len(tokens))), tokens)
 
   def _tokens(self, left: str, choice: str) -> Ids:
-    """Of the choice as it stands in the text.
+    """Returns the tokens of the choice where it stands in the text.
 
-    By itself where it shares a token with what is to its left, which the
-    text with the mask keeps as it is.
+    Where it shares a token with the text on its left, which keeps its tokens
+    in the masked text, the choice is encoded by itself.
     """
     before = self._tokenizer.encode(left.rstrip(" "))
     tokens = self._tokenizer.encode(left + choice)
@@ -174,8 +174,8 @@ class Cloze:
     ids = encode(left + self._sign + right, parse_special=True)
     special = set(self._model.spec.specials.ids)
     special.discard(self._model.spec.specials.unknown)
-    found = [i for i in ids if i in special]
-    if found == [self._mask]:
+    marks = [i for i in ids if i in special]
+    if marks == [self._mask]:
       place = ids.index(self._mask)
       return ids[:place], ids[place + 1 :]
     if encode(f"a {self._sign}", parse_special=True)[:-1] == encode("a"):
@@ -191,7 +191,7 @@ def _power(number: int) -> int:
   return 1 << (number - 1).bit_length()
 
 
-def _laid_out(texts: Sequence[Ids], slots: int, pad: int) -> Rows:
+def _lay_out_texts(texts: Sequence[Ids], slots: int, pad: int) -> Rows:
   tokens = np.full((len(texts), slots), pad, np.int32)
   real = np.zeros((len(texts), slots), np.int32)
   for row, ids in enumerate(texts):

@@ -1,4 +1,4 @@
-"""From the log-probabilities of choices to scores that are ranked.
+"""Corrections: log-probabilities of choices to scores that are ranked.
 
 Shape suffixes: C choices, J content-free inputs.
 """

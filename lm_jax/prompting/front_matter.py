@@ -30,7 +30,7 @@ _FORMS = {str: "text", list: "an array", dict: "a table", bool: "true or false"}
 
 
 def read(text: str, where: str) -> dict[str, Any]:
-  """Front matter as arguments of lm_jax.prompting.template.Template.
+  """Reads front matter as arguments of lm_jax.prompting.template.Template.
 
   Args:
     text: TOML.
@@ -41,10 +41,10 @@ def read(text: str, where: str) -> dict[str, Any]:
       missing, of another kind, or does not go with another.
   """
   try:
-    found = tomllib.loads(text)
+    table = tomllib.loads(text)
   except (tomllib.TOMLDecodeError, RecursionError) as error:
     raise UsageError(f"{where}: {error}") from None
-  for name, value in found.items():
+  for name, value in table.items():
     if name not in _KINDS:
       raise registry.unknown(f"{where}: key", name, _KINDS)
     kinds = _KINDS[name]
@@ -53,15 +53,15 @@ def read(text: str, where: str) -> dict[str, Any]:
       form = " or ".join(_FORMS[kind] for kind in kinds)
       raise UsageError(f"{where}: {name}={short(value)}: must be {form}")
   for name in ("description", "fields"):
-    if not found.get(name):
+    if not table.get(name):
       raise UsageError(f"{where}: needs the key {name}")
-  if "\n" in found["description"]:
+  if "\n" in table["description"]:
     raise UsageError(f"{where}: description: must be one line")
-  fields = _fields(found["fields"], where)
-  values: dict[str, Any] = dict(found)
+  fields = _fields(table["fields"], where)
+  values: dict[str, Any] = dict(table)
   values["fields"] = fields
-  values["cloze"] = found.get("cloze", False)
-  values["defaults"] = _texts(found.get("defaults", {}), where, "defaults")
+  values["cloze"] = table.get("cloze", False)
+  values["defaults"] = _texts(table.get("defaults", {}), where, "defaults")
   _known(values["defaults"], fields, f"{where}: defaults")
   choices = values.pop("choices", {})
   if isinstance(choices, dict):
@@ -69,11 +69,11 @@ def read(text: str, where: str) -> dict[str, Any]:
   else:
     values["choice_fields"] = _fields(choices, where)
     _known(values["choice_fields"], fields, f"{where}: choices")
-  contents = _contents(found.get("calibration", {}), where)
+  contents = _contents(table.get("calibration", {}), where)
   for content in contents:
     _known(content, fields, f"{where}: calibration")
   values["calibration"] = contents
-  values["generation"] = _generation(found.get("generation", {}), where)
+  values["generation"] = _generation(table.get("generation", {}), where)
   _check_together(values, where)
   return values
 
@@ -106,7 +106,7 @@ def _known(names: Iterable[str], fields: tuple[str, ...], what: str):
 def _contents(
   table: dict[str, Any], where: str
 ) -> tuple[Mapping[str, str], ...]:
-  """Content-free inputs, from a text or as many texts for each field."""
+  """Reads content-free inputs: a text, or equally many texts a field."""
   columns = {
     name: value if isinstance(value, list) else [value]
     for name, value in table.items()

@@ -1,4 +1,4 @@
-"""In-context learning: the accuracy of a model with k examples in its prompt.
+"""Measures in-context learning: accuracy with k examples in the prompt.
 
 Brown et al. 2020, section 2: no parameter changes; what the model knows of the
 task is its description and k examples.
@@ -15,7 +15,7 @@ import numpy as np
 from lm_jax.examples.labelled import Example
 from lm_jax.examples.records import chosen as chosen
 from lm_jax.prompting import corrections, reasoning
-from lm_jax.prompting.pairs import Judge, Pair
+from lm_jax.prompting.pairs import ChoiceScorer, Pair
 from lm_jax.prompting.prompt import Prompt, Prompter
 from lm_jax.prompting.reasoning import Writer
 from lm_jax.prompting.shots import Draw
@@ -27,7 +27,7 @@ from lm_jax.support.errors import UsageError
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-  """What a model said to an item.
+  """A model's answer to an item.
 
   shots: ids of the examples in its prompt.
   scores: by correction, of each choice; {} where text was generated.
@@ -48,7 +48,7 @@ class Prediction:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-  """Of a number of shots.
+  """The results of one number of shots.
 
   accuracy: by correction, with an interval over items, and over draws too
     where there are several.
@@ -68,7 +68,7 @@ class Result:
 
 
 class _Asked(NamedTuple):
-  """An item as it is asked: its prompt, and what corrections need besides."""
+  """An item to ask: its prompt, and the further prompts of corrections."""
 
   item: Example
   prompt: Prompt
@@ -77,7 +77,7 @@ class _Asked(NamedTuple):
 
 
 def require_examples(task: str, train: Sequence[Example], shots: int) -> None:
-  """Raises UsageError unless there are so many examples."""
+  """Raises UsageError unless there are at least `shots` examples."""
   if shots and not train:
     raise UsageError(
       f"--shots={shots}: {task} has no training split to take examples from"
@@ -90,14 +90,14 @@ def require_examples(task: str, train: Sequence[Example], shots: int) -> None:
 
 def measure(
   prompter: Prompter,
-  judge: Judge | Writer,
+  judge: ChoiceScorer | Writer,
   train: Sequence[Example],
   items: Sequence[Example],
   shots: int,
   draws: int,
   seed: int,
 ) -> Result:
-  """Asks a model all items, with so many examples in each prompt.
+  """Asks a model all items, with `shots` examples in each prompt.
 
   Args:
     prompter: of the task.
@@ -114,19 +114,19 @@ def measure(
   require_examples(prompter.task.name, train, shots)
   if not shots and not isinstance(judge, Writer):
     draws = 1
-  found: list[Prediction] = []
+  predictions: list[Prediction] = []
   dropped = cut = 0
   for number in range(draws):
     draw = Draw(train, seed, number)
     if isinstance(judge, Writer):
       asked = [_written(prompter, judge, draw, item, shots) for item in items]
-      found += _write(prompter, judge, asked, seed, number)
+      predictions += _write(prompter, judge, asked, seed, number)
     else:
       known: dict[Any, str] = {}
       asked = [
         _scored(prompter, judge, draw, item, shots, known) for item in items
       ]
-      found += _judge(prompter, judge, asked, number)
+      predictions += _judge(prompter, judge, asked, number)
     dropped += sum(a.prompt.dropped for a in asked)
     cut += sum(a.prompt.cut for a in asked)
   total = draws * len(items)
@@ -134,23 +134,23 @@ def measure(
     shots=shots,
     draws=draws,
     items=len(items),
-    accuracy=_accuracy(found, draws, len(items)),
-    metrics=_metrics(prompter, found, draws),
+    accuracy=_accuracy(predictions, draws, len(items)),
+    metrics=_metrics(prompter, predictions, draws),
     dropped=dropped / max(total * shots, 1),
     cut=cut / total,
-    predictions=tuple(found),
+    predictions=tuple(predictions),
   )
 
 
 def _scored(
   prompter: Prompter,
-  judge: Judge,
+  judge: ChoiceScorer,
   draw: Draw,
   item: Example,
   shots: int,
   known: dict[Any, str],
 ) -> _Asked:
-  """An item; `known` keeps content-free prompts, which most items share."""
+  """Prepares an item; `known` keeps content-free prompts, mostly shared."""
   template = prompter.template
   examples = draw.examples(shots, item)
   choices = [template.prefix + text for text in prompter.choices(item)]
@@ -161,14 +161,14 @@ def _scored(
     without = {**fields, **content}
     key = prompter.bare(without), prompt.shots_ids, tuple(choices)
     if key not in known:
-      found = prompter.prompt(without, choices, prompt.shots, judge)
-      known[key] = found.text
+      rendered = prompter.prompt(without, choices, prompt.shots, judge)
+      known[key] = rendered.text
     free.append(known[key])
   return _Asked(item, prompt, choices, free)
 
 
 def _judge(
-  prompter: Prompter, judge: Judge, asked: Sequence[_Asked], number: int
+  prompter: Prompter, judge: ChoiceScorer, asked: Sequence[_Asked], number: int
 ) -> Iterator[Prediction]:
   energy = judge.kind == "energy"  # is no probability
   neutral = prompter.neutral
@@ -176,13 +176,13 @@ def _judge(
   for a in asked:
     prompts = [a.prompt.text, *([] if energy else [neutral, *a.free])]
     pairs += [Pair(p, choice) for p in prompts for choice in a.choices]
-  found = judge.scores(pairs)
+  scored = judge.scores(pairs)
   at = 0
   for a in asked:
     count = len(a.choices)
     size = count * (1 if energy else 2 + len(a.free))
-    sums = found.sums[at : at + size].reshape(-1, count)
-    tokens_C = found.tokens[at : at + count]
+    sums = scored.sums[at : at + size].reshape(-1, count)
+    tokens_C = scored.tokens[at : at + count]
     at += size
     bytes_C = np.array([len(c.strip(" ").encode()) for c in a.choices])
     scores = {
@@ -227,7 +227,7 @@ def _write(
   texts = writer.write([a.prompt.text for a in asked], seed + number)
   for a, written in zip(asked, texts, strict=True):
     answers = (reasoning.answer(text, pattern) for text in written)
-    found = reasoning.vote(
+    voted = reasoning.vote(
       None if answer is None else prompter.read(answer) for answer in answers
     )
     wanted = a.item.label if prompter.labels else task.normal(a.item.label)
@@ -237,8 +237,8 @@ def _write(
       label=a.item.label,
       shots=a.prompt.shots_ids,
       scores={},
-      predicted={"vote": found},
-      right={"vote": float(found == wanted)},
+      predicted={"vote": voted},
+      right={"vote": float(voted == wanted)},
       texts=tuple(written),
     )
 
@@ -246,7 +246,7 @@ def _write(
 def _accuracy(
   found: Sequence[Prediction], draws: int, items: int
 ) -> dict[str, Estimate]:
-  """With an interval for other items and, of several draws, other draws."""
+  """Computes accuracies with intervals for other items, and other draws."""
   estimates = {}
   for name in found[0].right:
     right_NxI = np.array([p.right[name] for p in found]).reshape(draws, items)
@@ -261,7 +261,7 @@ def _accuracy(
 def _metrics(
   prompter: Prompter, found: Sequence[Prediction], draws: int
 ) -> dict[str, dict[str, float]]:
-  """What the task has besides accuracy: of each draw, averaged."""
+  """Averages the task's further metrics over draws."""
   means: dict[str, dict[str, float]] = {}
   for name in found[0].right:
     parts: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Which way of scoring choices fits a model and a template."""
+"""Chooses the way of scoring choices that fits a model and a template."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from lm_jax.objectives.base import Objective
 from lm_jax.prompting import template as template_lib
 from lm_jax.prompting.cloze import Cloze
 from lm_jax.prompting.likelihood import Likelihood
-from lm_jax.prompting.own_score import OwnScore
-from lm_jax.prompting.pairs import Judge
+from lm_jax.prompting.own_score import ObjectiveScorer
+from lm_jax.prompting.pairs import ChoiceScorer
 from lm_jax.prompting.reasoning import Writer
 from lm_jax.prompting.template import Template
 from lm_jax.support import registry
@@ -19,7 +19,7 @@ from lm_jax.types import ABSENT
 
 
 def template_for(task: str, model: Trained) -> str:
-  """A task's template: of a masked model its cloze, if there is one.
+  """Names a task's template: the cloze for a masked model, if it has one.
 
   Not of rtd: its generator fills blanks, and the model is the discriminator.
   """
@@ -32,8 +32,8 @@ def template_for(task: str, model: Trained) -> str:
 
 def make(
   model: Trained, what: str, template: Template, samples: int
-) -> Judge | Writer:
-  """What asks the model.
+) -> ChoiceScorer | Writer:
+  """Makes the scorer or writer that asks the model.
 
   Args:
     model: with a tokenizer.
@@ -53,22 +53,22 @@ def make(
     )
   if template.cloze:
     return Cloze(model, what)
-  return behind(model, what)
+  return make_scorer(model, what)
 
 
-def behind(model: Trained, what: str) -> Judge:
-  """What scores choices that stand behind a prompt.
+def make_scorer(model: Trained, what: str) -> ChoiceScorer:
+  """Makes the scorer of choices that follow a prompt.
 
   Raises:
     UsageError: the model has no output to score texts by.
   """
-  if goes_on(model):
+  if is_generative(model):
     return Likelihood(model, what)
-  return OwnScore(model, what)
+  return ObjectiveScorer(model, what)
 
 
 def require_correction(
-  correction: str, judge: Judge | Writer, template: Template
+  correction: str, judge: ChoiceScorer | Writer, template: Template
 ) -> None:
   """Raises UsageError where a correction has nothing to correct."""
   flag = f"--correction={correction}"
@@ -85,10 +85,10 @@ def require_correction(
     raise UsageError(f"{flag}: {template.where} has no calibration")
 
 
-def goes_on(model: Trained) -> bool:
-  """Does it have the exact probability of a text that goes on?
+def is_generative(model: Trained) -> bool:
+  """Returns whether a model gives continuations their exact probability.
 
-  What was pretrained to fill holes scores as it was trained.
+  A model that was pretrained to fill holes scores by its own objective.
   """
   if model.spec.architecture == "encoder" or VOCABULARY not in model.outputs:
     return False
@@ -97,14 +97,14 @@ def goes_on(model: Trained) -> bool:
 
 
 def continuing(exact: bool) -> str:
-  """The objectives whose models go on with a text, as a sentence names them.
+  """Lists the generative objectives for a sentence.
 
   exact: only those that know the probability of what follows.
   """
-  found = []
+  names = []
   for name in registry.names(OBJECTIVES):
     objective = registry.find(OBJECTIVES, name, Objective, "--objective")
     known = not exact or objective.scoring == "log_likelihood"
     if objective.continues and known:
-      found.append(name)
-  return ", ".join(found)
+      names.append(name)
+  return ", ".join(names)

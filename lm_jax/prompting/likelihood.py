@@ -1,4 +1,4 @@
-"""log p(choice | prompt) of models that go on with a text.
+"""log p(choice | prompt) of generative models.
 
 The prompt is laid out as for generation, so that a score is the probability
 of generating the choice: causal models read the text, a prefix decoder sees
@@ -38,10 +38,10 @@ Groups = dict[Ids, dict[Ids, tuple[float, bool]]]
 
 
 class Likelihood:
-  """A lm_jax.prompting.pairs.Judge.
+  """A lm_jax.prompting.pairs.ChoiceScorer.
 
   Args:
-    model: with a tokenizer, that goes on with a text.
+    model: generative, with a tokenizer.
     what: names it in messages.
 
   Raises:
@@ -68,21 +68,21 @@ class Likelihood:
     return len(self._programs)
 
   def size(self, prompt: str, choices: Iterable[str]) -> int:
-    """Tokens that are read of a prompt with its longest choice."""
-    found = [self._split(Pair(prompt, choice)) for choice in choices]
+    """Counts the tokens read of a prompt with its longest choice."""
+    splits = [self._split(Pair(prompt, choice)) for choice in choices]
     if self._paired:
       return self._spare + max(
-        max(len(context), len(choice)) for context, choice in found
+        max(len(context), len(choice)) for context, choice in splits
       )
-    # The last token is told and not read.
-    return self._spare + max(len(a) + len(b) - 1 for a, b in found)
+    # The last token is scored and not read.
+    return self._spare + max(len(a) + len(b) - 1 for a, b in splits)
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
-    """Of each pair; equal ones are computed once."""
+    """Scores each pair; equal ones are computed once."""
     return self.scores_of_ids([self._split(pair) for pair in pairs])
 
   def scores_of_ids(self, pairs: Sequence[tuple[Ids, Ids]]) -> Scores:
-    """As `scores`, of prompts with what stands around them, and choices.
+    """Scores choices like `scores`; prompts are ids with special tokens.
 
     Raises:
       UsageError: a prompt or a choice has no tokens.
@@ -97,11 +97,11 @@ class Likelihood:
       groups.setdefault(context, {})[choice] = 0.0, False
     for batch, slots in pairs_lib.progress(self._batches(groups)):
       self._read(batch, slots, groups)
-    found = [groups[context][choice] for context, choice in split]
+    results = [groups[context][choice] for context, choice in split]
     return Scores(
-      sums=np.array([total for total, _ in found], np.float64),
+      sums=np.array([total for total, _ in results], np.float64),
       tokens=np.array([len(choice) for _, choice in split], np.int64),
-      greedy=np.array([likeliest for _, likeliest in found], bool),
+      greedy=np.array([likeliest for _, likeliest in results], bool),
       cut=sum(a[0] != b[0] for a, b in zip(pairs, split, strict=True)),
     )
 
@@ -114,7 +114,7 @@ class Likelihood:
     return int((np.asarray(read.segment_BxT) > 0).sum()) - len(ids)
 
   def _split(self, pair: Pair) -> tuple[Ids, Ids]:
-    """Tokens of the prompt, with those around it, and of the choice."""
+    """Encodes the prompt, with special tokens, and the choice."""
     specials = self._model.spec.specials
     if self._paired:  # Two texts.
       context = self._tokenizer.encode(pair.prompt)
@@ -129,7 +129,7 @@ class Likelihood:
     return whole, tuple(choice)
 
   def _fitted(self, context: Ids, choice: Ids) -> tuple[Ids, Ids]:
-    """With a context that leaves room, cut on its left."""
+    """Cuts the context on its left, so that the choice fits."""
     if not self.room:
       return context, choice
     read = 0 if self._paired else len(choice) - 1
@@ -145,7 +145,7 @@ class Likelihood:
     return (*before, *context[end:]), choice
 
   def _batches(self, groups: Groups):
-    """Contexts with at most _MOST_CHOICES choices, like sizes together."""
+    """Batches contexts of at most _MOST_CHOICES choices, by size."""
     sized: dict[tuple[int, int], list[tuple[Ids, list[Ids]]]] = {}
     for context, choices in groups.items():
       listed = sorted(choices, key=len)
@@ -182,10 +182,10 @@ class Likelihood:
     problem = prompts.lay_out(self._model, contexts, slots=slots[0])
     self._programs.add((*slots, len(batch), most))
     run = _compiled(self._network)
-    found = run(
+    outputs = run(
       self._params, problem.inputs, problem.source, choices_RxA, parent_R
     )
-    logs_RxA, likeliest_RxA = map(sharding.fetch, found)
+    logs_RxA, likeliest_RxA = map(sharding.fetch, outputs)
     logs_RxA = logs_RxA.astype(np.float64)
     for row, (parent, choice) in enumerate(rows):
       own = slice(len(choice))
@@ -206,7 +206,7 @@ def _choice_slots(length: int) -> int:
 def _compiled(network: nn.Module) -> Any:
   @jax.jit
   def run(params, inputs, source, choices_RxA, parent_R):
-    """Of each token of the choices: log p, float32 [R, A]; the likeliest?"""
+    """Returns each choice token's log p, float32 [R, A], and if it is best."""
     with jax.default_matmul_precision("highest"):
       size = choices_RxA.shape[1]
       reader = Reader(network, params)
@@ -231,7 +231,7 @@ def _compiled(network: nn.Module) -> Any:
       )
       hidden_RxNxD, _ = reader.read(text, cache, size - 1)
 
-      def told(place):
+      def score_place(place):
         # Logits of one place at a time: of all they are [R, N, V].
         hidden_RxD, token_R = place
         logits_RxV = reader.logits(hidden_RxD)
@@ -240,7 +240,7 @@ def _compiled(network: nn.Module) -> Any:
         return found_R, jnp.argmax(logits_RxV, axis=1) == token_R
 
       places = hidden_RxNxD.swapaxes(0, 1), choices_RxA[:, 1:].T
-      logs_NxR, likeliest_NxR = jax.lax.map(told, places)
+      logs_NxR, likeliest_NxR = jax.lax.map(score_place, places)
       return (
         jnp.concatenate([logs_R[:, None], logs_NxR.T], axis=1),
         jnp.concatenate([likeliest_R[:, None], likeliest_NxR.T], axis=1),

@@ -25,8 +25,8 @@ from lm_jax.types import ANSWER, CONTEXT, PADDING, Rows
 _ROWS = 16
 
 
-class OwnScore:
-  """A lm_jax.prompting.pairs.Judge.
+class ObjectiveScorer:
+  """A lm_jax.prompting.pairs.ChoiceScorer.
 
   Args:
     model: with a tokenizer and an output that its objective scores by.
@@ -60,7 +60,7 @@ class OwnScore:
     )
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
-    """Of each pair; equal ones are computed once."""
+    """Scores each pair; equal ones are computed once."""
     distinct = list(dict.fromkeys(pairs))
     rows = [self._row(pair) for pair in distinct]
     sums, tokens = np.zeros(len(rows)), np.zeros(len(rows), np.int64)
@@ -108,7 +108,7 @@ class OwnScore:
 
 
 def _batches(sizes_N: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
-  """Rows of like length together: their numbers, slots, rows of a batch."""
+  """Yields rows of similar length: their numbers, slots, rows of a batch."""
   for slots in map(int, np.unique(sizes_N)):
     members = np.flatnonzero(sizes_N == slots)
     size = min(_ROWS, pairs_lib.batch(slots))
@@ -117,7 +117,7 @@ def _batches(sizes_N: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
 
 
 def _stacked(rows: Sequence[np.ndarray], slots: int, pad: int) -> Rows:
-  """On the right of their slots, so that choices stand one below the other."""
+  """Puts rows at the right of their slots, so that choices are aligned."""
   fields = np.zeros((4, len(rows), slots), np.int32)
   fields[0] = pad
   fields[3] = PADDING

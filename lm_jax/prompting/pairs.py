@@ -1,4 +1,4 @@
-"""What is scored: a choice behind a prompt, as text and as tokens."""
+"""Pairs of a prompt and a choice to score, as text and as tokens."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Pair(NamedTuple):
 
 
 class Scores(NamedTuple):
-  """Of each pair: log p(choice | prompt) in nats, float64 [n], and tokens.
+  """Scores of pairs: log p(choice | prompt) in nats, float64 [n]; tokens.
 
-  greedy: bool [n], is each token of the choice the likeliest one there? None
-    of models that do not go on with a text.
+  greedy: bool [n], whether each token of the choice is the likeliest there;
+    None of models that are not generative.
   cut: how many prompts lost their first tokens.
   """
 
@@ -55,7 +55,7 @@ class Sizes(Protocol):
     ...
 
 
-class Judge(Sizes, Protocol):
+class ChoiceScorer(Sizes, Protocol):
   """Gives choices their scores.
 
   kind: what they are, as Objective.scoring says it, or "cloze".
@@ -68,12 +68,12 @@ class Judge(Sizes, Protocol):
   def programs(self) -> int: ...
 
   def scores(self, pairs: Sequence[Pair]) -> Scores:
-    """Too long a prompt loses its first tokens."""
+    """Scores pairs; a prompt that is too long loses its first tokens."""
     ...
 
 
 def slots(length: int) -> int:
-  """The least of SLOTS, or a multiple of the last, that so many tokens fit."""
+  """The least of SLOTS, or multiple of the last, that `length` tokens fit."""
   for size in SLOTS:
     if length <= size:
       return size
@@ -81,19 +81,19 @@ def slots(length: int) -> int:
 
 
 def batch(size: int) -> int:
-  """Rows of so many slots that are read together."""
+  """Number of rows of `size` slots that are read together."""
   return max(1, min(64, 2 ** (_TOKENS // size).bit_length() // 2))
 
 
 def progress(batches: Iterable[T]) -> Iterable[T]:
-  """The same, with a bar where standard error is a terminal."""
+  """Wraps batches in a progress bar where standard error is a terminal."""
   from tqdm import tqdm
 
   return tqdm(list(batches), disable=None, leave=False, unit="batch")
 
 
 class Splitter:
-  """Pairs to tokens: the choice has those that it has in the whole text.
+  """Encodes pairs; a choice has the tokens that it has in the whole text.
 
   The text is encoded as a whole and cut where its tokens first differ from
   those of the prompt alone; spaces at the end of a prompt belong to the
@@ -107,7 +107,7 @@ class Splitter:
     self._alone: dict[str, Sequence[int]] = {}
 
   def ids(self, pair: Pair) -> tuple[list[int], list[int]]:
-    """The tokens of the prompt and of the choice.
+    """Encodes the prompt and the choice.
 
     Raises:
       UsageError: the choice has no tokens.
@@ -117,7 +117,7 @@ class Splitter:
     return whole[:length], whole[length:]
 
   def cut(self, pair: Pair, whole: Sequence[int]) -> int:
-    """Where the choice begins in the tokens of the whole text.
+    """Returns where the choice begins in the tokens of the whole text.
 
     Raises:
       UsageError: the choice has no tokens.
@@ -133,7 +133,7 @@ class Splitter:
 def first_difference(
   alone: Sequence[int], whole: Sequence[int], pair: Pair
 ) -> int:
-  """How many tokens a prompt alone and the whole text begin with alike.
+  """Counts the first tokens that a prompt and the whole text share.
 
   Args:
     alone: tokens of the prompt.

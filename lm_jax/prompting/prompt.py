@@ -16,7 +16,7 @@ NEUTRAL = "Answer:"
 
 
 class Prompt(NamedTuple):
-  """What is asked of a model.
+  """A prompt of a model.
 
   text: of the prompt.
   shots: the examples in it, in their order.
@@ -88,19 +88,19 @@ class Prompter:
 
   @property
   def neutral(self) -> str:
-    """A prompt that says nothing of the item."""
+    """Renders a prompt that says nothing of the item."""
     if self.template.cloze:
       return f"{NEUTRAL} {self._blank}"
     return NEUTRAL
 
   def read(self, answer: str) -> str:
-    """A written answer as it is compared: a label where it names one."""
+    """Reads a written answer for comparison: a label where it names one."""
     normal = self.task.normal
     by_text = {normal(text): label for label, text in self._texts.items()}
     return by_text.get(normal(answer), normal(answer))
 
   def choices(self, example: Example) -> list[str]:
-    """The texts of the choices, in the order of `labels`.
+    """Renders the choices, in the order of `labels`.
 
     An example may have fewer: the last ones are empty.
     """
@@ -120,13 +120,13 @@ class Prompter:
     }
 
   def bare(self, fields: Mapping[str, str]) -> str:
-    """A prompt without shots, and with a blank for the mask."""
+    """Renders a prompt without shots, with a blank for the mask."""
     if self.template.cloze:
       fields = {**fields, MASK: self._blank}
     return self.template.render(fields)
 
   def shot(self, example: Example) -> str:
-    """An example with its answer."""
+    """Renders an example with its answer."""
     answer = self._answer(example)
     if self.template.cloze:
       return self.template.render({**self.fields(example), MASK: answer})
@@ -142,7 +142,7 @@ class Prompter:
     return self.choices(example)[self.place(example)]
 
   def place(self, example: Example) -> int:
-    """Of the right choice among the labels.
+    """Returns the index of the right choice among the labels.
 
     Raises:
       UsageError: the template has no text for it.
@@ -162,7 +162,7 @@ class Prompter:
     judge: Sizes,
     spare: int = 0,
   ) -> Prompt:
-    """The item behind its shots, the first of which are dropped to fit.
+    """Renders the item after its shots; the first shots are dropped to fit.
 
     Args:
       fields: of the item.
@@ -172,10 +172,10 @@ class Prompter:
       spare: tokens that are left free besides.
     """
     own = self.bare(fields)
-    told = [self.shot(example) for example in shots]
-    for dropped in range(len(told) + 1):
-      text = self.template.separator.join([*told[dropped:], own])
+    texts = [self.shot(example) for example in shots]
+    for dropped in range(len(texts) + 1):
+      text = self.template.separator.join([*texts[dropped:], own])
       fits = not judge.room or judge.size(text, choices) + spare <= judge.room
       if fits:
         return Prompt(text, tuple(shots[dropped:]), dropped, False)
-    return Prompt(text, (), len(told), True)
+    return Prompt(text, (), len(texts), True)

@@ -23,19 +23,19 @@ _PROMPTS = 8  # that are gone on with together
 
 
 def answer(text: str, pattern: str) -> str | None:
-  """The last match of a pattern, of it the first group if there is one.
+  """Finds the last match of a pattern, or its first group if it has one.
 
   >>> answer("the answer is 3. No: the answer is 4.", r"answer is (\\d+)")
   '4'
   """
-  found = None
+  last = None
   for match in re.finditer(pattern, text):
-    found = match.group(1) if match.re.groups else match.group()
-  return found
+    last = match.group(1) if match.re.groups else match.group()
+  return last
 
 
 def vote(answers: Iterable[str | None]) -> str | None:
-  """The commonest answer; of equally common ones the first; None is none.
+  """Returns the commonest answer; ties go to the first; None is no answer.
 
   >>> vote([None, "4", "5", "5", "4"])
   '4'
@@ -48,7 +48,7 @@ class Writer:
   """A model that writes answers; of lm_jax.prompting.pairs it is Sizes.
 
   Args:
-    model: that goes on with texts.
+    model: generative.
     what: names it in messages.
     template: with answer_pattern, and options of generation.
     samples: texts for each prompt; 1 takes the template's options as they
@@ -85,9 +85,9 @@ class Writer:
     return around + len(self._tokenizer.encode(prompt))
 
   def write(self, texts: Sequence[str], seed: int) -> list[list[str]]:
-    """Of each prompt, what the model writes behind it: `samples` texts.
+    """Writes `samples` continuations of each prompt.
 
-    Too long a prompt loses its first tokens.
+    A prompt that is too long loses its first tokens.
     """
     return batches.write(
       *(self._generator, texts, self._options, seed, _PROMPTS, progress)

@@ -67,7 +67,7 @@ def _of_text(function: Callable[[str], Any], value: Any) -> Any:
 
 
 def _plain(value: Any) -> str:
-  """A text or a number as text; a list of long texts would be a longer one."""
+  """Returns a text or a number as text; refuses others, which may be long."""
   if not isinstance(value, str | int):
     kind = type(value).__name__
     raise sandbox.SecurityError(f"a {kind} stands where a text is due")
@@ -167,7 +167,7 @@ class Body:
       raise UsageError(f"{place}: {node.node.attr}: takes literals only")
 
   def render(self, fields: Mapping[str, str]) -> str:
-    """The text with these fields.
+    """Renders the text with fields.
 
     Raises:
       UsageError: what fails with them, or a text longer than MOST.

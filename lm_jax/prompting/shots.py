@@ -1,4 +1,4 @@
-"""Which training examples stand before an item, and in which order.
+"""Draws of the training examples that stand before an item.
 
 A draw is a set of examples for all items, a function of the task's training
 split, the seed and the draw's number alone: every model gets the same.
@@ -32,9 +32,9 @@ class Draw:
       rng.shuffle(queue)
 
   def examples(self, count: int, item: Example | None = None) -> list[Example]:
-    """So many examples, the labels as equally frequent as can be.
+    """Draws `count` examples, with labels as equally frequent as possible.
 
-    Those of fewer are among those of more; their order is shuffled.
+    Fewer examples are a subset of more; their order is shuffled.
 
     Args:
       count: fewer come where the split has no more.
@@ -56,9 +56,9 @@ def _in_turn(queues: Iterable[Iterable[Example]], count: int) -> list[Example]:
   chosen: list[Example] = []
   while waiting and len(chosen) < count:
     for queue in list(waiting):
-      found = next(queue, None)
-      if found is None:
+      example = next(queue, None)
+      if example is None:
         waiting.remove(queue)
       elif len(chosen) < count:
-        chosen.append(found)
+        chosen.append(example)
   return chosen

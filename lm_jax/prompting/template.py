@@ -46,7 +46,7 @@ class Template:
   choices: of labels, the text of each.
   choice_fields: names of the fields that hold the choices, where those differ
     from example to example; the label is the index.
-  cloze: does the choice stand at {{ mask }}, and not behind the prompt?
+  cloze: whether the choice stands at {{ mask }}, not after the prompt.
   separator: between shots.
   prefix: between a prompt and its answer.
   calibration: content-free inputs, each the fields without `choice_fields`.
@@ -79,7 +79,7 @@ class Template:
     return tuple(name for name in known if name not in self.defaults)
 
   def render(self, fields: Mapping[str, str]) -> str:
-    """The prompt of an example, without its answer.
+    """Renders the prompt of an example, without its answer.
 
     Args:
       fields: texts by name: all of `needs`, and others of `fields`.
@@ -111,7 +111,7 @@ def names() -> list[str]:
 
 
 def load(name: str, flag: str = "--template") -> Template:
-  """A built-in template, or that of a file.
+  """Loads a built-in template, or the one of a file.
 
   Args:
     name: of a built-in one, or a path (it holds a / or ends with .jinja).
@@ -124,7 +124,7 @@ def load(name: str, flag: str = "--template") -> Template:
 
 
 def source(name: str, flag: str) -> str:
-  """What the file of a template holds; as `load`."""
+  """Reads the text of a template's file; takes what `load` takes."""
   where = f"{flag}={name}"
   if "/" in name or name.endswith(SUFFIX):
     return _read(Path(name).expanduser(), where)
@@ -135,7 +135,7 @@ def source(name: str, flag: str) -> str:
 
 
 def parse(text: str, where: str) -> Template:
-  """The template that a text tells.
+  """Parses the text of a template.
 
   Args:
     text: front matter and body.

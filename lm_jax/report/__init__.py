@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lm_jax.report import (
@@ -21,12 +22,12 @@ from lm_jax.report import (
   web,
 )
 
-__all__ = ["Report", "table", "write"]
+__all__ = ["Report", "publish", "table", "write"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-  """What `write` left, and how many of the experiment's runs are done."""
+  """The files that `write` wrote, and how many of the runs are done."""
 
   csv: Path
   markdown: Path
@@ -41,7 +42,7 @@ class Report:
 
 
 def replace(path: Path, data: bytes) -> Path:
-  """Writes a file at once: nobody ever sees half of it."""
+  """Writes a file in one step, so that nobody ever sees half of it."""
   part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
   try:
     part.write_bytes(data)
@@ -52,14 +53,47 @@ def replace(path: Path, data: bytes) -> Path:
   return path
 
 
+def publish(
+  root: Path,
+  title: str,
+  content: Sequence[blocks.Block],
+  csv: str,
+  figures: Mapping[str, bytes],
+  csv_name: str = "results.csv",
+) -> None:
+  """Writes a report: its figures, its CSV, report.md and report.html.
+
+  Args:
+    root: an existing directory.
+    title: of the HTML page.
+    content: of both pages.
+    csv: the text of the CSV file.
+    figures: their bytes by file name, each as .svg and .png. The HTML page
+      holds the SVG of every Image in `content`.
+    csv_name: the CSV's file name.
+  """
+  svg = {Path(n).stem: figures[n] for n in figures if n.endswith(".svg")}
+  if figures:
+    (root / "figures").mkdir(exist_ok=True)
+  for name, data in figures.items():
+    replace(root / "figures" / name, data)
+  texts = {
+    csv_name: csv,
+    "report.md": blocks.markdown(content),
+    "report.html": web.to_html(content, title, svg),
+  }
+  for name, text in texts.items():
+    replace(root / name, text.encode("utf-8", "replace"))
+
+
 def table(directory: str | os.PathLike[str]) -> str:
-  """The report as plain text for a terminal, at most 100 columns.
+  """Writes the report as plain text for a terminal, at most 100 columns.
 
   Raises UsageError as `collect.load` does.
   """
   analysis = compare.analyse(collect.load(directory))
-  found = ranking.rankings(analysis.experiment, analysis.metric)
-  return blocks.plain(page.summary(analysis, found))
+  ranks = ranking.rankings(analysis.experiment, analysis.metric)
+  return blocks.plain(page.summary(analysis, ranks))
 
 
 def write(directory: str | os.PathLike[str]) -> Report:
@@ -69,20 +103,21 @@ def write(directory: str | os.PathLike[str]) -> Report:
   """
   experiment = collect.load(directory)
   analysis = compare.analyse(experiment)
-  found = ranking.rankings(experiment, analysis.metric)
-  images, files = plots.draw(analysis)
-  content = page.whole(analysis, found, images)
-  svg = {image.stem: files[f"{image.stem}.svg"] for image in images}
+  ranks = ranking.rankings(experiment, analysis.metric)
+  images, figures = plots.draw(analysis)
   root = experiment.directory
-  (root / "figures").mkdir(exist_ok=True)
-  figures = [replace(root / "figures" / n, files[n]) for n in files]
-  texts = {
-    "results.csv": collect.table_csv(experiment),
-    "report.md": blocks.markdown(content),
-    "report.html": web.to_html(content, experiment.subject.title, svg),
-  }
-  csv, markdown, html = (
-    replace(root / name, text.encode()) for name, text in texts.items()
+  publish(
+    root,
+    experiment.subject.title,
+    page.build(analysis, ranks, images),
+    collect.table_csv(experiment),
+    figures,
   )
-  done = experiment.count()
-  return Report(csv, markdown, html, tuple(figures), done, len(experiment.runs))
+  return Report(
+    root / "results.csv",
+    root / "report.md",
+    root / "report.html",
+    figures=tuple(root / "figures" / name for name in figures),
+    done=experiment.count(),
+    planned=len(experiment.runs),
+  )

@@ -48,10 +48,10 @@ def scores(
   value_of: Callable[[Run], float | None],
 ) -> tuple[Array, list[int]]:
   """value_of(run) of finished runs, [A, N], NaN where none; and the seeds."""
-  seeds = sorted({run.seed for arm in arms for run in experiment.of(arm)})
+  seeds = sorted({run.seed for arm in arms for run in experiment.runs_of(arm)})
   scores_AxN = np.full((len(arms), len(seeds)), np.nan)
   for a, arm in enumerate(arms):
-    for run in experiment.of(arm):
+    for run in experiment.runs_of(arm):
       value = value_of(run)
       if value is not None:
         scores_AxN[a, seeds.index(run.seed)] = value
@@ -59,7 +59,7 @@ def scores(
 
 
 def tested(experiment: Experiment) -> str | None:
-  """The metric that arms are compared on: of one objective, its own loss."""
+  """Names the metric to compare arms on: the own loss of one objective."""
   done = [run for run in experiment.runs if run.done]
   if subject.own_losses_compare(done):
     return metrics_lib.OWN_LOSS
@@ -71,7 +71,7 @@ def tested(experiment: Experiment) -> str | None:
 
 def regime_of(experiment: Experiment, metric: str | None) -> str:
   counts = [
-    sum(metric in run.metrics for run in experiment.of(arm))
+    sum(metric in run.metrics for run in experiment.runs_of(arm))
     for arm in experiment.arms
   ]
   return "seeds" if max(counts, default=0) >= MIN_SEEDS else "items"
@@ -94,19 +94,19 @@ def grid_of(runs: list[Run], metric: str) -> Array:
 
 
 def is_fraction(metric: str) -> bool:
-  return metrics_lib.of(metric).unit == "%"
+  return metrics_lib.get(metric).unit == "%"
 
 
 def estimates_of(experiment: Experiment, metric: str) -> dict[str, Estimate]:
-  """An estimate of `metric` for each arm that has it, by its own spread."""
-  found = {}
+  """Estimates `metric` for each arm that has it, by its own spread."""
+  estimates = {}
   for arm in experiment.arms:
-    runs = [run for run in experiment.of(arm) if metric in run.metrics]
+    runs = [run for run in experiment.runs_of(arm) if metric in run.metrics]
     if runs:
-      found[arm] = statistics.mean(
+      estimates[arm] = statistics.mean(
         grid_of(runs, metric), fraction=is_fraction(metric)
       )
-  return found
+  return estimates
 
 
 def _mean(values: list) -> float | None:
@@ -121,7 +121,7 @@ def summarize(
   estimates: dict[str, dict[str, Estimate]],
   length: int,
 ) -> Arm:
-  runs = list(experiment.of(name))
+  runs = list(experiment.runs_of(name))
   ledger = {}
   for currency in metrics_lib.LEDGER:
     spent = _mean([run.ledger.get(currency) for run in runs])
@@ -138,7 +138,7 @@ def summarize(
   return Arm(
     name,
     len(runs),
-    len(experiment.of(name, done=False)),
+    len(experiment.runs_of(name, done=False)),
     None if parameters is None else round(parameters),
     runs[0].scoring if runs else "",
     ledger,

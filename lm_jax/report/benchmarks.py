@@ -40,7 +40,7 @@ _ALSO = {"mnli/mismatched_accuracy": "mnli_mismatched/accuracy"}
 
 
 class Average(NamedTuple):
-  """Of a benchmark.
+  """An average of a benchmark.
 
   value: None where something is missing.
   missing: the tasks, or metrics of tasks, that it lacks.
@@ -52,12 +52,12 @@ class Average(NamedTuple):
 
   @property
   def tasks(self) -> int:
-    """How many it is the mean of."""
+    """The number of tasks of the benchmark."""
     return len(BENCHMARKS[self.name])
 
 
 def averages(found: Mapping[str, float]) -> list[Average]:
-  """Of each benchmark of which there are two tasks or more.
+  """Averages each benchmark of which two or more tasks have values.
 
   Args:
     found: values by "task/metric".
@@ -90,7 +90,7 @@ def _average(
 def _values(
   task: str, metrics: tuple[str, ...], found: Mapping[str, float]
 ) -> dict[str, float]:
-  """The metrics of a task that are there."""
+  """Returns the metrics of a task that have values."""
   values = {}
   for metric in metrics:
     name = f"{task}/{metric}"
@@ -101,7 +101,7 @@ def _values(
 
 
 def sentence(average: Average, where: str = "") -> str:
-  """As a line: its value, or what it lacks.
+  """Says an average's value, or what it lacks, in a line.
 
   >>> sentence(Average("glue", 0.805, ()))
   'glue: 80.5, the mean of 9 tasks'

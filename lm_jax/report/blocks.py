@@ -1,4 +1,4 @@
-"""What a report is made of, and its plain-text and Markdown forms."""
+"""Blocks of a report, and their plain-text and Markdown forms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import html
 import re
 import textwrap
+from collections.abc import Sequence
 
 from lm_jax.support.printable import printable as printable
 
@@ -44,7 +45,7 @@ class Image:
 
 @dataclasses.dataclass(frozen=True)
 class Code:
-  """Text to be kept as it is: a command, a traceback."""
+  """Text without line wrapping: a command, a traceback."""
 
   text: str
   title: str = ""
@@ -61,7 +62,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-  """An example: what it is called, its group, what was asked and answered."""
+  """An example: its title, its group, its question and answers."""
 
   title: str
   group: str
@@ -120,7 +121,7 @@ def _plain_table(table: Table) -> list[str]:
 
 
 def plain(blocks: list[Block]) -> str:
-  """The terminal's form: no line is longer than WIDTH; no figures."""
+  """Formats blocks for the terminal: lines within WIDTH, no figures."""
   lines: list[str] = []
   for block in blocks:
     if lines and not isinstance(block, Image | Cases):
@@ -138,14 +139,14 @@ def plain(blocks: list[Block]) -> str:
 
 
 def _escape(text: str) -> str:
-  """Text that Markdown shows as it is, on one line."""
+  """Escapes text for Markdown, on one line."""
   text = html.escape(" ".join(text.split()), quote=False)
   text = re.sub(r"([\\`*|#~])", r"\\\1", text)
   return text.replace("](", "]\\(")
 
 
-def markdown(blocks: list[Block]) -> str:
-  """`report.md`; figures are links to their PNG files."""
+def markdown(blocks: Sequence[Block]) -> str:
+  """Formats blocks as Markdown; figures are links to their PNG files."""
   parts: list[str] = []
   for block in blocks:
     if isinstance(block, Heading):

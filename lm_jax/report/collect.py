@@ -23,7 +23,7 @@ _LARGEST = 1e100
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-  """One run: what its files say, or what their absence says.
+  """One run, from its files; `status` says what is missing.
 
   status: that of `result.json`; without one "unfinished" (it logged steps) or
     "not started"; "unreadable" where the file is damaged.
@@ -66,7 +66,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-  """An experiment directory as it was read; `notes` are for the reader."""
+  """The content of an experiment directory; `notes` are for the reader."""
 
   directory: Path
   name: str
@@ -78,7 +78,7 @@ class Experiment:
   @functools.cached_property
   def subject(self) -> subject_lib.Subject:
     settings = [run.settings for run in self.runs]
-    return subject_lib.of(self.name, self.about, settings)
+    return subject_lib.from_record(self.name, self.about, settings)
 
   @property
   def arms(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class Experiment:
     names = dict.fromkeys((self.baseline, *(run.arm for run in self.runs)))
     return tuple(names)
 
-  def of(self, arm: str, done: bool = True) -> tuple[Run, ...]:
+  def runs_of(self, arm: str, done: bool = True) -> tuple[Run, ...]:
     """An arm's runs in the order of their seeds; only those that are done."""
     runs = [r for r in self.runs if r.arm == arm and (r.done or not done)]
     return tuple(sorted(runs, key=lambda run: run.seed))
@@ -148,14 +148,14 @@ def _items(raw: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _file_name(name: Any) -> str:
-  """A run's name, which must not lead out of the directory."""
+  """Checks a run's name, which must not lead out of the directory."""
   if not isinstance(name, str) or not strict_json.is_file_name(name):
     raise ValueError(f"the run {short(name)} has no name of a directory")
   return name
 
 
 def _arm(arm: Any) -> str:
-  """An arm's name, which stands in figures too."""
+  """Checks an arm's name, which stands in figures too."""
   if not isinstance(arm, str) or not arm.isprintable():
     raise ValueError(f"the arm {short(arm)} has no name that can be shown")
   return arm
@@ -168,7 +168,7 @@ def _seed(run: dict[str, Any]) -> int:
 
 
 def _settings(path: Path, notes: list[str]) -> dict[str, Any]:
-  """What a config.json holds, by the flags' paths: "objective.rate"."""
+  """Reads a config.json by the flags' paths: "objective.rate"."""
   if not path.exists():
     return {}
   try:
@@ -176,14 +176,14 @@ def _settings(path: Path, notes: list[str]) -> dict[str, Any]:
   except ValueError as error:
     notes.append(f"{path.parent.name}/{path.name}: left out: {error}")
     return {}
-  found: dict[str, Any] = {}
+  settings: dict[str, Any] = {}
   for name, value in tree.items():
     group = "objective" if name == "objective_options" else name
     if isinstance(value, dict):
-      found |= {f"{group}.{key}": leaf for key, leaf in value.items()}
+      settings |= {f"{group}.{key}": leaf for key, leaf in value.items()}
     else:
-      found[name] = value
-  return found
+      settings[name] = value
+  return settings
 
 
 def _run(folder: Path, entry: dict[str, Any], notes: list[str]) -> Run:
@@ -277,7 +277,7 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
 
 
 def single(directory: str | os.PathLike[str]) -> Experiment:
-  """A run by itself, as an experiment of one arm.
+  """Loads a single run as an experiment of one arm.
 
   Raises UsageError if its result.json is no such file.
   """
@@ -316,9 +316,9 @@ def table_csv(experiment: Experiment) -> str:
 
   What the runs differ in has a column of its flag's name.
   """
-  found = {name for run in experiment.runs for name in run.metrics}
-  names = [n for n in metrics_lib.METRICS if n in found]
-  names += sorted(found - set(names))
+  measured = {name for run in experiment.runs for name in run.metrics}
+  names = [n for n in metrics_lib.METRICS if n in measured]
+  names += sorted(measured - set(names))
   differ = subject_lib.varied([run.settings for run in experiment.runs])
   own = ("objective", "architecture", *COLUMNS)
   swept = [path for path in differ if path not in own]

@@ -99,9 +99,9 @@ class _Pair:
   paired: bool
 
   @classmethod
-  def of(cls, experiment: Experiment, metric: str, name: str) -> _Pair:
+  def from_runs(cls, experiment: Experiment, metric: str, name: str) -> _Pair:
     sides = [
-      [run for run in experiment.of(arm) if metric in run.metrics]
+      [run for run in experiment.runs_of(arm) if metric in run.metrics]
       for arm in (name, experiment.baseline)
     ]
     shared = {r.seed for r in sides[0]} & {r.seed for r in sides[1]}
@@ -144,7 +144,7 @@ def _differences(
   experiment: Experiment, metric: str, names: list[str], length: int
 ) -> list[Difference]:
   """Estimates with p values after Holm's correction, for each of `names`."""
-  pairs = [_Pair.of(experiment, metric, name) for name in names]
+  pairs = [_Pair.from_runs(experiment, metric, name) for name in names]
   over_seeds = [pair.over_seeds(1 - ALPHA) for pair in pairs]
   over_items = [pair.over_items(length) for pair in pairs]
   p_seeds = items_lib.holm([e.p if e else None for e in over_seeds])
@@ -167,23 +167,24 @@ def _differences(
   ]
 
 
-def _side(
-  estimate: Estimate | None, p: float | None, metric: str
-) -> str | None:
-  """What a corrected p allows: better, worse or ""; None without a test."""
+def side(estimate: Estimate | None, p: float | None, metric: str) -> str | None:
+  """Returns the claim that a corrected p value allows.
+
+  "better" or "worse"; "" where it allows none, None where there is no test.
+  """
   if estimate is None or p is None:
     return None
   if p >= ALPHA:
     return ""
   # A loss or bits per byte is better where it is less.
-  less = metrics_lib.of(metric).higher_better is False
+  less = metrics_lib.get(metric).higher_better is False
   return "better" if (estimate.value > 0) != less else "worse"
 
 
 def _judge(difference: Difference, metric: str, baseline: str) -> Difference:
   """Adds the claim and the verdict; both follow Holm's correction."""
-  seeds = _side(difference.seeds, difference.p_seeds, metric)
-  items = _side(difference.items, difference.p_items, metric)
+  seeds = side(difference.seeds, difference.p_seeds, metric)
+  items = side(difference.items, difference.p_items, metric)
   only = f"these checkpoints only: {items} than {baseline}"
   if seeds:
     verdict = f"{seeds} than {baseline}"
@@ -204,13 +205,13 @@ def _scattering(
 ) -> tuple[Scattering, ...]:
   scores_AxN, _ = scores(experiment, arms, lambda r: r.metrics.get(metric))
   return tuple(
-    Scattering(arms[found.arm], found.deviation, found.ratio)
-    for found in statistics.scattering(scores_AxN)
+    Scattering(arms[one.arm], one.deviation, one.ratio)
+    for one in statistics.scattering(scores_AxN)
   )
 
 
 def analyse(experiment: Experiment) -> Analysis:
-  """Everything that tables and figures show, computed once."""
+  """Computes everything that tables and figures show, once."""
   metric = tested(experiment)
   regime = regime_of(experiment, metric)
   measured = {name for run in experiment.runs for name in run.metrics}

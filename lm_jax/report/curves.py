@@ -39,27 +39,29 @@ def _mean_curve(curves: list[tuple[np.ndarray, np.ndarray]]):
 
 def _curves(experiment: Experiment, arm: str, currency: str, metric: str):
   """Curves of an arm's runs, and which of them count in the mean."""
-  found = []
+  curves = []
   size, _ = axis_unit(experiment, currency)
-  for run in experiment.of(arm, done=False):
+  for run in experiment.runs_of(arm, done=False):
     x, y = run.curve(currency, metric)
     if len(x):
-      found.append(((x / size, y * metrics_lib.of(metric).scale), run))
-  return found
+      curves.append(((x / size, y * metrics_lib.get(metric).scale), run))
+  return curves
 
 
 def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
-  """Thin lines are seeds, the thick one their mean; returns its last point.
+  """Draws seeds as thin lines, their mean thick; returns its last point.
 
   A run that failed or diverged ends in a cross and counts in no mean; a run
   that goes on counts only where its arm has none that is done.
   """
   look = style(experiment, arm)
-  found = _curves(experiment, arm, currency, metric)
-  done = [curve for curve, run in found if run.done]
-  going = [c for c, run in found if run.status in ("unfinished", "interrupted")]
+  curves = _curves(experiment, arm, currency, metric)
+  done = [curve for curve, run in curves if run.done]
+  going = [
+    c for c, run in curves if run.status in ("unfinished", "interrupted")
+  ]
   whole = done or going
-  for (x, y), run in found:
+  for (x, y), run in curves:
     axes.plot(x, y, color=look["color"], linewidth=0.8, alpha=0.4)
     if run.status in BROKEN:
       axes.plot(x[-1], y[-1], "x", color=look["color"], markersize=7)
@@ -73,11 +75,11 @@ def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
 
 
 def learning_curves(analysis: Analysis, currency: str):
-  """The tested metric against a currency, or None if it was not logged."""
+  """Draws the tested metric against a currency; None if it was not logged."""
   from matplotlib.figure import Figure
 
   experiment, name = analysis.experiment, analysis.metric or "minimal_pairs"
-  metric = metrics_lib.of(name)
+  metric = metrics_lib.get(name)
   tall = max(4.3, 0.22 * len(experiment.arms))
   figure = Figure(figsize=(7.2, tall))
   axes = figure.add_subplot()
@@ -139,7 +141,7 @@ def learning_curves(analysis: Analysis, currency: str):
 
 
 def own_losses(analysis: Analysis):
-  """Each arm's own validation loss, on axes of its own; None if not logged."""
+  """Draws each arm's validation loss on axes of its own; None if not logged."""
   from matplotlib.figure import Figure
 
   experiment = analysis.experiment

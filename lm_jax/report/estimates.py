@@ -70,7 +70,7 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Estimate:
 
 
 def is_near_an_end(share: float, n: int) -> bool:
-  """Whether fewer than ten of n items are right, or wrong.
+  """Returns whether fewer than ten of n items are right, or wrong.
 
   A spread estimated from so few says little: it is 0 where all are right.
   Source: Brown, Cai and DasGupta, Statistical Science 16 (2001), on intervals

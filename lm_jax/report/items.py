@@ -1,7 +1,7 @@
 """Statistics over the items of one set of checkpoints, and Holm's correction.
 
-An item's score is 0, 0.5 (a tie) or 1, or a mean of such over seeds. What is
-found here holds for these checkpoints only: another seed may differ.
+An item's score is 0, 0.5 (a tie) or 1, or a mean of such over seeds. Results
+hold for these checkpoints only: another seed may differ.
 """
 
 from __future__ import annotations

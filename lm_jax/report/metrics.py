@@ -1,6 +1,6 @@
-"""What is known of each metric and each currency, and how numbers look.
+"""Metrics and currencies, and the form of numbers.
 
-Whatever shows a number (a command, a table, a page) has its form from here.
+Commands, tables and pages all take the form of a number from here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-  """How a number of `result.json` is read and shown.
+  """A metric of `result.json`, and the way to show it.
 
   label: for people.
   unit: "%" for a fraction of 1 that is shown as a percentage, else as it is.
@@ -28,7 +28,7 @@ class Metric:
 
   @property
   def scale(self) -> float:
-    """What a value is multiplied by to be shown in `unit`."""
+    """The factor that turns a value into `unit`."""
     return 100.0 if self.unit == "%" else 1.0
 
 
@@ -76,7 +76,7 @@ CURRENCIES: dict[str, str] = {
 LEDGER = ("steps", *CURRENCIES)
 
 
-def of(name: str) -> Metric:
+def get(name: str) -> Metric:
   """The entry of METRICS; a name that is not there is shown, never ranked."""
   return METRICS.get(name, Metric(name, "", None))
 
@@ -102,9 +102,9 @@ def share(
   low: float | None = None,
   high: float | None = None,
 ) -> bool:
-  """Is a metric's value a fraction of 1, to be shown in percent?
+  """Returns whether a metric's value is a fraction, shown in percent.
 
-  What METRICS or a part of its name says; of a name that neither knows,
+  Decided by METRICS or a part of its name; of a name that neither knows,
   where its interval is one of a share. Correlations are shown times 100, too,
   as GLUE has them.
   """
@@ -151,7 +151,7 @@ def interval(
 
 def show(name: str, value: float | None) -> str:
   """A metric's value in its unit, without the unit: 62.1, 1.912."""
-  return number(value, of(name).unit == "%")
+  return number(value, get(name).unit == "%")
 
 
 def p_value(p: float | None) -> str:

@@ -32,7 +32,7 @@ def _opening(analysis: Analysis) -> list[Block]:
 
 
 def _yardsticks(analysis: Analysis) -> list[str]:
-  """The metrics of the main table; the parts of the pairs have their own."""
+  """Lists the metrics of the main table; parts of pairs have their own."""
   measured = {name for arm in analysis.arms for name in arm.metrics}
   return [
     name
@@ -49,7 +49,7 @@ def _section(title: str, blocks: list[Block]) -> list[Block]:
 
 
 def summary(analysis: Analysis, found: list[Ranking]) -> list[Block]:
-  """What the terminal shows."""
+  """Builds the blocks that the terminal shows."""
   spent = ("steps", "tokens", "targets", "flops", "seconds")
   names = _yardsticks(analysis)
   reached: list[Block] = []
@@ -69,17 +69,17 @@ def summary(analysis: Analysis, found: list[Ranking]) -> list[Block]:
 
 
 def _over(analysis: Analysis) -> str:
-  """What the intervals of the main table range over."""
+  """Names what the intervals of the main table range over."""
   name = analysis.metric or ""
   if any(arm.items for arm in analysis.arms):
-    return f"seeds, and over items too for {metrics_lib.of(name).label}"
+    return f"seeds, and over items too for {metrics_lib.get(name).label}"
   return "seeds"
 
 
-def whole(
+def build(
   analysis: Analysis, found: list[Ranking], figures: list[Image]
 ) -> list[Block]:
-  """What the pages show."""
+  """Builds the blocks of the pages."""
   experiment = analysis.experiment
   by_stem = {figure.stem: figure for figure in figures}
 

@@ -19,13 +19,13 @@ def _bar(axes, y: float, estimate: Estimate, scale: float, **look):
 
 
 def forest(analysis: Analysis):
-  """Differences to the baseline with intervals; None if there are none."""
+  """Draws differences to the baseline with intervals; None without any."""
   from matplotlib.figure import Figure
 
   name = analysis.metric
   if name is None or not any(d.seeds or d.items for d in analysis.differences):
     return None
-  metric = metrics_lib.of(name)
+  metric = metrics_lib.get(name)
   scale = metric.scale
   rows = analysis.differences
   figure = Figure(figsize=(7.2, 1.5 + 0.5 * len(rows)), layout="constrained")
@@ -56,7 +56,7 @@ def forest(analysis: Analysis):
 
 
 def rendered(figure, kind: str) -> bytes:
-  """The bytes of a figure's file, "svg" or "png": the same each time."""
+  """Renders a figure's file, "svg" or "png": the same bytes each time."""
   out = io.BytesIO()
   meta = {"Date": None} if kind == "svg" else {"Software": None}
   figure.savefig(out, format=kind, dpi=160, metadata=meta, bbox_inches="tight")
@@ -64,7 +64,7 @@ def rendered(figure, kind: str) -> bytes:
 
 
 def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
-  """Every figure that can be drawn; the bytes by file name."""
+  """Draws every figure that can be drawn; bytes by file name."""
   import matplotlib
 
   images, files = [], {}
@@ -80,11 +80,11 @@ def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
 
 
 def figures(analysis: Analysis):
-  """What may be drawn: (stem, caption, function) each.
+  """Lists the figures: (stem, caption, function) each.
 
   The functions give a matplotlib Figure, or None where nothing can be drawn.
   """
-  label = metrics_lib.of(analysis.metric or "minimal_pairs").label
+  label = metrics_lib.get(analysis.metric or "minimal_pairs").label
   label = label[0].upper() + label[1:]
   seeds = "Thick lines are means over seeds, thin ones single seeds"
   if all(arm.planned < 2 for arm in analysis.arms):

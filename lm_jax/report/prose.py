@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from lm_jax.report import compare, subject
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import subject
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.metrics import amount, show
@@ -27,7 +29,7 @@ def counts(experiment: Experiment) -> str:
 
 
 def intervals(analysis: Analysis) -> str:
-  """Which intervals these are, in a sentence or two."""
+  """Says which intervals these are, in a sentence or two."""
   if analysis.metric is None:
     return "No finished run has a metric that compares between the arms."
   over = "seeds and items" if _has_items(analysis) else "seeds"
@@ -63,13 +65,17 @@ def _has_items(analysis: Analysis) -> bool:
 
 
 def answer(analysis: Analysis) -> str:
-  """The experiment's answer in a sentence, after correction."""
+  """Answers the experiment's question, after correction.
+
+  A claim on the arms needs a test over seeds. Where there is none, a second
+  sentence compares these checkpoints over items.
+  """
   name, baseline = analysis.metric, analysis.experiment.baseline
   if name is None:
     if all(run.done for run in analysis.experiment.runs):
       return "Nothing was measured that compares between the arms."
     return "Nothing can be compared yet."
-  label = metrics_lib.of(name).label
+  label = metrics_lib.get(name).label
   if len(analysis.arms) == 1:
     return f"One arm, {baseline}: there is nothing to compare it with."
   if not analysis.differences:
@@ -77,52 +83,86 @@ def answer(analysis: Analysis) -> str:
   if analysis.regime == "items":
     varied = subject.varied(_settings(analysis.experiment))
     on = " on objectives" if varied in ([], ["objective"]) else ""
-    return f"No claim{on}: fewer than {MIN_SEEDS} seeds an arm ({label})."
+    text = f"No claim{on}: fewer than {MIN_SEEDS} seeds an arm ({label})."
+    claims = {
+      d.arm: compare.side(d.items, d.p_items, name)
+      for d in analysis.differences
+    }
+    if all(claim is None for claim in claims.values()):
+      return text
+    return f"{text} These checkpoints only: {_claims(claims, baseline, label)}."
+  claims = {d.arm: d.claim for d in analysis.differences}
+  text = _claims(claims, baseline, label)
+  if not any(claims.values()):
+    text = text[0].upper() + text[1:]
+  return f"{text} ({_seeds(analysis)})."
+
+
+def _claims(claims: Mapping[str, str | None], baseline: str, label: str) -> str:
+  """Says which arms beat the baseline, which it beats, and which neither.
+
+  >>> _claims({"mlm": "worse", "rtd": "worse", "t5": ""}, "clm", "pairs")
+  'clm beats mlm and rtd on pairs; no difference is shown for t5'
+  """
+  better, worse, rest = (
+    [arm for arm, claim in claims.items() if (claim or "") == kind]
+    for kind in ("better", "worse", "")
+  )
   parts = []
-  for claim in ("better", "worse"):
-    arms = [d.arm for d in analysis.differences if d.claim == claim]
-    if arms:
-      more = f" and {len(arms) - 6} more" if len(arms) > 6 else ""
-      parts.append(f"{claim} than {baseline}: {', '.join(arms[:6])}{more}")
+  if better:
+    verb = "beats" if len(better) == 1 else "beat"
+    parts.append(f"{subject.listed(better, 'and')} {verb} {baseline}")
+  if worse:
+    parts.append(f"{baseline} beats {subject.listed(worse, 'and')}")
   if not parts:
-    return f"In {label}, no arm is shown to differ from {baseline}."
-  rest = sum(not d.claim for d in analysis.differences)
-  tail = f"; not shown to differ: {rest}" if rest else ""
-  return f"In {label}: {'; '.join(parts)}{tail}."
+    return f"no arm is shown to differ from {baseline} on {label}"
+  if rest:
+    parts.append(f"no difference is shown for {subject.listed(rest, 'and')}")
+  parts[0] += f" on {label}"
+  return "; ".join(parts)
+
+
+def _seeds(analysis: Analysis) -> str:
+  """The number of finished seeds, and whether they are too few for much."""
+  counts = sorted({arm.done for arm in analysis.arms})
+  text = f"{counts[0]} seeds an arm"
+  if len(counts) > 1:
+    text = f"{counts[0]} to {counts[-1]} seeds an arm"
+  return text + (", underpowered" if counts[0] < 5 else "")
 
 
 def notes(analysis: Analysis) -> list[str]:
-  """What a reader must know before comparing the numbers."""
-  found = []
+  """Lists what a reader must know before comparing the numbers."""
+  sentences = []
   arms = [arm for arm in analysis.arms if arm.done]
   spent = [arm.ledger["flops"] for arm in arms if "flops" in arm.ledger]
   if spent and max(spent) > 1.02 * min(spent):
-    found.append(
+    sentences.append(
       f"The arms did not spend the same FLOPs: {amount(min(spent), 'flops')} "
       f"to {amount(max(spent), 'flops')}."
     )
   sizes = [arm.parameters for arm in arms if arm.parameters]
   if sizes and max(sizes) > 1.02 * min(sizes):
-    found.append(
+    sentences.append(
       f"The arms differ in size: {amount(min(sizes))} to "
       f"{amount(max(sizes))} parameters."
     )
   kinds = {a.scoring for a in arms if "bits_per_byte" in a.metrics}
   if len(kinds) > 1:
-    found.append(
+    sentences.append(
       "Bits per byte compare within one kind only: exact is a likelihood of "
       "the text; pseudo and infilling see text on both sides of what they "
       "predict, and come out lower."
     )
   for arm in analysis.scattering:
     name = analysis.metric or ""
-    unit = " points" if metrics_lib.of(name).unit == "%" else ""
-    found.append(
+    unit = " points" if metrics_lib.get(name).unit == "%" else ""
+    sentences.append(
       f"{arm.arm} scatters over seeds: its standard deviation, "
       f"{show(name, arm.deviation)}{unit}, is {arm.ratio:.1f} times that of "
       "the other arms. Few seeds say little of its mean."
     )
-  return [*found, *analysis.experiment.notes]
+  return [*sentences, *analysis.experiment.notes]
 
 
 def _settings(experiment: Experiment) -> list[subject.Settings]:
@@ -130,7 +170,7 @@ def _settings(experiment: Experiment) -> list[subject.Settings]:
 
 
 def reading(analysis: Analysis) -> list[str]:
-  """How to read the report: what compares, and what does not."""
+  """Explains how to read the report: what compares, and what does not."""
   return [
     *filter(None, [subject.differences(_settings(analysis.experiment))]),
     "Minimal pairs: how often the objective's own score prefers a real "

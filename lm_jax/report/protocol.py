@@ -17,10 +17,9 @@ from lm_jax.report import (
   blocks,
   items,
   protocol_averages,
-  replace,
+  publish,
   sheet,
   statistics,
-  web,
 )
 from lm_jax.report.blocks import Block, Code, Heading, Table, Text
 from lm_jax.report.estimates import Estimate
@@ -36,8 +35,8 @@ class Entry:
   """A model on a task by a method.
 
   scores: of the test split, one a seed [N].  items: of each example, [N, I].
-  seeds: whose they are.
-  why: where there are no scores, the reason.
+  seeds: one for each score.
+  why: the reason where scores are missing.
   facts: what the table of settings shows.
   """
 
@@ -61,18 +60,12 @@ def write(directory: str | os.PathLike[str]) -> str:
   about, entries = _read(root)
   content = _content(about, entries)
   name = str(about.get("name", root.name))
-  texts = {
-    "results.csv": _csv(entries),
-    "report.md": blocks.markdown(content),
-    "report.html": web.to_html(content, name, {}),
-  }
-  for file, text in texts.items():
-    replace(root / file, text.encode())
+  publish(root, name, content, _csv(entries), {})
   return blocks.plain(content[: _shown(content)])
 
 
 def records(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
-  """A record for each score, as results.csv has them; raises as `write`."""
+  """Makes a record for each score, as in results.csv; raises as `write`."""
   return _rows(_read(pathlib.Path(directory))[1])
 
 
@@ -84,7 +77,7 @@ def _read(root: pathlib.Path) -> tuple[dict[str, Any], list[Entry]]:
 
 
 def _shown(content: Sequence[Block]) -> int:
-  """The blocks before the settings, which a terminal does without."""
+  """Counts the blocks before the settings, which a terminal leaves out."""
   for number, block in enumerate(content):
     if isinstance(block, Heading) and block.text == "Settings":
       return number
@@ -169,9 +162,9 @@ def _task(
   arms = list(dict.fromkeys(entry.arm for entry in entries))
   by = {(entry.arm, entry.method): entry for entry in entries}
   for method in methods:
-    found = [by[arm, method] for arm in arms if (arm, method) in by]
-    rows += [(entry.arm, method, *_scored(entry)) for entry in found]
-    differences += _differences(found, method, about)
+    compared = [by[arm, method] for arm in arms if (arm, method) in by]
+    rows += [(entry.arm, method, *_scored(entry)) for entry in compared]
+    differences += _differences(compared, method, about)
   head = ("model", "method", f"{metric}, mean", "seeds", "head", "trained")
   content.append(Table(head, tuple(rows), words=(0, 1, 4)))
   content += [
@@ -189,9 +182,9 @@ def _scored(entry: Entry) -> tuple[str, ...]:
   head = str(entry.facts.get("head", ""))
   if not len(entry.scores):
     return "–", "0", head, ""
-  found = statistics.mean(entry.scores[:, None], fraction=_is_share(entry))
+  estimate = statistics.mean(entry.scores[:, None], fraction=_is_share(entry))
   trained = amount(result.get("parameters"))
-  return _interval(found, entry), str(len(entry.scores)), head, trained
+  return _interval(estimate, entry), str(len(entry.scores)), head, trained
 
 
 def _interval(found: Estimate, entry: Entry, signed: bool = False) -> str:
@@ -225,7 +218,7 @@ def _differences(
 
 
 def _is_share(entry: Entry) -> bool:
-  """Whether the measure is a share of 1; some, as correlations, may be less."""
+  """Returns whether all scores are shares of 1; correlations may not be."""
   scores_N = np.asarray(entry.scores)
   within = (scores_N >= 0) & (scores_N <= 1)
   return entry.facts.get("scale") != 100 and bool(within.all())

@@ -30,13 +30,13 @@ class HasMetrics(Protocol):
 
 def blocks_of(entries: Sequence[HasMetrics]) -> list[Block]:
   """A table for each benchmark of which there are two tasks or more."""
-  found: dict[str, list[tuple[str, str, list[Average]]]] = {}
+  by_benchmark: dict[str, list[tuple[str, str, list[Average]]]] = {}
   for arm, method in dict.fromkeys((e.arm, e.method) for e in entries):
     own = [e for e in entries if (e.arm, e.method) == (arm, method)]
     for name, values in _by_benchmark(own).items():
-      found.setdefault(name, []).append((arm, method, values))
+      by_benchmark.setdefault(name, []).append((arm, method, values))
   content: list[Block] = []
-  for name, rows in found.items():
+  for name, rows in by_benchmark.items():
     content += [Heading(name), *_table(rows)]
   return content
 
@@ -44,19 +44,19 @@ def blocks_of(entries: Sequence[HasMetrics]) -> list[Block]:
 def _by_benchmark(
   entries: Sequence[HasMetrics],
 ) -> dict[str, list[Average]]:
-  """By benchmark the averages of the seeds, of one model and method.
+  """Groups the averages of one model and method by benchmark, a seed each.
 
   Seeds that a task lacks are left out; one without any is missing.
   """
   several = [e.facts["metrics"] for e in entries if e.facts["metrics"]]
-  found: dict[str, list[Average]] = {}
+  by_benchmark: dict[str, list[Average]] = {}
   for seed in range(min(map(len, several), default=0)):
     values: dict[str, float] = {}
     for metrics in several:
       values |= metrics[seed]
     for average in benchmarks.averages(values):
-      found.setdefault(average.name, []).append(average)
-  return found
+      by_benchmark.setdefault(average.name, []).append(average)
+  return by_benchmark
 
 
 def _table(rows: Sequence[tuple[str, str, list[Average]]]) -> list[Block]:

@@ -53,12 +53,12 @@ class Ranking:
 
   @property
   def fair(self) -> bool:
-    """Whether all arms stood at one share of their schedules."""
+    """Returns whether all arms stood at one share of their schedules."""
     return self.alike(*self.scores)
 
   def alike(self, *arms: str) -> bool:
-    found = [self.shares.get(arm, float("nan")) for arm in arms]
-    return not found or max(found) - min(found) <= _SAME
+    shares = [self.shares.get(arm, float("nan")) for arm in arms]
+    return not shares or max(shares) - min(shares) <= _SAME
 
   @property
   def order(self) -> list[str]:
@@ -68,7 +68,7 @@ class Ranking:
 def at_spend(
   run: Run, currency: str, metric: str, spend: float
 ) -> float | None:
-  """The learning curve at `spend`, linear between evaluations."""
+  """Reads the learning curve at `spend`, linear between evaluations."""
   x, y = run.curve(currency, metric)
   if not len(x) or not x[0] <= spend <= x[-1]:
     return None
@@ -76,7 +76,7 @@ def at_spend(
 
 
 def share(run: Run, currency: str, spend: float) -> float | None:
-  """How much of its schedule a finished run had gone through at `spend`.
+  """Share of its schedule that a finished run had completed at `spend`.
 
   A schedule follows the currency of the run's budget.
   """
@@ -113,19 +113,19 @@ def _flips(
       continue
     if first.index(ahead) < first.index(behind):
       continue
-    found = [
+    differences = [
       _difference(table_AxN[[arms.index(ahead), arms.index(behind)]], level)
       for table_AxN in tables
     ]
     shown = None
-    if all(e.low is not None and e.high is not None for e in found):
-      shown = all((e.low or 0) > 0 or (e.high or 0) < 0 for e in found)
+    if all(e.low is not None and e.high is not None for e in differences):
+      shown = all((e.low or 0) > 0 or (e.high or 0) < 0 for e in differences)
     flips.append(Flip(ahead, behind, shown))
   return tuple(flips)
 
 
 def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
-  """A ranking for each currency in which the finished runs were evaluated."""
+  """Ranks the arms in each currency in which finished runs were evaluated."""
   if metric is None:
     return []
   result: list[Ranking] = []
@@ -137,7 +137,7 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
       if run.done
     }
     ends = [x[-1] for x in curves.values() if len(x)]
-    arms = [a for a in experiment.arms if experiment.of(a)]
+    arms = [a for a in experiment.arms if experiment.runs_of(a)]
     if not ends or len(arms) < 2:
       continue
     spend = float(min(ends))
@@ -153,7 +153,7 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
       for arm, row_N in zip(arms, table_AxN, strict=True)
       if np.isfinite(row_N).any()
     }
-    sign = -1 if metrics_lib.of(metric).higher_better else 1
+    sign = -1 if metrics_lib.get(metric).higher_better else 1
     ordered = dict(sorted(means.items(), key=lambda mean: sign * mean[1]))
     ranking = Ranking(
       currency, spend, ordered, _shares(experiment, arms, currency, spend)
@@ -164,13 +164,13 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
       flips = _flips(
         ranking.order, result[0].order, [table_AxN, reference], arms
       )
-      told = tuple(
+      comparable = tuple(
         flip
         for flip in flips
         if ranking.alike(flip.ahead, flip.behind)
         and result[0].alike(flip.ahead, flip.behind)
       )
-      ranking = dataclasses.replace(ranking, flips=told)
+      ranking = dataclasses.replace(ranking, flips=comparable)
     result.append(ranking)
   return result
 
@@ -178,10 +178,10 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
 def _shares(
   experiment: Experiment, arms: list[str], currency: str, spend: float
 ) -> dict[str, float]:
-  found = {}
+  by_arm = {}
   for arm in arms:
-    shares = [share(run, currency, spend) for run in experiment.of(arm)]
+    shares = [share(run, currency, spend) for run in experiment.runs_of(arm)]
     known = [x for x in shares if x is not None]
     if known and len(known) == len(shares):
-      found[arm] = float(np.mean(known))
-  return found
+      by_arm[arm] = float(np.mean(known))
+  return by_arm

@@ -31,7 +31,7 @@ def _settings(experiment: Experiment) -> dict[str, str]:
   return own | {path: path for path in differ if path not in own}
 
 
-def of_runs(experiment: Experiment) -> list[Record]:
+def from_runs(experiment: Experiment) -> list[Record]:
   """A record for each run, as results.csv has it, and intervals.
 
   Intervals are over items, of metrics whose items were kept: they hold for
@@ -62,7 +62,7 @@ def of_runs(experiment: Experiment) -> list[Record]:
   return records
 
 
-def of_arms(analysis: Analysis) -> list[Record]:
+def from_arms(analysis: Analysis) -> list[Record]:
   """A record for each arm: means over seeds, as the report has them.
 
   What is said of the difference to the baseline, in the tested metric, is
@@ -73,7 +73,7 @@ def of_arms(analysis: Analysis) -> list[Record]:
   differences = {d.arm: d for d in analysis.differences}
   records = []
   for arm in analysis.arms:
-    runs = experiment.of(arm.name, done=False)
+    runs = experiment.runs_of(arm.name, done=False)
     record: Record = {"arm": arm.name, "seeds": arm.done}
     for path, name in columns.items():
       values = {json.dumps(run.settings.get(path)) for run in runs}
@@ -93,9 +93,9 @@ def of_arms(analysis: Analysis) -> list[Record]:
 
 def _measured(experiment: Experiment) -> list[str]:
   """The metrics that some run has, those that the report knows first."""
-  found = {name for run in experiment.runs for name in run.metrics}
-  known = [name for name in metrics_lib.METRICS if name in found]
-  return known + sorted(found - set(known))
+  measured = {name for run in experiment.runs for name in run.metrics}
+  known = [name for name in metrics_lib.METRICS if name in measured]
+  return known + sorted(measured - set(known))
 
 
 def _ends(name: str, estimate: Estimate | None, interval: bool = True):

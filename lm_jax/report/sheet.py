@@ -34,7 +34,7 @@ def text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def cell(value: Any) -> Any:
-  """A value as its cell holds it.
+  """Returns a value in the form of a spreadsheet's cell.
 
   Numbers stay numbers, also those that are written out. A text that would be a
   formula gets a ' in front; control characters are shown as \\x1b.

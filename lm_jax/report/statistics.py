@@ -63,7 +63,7 @@ class _Spread:
   shape: tuple[int, int]
 
   @classmethod
-  def of(cls, scores_NxI: Array) -> _Spread:
+  def from_scores(cls, scores_NxI: Array) -> _Spread:
     n, items = scores_NxI.shape
     noise = _interaction(scores_NxI)
     share = 0.0
@@ -110,7 +110,7 @@ class _Fraction:
 
   def __init__(self, scores_NxI: Array):
     items = scores_NxI.shape[1]
-    self._spread = _Spread.of(scores_NxI)
+    self._spread = _Spread.from_scores(scores_NxI)
     # Half an item from the ends, where logits are infinite.
     margin = 0.5 / items if items > 1 else 1e-6
     self._p = min(max(float(scores_NxI.mean()), margin), 1 - margin)
@@ -135,7 +135,7 @@ class _Fraction:
     return float(low), float(high)
 
   def stretch(self, alpha: float) -> tuple[float, float]:
-    """How much longer the limits lie from the mean than on the plain scale."""
+    """Ratios of the limits' distances from the mean to the plain scale's."""
     half = math.sqrt(self.squared(alpha))
     if not half:
       return 1.0, 1.0
@@ -164,7 +164,7 @@ def mean(
   value = float(scores_NxI.mean())
   if n < max(2, least):
     return Estimate(value, n=n)
-  half = math.sqrt(_Spread.of(scores_NxI).squared(1 - level))
+  half = math.sqrt(_Spread.from_scores(scores_NxI).squared(1 - level))
   if fraction and items > 1:
     low, high = _Fraction(scores_NxI).limits(1 - level)
     if estimates.is_near_an_end(value, items):
@@ -200,8 +200,8 @@ def difference_limits(
 ) -> Limits:
   """Limits of arm minus baseline at any alpha; see `difference`."""
   value = float(arm_NxI.mean() - baseline_NxI.mean())
-  both = _Spread.of(arm_NxI), _Spread.of(baseline_NxI)
-  pair = _Spread.of(arm_NxI - baseline_NxI) if paired else None
+  both = _Spread.from_scores(arm_NxI), _Spread.from_scores(baseline_NxI)
+  pair = _Spread.from_scores(arm_NxI - baseline_NxI) if paired else None
   items = 0.0
   if pair is None and arm_NxI.shape[1] > 1:
     mean_I = arm_NxI.mean(0) - baseline_NxI.mean(0)

@@ -1,4 +1,4 @@
-"""How figures look: colours per arm, type, the scale of an axis."""
+"""Styles of figures: colours per arm, type, the scale of an axis."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def ink(experiment: Experiment, arm: str) -> tuple[float, ...]:
 
 
 def axis_unit(experiment: Experiment, currency: str) -> tuple[float, str]:
-  """What to divide a currency by on an axis, and the axis' label."""
+  """Returns an axis' divisor of a currency, and the axis' label."""
   label = metrics_lib.CURRENCIES[currency]
   spent = [run.ledger.get(currency, 0.0) for run in experiment.runs]
   power = int(np.floor(np.log10(max([*spent, 1.0]))))

@@ -1,4 +1,4 @@
-"""What an experiment compares, by the settings of its runs.
+"""The subject of an experiment, derived from the settings of its runs.
 
 Settings are a configuration by the flags' paths, "optimizer.learning_rate",
 with every default written out.
@@ -20,12 +20,12 @@ _NAMES = frozenset(
 )
 # What rows a run reads.
 _ROWS = ("data.", "length", "curriculum", "batch_size")
-_MOST = 6  # values that are told of a setting
+_MOST = 6  # values of a setting that are listed
 
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-  """How an experiment is called, what it asks, and what its file says."""
+  """An experiment's title, its question, and its file's docstring."""
 
   title: str
   question: str
@@ -33,10 +33,10 @@ class Subject:
 
 
 def varied(runs: Sequence[Settings]) -> list[str]:
-  """The paths of the settings in which runs differ, the objective first.
+  """Lists the settings in which runs differ, the objective first.
 
-  Not those that follow from another: an objective's architecture and options,
-  the trunk of a size or a preset.
+  Settings that follow from another are left out: an objective's architecture
+  and options, the trunk of a size or a preset.
   """
   known = [run for run in runs if run]
   paths = dict.fromkeys(("objective", "size", "trunk.preset"))
@@ -59,12 +59,12 @@ def _differs(path: str, runs: Sequence[Settings]) -> bool:
 
 
 def reads_other_rows(paths: Sequence[str]) -> list[str]:
-  """Those of some settings that tell which rows are read."""
+  """Returns the settings that decide which rows are read."""
   return [path for path in paths if path.startswith(_ROWS)]
 
 
 def losses_compare(runs: Sequence[Settings]) -> bool:
-  """Whether the validation losses of runs are of one and the same thing.
+  """Returns whether runs' validation losses measure the same thing.
 
   They are of one objective with the same options, on the same held-out rows.
   """
@@ -89,10 +89,10 @@ class HasLoss(Protocol):
 
 
 def own_losses_compare(done: Sequence[HasLoss]) -> bool:
-  """Whether arms may be compared by their validation losses.
+  """Returns whether arms may be compared by their validation losses.
 
-  Not where the objective makes a task of its own as it learns: the better a
-  generator, the harder to find what it has replaced.
+  They may not where the objective makes its own task as it learns: the
+  better a generator, the harder to find what it has replaced.
   """
   return (
     len({run.arm for run in done}) > 1
@@ -103,9 +103,9 @@ def own_losses_compare(done: Sequence[HasLoss]) -> bool:
 
 
 def values_of(path: str, runs: Sequence[Settings]) -> list[str]:
-  """The values of a setting, as one would write them after its flag."""
-  found = [run.get(path) for run in runs if run.get(path) is not None]
-  return list(dict.fromkeys(map(_shown, found)))
+  """Lists the values of a setting, as they are written after its flag."""
+  values = [run.get(path) for run in runs if run.get(path) is not None]
+  return list(dict.fromkeys(map(_shown, values)))
 
 
 def _shown(value: Any) -> str:
@@ -116,7 +116,8 @@ def _shown(value: Any) -> str:
   return f"{value:g}" if isinstance(value, float) else str(value) or '""'
 
 
-def _listed(words: Sequence[str], last: str) -> str:
+def listed(words: Sequence[str], last: str) -> str:
+  """Joins words with commas and `last` ("and"); counts the ones left out."""
   shown = list(words[:_MOST])
   if len(words) > _MOST:
     shown.append(f"{len(words) - _MOST} more")
@@ -124,29 +125,29 @@ def _listed(words: Sequence[str], last: str) -> str:
 
 
 def derived(name: str, runs: Sequence[Settings]) -> Subject:
-  """What runs compare, in words; `name` where they do not differ."""
+  """Says in words what runs compare; `name` where they do not differ."""
   paths = varied(runs)
-  objectives = _listed(values_of("objective", runs) or [name], "and")
+  objectives = listed(values_of("objective", runs) or [name], "and")
   if not paths:
     return Subject(objectives, "")
   others = [path for path in paths if path != "objective"]
-  title = f"{objectives}: {_listed(others, 'and')}" if others else objectives
+  title = f"{objectives}: {listed(others, 'and')}" if others else objectives
   budgets = values_of("budget", runs)
   under = f" under --budget={budgets[0]}" if len(budgets) == 1 else ""
   if len(paths) == 1:
-    which = f"{paths[0]} does best, {_listed(values_of(paths[0], runs), 'or')},"
+    which = f"{paths[0]} does best, {listed(values_of(paths[0], runs), 'or')},"
     which = which if others or under else which.removesuffix(",")
   else:
-    parts = [f"{p} ({_listed(values_of(p, runs), 'or')})" for p in paths]
-    which = f"{_listed(parts, 'and')} do best"
+    parts = [f"{p} ({listed(values_of(p, runs), 'or')})" for p in paths]
+    which = f"{listed(parts, 'and')} do best"
   of = "" if "objective" in paths else f" for {objectives}"
   return Subject(title, f"Which {which}{of}{under}?")
 
 
-def of(
+def from_record(
   name: str, about: Mapping[str, Any], runs: Sequence[Settings]
 ) -> Subject:
-  """What a page is about: as it was recorded, or derived from its runs.
+  """Returns a page's subject: as recorded, or derived from its runs.
 
   Older records hold the experiment's own words, even of a sweep.
   """
@@ -163,14 +164,14 @@ def of(
 
 
 def differences(runs: Sequence[Settings]) -> str:
-  """What is the same in all arms and what is not; "" where nothing is known."""
+  """Says what is the same in all arms and what is not; "" if unknown."""
   known = [run for run in runs if run]
   if not known:
     return ""
   paths = varied(known)
   rows = reads_other_rows(paths)
   start = (
-    f"The arms do not read the same rows: {_listed(rows, 'and')} differ"
+    f"The arms do not read the same rows: {listed(rows, 'and')} differ"
     if rows
     else "Every arm reads the same rows in the same order with the same"
     " tokenizer"
@@ -180,6 +181,6 @@ def differences(runs: Sequence[Settings]) -> str:
   elif not paths:
     rest = "nothing else is known to differ"
   else:
-    parts = [f"{p} ({_listed(values_of(p, known), 'and')})" for p in paths]
-    rest = f"what differs is {_listed(parts, 'and')}"
+    parts = [f"{p} ({listed(values_of(p, known), 'and')})" for p in paths]
+    rest = f"what differs is {listed(parts, 'and')}"
   return f"{start}; {rest}."

@@ -16,10 +16,10 @@ from lm_jax.report.statistics import MIN_SEEDS
 
 
 def interval(name: str, estimate: Estimate | None, signed: bool = False) -> str:
-  """As in 62.1 [60.0, 64.2], in the metric's unit; only what is known."""
+  """Formats 62.1 [60.0, 64.2], in the metric's unit; only what is known."""
   if estimate is None:
     return "–"
-  percent = metrics_lib.of(name).unit == "%"
+  percent = metrics_lib.get(name).unit == "%"
   ends = estimate.low, estimate.high
   return metrics_lib.interval(estimate.value, *ends, percent, signed)
 
@@ -44,7 +44,7 @@ def yardsticks(
   """
   head = ["arm"]
   for name in names:
-    metric = metrics_lib.of(name)
+    metric = metrics_lib.get(name)
     unit = ", %" if metric.unit == "%" else ""
     head.append(metric.label + unit)
   rows = []
@@ -72,7 +72,7 @@ def differences(analysis: Analysis) -> list[Block]:
   if name is None or not analysis.differences:
     return []
   baseline = analysis.experiment.baseline
-  unit = ", points" if metrics_lib.of(name).unit == "%" else ""
+  unit = ", points" if metrics_lib.get(name).unit == "%" else ""
   over = "items"
   if analysis.regime != "items":
     whole = any(d.items for d in analysis.differences)
@@ -107,7 +107,7 @@ def differences(analysis: Analysis) -> list[Block]:
 
 
 def _apart(analysis: Analysis, name: str) -> Estimate | None:
-  """An arm's mean less the baseline's, without an interval."""
+  """Returns an arm's mean minus the baseline's, without an interval."""
   baseline = analysis.experiment.baseline
   means = {
     arm.name: arm.metrics[analysis.metric].value
@@ -134,7 +134,7 @@ def _against_chance(arm: Arm, chance: float) -> str:
 
 def chance(analysis: Analysis) -> list[Block]:
   name = analysis.metric
-  level = metrics_lib.of(name).chance if name else None
+  level = metrics_lib.get(name).chance if name else None
   if name is None or level is None:
     return []
   measured = any(arm.items for arm in analysis.arms)
@@ -145,7 +145,7 @@ def chance(analysis: Analysis) -> list[Block]:
     (arm.name, interval(name, arm.total), _against_chance(arm, level))
     for arm in analysis.arms
   )
-  head = ("arm", f"{metrics_lib.of(name).label}{over}")
+  head = ("arm", f"{metrics_lib.get(name).label}{over}")
   against = f"against chance ({show(name, level)})"
   return [Table((*head, against), rows, words=(0, 2))]
 
@@ -161,7 +161,7 @@ def _pairs(flips: Sequence[Flip], most: int = 8) -> str:
 
 
 def _place(name: str, ranking: Ranking, arm: str) -> str:
-  """As in 2. 67.9 (100 %): rank, score, share; no rank where shares differ."""
+  """Formats 2. 67.9 (100 %): rank, score, share; no rank if shares differ."""
   if arm not in ranking.scores:
     return "–"
   rank = f"{ranking.order.index(arm) + 1}. " if ranking.fair else ""
@@ -189,7 +189,7 @@ def ranking(analysis: Analysis, found: list[Ranking]) -> list[Block]:
   blocks: list[Block] = [
     Table(head, tuple(rows)),
     Text(
-      f"Rank and mean {metrics_lib.of(name).label} on the learning curves"
+      f"Rank and mean {metrics_lib.get(name).label} on the learning curves"
       f"{subset}, interpolated at the largest spend that every finished run "
       "reached. An arm without a score had not been evaluated by then. In "
       "brackets, the share of its own schedule at which an arm stood then: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Mapping, Sequence
 
 from lm_jax.report.blocks import (
   Block,
@@ -112,7 +113,7 @@ def _html_case(case: Case, groups: tuple[str, ...]) -> str:
 
 
 def _html_cases(block: Cases, number: int) -> str:
-  """Examples below a button for each group that shows these alone."""
+  """Formats examples below buttons, each of which shows one group alone."""
   name = f"cases{number}"
   counts = [
     sum(c.group == group for c in block.cases) for group in block.groups
@@ -135,7 +136,7 @@ def _html_cases(block: Cases, number: int) -> str:
   return f'<section class="cases">\n{inside}\n</section>'
 
 
-def _html_block(block: Block, svg: dict[str, bytes], number: int) -> str:
+def _html_block(block: Block, svg: Mapping[str, bytes], number: int) -> str:
   if isinstance(block, Heading):
     level = "h1" if number == 0 else "h2"
     return f"<{level}>{html.escape(block.text)}</{level}>"
@@ -159,8 +160,10 @@ def _html_block(block: Block, svg: dict[str, bytes], number: int) -> str:
   return f"{label}<pre>{html.escape(block.text)}</pre>"
 
 
-def to_html(blocks: list[Block], title: str, svg: dict[str, bytes]) -> str:
-  """`report.html`.
+def to_html(
+  blocks: Sequence[Block], title: str, svg: Mapping[str, bytes]
+) -> str:
+  """Formats blocks as the page `report.html`.
 
   svg: the bytes of each figure's SVG by its stem. They go in as images, in
   which nothing can run and no identifier can clash.

@@ -200,7 +200,7 @@ def _train(
     if config.eval in ("final", "none"):
       return {}
     found = own_loss(state)
-    return found if config.eval == "loss" else found | measured.along(state)
+    return found if config.eval == "loss" else found | measured.evaluate(state)
 
   stamp = identity.stamp(config, dataset, base.digest if base else "")
 
@@ -250,7 +250,7 @@ def _train(
                 every if measured.always else config.checkpoint_every,
                 config.skip_limit,
               ),
-              train.Hooks(log.write, along, save, measured.enough),
+              train.Hooks(log.write, along, save, measured.should_stop),
               interruption,
               title=title,
               progress=shown,
@@ -274,7 +274,7 @@ def _train(
       with checkpoint.Checkpoints(
         directory / "checkpoints", read_only=True
       ) as checkpoints:
-        found = measured.final(state, checkpoints)
+        found = measured.evaluate_best(state, checkpoints)
       result["metrics"] |= found.metrics
       result["items"] = found.items
       if distributed.is_first() and found.predictions:

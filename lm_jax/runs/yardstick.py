@@ -30,14 +30,16 @@ class Pretraining:
   def meta(self) -> dict[str, Any]:
     return {}
 
-  def enough(self) -> bool:
+  def should_stop(self) -> bool:
     return False
 
-  def along(self, state: State) -> dict[str, float]:
+  def evaluate(self, state: State) -> dict[str, float]:
     found = self._measure(state, quick=True).metrics
     return {name: value for name, value in found.items() if "/" not in name}
 
-  def final(self, state: State, checkpoints: checkpoint.Checkpoints) -> Measure:
+  def evaluate_best(
+    self, state: State, checkpoints: checkpoint.Checkpoints
+  ) -> Measure:
     return self._measure(state, quick=False)
 
   def result(self) -> dict[str, Any]:

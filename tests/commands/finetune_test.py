@@ -157,7 +157,7 @@ def test_patience_ends_a_run_that_gets_no_better(place, tmp_path, monkeypatch):
     self._selection.note(step, value)
     return {self.metric: value}
 
-  monkeypatch.setattr(Finetuning, "along", worse)
+  monkeypatch.setattr(Finetuning, "evaluate", worse)
   flags = ("--epochs=6", "--eval_every=3", "--patience=2")
   assert _finetune(place, tmp_path / "run", *flags) == 0
   result = _result(tmp_path / "run")

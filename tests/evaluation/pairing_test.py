@@ -98,8 +98,8 @@ def test_numbers_are_those_of_the_definitions(files, capsys):
   rows = list(csv.DictReader(io.StringIO(out)))
   assert [float(r["p_holm"]) for r in rows] == [p["p_holm"] for p in found]
   code, out, _ = _run(capsys, *_words(folder, "one"))
-  assert code == 0 and "one: better in qa" in out
-  assert "these checkpoints only" in out
+  assert code == 0 and "one is better than base on qa" in out
+  assert "These checkpoints only" in out
   assert max(map(len, out.splitlines())) <= 100
 
 

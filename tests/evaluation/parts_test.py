@@ -108,7 +108,7 @@ def test_a_page_shows_the_same(tmp_path):
   model |= {"digest": "0f3a"}
   flags = {"task_data": {}, "seed": 0, "limit": 0}
   found = results.Evaluation(model, flags, {"lm_jax": "0"}, (outcome,))
-  content = report.whole(found, tmp_path, None)
+  content = report.build(found, tmp_path, None)
   tables = [b for b in content if isinstance(b, blocks.Table)]
   assert [len(table.rows) for table in tables] == [1, 13]
   assert tables[1].head == ("term", "items", "value")
@@ -126,11 +126,13 @@ def test_the_finest_level_that_fits_is_the_table():
       for i in range(count)
     )
 
-  levels = parts.of([*rows("a", 3, 50), *rows("b", 9, 50), *rows("c", 9, 2)])
+  levels = parts.by_level(
+    [*rows("a", 3, 50), *rows("b", 9, 50), *rows("c", 9, 2)]
+  )
   assert parts.table(levels).level == "b"
-  assert parts.table(parts.of(rows("c", 9, 2))) is None
-  assert parts.table(parts.of(rows("d", 21, 50))) is None
+  assert parts.table(parts.by_level(rows("c", 9, 2))) is None
+  assert parts.table(parts.by_level(rows("d", 21, 50))) is None
   mixed = parts.Parts("t", "a", rows("a", 1, 50) + rows("a", 2, 3))
   assert "but for 2 of fewer than 20: 50.0 (0)" in parts.line(mixed)
   shown = types.SimpleNamespace(items=3)
-  assert parts.told(shown) == "too few for a number (20 at least)"
+  assert parts.shown_value(shown) == "too few for a number (20 at least)"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lm_jax.generation.text import Unfolding, overhang
+from lm_jax.generation.text import IncrementalDecoder, overhang
 from lm_jax.inference import load
 
 
@@ -20,9 +20,9 @@ TEXT = "Grüße, 世界! 👩‍💻 ok"
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_a_character_is_held_back_until_it_is_whole(size):
   ids = list(TEXT.encode())
-  unfolding = Unfolding(Bytes(), list("é".encode()))
+  decoder = IncrementalDecoder(Bytes(), list("é".encode()))
   pieces = [
-    unfolding.put(ids[i : i + size], i + size >= len(ids))
+    decoder.decode(ids[i : i + size], i + size >= len(ids))
     for i in range(0, len(ids), size)
   ]
   assert "".join(pieces) == TEXT
@@ -30,15 +30,15 @@ def test_a_character_is_held_back_until_it_is_whole(size):
 
 
 def test_half_a_character_at_the_end_is_shown():
-  unfolding = Unfolding(Bytes())
-  assert unfolding.put(list("世".encode())[:2]) == ""
-  assert unfolding.put([], last=True) == "\ufffd"
+  decoder = IncrementalDecoder(Bytes())
+  assert decoder.decode(list("世".encode())[:2]) == ""
+  assert decoder.decode([], last=True) == "\ufffd"
 
 
 def test_bytes_that_are_no_character_do_not_hold_the_rest():
-  unfolding = Unfolding(Bytes())
-  assert unfolding.put([0xE4]) == ""
-  assert unfolding.put(list(b"ab")) == "\ufffdab"
+  decoder = IncrementalDecoder(Bytes())
+  assert decoder.decode([0xE4]) == ""
+  assert decoder.decode(list(b"ab")) == "\ufffdab"
 
 
 def test_every_split_of_real_ids_gives_the_text(finished):
@@ -48,10 +48,10 @@ def test_every_split_of_real_ids_gives_the_text(finished):
   text = "The laws of my citizens. 世界 är — “so”."
   ids = tokenizer.encode(text)
   for _ in range(20):
-    unfolding, at, found = Unfolding(tokenizer), 0, ""
+    decoder, at, found = IncrementalDecoder(tokenizer), 0, ""
     while at < len(ids):
       size = int(rng.integers(1, 4))
-      found += unfolding.put(ids[at : at + size], at + size >= len(ids))
+      found += decoder.decode(ids[at : at + size], at + size >= len(ids))
       at += size
     assert found == tokenizer.decode(ids)
 

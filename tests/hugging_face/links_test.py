@@ -88,7 +88,7 @@ def test_nor_one_of_several(model, tmp_path):
 def test_nor_what_it_generates_by(model, tmp_path):
   copy = _linked(model, tmp_path, "generation_config.json")
   with pytest.raises(UsageError, match="a link that leads outside"):
-    defaults.of(copy)
+    defaults.from_directory(copy)
 
 
 def test_nor_in_a_run_that_somebody_sent(model, tmp_path):

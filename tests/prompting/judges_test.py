@@ -15,7 +15,7 @@ from lm_jax.inference.score import exact, for_measuring
 from lm_jax.layout import Part
 from lm_jax.prompting import judges, likelihood, template
 from lm_jax.prompting.likelihood import Likelihood
-from lm_jax.prompting.own_score import OwnScore
+from lm_jax.prompting.own_score import ObjectiveScorer
 from lm_jax.prompting.pairs import Pair
 from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
@@ -130,7 +130,7 @@ def test_a_likelihood_is_that_of_one_pass(model, objective, architecture):
 def test_own_scores_are_those_of_the_whole_text(model, objective):
   made = model(objective)
   judge = judges.make(made, "--model=x", template.load("sst2"), 1)
-  assert isinstance(judge, OwnScore)
+  assert isinstance(judge, ObjectiveScorer)
   assert judge.kind == made.objective.scoring != "log_likelihood"
   found = judge.scores(PAIRS)
   scorer = score_lib.scorer(made)

@@ -7,7 +7,7 @@ import pytest
 from lm_jax.inference import load
 from lm_jax.prompting.cloze import BLANK, Cloze
 from lm_jax.prompting.likelihood import Likelihood
-from lm_jax.prompting.own_score import OwnScore
+from lm_jax.prompting.own_score import ObjectiveScorer
 from lm_jax.prompting.pairs import Pair
 
 pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
@@ -113,7 +113,7 @@ def test_cloze(name, tmp_path):
 @pytest.mark.parametrize("name", ["bert", "roberta"])
 def test_pseudo_likelihood_of_the_choice_alone(name, tmp_path):
   torch, model, tokenizer, ours = _both(name, tmp_path)
-  judge = OwnScore(ours)
+  judge = ObjectiveScorer(ours)
   assert judge.kind == "pseudo_log_likelihood"
   found = judge.scores(_pairs())
   for i, (prompt, choice) in enumerate(_pairs()):

@@ -63,6 +63,10 @@ def test_claims_follow_one_corrected_p_and_its_interval(experiment):
   assert rtd.verdict == "better than clm"
   assert rtd.p_seeds >= rtd.seeds.p
   assert (mlm.claim, mlm.verdict) == ("", "not shown to differ from clm")
+  assert prose.answer(analysis) == (
+    "rtd beats clm on minimal pairs; no difference is shown for mlm and"
+    " prefix_lm (4 seeds an arm, underpowered)."
+  )
   for difference in analysis.differences:
     leaves_out = difference.wide.low > 0 or difference.wide.high < 0
     assert leaves_out == bool(difference.claim)
@@ -80,7 +84,10 @@ def test_two_seeds_that_agree_claim_nothing(experiment):
   (mlm,) = analysis.differences
   assert (mlm.claim, mlm.p_seeds) == ("", None)
   assert mlm.verdict == "these checkpoints only: better than clm"
-  assert prose.answer(analysis).startswith("No claim on objectives")
+  assert prose.answer(analysis) == (
+    "No claim on objectives: fewer than 3 seeds an arm (minimal pairs). These"
+    " checkpoints only: mlm beats clm on minimal pairs."
+  )
 
 
 def test_seeds_of_its_own_are_compared_unpaired(experiment):

@@ -9,7 +9,7 @@ from lm_jax.support.errors import UsageError
 
 
 def reader(model: Any, what: str, template: str) -> Reader:
-  """What a model reads by: the spans that it was fine-tuned for, or a prompt.
+  """Makes a model's reader: by spans if fine-tuned for them, else by a prompt.
 
   Args:
     model: lm_jax.loaded_model.Trained.

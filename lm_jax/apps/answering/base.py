@@ -9,11 +9,11 @@ from lm_jax.examples.collection import Document
 
 
 class Answer(NamedTuple):
-  """What was read.
+  """A reader's answer to a question.
 
   text: "" where there is no answer.
   document: id of the one that it stands in; "" where that is not known.
-  score: of answers by the same reader, the higher the surer.
+  score: comparable between answers of one reader; higher is surer.
   """
 
   text: str
@@ -31,5 +31,5 @@ class Reader:
   cut: int = 0
 
   def answer(self, question: str, documents: Sequence[Document]) -> Answer:
-    """The answer that some documents, best first, have to a question."""
+    """Answers a question from documents, best first."""
     raise NotImplementedError

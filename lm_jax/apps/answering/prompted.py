@@ -21,19 +21,19 @@ _AROUND = 64
 
 
 class PromptReader(Reader):
-  """What a generative model writes behind documents and a question.
+  """Reader that prompts a generative model with documents and a question.
 
   Documents that do not fit are left out from the end, the last one that does
   is cut, and that is counted.
 
   Args:
-    model: goes on with texts, lm_jax.loaded_model.Trained.
+    model: generative, lm_jax.loaded_model.Trained.
     template: a writing tool whose fields are `text` and `question`.
     options: of the generation; by default those of the template, greedy.
     what: names the model in messages.
 
   Raises:
-    UsageError: the model can't go on with a text, or the template asks for
+    UsageError: the model is not generative, or the template asks for
       something else.
   """
 
@@ -57,13 +57,13 @@ class PromptReader(Reader):
   def answer(self, question: str, documents: Sequence[Document]) -> Answer:
     tool = tools.Tool(self._template, {"question": question})
     text = "\n\n".join(document.whole for document in documents)
-    (found,) = tool.run(
+    (result,) = tool.run(
       self._generator, [self._fitting(text, tool)], self._options
     )
-    return Answer(found.text, "", float(found.score))
+    return Answer(result.text, "", float(result.score))
 
   def _fitting(self, text: str, tool: tools.Tool) -> str:
-    """As much of the documents as there is room for."""
+    """Returns as much of the documents as fits."""
     model = self._generator.model
     room, tokenizer = prompts.context(model), model.tokenizer
     if not room or tokenizer is None:

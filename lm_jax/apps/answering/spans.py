@@ -48,7 +48,7 @@ class SpanReader(Reader):
   def _spans(
     self, question: str, texts: Sequence[str]
   ) -> list[tuple[int, str, float]]:
-    """The best span of each window: index of the text, span, score."""
+    """Finds the best span of each window: index of the text, span, score."""
     from lm_jax.finetuning import forward
     from lm_jax.finetuning.heads import extract
 
@@ -59,9 +59,9 @@ class SpanReader(Reader):
     windows = extract.windows(asked, model.tokenizer, model.spec.length)
     items = [window.item(window.may()) for window in windows]
     outputs = forward.outputs(model, items)
-    found = []
+    spans = []
     for window, logits_nx2 in zip(windows, outputs, strict=True):
       span = extract.best_of(window, logits_nx2, model.objective.longest)
       text = texts[window.example][span.start : span.end]
-      found.append((window.example, text, span.score))
-    return found
+      spans.append((window.example, text, span.score))
+    return spans

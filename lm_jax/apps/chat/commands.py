@@ -1,4 +1,4 @@
-"""What begins with a slash: commands of a conversation."""
+"""Commands of a conversation: lines that begin with a slash."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGN = "/"
 
 
 class Quit(Exception):
-  """The user wants to end."""
+  """Raised when the user wants to end the conversation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Command:
 
 
 def run(session: Session, line: str) -> None:
-  """Does what a line says that begins with a slash.
+  """Runs the command of a line that begins with a slash.
 
   Raises:
     UsageError: an unknown command, or what is wrong with its argument.
@@ -122,10 +122,10 @@ def _write(session: Session, name: str, command: str, replace: bool) -> None:
 
 def _load(session: Session, name: str) -> None:
   where = f"{SIGN}load {_file(name, 'load')}"
-  found = conversation_lib.read(name, where)
-  if found.system:
-    session.assistant.check_system(found.system, where)
-  session.replace(found)
+  conversation = conversation_lib.read(name, where)
+  if conversation.system:
+    session.assistant.check_system(conversation.system, where)
+  session.replace(conversation)
   turns = session.conversation.turns
   if turns:
     notice(f"{len(turns)} exchanges; the last: {_begin(turns[-1].user)}")

@@ -18,7 +18,7 @@ _ROLES = ("system", "user", "assistant")
 
 @dataclasses.dataclass(frozen=True)
 class Turn:
-  """What the user said, and the answer.
+  """A user's message and the answer.
 
   finish: why it ended: "end" (of itself), "stop" (at a stop string), "length"
     (no more tokens were allowed), "stopped" (by the user); "" if not known.
@@ -37,21 +37,21 @@ class Conversation:
   turns: list[Turn] = dataclasses.field(default_factory=list)
 
   def messages(self, start: int = 0, user: str | None = None) -> list[Message]:
-    """As chat templates take them.
+    """Lists the messages in the form that chat templates take.
 
     Args:
       start: turns before that are left out.
       user: a message behind them that has no answer yet.
     """
-    found = []
+    rows = []
     if self.system:
-      found.append({"role": "system", "content": self.system})
+      rows.append({"role": "system", "content": self.system})
     for turn in self.turns[start:]:
-      found.append({"role": "user", "content": turn.user})
-      found.append({"role": "assistant", "content": turn.answer})
+      rows.append({"role": "user", "content": turn.user})
+      rows.append({"role": "assistant", "content": turn.answer})
     if user is not None:
-      found.append({"role": "user", "content": user})
-    return found
+      rows.append({"role": "user", "content": user})
+    return rows
 
   def write(self, name: str, where: str, replace: bool = False) -> None:
     """Writes it as JSON: {"messages": [{"role": ..., "content": ...}]}.
@@ -59,7 +59,7 @@ class Conversation:
     Args:
       name: of the file.
       where: names it in messages.
-      replace: may the file be there already?
+      replace: whether the file may exist already.
 
     Raises:
       UsageError: it may not and is, or it can't be written.
@@ -87,7 +87,7 @@ class Conversation:
 
 
 def read(name: str, where: str) -> Conversation:
-  """The conversation in a file that `write` wrote, or in one like it.
+  """Reads a conversation from a file that `write` wrote, or one like it.
 
   Args:
     name: of the file: an object with "messages", or their list.
@@ -96,17 +96,17 @@ def read(name: str, where: str) -> Conversation:
   Raises:
     UsageError: it can't be read, or is no conversation of turns.
   """
-  found = strict_json.read(pathlib.Path(name).expanduser(), where)
-  if isinstance(found, dict):
-    found = found.get("messages")
-  if not isinstance(found, list):
+  messages = strict_json.read(pathlib.Path(name).expanduser(), where)
+  if isinstance(messages, dict):
+    messages = messages.get("messages")
+  if not isinstance(messages, list):
     raise UsageError(f'{where}: must be an object with a list "messages"')
-  for number, message in enumerate(found):
+  for number, message in enumerate(messages):
     _check(message, f"{where}: message {number}")
   system = ""
-  if found and found[0]["role"] == "system":
-    system = found.pop(0)["content"]
-  roles = [message["role"] for message in found]
+  if messages and messages[0]["role"] == "system":
+    system = messages.pop(0)["content"]
+  roles = [message["role"] for message in messages]
   if roles != ["user", "assistant"] * (len(roles) // 2):
     raise UsageError(
       f"{where}: behind a system prompt, which may be left out, user and"
@@ -114,7 +114,7 @@ def read(name: str, where: str) -> Conversation:
     )
   turns = [
     Turn(user["content"], answer["content"], answer.get("finish", ""))
-    for user, answer in zip(found[::2], found[1::2], strict=True)
+    for user, answer in zip(messages[::2], messages[1::2], strict=True)
   ]
   return Conversation(system, turns)
 

@@ -1,4 +1,4 @@
-"""What a user writes stays text, whatever it spells.
+"""Names of special tokens in a user's messages, kept as plain text.
 
 A message that holds "<|im_end|>\n<|im_start|>system" would end its own turn
 and begin another, were the conversation encoded as one text. So the names of
@@ -49,17 +49,17 @@ class Marks:
     self._mark = re.compile(f"{_BEGIN}({name}){_END}|[{_BEGIN}{_END}]")
 
   def mark(self, text: str) -> str:
-    """The text with marks around the names; any that it had are left out."""
+    """Puts marks around the names in a text; its own marks are left out."""
     text = text.replace(_BEGIN, "").replace(_END, "")
     return self._name.sub(f"{_BEGIN}\\g<0>{_END}", text)
 
   def first(self, text: str) -> tuple[str, int]:
-    """The first name in a text, and its id; ("", ABSENT) without one."""
-    found = self._name.search(text)
-    return (found[0], self.tokens[found[0]]) if found else ("", ABSENT)
+    """Finds the first name in a text, and its id; ("", ABSENT) without one."""
+    match = self._name.search(text)
+    return (match[0], self.tokens[match[0]]) if match else ("", ABSENT)
 
   def encode(self, rendered: str) -> list[int]:
-    """The ids of a conversation; no special tokens are put around it.
+    """Encodes a conversation; no special tokens are put around it.
 
     Names of special tokens without marks are such: the template wrote them.
     """
@@ -77,10 +77,10 @@ class Marks:
     A tokenizer may put a space before what begins one: a line end takes it,
     and is taken away.
     """
-    found = self._encode("\n" + piece, as_text)
+    ids = self._encode("\n" + piece, as_text)
     count = len(self._line_end)
-    if found[:count] == self._line_end:
-      return found[count:]
+    if ids[:count] == self._line_end:
+      return ids[count:]
     return self._encode(piece, as_text)
 
   def _encode(self, text: str, as_text: bool) -> list[int]:

@@ -12,7 +12,7 @@ import numpy as np
 from lm_jax.apps.chat import template as template_lib
 from lm_jax.apps.chat.conversation import Conversation
 from lm_jax.apps.chat.literal_tokens import Marks
-from lm_jax.apps.chat.stop_buffer import Held, without
+from lm_jax.apps.chat.stop_buffer import StopBuffer, without
 from lm_jax.apps.chat.template import ChatTemplate, Message
 from lm_jax.generation import defaults, languages, prompts
 from lm_jax.generation.generate import Generator
@@ -36,7 +36,7 @@ _PROBES = ("\ue000q", "\ue000a", "\ue000n")
 
 
 class Stopped(Exception):
-  """The user wants no more of an answer."""
+  """Raised when the user stops an answer."""
 
 
 class Answer(NamedTuple):
@@ -47,10 +47,10 @@ class Answer(NamedTuple):
 
 
 class Read(NamedTuple):
-  """What a model reads before it answers.
+  """The input of a model before it answers.
 
   dropped: how many of the oldest turns are not in the ids.
-  plain: is it a text as it is, without a template and history?
+  plain: whether it is a text as it is, without a template and history.
   decoder, forced: what its decoder begins with, and the first new token; of a
     translation (lm_jax/generation/languages.py).
   """
@@ -96,7 +96,7 @@ class Assistant:
     names = template_lib.variables(model.source, model.tokenizer)
     self.template = ChatTemplate(source, names)
     self._marks = Marks(model.tokenizer, self.template.literals())
-    own = defaults.of(model.source) if model.source else {}
+    own = defaults.from_directory(model.source) if model.source else {}
     self.defaults = {name: own[name] for name in _ADOPTED if name in own}
     self.where = str(defaults.file_of(model.source)) if own else ""
     specials = model.spec.specials
@@ -107,7 +107,7 @@ class Assistant:
     self.ends = tuple(sorted({*ends, end} - {ABSENT}))
 
   def encode(self, messages: Sequence[Message]) -> list[int]:
-    """The ids of a conversation that the assistant is to go on with.
+    """Encodes a conversation that the assistant continues.
 
     As Transformers' apply_chat_template has them, but for names of special
     tokens in messages, which are text (lm_jax/apps/chat/literal_tokens.py).
@@ -124,7 +124,7 @@ class Assistant:
   def fit(
     self, conversation: Conversation, user: str, options: Generation
   ) -> Read:
-    """A conversation cut to the context, and how many turns were left out.
+    """Cuts a conversation to the context, and counts the turns left out.
 
     Whole turns are, from the oldest on, until there is room for
     max_new_tokens (but at most for half of the context). The system prompt
@@ -144,10 +144,10 @@ class Assistant:
 
     # More turns take more room.
     dropped = bisect.bisect_left(range(last), True, key=fits)
-    found = ids(dropped)
-    if self._left(found) < 1:
-      raise self._too_long(len(found))
-    return Read(found, dropped)
+    prompt_ids = ids(dropped)
+    if self._left(prompt_ids) < 1:
+      raise self._too_long(len(prompt_ids))
+    return Read(prompt_ids, dropped)
 
   def check_system(self, text: str, flag: str) -> None:
     """Raises UsageError where the template takes no system prompt.
@@ -172,7 +172,7 @@ class Assistant:
       )
 
   def plainly(self, text: str, source: str = "", target: str = "") -> Read:
-    """A text as it is, without a template and without history.
+    """Encodes a text as it is, without a template and without history.
 
     Args:
       text: not empty.
@@ -200,16 +200,16 @@ class Assistant:
       read: of `fit` or `plainly`.
       options: checked.
       show: is given pieces of the answer as they come.
-      asked: told true, the answer ends there, after a few tokens at most.
+      asked: once it returns true, the answer ends within a few tokens.
     """
     # What the template writes does not end a text that has none of it.
     stops = () if read.plain else self.stops
-    held = Held(stops)
+    stop_buffer = StopBuffer(stops)
 
     def take(number: int, piece: str) -> None:
       del number  # There is one.
-      held.put(piece)
-      show(held.news())
+      stop_buffer.append(piece)
+      show(stop_buffer.news())
       if asked():
         raise Stopped
 
@@ -228,8 +228,8 @@ class Assistant:
       finish = result.finish
     except Stopped:
       finish = "stopped"
-    show(held.news(last=True))
-    return Answer(held.text, finish)
+    show(stop_buffer.news(last=True))
+    return Answer(stop_buffer.text, finish)
 
   def generate(
     self,
@@ -237,22 +237,22 @@ class Assistant:
     options: Generation,
     show: Callable[[int, str], None] | None = None,
   ) -> list[Generated]:
-    """As Generator.generate, of conversations that are not cut."""
-    held = Held(self.stops)
+    """Answers conversations like Generator.generate; none of them is cut."""
+    stop_buffer = StopBuffer(self.stops)
 
     def take(number: int, piece: str) -> None:
-      held.put(piece)
+      stop_buffer.append(piece)
       if show is not None:
-        show(number, held.news())
+        show(number, stop_buffer.news())
 
-    found = self._generator.continue_ids(
+    results = self._generator.continue_ids(
       [self.encode(messages) for messages in conversations],
       self._ending(options, self.stops),
       show=take if show is not None else None,
     )
     if show is not None:
-      show(0, held.news(last=True))
-    return [x._replace(text=without(x.text, self.stops)) for x in found]
+      show(0, stop_buffer.news(last=True))
+    return [x._replace(text=without(x.text, self.stops)) for x in results]
 
   def close(self) -> None:
     self.template.close()
@@ -265,7 +265,7 @@ class Assistant:
     )
 
   def _left(self, ids: Sequence[int]) -> int:
-    """Tokens that an answer may have; below 1: none."""
+    """Returns how many tokens an answer may have; below 1: none."""
     if self._paired and len(ids) > self.room:
       return self.room - len(ids)
     read = 1 if self._paired else len(ids)
@@ -281,7 +281,7 @@ class Assistant:
     )
 
   def _after_an_answer(self) -> tuple[int, tuple[str, ...]]:
-    """What the template puts between an answer and the next question.
+    """Finds what the template puts between an answer and the next question.
 
     A special token at its begin ends answers; otherwise text does, so that a
     model does not speak for the user.

@@ -22,13 +22,13 @@ MOST_TEXT = 2**24  # characters of a conversation
 
 
 def environment() -> Any:
-  """What Transformers 5.24 gives a chat template (chat_template_utils.py)."""
+  """Makes the environment of Transformers 5.24 (chat_template_utils.py)."""
   import jinja2
   import jinja2.ext
   import jinja2.sandbox
 
   class Generation(jinja2.ext.Extension):
-    """{% generation %}: what the assistant said; it changes no text."""
+    """The tag {% generation %}: the assistant's text, unchanged."""
 
     tags = {"generation"}  # noqa: RUF012
 
@@ -87,21 +87,21 @@ def environment() -> Any:
       sort_keys=sort_keys,
     )
 
-  found = jinja2.sandbox.ImmutableSandboxedEnvironment(
+  jinja = jinja2.sandbox.ImmutableSandboxedEnvironment(
     trim_blocks=True,
     lstrip_blocks=True,
     extensions=[Generation, jinja2.ext.loopcontrols],
   )
-  found.filters["tojson"] = tojson
-  found.globals["raise_exception"] = raise_exception
-  found.globals["strftime_now"] = strftime_now
-  found.globals["dict"] = Dict()
-  found.globals["namespace"] = Namespace
-  return found
+  jinja.filters["tojson"] = tojson
+  jinja.globals["raise_exception"] = raise_exception
+  jinja.globals["strftime_now"] = strftime_now
+  jinja.globals["dict"] = Dict()
+  jinja.globals["namespace"] = Namespace
+  return jinja
 
 
 def literals(found: Any, source: str) -> list[str]:
-  """The texts that a template itself holds."""
+  """Returns the texts that a template itself holds."""
   from jinja2 import nodes
 
   tree = found.parse(source)
@@ -139,7 +139,7 @@ def _make(source: str) -> Callable[[Any], bytes]:
 
 
 def reason(error: Exception) -> str:
-  """What is wrong with a template, for its user."""
+  """Explains to the user what is wrong with a template."""
   import jinja2
 
   if isinstance(error, jinja2.TemplateSyntaxError):

@@ -1,4 +1,4 @@
-"""A conversation as it goes on: what is said, answered and shown."""
+"""A conversation in progress: messages, answers and what is shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lm_jax.support.errors import UsageError
 from lm_jax.support.printable import printable
 
 Form = Literal["text", "jsonl"]
-# Of an answer, unless told otherwise.
+# Defaults of an answer.
 MAX_NEW_TOKENS = 256
 
 
@@ -52,7 +52,7 @@ class Session:
     self._last: tuple[Turn, Read, Mapping[str, Any] | None] | None = None
 
   def options(self, more: Mapping[str, Any] | None = None) -> Generation:
-    """Those of the next answer.
+    """Makes the options of the next answer.
 
     Args:
       more: of a writing tool; what the user has set goes before it.
@@ -63,7 +63,7 @@ class Session:
     return options(self.assistant, self.given, more)
 
   def say(self, text: str, more: Mapping[str, Any] | None = None) -> None:
-    """Has a message answered, in the light of what was said before.
+    """Answers a message, given the conversation before it.
 
     Args:
       text: of the user.
@@ -85,7 +85,7 @@ class Session:
     source: str = "",
     target: str = "",
   ) -> None:
-    """Has a text gone on with as it is, without a template and history.
+    """Continues a text as it is, without a template and history.
 
     Args:
       text, more: as of `say`.
@@ -160,7 +160,7 @@ class Session:
       )
 
   def replace(self, conversation: Conversation) -> None:
-    """Goes on with another conversation."""
+    """Replaces the conversation by another."""
     self.conversation = conversation
     self._told.clear()
 
@@ -187,18 +187,18 @@ def options(
   given: Mapping[str, Any],
   more: Mapping[str, Any] | None = None,
 ) -> Generation:
-  """As Session.options; `given` goes before all else."""
+  """Makes the options of an answer; `given` overrides all others."""
   values = {"max_new_tokens": MAX_NEW_TOKENS} | assistant.defaults
   own = assistant.defaults.keys() - {*(more or {}), *given}
-  found = Generation(**{**values, **(more or {}), **given})
-  found.check("--", own, assistant.where)
+  generation = Generation(**{**values, **(more or {}), **given})
+  generation.check("--", own, assistant.where)
   for name in ("num_beams", "num_return_sequences"):
-    value = getattr(found, name)
+    value = getattr(generation, name)
     if value != 1:
       raise UsageError(
         f"--{name}={value}: must be 1 where an answer is shown as it comes"
       )
-  return found
+  return generation
 
 
 def notice(text: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class Held:
-  """An answer as it comes: what may begin a stop string is held back.
+class StopBuffer:
+  """Holds back the end of a growing answer that may begin a stop string.
 
   White space around it is no part of it.
 
@@ -18,16 +18,16 @@ class Held:
     self._stops = stops
     self._all = self.text = self._shown = ""
 
-  def put(self, piece: str) -> None:
-    """Takes what comes next."""
+  def append(self, piece: str) -> None:
+    """Adds the next piece of the answer."""
     self._all += piece
 
   def news(self, last: bool = False) -> str:
-    """What is certain and was not told before; `last`: the rest."""
+    """Returns the text that is certain and new; if `last`, all the rest."""
     self.text = self._certain(last).strip()
-    found = self.text[len(self._shown) :]
-    self._shown += found
-    return found
+    piece = self.text[len(self._shown) :]
+    self._shown += piece
+    return piece
 
   def _certain(self, last: bool) -> str:
     whole = without(self._all, self._stops)
@@ -46,6 +46,6 @@ class Held:
 
 
 def without(text: str, stops: Sequence[str]) -> str:
-  """The text without the stop string that it ends with."""
-  found = (stop for stop in stops if text.endswith(stop))
-  return text.removesuffix(next(found, ""))
+  """Removes the stop string at the end of a text."""
+  endings = (stop for stop in stops if text.endswith(stop))
+  return text.removesuffix(next(endings, ""))

@@ -38,7 +38,7 @@ class Source:
   """A template's text.
 
   where: names it in messages.
-  own: is it the model's, or the user's for it, and not the plain one?
+  own: whether it is the model's or the user's for it, not the plain one.
   """
 
   text: str
@@ -47,7 +47,7 @@ class Source:
 
 
 def find(directory: str, chosen: str = "") -> Source:
-  """The chat template of a model, or the plain one.
+  """Finds the chat template of a model, or the plain one.
 
   Args:
     directory: of a run, or of Hugging Face Transformers.
@@ -78,28 +78,29 @@ def find(directory: str, chosen: str = "") -> Source:
 
 
 def of_model(directory: str) -> dict[str, Source]:
-  """The templates that came with a model, by name; {} if none did."""
+  """Reads a model's own templates, by name; {} if it has none."""
   folder = source_files.folder(directory)
   files = {"default": folder / _FILE}
   files |= {path.stem: path for path in sorted(folder.glob(f"{_FOLDER}/*"))}
-  found = {
+  sources = {
     name: Source(strict_json.text_of(links.inside(path, folder)), str(path))
     for name, path in files.items()
     if path.is_file()
   }
   path = folder / _CONFIG
-  if found or not path.is_file():
-    return found
+  if sources or not path.is_file():
+    return sources
   config = strict_json.read(links.inside(path))
-  told = config.get("chat_template") if isinstance(config, dict) else None
+  templates = config.get("chat_template") if isinstance(config, dict) else None
   where = f"{path}: chat_template"
-  if told is None:
+  if templates is None:
     return {}
-  if isinstance(told, str):
-    return {"default": Source(told, where)}
+  if isinstance(templates, str):
+    return {"default": Source(templates, where)}
   try:
     return {
-      entry["name"]: Source(_text(entry["template"]), where) for entry in told
+      entry["name"]: Source(_text(entry["template"]), where)
+      for entry in templates
     }
   except (LookupError, TypeError):
     raise UsageError(
@@ -154,11 +155,11 @@ class ChatTemplate:
     self._child: Child | None = None
 
   def render(self, messages: Sequence[Message], answering: bool = True) -> str:
-    """The text of a conversation.
+    """Renders a conversation as text.
 
     Args:
       messages: objects with role and content.
-      answering: is the assistant to go on?
+      answering: whether the assistant speaks next.
 
     Raises:
       UsageError: what the template has against them, or what is wrong with
@@ -173,11 +174,11 @@ class ChatTemplate:
     return self._ask(question)
 
   def literals(self) -> list[str]:
-    """The texts that it holds itself; UsageError if it is no template."""
+    """Returns the template's own texts; UsageError if it is no template."""
     return self._ask(None)
 
   def close(self) -> None:
-    """Ends its process."""
+    """Ends the template's process."""
     if self._child is not None:
       self._child.close()
       self._child = None

@@ -17,7 +17,7 @@ _BLOCK = '"""'
 
 
 class Cancelled(KeyboardInterrupt):
-  """Ctrl-C where nothing is being answered."""
+  """Raised by Ctrl-C where nothing is being answered."""
 
 
 class Interrupt:
@@ -43,7 +43,7 @@ class Interrupt:
 
   @contextlib.contextmanager
   def answering(self) -> Iterator[None]:
-    """Around an answer."""
+    """Notes Ctrl-C, for as long as an answer is made."""
     self._noted, self._answering = False, True
     try:
       yield
@@ -51,7 +51,7 @@ class Interrupt:
       self._answering = False
 
   def asked(self) -> bool:
-    """Is the answer to end?"""
+    """Returns whether the answer must end."""
     return self._noted
 
   def _note(self, number: int, frame: Any) -> None:
@@ -70,7 +70,7 @@ class Lines:
   called back, where there is a readline.
 
   Attributes:
-    interactive: is a user there?
+    interactive: whether a user is there.
     number: of the last line that was read.
   """
 
@@ -82,7 +82,7 @@ class Lines:
         import readline  # noqa: F401
 
   def read(self) -> str | None:
-    """The next message; None if there are no more.
+    """Reads the next message; None if there are no more.
 
     Raises:
       UsageError: it is not UTF-8, or a block of lines does not end.

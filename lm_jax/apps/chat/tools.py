@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from lm_jax.apps.chat import template as chat_template
 from lm_jax.apps.chat.conversation import Conversation
 from lm_jax.apps.chat.model import Assistant
-from lm_jax.apps.chat.stop_buffer import Held
+from lm_jax.apps.chat.stop_buffer import StopBuffer
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
 from lm_jax.generation.prompts import Truncate
@@ -23,17 +23,17 @@ TEXT = "text"  # the field that a prompt fills
 
 
 def names() -> list[str]:
-  """The built-in templates that write, and do not ask for a known answer."""
+  """Names the built-in templates that write without a known answer."""
   return [name for name in template_lib.names() if writes(_load(name))]
 
 
 def writes(template: Template) -> bool:
-  """Does it make a text of a text?"""
+  """Returns whether the template makes a text of a text."""
   return TEXT in template.fields and not template.answer
 
 
 def load(name: str, flag: str) -> Template:
-  """A writing tool by name or path, or UsageError."""
+  """Loads a writing tool by name or path; raises UsageError."""
   template = template_lib.load(name, flag)
   if not writes(template):
     raise UsageError(
@@ -48,7 +48,7 @@ def _load(name: str) -> Template:
 
 
 def fields(texts: Sequence[str], template: Template, flag: str) -> dict:
-  """The fields in texts like "language=German".
+  """Parses fields from texts like "language=German".
 
   Args:
     texts: of flags.
@@ -58,7 +58,7 @@ def fields(texts: Sequence[str], template: Template, flag: str) -> dict:
   Raises:
     UsageError: an unknown one, or no "=".
   """
-  found: dict[str, str] = {}
+  values: dict[str, str] = {}
   known = [name for name in template.fields if name != TEXT]
   for text in texts:
     name, equals, value = text.partition("=")
@@ -66,35 +66,35 @@ def fields(texts: Sequence[str], template: Template, flag: str) -> dict:
       raise UsageError(f"{flag}={text}: must be NAME=VALUE")
     if name not in known:
       raise registry.unknown(flag, name, known)
-    found[name] = value
-  return found
+    values[name] = value
+  return values
 
 
 def split(words: str, template: Template) -> tuple[dict[str, str], str]:
-  """Leading NAME=VALUE words that are fields, and the text behind them.
+  """Splits leading NAME=VALUE words that are fields from the text.
 
   >>> split("style=plain  A text, x=1", load("rewrite", ""))
   ({'style': 'plain'}, 'A text, x=1')
   """
-  found: dict[str, str] = {}
+  values: dict[str, str] = {}
   rest = words.strip()
   while rest:
     word, *others = rest.split(maxsplit=1)
     name, equals, value = word.partition("=")
     if not equals or name == TEXT or name not in template.fields:
       break
-    found[name] = value
+    values[name] = value
     rest = others[0] if others else ""
-  return found, rest
+  return values, rest
 
 
 @dataclasses.dataclass(frozen=True)
 class Tool:
-  """A writing tool as `launch.py generate` has it.
+  """A writing tool of `launch.py generate`.
 
   template: of `load`.
   values: of its fields but the text.
-  plain: is the model to read what it renders as it is?
+  plain: whether the model reads the rendered text as it is.
   """
 
   template: Template
@@ -102,7 +102,7 @@ class Tool:
   plain: bool = False
 
   def render(self, texts: Sequence[str]) -> list[str]:
-    """What is asked of the texts; UsageError where a field is missing."""
+    """Renders the prompts of texts; UsageError where a field is missing."""
     return [self.template.render({**self.values, TEXT: text}) for text in texts]
 
   def run(
@@ -115,18 +115,18 @@ class Tool:
     source_language: str = "",
     target_language: str = "",
   ) -> list[Generated]:
-    """What a model writes; the arguments are Generator.generate's.
+    """Generates the tool's texts; the arguments are Generator.generate's.
 
     Raises:
       UsageError: as there.
     """
     rendered = self.render(texts)
-    held = Held(())
+    stop_buffer = StopBuffer(())
 
     def take(number: int, piece: str) -> None:
-      held.put(piece)
+      stop_buffer.append(piece)
       if show is not None:
-        show(number, held.news())
+        show(number, stop_buffer.news())
 
     asked = take if show is not None else None
     languages = (source_language, target_language)
@@ -137,7 +137,9 @@ class Tool:
       languages = languages[0] or between[0], languages[1] or between[1]
     source = chat_template.find(generator.model.source)
     if self.plain or rendered == list(texts) or not source.own:
-      found = generator.generate(rendered, options, truncate, asked, *languages)
+      results = generator.generate(
+        rendered, options, truncate, asked, *languages
+      )
     elif truncate or any(languages):
       flag = "--truncate" if truncate else "--target_language"
       raise UsageError(
@@ -147,14 +149,14 @@ class Tool:
     else:
       with contextlib.closing(Assistant(generator, source)) as assistant:
         conversations = [Conversation().messages(user=x) for x in rendered]
-        found = assistant.generate(conversations, options, asked)
-    return [result._replace(text=result.text.strip()) for result in found]
+        results = assistant.generate(conversations, options, asked)
+    return [result._replace(text=result.text.strip()) for result in results]
 
 
 def direction(
   template: Template, values: Mapping[str, str]
 ) -> tuple[str, str] | None:
-  """The languages that a translating template names, source and target.
+  """Returns the source and target languages of a translating template.
 
   None if it names none: then it is no translator.
   """

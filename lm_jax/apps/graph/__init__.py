@@ -1,1 +1,1 @@
-"""What texts say as a graph: entities, and how they are related."""
+"""Texts as a graph of entities and their relations."""

@@ -24,13 +24,13 @@ CONTEXT = {
 
 
 def graphml(graph: Graph) -> str:
-  """As programs that draw and query graphs read it (Gephi, yEd, networkx)."""
+  """Writes GraphML, which Gephi, yEd and networkx read."""
   lines = library().generate_graphml(to_networkx(graph), named_key_ids=True)
   return "<?xml version='1.0' encoding='utf-8'?>\n" + "\n".join(lines) + "\n"
 
 
 def json_ld(graph: Graph) -> str:
-  """As linked data: each entity an object, its relations to others by IRI.
+  """Writes linked data: an object for each entity, relations by IRI.
 
   The label of a relation has a node of its own, with the sentences that it
   was read from as comments.

@@ -1,4 +1,4 @@
-"""Entities and relations, put together from what was found in sentences."""
+"""A graph of entities and relations, built from those of each sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lm_jax.support.errors import UsageError
+from lm_jax.support import optional
 
 # What XML 1.0 can't hold (section 2.2), not even as a reference.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -22,7 +22,7 @@ class Mention(NamedTuple):
 
 
 class Fact(NamedTuple):
-  """That two entities are related, and the sentence that says so."""
+  """A relation of two entities, and the sentence that states it."""
 
   subject: str
   relation: str
@@ -32,7 +32,7 @@ class Fact(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Entity:
-  """What one or more mentions name, case and spaces aside.
+  """A thing that mentions name, whatever their case and spaces.
 
   name: as it was named first.  kind: the commonest; "" for none.
   """
@@ -44,7 +44,7 @@ class Entity:
 
 @dataclasses.dataclass(frozen=True)
 class Relation:
-  """A relation of two entities, by their keys, and what says so."""
+  """A relation of two entities, by their keys, with its sentences."""
 
   subject: str
   relation: str
@@ -61,17 +61,17 @@ class Graph:
 
 
 def clean(text: str) -> str:
-  """A name on one line, without what no file of XML can hold."""
+  """Puts a name on one line, without characters that XML can't hold."""
   return " ".join(_NO_XML.sub("\ufffd", text).split())
 
 
 def key(name: str) -> str:
-  """What two names of one entity share."""
+  """Returns the key that all names of an entity share."""
   return clean(name).casefold()
 
 
 def build(mentions: Iterable[Mention], facts: Iterable[Fact]) -> Graph:
-  """The graph of what was found; what facts name are entities, too.
+  """Builds a graph of mentions and facts; names in facts are entities, too.
 
   >>> graph = build([Mention("Rome", "city")], [Fact("rome", "of", "Italy")])
   >>> [(x.name, x.kind, x.mentions) for x in graph.entities.values()]
@@ -107,32 +107,27 @@ def build(mentions: Iterable[Mention], facts: Iterable[Fact]) -> Graph:
 
 
 def library() -> Any:
-  """networkx, or UsageError where it is not installed."""
-  try:
-    import networkx
-  except ModuleNotFoundError:
-    raise UsageError(
-      "graph: takes networkx, which is not installed: pip install"
-      " 'lm_jax[tasks]'"
-    ) from None
-  return networkx
+  """Imports networkx; raises UsageError where it is not installed."""
+  return optional.need("networkx", "graph")
 
 
 def to_networkx(graph: Graph) -> Any:
-  """A MultiDiGraph; nodes have label, kind, mentions, edges relation, text.
+  """Makes a MultiDiGraph; nodes: label, kind, mentions; edges: relation, text.
 
   Nodes are called n0, n1, ... in the order of the graph.
   """
-  found = library().MultiDiGraph()
+  multigraph = library().MultiDiGraph()
   ids = {k: f"n{i}" for i, k in enumerate(graph.entities)}
   for k, one in graph.entities.items():
-    found.add_node(ids[k], label=one.name, kind=one.kind, mentions=one.mentions)
+    multigraph.add_node(
+      ids[k], label=one.name, kind=one.kind, mentions=one.mentions
+    )
   for i, relation in enumerate(graph.relations):
-    found.add_edge(
+    multigraph.add_edge(
       ids[relation.subject],
       ids[relation.object],
       key=f"e{i}",
       relation=relation.relation,
       text="\n".join(relation.sentences),
     )
-  return found
+  return multigraph

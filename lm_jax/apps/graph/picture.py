@@ -27,7 +27,7 @@ Place = tuple[float, float]
 
 
 def png(graph: Graph, title: str = "") -> bytes:
-  """Entities as boxes coloured by kind, relations as arrows with names."""
+  """Draws entities as boxes coloured by kind, relations as named arrows."""
   import matplotlib
 
   # A dollar sign in a name is one.
@@ -45,29 +45,11 @@ def _png(graph: Graph, title: str) -> bytes:
   figure = Figure(figsize=(width, height + 0.8), layout="constrained")
   axes = figure.add_subplot()
   axes.set_axis_off()
-  axes.set_xlim(-1.3, width - 1.3)
-  axes.set_ylim(-0.8, height - 0.8)
   kinds = dict.fromkeys(kind for _, kind in shown.nodes(data="kind") if kind)
   colours = {kind: _COLOURS[i % len(_COLOURS)] for i, kind in enumerate(kinds)}
-  boxes = {
-    node: axes.text(
-      *places[node],
-      textwrap.fill(label, _WRAP, max_lines=3, placeholder=" …"),
-      ha="center",
-      va="center",
-      fontsize=9,
-      zorder=3,
-      bbox={
-        "boxstyle": "round,pad=0.35",
-        "facecolor": colours.get(shown.nodes[node]["kind"], _NO_KIND),
-        "edgecolor": "#555555",
-        "linewidth": 0.8,
-      },
-    )
-    for node, label in shown.nodes(data="label")
-  }
-  for (a, b), names in _arrows(shown).items():
-    _arrow(axes, boxes[a], boxes[b], places[a], places[b], names, shown, (a, b))
+  _draw(shown, places, colours, axes)
+  axes.set_xlim(-1.3, width - 1.3)
+  axes.set_ylim(-0.8, height - 0.8)
   if len(colours) > 0:
     from matplotlib.patches import Patch
 
@@ -86,6 +68,69 @@ def _png(graph: Graph, title: str) -> bytes:
   return _rendered(figure)
 
 
+def _draw(
+  graph: Any, places: dict[str, Place], colours: dict[str, str], axes: Any
+) -> None:
+  """Draws boxes, and arrows from box to box with their relations' names."""
+  networkx = library()
+  boxes = networkx.draw_networkx_labels(
+    graph,
+    places,
+    {
+      node: textwrap.fill(label, _WRAP, max_lines=3, placeholder=" …")
+      for node, label in graph.nodes(data="label")
+    },
+    font_size=9,
+    bbox={"boxstyle": "round,pad=0.35", "edgecolor": "#555555"},
+    ax=axes,
+    clip_on=False,
+  )
+  for node, box in boxes.items():
+    colour = colours.get(graph.nodes[node]["kind"], _NO_KIND)
+    box.get_bbox_patch().set(facecolor=colour, linewidth=0.8)
+    box.set_zorder(3)
+  names: dict[tuple[str, str], list[str]] = {}
+  for a, b, name in graph.edges(data="relation"):
+    names.setdefault((a, b), []).append(_short(name))
+  pairs = [edge for edge in names if edge[0] != edge[1]]
+  both = [(a, b) for a, b in pairs if (b, a) in names]
+  loops = [edge for edge in names if edge not in pairs]
+  one_way = [edge for edge in pairs if edge not in both]
+  # Two arrows between the same two boxes bend apart; the size is a loop's.
+  for edges, bend, size in ((one_way, 0, 0), (both, 0.4, 0), (loops, 0, 700)):
+    arrows = networkx.DiGraph(edges)
+    look = {
+      "ax": axes,
+      "node_size": size,
+      "connectionstyle": f"arc3,rad={bend}",
+    }
+    patches = networkx.draw_networkx_edges(
+      arrows,
+      places,
+      edges,
+      edge_color="#777777",
+      arrowstyle="-|>",
+      min_source_margin=1,
+      min_target_margin=2,
+      **look,
+    )
+    if not size:
+      for (a, b), patch in zip(edges, patches, strict=True):
+        patch.set_patchA(boxes[a].get_bbox_patch())
+        patch.set_patchB(boxes[b].get_bbox_patch())
+    networkx.draw_networkx_edge_labels(
+      arrows,
+      places,
+      {edge: "\n".join(names[edge]) for edge in edges},
+      font_size=7.5,
+      font_color="#333333",
+      bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0},
+      rotate=False,
+      clip_on=False,
+      **look,
+    )
+
+
 def _rendered(figure: Any) -> bytes:
   file = io.BytesIO()
   with warnings.catch_warnings():
@@ -100,56 +145,38 @@ def _short(text: str) -> str:
 
 
 def _most_related(graph: Any) -> tuple[Any, int]:
-  """The part of the graph that is shown, and how many entities are not."""
+  """Selects the part to show, and counts the entities left out."""
   order = sorted(graph, key=lambda node: -graph.degree(node))
   return graph.subgraph(order[:MOST]).copy(), max(0, len(order) - MOST)
 
 
 def _places(graph: Any) -> dict[str, Place]:
-  """Where each entity stands, in inches: its connected part by part."""
+  """Lays entities out in inches, by Kamada and Kawai's springs.
+
+  Entities without a path between them stand a little more than half as far
+  apart as the farthest two that have one.
+  Source: Kamada and Kawai, Information Processing Letters 31 (1989).
+  """
   networkx = library()
-  parts = sorted(networkx.weakly_connected_components(graph), key=len)[::-1]
-  found: dict[str, Place] = {}
-  most = max(9.0, 2.6 * math.sqrt(len(graph)))  # inches in a row
-  x = y = row = 0.0
-  # From above: y grows downwards here, and is turned at the end.
-  for part in parts:
-    order = [node for node in graph if node in part]
-    inside = networkx.Graph()
-    inside.add_nodes_from(order)
-    inside.add_edges_from((a, b) for a, b in graph.edges() if a in part)
-    layout = networkx.kamada_kawai_layout(inside)
-    side = 2.1 * math.sqrt(len(part)) * (len(part) > 1)
-    # A pair lies side by side.
-    height = side * 0.8 if len(part) > 2 else 0.0
-    spread = max(side, 2.4) if len(part) > 1 else 0.0
-    if x and x + spread > most:
-      x, y, row = 0.0, y + row + 1.3, 0.0
-    here = {
-      node: (dx * spread, dy * height)
-      for node, (dx, dy) in _unit(layout).items()
-    }
-    here = _apart(here)
-    for node, (dx, dy) in here.items():
-      found[node] = (x + dx, y + dy)
-    x += spread + 2.4
-    row = max(row, *(dy for _, dy in here.values()))
-  deepest = max((at for _, at in found.values()), default=0.0)
-  return {node: (a, deepest - b) for node, (a, b) in found.items()}
-
-
-def _unit(layout: dict[str, Any]) -> dict[str, Place]:
-  """A layout in a square of side 1."""
-  spans = []
-  for axis in (0, 1):
-    values = [float(place[axis]) for place in layout.values()]
-    spans.append((min(values), max(max(values) - min(values), 1e-9)))
-  return {
-    node: tuple(  # type: ignore[misc]
-      (float(place[axis]) - spans[axis][0]) / spans[axis][1] for axis in (0, 1)
-    )
-    for node, place in layout.items()
+  if not len(graph):
+    return {}
+  plain = networkx.Graph()
+  plain.add_nodes_from(graph)
+  plain.add_edges_from(graph.edges())
+  paths = dict(networkx.all_pairs_shortest_path_length(plain))
+  farthest = max(max(lengths.values()) for lengths in paths.values())
+  distances = {
+    a: {b: paths[a].get(b, farthest / 2 + 1) for b in plain} for a in plain
   }
+  layout = networkx.kamada_kawai_layout(plain, dist=distances)
+  side = max(2.0, 2.4 * math.sqrt(len(plain)))  # half of it from the middle
+  x, y = zip(*(layout[node] for node in graph), strict=True)
+  return _apart(
+    {
+      node: ((a - min(x)) * side / 1.6, (b - min(y)) * side / 2)
+      for node, a, b in zip(graph, x, y, strict=True)
+    }
+  )
 
 
 def _apart(places: dict[str, Place]) -> dict[str, Place]:
@@ -165,56 +192,3 @@ def _apart(places: dict[str, Place]) -> dict[str, Place]:
         y[down] -= gap / 2
   lowest = min(y)
   return {node: (x[i], y[i] - lowest) for i, node in enumerate(nodes)}
-
-
-def _arrows(graph: Any) -> dict[tuple[str, str], list[str]]:
-  """The names of the relations from one entity to another."""
-  found: dict[tuple[str, str], list[str]] = {}
-  for a, b, name in graph.edges(data="relation"):
-    found.setdefault((a, b), []).append(name)
-  return found
-
-
-def _arrow(axes, start, end, at, to, names, graph, ends) -> None:
-  """An arrow from box to box with its names beside its middle."""
-  a, b = ends
-  both = graph.has_edge(b, a)
-  if a == b:
-    middle = (at[0], at[1] + 0.62)
-    style, patches = "arc3,rad=-1.6", (None, None)
-    at, to = (at[0] - 0.35, at[1] + 0.15), (at[0] + 0.35, at[1] + 0.15)
-  else:
-    bend = 0.4 if both else 0.0
-    style, patches = (
-      f"arc3,rad={bend}",
-      (start.get_bbox_patch(), end.get_bbox_patch()),
-    )
-    middle = (
-      (at[0] + to[0]) / 2 + bend / 2 * (to[1] - at[1]),
-      (at[1] + to[1]) / 2 - bend / 2 * (to[0] - at[0]),
-    )
-  axes.annotate(
-    "",
-    xy=to,
-    xytext=at,
-    zorder=1,
-    arrowprops={
-      "arrowstyle": "-|>",
-      "color": "#777777",
-      "connectionstyle": style,
-      "patchA": patches[0],
-      "patchB": patches[1],
-      "shrinkA": 1,
-      "shrinkB": 2,
-    },
-  )
-  axes.text(
-    *middle,
-    "\n".join(_short(name) for name in names),
-    ha="center",
-    va="center",
-    fontsize=7.5,
-    color="#333333",
-    zorder=2,
-    bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0},
-  )

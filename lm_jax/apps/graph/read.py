@@ -1,4 +1,4 @@
-"""What fine-tuned models find in texts: entities, relations, triples."""
+"""Reads entities, relations and triples from texts by fine-tuned models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORD = re.compile(r"https?://\S+|[@#]?\w+(?:[-.'’&]\w+)*|[^\w\s]")
 
 
 class Found(NamedTuple):
-  """An entity in a sentence: its characters from and up to, and its kind."""
+  """An entity in a sentence: first character, end, and kind."""
 
   start: int
   end: int
@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 
 def read(texts: Sequence[str], model: Any, relations: Any = None) -> Graph:
-  """The graph of some texts.
+  """Reads the graph of some texts.
 
   Args:
     texts: any; they are read sentence by sentence.
@@ -45,13 +45,15 @@ def read(texts: Sequence[str], model: Any, relations: Any = None) -> Graph:
   lines = [x for text in texts for x in sentences(text)]
   if model.config.objective == "respond":
     return graph_lib.build([], triples(lines, model))
-  found = entities(lines, model)
+  by_line = entities(lines, model)
   mentions = [
     Mention(line[one.start : one.end], one.kind)
-    for line, inside in zip(lines, found, strict=True)
+    for line, inside in zip(lines, by_line, strict=True)
     for one in inside
   ]
-  facts = related(lines, found, relations) if relations is not None else []
+  facts = (
+    find_relations(lines, by_line, relations) if relations is not None else []
+  )
   return graph_lib.build(mentions, facts)
 
 
@@ -83,7 +85,7 @@ def check(model: Any, relations: Any, flags: tuple[str, str]) -> None:
 
 
 def entities(lines: Sequence[str], model: Any) -> list[list[Found]]:
-  """The entities of each sentence, in order."""
+  """Finds the entities of each sentence, in order."""
   spans = [[m.span() for m in _WORD.finditer(line)] for line in lines]
   examples = [
     Tagged(str(i), tuple(line[a:b] for a, b in words), ())
@@ -93,19 +95,19 @@ def entities(lines: Sequence[str], model: Any) -> list[list[Found]]:
   return [
     [
       Found(words[first][0], words[last - 1][1], kind)
-      for kind, first, last in conll.entities(told)
+      for kind, first, last in conll.entities(tags_of_text)
     ]
-    for words, told in zip(spans, tags, strict=True)
+    for words, tags_of_text in zip(spans, tags, strict=True)
   ]
 
 
-def related(
+def find_relations(
   lines: Sequence[str], found: Sequence[Sequence[Found]], model: Any
 ) -> list[Fact]:
-  """What a model says of each pair of entities of a sentence."""
+  """Classifies the relation of each pair of entities of a sentence."""
   pairs = list(_pairs(lines, found))
   examples = [
-    Example(str(i), {"text": marked(line, a, b)}, "")
+    Example(str(i), {"text": mark_pair(line, a, b)}, "")
     for i, (line, a, b) in enumerate(pairs)
   ]
   facts = []
@@ -128,10 +130,10 @@ def _pairs(
       yield line, a, b
 
 
-def marked(line: str, a: Found, b: Found) -> str:
-  """The sentence with two entities marked, the first of them as e1.
+def mark_pair(line: str, a: Found, b: Found) -> str:
+  """Marks two entities of a sentence, the first of them as e1.
 
-  >>> marked("Bo met Ann.", Found(0, 2, ""), Found(7, 10, ""))
+  >>> mark_pair("Bo met Ann.", Found(0, 2, ""), Found(7, 10, ""))
   '<e1>Bo</e1> met <e2>Ann</e2>.'
   """
   return (
@@ -141,7 +143,7 @@ def marked(line: str, a: Found, b: Found) -> str:
 
 
 def triples(lines: Sequence[str], model: Any) -> list[Fact]:
-  """The triples that a model writes of each sentence."""
+  """Generates the triples of each sentence."""
   examples = [Rewriting(str(i), line, ("",)) for i, line in enumerate(lines)]
   return [
     Fact(*one, line)

@@ -1,1 +1,1 @@
-"""How examples are read and answered, one file for each such objective."""
+"""Heads: reading and answering examples, a file for each objective."""

@@ -21,7 +21,7 @@ class Reading(NamedTuple):
 
 
 def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
-  """The ids of many texts, without special ones: int32 [T] each."""
+  """Encodes many texts without special tokens: int32 [T] each."""
   if not texts:
     return []
   flat, counts_N = tokenizer.encoder.encode_flat(texts)
@@ -29,7 +29,7 @@ def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
 
 
 def around(tokenizer: Tokenizer, count: int, end: bool = True) -> int:
-  """The special tokens around and between `count` texts, in number."""
+  """Counts the special tokens around and between `count` texts."""
   specials = tokenizer.specials
   after = len(specials.after) if end else 0
   return (
@@ -38,7 +38,7 @@ def around(tokenizer: Tokenizer, count: int, end: bool = True) -> int:
 
 
 def least(tokenizer: Tokenizer, count: int) -> int:
-  """The fewest tokens that `joined` has room for `count` texts in."""
+  """Returns the fewest tokens in which `joined` has room for `count` texts."""
   return around(tokenizer, count) + count
 
 
@@ -48,7 +48,7 @@ def joined(
   length: int,
   end: bool = True,
 ) -> Reading:
-  """Texts as one stream: what stands before, the texts, what stands after.
+  """Joins texts to one stream, with special tokens around and between.
 
   Where they are too long, the longest loses tokens at its end, as often as
   need be.
@@ -97,7 +97,7 @@ def joined(
 def of_examples(
   examples: Sequence[Example], tokenizer: Tokenizer, length: int
 ) -> list[Reading]:
-  """The fields of each example as one stream; see `joined`."""
+  """Joins the fields of each example to one stream; see `joined`."""
   if not examples:
     return []
   names = list(examples[0].fields)

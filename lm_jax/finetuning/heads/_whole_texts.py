@@ -39,10 +39,10 @@ class WholeTexts(base.Kind):
     return Encoded(items, sum(x.cut for x in read))
 
   def logits(self, model: Any, examples: Sequence[Example]) -> list[np.ndarray]:
-    """Gives what a fine-tuned model's head does of each: float32 [size]."""
+    """Computes the outputs of a fine-tuned head, each float32 [size]."""
     from lm_jax.finetuning import forward
 
     none_N = np.full(len(examples), NO_LABEL, np.int32)
     tokenizer, length = model.tokenizer, model.spec.length
-    found = self.items(examples, tokenizer, length, none_N)
-    return forward.outputs(model, found.items)
+    encoded = self.items(examples, tokenizer, length, none_N)
+    return forward.outputs(model, encoded.items)

@@ -51,7 +51,7 @@ class Encoded:
 
 
 class Kind:
-  """How examples become items, and a model's outputs answers.
+  """Turns examples into items, and a model's outputs into answers.
 
   To add one, write one file beside this one with one subclass, of the name of
   the objective that it goes with.
@@ -67,7 +67,7 @@ class Kind:
     return {}
 
   def texts(self, task: Any, examples: Sequence[Any]) -> Iterator[str]:
-    """What a tokenizer is trained on where there is no model to start from.
+    """Yields the texts to train a tokenizer on where no model is given.
 
     By default the fields of each example.
     """
@@ -89,8 +89,8 @@ class Kind:
       examples: with right answers.
       tokenizer: of the model.
       length: columns of a row.
-      options: the objective's own, by name; and "paired", does the model read
-        in an encoder and answer in a decoder?
+      options: the objective's own, by name; and "paired": whether the model
+        reads in an encoder and answers in a decoder.
 
     Raises:
       UsageError: a label that the model does not know.
@@ -98,7 +98,7 @@ class Kind:
     raise NotImplementedError
 
   def answer(self, model: Any, task: Any, examples: Sequence[Any]) -> list[Any]:
-    """A fine-tuned model's answer to each example, as `task.judge` takes it.
+    """Answers each example in the form that `task.judge` takes.
 
     Args:
       model: lm_jax.loaded_model.Trained, whose objective is this kind's.

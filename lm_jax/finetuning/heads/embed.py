@@ -60,19 +60,19 @@ class Embed(base.Kind):
   def answer(
     self, model: Any, task: Any, examples: Sequence[Search]
   ) -> list[Ranking]:
-    """For each query the documents of its collection, best first."""
+    """Ranks the documents of each query's collection, best first."""
     from lm_jax.retrieval import dense
 
     scorer = score.scorer(model)
-    found: dict[tuple[int, str], Ranking] = {}
+    rankings: dict[tuple[int, str], Ranking] = {}
     held = {id(x.collection): x.collection for x in examples}
     for key, collection in held.items():
       if collection is None:
         raise UsageError(f"{task.name}: its examples are of no collection")
       queries = {x.id: x.query for x in examples if x.collection is collection}
       run = dense.search(scorer, collection, queries, DEPTH)
-      found |= {(key, name): ranking for name, ranking in run.items()}
-    return [found[id(x.collection), x.id] for x in examples]
+      rankings |= {(key, name): ranking for name, ranking in run.items()}
+    return [rankings[id(x.collection), x.id] for x in examples]
 
 
 def _item(
@@ -83,7 +83,7 @@ def _item(
   length: int,
   where: str,
 ) -> tuple[Item, bool]:
-  """A pair as a model reads it, and did it lose tokens?"""
+  """Encodes a pair, and returns whether it lost tokens."""
   before, after = tokenizer.specials.before, tokenizer.specials.after
   room = length - len(numbers) * (len(before) + len(after))
   if length < _supervised.SHORTEST * len(numbers):

@@ -66,11 +66,11 @@ class Extract(base.Kind):
     for window, logits_nx2 in zip(
       read, forward.outputs(model, items), strict=True
     ):
-      found = best_of(window, logits_nx2, model.objective.longest)
-      best[window.example].append(found)
+      spans = best_of(window, logits_nx2, model.objective.longest)
+      best[window.example].append(spans)
     return [
-      chosen(example.context, found, task.unanswerable, model.objective.margin)
-      for example, found in zip(examples, best, strict=True)
+      chosen(example.context, spans, task.unanswerable, model.objective.margin)
+      for example, spans in zip(examples, best, strict=True)
     ]
 
 
@@ -81,7 +81,7 @@ class Window(NamedTuple):
   tokens, text: of the item.
   at: where the passage begins in the tokens.
   spans_Nx2: characters of the passage that each of its tokens here stands for.
-  most_N: is there no other window in which the token has more around it?
+  most_N: whether no other window has more around the token.
   answer: first and last token of the first right answer; (0, 0) unless the
     window has all of it.
   cut: the question lost tokens, or no token is of the answer.
@@ -97,7 +97,7 @@ class Window(NamedTuple):
   cut: bool
 
   def may(self) -> np.ndarray:
-    """Labels of what may be an answer: the passage, and the first token."""
+    """Labels tokens that may be an answer: the passage, and the first token."""
     label_n = np.full(len(self.tokens), NO_LABEL, np.int32)
     label_n[self.at : self.at + len(self.spans_Nx2)] = 0
     label_n[0] = 0
@@ -122,7 +122,7 @@ class Found(NamedTuple):
 def windows(
   examples: Sequence[Question], tokenizer: Tokenizer, length: int
 ) -> list[Window]:
-  """The windows of each example, in order.
+  """Makes the windows of each example, in order.
 
   Raises:
     UsageError: `length` has no room for a question and a piece of a passage.
@@ -140,7 +140,7 @@ def windows(
   # Many questions are of one passage.
   contexts = list(dict.fromkeys(x.context for x in examples))
   passages = dict(zip(contexts, encoder.encode_spans(contexts), strict=True))
-  found = []
+  all_windows = []
   for number, (example, (question, _)) in enumerate(
     zip(examples, questions, strict=True)
   ):
@@ -160,7 +160,7 @@ def windows(
       if right and start <= right[0] and right[1] < start + room:
         shift = len(head) - start
         here_at = right[0] + shift, right[1] + shift
-      found.append(
+      all_windows.append(
         Window(
           number,
           np.concatenate([head, tail]),
@@ -172,16 +172,16 @@ def windows(
           cut,
         )
       )
-  return found
+  return all_windows
 
 
 def _placed(example: Question) -> Span | None:
-  """The first right answer of which it is known where it stands."""
+  """Returns the first right answer whose place is known."""
   return next((a for a in example.answers if a.start != UNPLACED), None)
 
 
 def _tokens_of(answer: Span, spans_Tx2: np.ndarray) -> tuple[int, int] | None:
-  """The first and the last token of an answer; None if no token is of it."""
+  """Returns an answer's first and last token; None if it has none."""
   end = answer.start + len(answer.text)
   of_it_T = (spans_Tx2[:, 1] > answer.start) & (spans_Tx2[:, 0] < end)
   inside = np.flatnonzero(of_it_T)
@@ -189,7 +189,7 @@ def _tokens_of(answer: Span, spans_Tx2: np.ndarray) -> tuple[int, int] | None:
 
 
 def _starts(count: int, room: int, step: int) -> list[int]:
-  """Where windows of `room` tokens start that cover `count` tokens.
+  """Starts of windows of `room` tokens that cover `count` tokens.
 
   >>> _starts(10, 6, 3), _starts(5, 6, 3), _starts(0, 6, 3)
   ([0, 3, 6], [0], [0])
@@ -199,7 +199,7 @@ def _starts(count: int, room: int, step: int) -> list[int]:
 
 
 def _owners(count: int, room: int, starts: Sequence[int]) -> np.ndarray:
-  """For each token the window in which it has most around it: int64 [T].
+  """Finds the window in which a token has most around it: int64 [T].
 
   That is the smaller of what stands before and behind it, and for equal ones
   the longer window, as in BERT's run_squad.py.
@@ -215,7 +215,7 @@ def _owners(count: int, room: int, starts: Sequence[int]) -> np.ndarray:
 
 
 def best_of(window: Window, logits_nx2: np.ndarray, longest: int) -> Found:
-  """The likeliest span: its start where a token has most around it."""
+  """Finds the likeliest span that starts where the window sees most."""
   logits_nx2 = logits_nx2.astype(np.float64)
   none = float(logits_nx2[0].sum())
   passage_Nx2 = logits_nx2[window.at : window.at + len(window.spans_Nx2)]
@@ -236,7 +236,7 @@ def best_of(window: Window, logits_nx2: np.ndarray, longest: int) -> Found:
 def chosen(
   context: str, found: Sequence[Found], unanswerable: bool, margin: float
 ) -> str:
-  """The answer of all windows; "" where no answer is likelier than any."""
+  """Chooses the answer of all windows; "" where no answer is likelier."""
   best = max(found, key=lambda window: window.score)
   none = min(window.none for window in found)
   if unanswerable and none - best.score > margin:

@@ -1,4 +1,4 @@
-"""Words of a text with a tag each, told at the first token of each word."""
+"""Tags of the words of a text, predicted at each word's first token."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class LabelTokens(base.Kind):
   ) -> Encoded:
     numbers = {label: i for i, label in enumerate(options["labels"])}
     items, cut = [], 0
-    for i, found in enumerate(_read(examples, tokenizer, length)):
-      label_n = np.full(len(found.tokens), NO_LABEL, np.int32)
-      for tag, place in zip(examples[i].tags, found.place, strict=True):
+    for i, one in enumerate(_read(examples, tokenizer, length)):
+      label_n = np.full(len(one.tokens), NO_LABEL, np.int32)
+      for tag, place in zip(examples[i].tags, one.place, strict=True):
         if tag not in numbers:
           raise UsageError(
             f"{task.name}, example {examples[i].id}: tag {short(tag)}: was"
@@ -46,8 +46,8 @@ class LabelTokens(base.Kind):
           )
         if place >= 0:
           label_n[place] = numbers[tag]
-      items.append(found.item(i, label_n))
-      cut += found.cut
+      items.append(one.item(i, label_n))
+      cut += one.cut
     return Encoded(items, cut)
 
   def answer(
@@ -58,17 +58,17 @@ class LabelTokens(base.Kind):
 
     read = _read(examples, model.tokenizer, model.spec.length)
     items = [
-      found.item(i, np.full(len(found.tokens), NO_LABEL, np.int32))
-      for i, found in enumerate(read)
+      one.item(i, np.full(len(one.tokens), NO_LABEL, np.int32))
+      for i, one in enumerate(read)
     ]
     labels = model.objective.labels
     answers = []
-    for found, logits_nxC in zip(
+    for one, logits_nxC in zip(
       read, forward.outputs(model, items), strict=True
     ):
       best_n = logits_nxC.argmax(axis=-1)
       answers.append(
-        [labels[best_n[p]] if p >= 0 else OUTSIDE for p in found.place]
+        [labels[best_n[p]] if p >= 0 else OUTSIDE for p in one.place]
       )
     return answers
 
@@ -102,7 +102,7 @@ def _read(
 ) -> list[_Read]:
   texts = [" ".join(example.words) for example in examples]
   ahead = len(tokenizer.specials.before)
-  found = []
+  results = []
   for example, (ids, spans_Tx2) in zip(
     examples, tokenizer.encoder.encode_spans(texts), strict=True
   ):
@@ -112,8 +112,8 @@ def _read(
       ahead + i if 0 <= i < kept else -1
       for i in first_tokens(example.words, spans_Tx2)
     ]
-    found.append(_Read(read.tokens, read.text, place, read.cut))
-  return found
+    results.append(_Read(read.tokens, read.text, place, read.cut))
+  return results
 
 
 def first_tokens(words: Sequence[str], spans_Tx2: np.ndarray) -> list[int]:
@@ -129,10 +129,10 @@ def first_tokens(words: Sequence[str], spans_Tx2: np.ndarray) -> list[int]:
   is_some_T = spans_Tx2[:, 0] < spans_Tx2[:, 1]
   starts_T = spans_Tx2[is_some_T, 0]
   index_T = np.flatnonzero(is_some_T)
-  found, start = [], 0
+  tokens, start = [], 0
   for word in words:
     at = int(np.searchsorted(starts_T, start))
     inside = at < len(starts_T) and starts_T[at] < start + len(word)
-    found.append(int(index_T[at]) if inside else -1)
+    tokens.append(int(index_T[at]) if inside else -1)
     start += len(word) + 1
-  return found
+  return tokens

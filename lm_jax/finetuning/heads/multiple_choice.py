@@ -75,7 +75,7 @@ class _Read(NamedTuple):
   candidates: Sequence[Reading]
 
   def item(self, example: int, right: int = -1) -> Item:
-    """Side by side; `right` is the index of the right one, if that is told."""
+    """Puts choices side by side; `right` is the right one's index, if known."""
     tokens, text, label = [], [], []
     for number, (ids, of_text, _) in enumerate(self.candidates):
       tokens.append(ids)
@@ -113,7 +113,7 @@ def _read(
     )
   )
   ids = dict(zip(unique, _reading.encode_all(tokenizer, unique), strict=True))
-  room, found = length // choices, []
+  room, results = length // choices, []
   for example, of_label in zip(examples, candidates, strict=True):
     where = f"{task.name}, example {example.id}"
     if not 2 <= len(of_label) <= choices:
@@ -130,5 +130,5 @@ def _read(
       _reading.joined(tokenizer, [ids[text] for text in texts], room)
       for texts in of_label.values()
     ]
-    found.append(_Read(tuple(of_label), read))
-  return found
+    results.append(_Read(tuple(of_label), read))
+  return results

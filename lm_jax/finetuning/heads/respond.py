@@ -71,7 +71,7 @@ class Respond(base.Kind):
     )
     generator = Generator(model, f"--task={task.name}")
     options = Generation(max_new_tokens=most, num_beams=objective.beams)
-    found = [""] * len(contexts)
+    answers = [""] * len(contexts)
     # Texts of like length together: none waits long for the others.
     by_length = sorted(range(len(contexts)), key=lambda i: len(contexts[i][0]))
     for start in range(0, len(by_length), BATCH):
@@ -81,12 +81,12 @@ class Respond(base.Kind):
       ids = [contexts[i].tokens.tolist() for i in filled]
       texts = generator.continue_ids(ids, options)
       for i, result in zip(chosen, texts, strict=False):
-        found[i] = result.text.strip()
-    return found
+        answers[i] = result.text.strip()
+    return answers
 
 
 def source_of(task: Any, example: Example | Rewriting) -> str:
-  """What is asked, as text."""
+  """Returns an example's question as text."""
   if isinstance(example, Rewriting):
     return example.source
   fields = " ".join(f"{name}: {text}" for name, text in example.fields.items())
@@ -94,7 +94,7 @@ def source_of(task: Any, example: Example | Rewriting) -> str:
 
 
 def answers_of(task: Any, example: Example | Rewriting) -> Sequence[str]:
-  """What is right to say; at least one."""
+  """Returns the right answers, at least one."""
   if isinstance(example, Rewriting):
     return example.references
   return (task.written(example),)
@@ -121,14 +121,14 @@ def language_tokens(
     UsageError: the tokenizer has too few.
   """
   known = tokenizer.languages
-  found = {
+  by_language = {
     code: i
     for code in languages
     for name, i in known.items()
     if code in (name, name.partition("_")[0])
   }
-  if len(found) == len(languages):
-    return found
+  if len(by_language) == len(languages):
+    return by_language
   specials: Specials = tokenizer.specials
   if len(languages) > specials.sentinels:
     raise UsageError(
@@ -147,9 +147,9 @@ def _contexts(
   languages: Sequence[str],
   paired: bool,
 ) -> list[_reading.Reading]:
-  """What is read of each example, before the answer.
+  """Encodes what is read of each example before the answer.
 
-  paired: an encoder reads it, to which the end of a text is told.
+  paired: an encoder reads it, and the end of the text is marked.
   """
   if tokenizer.specials.end == ABSENT:
     raise UsageError(
@@ -159,13 +159,13 @@ def _contexts(
     tokenizer, [source_of(task, example) for example in examples]
   )
   tokens = language_tokens(languages, tokenizer)
-  found = []
+  contexts = []
   for example, ids in zip(examples, sources, strict=True):
     if tokens:
       ahead = [_token(tokens, code, example) for code in _pair(example)]
       ids = np.concatenate([ahead, ids]).astype(np.int32)
-    found.append(_reading.joined(tokenizer, [ids], room, end=paired))
-  return found
+    contexts.append(_reading.joined(tokenizer, [ids], room, end=paired))
+  return contexts
 
 
 def _pair(example: Rewriting) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from lm_jax.apps.chat.model import Assistant
 from lm_jax.apps.chat.template import Source
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
-from lm_jax.generation.text import Unfolding
+from lm_jax.generation.text import IncrementalDecoder
 from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
 
@@ -225,7 +225,9 @@ def test_an_answer_of_which_nothing_shows_can_be_stopped(make, monkeypatch):
   made, calls = make(), []
   read = made.fit(Conversation(), "the fox", Generation())
   # As half a character is, or tokens that are no text.
-  monkeypatch.setattr(Unfolding, "put", lambda self, ids, last=False: "")
+  monkeypatch.setattr(
+    IncrementalDecoder, "decode", lambda self, ids, last=False: ""
+  )
 
   def asked():
     calls.append(1)

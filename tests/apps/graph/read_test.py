@@ -5,9 +5,10 @@ import types
 
 import pytest
 
-from lm_jax import cli, loaded_model
+from lm_jax import cli
 from lm_jax.apps.graph import read
 from lm_jax.examples import conll
+from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
 
 networkx = pytest.importorskip("networkx")
@@ -121,7 +122,7 @@ def test_models_of_another_kind_are_refused(one, other, message):
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):
-  monkeypatch.setattr(loaded_model, "load", lambda *_: tagger())
+  monkeypatch.setattr(load, "load", lambda *_: tagger())
   out = f"{tmp_path}/g"
   file = tmp_path / "a.txt"
   file.write_text(TEXT)
