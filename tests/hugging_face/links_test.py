@@ -48,7 +48,7 @@ def test_nothing_is_imported_or_written_by_a_link(model, tmp_path, name):
     importing.run(str(copy), str(run), cached=str(tmp_path / "cache"))
   assert name in str(error.value) and "\n" not in str(error.value)
   with pytest.raises(UsageError, match="a link that leads outside"):
-    export_lib.run(str(copy), str(to))
+    export_lib.main(export_lib.Flags(str(copy), str(to)))
   with pytest.raises(UsageError, match="a link that leads outside"):
     load.load(str(copy))
   assert not run.exists() and not to.exists()
@@ -98,7 +98,7 @@ def test_nor_in_a_run_that_somebody_sent(model, tmp_path):
   kept = run / source_files.FOLDER / "merges.txt"
   kept.symlink_to(secret)
   with pytest.raises(UsageError, match="a link that leads outside"):
-    export_lib.run(str(run), str(tmp_path / "to"))
+    export_lib.main(export_lib.Flags(str(run), str(tmp_path / "to")))
   assert not (tmp_path / "to").exists()
 
 
@@ -113,7 +113,7 @@ def test_the_cache_of_the_hub_is_read(model, tmp_path):
     (home / path.name).symlink_to(f"../../blobs/{number}")
   run, to = tmp_path / "run", tmp_path / "to"
   importing.run(str(home), str(run), cached=str(tmp_path / "cache"))
-  export_lib.run(str(run), str(to))
+  export_lib.main(export_lib.Flags(str(run), str(to)))
   assert (to / "vocab.txt").read_bytes() == (model / "vocab.txt").read_bytes()
   assert not (to / "vocab.txt").is_symlink()
   assert template.find(str(home)).text == "{{ messages[0].content }}"

@@ -54,7 +54,7 @@ def test_a_run_on_it_is_exported_as_it_was(tmp_path):
   without(theirs, "model_type", "architectures")
   importing.run(str(theirs), str(run), cached=str(tmp_path / "cache"))
   assert template.variables(str(run), None)["cls_token"] == "[CLS]"
-  export_lib.run(str(run), str(tmp_path / "to"))
+  export_lib.main(export_lib.Flags(str(run), str(tmp_path / "to")))
   config = json.loads((tmp_path / "to" / "config.json").read_text())
   assert "model_type" not in config
   again = lm_jax.load(tmp_path / "to")

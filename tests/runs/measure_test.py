@@ -1,5 +1,4 @@
 import math
-import types
 
 import numpy as np
 import pytest
@@ -82,12 +81,9 @@ def test_bits_per_byte_are_those_of_the_text(trained):
   # Each segment alone, token by token, from the logits, in float64; with a
   # tokenizer of bytes, those are the text's.
   from lm_jax.api.model import LanguageModel
-  from lm_jax.inference.load import of_program
+  from lm_jax.inference.load import from_plan
 
-  program = types.SimpleNamespace(plan=plan)
-  model = LanguageModel(
-    of_program(Config(), dataset.tokenizer, program, params)
-  )
+  model = LanguageModel(from_plan(Config(), dataset.tokenizer, plan, params))
   nats = tokens = 0
   for rows in batches:
     for tokens_L, segment_L in zip(

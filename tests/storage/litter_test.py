@@ -75,7 +75,7 @@ def test_the_next_export_sweeps(tmp_path):
     (folders[name] / inside / "model.safetensors").write_text("half")
     aged(folders[name])
   with litter.held(folders[".x-busy0003.partial"]):
-    export_lib.run(str(theirs), str(to))
+    export_lib.main(export_lib.Flags(str(theirs), str(to)))
   assert {x.name for x in tmp_path.glob(".*")} == {
     ".x-busy0003.partial",
     ".x-else0004.partial",
