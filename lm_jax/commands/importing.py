@@ -104,7 +104,7 @@ def _files(foreign: Foreign) -> list[hashes.Hashed]:
     names = weights.files()
   files = [foreign.directory / name for name in ("config.json", *names)]
   files += source_files.tokenizer_files(foreign.directory)
-  return hashes.of_files(foreign.config.data.cache, files)
+  return hashes.hash_files(foreign.config.data.cache, files)
 
 
 def _finished(

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 from lm_jax import config as config_lib
-from lm_jax.data.hashes import Facts
+from lm_jax.data.hashes import FileState
 from lm_jax.data.rows import Dataset
 from lm_jax.evaluation import (
   averages,
@@ -108,7 +108,7 @@ def _outcome(
   subject: Subject,
   questions: Mapping[str, Questions],
   asked: Asked,
-  files: Mapping[str, Facts],
+  files: Mapping[str, FileState],
   kept: store.Store | None,
   tell: Tell | None,
 ) -> Outcome | None:

@@ -48,7 +48,7 @@ class BM25:
       self._index.index(words, show_progress=False)
 
   def _words(self, texts: Sequence[str]) -> list[list[str]]:
-    parts = [scripts.apart(text) for text in texts]
+    parts = [scripts.split_missed_words(text) for text in texts]
     found = self._bm25s.tokenize(
       [text for text, _ in parts],
       stopwords="en",
