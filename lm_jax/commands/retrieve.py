@@ -76,7 +76,7 @@ def search(
   if asked.method != "bm25":
     runs["dense"] = _dense(asked, found, texts, k)
   if asked.method != "dense":
-    documents = {name: each.whole for name, each in found.documents.items()}
+    documents = {name: each.full_text for name, each in found.documents.items()}
     runs["bm25"] = bm25.BM25(documents, asked.k1, asked.b).search(texts, k)
   if asked.method == "hybrid":
     runs["hybrid"] = ranking.fuse_runs([runs["dense"], runs["bm25"]], k)

@@ -49,7 +49,7 @@ def embedded(
     collection: has them.
     factory: of lm_jax.retrieval.index.build.
   """
-  texts = [document.whole for document in collection.documents.values()]
+  texts = [document.full_text for document in collection.documents.values()]
   ids = list(collection.documents)
   found = index_lib.build(encoder.documents(texts), len(ids), ids, factory)
   if encoder.cut:

@@ -66,7 +66,7 @@ class ReadingTask(base.SupervisedTask):
       self.tfds, self.splits[split], f"--task={self.name}"
     )
     found = (squad.question(x, str(x["id"]), where) for where, x in source)
-    return list(squad.told(found, self.tfds))
+    return list(squad.warn_of_unplaced(found, self.tfds))
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Question]

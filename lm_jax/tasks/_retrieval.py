@@ -43,7 +43,7 @@ class Retrieval(base.DataTask, base.SupervisedTask):
     elif source == labelled.TRAIN and labelled.DEV not in given:
       held = searches.held_out(names)
       names = [x for x in names if (x in held) == (split == labelled.DEV)]
-    wanted = searches.of_collection(found, names)
+    wanted = searches.from_collection(found, names)
     return searches.pairs(wanted) if split == labelled.TRAIN else wanted
 
   def collection(self, place: str, split: str = labelled.TEST) -> Collection:
@@ -82,7 +82,7 @@ class Retrieval(base.DataTask, base.SupervisedTask):
     found = self.collection(self.place)
     names = _drawn(found.judged, self.limit, self.seed)
     queries = {name: found.queries[name] for name in names}
-    texts = {key: each.whole for key, each in found.documents.items()}
+    texts = {key: each.full_text for key, each in found.documents.items()}
     runs = {
       "": dense.search(scorer, found, queries, _DEPTH),
       "bm25_": bm25.BM25(texts).search(queries, _DEPTH),

@@ -61,7 +61,7 @@ class Blimp(base.DataTask):
     paradigms = self._paradigms()
     if paradigms:
       for path in paradigms:
-        yield from records.of_file(path)
+        yield from records.read_file(path)
       return
     if self.place:
       yield from records.read(self.place, self.flag)

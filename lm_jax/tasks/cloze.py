@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lm_jax.examples import cloze_items as blanks_lib
+from lm_jax.examples import cloze_items as cloze_items_lib
 from lm_jax.examples import records
-from lm_jax.examples.cloze_items import Blank
+from lm_jax.examples.cloze_items import ClozeItem
 from lm_jax.tasks import base
 
 ITEMS, CHOICES = 300, 10
@@ -65,8 +65,8 @@ class Cloze(base.DataTask):
     metrics["cloze/items"] = float(len(blanks))
     return base.Measure(metrics, {"cloze": right}, predictions)
 
-  def blanks(self, dataset) -> list[Blank]:
-    return blanks_lib.blanks(
+  def blanks(self, dataset) -> list[ClozeItem]:
+    return cloze_items_lib.make_items(
       lambda split: self._texts(dataset, split),
       *(self.limit or ITEMS, CHOICES, self.seed),
     )

@@ -43,11 +43,13 @@ class Multirc(base.LabelledTask):
       return [
         self.form.example(record, name, where) for where, (name, record) in flat
       ]
-    has = superglue.told(superglue.multirc, lambda found: "label" in found[2])
+    has = superglue.answer_check(
+      superglue.multirc, lambda found: "label" in found[2]
+    )
     found: list[Example] = splits.read(
       *(place, f"--task_data={self.name}", split, {".jsonl": self._read}),
       group=question_of,
-      told=has,
+      has_answers=has,
     )
     return found
 

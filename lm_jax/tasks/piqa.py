@@ -34,7 +34,7 @@ class Piqa(base.LabelledTask):
     labels = path.with_name(f"{path.name.partition('.')[0]}-labels.lst")
     if not labels.is_file():
       return super().examples(split, place)
-    found = list(records.of_file(path))
+    found = list(records.read_file(path))
     told = [line.strip() for _, line in lines.texts(labels)]
     if len(told) != len(found):
       raise UsageError(

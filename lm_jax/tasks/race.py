@@ -49,7 +49,7 @@ class Race(base.LabelledTask):
     if not found[TEST]:
       found |= {TEST: found[DEV], DEV: []}
     return self._made(
-      one for folder in found[split] for one in race.of_folder(folder)
+      one for folder in found[split] for one in race.read_folder(folder)
     )
 
   def _of_tfds(self, split: str) -> Iterator[tuple[str, str, Record]]:
@@ -61,7 +61,7 @@ class Race(base.LabelledTask):
         yield from race.questions(record, where, f"{level}{number}")
 
   def _read(self, path: pathlib.Path) -> list[Example]:
-    return self._made(race.of_lines(path))
+    return self._made(race.read_jsonl(path))
 
   def _made(self, source: Iterable[tuple[str, str, Record]]) -> list[Example]:
     return [

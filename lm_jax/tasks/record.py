@@ -27,11 +27,13 @@ class Record(base.DataTask, _reading.ReadingTask):
     """The queries of a split."""
     flag = f"--task_data={self.name}"
     if place:
-      has = superglue.told(superglue.record, lambda cloze: cloze.answers)
+      has = superglue.answer_check(
+        superglue.record, lambda cloze: cloze.answers
+      )
       found: list[Cloze] = splits.read(
         *(place, flag, split, {".jsonl": superglue.record}),
         group=lambda cloze: cloze.passage,
-        told=has,
+        has_answers=has,
       )
       return found
     if split not in self.splits:

@@ -27,7 +27,7 @@ class Titles(_retrieval.Retrieval):
       return [pair for pair in pairs if pair.id not in held]
     texts = {pair.id: pair.positives[0] for pair in pairs}
     bodies = dataclasses.replace(
-      collection_lib.of_texts(found.name, texts),
+      collection_lib.from_texts(found.name, texts),
       relevance={name: {name: 1} for name in held},
     )
     return [

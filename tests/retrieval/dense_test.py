@@ -19,7 +19,7 @@ def found(tmp_path):
 
 def by_hand(found, query, similarity, length=1000):
   model = Letters()
-  texts = [document.whole for document in found.documents.values()]
+  texts = [document.full_text for document in found.documents.values()]
   vector_NxD = np.float64(model.text_features(texts, length=length))
   (asked_D,) = np.float64(model.text_features([query], length=length))
   scores_N = vector_NxD @ asked_D
@@ -52,7 +52,7 @@ def test_chunks_prefixes_and_cut_documents(found, monkeypatch):
   )
   made = Encoder(model, ways)
   index = dense.embedded(made, found)
-  texts = [f"D:{d.whole}" for d in found.documents.values()]
+  texts = [f"D:{d.full_text}" for d in found.documents.values()]
   assert model.asked == [
     (tuple(texts[:4]), "last", 20),
     (tuple(texts[4:]), "last", 20),
