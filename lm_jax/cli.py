@@ -186,7 +186,7 @@ def _train(argv: list[str]) -> int:
     return 0
   parsed = flags.parse("train", known | cluster.FLAGS, argv)
   given = {path: texts[-1] for path, texts in parsed.items()}
-  processes = cluster.named(given)
+  processes = cluster.from_flags(given)
   given = {path: text for path, text in given.items() if path in known}
   machines.use_threads(given.get("workdir", ""))
   with cluster.joined(processes):
@@ -218,7 +218,7 @@ def _finetune(argv: list[str]) -> int:
         " --tasks"
       )
   given = {path: texts[-1] for path, texts in parsed.items()}
-  processes = cluster.named(given)
+  processes = cluster.from_flags(given)
   given = {path: text for path, text in given.items() if path in known}
   machines.use_threads(given.get("workdir", ""))
   with cluster.joined(processes):

@@ -41,14 +41,14 @@ class Prefix(base.Adaptation):
         " has none; soft_prompt has"
       )
 
-  def lay_out(
+  def add_prompt(
     self, trunk: Trunk, inputs: Stream, source: Stream | None
   ) -> tuple[Stream, Stream | None]:
     if source is not None:
       source = base.moved(source, self.tokens)
     return base.moved(inputs, self.tokens), source
 
-  def go_on(self, trunk: Trunk, inputs: Stream) -> Stream:
+  def extend_prompt(self, trunk: Trunk, inputs: Stream) -> Stream:
     return base.moved(inputs, self.tokens)
 
   def values(self, leaves: Mapping[str, np.ndarray], layer: str) -> np.ndarray:

@@ -123,13 +123,13 @@ class Adaptation:
     """Embeddings [P, E] of a soft prompt, parameters of the embedder."""
     return None
 
-  def lay_out(
+  def add_prompt(
     self, trunk: Trunk, inputs: Stream, source: Stream | None
   ) -> tuple[Stream, Stream | None]:
     """The streams as the stack reads them, for instance further behind."""
     return inputs, source
 
-  def go_on(self, trunk: Trunk, inputs: Stream) -> Stream:
+  def extend_prompt(self, trunk: Trunk, inputs: Stream) -> Stream:
     """Further tokens of a decoder's stream that was laid out."""
     return inputs
 

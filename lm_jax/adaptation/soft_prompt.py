@@ -80,14 +80,14 @@ class SoftPrompt(base.Adaptation):
     shape = (self.tokens, width)
     return parameter(embedder, name, initializer, shape, (None, "embed"))
 
-  def lay_out(
+  def add_prompt(
     self, trunk: Trunk, inputs: Stream, source: Stream | None
   ) -> tuple[Stream, Stream | None]:
     if source is not None:
       return inputs, self._behind(trunk, source)
     return self._behind(trunk, inputs), None
 
-  def go_on(self, trunk: Trunk, inputs: Stream) -> Stream:
+  def extend_prompt(self, trunk: Trunk, inputs: Stream) -> Stream:
     if trunk.architecture == "encoder_decoder":
       return inputs  # The prompt is the encoder's.
     return base.moved(inputs, self.tokens)

@@ -78,7 +78,7 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
   flags = (f"--model={last['model']}", f"--relations={last.get('relations')}")
   read.check(model, relations, flags)
   graph = read.read(texts, model, relations)
-  with disk.named(f"--out={out}"):
+  with disk.disk_errors_as_usage(f"--out={out}"):
     write_atomically(paths[0], formats.graphml(graph))
     write_atomically(paths[1], formats.json_ld(graph))
     write_atomically(paths[2], picture.png(graph))

@@ -156,7 +156,7 @@ def _check_space(directory: str, foreign: Foreign) -> None:
 def _save(path: pathlib.Path, params: Any) -> None:
   meta = {"ledger": Ledger().as_dict(), "data": ""}
   with (
-    disk.named(f"--workdir={path}"),
+    disk.disk_errors_as_usage(f"--workdir={path}"),
     checkpoint.Checkpoints(
       path / "checkpoints", asynchronous=False
     ) as checkpoints,

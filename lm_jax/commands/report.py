@@ -133,7 +133,10 @@ def _compare(paths: Sequence[str], last: Mapping[str, str]) -> int:
     "report.html": web.to_html(content, title, svg),
   }
   root = workdir.create(directory)
-  with lock.hold(directory), disk.named(f"--workdir={directory}"):
+  with (
+    lock.hold(directory),
+    disk.disk_errors_as_usage(f"--workdir={directory}"),
+  ):
     for name, text in texts.items():
       replace(root / name, text.encode("utf-8", "replace"))
     if files:

@@ -50,7 +50,7 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
     for query, hits in runs[asked.method].items()
   }
   if asked.run:
-    with disk.named(f"--run={asked.run}"):
+    with disk.disk_errors_as_usage(f"--run={asked.run}"):
       write_atomically(asked.run, trec.content(run, asked.method))
   if asked.format == "trec":
     for line in trec.lines(run, asked.method):

@@ -38,7 +38,7 @@ def run(
   Raises:
     UsageError: the run is impossible, or its directory is taken.
   """
-  with distributed.together():
+  with distributed.raise_everywhere():
     config = Config()
     if "model" in given:
       config = continued.continued(given["model"], given)

@@ -96,7 +96,7 @@ def evaluate(
       tell(told)
     if asked.predictions:
       records = [p for outcome in found for p in outcome.predictions]
-      with disk.named(f"--predictions={asked.predictions}"):
+      with disk.disk_errors_as_usage(f"--predictions={asked.predictions}"):
         predictions.write(asked.predictions, records)
     if kept is not None:
       report.write(asked.workdir)

@@ -79,7 +79,7 @@ def write(directory: str) -> Evaluation:
     "report.md": blocks_lib.markdown(content),
     "report.html": web.to_html(content, title, svg),
   }
-  with disk.named(f"--workdir={root}"):
+  with disk.disk_errors_as_usage(f"--workdir={root}"):
     if files:
       (root / "figures").mkdir(exist_ok=True)
     for name, data in files.items():

@@ -84,7 +84,7 @@ class Store:
     self._stamps[outcome.task] = stamp
     tree = formats.as_object(self.evaluation) | {"stamps": self._stamps}
     text = json.dumps(tree, indent=1, ensure_ascii=False) + "\n"
-    with disk.named(f"--workdir={self._root}"):
+    with disk.disk_errors_as_usage(f"--workdir={self._root}"):
       (self._root / FOLDER).mkdir(exist_ok=True)
       predictions.write(self._path(outcome.task), outcome.predictions)
       write_atomically(self._root / RESULTS, text)

@@ -52,7 +52,7 @@ class Finetuning:
 
   def enough(self) -> bool:
     """Does the run end here, since evaluations get no better?"""
-    return self._selection.enough
+    return self._selection.should_stop
 
   def along(self, state: State) -> dict[str, float]:
     """How well the split is answered that checkpoints are chosen by."""

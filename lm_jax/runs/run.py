@@ -70,29 +70,31 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
     UsageError: the run is impossible, or its directory is taken.
   """
   machines.use_threads(config.workdir)
-  with distributed.together():
+  with distributed.raise_everywhere():
     config = workdir.adopted(config)
   began = time.monotonic()
   config = config_lib.with_packing(config)
   distributed.require_same(_flags(config))
-  with distributed.together():
+  with distributed.raise_everywhere():
     check(config)
   finished = _finished(config)
   if finished is not None:
     return finished
   enable_compilation_cache(config.data.cache)
   # A corpus that cannot be read leaves no directory behind.
-  with distributed.together():
+  with distributed.raise_everywhere():
     dataset = _dataset(config)
   distributed.require_same({"--data.corpus": dataset.fingerprint})
   with contextlib.ExitStack() as stack:
-    with distributed.together():
+    with distributed.raise_everywhere():
       directory = workdir.create(config.workdir)
       if distributed.is_first():
         stack.enter_context(checkpoint.hold(directory))
     distributed.require_shared(directory)
     advice = "; the same command goes on from the last checkpoint"
-    stack.enter_context(disk.named(f"--workdir={config.workdir}", advice))
+    stack.enter_context(
+      disk.disk_errors_as_usage(f"--workdir={config.workdir}", advice)
+    )
     # Another process may have been faster.
     finished = _finished(config)
     return finished or _run(config, directory, dataset, progress, began)
@@ -117,7 +119,7 @@ def _flags(config: Config) -> dict[str, Any]:
 
 def _finished(config: Config) -> dict[str, Any] | None:
   """The result, if the run is at its end, which all processes must see."""
-  with distributed.together():
+  with distributed.raise_everywhere():
     finished = result_lib.finished(config)
   where = f"{result_lib.path(config)}: status"
   distributed.require_same({where: finished and finished["status"]})

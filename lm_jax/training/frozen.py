@@ -60,7 +60,7 @@ class Plain:
   ) -> Array:
     read = inputs, source
     if stack == "main":
-      read = self._network.laid_out(inputs, source)
+      read = self._network.add_prompt(inputs, source)
     for stream in read:
       if stream is not None:
         self.positions += stream.tokens_BxT.size

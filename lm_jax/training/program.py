@@ -238,7 +238,7 @@ class Program:
     _, places = self.split(self._places)
     held = frozen.pick(params, shapes)
     found = copy.copy(self)
-    found._held = (sharding.put(held, places),)
+    found._held = (sharding.place_arrays(held, places),)
     return found
 
   def whole(self, params: Tree) -> Tree:
