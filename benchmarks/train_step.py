@@ -223,7 +223,7 @@ def _corrupted(network: Any, params: Any, problem: Any) -> Any:
     return net.head("vocabulary", state, at, stack="generator")
 
   found = jax.nn.log_softmax(nn.apply(logits, network)({"params": params}))
-  return rtd.put(
+  return rtd.set_tokens(
     problem.extra["original_BxL"],
     problem.positions_BxP,
     rtd.draw(problem.extra["keys_Bx2"], found),
