@@ -1,4 +1,4 @@
-"""Cloze: a word left out of a held-out sentence, among ten that may fit."""
+"""Measures cloze: a word left out of a held-out sentence, among ten."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ ITEMS, CHOICES = 300, 10
 
 
 class Cloze(base.DataTask):
-  """Taylor 1953: which word was left out?
+  """Asks which word was left out (Taylor 1953).
 
-  Nine others are those next to it in frequency, so that frequency does not
-  tell, and chance is 1 in 10. A model that fills blanks ranks them by their
-  likelihood in the blank, and has a perplexity of the right word; any other
-  by its own score of the whole sentence. Sentences are of the corpus's test
-  split, frequencies of its training split; or both of a local file of texts.
+  The nine others are its neighbours in frequency, so that frequency is no hint,
+  and chance is 1 in 10. A model that fills blanks ranks them by their
+  likelihood in the blank, and has a perplexity of the right word; another model
+  ranks them by its own score of the whole sentence. Sentences are from the
+  corpus's test split, frequencies from its training split; or both from a local
+  file of texts.
   """
 
   @property
@@ -35,11 +36,11 @@ class Cloze(base.DataTask):
     blanks = self.blanks(dataset)
     if not blanks:
       raise self.error("no sentence of plain words to leave one out of")
-    asked = [(b.before, word, b.after) for b in blanks for word in b.words]
+    choices = [(b.before, word, b.after) for b in blanks for word in b.words]
     if scorer.fills:
-      sums = scorer.blank_scores(asked).sums
+      sums = scorer.blank_scores(choices).sums
     else:
-      sums = scorer.text_scores(["".join(parts) for parts in asked])
+      sums = scorer.text_scores(["".join(parts) for parts in choices])
     scores_NxC = np.reshape(sums, (len(blanks), CHOICES))
     right, predictions, logs = [], [], []
     for number, (blank, own) in enumerate(zip(blanks, scores_NxC, strict=True)):
