@@ -18,8 +18,8 @@ class DoRA(_low_rank.LowRank):
   """Replaces x W by m x (W + A B alpha / rank) / ||W + A B alpha / rank||.
 
   Liu et al. 2024, equation 5: the norm is that of each column, one per output,
-  and m is trained like A and B. It starts as the identity: B is 0 and
-  m the norms of W. The norm has no gradient (section 4.3).
+  and m is trained like A and B. It starts as the identity: B is 0 and m the
+  norms of W. The norm has no gradient (section 4.3).
   """
 
   def projected(self, dense, x_NxI, kernel_IxO, y_NxO: Array) -> Array:

@@ -42,7 +42,7 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
     _print_judged({asked.judge: run}, found, asked)
     return 0
   asks = queries_lib.read(asked.query, asked.queries, found, where)
-  deep = asks.of_collection or asked.run or asked.format == "trec"
+  deep = asks.from_collection or asked.run or asked.format == "trec"
   top_k = asked.top_k or (_DEEP if deep else _SHOWN)
   runs = search(asked, found, asks.texts, max(top_k, asked.passages))
   run = {
@@ -60,10 +60,10 @@ def main(given: Mapping[str, Sequence[str]]) -> int:
     answers = _answers(asked, found, asks.texts, runs[asked.method])
     for line in _answered(answers, found, asks, asked.format):
       print(line)
-  elif asked.format == "jsonl" or not asks.of_collection:
+  elif asked.format == "jsonl" or not asks.from_collection:
     for line in _shown(run, found, asks.texts, asked.format):
       print(line, flush=True)
-  if asks.of_collection and asked.format == "text" and not asked.reader:
+  if asks.from_collection and asked.format == "text" and not asked.reader:
     _print_judged(runs, found, asked)
   return 0
 
@@ -102,11 +102,11 @@ def _dense(
   )
   encoder = Encoder(score_lib.scorer(model), encoding)
   name = f"{digest.digest(model.params)[:16]} {model.tokenizer.fingerprint}"
-  facts = dense.about(encoder, found, name, asked.index_type)
+  facts = dense.describe_index(encoder, found, name, asked.index_type)
   path = pathlib.Path(asked.index).expanduser()
   if not asked.index:
     path = cache.root() / "indices" / cache.key(facts)
-  held = dense.kept(encoder, found, name, path, asked.index_type)
+  held = dense.load_or_build(encoder, found, name, path, asked.index_type)
   vectors_QxD = encoder.queries(list(texts.values()))
   return held.search(vectors_QxD, list(texts), k, asked.effort)
 

@@ -280,11 +280,10 @@ def pack(
   Every piece starts with the boundary token and is a segment of its own,
   numbered from 1 in each row. "packed": pieces fill the rows; where fewer than
   `shortest(length)` positions are left, no piece is started that does not end
-  there.
-  "document": a row holds one piece, cut at a sentence's end where one lies in
-  the last quarter of the row. WHOLE: a row holds one piece of whole sentences,
-  or a part of a longer one; its segment number, 1 to length - 1, tells its
-  document from others nearby. Where a document ends it gets an [EOS],
+  there. "document": a row holds one piece, cut at a sentence's end where one
+  lies in the last quarter of the row. WHOLE: a row holds one piece of whole
+  sentences, or a part of a longer one; its segment number, 1 to length - 1,
+  tells its document from others nearby. Where a document ends it gets an [EOS],
   if the tokenizer has one. The grouping of documents changes nothing.
 
   Yields:

@@ -2,10 +2,10 @@
 
 The documents of a split are cut into chunks of fixed size. Processes tokenize
 and pack the chunks independently, and their rows are appended in the order of
-the corpus; so the table is the same for any number of processes.
-Texts and rows go through files, so that no process holds more than a group of
-texts and its rows. A corpus of one chunk is not worth processes; it uses the
-tokenizer's threads.
+the corpus; so the table is the same for any number of processes. Texts and rows
+go through files, so that no process holds more than a group of texts and its
+rows. A corpus of one chunk is not worth processes; it uses the tokenizer's
+threads.
 """
 
 from __future__ import annotations

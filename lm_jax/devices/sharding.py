@@ -180,8 +180,7 @@ def _gather(leaf: Array, sharding: NamedSharding) -> Array:
   """Gathers like `_whole`; the gradient has the parameter's sharding.
 
   The gradient of a constraint has the same constraint: it would be reduced
-    whole
-  on each device, and most of it thrown away.
+  whole on each device, and most of it thrown away.
   """
   return _whole(leaf, sharding)
 

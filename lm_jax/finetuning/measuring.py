@@ -115,5 +115,5 @@ class Finetuning:
   def _model(self, params: Any) -> Trained:
     dataset, program = self._dataset, self._program
     return load.of_program(
-      self._config, dataset.tokenizer, program, program.whole(params)
+      self._config, dataset.tokenizer, program, program.all_params(params)
     )

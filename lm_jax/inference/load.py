@@ -102,8 +102,8 @@ def load(directory: str, flag: str = "--model") -> Trained:
         f" longer the same (digest {base.digest[:12]}, and {stored!s:.12} when"
         " it was trained)"
       )
-    program = program.over(base.model.params)
-    params, model = program.whole(params), model._replace(base=base.digest)
+    program = program.with_held(base.model.params)
+    params, model = program.all_params(params), model._replace(base=base.digest)
   return model._replace(params=params, source=directory)
 
 

@@ -178,8 +178,7 @@ def composition(
   """Splits `total` into `parts` random sizes of at least 1: int32 [B, most].
 
   It is uniform over the compositions: parts - 1 of the total - 1 gaps are
-    breaks,
-  as in T5's random_spans_noise_mask. Sizes beyond `parts` are 0.
+  breaks, as in T5's random_spans_noise_mask. Sizes beyond `parts` are 0.
 
   Args:
     keys_B: one key a row.

@@ -26,8 +26,7 @@ class MaskedLM(base.Objective):
   Dynamic masking is RoBERTa's (Liu et al. 2019, section 4.1); static masks a
   row in the same way each time (BERT made ten copies; here there is one).
   Whole words: random words up to |M| tokens; the first that does not fit ends
-    the
-  choice; BERT continues with words that fit.
+  the choice; BERT continues with words that fit.
   Span masking: SpanBERT's lengths, Geometric(0.2) up to 10 (Joshi et al. 2020,
   section 3.1), in tokens; SpanBERT counts words. The row is tiled by such spans
   and spans are drawn; SpanBERT draws a length and a start. 80/10/10 is drawn

@@ -19,13 +19,11 @@ from lm_jax.types import NEVER, Architecture, Array, Problem, Rows, Spec, Stream
 class PermutationLM(base.Objective):
   """Predicts tokens in a random order, from those earlier in it (XLNet).
 
-  Yang et al. 2019, equation 5: L = -sum_(t > c) log p(x_(z_t) | x_(z_<t)),
-  z a random order, of which the last 1/K (K = 6) are predicted. The second
-  stream
+  Yang et al. 2019, equation 5: L = -sum_(t > c) log p(x_(z_t) | x_(z_<t)), z a
+  random order, of which the last 1/K (K = 6) are predicted. The second stream
   is made of more tokens of the same stream: query tokens that read [MASK] at
-    the
-  target's position, see the tokens before it in the order, and are invisible to
-  all tokens.
+  the target's position, see the tokens before it in the order, and are
+  invisible to all tokens.
 
   Departures. With context="ordered" a token that is not a target sees only
   those before it in the order, as equation 3 reads; with the default,

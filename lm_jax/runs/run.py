@@ -148,9 +148,9 @@ def _run(
   if config.adapt:
     base = load.read_base(config, f"--workdir={config.workdir}")
     held = base.model.params
-    program = program.over(held)
+    program = program.with_held(held)
     parts = [
-      dataclasses.replace(part, program=part.program.over(held))
+      dataclasses.replace(part, program=part.program.with_held(held))
       for part in parts
     ]
   budget = Budget.parse(config.budget)

@@ -158,8 +158,7 @@ class Checkpoints:
     """Restores only the `params` of a state; else like `restore`.
 
     Nothing else of the step is read: the optimizer's state may be of any form,
-      or
-    damaged.
+    or damaged.
     """
     return self._first_whole(
       step, lambda candidate: self._restore(candidate, abstract_params, _PARAMS)

@@ -181,7 +181,7 @@ FORGERIES = {
   "def spy(*a, **k): forge([a, k, sys._getframe(1).f_locals])\n"
   "for n in ('exec', 'compile', 'print', 'type', 'PermissionError', 'set'):\n"
   "  setattr(builtins, n, spy)\n"
-  "for n in ('run', '_told', 'functools', 'os', 'contextlib'):\n"
+  "for n in ('run', '_failure', 'functools', 'os', 'contextlib'):\n"
   "  setattr(__main__, n, spy)\n"
   "try: sys.settrace(None)\nexcept BaseException: pass",
   "atexit": "import atexit\natexit.register(forge, sys._getframe(2).f_locals)"
@@ -255,7 +255,7 @@ def test_nothing_is_left(tmp_path, monkeypatch):
   pids = " ".join(path.read_text() for path in children).split()
   for pid in pids:
     command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-    assert b"inside.py" not in command
+    assert b"sandbox_child.py" not in command
 
 
 @linux
@@ -299,7 +299,7 @@ def test_a_machine_that_can_not_shut_in_runs_nothing(
   head, mark, tail = source.rpartition('if __name__ == "__main__"')
   changed = tmp_path / "inside.py"
   changed.write_text(f"{head}{lost}\n{mark}{tail}")
-  monkeypatch.setattr(sandbox, "_INSIDE", changed)
+  monkeypatch.setattr(sandbox, "_CHILD", changed)
   ran = tmp_path / "ran"
   found = sandbox.run(f"open({str(ran)!r}, 'w')")
   assert not found.passed
@@ -315,7 +315,7 @@ def test_a_filter_that_lets_something_through_is_noticed(tmp_path, monkeypatch):
   head, mark, tail = source.rpartition('if __name__ == "__main__"')
   changed = tmp_path / "inside.py"
   changed.write_text(f"{head}_filter = lambda *_: None\n{mark}{tail}")
-  monkeypatch.setattr(sandbox, "_INSIDE", changed)
+  monkeypatch.setattr(sandbox, "_CHILD", changed)
   found = sandbox.run("")
   assert not found.confined
   assert "is not refused" in found.reason or "Errno" in found.reason
