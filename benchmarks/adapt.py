@@ -65,9 +65,9 @@ class Step:
   """A program with its state, ready to be timed."""
 
   def __init__(self, program: Any, base: Any):
-    self.program = program.over(base)
+    self.program = program.with_held(base)
     self.state = program.initial(np.uint32(0))
-    self.rows = program.place(make_rows())
+    self.rows = program.place_rows(make_rows())
     compiled = program._step.lower(
       program.abstract,
       program._rows,

@@ -91,7 +91,7 @@ def make(flags: list[str]) -> tuple[dict[str, Any], Any]:
       clocks.wrap("log", hooks.log),
       clocks.wrap("evaluate", hooks.evaluate),
       clocks.wrap("save", hooks.save),
-      hooks.enough,
+      hooks.should_stop,
     )
     rows = Batches(batches)
     with clocks.of("train"):

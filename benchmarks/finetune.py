@@ -105,7 +105,7 @@ def make_ours(options: argparse.Namespace) -> Any:
       batch = rows.batch(0, held[1], config.batch_size)
       count += int(batch.segment_BxL.max(axis=1).sum())
       held[0], metrics = program.step(
-        held[0], program.place(batch), np.float32(0.5)
+        held[0], program.place_rows(batch), np.float32(0.5)
       )
       held[1] += 1
     jax.block_until_ready(metrics)

@@ -122,7 +122,7 @@ def make_ours(facts: Any, job: Job, dtype: str, directory: str) -> Any:
   plan = train_step.make_plan(job.objective, job.case, dtype=dtype)
   compiled = program.compile_plan(plan)
   box = [compiled.initial(np.uint32(0))]
-  rows = compiled.place(train_step.make_rows(job.case))
+  rows = compiled.place_rows(train_step.make_rows(job.case))
 
   @jax.jit
   def first(key_data, rows):

@@ -59,7 +59,9 @@ def make(length: int, kernel: str, whole: bool) -> tuple[dict[str, Any], Any]:
   segment = segments(rows, length, whole)
   word = np.broadcast_to(np.arange(length, dtype=np.int32), tokens.shape)
   one = np.ones_like(tokens)
-  placed = compiled.place(Rows(tokens, segment, word, 0 * one, ANSWER * one))
+  placed = compiled.place_rows(
+    Rows(tokens, segment, word, 0 * one, ANSWER * one)
+  )
   box = [compiled.initial(np.uint32(0))]
   loss = compiled.validation_loss(box[0].params, [placed])
 

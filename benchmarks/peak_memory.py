@@ -59,7 +59,7 @@ def make_ours(case: Any, remat: str) -> tuple[dict[str, Any], Any]:
   import jax
 
   compiled = _compiled(case, remat)
-  rows = compiled.place(train_step.make_rows(case))
+  rows = compiled.place_rows(train_step.make_rows(case))
   box = [compiled.initial(np.uint32(0))]
   losses = []
 
@@ -85,7 +85,7 @@ def write(case: Any, directory: str) -> tuple[dict[str, Any], Any]:
   import jax
 
   compiled = _compiled(case, "none")
-  rows = compiled.place(train_step.make_rows(case))
+  rows = compiled.place_rows(train_step.make_rows(case))
   key = jax.random.key(0)
   plan = compiled.plan
   problem = plan.objective.make(key, rows, plan.spec)

@@ -56,7 +56,7 @@ def make(count: int, axis: str) -> tuple[dict[str, Any], Any]:
   plan = train_step.make_plan("clm", SMALL)
   mesh = sharding.make_mesh({axis: count})
   compiled = program.compile_plan(dataclasses.replace(plan, mesh=mesh))
-  rows = compiled.place(train_step.make_rows(SMALL))
+  rows = compiled.place_rows(train_step.make_rows(SMALL))
   box = [compiled.initial(np.uint32(0))]
   losses = []
 
@@ -136,7 +136,7 @@ def compile_for(
     whole = program.Program(made)
     fraction = jax.ShapeDtypeStruct((), np.float32)
     step = whole._step.lower(whole.abstract, whole._rows, fraction).compile()
-    planned = plan.of_program(whole)
+    planned = plan.from_program(whole)
   return {
     "found": compiled.collectives(step.as_text(), chips.size),
     "planned": [

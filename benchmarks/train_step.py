@@ -144,7 +144,7 @@ def make_ours(objective: str, case: Case, directory: str) -> tuple[Any, Any]:
   plan = make_plan(objective, case)
   compiled = program.compile_plan(plan)
   state = compiled.initial(np.uint32(0))
-  rows = compiled.place(make_rows(case))
+  rows = compiled.place_rows(make_rows(case))
   key = jax.random.key(0)
   problem = plan.objective.make(key, rows, plan.spec)
   (loss, _), grads = jax.jit(compiled._gradients)(
@@ -223,7 +223,7 @@ def _corrupted(network: Any, params: Any, problem: Any) -> Any:
     return net.head("vocabulary", state, at, stack="generator")
 
   found = jax.nn.log_softmax(nn.apply(logits, network)({"params": params}))
-  return rtd.put(
+  return rtd.set_tokens(
     problem.extra["original_BxL"],
     problem.positions_BxP,
     rtd.draw(problem.extra["keys_Bx2"], found),

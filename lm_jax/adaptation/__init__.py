@@ -1,1 +1,1 @@
-"""Adaptations: what is trained in the place of a model's own parameters."""
+"""Adaptations: parameters that are trained instead of a model's own."""

@@ -1,4 +1,4 @@
-"""Products of two thin matrices beside a projection: LoRA's and DoRA's."""
+"""Adds products of two thin matrices to projections: LoRA and DoRA."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FLAT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 class Matrix(nn.Module):
-  """A parameter of its own folder, so that optimizers know it by its name."""
+  """A parameter in its own folder, so that optimizers recognize its name."""
 
   @nn.compact
   def __call__(self, name, initializer, shape, axes) -> Array:
@@ -32,9 +32,9 @@ class Matrix(nn.Module):
 
 
 class Update(nn.Module):
-  """x A B alpha / rank, beside a projection: [N, in] -> [N, out].
+  """Low-rank update x A B alpha / rank of a projection: [N, in] -> [N, out].
 
-  magnitude: is there a magnitude for each output (DoRA)?
+  magnitude: whether each output has a magnitude (DoRA).
   """
 
   rank: int
@@ -71,18 +71,20 @@ class Update(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class LowRank(base.Adaptation):
-  """What LoRA and DoRA have in common."""
+  """Shares code of LoRA and DoRA."""
 
   merges: ClassVar[bool] = True
 
-  rank: int = base.option(8, "columns of A and rows of B")
-  alpha: float = base.option(16.0, "the update is x A B alpha / rank")
+  rank: int = base.option(8, "rank: columns of A and rows of B")
+  alpha: float = base.option(
+    16.0, "scale of the update, which is x A B alpha / rank"
+  )
   targets: tuple[str, ...] = base.option(
     ("query", "value"),
-    "the projections: query, key, value, out (of attention), up, gate, down"
-    " (of the feed-forward network)",
+    "projections to adapt: query, key, value, out (of attention), up, gate,"
+    " down (of the feed-forward network)",
   )
-  dropout: float = base.option(0.0, "rate on what the update reads")
+  dropout: float = base.option(0.0, "dropout rate on the input of the update")
 
   def check(self, trunk: Trunk) -> None:
     base.require("rank", self.rank, 1)
@@ -96,7 +98,7 @@ class LowRank(base.Adaptation):
   def update(
     self, magnitude: bool, dense, x_NxI, kernel_IxO, y_NxO: Array
   ) -> Array:
-    """`projected`."""
+    """Computes `projected`."""
     if dense.name not in self.targets:
       return y_NxO
     layer = Update(
@@ -105,14 +107,14 @@ class LowRank(base.Adaptation):
     return layer(dense, x_NxI, kernel_IxO, y_NxO)
 
   def merged(self, leaves: Leaves) -> Leaves:
-    """W + A B alpha / rank, its columns of the length m where there is one."""
-    found = {name: x for name, x in leaves.items() if not base.is_own(name)}
+    """Computes W + A B alpha / rank; DoRA scales its columns to length m."""
+    whole = {name: x for name, x in leaves.items() if not base.is_own(name)}
     for place in places(leaves):
-      found[f"{place}kernel"] = self._whole(leaves, place)
-    return found
+      whole[f"{place}kernel"] = self._whole(leaves, place)
+    return whole
 
   def _whole(self, leaves: Leaves, place: str) -> Array:
-    """The merged kernel [in, out], or [layers, in, out] of a scan."""
+    """Computes the merged kernel [in, out], or [layers, in, out] of a scan."""
     own = f"{place}{base.OWN}."
     with jax.default_matmul_precision("highest"):
       product = leaves[own + DOWN] @ leaves[own + UP]
@@ -141,12 +143,15 @@ class LowRank(base.Adaptation):
 
 
 def _norms(kernel: Array) -> Array:
-  """Of each column, [..., 1, out]; 1 of one that is 0, as its magnitude is."""
+  """Computes the norm of each column, [..., 1, out]; 1 if the norm is 0.
+
+  The magnitude of such a column is 0.
+  """
   norm = jnp.linalg.norm(kernel, axis=-2, keepdims=True)
   return jnp.where(norm > 0, norm, 1)
 
 
 def places(leaves: Mapping[str, Array]) -> list[str]:
-  """The projections that are adapted, by their paths: "...query."."""
+  """Lists the paths of the adapted projections: "...query."."""
   end = f"{base.OWN}.{DOWN}"
   return [name.removesuffix(end) for name in leaves if name.endswith(end)]

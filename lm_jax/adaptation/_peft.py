@@ -1,4 +1,4 @@
-"""What PEFT (huggingface/peft) reads of an adaptation: fields and tensors."""
+"""Exports adaptations for PEFT (huggingface/peft): fields and tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Trunk
 
-# PEFT wraps a model in two layers of its own.
+# PEFT wraps a model in two more modules.
 WRAPPED = "base_model.model."
 Fields = dict[str, Any]
 Tensors = dict[str, np.ndarray]
@@ -19,12 +19,12 @@ Tensors = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Module:
-  """A module of theirs and the projections of ours that it holds.
+  """A module of the Hugging Face model, and lm_jax's projections in it.
 
-  name: whole, "transformer.h.0.attn.c_attn".
-  places: our projections side by side, by their paths: "....attention.query.".
-  linear: is it a linear module, which PEFT can adapt?
-  fused: is its weight [in, out]?
+  name: its full name, such as "transformer.h.0.attn.c_attn".
+  places: paths of lm_jax's projections, side by side: "....attention.query.".
+  linear: whether it is a linear module, which PEFT can adapt.
+  fused: whether its weight is [in, out].
   """
 
   name: str
@@ -35,7 +35,7 @@ class Module:
 
 @dataclasses.dataclass(frozen=True)
 class Update:
-  """Of a projection: A [in, r], B [r, out], and DoRA's magnitudes [out]."""
+  """Update of a projection: A [in, r], B [r, out], DoRA's magnitudes [out]."""
 
   a: np.ndarray
   b: np.ndarray
@@ -48,12 +48,12 @@ def low_rank(
   modules: Sequence[Module],
   scale: float,
 ) -> tuple[Fields, Tensors]:
-  """LoRA or DoRA.
+  """Exports LoRA or DoRA.
 
-  Where theirs has one module for several projections of ours (GPT-2's
-  c_attn), the updates stand in blocks of one: A side by side, B on its part of
-  the outputs, of as many times the rank. What is not adapted among them has
-  zeros there, and of DoRA the magnitudes of its weights.
+  If one module of the Hugging Face model holds several projections (GPT-2's
+  c_attn), their updates become blocks of one update: A side by side, B on its
+  part of the outputs, and the rank is the sum. A projection in it that is not
+  adapted has zeros there, and for DoRA the magnitudes of its weights.
 
   Args:
     updates: by place.
@@ -62,7 +62,7 @@ def low_rank(
     scale: alpha / rank.
 
   Raises:
-    UsageError: a projection that is adapted is in no linear module.
+    UsageError: an adapted projection is not in a linear module.
   """
   tensors: Tensors = {}
   ranks: dict[str, int] = {}
@@ -104,7 +104,7 @@ def low_rank(
 def _blocks(
   updates: dict[str, Update], kernels: dict[str, np.ndarray], module: Module
 ) -> np.ndarray:
-  """[sum of ranks, sum of outputs]: each B on the outputs of its own."""
+  """Joins the B of each projection into [sum of ranks, sum of outputs]."""
   rows = []
   for place in module.places:
     if place not in updates:
@@ -127,7 +127,7 @@ def _magnitude(update: Update | None, kernel_IxO: np.ndarray) -> np.ndarray:
 
 
 def prompt(trunk: Trunk, tokens: int) -> Fields:
-  """The fields that all kinds of prompts have."""
+  """Returns the fields common to all kinds of prompts."""
   return {
     "num_virtual_tokens": tokens,
     "num_layers": trunk.layers,

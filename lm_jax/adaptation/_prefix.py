@@ -1,4 +1,4 @@
-"""Keys and values in front of every text, in each layer."""
+"""Prepends trained keys and values to every text, in each layer."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from lm_jax.types import Array, Stream, Trunk
 
 @dataclasses.dataclass(frozen=True)
 class Prefix(base.Adaptation):
-  """What prefix tuning and P-tuning v2 have in common.
+  """Shares code of prefix tuning and P-tuning v2.
 
-  The self-attention of each layer, of an encoder and of a decoder, sees P keys
-  and values more, which carry no position. As in the released code of both,
-  texts stand P positions further behind; where positions are distances, that
-  and the bias of the prefix are 0.
+  The self-attention of each layer, in encoder and decoder, sees P more keys and
+  values, which have no position. As in the released code of both, positions of
+  texts are shifted by P; where positions are distances, the shift and the bias
+  of the prefix are 0.
   """
 
   apart: ClassVar[str] = "its keys and values come from no token"
 
-  tokens: int = base.option(20, "of the prefix")
+  tokens: int = base.option(20, "number of tokens of the prefix")
 
   @property
   def ahead(self) -> int:
@@ -41,18 +41,18 @@ class Prefix(base.Adaptation):
         " has none; soft_prompt has"
       )
 
-  def lay_out(
+  def add_prompt(
     self, trunk: Trunk, inputs: Stream, source: Stream | None
   ) -> tuple[Stream, Stream | None]:
     if source is not None:
       source = base.moved(source, self.tokens)
     return base.moved(inputs, self.tokens), source
 
-  def go_on(self, trunk: Trunk, inputs: Stream) -> Stream:
+  def extend_prompt(self, trunk: Trunk, inputs: Stream) -> Stream:
     return base.moved(inputs, self.tokens)
 
   def values(self, leaves: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
-    """Keys and values [P, 2, G * K] of a layer, "stack_main.blocks.layer_0."""
+    """Returns keys and values [P, 2, G * K] of a layer, given its path."""
     raise NotImplementedError
 
   def peft(
@@ -61,7 +61,7 @@ class Prefix(base.Adaptation):
     modules: Sequence[Module],
     trunk: Trunk,
   ) -> tuple[Fields, Tensors]:
-    """All layers' keys and values; a network behind them is folded in."""
+    """Exports keys and values of all layers, with any network applied."""
     if trunk.architecture != "causal_decoder":
       raise UsageError(
         "--adapter: PEFT has such prefixes for causal decoders, and not for a"
@@ -85,11 +85,11 @@ class Prefix(base.Adaptation):
 
 
 def sizes(trunk: Trunk) -> tuple[int, int]:
-  """G and K: heads of the keys and values, and the width of each."""
+  """Returns G and K: heads of the keys and values, and the width of each."""
   size = trunk.head_width or trunk.width // trunk.heads
   return trunk.kv_heads or trunk.heads, size
 
 
 def heads(x_PxE: Array, trunk: Trunk) -> Array:
-  """[P, G * K] -> [P, G, K] in the compute dtype."""
+  """Reshapes [P, G * K] to [P, G, K] in the compute dtype."""
   return x_PxE.astype(trunk.dtype).reshape(-1, *sizes(trunk))

@@ -1,4 +1,4 @@
-"""Small networks behind attention and feed-forward (adapters)."""
+"""Adds small networks after attention and feed-forward (adapters)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lm_jax.models.layers import ACTIVATIONS, parameter
 from lm_jax.types import Array, Trunk
 
 PARTS = ("attention", "feedforward")
-# Houlsby et al. 2019, section 3.6: truncated to two of them.
+# Houlsby et al. 2019, section 3.6: truncated at two standard deviations.
 _DEVIATION = 1e-2
 
 
 class _Linear(nn.Module):
-  """x W + b, near 0 at first."""
+  """Linear layer x W + b, initially near 0."""
 
   features: int
   axes: tuple[str | None, str | None]
@@ -35,7 +35,7 @@ class _Linear(nn.Module):
 
 
 class Bottleneck(nn.Module):
-  """y + f(y W + b) W' + b': [N, D] -> [N, D]."""
+  """Bottleneck y + f(y W + b) W' + b': [N, D] -> [N, D]."""
 
   size: int
   activation: str
@@ -55,22 +55,22 @@ class Bottleneck(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Adapter(base.Adaptation):
-  """Sequential bottlenecks, with a skip connection of their own.
+  """Sequential bottlenecks with a skip connection.
 
-  Houlsby et al. 2019, section 2.1: one behind attention (of either kind) and
-  one behind the feed-forward network, each before its part is added to the
-  states. All numbers are drawn near 0, so that it starts near the identity.
-  Norms stay as they are, which the paper trains.
+  Houlsby et al. 2019, section 2.1: one after attention (of either kind) and one
+  after the feed-forward network, each before its part is added to the states.
+  All parameters start near 0, so that it starts near the identity. Norms are
+  fixed; the paper trains them.
   """
 
   apart: ClassVar[str] = "its networks have a non-linearity"
 
   size: int = base.option(64, "width of the bottlenecks")
   parts: tuple[str, ...] = base.option(
-    PARTS, "what has one behind it: attention, feedforward"
+    PARTS, "parts followed by a bottleneck: attention, feedforward"
   )
   activation: Literal["gelu", "gelu_tanh", "relu", "silu", "tanh"] = (
-    base.option("gelu", "the non-linearity")
+    base.option("gelu", "activation function of the bottlenecks")
   )
 
   def check(self, trunk: Trunk) -> None:

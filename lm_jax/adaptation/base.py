@@ -1,14 +1,13 @@
-"""The interface of every adaptation: few parameters are trained, others held.
+"""Defines the interface of adaptations, which train few parameters.
 
 A model's own parameters are those of its stack "main": the embeddings, the
 layers, the output over the vocabulary. An adaptation holds them fixed and
-trains parameters of its own; what an objective has beside that stack (heads,
-ELECTRA's generator) is trained whole. To add one, write one new file beside
-this one with one subclass; its fields become flags (`--adapt.rank=8`).
+trains new parameters; everything that an objective has outside that stack
+(heads, ELECTRA's generator) is trained fully. To add one, write one new file
+beside this one with one subclass; its fields become flags (`--adapt.rank=8`).
 
-Its methods are called by the layers of the stack (lm_jax/models), and do
-nothing unless they are overridden. A parameter that one makes has a name with
-"adaptation" in it.
+The layers of the stack (lm_jax/models) call its methods, which do nothing
+unless they are overridden. The names of new parameters contain "adaptation".
 """
 
 from __future__ import annotations
@@ -31,40 +30,40 @@ Leaves = dict[str, Array]
 
 
 def option(default, help_line: str):
-  """A field of an adaptation: its default and the help line of its flag."""
+  """Declares a field of an adaptation: default and help line of its flag."""
   return dataclasses.field(default=default, metadata={"help": help_line})
 
 
 @dataclasses.dataclass(frozen=True)
 class Adaptation:
-  """What every adaptation has; hashable, so that `jit` can tell two apart."""
+  """Base class of adaptations; hashable, so that `jit` can distinguish two."""
 
-  # Can it be merged into the model's own parameters?
+  # Whether it can be merged into the model's own parameters.
   merges: ClassVar[bool] = False
-  # What keeps it from that, for people.
+  # The reason why it can't be merged, for messages.
   apart: ClassVar[str] = ""
-  # Does it need rows that hold one text each?
+  # Whether it needs rows that hold one text each.
   needs_documents: ClassVar[bool] = False
 
   @property
   def name(self) -> str:
-    """That of its file (lm_jax/support/registry.py)."""
+    """Name of its file (lm_jax/support/registry.py)."""
     return type(self).__module__.rpartition(".")[2]
 
   @property
   def ahead(self) -> int:
-    """Positions that it takes in front of every text."""
+    """Number of positions that it takes before every text."""
     return 0
 
   def check(self, trunk: Trunk) -> None:
-    """Raises UsageError where it has no place in a trunk."""
+    """Raises UsageError if it does not fit a trunk."""
 
   def trains(self, name: str) -> bool:
-    """Is the parameter of this dotted path trained?"""
+    """Returns whether the parameter of this dotted path is trained."""
     return is_own(name) or not name.startswith(MAIN)
 
   def without_dropout(self) -> Adaptation:
-    """As it is used, not trained."""
+    """Returns it without dropout, for use after training."""
     if getattr(self, "dropout", 0):
       return dataclasses.replace(self, dropout=0.0)  # type: ignore[call-arg]
     return self
@@ -77,10 +76,10 @@ class Adaptation:
     rng: np.random.Generator,
     encode: Callable[[str], Sequence[int]],
   ) -> Leaves:
-    """Its parameters of step 0, where they follow from the model's own.
+    """Returns its initial parameters, if they depend on the model's own.
 
     Args:
-      own: as initialized.
+      own: its parameters as initialized.
       held: the model's own.
       spec: of the model.
       rng: of the run's seed.
@@ -91,50 +90,50 @@ class Adaptation:
   def projected(
     self, dense: Any, x_NxI: Array, kernel_IxO: Array, y_NxO: Array
   ) -> Array:
-    """What stands in for y = x W, before the bias, in a projection.
+    """Computes the replacement of y = x W, before the bias, in a projection.
 
     Args:
       dense: the lm_jax.models.layers.Dense, with its name, axes and dtype.
-      x_NxI: what it reads.
+      x_NxI: its input.
       kernel_IxO: W, float32.
       y_NxO: x W.
     """
     return y_NxO
 
   def added(self, trunk: Trunk, part: str, y_NxD: Array) -> Array:
-    """What stands in for that which a part of a layer adds to its states.
+    """Computes the replacement of what a part of a layer adds to its states.
 
     Args:
       trunk: of the stack.
       part: "attention", "cross_attention" or "feedforward".
-      y_NxD: what it adds.
+      y_NxD: the output of the part.
     """
     return y_NxD
 
   def shared(self, trunk: Trunk) -> Any:
-    """Arrays that all layers of a stack read; made once."""
+    """Computes arrays that all layers of a stack read; called once."""
     return None
 
   def prefix(self, trunk: Trunk, shared: Any) -> tuple[Array, Array] | None:
-    """Keys and values [P, G, K] that a layer's self-attention always sees."""
+    """Returns keys and values [P, G, K] that self-attention always sees."""
     return None
 
   def prompt(self, embedder: Any, width: int, initializer: Any) -> Array | None:
-    """Embeddings [P, E] of a soft prompt, parameters of the embedder."""
+    """Declares embeddings [P, E] of a soft prompt, as embedder parameters."""
     return None
 
-  def lay_out(
+  def add_prompt(
     self, trunk: Trunk, inputs: Stream, source: Stream | None
   ) -> tuple[Stream, Stream | None]:
-    """The streams as the stack reads them, for instance further behind."""
+    """Returns the streams as the stack reads them, e.g. shifted."""
     return inputs, source
 
-  def go_on(self, trunk: Trunk, inputs: Stream) -> Stream:
-    """Further tokens of a decoder's stream that was laid out."""
+  def extend_prompt(self, trunk: Trunk, inputs: Stream) -> Stream:
+    """Returns further tokens of a decoder's stream, as the stack reads them."""
     return inputs
 
   def merged(self, leaves: Leaves) -> Leaves:
-    """Parameters of the plain model that computes the same, if it `merges`."""
+    """Computes parameters of the equivalent plain model, if it `merges`."""
     raise NotImplementedError
 
   def peft(
@@ -143,21 +142,21 @@ class Adaptation:
     modules: Sequence[Module],
     trunk: Trunk,
   ) -> tuple[Fields, Tensors]:
-    """What PEFT reads of it: of adapter_config.json, and the tensors.
+    """Exports it for PEFT: fields of adapter_config.json, and tensors.
 
     Args:
       leaves: all parameters, layer by layer, by their dotted paths.
-      modules: of theirs, with the projections of ours that they hold.
+      modules: of the Hugging Face model, with lm_jax's projections in them.
       trunk: of the model.
 
     Raises:
-      UsageError: PEFT has none such, or not in such a place.
+      UsageError: PEFT has nothing like it, or not in such a place.
     """
     raise UsageError(f"--adapter: PEFT has nothing that is {self.name}")
 
 
 def is_own(name: str) -> bool:
-  """Does a parameter of this dotted path belong to the adaptation?
+  """Returns whether a parameter of this path belongs to the adaptation.
 
   >>> is_own("stack_main.blocks.layer_0.attention.query.adaptation.up.kernel")
   True
@@ -166,7 +165,7 @@ def is_own(name: str) -> bool:
 
 
 def moved(stream: Stream, count: int) -> Stream:
-  """The stream, its texts so many positions further behind."""
+  """Shifts the positions of a stream by `count`."""
   return dataclasses.replace(stream, position_BxT=stream.position_BxT + count)
 
 
@@ -182,7 +181,7 @@ def require(name: str, value: float, least: float, below: float = 0) -> None:
 def require_names(
   flag: str, given: Sequence[str], valid: Mapping[str, Any] | Sequence[str]
 ) -> None:
-  """Raises UsageError unless there are some, all valid."""
+  """Raises UsageError unless there are names and all are valid."""
   shown = ",".join(given)
   for name in given:
     if name not in valid:

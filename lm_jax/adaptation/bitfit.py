@@ -1,4 +1,4 @@
-"""The model's own biases are trained, and nothing else of it (BitFit)."""
+"""Trains only the model's biases (BitFit)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lm_jax.types import Trunk
 
 @dataclasses.dataclass(frozen=True)
 class BitFit(base.Adaptation):
-  """Ben Zaken et al. 2022: all biases, of projections, norms and the output.
+  """Trains all biases: of projections, norms and the output.
 
-  T5's biases by distance are no such biases.
+  Ben Zaken et al. 2022. T5's biases by distance do not count as biases.
   """
 
   merges: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Updates of low rank, direction and magnitude apart (DoRA)."""
+"""Trains low-rank updates with separate direction and magnitude (DoRA)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lm_jax.types import Array, Spec
 
 @dataclasses.dataclass(frozen=True)
 class DoRA(_low_rank.LowRank):
-  """x W becomes m x (W + A B alpha / rank) / ||W + A B alpha / rank||.
+  """Replaces x W by m x (W + A B alpha / rank) / ||W + A B alpha / rank||.
 
-  Liu et al. 2024, equation 5: the norm is that of each column, one for an
-  output, and m, as A and B, is trained. It starts as the identity: B is 0 and
-  m the norms of W. The norm has no gradient (section 4.3).
+  Liu et al. 2024, equation 5: the norm is that of each column, one per output,
+  and m is trained like A and B. It starts as the identity: B is 0 and m the
+  norms of W. The norm has no gradient (section 4.3).
   """
 
   def projected(self, dense, x_NxI, kernel_IxO, y_NxO: Array) -> Array:

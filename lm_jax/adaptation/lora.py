@@ -1,4 +1,4 @@
-"""Updates of low rank beside chosen projections (LoRA)."""
+"""Trains low-rank updates of chosen projections (LoRA)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from lm_jax.types import Array
 
 @dataclasses.dataclass(frozen=True)
 class LoRA(_low_rank.LowRank):
-  """x W becomes x W + (x A) B alpha / rank; A and B are trained.
+  """Replaces x W by x W + (x A) B alpha / rank; A and B are trained.
 
   Hu et al. 2022, section 4.1. It starts as the identity: B is 0. The update is
-  computed on the states, so that no gradient of the size of W exists.
+  computed on the states, so that there is no gradient of the size of W.
   """
 
   def projected(self, dense, x_NxI, kernel_IxO, y_NxO: Array) -> Array:

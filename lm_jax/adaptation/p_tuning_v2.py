@@ -1,4 +1,4 @@
-"""Trained keys and values in front of every text (P-tuning v2)."""
+"""Trains keys and values before every text (P-tuning v2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lm_jax.types import Array, Trunk
 
 
 class _Pair(nn.Module):
-  """The keys and values themselves, [P, G, K] each."""
+  """Trained keys and values, [P, G, K] each."""
 
   trunk: Trunk
   tokens: int
@@ -33,7 +33,7 @@ class _Pair(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class PTuningV2(_prefix.Prefix):
-  """P trained keys and values in each layer, without a network behind them.
+  """Trains P keys and values in each layer directly, without a network.
 
   Liu et al. 2022, section 3.
   """

@@ -1,4 +1,4 @@
-"""Keys and values in front of every text, made by a network (prefix tuning)."""
+"""Trains a network that makes keys and values before every text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lm_jax.types import Array, Trunk
 
 
 class _Hidden(nn.Module):
-  """tanh(P' W + b) [P, hidden], of a stack."""
+  """Hidden layer tanh(P' W + b) [P, hidden] of a stack."""
 
   trunk: Trunk
   tokens: int
@@ -38,7 +38,7 @@ class _Hidden(nn.Module):
 
 
 class _Pair(nn.Module):
-  """Keys and values [P, G, K] of a layer, read off the hidden layer."""
+  """Keys and values [P, G, K] of a layer, computed from the hidden layer."""
 
   trunk: Trunk
 
@@ -64,11 +64,11 @@ class _Pair(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class PrefixTuning(_prefix.Prefix):
-  """Keys and values of all layers are W2 tanh(W1 P' + b1) + b2.
+  """Computes keys and values of all layers as W2 tanh(W1 P' + b1) + b2.
 
   Li and Liang 2021, section 4.3: P' has a vector for each token of the prefix,
-  and one network gives what all layers of a stack see. It stays a part of what
-  is trained and saved. Cross-attention has no prefix.
+  and one network computes the prefixes of all layers of a stack. The network is
+  trained and saved. Cross-attention has no prefix.
   """
 
   hidden: int = base.option(512, "width of the network's hidden layer")

@@ -1,4 +1,4 @@
-"""The model is held fixed, and a head of its own is trained on it."""
+"""Trains only a head on the fixed model."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from lm_jax.adaptation.base import Leaves
 
 @dataclasses.dataclass(frozen=True)
 class Probe(base.Adaptation):
-  """Nothing of the stack is trained (Alain and Bengio 2017).
+  """Trains nothing of the stack (Alain and Bengio 2017).
 
-  What the heads of an objective learn, they learn from the states as they are.
+  The heads of an objective learn from the unchanged states.
   """
 
   merges: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Trained embeddings in front of every text (soft prompts)."""
+"""Trains embeddings before every text (soft prompts)."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ TABLE = "embedder_main.embedding"
 
 @dataclasses.dataclass(frozen=True)
 class SoftPrompt(base.Adaptation):
-  """P tokens whose embeddings are trained, before the text.
+  """Trains the embeddings of P tokens before the text.
 
-  Lester et al. 2021, section 2; of an encoder_decoder before the encoder's
-  text. Texts stand P positions further behind. In an encoder the prompt sees
-  the text, too; in a decoder it comes before all, also before what a
-  prefix_decoder sees both ways. So rows hold one text each.
+  Lester et al. 2021, section 2; in an encoder_decoder they are before the
+  encoder's text. Positions of texts are shifted by P. In an encoder the prompt
+  also sees the text; in a decoder it comes first, even before the bidirectional
+  part of a prefix_decoder. So rows hold one text each.
   """
 
   apart: ClassVar[str] = "its tokens are read before every text"
   needs_documents: ClassVar[bool] = True
 
-  tokens: int = base.option(20, "of the prompt")
+  tokens: int = base.option(20, "number of tokens of the prompt")
   init: Literal["vocabulary", "random", "text"] = base.option(
     "vocabulary",
-    "the embeddings at first: of tokens drawn from the vocabulary, random"
-    " numbers, or of the tokens of --adapt.text, over and over",
+    "initial embeddings; vocabulary: those of tokens drawn from the vocabulary;"
+    " random: random numbers; text: those of the tokens of --adapt.text,"
+    " repeated as needed",
   )
-  text: str = base.option("", "for --adapt.init=text")
+  text: str = base.option(
+    "", "text whose tokens give the initial embeddings, for --adapt.init=text"
+  )
 
   @property
   def ahead(self) -> int:
@@ -80,14 +83,14 @@ class SoftPrompt(base.Adaptation):
     shape = (self.tokens, width)
     return parameter(embedder, name, initializer, shape, (None, "embed"))
 
-  def lay_out(
+  def add_prompt(
     self, trunk: Trunk, inputs: Stream, source: Stream | None
   ) -> tuple[Stream, Stream | None]:
     if source is not None:
-      return inputs, self._behind(trunk, source)
-    return self._behind(trunk, inputs), None
+      return inputs, self._prepend(trunk, source)
+    return self._prepend(trunk, inputs), None
 
-  def go_on(self, trunk: Trunk, inputs: Stream) -> Stream:
+  def extend_prompt(self, trunk: Trunk, inputs: Stream) -> Stream:
     if trunk.architecture == "encoder_decoder":
       return inputs  # The prompt is the encoder's.
     return base.moved(inputs, self.tokens)
@@ -107,8 +110,8 @@ class SoftPrompt(base.Adaptation):
     }
     return fields, {"prompt_embeddings": prompt_PxE}
 
-  def _behind(self, trunk: Trunk, stream: Stream) -> Stream:
-    """The stream behind the prompt, whose ids are those past the vocabulary."""
+  def _prepend(self, trunk: Trunk, stream: Stream) -> Stream:
+    """Prepends the prompt, whose ids are those above the vocabulary."""
     batch, count = stream.tokens_BxT.shape[0], self.tokens
     number_P = jnp.arange(count, dtype=jnp.int32)
     # In an encoder all ranks are 0; elsewhere it comes before them.

@@ -43,7 +43,7 @@ def run(
   place = given.get("workdir") or f"runs/{name}"
   machines.use_threads(place)
   enable_compilation_cache(given.get("data.cache", ""))
-  with distributed.together():
+  with distributed.raise_everywhere():
     config = recipe.configured(as_begun(given, place))
     source = pathlib.Path(config.model).name if config.model else config.size
     name = f"{config.task}-{source}-seed{config.seed}"

@@ -65,7 +65,7 @@ def main(flags: Flags) -> int:
   named = (f"--model={flags.model}", f"--relations={flags.relations}")
   read.check(model, relations, named)
   graph = read.read(texts, model, relations)
-  with disk.named(f"--out={out}"):
+  with disk.disk_errors_as_usage(f"--out={out}"):
     write_atomically(paths[0], formats.graphml(graph))
     write_atomically(paths[1], formats.json_ld(graph))
     write_atomically(paths[2], picture.png(graph))

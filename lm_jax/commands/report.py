@@ -117,7 +117,10 @@ def _compare(flags: Flags) -> int:
   text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
   csv = paired.as_csv(pairs, baseline)
   root = workdir.create(directory)
-  with lock.hold(directory), disk.named(f"--workdir={directory}"):
+  with (
+    lock.hold(directory),
+    disk.disk_errors_as_usage(f"--workdir={directory}"),
+  ):
     # First: it tells the next call that the directory is its own.
     replace(root / PAIRED, text.encode("utf-8", "replace"))
     publish(root, title, content, csv, files, "paired.csv")

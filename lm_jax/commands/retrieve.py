@@ -160,7 +160,7 @@ def main(flags: Flags) -> int:
     _print_judged({flags.judge: run}, found, flags)
     return 0
   asks = queries_lib.read(flags.query, flags.queries, found, where)
-  deep = asks.of_collection or flags.run or flags.format == "trec"
+  deep = asks.from_collection or flags.run or flags.format == "trec"
   top_k = flags.top_k or (_DEEP if deep else _SHOWN)
   runs = search(flags, found, asks.texts, max(top_k, flags.passages))
   run = {
@@ -168,7 +168,7 @@ def main(flags: Flags) -> int:
     for query, hits in runs[flags.method].items()
   }
   if flags.run:
-    with disk.named(f"--run={flags.run}"):
+    with disk.disk_errors_as_usage(f"--run={flags.run}"):
       write_atomically(flags.run, trec.content(run, flags.method))
   if flags.format == "trec":
     for line in trec.lines(run, flags.method):
@@ -178,10 +178,10 @@ def main(flags: Flags) -> int:
     answers = _answers(flags, found, asks.texts, runs[flags.method])
     for line in _answered(answers, found, asks, flags.format):
       print(line)
-  elif flags.format == "jsonl" or not asks.of_collection:
+  elif flags.format == "jsonl" or not asks.from_collection:
     for line in _shown(run, found, asks.texts, flags.format):
       print(line, flush=True)
-  if asks.of_collection and flags.format == "text" and not flags.reader:
+  if asks.from_collection and flags.format == "text" and not flags.reader:
     _print_judged(runs, found, flags)
   return 0
 
@@ -211,7 +211,7 @@ def search(
   if flags.method != "bm25":
     runs["dense"] = _dense(flags, found, texts, k)
   if flags.method != "dense":
-    documents = {name: each.whole for name, each in found.documents.items()}
+    documents = {name: each.full_text for name, each in found.documents.items()}
     runs["bm25"] = bm25.BM25(documents, flags.k1, flags.b).search(texts, k)
   if flags.method == "hybrid":
     runs["hybrid"] = ranking.fuse_runs([runs["dense"], runs["bm25"]], k)
@@ -237,11 +237,11 @@ def _dense(
   )
   encoder = Encoder(score_lib.scorer(model), encoding)
   name = f"{digest.digest(model.params)[:16]} {model.tokenizer.fingerprint}"
-  facts = dense.about(encoder, found, name, flags.index_type)
+  facts = dense.describe_index(encoder, found, name, flags.index_type)
   path = pathlib.Path(flags.index).expanduser()
   if not flags.index:
     path = cache.root() / "indices" / cache.key(facts)
-  held = dense.kept(encoder, found, name, path, flags.index_type)
+  held = dense.load_or_build(encoder, found, name, path, flags.index_type)
   vectors_QxD = encoder.queries(list(texts.values()))
   return held.search(vectors_QxD, list(texts), k, flags.effort)
 

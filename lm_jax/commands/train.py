@@ -45,7 +45,7 @@ def run(
   Raises:
     UsageError: the run is impossible, or its directory is taken.
   """
-  with distributed.together():
+  with distributed.raise_everywhere():
     config = Config()
     if "model" in given:
       config = continued.continued(given["model"], given)
@@ -95,7 +95,7 @@ def as_process(given: Mapping[str, Sequence[str]], run: Runner) -> int:
   from lm_jax.storage import machines
 
   last = {path: texts[-1] for path, texts in given.items()}
-  processes = cluster.named(last)
+  processes = cluster.from_flags(last)
   settings = {p: text for p, text in last.items() if p not in cluster.FLAGS}
   machines.use_threads(settings.get("workdir", ""))
   with cluster.joined(processes):

@@ -1,4 +1,4 @@
-"""From a corpus to batches: `batch k` is a pure function of (seed, k).
+"""Turns a corpus into batches: batch k is a pure function of (seed, k).
 
 Nothing here imports TFDS, grain or tokenizers before it is used.
 """

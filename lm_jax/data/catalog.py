@@ -1,4 +1,4 @@
-"""Any data set that TFDS knows by name, without TensorFlow."""
+"""Finds and prepares any data set that TFDS knows by name; no TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from lm_jax.support.errors import UsageError
 
 
 class _Dtypes:
-  """In the place of TensorFlow where a module of TFDS wants its dtypes.
+  """Stands in for TensorFlow where a TFDS module reads its dtypes.
 
-  SuperGLUE's configurations have columns of tf.int32, and no more of it.
+  SuperGLUE's configurations use tf.int32 columns and nothing else of it.
   """
 
   def __getattr__(self, name: str) -> Any:
@@ -50,7 +50,7 @@ def _import_module_of(name: str) -> None:
 
 
 def _old_style_names() -> set[str]:
-  """The texts among the builders that TFDS lists once they are imported."""
+  """Names of the text builders that TFDS lists only once they are imported."""
   import tensorflow_datasets as tfds
 
   folder = pathlib.Path(tfds.__file__).parent / "text"
@@ -59,9 +59,9 @@ def _old_style_names() -> set[str]:
 
 
 def find(corpus: str) -> Any:
-  """The builder of a TFDS name, such as `wikipedia/20230601.en`.
+  """Returns the builder of a TFDS name, such as `wikipedia/20230601.en`.
 
-  A data set of the user's own is found by its code or by what that prepared.
+  A user's own data set is looked up by its code or by its prepared files.
 
   Raises:
     UsageError: there is no such data set, configuration or version.
@@ -78,8 +78,8 @@ def find(corpus: str) -> Any:
     may = own_builders.may_import(corpus)
     if may and own_builders.import_code(name, corpus):
       known = [*known, name]
-    elif (found := own_builders.prepared(wanted)) is not None:
-      return found
+    elif (builder := own_builders.prepared(wanted)) is not None:
+      return builder
   if not valid or name not in known:
     names = sorted({"sotu", *known, *_old_style_names()})
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
@@ -113,12 +113,12 @@ def find(corpus: str) -> Any:
 
 
 def check_text(builder: Any, text_key: str) -> None:
-  """Raises UsageError unless `--data.text_key` is a text of the data set."""
+  """Raises UsageError unless `--data.text_key` is a text feature."""
   import tensorflow_datasets as tfds
 
-  found = builder.info.features or {}
+  features = builder.info.features or {}
   kind = tfds.features.Text
-  valid = sorted(k for k in found if isinstance(found[k], kind))
+  valid = sorted(k for k in features if isinstance(features[k], kind))
   if text_key not in valid:
     raise UsageError(
       f"--data.text_key={text_key}: no text of {builder.info.full_name}; "
@@ -128,12 +128,12 @@ def check_text(builder: Any, text_key: str) -> None:
 
 @contextlib.contextmanager
 def quiet(folder: pathlib.Path | None = None) -> Iterator[None]:
-  """Drops what TFDS prints and warns of, and its temporary files.
+  """Suppresses TFDS's output, warnings and temporary files.
 
   Its progress bars stay, on terminals only.
 
   Args:
-    folder: for a temporary directory; by default where such are.
+    folder: parent of the temporary directory; None: the system's default.
   """
   import tensorflow_datasets as tfds
 
@@ -154,11 +154,11 @@ def quiet(folder: pathlib.Path | None = None) -> Iterator[None]:
 
 
 def prepare(builder: Any, corpus: str) -> None:
-  """Downloads and prepares what isn't there yet.
+  """Downloads and prepares a data set unless that was done before.
 
   Raises:
-    UsageError: it takes Beam, a manual download, TensorFlow or a network
-      that isn't there; the message names the step.
+    UsageError: it needs Beam, a manual download, TensorFlow or a network,
+      and that is missing; the message names the step.
   """
   import tensorflow_datasets as tfds
 
@@ -196,7 +196,7 @@ def prepare(builder: Any, corpus: str) -> None:
 
 
 def source(builder: Any, corpus: str, split: str) -> Any:
-  """Random access to the examples of a prepared data set.
+  """Returns random access to the examples of a prepared data set.
 
   Raises:
     UsageError: it has no such split, or was prepared in a file format that
@@ -218,18 +218,18 @@ def source(builder: Any, corpus: str, split: str) -> Any:
   return builder.as_data_source(split=split)
 
 
-def examples(found: Any, where: str) -> Iterator[Any]:
-  """The examples of a data source, in order.
+def examples(source: Any, where: str) -> Iterator[Any]:
+  """Yields the examples of a data source, in order.
 
   Args:
-    found: by random access.
+    source: random access to the examples.
     where: names its files in messages.
 
   Raises:
-    UsageError: a file is damaged, as array_record's own checksums tell.
+    UsageError: a file is damaged, by array_record's own checksums.
   """
   try:
-    yield from found
+    yield from source
   except RuntimeError as error:
     if "Corrupted" not in str(error):
       raise
@@ -240,7 +240,7 @@ def examples(found: Any, where: str) -> Iterator[Any]:
 
 
 def configurations(name: str) -> list[str]:
-  """The names of a data set's configurations, in the order of TFDS."""
+  """Lists the names of a data set's configurations, in TFDS's order."""
   import tensorflow_datasets as tfds
 
   _import_module_of(name)

@@ -1,7 +1,7 @@
-"""A chunk of a corpus: texts, and the rows they become; no jax.
+"""Reads and packs one chunk of a corpus: texts and their rows; no jax.
 
-Chunks are packed apart from each other, so that it doesn't matter how many
-processes there are. `python -m lm_jax.data.chunks` is one of them.
+Chunks are packed independently, so the number of processes doesn't matter.
+`python -m lm_jax.data.chunks` runs one of them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _HEADER = struct.Struct("<q??q")
 
 
 class Text(NamedTuple):
-  """A document, or a part of one: does it begin and end here?
+  """A document or a part of one.
 
-  number: of the document, by which two that follow one another are told apart.
+  begins, ends: whether the document begins and ends here. number: of the
+  document; it tells apart documents that follow one another.
   """
 
   text: str
@@ -38,7 +39,7 @@ class Text(NamedTuple):
 
 
 class Recipe(NamedTuple):
-  """How texts become rows: the tokenizer, and what `pack.pack` takes."""
+  """Settings of rows: the tokenizer and the arguments of `pack.pack`."""
 
   content: str
   shunned: list[int]
@@ -49,13 +50,14 @@ class Recipe(NamedTuple):
   every_script: bool = True  # of which stops end sentences
 
 
-class Facts(NamedTuple):
-  """What a chunk holds.
+class ChunkCounts(NamedTuple):
+  """Counts of a chunk.
 
-  rows: their number; filled: positions in them that are not padding; tokens:
-  of the text; longest: the tokens of its longest document. As a document may
-  go on from chunk to chunk: `begins`, does its first one begin here; `whole`,
-  is it the only one; and the tokens here of the first and of the last one.
+  rows: number of rows; filled: positions that are not padding; tokens: number
+  of tokens of the text; longest: tokens of the longest document. A document may
+  continue from chunk to chunk: `begins` says whether the first one begins here,
+  `whole` whether it is the only one; `first` and `last` are the tokens here of
+  the first and the last document.
   """
 
   rows: int
@@ -69,7 +71,7 @@ class Facts(NamedTuple):
 
 
 def write(file: IO[bytes], texts: Iterable[Text]) -> None:
-  """Writes texts, to be read by `read`."""
+  """Writes texts in the form that `read` reads."""
   for text, begins, ends, number in texts:
     data = text.encode()
     file.write(_HEADER.pack(len(data), begins, ends, number))
@@ -77,7 +79,7 @@ def write(file: IO[bytes], texts: Iterable[Text]) -> None:
 
 
 def read(file: IO[bytes]) -> Iterator[Text]:
-  """The texts that `write` wrote."""
+  """Yields the texts that `write` wrote."""
   while header := file.read(_HEADER.size):
     size, *rest = _HEADER.unpack(header)
     yield Text(file.read(size).decode(), *rest)
@@ -88,7 +90,7 @@ def _groups(
 ) -> Iterator[pack.Group]:
   """Tokenizes texts, several at once; long ones come in pieces.
 
-  sizes: gets the tokens of each document.
+  sizes: the number of tokens of each document is appended to it.
   """
   group: list[Text] = []
   characters = 0
@@ -105,9 +107,9 @@ def _groups(
     return pack.Group(tokens, counts_N, ends, numbers)
 
   for text in texts:
-    found = list(pieces(text.text, PIECE_CHARACTERS))
-    for i, piece in enumerate(found, 1):
-      begins, ends = text.begins and i == 1, text.ends and i == len(found)
+    parts = list(pieces(text.text, PIECE_CHARACTERS))
+    for i, piece in enumerate(parts, 1):
+      begins, ends = text.begins and i == 1, text.ends and i == len(parts)
       group.append(Text(piece, begins, ends, text.number))
       characters += len(piece)
       if characters >= GROUP_CHARACTERS:
@@ -122,11 +124,11 @@ def make_rows(
   encoder: Encoder,
   recipe: Recipe,
   folder: pathlib.Path,
-) -> Facts:
-  """Writes the rows of a chunk, the bytes of text behind each, its CRC-32.
+) -> ChunkCounts:
+  """Writes the rows of a chunk, their bytes of text and their CRC-32.
 
   Args:
-    folder: gets the files rows, bytes and checks.
+    folder: the files rows, bytes and checks are written there.
   """
   first: list[Text] = []
 
@@ -156,7 +158,7 @@ def make_rows(
       checks_N = np.fromiter(row_checks(rows_NxFxL), np.uint32)
       checks_file.write(checks_N.data)
   sizes = sizes or [0]
-  return Facts(
+  return ChunkCounts(
     rows=rows,
     filled=filled,
     tokens=sum(sizes),
@@ -175,8 +177,8 @@ def _answerer(setup: Any) -> Callable[[Any], bytes]:
   def answer(path: str) -> bytes:
     folder = pathlib.Path(path)
     with (folder / "texts").open("rb") as texts:
-      facts = make_rows(read(texts), encoder, recipe, folder)
-    return json.dumps(facts).encode()
+      counts = make_rows(read(texts), encoder, recipe, folder)
+    return json.dumps(counts).encode()
 
   return answer
 

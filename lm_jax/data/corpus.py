@@ -1,4 +1,4 @@
-"""The documents of a corpus, wherever they come from."""
+"""Opens a corpus (embedded, local files or TFDS) as documents in splits."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ SPLITS = ("train", "validation", "test")
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-  """A text, or a piece of one.
+  """A text or a piece of one.
 
-  metadata: what else the corpus says of it. `ends` is False where the text
-    goes on in the next document or in another split.
+  metadata: the other fields of the example. `ends` is False where the text
+    continues in the next document or in another split.
   """
 
   text: str
@@ -49,9 +49,9 @@ class Corpus:
 
   fingerprint: hexadecimal; equal for equal documents in equal splits, and so
     corpora of one name are.
-  read: the documents of a split, in a fixed order.
-  size: bytes of the training split, about; 0 where that is not known. The
-    corpus is prepared for that.
+  read: returns the documents of a split, in a fixed order.
+  size: returns about how many bytes the training split has, 0 if unknown;
+    this prepares the corpus.
   """
 
   name: str
@@ -67,7 +67,7 @@ class Corpus:
 
 
 def _plain(example: dict[str, Any], text_key: str, errors: str) -> Document:
-  """A TFDS example as a document: texts as str, numbers as Python's own."""
+  """Turns a TFDS example into a document: str texts and Python numbers."""
   facts: dict[str, Any] = {}
   for name, value in example.items():
     if isinstance(value, bytes):
@@ -86,9 +86,9 @@ def _directory(
   make: Callable[[pathlib.Path], Any],
   sources: Sequence[hashes.Hashed] = (),
 ) -> Corpus:
-  """The data set of one builder of ours, to be prepared in `path`.
+  """A corpus of one of lm_jax's own TFDS builders, prepared in `path`.
 
-  sources: what `make` reads.
+  sources: the files that `make` reads.
   """
 
   def check(names: Iterable[pathlib.Path]) -> None:
@@ -104,10 +104,10 @@ def _directory(
     import tensorflow_datasets as tfds
 
     cache.prepared(path, build)
-    found = list(path.glob("*/*/dataset_info.json"))
-    if len(found) != 1:
+    info_files = list(path.glob("*/*/dataset_info.json"))
+    if len(info_files) != 1:
       raise cache.damaged(path, "it has no dataset_info.json")
-    (folder,) = found
+    (folder,) = info_files
     check(path.glob("*/*/*.json"))
     tfds_features_check.check(folder.parent)
     builder = tfds.builder_from_directory(folder.parent)
@@ -144,7 +144,7 @@ def _open_sotu(options: DataOptions) -> Corpus:
 
 def _open_files(options: DataOptions) -> Corpus:
   paths = formats.find(options.corpus)
-  sources = hashes.of_files(options.cache, paths)
+  sources = hashes.hash_files(options.cache, paths)
   digests = [source.sha256 for source in sources]
   names = [path.name for path in paths]
   fingerprint = cache.key(
@@ -162,7 +162,7 @@ def _open_files(options: DataOptions) -> Corpus:
 
 
 def _open_catalog(options: DataOptions) -> Corpus:
-  """A TFDS data set; splits that it lacks come from its training documents."""
+  """Opens a TFDS data set; missing splits are taken from its training split."""
   if own_builders.is_directory(options.corpus):
     builder = own_builders.from_directory(options.corpus)
   else:
@@ -174,15 +174,15 @@ def _open_catalog(options: DataOptions) -> Corpus:
   def read(split: str) -> Iterator[Document]:
     catalog.prepare(builder, options.corpus)
     existing = builder.info.splits
-    found = split if split in existing else "train"
-    source = catalog.source(builder, options.corpus, found)
+    source_split = split if split in existing else "train"
+    source = catalog.source(builder, options.corpus, source_split)
     examples = catalog.examples(source, str(builder.data_dir))
     for index, example in enumerate(examples):
       try:
         document = _plain(example, options.text_key, options.errors)
       except UnicodeDecodeError as error:
         raise UsageError(
-          f"{name}, {found}[{index}]: byte {error.start} is not UTF-8; "
+          f"{name}, {source_split}[{index}]: byte {error.start} is not UTF-8; "
           "--data.errors=replace goes on with U+FFFD in its place"
         ) from error
       if document.text.strip() and split == _split(document, split, existing):
@@ -196,7 +196,7 @@ def _open_catalog(options: DataOptions) -> Corpus:
 
 
 def _split(document: Document, split: str, existing: Any) -> str:
-  """The split of a document that was found where `split` is looked for."""
+  """Returns the split of a document that was read for `split`."""
   if split != "train" and split in existing:
     return split
   held = texts.held_out(texts.text_hash(document.text))

@@ -1,4 +1,4 @@
-"""How many documents are there twice: exact copies, in bounded memory."""
+"""Counts exact copies of documents, in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _BUCKETS = 64
 
 
 class Duplicates:
-  """Counts documents whose text another one before them has.
+  """Counts documents whose text equals that of an earlier one.
 
-  By 64 bits of SHA-256. What doesn't fit in memory goes to files, by the first
-  bits of the hash.
+  Texts are compared by 64 bits of their SHA-256. Hashes that do not fit in
+  memory go to files, by the first bits of the hash.
 
   Args:
-    folder: for the files; it is there only while they are.
+    folder: for the files; it exists only as long as they do.
   """
 
   def __init__(self, folder: pathlib.Path):
@@ -28,7 +28,7 @@ class Duplicates:
     self._open: hashlib._Hash | None = None
 
   def add(self, text: bytes, begins: bool) -> None:
-    """Takes a document, or what follows of it."""
+    """Adds a document, or the next part of the last one."""
     if begins:
       self._close()
     if self._open is None:
@@ -36,17 +36,17 @@ class Duplicates:
     self._open.update(text)
 
   def count(self) -> int:
-    """The number of duplicates among all documents; it can be asked once."""
+    """Returns the number of duplicates among all documents; call it once."""
     self._close()
     if not self._folder.exists():
       return len(self._hashes) - len(set(self._hashes))
     self._spill()
-    found = 0
+    duplicates = 0
     for path in self._folder.iterdir():
       hashes = np.fromfile(path, np.uint64)
-      found += hashes.size - np.unique(hashes).size
+      duplicates += hashes.size - np.unique(hashes).size
     shutil.rmtree(self._folder)
-    return found
+    return duplicates
 
   def _close(self) -> None:
     if self._open is None:

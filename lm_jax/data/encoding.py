@@ -1,7 +1,7 @@
-"""Text to ids with words, sentences and bytes, without jax.
+"""Encodes text as ids with words, sentences and bytes, without jax.
 
-What prepares a corpus in processes of its own imports this and not
-tokenizer.py: a process with jax takes half a second and 170 MB more.
+The processes that prepare a corpus import this file and not tokenizer.py:
+a process with jax takes half a second and 170 MB more.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ class Encoded:
 
 
 class Encoder:
-  """A tokenizer.json that reads every text as text.
+  """A tokenizer.json that reads every text as plain text.
 
   Args:
-    content: of the tokenizer.json.
-    shunned: ids that no text has, not even one that spells their names.
+    content: the text of the tokenizer.json.
+    shunned: ids that no text gets, not even one that spells their names.
     path: names the file in messages.
 
   Raises:
-    UsageError: it is none, or asks for more than it may; by every method
-      also, where the library fails on a text.
+    UsageError: it is no tokenizer.json, or exceeds the limits; every method
+      raises it too, where the library fails on a text.
   """
 
   def __init__(
@@ -78,13 +78,13 @@ class Encoder:
     return self._build(content)
 
   def encode(self, text: str) -> list[int]:
-    """The ids of a text, without special tokens around it."""
+    """Returns the ids of a text, without special tokens around it."""
     with tokenizer_json.using(self.path):
       encoding = self.tokenizer.encode(text, add_special_tokens=False)
       return self._as_text(text, encoding)[1]
 
   def encode_batch(self, texts: Sequence[str]) -> list[Encoded]:
-    """The tokens of several texts, on all cores."""
+    """Encodes several texts, on all cores."""
     flat, counts_N = self.encode_flat(texts)
     stops = np.cumsum(counts_N).tolist()
     return [
@@ -97,38 +97,38 @@ class Encoder:
   def encode_spans(
     self, texts: Sequence[str]
   ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The tokens of several texts, and where in the text each stands.
+    """Encodes several texts and locates each token in its text.
 
     Returns:
-      of each text the ids, int32 [T]; and the characters, int64 [T, 2], from
-      and up to, without white space around them. Tokens that share a
-      character (its bytes) have the same ones.
+      For each text the ids, int32 [T], and the spans of characters, int64
+      [T, 2], without white space around them; the end is exclusive. Tokens
+      that share a character (its bytes) have the same span.
     """
     with tokenizer_json.using(self.path):
       encodings = self.tokenizer.encode_batch(
         list(texts), add_special_tokens=False
       )
-    found = []
+    encoded = []
     for text, encoding in zip(texts, encodings, strict=True):
       with tokenizer_json.using(self.path):
         encoding, ids = self._as_text(text, encoding)
       spans = [_stripped(text, *span) for span in encoding.offsets]
       spans_Tx2 = np.array(spans, np.int64).reshape(-1, 2)
-      found.append((np.array(ids, np.int32), spans_Tx2))
-    return found
+      encoded.append((np.array(ids, np.int32), spans_Tx2))
+    return encoded
 
   def encode_flat(
     self, texts: Sequence[str], every_script: bool = True
   ) -> tuple[Encoded, np.ndarray]:
-    """The tokens of several texts one after the other, on all cores.
+    """Encodes several texts into one array, on all cores.
 
     Args:
-      texts: to be tokenized.
-      every_script: as of `sentence_starts`.
+      texts: the texts.
+      every_script: see `sentence_starts`.
 
     Returns:
-      the tokens, sentences counted on from text to text; and the number of
-      tokens of each text, int64 [N].
+      The tokens, with sentences numbered on from text to text; and the number
+      of tokens of each text, int64 [N].
     """
     # encode_batch_fast would be faster, but forgets the words.
     with tokenizer_json.using(self.path):
@@ -139,9 +139,9 @@ class Encoder:
     at = 0  # bytes of the texts so far
     for text, encoding in zip(texts, encodings, strict=True):
       with tokenizer_json.using(self.path):
-        encoding, found = self._as_text(text, encoding)
+        encoding, text_ids = self._as_text(text, encoding)
       byte_at, size = _byte_positions(text)
-      ids_N.append(np.array(found, np.int32))
+      ids_N.append(np.array(text_ids, np.int32))
       word_N.append(np.array(encoding.word_ids, np.int32))
       if self._bytes_V is None:
         last = np.array([end for _, end in encoding.offsets], np.int64)
@@ -166,7 +166,7 @@ class Encoder:
   def _positions(
     sizes: np.ndarray, counts_N: np.ndarray, starts_N: list[np.ndarray]
   ) -> np.ndarray:
-    """Where tokens start, in bytes of all texts joined: int64 [T]."""
+    """Start of each token, in bytes of all texts joined: int64 [T]."""
     ends = np.cumsum(sizes, dtype=np.int64)
     first_N = np.cumsum(counts_N) - counts_N
     before_N = np.concatenate([[0], ends])[first_N]
@@ -174,7 +174,7 @@ class Encoder:
     return ends - sizes + np.repeat(text_N - before_N, counts_N)
 
   def _as_text(self, text: str, encoding: Any) -> tuple[Any, list[int]]:
-    """The encoding and its ids, no name of a special token read as a piece."""
+    """Returns the encoding and its ids, without names of special tokens."""
     ids = encoding.ids
     if self.shunned.isdisjoint(ids):
       return encoding, ids
@@ -183,7 +183,7 @@ class Encoder:
 
 
 def _byte_table(content: Any, vocab: dict[str, int]) -> np.ndarray | None:
-  """Bytes per token, where each character of a token stands for a byte."""
+  """Bytes per token, if each character of a token stands for a byte."""
   before = content.get("pre_tokenizer") or {}
   plain = not content.get("normalizer") and not before.get("add_prefix_space")
   if before.get("type") != "ByteLevel" or not plain:
@@ -201,7 +201,7 @@ def _byte_table(content: Any, vocab: dict[str, int]) -> np.ndarray | None:
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
-  """A span of a text without white space around it; its end, of nothing."""
+  """Strips white space from a span; a blank span becomes empty, at its end."""
   piece = text[start:end]
   start += len(piece) - len(piece.lstrip())
   return start, start + len(piece.strip())
@@ -212,7 +212,7 @@ def _join(arrays: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def _shares(ends: np.ndarray, size: int) -> np.ndarray:
-  """Bytes per token, from where in the text the tokens end."""
+  """Computes bytes per token from the ends of the tokens in the text."""
   # Tokens that share a character: the first has its bytes.
   ends = np.maximum.accumulate(ends)
   ends[-1:] = size
@@ -220,7 +220,7 @@ def _shares(ends: np.ndarray, size: int) -> np.ndarray:
 
 
 def _byte_positions(text: str) -> tuple[Callable[[Any], Any], int]:
-  """From positions in characters to positions in UTF-8 bytes; all its bytes."""
+  """A map from character to byte positions (UTF-8), and the number of bytes."""
   if text.isascii():
     return (lambda positions: positions), len(text)
   codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)

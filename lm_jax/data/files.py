@@ -36,7 +36,7 @@ _LAST_SPACE = re.compile(r"\s(?=\S*$)")
 
 
 def tails(text: str, by_words: bool = False) -> dict[str, str]:
-  """A document's text by split: its last tenth is held out.
+  """Splits a document's text: its last tenth is held out.
 
   The tenth is of the characters, and parted from the rest, as its halves are,
   between paragraphs. Of fewer than three nothing is held out, or `by_words`
@@ -64,16 +64,16 @@ def tails(text: str, by_words: bool = False) -> dict[str, str]:
 
 
 def _edge(text: str, share: float) -> int:
-  """Where a share of a text ends, before the white space that is near."""
+  """Finds the end of a share of a text, moved back to nearby white space."""
   end = int(share * len(text))
   near = text[max(0, end - LONGEST_WORD) : end]
-  found = _LAST_SPACE.search(near)
-  return end - len(near) + found.start() if found else end
+  space = _LAST_SPACE.search(near)
+  return end - len(near) + space.start() if space else end
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """Which documents, or which parts of them, make up each split.
+  """Assignment of documents, or parts of documents, to splits.
 
   thresholds: the hashes below which a document is held out for validation
     and for testing; None where each document's tail is held out.
@@ -87,7 +87,7 @@ class Plan:
   by_words: bool = False
 
   def records(self, split: str) -> Iterator[dict[str, Any]]:
-    """The records of a split: text, name, and whether the document ends."""
+    """Yields the records of a split: text, name, and if the document ends."""
     for name, text in formats.read(self.paths, self.text_key, self.errors):
       if self.thresholds is None:
         part = tails(text, self.by_words)
@@ -106,10 +106,10 @@ class Plan:
 
 
 def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
-  """Reads everything once, so that bad input is found before it is written.
+  """Reads all files once, so that bad input is reported before writing.
 
   Raises:
-    UsageError: an empty corpus, and all that `formats.read` raises.
+    UsageError: the corpus is empty; and whatever `formats.read` raises.
   """
   import numpy as np
 
@@ -136,16 +136,16 @@ def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
 
 
 def _small(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
-  """Holds out tails of documents, in paragraphs or else in words."""
+  """Plans to hold out tails of documents, in paragraphs or else in words."""
   for by_words in (False, True):
-    found = Plan(paths, text_key, errors, None, by_words)
+    tail_plan = Plan(paths, text_key, errors, None, by_words)
     empty = [
       split
       for split in ("train", "validation", "test")
-      if next(found.records(split), None) is None
+      if next(tail_plan.records(split), None) is None
     ]
     if not empty:
-      return found
+      return tail_plan
   raise UsageError(
     f"--data.corpus: too small: no text is left for {empty[0]}; it takes {FEW} "
     "different documents, a document of 3 paragraphs or lines, or a longer one"
@@ -157,7 +157,7 @@ def shards(
 ) -> Iterator[Iterator[dict[str, Any]]]:
   """Groups records by the shard of `limit` bytes that they begin in.
 
-  A group has to be read before the next one is asked for.
+  Read a group to its end before asking for the next one.
   """
 
   def numbered() -> Iterator[tuple[int, dict[str, Any]]]:
@@ -176,7 +176,7 @@ def _next(groups: Iterator[Iterator[Any]]) -> Iterator[Any]:
 
 @functools.cache
 def builder_class() -> type:
-  """The TFDS builder, made when TFDS is needed and not before."""
+  """Returns the TFDS builder class; TFDS is imported only then."""
   import numpy as np
   import tensorflow_datasets as tfds
 

@@ -1,8 +1,8 @@
-"""Documents in .txt and .jsonl files, gzipped or not, and in .parquet files.
+"""Reads documents from .txt, .jsonl (also gzipped) and .parquet files.
 
-A .txt file is a document, and so is a line of a .jsonl file and a row of a
-.parquet file. Memory goes with the longest document (of Parquet, with the row
-group), not with the corpus.
+A .txt file is one document; so is a line of a .jsonl file and a row of a
+.parquet file. Memory grows with the longest document (for Parquet, with the
+row group), not with the corpus.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BATCH_ROWS = 256
 
 
 def looks_like_files(corpus: str) -> bool:
-  """Whether `--data.corpus` names files and not a TFDS data set."""
+  """Returns whether `--data.corpus` names files and not a TFDS data set."""
   return (
     corpus.startswith(("/", "./", "../", "~"))
     or corpus.endswith(SUFFIXES)
@@ -38,26 +38,26 @@ def looks_like_files(corpus: str) -> bool:
 
 
 def find(corpus: str) -> list[pathlib.Path]:
-  """The files of a directory (its subdirectories included), a file or a glob.
+  """Lists the files of a directory (with subdirectories), a file or a glob.
 
-  Each is given once, whatever links there are.
+  Each is listed once, however many links lead to it.
 
   Raises:
-    UsageError: there is none.
+    UsageError: there are no files.
   """
   names = paths_lib.expand(os.path.expanduser(corpus))
-  found = [pathlib.Path(name) for name in names if name.endswith(SUFFIXES)]
-  if not found:
+  files = [pathlib.Path(name) for name in names if name.endswith(SUFFIXES)]
+  if not files:
     hint = "; of a glob, [[] is a bracket" if "[" in corpus else ""
     raise UsageError(
       f"--data.corpus={corpus}: no file found; valid are a directory, a file "
       f"or a glob with files that end in {', '.join(SUFFIXES)}{hint}"
     )
-  return found
+  return files
 
 
 def _name(path: pathlib.Path) -> str:
-  """The name of a file as a text: bytes that are not UTF-8 as escapes."""
+  """Returns a file name as text; bytes that are not UTF-8 become escapes."""
   return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
@@ -105,7 +105,7 @@ def _line_text(
 def _limited(
   read: Callable[[int], bytes], path: pathlib.Path, place: str = ""
 ) -> bytes:
-  """What a file's method reads, or UsageError if that is too much."""
+  """Calls a file's read method; raises UsageError if it gives too much."""
   data = read(LARGEST + 1)
   if len(data) > LARGEST:
     raise UsageError(
@@ -163,7 +163,7 @@ def _parquet_texts(
       column = batch.column(0)
       if dictionary:
         column = column.dictionary_decode()
-      # As bytes: strings that are not UTF-8 are for us to tell.
+      # As bytes: strings that are not UTF-8 are reported here.
       for value in column.cast(pyarrow.large_binary()).to_pylist():
         number += 1
         if value is not None:
@@ -187,11 +187,11 @@ def _row_text(data: bytes, path: pathlib.Path, number: int, errors: str) -> str:
 def read(
   paths: list[pathlib.Path], text_key: str, errors: str
 ) -> Iterator[tuple[str, str]]:
-  """The (name, text) of every document that isn't blank, in order.
+  """Yields the (name, text) of every document that is not blank, in order.
 
   Raises:
-    UsageError: what is not UTF-8, JSON, gzip or Parquet, with file and place;
-      Parquet without pyarrow.
+    UsageError: data that is not UTF-8, JSON, gzip or Parquet, with file and
+      place; Parquet without pyarrow.
   """
   for path in paths:
     try:

@@ -1,9 +1,9 @@
-"""SHA-256 of files, remembered in the cache, and whether a file has changed.
+"""Hashes files (SHA-256, remembered in the cache) and detects changes.
 
 The hashes of all files are lines of one table, so that a corpus of many files
-takes one reading of it. A line is believed while the file's size, times and
-inode are what they were, and it carries a checksum of its own: what a crash or
-a full disk has left of one is hashed again.
+takes one reading of it. A line is valid while the file's size, times and inode
+are unchanged. It carries a checksum of its own: if a crash or a full disk has
+cut it short, the file is hashed again.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _YOUNG_NS = 2 * 10**9
 _MOST_LINES = 10_000
 
 
-class Facts(NamedTuple):
-  """What changes when a file does."""
+class FileState(NamedTuple):
+  """Size, times (ns) and inode of a file; they change when it is written to."""
 
   size: int
   changed: int
@@ -39,46 +39,44 @@ class Facts(NamedTuple):
   inode: int
 
   @classmethod
-  def of(cls, found: os.stat_result) -> Facts:
-    return cls(
-      found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
-    )
+  def from_stat(cls, stat: os.stat_result) -> FileState:
+    return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
 class Hashed(NamedTuple):
-  """A file, and what it was when it was hashed."""
+  """A file, its state when it was hashed, and its SHA-256."""
 
   path: pathlib.Path
-  facts: Facts
+  state: FileState
   sha256: str
 
 
 # By the name of a file in the table.
-Known = dict[str, tuple[Facts, str]]
+Known = dict[str, tuple[FileState, str]]
 
 
-def of_file(cached: str, path: pathlib.Path) -> Hashed:
-  """As `of_files`, of one."""
-  return of_files(cached, [path])[0]
+def hash_file(cached: str, path: pathlib.Path) -> Hashed:
+  """Hashes one file; see `hash_files`."""
+  return hash_files(cached, [path])[0]
 
 
-def of_files(cached: str, paths: Sequence[pathlib.Path]) -> list[Hashed]:
-  """Hashes files, but for those that the cache remembers.
+def hash_files(cached: str, paths: Sequence[pathlib.Path]) -> list[Hashed]:
+  """Hashes files, except those that the cache remembers.
 
   Args:
-    cached: --data.cache.
-    paths: of the files.
+    cached: the value of --data.cache.
+    paths: the files.
 
   Raises:
-    UsageError: one cannot be read, or changes meanwhile.
+    UsageError: a file cannot be read, or changes meanwhile.
   """
   table = cache.root(cached) / "hashes" / TABLE
-  now = [Facts.of(_stat(path)) for path in paths]
+  now = [FileState.from_stat(_stat(path)) for path in paths]
   names = [_name(path) for path in paths]
   known = _read(table)
   if _due(names, now, known):
     # Of several processes that begin with a corpus one hashes it.
-    with _held(table, names) as writable:
+    with _locked(table, names) as writable:
       known = _read(table)
       _hash(table if writable else None, paths, names, now, known)
   return [
@@ -89,10 +87,10 @@ def of_files(cached: str, paths: Sequence[pathlib.Path]) -> list[Hashed]:
 def require_same(files: Iterable[Hashed]) -> None:
   """Raises UsageError if a file has changed since it was hashed.
 
-  A file that has only got another name, owner or inode is hashed again.
+  A file with only a new name, owner or inode is hashed again.
   """
   for path, before, sha256 in files:
-    now = Facts.of(_stat(path))
+    now = FileState.from_stat(_stat(path))
     if now == before:
       continue
     same = now[:2] == before[:2] and _digest(path, now, None) == sha256
@@ -100,7 +98,9 @@ def require_same(files: Iterable[Hashed]) -> None:
       raise _changed(path, before, now)
 
 
-def _changed(path: pathlib.Path, before: Facts, now: Facts) -> UsageError:
+def _changed(
+  path: pathlib.Path, before: FileState, now: FileState
+) -> UsageError:
   how = "it was written to"
   if before.size != now.size:
     how = f"it had {before.size} bytes and has {now.size}"
@@ -117,28 +117,30 @@ def _stat(path: pathlib.Path) -> os.stat_result:
     raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _digest(path: pathlib.Path, facts: Facts, bar: Any) -> str:
-  found = hashlib.sha256()
+def _digest(path: pathlib.Path, state: FileState, bar: Any) -> str:
+  digest = hashlib.sha256()
   try:
     with path.open("rb", buffering=0) as file:
       while data := file.read(_READ_BYTES):
-        found.update(data)
+        digest.update(data)
         if bar is not None:
           bar.update(len(data))
-      now = Facts.of(os.fstat(file.fileno()))
+      now = FileState.from_stat(os.fstat(file.fileno()))
   except OSError as error:
     raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-  if now != facts:
-    raise _changed(path, facts, now)
-  return found.hexdigest()
+  if now != state:
+    raise _changed(path, state, now)
+  return digest.hexdigest()
 
 
 def _name(path: pathlib.Path) -> str:
   return cache.key(str(path.absolute()))
 
 
-def _due(names: Sequence[str], now: Sequence[Facts], known: Known) -> list[int]:
-  """Which of some files are not known as they are now."""
+def _due(
+  names: Sequence[str], now: Sequence[FileState], known: Known
+) -> list[int]:
+  """Indices of the files whose present state is not in the table."""
   return [
     i
     for i, name in enumerate(names)
@@ -150,27 +152,27 @@ def _hash(
   table: pathlib.Path | None,
   paths: Sequence[pathlib.Path],
   names: Sequence[str],
-  now: Sequence[Facts],
+  now: Sequence[FileState],
   known: Known,
 ) -> None:
-  """Hashes what is not known, and remembers it."""
+  """Hashes the files that are not in the table, and adds them to it."""
   import tqdm
 
   due = [(paths[i], names[i], now[i]) for i in _due(names, now, known)]
   lines: list[bytes] = []
   kept = time.monotonic()
   with tqdm.tqdm(
-    total=sum(facts.size for _, _, facts in due),
+    total=sum(state.size for _, _, state in due),
     desc=f"hashing {len(due)} files",
     unit="B",
     unit_scale=True,
     leave=False,
     disable=None,  # Silent off a terminal.
   ) as bar:
-    for path, name, facts in due:
+    for path, name, state in due:
       begun = time.time_ns()
-      known[name] = facts, _digest(path, facts, bar)
-      if begun - max(facts.changed, facts.status_changed) > _YOUNG_NS:
+      known[name] = state, _digest(path, state, bar)
+      if begun - max(state.changed, state.status_changed) > _YOUNG_NS:
         lines.append(_line(name, *known[name]))
       if table and time.monotonic() - kept > _KEEP_EVERY:
         _append(table, lines)
@@ -180,18 +182,18 @@ def _hash(
     _tidy(table)
 
 
-def _line(name: str, facts: Facts, sha256: str) -> bytes:
-  text = " ".join([name, *map(str, facts), sha256])
+def _line(name: str, state: FileState, sha256: str) -> bytes:
+  text = " ".join([name, *map(str, state), sha256])
   return f"{text} {zlib.crc32(text.encode()):08x}\n".encode()
 
 
-def _parsed(line: bytes) -> tuple[str, tuple[Facts, str]] | None:
-  """A line of the table; None where it is damaged."""
+def _parsed(line: bytes) -> tuple[str, tuple[FileState, str]] | None:
+  """Parses a line of the table; None if it is damaged."""
   text, _, check = line.rpartition(b" ")
   if check != b"%08x" % zlib.crc32(text):
     return None
   name, *numbers, sha256 = text.decode().split(" ")
-  return name, (Facts(*map(int, numbers)), sha256)
+  return name, (FileState(*map(int, numbers)), sha256)
 
 
 def _read(table: pathlib.Path) -> Known:
@@ -209,7 +211,7 @@ def _append(table: pathlib.Path, lines: Sequence[bytes]) -> None:
 
 
 def _tidy(table: pathlib.Path) -> None:
-  """Leaves out the lines of files that have changed since, if many have."""
+  """Rewrites the table without outdated lines, if it has many."""
   count, known = table.read_bytes().count(b"\n"), _read(table)
   if count <= max(_MOST_LINES, 2 * len(known)):
     return
@@ -223,10 +225,10 @@ def _tidy(table: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _held(table: pathlib.Path, names: Sequence[str]) -> Iterator[bool]:
-  """Holds the lock of some files; yields whether the table may be written.
+def _locked(table: pathlib.Path, names: Sequence[str]) -> Iterator[bool]:
+  """Locks some files; yields whether the table may be written.
 
-  A cache that may only be read remembers nothing new.
+  A read-only cache stores nothing new.
   """
   folder = table.parent
   if folder.exists() and not os.access(folder, os.W_OK):

@@ -1,9 +1,9 @@
-r"""Lines of text files, as every reader cuts them.
+r"""Reads lines of text files; every reader uses this one definition of a line.
 
-By "\n" alone: Python's own `splitlines` also cuts at form feeds, U+0085, U+2028
-and others, which may stand in a line of a text, in a string of JSON and in
-Python's source. "\r\n" ends are stripped, and so are byte-order marks, which
-editors and joined files leave where a line begins.
+Lines end at "\n" alone: Python's own `splitlines` also cuts at form feeds,
+U+0085, U+2028 and others, which may stand in a line of a text, in a string of
+JSON and in Python's source. "\r\n" ends are stripped, and so are byte-order
+marks, which editors and joined files leave where a line begins.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _HALF = re.compile(
 
 
 def raw(path: pathlib.Path) -> Iterator[bytes]:
-  """The lines of a file, gzipped or not, with their ends.
+  """Yields the lines of a file, gzipped or not, with their ends.
 
   Raises:
-    UsageError: it cannot be read, is damaged, or a line is too long.
+    UsageError: the file cannot be read, is damaged, or a line is too long.
   """
   with _opened(path) as file:
     while line := file.readline(_LONGEST + 1):
@@ -45,16 +45,16 @@ def raw(path: pathlib.Path) -> Iterator[bytes]:
 
 
 def content(path: pathlib.Path) -> bytes:
-  """A whole file, gzipped or not.
+  """Reads a whole file, gzipped or not.
 
   Raises:
-    UsageError: it can't be read, is damaged or too large.
+    UsageError: the file can't be read, is damaged or too large.
   """
   with _opened(path) as file:
-    found = file.read(_MOST + 1)
-  if len(found) > _MOST:
+    data = file.read(_MOST + 1)
+  if len(data) > _MOST:
     raise UsageError(f"{path}: has more than {_MOST} bytes")
-  return found
+  return data
 
 
 @contextlib.contextmanager
@@ -70,14 +70,14 @@ def _opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
 
 
 def texts(path: pathlib.Path) -> Iterator[tuple[str, str]]:
-  """The lines of a file of UTF-8, each with its place for messages."""
+  """Yields the lines of a UTF-8 file, each with its place for messages."""
   for number, line in enumerate(raw(path), start=1):
     where = f"{path}, line {number}"
     yield where, _bare(decoded(line, where))
 
 
 def decoded(data: bytes, where: object) -> str:
-  """The text of a line, or of a file, without a mark before it.
+  """Decodes a line or a file as UTF-8; strips a byte-order mark.
 
   Raises:
     UsageError: it is not UTF-8.
@@ -92,26 +92,26 @@ def decoded(data: bytes, where: object) -> str:
 
 
 def words(line: str) -> list[str]:
-  """The columns of a line, parted by blanks and tabs."""
+  """Splits a line into columns at blanks and tabs."""
   return _BLANKS.split(line.strip(" \t")) if line.strip(" \t") else []
 
 
 def is_word(text: str) -> bool:
-  """May a text be a column of a line?"""
+  """Returns whether a text can be a column of a line."""
   return words(text) == [text] and "\n" not in text and "\r" not in text
 
 
 def parsed(data: bytes, where: object, whole: bool = False) -> Any:
-  """The value of a line, or of a file, of JSON.
+  """Parses a line or a file of JSON.
 
   Args:
-    data: of the line or file.
+    data: the line or file.
     where: names it in messages.
-    whole: is it a file? Its lines are told then.
+    whole: whether it is a file; messages then name the line.
 
   Raises:
     UsageError: it is not UTF-8 or not JSON; or it has half of a surrogate
-      pair, which is no character: no tokenizer takes it, no file holds it.
+      pair, which is not a character: no tokenizer accepts it, no file holds it.
   """
   text = decoded(data, where)
   try:
@@ -122,8 +122,8 @@ def parsed(data: bytes, where: object, whole: bool = False) -> Any:
     try:
       json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-      found = _HALF.search(text)
-      at = text.count("\n", 0, found.start()) + 1 if found else 0
+      half = _HALF.search(text)
+      at = text.count("\n", 0, half.start()) + 1 if half else 0
       place = f"{where}, line {at}" if whole and at else where
       raise UsageError(
         f"{place}: {error.object[error.start]!r} is half of a surrogate pair"

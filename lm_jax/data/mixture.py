@@ -1,4 +1,4 @@
-"""Several corpora as one: `--data.corpus='books:0.7,news/*.jsonl:0.3'`."""
+"""Mixes several corpora: `--data.corpus='books:0.7,news/*.jsonl:0.3'`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _NUMBER = re.compile(r"-?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})")
 
 @dataclasses.dataclass(frozen=True)
 class Mixture:
-  """Corpora, and how much is read of each.
+  """Corpora, and how much of each is read.
 
-  weights: of each corpus, as given; None where its size decides.
+  weights: of the corpora, as given; None: their sizes decide.
   temperature: a weight w counts as w ** (1 / temperature).
   """
 
@@ -33,7 +33,7 @@ class Mixture:
     """Integers in the proportion in which the corpora are read.
 
     Args:
-      sizes: of the corpora, in some unit.
+      sizes: of the corpora, in any one unit.
     """
     weights = self.weights or [Fraction(size) for size in sizes]
     if self.temperature != 1:
@@ -48,7 +48,7 @@ class Mixture:
 
   @property
   def corpus(self) -> Corpus:
-    """One corpus of all; the corpus itself where it is alone."""
+    """All corpora as one; a single corpus is returned unchanged."""
     if len(self.corpora) == 1:
       return self.corpora[0]
     name = ",".join(corpus.name for corpus in self.corpora)
@@ -62,9 +62,9 @@ class Mixture:
     )
 
   def _documents(self, split: str) -> Iterator[Document]:
-    """Documents of all corpora, whichever is behind its share of the bytes.
+    """Yields documents of all corpora; next is the one furthest behind.
 
-    Where one has no more the others go on.
+    Each corpus has a share of the bytes. Where one ends the others continue.
     """
     shares = self.shares([max(1, corpus.size()) for corpus in self.corpora])
     streams = [corpus.documents(split) for corpus in self.corpora]
@@ -85,7 +85,7 @@ def _exists(corpus: str) -> bool:
 
 
 def _weighted(part: str) -> tuple[str, Fraction | None]:
-  """A part's corpus and weight; what exists as a path is one."""
+  """Splits a part into corpus and weight; an existing path is not split."""
   name, colon, text = part.rpartition(":")
   if not colon or _exists(part):
     return part, None
@@ -95,14 +95,14 @@ def _weighted(part: str) -> tuple[str, Fraction | None]:
 
 
 def parse(corpus: str) -> list[tuple[str, Fraction | None]]:
-  """The parts of `--data.corpus`, each with its weight or None.
+  """Splits `--data.corpus` into parts, each with its weight or None.
 
-  Parts are parted by commas; a weight follows a colon. A path may hold either
-  sign: of several ways to read a part, the longest that exists is taken.
+  Commas separate the parts; a weight follows a colon. A path may contain either
+  sign: if a part can be read in several ways, the longest existing path wins.
 
   Raises:
-    UsageError: a part without a name, one that is there twice, a weight that
-      is not positive, or weights for some of the parts only.
+    UsageError: a part has no name or occurs twice, a weight
+      is not positive, or only some of the parts have weights.
   """
   words = corpus.split(",")
   parts: list[tuple[str, Fraction | None]] = []
@@ -137,7 +137,8 @@ def open_mixture(options: DataOptions) -> Mixture:
   """Opens the corpora that `--data.corpus` names; documents are read later.
 
   Raises:
-    UsageError: as `parse` and `open_corpus`; a temperature that is none.
+    UsageError: see `parse` and `open_corpus`; or the temperature is not
+      above 0.
   """
   if not options.temperature > 0:
     raise UsageError(

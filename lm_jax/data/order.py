@@ -1,4 +1,4 @@
-"""In which order rows are read: arithmetic that any step can start from.
+"""Computes the order in which rows are read; it can start at any step.
 
 Nothing here depends on the version of NumPy: only bit generators and seed
 sequences have that guarantee, `Generator.permutation` has not.
@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-# A permutation of so many is kept in memory; a larger one is computed.
+# A permutation of up to this many is kept in memory; larger ones are computed.
 SORTED = 2**22
 # Integer weights add up to this at most, so that products fit in 64 bits.
 MOST_WEIGHT = 2**30
@@ -35,14 +35,14 @@ class Permutation:
     self._half = np.uint64(((count - 1).bit_length() + 1) // 2)
 
   def __call__(self, index_N: np.ndarray) -> np.ndarray:
-    """What stands at these indices: int64 [N]."""
+    """Returns the elements at these indices: int64 [N]."""
     if self._order is not None:
       return self._order[index_N].astype(np.int64)
-    found_N = self._cipher(index_N.astype(np.uint64))
+    element_N = self._cipher(index_N.astype(np.uint64))
     # The cipher permutes up to four times as many: walk on until within.
-    while (outside_N := found_N >= self._count).any():
-      found_N[outside_N] = self._cipher(found_N[outside_N])
-    return found_N.astype(np.int64)
+    while (outside_N := element_N >= self._count).any():
+      element_N[outside_N] = self._cipher(element_N[outside_N])
+    return element_N.astype(np.int64)
 
   def _cipher(self, x_N: np.ndarray) -> np.ndarray:
     """A Feistel network: a permutation of all numbers of 2 * half bits."""
@@ -80,10 +80,10 @@ def interleave(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Spreads parts over one sequence as evenly as their weights allow.
 
-  Of n elements, the first part has round(n w / sum of w), at the places where
-  this grows; the others share what is left in the same way. So each part has
-  its exact share of every sum(w) elements, and in any stretch of the sequence
-  its share up to the number of parts.
+  The first part has round(n w / sum of w) of n elements, at the places where
+  this number grows; the others share the rest in the same way. So each part has
+  its exact share of every sum(w) elements, and its share up to the number of
+  parts in any stretch of the sequence.
 
   Args:
     weights: positive integers; the sum is MOST_WEIGHT at most.

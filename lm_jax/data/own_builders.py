@@ -1,8 +1,8 @@
-"""Data sets of TFDS that are the user's own: their code, or what it prepared.
+"""Opens a user's own TFDS data sets: their code, or their prepared files.
 
 A builder is made as TFDS teaches: my_dataset/my_dataset_dataset_builder.py with
-a class Builder (`tfds new`), or a module my_dataset with a class MyDataset. To
-read what it has prepared runs nothing of it. Its code is run only where the
+a class Builder (`tfds new`), or a module my_dataset with a class MyDataset.
+Reading prepared files runs none of its code. The code is run only where the
 command line names the data set: a configuration that somebody else wrote can
 name any.
 """
@@ -32,37 +32,37 @@ _allowed: set[str] = set()
 
 
 def allow(corpus: str) -> None:
-  """Lets code of the builders run that a --data.corpus of the user names."""
+  """Allows the code of the builders in a --data.corpus of the user to run."""
   for part in corpus.split(","):
     _allowed.update({part, part.rpartition(":")[0]})
 
 
 def plain(corpus: str) -> str:
-  """A name with its version as TFDS reads it: after a colon, not a slash."""
+  """Rewrites a version in TFDS's form: after a colon, not a slash."""
   return _VERSION.sub(r":\1", corpus)
 
 
 def is_directory(corpus: str) -> bool:
-  """Whether a path holds a prepared data set, or the code of a builder."""
+  """Returns whether a path holds a prepared data set or builder code."""
   path = pathlib.Path(corpus).expanduser()
   return bool(_prepared_below(path) or _code(path))
 
 
 def from_directory(corpus: str) -> Any:
-  """The builder of a path for which `is_directory` holds.
+  """Returns the builder of a path for which `is_directory` holds.
 
   Raises:
-    UsageError: several data sets are there, or code that may not be run.
+    UsageError: it holds several data sets, or code that may not be run.
   """
   import tensorflow_datasets as tfds
 
   path = pathlib.Path(corpus).expanduser().resolve()
-  found = _prepared_below(path)
-  if found:
-    if len({folder.parent for folder in found}) > 1:
-      names = ", ".join(str(folder.relative_to(path)) for folder in found)
+  folders = _prepared_below(path)
+  if folders:
+    if len({folder.parent for folder in folders}) > 1:
+      names = ", ".join(str(folder.relative_to(path)) for folder in folders)
       raise UsageError(f"--data.corpus={corpus}: holds several: {names}")
-    newest = max(found, key=_version)
+    newest = max(folders, key=_version)
     tfds_features_check.check(newest)
     return tfds.builder_from_directory(newest)
   name = path.stem.removesuffix("_dataset_builder")
@@ -86,7 +86,7 @@ def from_directory(corpus: str) -> Any:
 
 
 def prepared(name: str) -> Any:
-  """The builder of what was prepared in TFDS's directories; None without."""
+  """Returns the builder of a data set in TFDS's directories; None if absent."""
   import tensorflow_datasets as tfds
 
   for folder in tfds.core.utils.file_utils.list_data_dirs():
@@ -98,15 +98,15 @@ def prepared(name: str) -> Any:
 
 
 def may_import(corpus: str) -> bool:
-  """Whether the command line names it, so that its code may be run."""
+  """Returns whether the command line names it, so that its code may run."""
   return corpus in _allowed
 
 
 def import_code(name: str, corpus: str) -> bool:
-  """Imports a builder of a name, which registers it; False if there is none.
+  """Imports a builder by name, which registers it; False if there is none.
 
   Raises:
-    UsageError: it takes a module that is not installed.
+    UsageError: it needs a module that is not installed.
   """
   try:
     spec = importlib.util.find_spec(name)
@@ -137,10 +137,10 @@ def import_code(name: str, corpus: str) -> bool:
 
 @contextlib.contextmanager
 def faults_named(corpus: str) -> Iterator[None]:
-  """Turns what a builder's own code raises into a UsageError of one line.
+  """Turns errors of a builder's own code into a UsageError of one line.
 
-  Errors that pass through no line of the user's are not touched, nor those of
-  the system and of modules that are not installed.
+  Errors that pass through no line of the user's code are left alone, and so are
+  those of the system and of modules that are not installed.
   """
   try:
     yield
@@ -160,9 +160,9 @@ def faults_named(corpus: str) -> Iterator[None]:
 
 
 def _own_line(error: BaseException | None) -> tuple[str, BaseException]:
-  """The last line of the user's code that an error came through, and the error.
+  """Finds the last line of the user's code in an error, and that error.
 
-  "" where there is none.
+  The line is "" where there is none.
   """
   foreign = [sysconfig.get_path(x) for x in ("stdlib", "purelib", "platlib")]
   foreign.append(str(pathlib.Path(__file__).parents[1]))
@@ -192,22 +192,22 @@ def _is_builder(path: pathlib.Path) -> bool:
 
 
 def _code(path: pathlib.Path) -> bool:
-  """Is it a builder's folder, or its file?"""
+  """Returns whether a path is a builder's folder or file."""
   if path.is_dir():
     return any(_is_builder(path / end) for end in _ends(path.resolve().name))
   return _is_builder(path)
 
 
 def _prepared_below(path: pathlib.Path) -> list[pathlib.Path]:
-  """A directory that TFDS prepared, or those of the versions below one."""
+  """Returns a prepared directory, or the prepared versions below it."""
   for pattern in (_INFO, f"*/{_INFO}", f"*/*/{_INFO}"):
-    found = [
+    folders = [
       info.parent
       for info in sorted(path.glob(pattern))
       if (info.parent / tfds_features_check.FILE).exists()
     ]
-    if found:
-      return found
+    if folders:
+      return folders
   return []
 
 

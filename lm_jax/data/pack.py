@@ -1,4 +1,4 @@
-"""Documents to rows of one length; no jax, as in encoding.py."""
+"""Packs documents into rows of one length; no jax, as in encoding.py."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FIELDS = 4
 
 
 class Marks(NamedTuple):
-  """Ids that rows have besides text.
+  """Ids in rows that are not text.
 
-  pad: where nothing is; boundary: what pieces start with; end: of a document,
+  pad: of empty positions; boundary: starts each piece; end: ends a document,
   None where the tokenizer has none.
   """
 
@@ -29,11 +29,11 @@ class Marks(NamedTuple):
 
 
 class Pieces(NamedTuple):
-  """Where tokens go: int64 [P], in the order of the tokens.
+  """Pieces of tokens and their places in rows: int64 [P], in token order.
 
   Piece p is tokens start[p] to stop[p] and goes to row[p] from column[p] on.
-  Rows never go down, and each token belongs to one piece. Where no segments
-  are told, they are numbered from 1 in each row.
+  Rows never decrease, and each token belongs to one piece. Without `segment`,
+  segments are numbered from 1 in each row.
   """
 
   start: np.ndarray
@@ -43,8 +43,8 @@ class Pieces(NamedTuple):
   segment: np.ndarray | None = None
 
 
-class Open(NamedTuple):
-  """What the last row holds so far, which the next piece may go on with."""
+class PackState(NamedTuple):
+  """The end of the last row so far; the next piece may continue there."""
 
   column: int
   segment: int = 0
@@ -52,36 +52,36 @@ class Open(NamedTuple):
   sentence: int = 0
 
 
-_NOTHING = Open(0)
+_NOTHING = PackState(0)
 
 
 def _cumulative(sizes_P: np.ndarray, first_P: np.ndarray) -> np.ndarray:
-  """The sum of what stands before each piece in its row."""
+  """Sums the sizes of the pieces before each piece in its row."""
   before_P = np.cumsum(sizes_P) - sizes_P
   return before_P - before_P[first_P]
 
 
-def place(
+def write_pieces(
   rows_NxFxL: np.ndarray,
   flat: Encoded,
   pieces: Pieces,
   before: Sequence[int],
   after: Sequence[int] = (),
-  begun: Open = _NOTHING,
-) -> Open:
+  begun: PackState = _NOTHING,
+) -> PackState:
   """Writes pieces and the special tokens around them, each as a segment.
 
-  The special tokens are words of their own, in the sentences beside them.
+  Each special token is a word of its own, in the sentence next to it.
 
   Args:
-    rows_NxFxL: to be filled, in place.
+    rows_NxFxL: the rows; they are changed in place.
     flat: the tokens.
-    pieces: at least one; there is room for them.
+    pieces: at least one; the rows have room for them.
     before, after: ids around each piece.
-    begun: what row 0 holds already.
+    begun: the state of row 0, which may hold pieces already.
 
   Returns:
-    What the last row holds.
+    The state of the last row.
   """
   counts_P = pieces.stop - pieces.start
   full = counts_P > 0
@@ -122,10 +122,10 @@ def place(
   write(SEGMENT, cell_T, np.repeat(segment_P, counts_P))
   write(WORD, cell_T, relative(flat.word, word_P + len(before)))
   write(SENTENCE, cell_T, relative(flat.sentence, sentence_P))
-  behind_P = len(before) + counts_P
+  end_P = len(before) + counts_P
   for ids, offset_P, index_P, place_P in (
     (before, np.zeros_like(counts_P), word_P, sentence_P),
-    (after, behind_P, word_P + words_P - len(after), sentence_P + sentences_P),
+    (after, end_P, word_P + words_P - len(after), sentence_P + sentences_P),
   ):
     for i, token in enumerate(ids):
       at = cell_P + offset_P + i
@@ -133,8 +133,8 @@ def place(
       write(SEGMENT, at, segment_P)
       write(WORD, at, index_P + i)
       write(SENTENCE, at, place_P)
-  return Open(
-    int(pieces.column[-1] + behind_P[-1]) + len(after),
+  return PackState(
+    int(pieces.column[-1] + end_P[-1]) + len(after),
     int(segment_P[-1]),
     int(word_P[-1] + words_P[-1]),
     int(sentence_P[-1] + sentences_P[-1]) + 1,
@@ -142,16 +142,16 @@ def place(
 
 
 def empty(count: int, length: int, pad: int, dtype: Any) -> np.ndarray:
-  """Rows with nothing in them: [count, 4, length]."""
+  """Makes empty rows: [count, 4, length]."""
   rows_NxFxL = np.zeros((count, FIELDS, length), dtype)
   rows_NxFxL[:, TOKENS] = pad
   return rows_NxFxL
 
 
 class Group(NamedTuple):
-  """Documents, or parts of them, that are packed at once.
+  """Documents, or parts of documents, that are packed together.
 
-  tokens: of all of them; counts: the tokens of each; ends: whether the
+  tokens: of all of them; counts: number of tokens of each; ends: whether the
   document ends there; numbers: of the documents.
   """
 
@@ -162,9 +162,9 @@ class Group(NamedTuple):
 
 
 def _with_ends(group: Group, end: int) -> tuple[Encoded, np.ndarray]:
-  """Tokens with an [EOS] where a document ends, and the counts with it.
+  """Inserts [EOS] where a document ends; returns tokens and new counts.
 
-  It is a word of its own in the last sentence.
+  Each [EOS] is a word of its own in the last sentence.
   """
   tokens, counts_N = group.tokens, np.asarray(group.counts, np.int64)
   gets_N = np.asarray(group.ends, bool) & (counts_N > 0)
@@ -179,47 +179,47 @@ def _with_ends(group: Group, end: int) -> tuple[Encoded, np.ndarray]:
 
 
 def _sentence_cut(sentence: np.ndarray, start: int, room: int) -> int:
-  """Where to cut so that `room` tokens at most follow `start`.
+  """Finds a cut so that at most `room` tokens follow `start`.
 
-  Before the last token that begins a sentence, if it lies in the last quarter
-  of the room; else when the room is full.
+  It is before the last token that begins a sentence, if that lies in the last
+  quarter of the room; else where the room is full.
   """
   least, most = start + room - room // 4, start + room
   begins = sentence[least : most + 1] != sentence[least - 1 : most]
-  found = np.flatnonzero(begins)
-  return int(least + found[-1]) if found.size else most
+  begin_indices = np.flatnonzero(begins)
+  return int(least + begin_indices[-1]) if begin_indices.size else most
 
 
 def _whole_cut(
   sentence: np.ndarray, start: int, stop: int, room: int, inside: bool
 ) -> int:
-  """Where to cut so that sentences stay whole.
+  """Finds a cut that keeps sentences whole.
 
-  Before the last sentence that does not fit; one that is longer than the room
-  fills rows of its own, none of which holds another.
+  It is before the last sentence that does not fit. A sentence longer than the
+  room fills rows of its own, which hold no other sentence.
 
   Args:
-    sentence: of each token.
-    start: of what is to be cut.
-    stop: of the document; more than `room` tokens may be left.
-    room: the most that fits.
-    inside: does a sentence go on there?
+    sentence: number of the sentence of each token.
+    start: first token of the next piece.
+    stop: end of the document; more than `room` tokens may be left.
+    room: the most tokens that fit.
+    inside: whether `start` lies inside a sentence.
   """
   most = min(stop, start + room)
   last = min(most, stop - 1)
   begins = sentence[start + 1 : last + 1] != sentence[start:last]
-  found = np.flatnonzero(begins) + start + 1
-  if inside and found.size:
-    return int(found[0])  # the rest of a long one
+  begin_indices = np.flatnonzero(begins) + start + 1
+  if inside and begin_indices.size:
+    return int(begin_indices[0])  # the rest of a long one
   if most == stop:
     return stop
-  return int(found[-1]) if found.size else most
+  return int(begin_indices[-1]) if begin_indices.size else most
 
 
 def shortest(length: int) -> int:
-  """The fewest positions that a piece is started in which does not end there.
+  """Fewest positions for starting a piece that does not end in the row.
 
-  What is left empty for want of them stays below 2 % of short documents, too.
+  The positions left empty stay below 2 %, for short documents too.
   """
   return max(2, min(8, length // 16))
 
@@ -231,12 +231,12 @@ def _plan(
   packing: str,
   column: int,
 ) -> Pieces:
-  """Cuts documents in pieces and gives each its place.
+  """Cuts documents into pieces and places each in a row.
 
   Args:
-    column: where row 0 goes on.
+    column: the first free column of row 0.
   """
-  found: list[tuple[int, int, int, int]] = []
+  spans: list[tuple[int, int, int, int]] = []
   least, alone = shortest(length), packing in ("document", WHOLE)
   row = start = stop = 0
   for count in counts_N:
@@ -253,16 +253,16 @@ def _plan(
         sentence, room = tokens.sentence, length - column - 1
         inside = start > first and sentence[start] == sentence[start - 1]
         cut = _whole_cut(sentence, start, stop, room, inside)
-      found.append((start, cut, row, column))
+      spans.append((start, cut, row, column))
       column += 1 + cut - start
       start = cut
-  return Pieces(*np.array(found, np.int64).reshape(-1, 4).T)
+  return Pieces(*np.array(spans, np.int64).reshape(-1, 4).T)
 
 
 def _numbers(
   pieces: Pieces, counts_N: np.ndarray, group: Group, length: int
 ) -> np.ndarray:
-  """The number of each piece's document, from 1 to length - 1, over again."""
+  """Numbers each piece's document from 1 to length - 1, cyclically."""
   number_N = np.asarray(group.numbers or range(len(counts_N)), np.int64)
   document_P = np.searchsorted(np.cumsum(counts_N), pieces.start, side="right")
   return 1 + number_N[document_P] % (length - 1)
@@ -275,22 +275,22 @@ def pack(
   marks: Marks,
   dtype: Any = np.int32,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Cuts documents in pieces and fills rows with them.
+  """Cuts documents into pieces and fills rows with them.
 
   Every piece starts with the boundary token and is a segment of its own,
   numbered from 1 in each row. "packed": pieces fill the rows; where fewer than
   `shortest(length)` positions are left, no piece is started that does not end
-  there.
-  "document": a row holds one piece, cut at a sentence's end where one lies in
-  the last quarter of the row. WHOLE: a row holds one piece of whole sentences,
-  or a part of a longer one; its segment has a number that tells its document
-  from others nearby, 1 to length - 1. Where a document ends it gets an [EOS],
-  if the tokenizer has one. How documents are grouped changes nothing.
+  there. "document": a row holds one piece, cut at a sentence's end where one
+  lies in the last quarter of the row. WHOLE: a row holds one piece of whole
+  sentences, or a part of a longer one; its segment number, 1 to length - 1,
+  tells its document from others nearby. Where a document ends it gets an [EOS],
+  if the tokenizer has one. The grouping of documents changes nothing.
 
   Yields:
     rows [N, 4, length], fields in the order of this module's constants and
     word and sentence counted from 0 in each row, zeros (and `marks.pad`)
-    where nothing is; and bytes int32 [N], the UTF-8 bytes of text in each row.
+    in empty positions; and bytes int32 [N], the UTF-8 bytes of text in each
+    row.
   """
   begun = _NOTHING
   last_1xFxL = empty(1, length, marks.pad, dtype)
@@ -308,7 +308,9 @@ def pack(
       )
     rows_NxFxL = empty(int(pieces.row[-1]) + 1, length, marks.pad, dtype)
     rows_NxFxL[:1] = last_1xFxL
-    begun = place(rows_NxFxL, tokens, pieces, (marks.boundary,), begun=begun)
+    begun = write_pieces(
+      rows_NxFxL, tokens, pieces, (marks.boundary,), begun=begun
+    )
     ends = np.concatenate([[0], np.cumsum(tokens.bytes, dtype=np.int64)])
     bytes_N = np.zeros(len(rows_NxFxL), np.int32)
     bytes_N[0] = last_bytes

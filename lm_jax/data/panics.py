@@ -1,7 +1,7 @@
-"""What a Rust library writes to standard error before it panics.
+"""Drops what a Rust library writes to standard error before it panics.
 
-A panic comes as an exception, too, which says the same in one line; the hook
-that writes it, with a backtrace, can't be reached from Python.
+A panic also raises an exception, which says the same in one line; the hook
+that writes the backtrace can't be reached from Python.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _lock = threading.Lock()
 
 
 class _Held:
-  """Standard error while some thread is inside the library."""
+  """Holds back standard error while some thread is inside the library."""
 
   def __init__(self) -> None:
     self.inside = 0  # threads
     self.panicked = False
     self.file = -1
-    self.own = -1  # what standard error is otherwise
+    self.own = -1  # a duplicate of the real standard error
 
   def enter(self) -> None:
     self.inside += 1
@@ -45,9 +45,9 @@ class _Held:
     if self.inside or self.own < 0:
       return
     os.dup2(self.own, _ERR)
-    said = os.lseek(self.file, 0, os.SEEK_END)
-    if said:
-      text = os.pread(self.file, said, 0)
+    size = os.lseek(self.file, 0, os.SEEK_END)
+    if size:
+      text = os.pread(self.file, size, 0)
       os.ftruncate(self.file, 0)
       os.lseek(self.file, 0, os.SEEK_SET)
       if not self.panicked:  # What others wrote meanwhile.
@@ -60,7 +60,10 @@ _held = _Held()
 
 
 def _begin_anew() -> None:
-  """In a forked child: threads that were inside, or held the lock, are gone."""
+  """Resets the state in a forked child: threads that were inside are gone.
+
+  So are those that held the lock.
+  """
   global _held, _lock
   if _held.own >= 0:
     os.dup2(_held.own, _ERR)
@@ -71,15 +74,15 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 def is_panic(error: BaseException) -> bool:
-  """Whether it is one of Rust's; its class cannot be imported."""
+  """Returns whether an error is a Rust panic; its class can't be imported."""
   return type(error).__name__ == "PanicException"
 
 
 @contextlib.contextmanager
-def unsaid() -> Iterator[None]:
-  """Around a call of the library: a panic in it writes nothing.
+def silence_panics() -> Iterator[None]:
+  """Keeps a panic inside this context from writing to standard error.
 
-  What else is written to standard error meanwhile comes a little later.
+  Anything else written to standard error meanwhile appears a little later.
   """
   with _lock:
     _held.enter()

@@ -1,8 +1,8 @@
-"""The files that a directory, a glob or a name stands for, each of them once.
+"""Lists the files that a directory, a glob or a name stands for, each once.
 
 Links are followed, as `glob` and a user expect; but a folder is entered once
-and a file is given once, however many links lead there: one that leads to its
-own folder would otherwise be followed as often as the system allows.
+and a file is listed once, however many links lead there: a link to its own
+folder would otherwise be followed as often as the system allows.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ _Identity = tuple[int, int]
 
 
 def expand(name: str) -> list[str]:
-  """The files of a directory (its subdirectories included), a file or a glob.
+  """Lists the files of a directory (with subdirectories), a file or a glob.
 
-  A name that is there is no pattern. Hidden files are left out, as by `glob`.
+  The name of an existing file is not a pattern. Hidden files are left out, as
+  by `glob`.
 
   Returns:
-    paths in their order as texts; of several to one file the first.
+    Sorted paths as texts; of several paths to one file, the first.
   """
-  found: Iterable[str]
+  names: Iterable[str]
   if os.path.isdir(name):
-    found = _deep(glob.escape(name), ["*"])
+    names = _deep(glob.escape(name), ["*"])
   elif os.path.exists(name):
-    found = [name]
+    names = [name]
   else:
-    found = _matches(name)
-  return list(once(sorted(set(found))))
+    names = _matches(name)
+  return list(once(sorted(set(names))))
 
 
 def exists(name: str) -> bool:
-  """Is there such a path, or one that matches the pattern?"""
+  """Returns whether a path exists or a pattern matches one."""
   return os.path.exists(name) or bool(glob.has_magic(name) and expand(name))
 
 
@@ -48,11 +49,11 @@ def _matches(pattern: str) -> Iterable[str]:
 
 
 def _deep(base: str, rest: list[str]) -> Iterator[str]:
-  """What matches a pattern in the folders of another, at any depth.
+  """Yields matches of a pattern in the folders of another, at any depth.
 
   Args:
     base: a pattern; "" for the working directory.
-    rest: the parts of what is looked for in each folder.
+    rest: the parts of the pattern to match in each folder.
   """
   for start in glob.glob(base) if base else [""]:
     for folder in _folders(start):
@@ -60,7 +61,7 @@ def _deep(base: str, rest: list[str]) -> Iterator[str]:
 
 
 def _folders(start: str) -> Iterator[str]:
-  """A folder and those in it; those that are linked to come last."""
+  """Yields a folder and all folders in it; linked ones come last."""
   queue, links = collections.deque([start]), collections.deque[str]()
   seen: set[_Identity] = set()
   while queue or links:
@@ -72,17 +73,17 @@ def _folders(start: str) -> Iterator[str]:
     yield folder
     try:
       with os.scandir(folder or os.curdir) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
+        children = sorted(entries, key=lambda entry: entry.name)
     except PermissionError:  # Passed over, as by `glob`: lost+found, ...
       continue
-    for entry in found:
+    for entry in children:
       if entry.is_dir() and not entry.name.startswith("."):
         path = os.path.join(folder, entry.name)
         (links if entry.is_symlink() else queue).append(path)
 
 
 def once(names: Iterable[str]) -> Iterator[str]:
-  """The files among some paths; of several to one file the first."""
+  """Yields the files among some paths; of several to one file, the first."""
   seen: set[_Identity] = set()
   for name in names:
     identity = _identity(name)
@@ -93,9 +94,9 @@ def once(names: Iterable[str]) -> Iterator[str]:
 
 
 def _identity(path: str) -> _Identity | None:
-  """Of what a path leads to; None where that is nothing."""
+  """Returns device and inode of the target of a path; None without one."""
   try:
-    found = os.stat(path)
+    stat = os.stat(path)
   except OSError:
     return None
-  return found.st_dev, found.st_ino
+  return stat.st_dev, stat.st_ino

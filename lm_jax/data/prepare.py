@@ -1,11 +1,11 @@
-"""A corpus becomes a table of rows: streamed, in parallel, in bounded memory.
+"""Turns a corpus into a table of rows: streamed, parallel, bounded memory.
 
 The documents of a split are cut into chunks of fixed size. Processes tokenize
-and pack the chunks, apart from each other, and their rows are appended in the
-order of the corpus; so the table is the same for any number of processes.
-Texts and rows go through files, so that no process holds more than a group of
-texts and its rows. A corpus of one chunk is not worth processes, and takes the
-tokenizer's threads.
+and pack the chunks independently, and their rows are appended in the order of
+the corpus; so the table is the same for any number of processes. Texts and rows
+go through files, so that no process holds more than a group of texts and its
+rows. A corpus of one chunk is not worth processes; it uses the tokenizer's
+threads.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from lm_jax.data import chunks, table
 from lm_jax.data.corpus import SPLITS, Corpus, Document
 from lm_jax.data.duplicates import Duplicates
 from lm_jax.data.encoding import Encoder
-from lm_jax.data.worker_process import Crew
+from lm_jax.data.worker_process import WorkerPool
 
 CHUNK_BYTES = 16 * 2**20
 # More of them would not fit in a gigabyte.
 MOST_PROCESSES = 12
 
-# A folder of its own for each chunk, and what is in the chunk.
+# The folder of a chunk, and its texts.
 Job = tuple[pathlib.Path, list[chunks.Text]]
-Done = tuple[pathlib.Path, chunks.Facts]
+Done = tuple[pathlib.Path, chunks.ChunkCounts]
 
 
 def processes() -> int:
-  """How many processes tokenize a large corpus: one for each core."""
+  """Number of processes that tokenize a large corpus: one per core."""
   if hasattr(os, "sched_getaffinity"):  # Linux
     return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
   return min(os.cpu_count() or 1, MOST_PROCESSES)
 
 
 class _Reading:
-  """The documents of a split as chunks of texts, counted as they pass."""
+  """Chunks of texts of a split; counts documents and bytes as they pass."""
 
   def __init__(self, documents: Iterable[Document], folder: pathlib.Path):
     self.documents = self.bytes = 0
@@ -78,19 +78,19 @@ class _Reading:
 
 
 class _Sum:
-  """The facts of a split's chunks added up, in their order."""
+  """Adds up the counts of a split's chunks, in their order."""
 
   def __init__(self) -> None:
     self.rows = self.positions = self.tokens = self.longest = 0
     self._open = 0  # tokens of the last document so far
 
-  def add(self, facts: chunks.Facts) -> None:
-    self.rows += facts.rows
-    self.positions += facts.filled
-    self.tokens += facts.tokens
-    first = facts.first + (0 if facts.begins else self._open)
-    self.longest = max(self.longest, first, facts.longest)
-    self._open = first if facts.whole else facts.last
+  def add(self, chunk: chunks.ChunkCounts) -> None:
+    self.rows += chunk.rows
+    self.positions += chunk.filled
+    self.tokens += chunk.tokens
+    first = chunk.first + (0 if chunk.begins else self._open)
+    self.longest = max(self.longest, first, chunk.longest)
+    self._open = first if chunk.whole else chunk.last
 
 
 def _here(
@@ -105,16 +105,18 @@ def _in_processes(
   jobs: Iterable[Job], recipe: chunks.Recipe, count: int
 ) -> Generator[Done, None, None]:
   """Makes rows of several chunks at once, in `count` processes."""
-  crew = Crew("lm_jax.data.chunks", "a process that tokenizes", recipe, count)
+  workers = WorkerPool(
+    "lm_jax.data.chunks", "a process that tokenizes", recipe, count
+  )
 
-  def ask(folder: pathlib.Path) -> chunks.Facts:
-    return chunks.Facts(*json.loads(crew.ask(str(folder))))
+  def ask(folder: pathlib.Path) -> chunks.ChunkCounts:
+    return chunks.ChunkCounts(*json.loads(workers.ask(str(folder))))
 
   pending: collections.deque[Any] = collections.deque()
   with (
     concurrent.futures.ThreadPoolExecutor(count) as threads,
     # Before the threads are waited for, so that none goes on asking.
-    contextlib.closing(crew),
+    contextlib.closing(workers),
   ):
     for folder, texts in jobs:
       with (folder / "texts").open("wb") as file:
@@ -132,7 +134,7 @@ def _in_processes(
 def _rows(
   jobs: Iterator[Job], recipe: chunks.Recipe, encoder: Encoder
 ) -> Generator[Done, None, None]:
-  """Makes the rows of each chunk, here or in processes, in their order."""
+  """Makes the rows of each chunk, in order, in this process or in several."""
   first = list(itertools.islice(jobs, 2))
   jobs = itertools.chain(first, jobs)
   splits = {_split(folder) for folder, _ in first}
@@ -156,7 +158,7 @@ def prepare(
   """Writes the table of a corpus into an empty folder.
 
   Args:
-    encoder: of the recipe.
+    encoder: the tokenizer of the recipe.
   """
   import tqdm
 
@@ -183,9 +185,9 @@ def prepare(
   writer = table.Writer(folder, recipe.length, recipe.dtype)
   sums = {split: _Sum() for split in SPLITS}
   with contextlib.closing(_rows(jobs(), recipe, encoder)) as done:
-    for path, facts in done:
+    for path, counts in done:
       split = _split(path)
-      sums[split].add(facts)
+      sums[split].add(counts)
       writer.append(split, path)
       shutil.rmtree(path)
   writer.finish(

@@ -1,7 +1,7 @@
-"""Batches read ahead, by threads or by processes of their own.
+"""Reads batches ahead, in threads or in separate processes.
 
 The processes keep no state: each is asked for the batches of some steps.
-`python -m lm_jax.data.readers` is one of them; it has no jax.
+`python -m lm_jax.data.readers` runs one of them; it imports no jax.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy as np
 from lm_jax.data import pack
 from lm_jax.data.source import Source
 from lm_jax.data.table import Table
-from lm_jax.data.worker_process import ChildDied, Crew, serve
+from lm_jax.data.worker_process import WorkerDied, WorkerPool, serve
 
-# What a process reads of a step: int32 [4, B, L].
+# Returns the part of a step's batch that a process reads: int32 [4, B, L].
 Read = Callable[[int], np.ndarray]
 
 
@@ -37,9 +37,9 @@ class _Steps:
 
 
 def ahead(read: Callable[[int], Any], start: int, threads: int = 2) -> Any:
-  """An iterator of what `read` gives for the steps from `start` on.
+  """Iterates over `read(step)` for the steps from `start` on, read ahead.
 
-  It is closed by its `close()`.
+  Close it with its `close()`.
   """
   import grain
 
@@ -51,10 +51,10 @@ def ahead(read: Callable[[int], Any], start: int, threads: int = 2) -> Any:
 
 
 class InProcesses:
-  """Batches from a number of reader processes; like `ahead`.
+  """Batches from several reader processes; like `ahead`.
 
   Raises:
-    ChildDied: by `next`, as soon as one of the processes is gone.
+    WorkerDied: by `next`, as soon as one of the processes is gone.
   """
 
   def __init__(
@@ -69,48 +69,50 @@ class InProcesses:
     """Starts the processes.
 
     Args:
-      source: what they read.
-      shape: of a process's part of a batch, (B, L).
-      arguments: of `Source.batch`, but for the step.
+      source: the rows they read.
+      shape: (B, L) of a process's part of a batch.
+      arguments: of `Source.batch`, except the step.
       workers: the number of processes.
       start: the first step.
-      finish: makes of int32 [4, B, L] what is wanted.
+      finish: turns int32 [4, B, L] into what the iterator yields.
     """
     setup = {
       "folders": [str(table.folder) for table in source.tables],
       "weights": source.weights,
       "arguments": arguments,
     }
-    self._crew = Crew("lm_jax.data.readers", "a reader process", setup, workers)
+    self._workers = WorkerPool(
+      "lm_jax.data.readers", "a reader process", setup, workers
+    )
 
     def read(step: int) -> Any:
-      fields = np.frombuffer(self._crew.ask(step), np.int32)
+      fields = np.frombuffer(self._workers.ask(step), np.int32)
       return finish(fields.reshape(pack.FIELDS, *shape))
 
     self._batches = ahead(read, start, threads=workers)
 
   @property
   def pids(self) -> list[int]:
-    """Of the reader processes."""
-    return self._crew.pids
+    """Ids of the reader processes."""
+    return self._workers.pids
 
   def __iter__(self) -> Iterator[Any]:
     return self
 
   def __next__(self) -> Any:
     # What was read ahead would hide a death for a while.
-    self._crew.check()
+    self._workers.check()
     try:
       return next(self._batches)
-    except ChildDied as error:  # of whoever met it first
+    except WorkerDied as error:  # of whoever met it first
       # Grain adds a note about its own frames, which is printed after it.
-      raise ChildDied(*error.args) from None
+      raise WorkerDied(*error.args) from None
 
   def close(self) -> None:
     """Ends the processes."""
     # First of all, so that no thread waits for one.
     with contextlib.closing(self._batches):
-      self._crew.close()
+      self._workers.close()
 
 
 def _answerer(setup: Any) -> Callable[[Any], bytes]:

@@ -1,4 +1,4 @@
-"""Tokenized rows in the cache, and batches of them by step."""
+"""Loads tokenized rows from the cache; gives batches of them by step."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def _to_rows(fields_FxBxL: np.ndarray) -> Rows:
 class Dataset:
   """Rows of one length in three splits; made by `load`.
 
-  Of several corpora, the training rows are mixed, each corpus in epochs of its
-  own; the held-out rows are those of all, spread as the training rows are.
+  Training rows of several corpora are mixed, and each corpus has its own
+  epochs; their held-out rows are interleaved in the same proportions.
 
-  corpus: all corpora as one; corpora, tables, weights: of each.
+  corpus: all corpora as one; corpora, tables, weights: one entry per corpus.
   """
 
   def __init__(
@@ -67,18 +67,18 @@ class Dataset:
     self._source = Source(tables, weights)
 
   def rows(self, split: str) -> int:
-    """The number of rows of a split."""
+    """Returns the number of rows of a split."""
     return sum(table.rows(split) for table in self.tables)
 
   def bytes(self, split: str) -> np.ndarray:
-    """UTF-8 bytes of text behind each row of a split: int32 [rows].
+    """Returns the UTF-8 bytes of text of each row of a split: int32 [rows].
 
-    Of the held-out splits in the order of `fixed`.
+    Held-out splits are in the order of `fixed`.
     """
     return self._source.held_out_bytes(split)
 
   def batch(self, seed: int, step: int, batch_size: int) -> Rows:
-    """The training batch of a step: a pure function of its arguments.
+    """Returns the training batch of a step: a pure function of the arguments.
 
     An epoch reads every row once, in an order of its own; a batch may hold the
     end of one epoch and the start of the next.
@@ -101,19 +101,20 @@ class Dataset:
     processes: int = 1,
     workers: int = 0,
   ) -> Any:
-    """The batches from step `start` on, without end, read ahead.
+    """Iterates over the batches from step `start` on, without end.
 
-    Of several processes each gets its block of the rows of every batch, of
-    batch_size / processes. The stream does not depend on `workers`.
+    They are read ahead. Each of several processes gets its block of the rows of
+    every batch, batch_size / processes rows. The stream does not depend on
+    `workers`.
 
     Args:
       seed, batch_size, start: of the whole batches.
-      process, processes: which of how many this is.
-      workers: reader processes; 0: threads.
+      process, processes: index of this process, and number of processes.
+      workers: number of reader processes; 0: threads.
 
     Returns:
-      an iterator of Rows; close it by its `close()`. Where a reader process
-      is gone, its `next` raises `children.ChildDied`.
+      An iterator of Rows; close it with its `close()`. Where a reader process
+      has died, its `next` raises `worker_process.WorkerDied`.
 
     Raises:
       UsageError: there are fewer rows than `batch_size`, or the processes do
@@ -153,7 +154,7 @@ class Dataset:
   def fixed(
     self, split: str, batch_size: int, limit_rows: int | None = None
   ) -> list[Rows]:
-    """The rows of a split in their order, the last batch filled with padding.
+    """Returns the rows of a split in order; padding fills the last batch.
 
     Raises:
       UsageError: the split has no rows.
@@ -193,10 +194,10 @@ def _check(options: DataOptions, length: int) -> None:
 
 
 def load(options: DataOptions, length: int) -> Dataset:
-  """Rows of `length` tokens of a corpus, tokenized unless the cache has them.
+  """Loads rows of `length` tokens; tokenizes a corpus that is not cached.
 
   Raises:
-    UsageError: what is wrong with corpus, tokenizer, length or cache.
+    UsageError: the corpus, tokenizer, length or cache is not valid.
   """
   options = dataclasses.replace(options, packing=options.packing or "packed")
   _check(options, length)
@@ -253,24 +254,24 @@ def _recipe(
 
 
 def bucket(lengths: Iterable[int]) -> int:
-  """The multiple of 8 that the longest of some lengths fits in."""
+  """Returns the smallest multiple of 8 that fits all lengths."""
   return max(8, -(-max(lengths, default=0) // 8) * 8)
 
 
 def pad_texts(
   tokenizer: Tokenizer, texts: Sequence[str], length: int
 ) -> tuple[Rows, int]:
-  """A text per row: its tokens, and around them what a model reads there.
+  """Makes a row per text: its tokens, with the special tokens around them.
 
-  That is `Specials.before` and `Specials.after`, which stay where a text is
-  cut; then comes padding.
+  These are `Specials.before` and `Specials.after`; they stay where a text is
+  cut. Padding follows.
 
   Returns:
     Rows of numpy int32 [len(texts), length], and how many texts were cut
     because they did not fit.
 
   Raises:
-    UsageError: `length` has no room for what stands around a text.
+    UsageError: `length` has no room for the special tokens around a text.
   """
   specials = tokenizer.specials
   room = length - len(specials.before) - len(specials.after)
@@ -286,7 +287,7 @@ def pad_texts(
   kept_N = np.minimum(counts_N, room)
   start_N = np.cumsum(kept_N) - kept_N
   row_N = np.arange(len(texts))
-  pack.place(
+  pack.write_pieces(
     rows_NxFxL,
     flat[place_T < room],
     pack.Pieces(start_N, start_N + kept_N, row_N, np.zeros_like(row_N)),

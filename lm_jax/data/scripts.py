@@ -1,4 +1,4 @@
-"""Words of texts in any script.
+"""Splits texts in any script into words.
 
 Scripts without spaces between words (Chinese, Japanese, Thai, ...) are counted
 by character, as CMRC 2018, MLQA and LCSTS do.
@@ -25,14 +25,14 @@ _JOINERS = "\u200c\u200d"  # Inside a word of Persian, or of Hindi.
 
 
 def is_unspaced(sign: str) -> bool:
-  """Is a character of a script without spaces between words?"""
+  """Returns whether a character is of a script without spaces between words."""
   return any(first <= ord(sign) <= last for first, last in _UNSPACED)
 
 
 def mostly(texts: Iterable[str], test: Callable[[str], bool]) -> bool:
-  """Do half or more of the letters and digits of some texts pass a test?
+  """Returns whether half or more of the letters and digits pass a test.
 
-  False where there are none.
+  False for texts without letters and digits.
   """
   signs = [
     sign
@@ -44,41 +44,42 @@ def mostly(texts: Iterable[str], test: Callable[[str], bool]) -> bool:
 
 
 def unspaced(texts: Iterable[str]) -> bool:
-  """Are texts of a script without spaces between words?"""
+  """Returns whether texts are of a script without spaces between words."""
   return mostly(texts, is_unspaced)
 
 
 def words(text: str) -> list[str]:
-  """Runs of letters and digits in lower case; of some scripts each alone.
+  """Splits a text into runs of letters and digits, in lower case.
 
-  Marks belong to the letter before them.
+  Each character of a script without spaces is a word. Marks belong to the
+  letter before them.
 
   >>> words("Он сказал: «нет»"), words("今天 iPhone 15")
   (['он', 'сказал', 'нет'], ['今', '天', 'iphone', '15'])
   """
   text = unicodedata.normalize("NFKC", text).lower()
-  found: list[str] = []
+  runs: list[str] = []
   open_ = marks = False  # May a letter, may a mark go on with the last word?
   for sign in text:
     kind = unicodedata.category(sign)[0]
     if sign in _JOINERS:
       continue
     if kind == "M" and marks:
-      found[-1] += sign
+      runs[-1] += sign
     elif kind in "LNM":
       alone = is_unspaced(sign)
       if open_ and not alone:
-        found[-1] += sign
+        runs[-1] += sign
       else:
-        found.append(sign)
+        runs.append(sign)
       open_, marks = not alone, True
     else:
       open_ = marks = False
-  return found
+  return runs
 
 
 def split(text: str) -> list[str]:
-  """Words between spaces; of scripts without spaces, those of `words`.
+  """Splits a text at spaces; a text of a script without spaces by `words`.
 
   >>> split("To be, or"), split("你好。")
   (['To', 'be,', 'or'], ['你', '好'])
@@ -87,31 +88,31 @@ def split(text: str) -> list[str]:
 
 
 def spaced(text: str) -> str:
-  """The words of a text with spaces between them."""
+  """Joins the words of a text with spaces."""
   return " ".join(words(text))
 
 
-def apart(text: str) -> tuple[str, list[str]]:
-  """A text without the words that a search by letters misses, and these.
+def split_missed_words(text: str) -> tuple[str, list[str]]:
+  """Separates a text from the words that a search by letters misses.
 
-  Of scripts without spaces they are pairs of characters that stand side by
-  side, as Lucene's analyzer of Chinese, Japanese and Korean has it; of others
-  the words with marks, as Hindi has them, which are letters for no pattern.
+  In scripts without spaces these are pairs of neighbouring characters, as in
+  Lucene's analyzer of Chinese, Japanese and Korean; in other scripts the words
+  with marks, such as Hindi's, which no pattern counts as letters.
 
-  >>> apart("so 北京市 is"), apart("to हिन्दी")
+  >>> split_missed_words("so 北京市 is"), split_missed_words("to हिन्दी")
   (('so   is', ['北京', '京市']), ('to  ', ['हिन्दी']))
   """
   if not any(map(_missed, set(text))):
     return text, []
   kept: list[str] = []
-  found: list[str] = []
+  missed: list[str] = []
   for is_word, run in itertools.groupby(text, _in_word):
     part = "".join(run)
     if is_word and any(map(_missed, part)):
-      found += _pairs(words(part))
+      missed += _pairs(words(part))
       part = " "
     kept.append(part)
-  return "".join(kept), found
+  return "".join(kept), missed
 
 
 def _in_word(sign: str) -> bool:
@@ -124,9 +125,9 @@ def _missed(sign: str) -> bool:
   )
 
 
-def _pairs(found: Iterable[str]) -> Iterator[str]:
-  """Words, and neighbours of scripts without spaces as pairs."""
-  for alone, run in itertools.groupby(found, lambda word: is_unspaced(word[0])):
+def _pairs(parts: Iterable[str]) -> Iterator[str]:
+  """Yields words, and pairs of neighbours in scripts without spaces."""
+  for alone, run in itertools.groupby(parts, lambda word: is_unspaced(word[0])):
     some = list(run)
     if alone and len(some) > 1:
       yield from map("".join, itertools.pairwise(some))

@@ -1,4 +1,4 @@
-"""What stands beside a tokenizer.json that is used as it is."""
+"""Reads the files beside a tokenizer.json that is used unchanged."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from lm_jax.support import strict_json
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Specials
 
-# The ids of the language tokens by name, where there are such.
+# The ids of the language tokens by name, if there are any.
 LANGUAGES = "languages.json"
 FILES = (specials_lib.FILE, LANGUAGES)
 
 
 def specials(path: pathlib.Path) -> Specials | None:
-  """What the specials.json beside `path` tells; None if there is none.
+  """Reads the specials.json beside `path`; None if there is none.
 
   Raises:
     UsageError: it is damaged.
@@ -25,17 +25,17 @@ def specials(path: pathlib.Path) -> Specials | None:
   return None if text is None else specials_lib.from_json(text, where)
 
 
-def check_ids(path: pathlib.Path, found: Specials, size: int) -> None:
+def check_ids(path: pathlib.Path, tokens: Specials, size: int) -> None:
   """Raises UsageError unless all ids are below the vocabulary's size."""
-  if found.ids[-1] >= size:
+  if tokens.ids[-1] >= size:
     raise UsageError(
-      f"{path.with_name(specials_lib.FILE)}: the id {found.ids[-1]} is not "
+      f"{path.with_name(specials_lib.FILE)}: the id {tokens.ids[-1]} is not "
       f"below {size}, the vocabulary of {path.name}"
     )
 
 
 def languages(path: pathlib.Path, size: int) -> dict[str, int]:
-  """What the languages.json beside `path` tells; {} if there is none.
+  """Reads the languages.json beside `path`; {} if there is none.
 
   Raises:
     UsageError: it is damaged, or an id is not below the vocabulary's size.
@@ -44,14 +44,14 @@ def languages(path: pathlib.Path, size: int) -> dict[str, int]:
   text = _read(where)
   if text is None:
     return {}
-  found = strict_json.parse(text, where)
-  if not isinstance(found, dict) or not all(
-    type(i) is int and 0 <= i < size for i in found.values()
+  ids = strict_json.parse(text, where)
+  if not isinstance(ids, dict) or not all(
+    type(i) is int and 0 <= i < size for i in ids.values()
   ):
     raise UsageError(
       f"{where}: must be an object of ids from 0 to {size - 1}, by name"
     )
-  return found
+  return ids
 
 
 def _read(path: pathlib.Path) -> str | None:

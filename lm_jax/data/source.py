@@ -1,4 +1,4 @@
-"""Training batches by step, from the tables of one or more corpora; no jax."""
+"""Reads training batches by step, from one or more tables; no jax."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lm_jax.data.table import Table
 
 
 class _Part:
-  """A corpus of a mixture: it goes through epochs of its own."""
+  """A corpus of a mixture, with its own epochs."""
 
   def __init__(self, table: Table, number: int):
     self._table = table
-    # Each in an order of its own, the first one as if it were alone.
+    # Each has its own order; the first one's is the same as if it were alone.
     self._entropy = [number] if number else []
     # A batch may hold the end of one epoch and the start of the next.
     self._order = functools.lru_cache(maxsize=2)(self._make_order)
@@ -25,22 +25,22 @@ class _Part:
     entropy = [seed, epoch, *self._entropy]
     return order.Permutation(entropy, self._table.rows("train"))
 
-  def take(self, seed: int, index_N: np.ndarray) -> np.ndarray:
-    """The rows at some places of its epochs: [N, 4, length]."""
+  def read_rows(self, seed: int, index_N: np.ndarray) -> np.ndarray:
+    """Reads the rows at some places of its epochs: [N, 4, length]."""
     epoch_N, place_N = np.divmod(index_N, self._table.rows("train"))
     row_N = np.empty_like(place_N)
     for epoch in np.unique(epoch_N).tolist():
       now_N = epoch_N == epoch
       row_N[now_N] = self._order(seed, epoch)(place_N[now_N])
-    return self._table.take("train", row_N)
+    return self._table.read_rows("train", row_N)
 
 
 class Source:
   """Rows of the training splits, in an order that is a function of a seed.
 
   Args:
-    tables: of the parts, of one length.
-    weights: of the parts, integers: how many rows of each are read.
+    tables: of the parts; their rows have one length.
+    weights: integers; rows of each part are read in this proportion.
   """
 
   def __init__(self, tables: Sequence[Table], weights: Sequence[int]):
@@ -57,11 +57,11 @@ class Source:
     process: int = 0,
     processes: int = 1,
   ) -> np.ndarray:
-    """What a process has of a batch: a pure function of the arguments.
+    """Reads a process's part of a batch: a pure function of the arguments.
 
     Returns:
-      int32 [4, batch_size / processes, length], fields first: the block of
-      the batch with the process's number.
+      int32 [4, batch_size / processes, length], fields first: the block
+      number `process` of the batch.
     """
     size = batch_size // processes
     first = step * batch_size + process * size
@@ -73,15 +73,15 @@ class Source:
     for number, part in enumerate(self._parts):
       own_N = part_N == number
       if own_N.any():
-        taken_NxFxL = part.take(seed, place_N[own_N])
+        taken_NxFxL = part.read_rows(seed, place_N[own_N])
         fields_FxNxL[:, own_N] = taken_NxFxL.swapaxes(0, 1)
     return fields_FxNxL
 
   def held_out(self, split: str, index_N: np.ndarray) -> np.ndarray:
-    """Some rows of a split that is read once: [N, 4, length].
+    """Reads some rows of a split that is read once: [N, 4, length].
 
-    The parts are spread over it by their weights; where one has no more rows
-    the others go on.
+    The parts are interleaved by their weights; where one has no more rows the
+    others continue.
     """
     part_R, row_R = self._held_out(split)
     part_N, row_N = part_R[index_N], row_R[index_N]
@@ -89,11 +89,11 @@ class Source:
     rows_NxFxL = np.empty(shape, np.int32)
     for number, table in enumerate(self.tables):
       own_N = part_N == number
-      rows_NxFxL[own_N] = table.take(split, row_N[own_N])
+      rows_NxFxL[own_N] = table.read_rows(split, row_N[own_N])
     return rows_NxFxL
 
   def held_out_bytes(self, split: str) -> np.ndarray:
-    """UTF-8 bytes of text behind each row of `held_out`: int32 [rows]."""
+    """UTF-8 bytes of text of each row of `held_out`: int32 [rows]."""
     part_R, row_R = self._held_out(split)
     bytes_R = np.empty(part_R.shape, np.int32)
     for number, table in enumerate(self.tables):
@@ -102,7 +102,7 @@ class Source:
     return bytes_R
 
   def _spread(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """The part, and the row of it, at each place of a split: int64 [rows]."""
+    """Part, and row in the part, at each place of a split: int64 [rows]."""
     counts = [table.rows(split) for table in self.tables]
     part_R = np.repeat(np.arange(len(counts)), counts)
     row_R = np.concatenate([np.arange(count) for count in counts])

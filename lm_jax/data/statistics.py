@@ -1,4 +1,4 @@
-"""What a corpus holds, as `list corpora --data.corpus=X` prints it."""
+"""Describes a corpus, as `list corpora --data.corpus=X` prints it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _HEAD = (
 
 
 def describe(dataset: Dataset) -> str:
-  """Lines for each corpus of a data set: what its splits hold.
+  """Describes each corpus of a data set, split by split.
 
-  It was counted when the rows were made: documents, those whose text another
-  one of the split has, tokens and UTF-8 bytes of the text, the tokens of the
-  longest document, the rows and the share of their positions left empty.
+  The counts were made with the rows: documents, duplicates within the split,
+  tokens and UTF-8 bytes of the text, tokens of the longest document, rows, and
+  the share of their positions left empty.
   """
   lines = [
     f"{dataset.vocabulary_size} tokens in the vocabulary, "

@@ -1,7 +1,7 @@
-"""Tokenized rows on disk: shards of bounded size, read through memory maps.
+"""Stores tokenized rows: shards of bounded size, read through memory maps.
 
-Each row has a CRC-32 in a file of its own, and is held to it whenever it is
-read: a bit that a disk has turned would train another model, without a word.
+Each row has a CRC-32 in a separate file, which is checked whenever the row is
+read: a bit that a disk has flipped would silently train another model.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SHARD_BYTES = 256 * 2**20
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-  """What a split of a corpus holds.
+  """Counts of a split of a corpus.
 
-  rows: their number. positions: those that are not padding. documents: those
-  that begin in it; duplicates: those whose text another one before them has.
-  tokens, bytes: of the text. longest: document, in tokens.
+  rows: number of rows. positions: those that are not padding. documents: those
+  that begin in it; duplicates: those whose text equals that of an earlier one.
+  tokens, bytes: of the text. longest: tokens of the longest document.
   """
 
   rows: int = 0
@@ -46,7 +46,7 @@ class Split:
 class Table:
   """The rows of a corpus that `Writer` wrote.
 
-  length: of the rows.
+  length: tokens of a row.
   """
 
   def __init__(self, folder: pathlib.Path):
@@ -65,24 +65,24 @@ class Table:
     self._shard = functools.cache(self._open_shard)
 
   def rows(self, split: str) -> int:
-    """The number of rows of a split."""
+    """Returns the number of rows of a split."""
     return self.splits[split].rows
 
   @functools.cache  # noqa: B019
   def bytes(self, split: str) -> np.ndarray:
-    """UTF-8 bytes of text behind each row of a split: int32 [rows]."""
+    """Returns the UTF-8 bytes of text of each row: int32 [rows]."""
     path = self.folder / f"{split}.bytes"
-    found_R = _memory_map(path, (self.rows(split),), np.int32)
+    bytes_R = _memory_map(path, (self.rows(split),), np.int32)
     checks = self._checks
-    if checks is not None and zlib.crc32(found_R.data) != checks[split]:
+    if checks is not None and zlib.crc32(bytes_R.data) != checks[split]:
       raise cache.damaged(self.folder, f"{path.name} is not what was written")
-    return found_R
+    return bytes_R
 
-  def take(self, split: str, rows_N: np.ndarray) -> np.ndarray:
-    """Some rows of a split: [N, 4, length], in the order that is asked for.
+  def read_rows(self, split: str, rows_N: np.ndarray) -> np.ndarray:
+    """Reads rows of a split: [N, 4, length], in the given order.
 
     Raises:
-      UsageError: one is not what was written.
+      UsageError: a row is not what was written.
     """
     shape = (len(rows_N), pack.FIELDS, self.length)
     taken_NxFxL = np.empty(shape, self._dtype)
@@ -116,7 +116,7 @@ class Table:
 
 
 def row_checks(rows_NxFxL: np.ndarray) -> Iterator[int]:
-  """The CRC-32 of each row."""
+  """Yields the CRC-32 of each row."""
   for row_FxL in rows_NxFxL:
     yield zlib.crc32(row_FxL.data)
 
@@ -125,7 +125,7 @@ class Writer:
   """Writes a table into an empty folder, split by split.
 
   Args:
-    folder: where to.
+    folder: of the table.
     length, dtype: of the rows.
   """
 
@@ -138,7 +138,7 @@ class Writer:
     self._rows: dict[str, int] = {}
 
   def append(self, split: str, chunk: pathlib.Path) -> None:
-    """Adds what `chunks.make_rows` wrote: rows, bytes behind each, checks."""
+    """Appends a chunk of `chunks.make_rows`: rows, bytes of text, checks."""
     for kind in ("bytes", "checks"):
       with (
         (chunk / kind).open("rb") as source,
@@ -160,7 +160,7 @@ class Writer:
     self._rows[split] = written
 
   def finish(self, splits: dict[str, Split]) -> None:
-    """Writes down what there is."""
+    """Writes facts.json, which describes the table."""
     facts = {
       "length": self._length,
       "dtype": self._dtype,

@@ -1,4 +1,4 @@
-"""facts.json of rows in the cache, held to the files that it tells of."""
+"""Reads facts.json of cached rows and checks it against the files."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ def shard_name(split: str, shard: int) -> str:
 def read(
   folder: pathlib.Path, fields: int, names: Collection[str]
 ) -> dict[str, Any]:
-  """What facts.json says, once the files are as long as it says.
+  """Reads facts.json and checks the lengths of the files it names.
 
   Args:
-    folder: of the cache.
-    fields: of a row.
-    names: of what is counted of a split; "rows" is one.
+    folder: of the rows in the cache.
+    fields: number of fields of a row.
+    names: of the counts of a split; "rows" is one.
 
   Raises:
-    UsageError: it, or a file that it tells of, is damaged. (A map of a file
-      that is too short would end in an error of the system, or in none.)
+    UsageError: it, or a file that it names, is damaged. (A memory map of a
+      file that is too short would end in a system error, or in none.)
   """
   damaged = functools.partial(cache.damaged, folder)
   try:
-    found = strict_json.read(folder / FILE)
+    facts = strict_json.read(folder / FILE)
   except UsageError as error:
     raise damaged(str(error)) from None
-  if not isinstance(found, dict):
+  if not isinstance(facts, dict):
     raise damaged(f"{FILE} holds no object")
-  if CHECK in found and found[CHECK] != check(found):
+  if CHECK in facts and facts[CHECK] != check(facts):
     raise damaged(f"{FILE} is not what was written")
-  size = _ITEMSIZE.get(str(found.get("dtype")))
+  size = _ITEMSIZE.get(str(facts.get("dtype")))
   if size is None:
     raise damaged(f"the dtype in {FILE}")
   for name in ("length", "shard_rows"):
-    if not _counts(found.get(name), 1):
-      raise damaged(f"{name}={short(found.get(name))} in {FILE}")
-  splits = found.get("splits")
+    if not _counts(facts.get(name), 1):
+      raise damaged(f"{name}={short(facts.get(name))} in {FILE}")
+  splits = facts.get("splits")
   if not isinstance(splits, dict) or not {*_SPLITS} <= set(splits):
     raise damaged(f"splits={short(splits)} in {FILE}")
-  checks = found.get(CHECKS)
+  checks = facts.get(CHECKS)
   if checks is not None and (
     not isinstance(checks, dict) or set(checks) != set(splits)
   ):
     raise damaged(f"{CHECKS}={short(checks)} in {FILE}")
-  row_bytes = fields * found["length"] * size
+  row_bytes = fields * facts["length"] * size
   for split, numbers in splits.items():
     if (
       not strict_json.is_file_name(split)
@@ -72,7 +72,7 @@ def read(
     for name, value in numbers.items():
       if not _counts(value):
         raise damaged(f"{name} of {split}={short(value)} in {FILE}")
-    rows, shard_rows = numbers["rows"], found["shard_rows"]
+    rows, shard_rows = numbers["rows"], facts["shard_rows"]
     sizes = dict(_files(split, rows, shard_rows, row_bytes, folder))
     if checks is not None:
       sizes[f"{split}.checks"] = 4 * rows
@@ -83,11 +83,11 @@ def read(
         raise damaged(
           f"{name} has {there} bytes, and its rows take {short(wanted)}"
         )
-  return found
+  return facts
 
 
 def check(facts: dict[str, Any]) -> int:
-  """The CRC-32 of what facts.json says besides it."""
+  """Computes the CRC-32 of the rest of facts.json."""
   rest = {name: value for name, value in facts.items() if name != CHECK}
   return zlib.crc32(json.dumps(rest, sort_keys=True).encode())
 
@@ -95,10 +95,10 @@ def check(facts: dict[str, Any]) -> int:
 def _files(
   split: str, rows: int, shard_rows: int, row_bytes: int, folder: pathlib.Path
 ) -> Iterator[tuple[str, int]]:
-  """The files of a split, and how long each is."""
+  """Yields the files of a split and their lengths in bytes."""
   yield f"{split}.bytes", 4 * rows
   shards = -(-rows // shard_rows)
-  # No more are looked for than there may be: the number is of the file.
+  # No more are looked for than there may be: the number comes from the file.
   most = len(list(folder.glob(f"{split}-*.rows"))) + 1
   for shard in range(min(shards, most)):
     count = min(shard_rows, rows - shard * shard_rows)
@@ -106,5 +106,5 @@ def _files(
 
 
 def _counts(value: Any, least: int = 0) -> bool:
-  """Is it an integer that counts something? (True is none.)"""
+  """Returns whether a value is an integer count. (True is not.)"""
   return type(value) is int and least <= value < 2**63

@@ -1,4 +1,4 @@
-"""Plain text: paragraphs, sentences, pieces, and held-out documents."""
+"""Splits plain text into paragraphs, sentences, pieces and held-out parts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _INITIALS = re.compile(r"(?:[A-Za-z]\.)*[A-Za-z]")
 
 
 def text_hash(text: str) -> int:
-  """64 bits of the SHA-256 of a text; equal texts have equal hashes."""
+  """Returns 64 bits of the SHA-256 of a text; equal texts, equal hashes."""
   return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
@@ -47,18 +47,18 @@ def held_out(
   validation: float = VALIDATION_SHARE * HASHES,
   test: float = (VALIDATION_SHARE + TEST_SHARE) * HASHES,
 ) -> str:
-  """The split of a document with this hash: the lowest hashes are held out."""
+  """Returns the split of a text hash: the lowest hashes are held out."""
   if value < validation:
     return "validation"
   return "test" if value < test else "train"
 
 
 def _ends_sentence(text: str, start: int, end: int) -> bool:
-  """Whether the stops in text[start:end] end a sentence: see below."""
+  """Returns whether the stops in text[start:end] end a sentence: see below."""
   if text[start:end].rstrip("\"'”’»)]") != ".":
     return True
-  found = _LAST_WORD.search(text, max(0, start - 24), start)
-  word = found.group() if found else ""
+  match = _LAST_WORD.search(text, max(0, start - 24), start)
+  word = match.group() if match else ""
   if text[end : end + 8].lstrip()[:1].isdigit():
     return not _BEFORE_NUMBERS.fullmatch(word)
   # Initials go on too: "J. Adams", "the U.S. Army". That a sentence may end
@@ -67,7 +67,7 @@ def _ends_sentence(text: str, start: int, end: int) -> bool:
 
 
 def sentence_starts(text: str, every_script: bool = True) -> list[int]:
-  """Where the sentences of a text start, in characters; the first is 0.
+  """Finds the starts of sentences, in characters; the first is 0.
 
   A sentence ends at a paragraph's end (a blank line), and within one after
   `.`, `!`, `?` or an ellipsis with the quotes and brackets that close there,
@@ -78,8 +78,8 @@ def sentence_starts(text: str, every_script: bool = True) -> list[int]:
   it. The white space between two sentences belongs to the second.
 
   Args:
-    every_script: False gives what was given before other scripts counted: their
-      stops end nothing, and a small letter outside ASCII begins a sentence.
+    every_script: False is the older rule: stops of other scripts end nothing,
+      and a small letter outside ASCII begins a sentence.
   """
   starts = {0}
   starts.update(m.start() for m in _BLANK_LINES.finditer(text))
@@ -93,45 +93,46 @@ def sentence_starts(text: str, every_script: bool = True) -> list[int]:
     starts.update(
       m.end() for stops in (_WIDE, _OTHER) for m in stops.finditer(text)
     )
-  # What is left of the last start must be a sentence, not white space.
+  # The last start must begin a sentence, not white space.
   length = len(text.rstrip())
   return sorted(start for start in starts if start < length or start == 0)
 
 
 def sentences(text: str) -> list[str]:
-  """The sentences of a text, without the white space around them."""
+  """Splits a text into sentences, without the white space around them."""
   starts = [*sentence_starts(text), len(text)]
-  found = [text[a:b].strip() for a, b in itertools.pairwise(starts)]
-  return [sentence for sentence in found if sentence]
+  parts = [text[a:b].strip() for a, b in itertools.pairwise(starts)]
+  return [sentence for sentence in parts if sentence]
 
 
 def paragraphs(text: str) -> list[str]:
-  """What blank lines part, each with the blank lines after it.
+  """Splits a text at blank lines; each part keeps those after it.
 
-  Without blank lines, the lines. Joined, they are the text again.
+  A text without blank lines is split into lines. Joined, the parts are the
+  text.
   """
   cuts = [m.end() for m in _BLANK_LINES.finditer(text) if m.start()]
   if not any(cut < len(text) for cut in cuts):
     return text.splitlines(keepends=True)
   edges = [0, *cuts, len(text)]
-  found = [text[a:b] for a, b in itertools.pairwise(edges)]
-  return [paragraph for paragraph in found if paragraph]
+  parts = [text[a:b] for a, b in itertools.pairwise(edges)]
+  return [paragraph for paragraph in parts if paragraph]
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:
-  """Cuts a text in pieces of at most `limit` characters; joined, they are it.
+  """Cuts a text into pieces of at most `limit` characters.
 
-  They end at a blank line where there is one in the second half of a piece,
-  else at a line, else at a space, else anywhere.
+  A piece ends at a blank line where there is one in its second half, else at a
+  line, else at a space, else anywhere. Joined, the pieces are the text.
   """
   start = 0
   while len(text) - start > limit:
     end = start + limit
     for sign in ("\n\n", "\n", " "):
       # White space belongs to what follows it, so the cut comes before.
-      found = text.rfind(sign, start + limit // 2, end)
-      if found > start:
-        end = found
+      cut = text.rfind(sign, start + limit // 2, end)
+      if cut > start:
+        end = cut
         break
     yield text[start:end]
     start = end

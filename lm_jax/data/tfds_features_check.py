@@ -1,6 +1,6 @@
-"""features.json of a prepared TFDS data set, checked before TFDS reads it.
+"""Checks features.json of a prepared TFDS data set before TFDS reads it.
 
-It names the class of each feature, and TFDS imports the module of a class
+The file names the class of each feature, and TFDS imports the module of a class
 that it does not know: whoever wrote the file would choose what is run.
 """
 
@@ -26,7 +26,7 @@ def check(folder: pathlib.Path) -> None:
   """Raises UsageError where a file names code that is not of TFDS.
 
   Args:
-    folder: of one data set, or of several; may not be there.
+    folder: of one data set or of several; it may be missing.
   """
   for path in sorted(folder.glob(f"**/{FILE}")):
     for name in _classes(strict_json.read(path)):

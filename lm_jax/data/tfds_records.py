@@ -1,4 +1,4 @@
-"""Records of a TFDS data set, as JSON has them."""
+"""Reads records of a TFDS data set as JSON values."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Record = dict[str, Any]
 def tfds_records(
   name: str, split: str, flag: str
 ) -> Iterator[tuple[str, Record]]:
-  """Where each record of a TFDS split is, and the record as JSON has it.
+  """Yields each record of a TFDS split as JSON values, with its place.
 
   Raises:
-    UsageError: the data set is not there and can't be prepared.
+    UsageError: the data set is missing and can't be prepared.
   """
   from lm_jax.data import catalog
 
@@ -46,7 +46,7 @@ def tfds_records(
 
 
 def _plain(value: Any, names: list[str] | None = None) -> Any:
-  """A value of TFDS as JSON has it; of a class label its name."""
+  """Turns a TFDS value into a JSON value; a class label into its name."""
   if isinstance(value, bytes):
     return value.decode()
   if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""May this process start the threads that a library waits for?"""
+"""Checks that this process can start the threads that a library waits for."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _POOL = 64
 
 @functools.cache
 def require(what: str, count: int = _POOL) -> None:
-  """Raises UsageError unless so many threads can be started; starts them.
+  """Raises UsageError unless `count` threads can be started; starts them.
 
-  what: for which they are, for the message.
+  what: what needs the threads, for the message.
   """
   end = threading.Event()
   started: list[threading.Thread] = []

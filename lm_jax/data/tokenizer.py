@@ -1,4 +1,4 @@
-"""Text to ids and back, with the words, sentences and bytes of the tokens."""
+"""Encodes text as ids and decodes it, with words, sentences and bytes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from lm_jax.types import ABSENT, Specials
 
 
 class Tokenizer:
-  """A tokenizer.json, and which of its ids are special tokens.
+  """A tokenizer.json and the ids of its special tokens.
 
   Attributes:
     path: of the file.
-    named: the user's file that it was made of.
-    specials: told by a specials.json beside it (it is "native" then and may
-      be anybody's), or else the first ids, as in all tokenizers of ours.
-    languages: ids of the language tokens by name, of a languages.json beside
+    named: the user's file that it was made from.
+    specials: read from a specials.json beside it (it is "native" then and may
+      come from anywhere), or else the first ids, as in lm_jax's own tokenizers.
+    languages: ids of the language tokens by name, from a languages.json beside
       it; {} without one.
     vocabulary_size: ids are below this.
     fingerprint: equal where the same text gives the same rows.
@@ -40,22 +40,21 @@ class Tokenizer:
 
     Args:
       path: of a tokenizer.json.
-      specials: where no specials.json tells them.
-      named: the file that it was made of, which messages name; `path` unless
-        given.
+      specials: the special tokens, if there is no specials.json.
+      named: the file that it was made from, for messages; `path` by default.
 
     Raises:
       UsageError: no tokenizer.json, one whose first ids are not those of
-        `specials`, or what stands beside it does not fit it.
+        `specials`, or a file beside it does not fit it.
     """
     self.path = path
     self.named = named or path
-    told = sidecar_files.specials(path)
-    chosen = told or specials
+    stated = sidecar_files.specials(path)
+    chosen = stated or specials
     if chosen is None:
       raise UsageError(f"{path}: has no {specials_lib.FILE} beside it")
     self.specials: Specials = chosen
-    self._content, self._found = tokenizer_json.read(path)
+    self._content, self._parsed = tokenizer_json.read(path)
     # A text that spells "</s>" may be read as that all the same, by a unigram
     # model or where the file doesn't call it special.
     shunned = frozenset(self.specials.ids) - {self.specials.unknown}
@@ -63,10 +62,10 @@ class Tokenizer:
     self._tokenizer = self.encoder.tokenizer
     vocab = self._tokenizer.get_vocab()
     self.vocabulary_size: int = 1 + max(vocab.values(), default=-1)
-    if told is None:
+    if stated is None:
       self._check_names()
     else:
-      sidecar_files.check_ids(path, told, self.vocabulary_size)
+      sidecar_files.check_ids(path, stated, self.vocabulary_size)
     self.languages = sidecar_files.languages(path, self.vocabulary_size)
     facts = self._content
     if self.specials != Specials(sentinels=self.specials.sentinels):
@@ -74,7 +73,7 @@ class Tokenizer:
     self.fingerprint = hashlib.sha256(facts.encode()).hexdigest()[:16]
 
   def __len__(self) -> int:
-    """How many ids it has, special tokens included."""
+    """Returns the number of ids, special tokens included."""
     return self.vocabulary_size
 
   def __repr__(self) -> str:
@@ -82,7 +81,7 @@ class Tokenizer:
 
   @functools.cached_property
   def _parser(self) -> Any:
-    built = tokenizer_json.build(self._content, self._found, self.named)
+    built = tokenizer_json.build(self._content, self._parsed, self.named)
     built.encode_special_tokens = False
     return built
 
@@ -95,18 +94,18 @@ class Tokenizer:
       )
 
   def files(self) -> dict[str, str]:
-    """What makes the same tokenizer elsewhere: contents by file name."""
-    found = {specials_lib.FILE: specials_lib.to_json(self.specials)}
+    """Contents by file name that make the same tokenizer elsewhere."""
+    contents = {specials_lib.FILE: specials_lib.to_json(self.specials)}
     if self.languages:
-      found[sidecar_files.LANGUAGES] = json.dumps(self.languages) + "\n"
+      contents[sidecar_files.LANGUAGES] = json.dumps(self.languages) + "\n"
     # The last: without it the others are nothing.
-    return found | {"tokenizer.json": self._content}
+    return contents | {"tokenizer.json": self._content}
 
   def encode(self, text: str, parse_special: bool = False) -> list[int]:
-    """The ids of a text, without special tokens around it.
+    """Returns the ids of a text, without special tokens around it.
 
     Args:
-      text: any.
+      text: any text.
       parse_special: whether names of special tokens in the text stand for
         them, as in Transformers. Otherwise they are text like any other.
     """
@@ -118,7 +117,7 @@ class Tokenizer:
       return self._parser.encode(text, add_special_tokens=False).ids
 
   def decode(self, ids: Iterable[int], skip_special_tokens: bool = True) -> str:
-    """The text of ids; exact for bpe, unigram and bytes."""
+    """Decodes ids; the text is exact for bpe, unigram and bytes."""
     numbers = [int(i) for i in ids]
     with tokenizer_json.using(self.named):
       return self._tokenizer.decode(
@@ -126,13 +125,13 @@ class Tokenizer:
       )
 
   def encode_batch(self, texts: str | Sequence[str]) -> list[Encoded]:
-    """The tokens of several texts, on all cores; a text alone is one of one."""
+    """Encodes several texts, on all cores; one str is a batch of one."""
     texts = [texts] if isinstance(texts, str) else texts
     return self.encoder.encode_batch(texts)
 
 
 def separator_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
-  """Ids that part two texts: the separator, or else a new line."""
+  """Ids that separate two texts: the separator, or else a new line."""
   if tokenizer.specials.separator != ABSENT:
     return (tokenizer.specials.separator,)
   return tuple(tokenizer.encode("\n"))

@@ -1,8 +1,8 @@
-"""A tokenizer.json handed to the tokenizers library, which trusts it.
+"""Checks a tokenizer.json before the tokenizers library, which trusts it.
 
-What the library raises comes in three kinds, one of them (a panic of its
-Rust code) no Exception; and a small file may ask it for a large memory, or
-for ids that differ from one call to the next.
+The library's errors come in three kinds, and one of them (a panic of its Rust
+code) is no Exception; and a small file may make it use much memory, or give
+ids that differ from one call to the next.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from lm_jax.support.errors import UsageError
 
 # Ids are below this: there is a table of them. XLM-V has 901,629.
 MOST_TOKENS = 2**24
-# What a normalizer may make of one byte. Those of SentencePiece make 3 of a
-# space; a few replacements one after the other could make 10^12.
+# Bytes that a normalizer may make of one byte. Those of SentencePiece make 3 of
+# a space; a few replacements one after the other could make 10^12.
 MOST_GROWTH = 1000
 
 
 def read(path: pathlib.Path) -> tuple[str, Any]:
-  """What a tokenizer.json holds, and the JSON of it; or UsageError."""
+  """Reads a tokenizer.json as text and as JSON; raises UsageError."""
   where = f"--data.tokenizer={path}: not a tokenizer.json"
   content = strict_json.text_of(path, where)
   return content, strict_json.parse(content, where)
@@ -33,12 +33,12 @@ def read(path: pathlib.Path) -> tuple[str, Any]:
 
 @contextlib.contextmanager
 def using(path: pathlib.Path) -> Iterator[None]:
-  """Around a call of the library: what it raises becomes a UsageError.
+  """Turns whatever the library raises in this context into a UsageError.
 
-  path: of the file, which messages name.
+  path: the file to name in messages.
   """
   try:
-    with panics.unsaid():
+    with panics.silence_panics():
       yield
   except UsageError:
     raise
@@ -49,24 +49,24 @@ def using(path: pathlib.Path) -> Iterator[None]:
 
 
 def not_a_tokenizer(path: pathlib.Path, error: BaseException) -> UsageError:
-  """The message for a file that is no tokenizer.json, or none that works."""
+  """Returns the error for a file that is not a working tokenizer.json."""
   return UsageError(f"--data.tokenizer={path}: not a tokenizer.json: {error!r}")
 
 
-def build(content: str, found: Any, path: pathlib.Path) -> Any:
-  """The library's tokenizer.
+def build(content: str, parsed: Any, path: pathlib.Path) -> Any:
+  """Builds the library's tokenizer.
 
   Args:
-    content: of the file.
-    found: its JSON.
+    content: the text of the file.
+    parsed: its JSON value.
     path: names it in messages.
 
   Raises:
-    UsageError: it is none, or asks for more than it may.
+    UsageError: it is no tokenizer.json, or exceeds the limits.
   """
   import tokenizers
 
-  check(found, path)
+  check(parsed, path)
   with using(path):
     built = tokenizers.Tokenizer.from_str(content)
     built.no_truncation()
@@ -83,11 +83,11 @@ def build(content: str, found: Any, path: pathlib.Path) -> Any:
   return built
 
 
-def check(found: Any, path: pathlib.Path) -> None:
+def check(parsed: Any, path: pathlib.Path) -> None:
   """Raises UsageError where a file is no object or its normalizer explodes."""
-  if not isinstance(found, dict):
+  if not isinstance(parsed, dict):
     raise UsageError(f"{path}: not a tokenizer.json: must hold a JSON object")
-  growth = _growth(found.get("normalizer"))
+  growth = _growth(parsed.get("normalizer"))
   if growth > MOST_GROWTH:
     raise UsageError(
       f"{path}: its normalizer may make {growth:.0e} bytes of one; at most "
@@ -96,7 +96,7 @@ def check(found: Any, path: pathlib.Path) -> None:
 
 
 def _growth(step: Any) -> float:
-  """Bytes that a step of the normalizer may make of one byte, or more."""
+  """Bound on the bytes that a normalizer step makes of one byte."""
   if not isinstance(step, dict):
     return 1.0
   inner = step.get("normalizers")

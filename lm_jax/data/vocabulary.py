@@ -1,8 +1,8 @@
-"""What each kind of tokenizer is made of, how it is trained or adopted.
+"""Trains each kind of tokenizer, or adopts an existing one.
 
 Every kind has the special tokens of `lm_jax.types.Specials` first, then text.
-Words are the same for all but WordPiece: those that GPT-2's rule finds, with
-the white space before a word belonging to it.
+Words are the same for all but WordPiece: GPT-2's rule finds them, and the
+white space before a word belongs to it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GPT2_WORDS = (
 
 
 def special_tokens(specials: Specials) -> list[str]:
-  """The special tokens in the order of their ids."""
+  """Returns the special tokens in the order of their ids."""
   named = ["[PAD]", "[UNK]", "[BOS]", "[EOS]", "[SEP]", "[MASK]"]
   modes = ["[R]", "[S]", "[X]"]
   sentinels = [f"[SENTINEL_{i}]" for i in range(specials.sentinels)]
@@ -39,7 +39,7 @@ def special_tokens(specials: Specials) -> list[str]:
 
 
 def byte_signs() -> list[str]:
-  """The 256 characters that stand for bytes, in the order of the bytes.
+  """Returns the 256 characters that stand for bytes, in byte order.
 
   As in GPT-2: a printable byte is its own Latin-1 character, the others are
   the characters from U+0100 on.
@@ -50,7 +50,7 @@ def byte_signs() -> list[str]:
 
 
 def some(documents: Iterable[str], limit: int) -> Iterator[str]:
-  """The first documents, up to `limit` bytes."""
+  """Yields the first documents, up to `limit` bytes."""
   seen = 0
   for text in documents:
     yield text
@@ -188,10 +188,11 @@ def train(
 
 
 def adopt(path: pathlib.Path, specials: Specials) -> str:
-  """Somebody's tokenizer.json with our special tokens first.
+  """Puts lm_jax's special tokens first in a user's tokenizer.json.
 
-  Its own tokens follow in the order of their ids, less those with the names
-  of ours. What it would add around a text is dropped: rows are made by us.
+  Its own tokens follow in the order of their ids, except those with the names
+  of special tokens. Tokens that it would add around a text are dropped: lm_jax
+  makes the rows.
 
   Raises:
     UsageError: not a tokenizer.json.
@@ -199,10 +200,10 @@ def adopt(path: pathlib.Path, specials: Specials) -> str:
   import tokenizers
 
   signs = special_tokens(specials)
-  _, found = tokenizer_json.read(path)
-  tokenizer_json.check(found, path)
+  _, parsed = tokenizer_json.read(path)
+  tokenizer_json.check(parsed, path)
   try:
-    model = found["model"]
+    model = parsed["model"]
     if isinstance(model["vocab"], dict):
       ranked = sorted(model["vocab"], key=model["vocab"].__getitem__)
       kept = [*signs, *(token for token in ranked if token not in signs)]
@@ -215,24 +216,24 @@ def adopt(path: pathlib.Path, specials: Specials) -> str:
       model["vocab"] = [*([sign, never] for sign in signs), *rest]
       names = [pair[0] for pair in model["vocab"]]
       model["unk_id"] = names.index(unknown)
-    found |= {"added_tokens": [], "post_processor": None}
-    found |= {"truncation": None, "padding": None}
+    parsed |= {"added_tokens": [], "post_processor": None}
+    parsed |= {"truncation": None, "padding": None}
   except (ArithmeticError, LookupError, TypeError, ValueError) as error:
     raise tokenizer_json.not_a_tokenizer(path, error) from error
   with tokenizer_json.using(path):
-    tokenizer = tokenizers.Tokenizer.from_str(json.dumps(found))
+    tokenizer = tokenizers.Tokenizer.from_str(json.dumps(parsed))
     tokenizer.add_special_tokens(signs)
     return tokenizer.to_str()
 
 
 def shun(content: str, ids: Collection[int]) -> str:
-  """A tokenizer.json in which the tokens of these ids are found in no text.
+  """Changes a tokenizer.json so that no text gets these ids.
 
-  They get names of characters that Unicode keeps out of texts. (A bad score
-  would not do: a unigram model has unknown characters score worse still.)
+  Their tokens get names of characters that Unicode keeps out of texts. (A bad
+  score is not enough: a unigram model scores unknown characters even worse.)
   """
-  found = json.loads(content)
-  model = found["model"]
+  parsed = json.loads(content)
+  model = parsed["model"]
   names = {i: f"\ufdd0{i}\ufdd1" for i in ids}
   if isinstance(model["vocab"], dict):
     vocab = model["vocab"].items()
@@ -240,9 +241,9 @@ def shun(content: str, ids: Collection[int]) -> str:
   else:
     for i, pair in enumerate(model["vocab"]):
       pair[0] = names.get(i, pair[0])
-  for token in found.get("added_tokens") or ():
+  for token in parsed.get("added_tokens") or ():
     token["content"] = names.get(token["id"], token["content"])
-  return json.dumps(found)
+  return json.dumps(parsed)
 
 
 def check_kind(kind: str) -> None:

@@ -1,9 +1,9 @@
-"""Processes that answer questions, and never outlive their parent.
+"""Runs worker processes that answer questions and end with their parent.
 
-A child runs a module as `python -m` does, with its questions on standard
-input, a line of JSON each, and its answers on standard output: a length, then
-bytes. Nothing is pickled, shared or left in /dev/shm, and a death on either
-side ends the pipe.
+A worker runs a module as `python -m` does. It reads questions from standard
+input, a line of JSON each, and writes answers to standard output: a length,
+then bytes. Nothing is pickled, shared or left in /dev/shm, and a death on
+either side ends the pipe.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lm_jax.support.errors import UsageError
 
 _LENGTH = struct.Struct("<q")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-# The first line that a child gets is the parent's sys.path.
+# The first line that a worker gets is the parent's sys.path.
 _START = """
 import json, runpy, sys
 sys.path[:] = json.loads(sys.stdin.buffer.readline())
@@ -39,30 +39,30 @@ _IGNORED = (
 )
 
 
-class ChildDied(RuntimeError):
-  """A process of ours is gone, though nobody asked it to end."""
+class WorkerDied(RuntimeError):
+  """Signals that a worker process has ended, though nobody asked it to."""
 
 
-class Child:
-  """A process that runs a module's `serve`; to be made by the main thread.
+class Worker:
+  """A process that runs a module's `serve`; create it in the main thread.
 
-  (On Linux a child dies with the thread that started it.)
+  (On Linux a worker dies with the thread that started it.)
 
   Args:
-    module: its name; its `__main__` calls `serve`.
-    purpose: what to call it in messages, "a reader process".
-    setup: the JSON value that its `make` gets.
+    module: name of the module; its `__main__` calls `serve`.
+    purpose: names the process in messages, such as "a reader process".
+    setup: the JSON value that `make` of `serve` gets.
   """
 
   def __init__(self, module: str, purpose: str, setup: Any):
     self._purpose = purpose
     environment = os.environ | {
-      # The parent has as many children as there are cores to use.
+      # The parent has as many workers as there are cores to use.
       "TOKENIZERS_PARALLELISM": "false",
       "OMP_NUM_THREADS": "1",
       "OPENBLAS_NUM_THREADS": "1",
     }
-    # From its first instant on: it inherits what is blocked.
+    # From its first instant on: it inherits the blocked signals.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _IGNORED)
     try:
       process = subprocess.Popen(
@@ -76,22 +76,22 @@ class Child:
     assert process.stdin is not None and process.stdout is not None
     self._process = process
     self._questions, self._answers = process.stdin, process.stdout
-    # It is to find the modules that this process has found.
-    self._say(list(map(str, sys.path)))
-    self._say(setup)
+    # It must find the same modules as this process.
+    self._send(list(map(str, sys.path)))
+    self._send(setup)
 
   @property
   def pid(self) -> int:
     return self._process.pid
 
   def ask(self, question: Any) -> bytes:
-    """The answer to a question: a JSON value.
+    """Sends a question, a JSON value, and returns the answer.
 
     Raises:
-      ChildDied: it was killed, or ended by a bug that it printed.
-      OSError, UsageError: what the child met.
+      WorkerDied: it was killed, or ended by a bug that it printed.
+      OSError, UsageError: errors that the worker ran into.
     """
-    self._say(question)
+    self._send(question)
     (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
     if length >= 0:
       return self._read(length)
@@ -99,7 +99,7 @@ class Child:
     raise UsageError(text) if number is None else OSError(number, text)
 
   def check(self) -> None:
-    """Raises ChildDied unless the process is alive."""
+    """Raises WorkerDied unless the process is alive."""
     if self._process.poll() is not None:
       raise self._died()
 
@@ -112,7 +112,7 @@ class Child:
       with contextlib.suppress(BrokenPipeError):
         pipe.close()
 
-  def _say(self, value: Any) -> None:
+  def _send(self, value: Any) -> None:
     try:
       self._questions.write(json.dumps(value).encode() + b"\n")
       self._questions.flush()
@@ -125,56 +125,56 @@ class Child:
       raise self._died()
     return data
 
-  def _died(self) -> ChildDied:
+  def _died(self) -> WorkerDied:
     code = self._process.wait()
     how = f"ended with exit code {code}"
     if code < 0:
       how = f"was killed by {signal.Signals(-code).name}"
-    return ChildDied(f"{self._purpose}, {self._process.pid}, {how}")
+    return WorkerDied(f"{self._purpose}, {self._process.pid}, {how}")
 
 
-class Crew:
-  """Children that do the same; whoever is idle answers.
+class WorkerPool:
+  """Workers that do the same; an idle one answers.
 
-  Args: as of Child, and their number.
+  The arguments are those of Worker, and the number of workers.
   """
 
   def __init__(self, module: str, purpose: str, setup: Any, count: int):
-    self._children: list[Child] = []
-    self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+    self._workers: list[Worker] = []
+    self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
     for _ in range(count):
-      child = Child(module, purpose, setup)
-      self._children.append(child)
-      self._idle.put(child)
+      worker = Worker(module, purpose, setup)
+      self._workers.append(worker)
+      self._idle.put(worker)
 
   @property
   def pids(self) -> list[int]:
-    return [child.pid for child in self._children]
+    return [worker.pid for worker in self._workers]
 
   def ask(self, question: Any) -> bytes:
-    """As Child.ask, for any number of threads at once; they wait in turn."""
-    child = self._idle.get()
+    """Sends a question; any number of threads may, and wait in turn."""
+    worker = self._idle.get()
     try:
-      return child.ask(question)
+      return worker.ask(question)
     finally:
-      self._idle.put(child)
+      self._idle.put(worker)
 
   def check(self) -> None:
-    """Raises ChildDied unless all are alive."""
-    for child in self._children:
-      child.check()
+    """Raises WorkerDied unless all workers are alive."""
+    for worker in self._workers:
+      worker.check()
 
   def close(self) -> None:
-    """Ends them, and with an error whatever is still being asked."""
-    for child in self._children:
-      child.close()
+    """Ends all workers; questions still being asked fail with an error."""
+    for worker in self._workers:
+      worker.close()
 
 
 def serve(make: Callable[[Any], Callable[[Any], bytes]]) -> None:
-  """What a child runs: answers questions until there are no more.
+  """Runs in a worker: answers questions until there are no more.
 
   Args:
-    make: from the setup, what answers a question.
+    make: takes the setup and returns the function that answers questions.
   """
   _die_with_parent(int(sys.argv[1]))
   # Nothing that is printed may get among the answers.
@@ -190,8 +190,8 @@ def serve(make: Callable[[Any], Callable[[Any], bytes]]) -> None:
       data = answer(json.loads(line))
       length = len(data)
     except (OSError, UsageError) as error:
-      told = getattr(error, "errno", None), str(error)
-      data = json.dumps(told).encode()
+      failure = getattr(error, "errno", None), str(error)
+      data = json.dumps(failure).encode()
       length = -len(data)
     answers.write(_LENGTH.pack(length))
     answers.write(data)

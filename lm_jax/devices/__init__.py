@@ -1,1 +1,1 @@
-"""Where it runs: the mesh, several processes, the allocator."""
+"""Manages devices: the mesh, several processes, the allocator."""

@@ -1,7 +1,7 @@
-"""Processes that meet to be one run, and that part.
+"""Joins processes into one run, and separates them at its end.
 
-A process that dies or hangs ends the others: jax's coordination service
-aborts them HEARTBEAT seconds after it was last heard of.
+If a process dies or hangs, jax's coordination service aborts the others
+HEARTBEAT seconds after its last sign of life.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from lm_jax.support.options import option, options
 
 # Seconds after which a silent process counts as dead.
 HEARTBEAT = 10
-# What Gloo, gRPC and jax's coordination service say of a peer that is gone.
+# Messages of Gloo, gRPC and jax's coordination service about a lost peer.
 _BROKEN = re.compile(
   r"Gloo \w+ failed|Connection (reset|closed|refused)"
   r"|Socket closed|coordination service|heartbeat timeout"
   r"|another task died|UNAVAILABLE:|DEADLINE_EXCEEDED:"
 )
-# Seconds that a process which fails waits for others that fail alike.
+# Seconds that a failing process waits for others to fail in the same way.
 _GRACE = 3
 
 _GROUP = "processes"
@@ -64,10 +64,10 @@ FLAGS = options(ClusterFlags)
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-  """Where the processes meet; None is for jax to detect.
+  """Address and size of a group of processes; jax detects what is None.
 
   coordinator: "HOST:PORT" of process 0.
-  timeout: in seconds, until all are there.
+  timeout: seconds until all must have joined.
   """
 
   coordinator: str | None = None
@@ -76,14 +76,14 @@ class Cluster:
   timeout: int = 300
 
 
-def named(given: Mapping[str, str]) -> Cluster | None:
-  """The cluster that flags name, or None for a process alone.
+def from_flags(given: Mapping[str, str]) -> Cluster | None:
+  """Returns the cluster that flags describe, or None for a single process.
 
   Args:
-    given: texts of flags by name, others than FLAGS among them.
+    given: texts of flags by name; it may hold flags other than FLAGS.
 
   Raises:
-    UsageError: some of the flags without the others, or out of range.
+    UsageError: a flag is out of range, or given without the others.
   """
   values = {
     name: FLAGS[name].parse(text)
@@ -126,11 +126,11 @@ def named(given: Mapping[str, str]) -> Cluster | None:
 
 @contextlib.contextmanager
 def joined(cluster: Cluster | None) -> Iterator[None]:
-  """Within it this process is one of a cluster; of none, it stays alone.
+  """Makes this process one of a cluster within the context; None: alone.
 
-  To be entered before jax has looked for devices. If all processes fail
-  alike, each goes on with its exception. One that fails alone says why and
-  exits at once, or its peers would wait for it.
+  Enter it before jax looks for devices. If all processes fail in the same way,
+  each raises its exception. One that fails alone prints the reason and exits at
+  once; else its peers would wait for it.
 
   Raises:
     UsageError: no cluster was found.
@@ -153,7 +153,7 @@ def joined(cluster: Cluster | None) -> Iterator[None]:
 
 
 def _keep_standard_output() -> None:
-  """Leaves standard output to Python: what C++ prints there goes to stderr.
+  """Reserves standard output for Python; output of C++ goes to stderr.
 
   Gloo prints a line in every process whenever it has connected some.
   """
@@ -186,8 +186,7 @@ def _initialize(cluster: Cluster) -> None:
   # Collectives between the CPUs of several processes; other devices have
   # their own.
   jax.config.update("jax_cpu_collectives_implementation", "gloo")
-  # It would swallow SIGTERM, which is ours to see
-  # (lm_jax/training/interruption.py).
+  # It would swallow SIGTERM, which lm_jax/training/interruption.py handles.
   jax.config.update("jax_enable_preemption_service", False)
   # jax's own timeout aborts the process with a stack of C++.
   alarm = threading.Timer(cluster.timeout, _nobody_came, [cluster])
@@ -226,7 +225,7 @@ def _nobody_came(cluster: Cluster) -> NoReturn:
 
 
 def _all_leave() -> bool:
-  """Waits shortly for all the others to fail as well."""
+  """Waits shortly for all other processes to fail as well."""
   import jax
 
   try:
@@ -237,10 +236,10 @@ def _all_leave() -> bool:
 
 
 def _lost(error: BaseException | None) -> str:
-  """What tells that a peer, or the device, is gone; "" of another error.
+  """Returns the message that a peer or the device is lost; "" for others.
 
-  A broken connection comes as jax's error, or as any other where orbax or a
-  transfer has met it.
+  A broken connection raises jax's error, or any other error if orbax or a
+  transfer ran into it.
   """
   import jax
 
@@ -253,7 +252,7 @@ def _lost(error: BaseException | None) -> str:
 
 
 def _exit(error: BaseException) -> NoReturn:
-  """Ends without jax's shutdown, which waits for the others."""
+  """Exits without jax's shutdown, which waits for the others."""
   import jax
 
   who = f"process {jax.process_index()} of {jax.process_count()}"

@@ -1,4 +1,4 @@
-"""What XLA is asked for when a training step is compiled."""
+"""Gives XLA options for compiling a training step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CPU = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
 
 @functools.cache
 def options() -> dict[str, Any] | None:
-  """Of `jax.jit`; None where this backend or version of XLA has none."""
+  """Returns compiler options for `jax.jit`; None if XLA here takes none."""
   if jax.default_backend() != "cpu":
     return None
   try:

@@ -1,9 +1,10 @@
-"""Several processes as one run: what they agree on, and how.
+"""Lets several processes of one run agree on what comes next.
 
 Every process runs the same program over the same global arrays. So whatever
-decides what comes next has to be the same in all of them: what one process
-alone can know (a signal, a clock, a file, a mistake in its flags) is told to
-the others before anybody acts on it. How they meet: lm_jax/devices/cluster.py.
+decides what comes next has to be the same in all of them: if only one process
+can know something (a signal, a clock, a file, a mistake in its flags), it sends
+it to the others before any process acts on it. lm_jax/devices/cluster.py joins
+the processes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _SLICE_MS = 1000
 
 
 def active() -> bool:
-  """Is this one of several processes? Never starts a backend."""
+  """Returns whether this is one of several processes; starts no backend."""
   if "jax" not in sys.modules:
     return False
   import jax
@@ -35,7 +36,7 @@ def active() -> bool:
 
 
 def is_first() -> bool:
-  """Is this the process that writes and speaks for all?"""
+  """Returns whether this is the process that writes and prints for all."""
   if not active():
     return True
   import jax
@@ -44,7 +45,7 @@ def is_first() -> bool:
 
 
 def client() -> Any:
-  """jax's coordination service, as this process sees it."""
+  """Returns this process's client of jax's coordination service."""
   # jax has no public door to its coordination service's store; orbax takes
   # this one, too.
   from jax._src import distributed
@@ -56,7 +57,7 @@ _stage = 0
 
 
 def exchange(text: str) -> list[str]:
-  """What each process gives here, in their order; waits for all of them."""
+  """Returns the texts of all processes, in their order; waits for all."""
   if not active():
     return [text]
   import jax
@@ -69,14 +70,14 @@ def exchange(text: str) -> list[str]:
 
 
 def anywhere(fact: bool) -> bool:
-  """Is it true of any process? All of them ask."""
+  """Returns whether a fact is true in any process; all must call it."""
   return any(exchange("yes" if fact else ""))
 
 
 def _wait(key: str) -> str:
-  """What a process has told, which may prepare data for hours before.
+  """Waits for the text of a process, which may prepare data for hours first.
 
-  That it dies meanwhile is noticed anyhow.
+  Its death would be noticed in any case.
   """
   import jax
 
@@ -89,17 +90,17 @@ def _wait(key: str) -> str:
 
 
 @contextlib.contextmanager
-def together() -> Iterator[None]:
-  """A UsageError of one process within it is raised in all of them."""
+def raise_everywhere() -> Iterator[None]:
+  """Raises a UsageError of one process in all of them."""
   problem: UsageError | None = None
   try:
     yield
   except UsageError as error:
     problem = error
-  told = exchange(str(problem or ""))
+  problems = exchange(str(problem or ""))
   if problem is not None:
     raise problem
-  for process, text in enumerate(told):
+  for process, text in enumerate(problems):
     if text:
       raise UsageError(f"process {process}: {text}")
 
@@ -108,14 +109,14 @@ def require_same(values: Mapping[str, Any]) -> None:
   """Raises UsageError in all processes unless all give the same values.
 
   Args:
-    values: of JSON, by the names that a message gives them.
+    values: JSON values, by their names in messages.
   """
   first, *others = map(json.loads, exchange(json.dumps(values)))
-  for process, theirs in enumerate(others, 1):
+  for process, other in enumerate(others, 1):
     for name in first:
-      if theirs.get(name) != first[name]:
+      if other.get(name) != first[name]:
         raise UsageError(
-          f"{name}: process {process} has {theirs.get(name)!r}, process 0 has"
+          f"{name}: process {process} has {other.get(name)!r}, process 0 has"
           f" {first[name]!r}"
         )
 
@@ -123,7 +124,7 @@ def require_same(values: Mapping[str, Any]) -> None:
 def require_shared(directory: os.PathLike, flag: str = "--workdir") -> None:
   """Raises UsageError unless all processes see the same directory.
 
-  Process 0 leaves a file there for the others to find.
+  Process 0 writes a file there, which the others look for.
   """
   if not active():
     return
@@ -148,14 +149,15 @@ def require_shared(directory: os.PathLike, flag: str = "--workdir") -> None:
 
 
 class Votes:
-  """What the processes tell each other between two steps.
+  """Signals to stop, exchanged by the processes between two steps.
 
-  A tiny all-reduce that is read a step later, so that no device waits for a
-  host, and all processes read the same. It also keeps the programs in flight
-  few: XLA's CPU backend deadlocks with a hundred that hold collectives.
+  It is a tiny all-reduce that is read a step later, so that no device waits for
+  a host and all processes read the same. It also limits the number of programs
+  in
+  flight: XLA's CPU backend deadlocks with a hundred that hold collectives.
 
   Args:
-    seconds: the clock at first, the same in all processes.
+    seconds: the initial clock, the same in all processes.
   """
 
   def __init__(self, seconds: float = 0.0):
@@ -165,14 +167,15 @@ class Votes:
       self._reduce, self._place = _reduction()
 
   def stop(self, noted: bool, seconds: float) -> bool:
-    """Is it time to stop? Once after each step.
+    """Returns whether to stop; call it once after each step.
 
     Args:
-      noted: was this process asked to?
-      seconds: on this process's clock.
+      noted: whether this process was asked to stop.
+      seconds: of this process's clock.
 
     Returns:
-      Whether any process was asked; of several, as of the step before.
+      Whether any process was asked; with several processes, the answer is that
+      of the step before.
     """
     if not active():
       return noted
@@ -186,7 +189,7 @@ class Votes:
     return bool(stop)
 
   def seconds(self, own: float) -> float:
-    """The clock that counts: `own`, or process 0's as of the step before."""
+    """Returns the shared clock: `own`, or process 0's of the step before."""
     return self._clock if active() else own
 
 

@@ -1,4 +1,4 @@
-"""The C library's allocator, told to keep what a training step gives back."""
+"""Makes the C library's allocator keep the memory that a step frees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = (
   *(-1, -2, -3, -4),
   -8,
 )
-# What glibc does of itself, but for the threshold, the largest it takes.
+# glibc's defaults, except the threshold, which is the largest it takes.
 _USUAL = (
   (_MMAP_MAX, 65_536),
   (_MMAP_THRESHOLD, 32 << 20),
@@ -31,7 +31,7 @@ def keep_freed_memory() -> bool:
   returns such large blocks to the kernel, which zeroes them anew for the next
   step: a tenth of the time of a step of 6 layers x 384. The price is a heap
   that holds its gaps: 2.9 GB instead of 1.9 in that case; `Watch` gives up
-  where they come to more. To be called before jax starts its threads.
+  where they come to more. Call it before jax starts its threads.
 
   Returns:
     Whether the allocator took the options.
@@ -46,7 +46,7 @@ def keep_freed_memory() -> bool:
 
 
 def _library() -> Any:
-  """The C library; None where it is not glibc."""
+  """Returns the C library; None if it is not glibc."""
   if not sys.platform.startswith("linux"):
     return None
   library = ctypes.CDLL(None)
@@ -62,13 +62,13 @@ def _set(options: tuple[tuple[int, int], ...]) -> bool:
 
 
 class Watch:
-  """Ends `keep_freed_memory` where steps leave gaps that the next can't use.
+  """Undoes `keep_freed_memory` where steps leave gaps of no use to the next.
 
-  What lives on from a step may lie in the middle of what it gave back; then
-  the next step's buffer fits nowhere, and the heap grows by it at each step.
+  Memory that a step keeps may lie in the middle of what it freed; then the next
+  step's buffer fits nowhere, and the heap grows by it at each step.
   """
 
-  # Bytes that may come on top of half as much again as after the first step.
+  # Bytes allowed above 1.5 times the memory after the first step.
   spare = 512 << 20
 
   def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Watch:
     self._over = _library() is None
 
   def look(self) -> None:
-    """After each step: some microseconds."""
+    """Checks the memory after a step; takes some microseconds."""
     if self._over:
       return
     held = _resident()
@@ -89,6 +89,6 @@ class Watch:
 
 
 def _resident() -> int:
-  """Bytes of this process that are in memory."""
+  """Returns the resident memory of this process in bytes."""
   with open("/proc/self/statm", "rb") as file:
     return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,9 +1,9 @@
-"""Compiled programs on disk, for later processes.
+"""Keeps compiled programs on disk for later processes.
 
-jax's own cache writes an entry where it is to be and never replaces one: after
-a full disk or a flipped bit, every later process compiles again, and says so.
-Here an entry is whole or it isn't there, and one that is damaged is removed and
-made again. Where nothing can be written, or read, processes do without.
+jax's own cache writes an entry in place and never replaces one: after a full
+disk or a flipped bit, every later process compiles again, and says so. Here an
+entry is complete or absent, and a damaged one is removed and made again.
+Processes that cannot write or read the cache work without it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from absl import logging
 
 from lm_jax.support import machine
 
-_DIGEST = 32  # bytes of SHA-256, in front of what they are of
+_DIGEST = 32  # bytes of SHA-256, before the data that they are of
 _PARTIAL = ".partial"
 _OLD = 3600.0  # seconds after which a partial file's writer was killed
 
@@ -28,8 +28,8 @@ _OLD = 3600.0  # seconds after which a partial file's writer was killed
 def enable(directory: Path) -> None:
   """Keeps compiled programs under a directory from now on.
 
-  Programs divide their work among so many threads, which jax's keys leave
-  out: each number has a directory of its own.
+  Programs divide their work among a fixed number of threads, which is not in
+  jax's keys: so each number of threads has a directory of its own.
   """
   folder = directory / f"{machine.threads()}-threads"
   try:
@@ -40,7 +40,7 @@ def enable(directory: Path) -> None:
     return
   if jax.default_backend() != "gpu":
     # Else the path of the cache becomes a part of the keys, for files that
-    # XLA keeps there of GPUs alone.
+    # XLA keeps there for GPUs only.
     jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
   _install()
   jax.config.update("jax_compilation_cache_dir", str(folder.resolve()))
@@ -49,7 +49,7 @@ def enable(directory: Path) -> None:
 
 
 class Programs:
-  """What jax asks its cache: serialized programs by key.
+  """Serialized programs by key, in the interface of jax's cache.
 
   Args:
     path: the directory.
@@ -57,7 +57,7 @@ class Programs:
 
   def __init__(self, path: str):
     self._path = Path(path)
-    self._told = False
+    self._warned = False
 
   def get(self, key: str) -> bytes | None:
     path = self._path / key
@@ -66,7 +66,7 @@ class Programs:
     except FileNotFoundError:
       return None
     except OSError as error:
-      self._tell(error)
+      self._warn(error)
       return None
     digest, value = data[:_DIGEST], data[_DIGEST:]
     if hashlib.sha256(value).digest() == digest:
@@ -86,12 +86,12 @@ class Programs:
     except OSError as error:
       with contextlib.suppress(OSError):
         partial.unlink(missing_ok=True)
-      self._tell(error)
+      self._warn(error)
 
-  def _tell(self, error: OSError) -> None:
-    """Once a process."""
-    if not self._told:
-      self._told = True
+  def _warn(self, error: OSError) -> None:
+    """Warns of an error, once a process."""
+    if not self._warned:
+      self._warned = True
       _do_without(self._path, error)
 
 
@@ -104,7 +104,7 @@ def _do_without(folder: Path, error: OSError) -> None:
 
 
 def _sweep(folder: Path) -> None:
-  """Removes what killed writers left; nothing where it may not be written."""
+  """Removes files of killed writers; skips what it may not remove."""
   for partial in folder.glob(f"*{_PARTIAL}"):
     with contextlib.suppress(FileNotFoundError, PermissionError):
       if time.time() - partial.stat().st_mtime > _OLD:

@@ -1,9 +1,9 @@
-"""Processes compare who they are before jax joins them.
+"""Checks that processes fit together before jax joins them.
 
-jax takes what it is told: of two processes with one number it aborts both,
-after a minute and in C++, and other counts it does not notice. So process 0
-listens on the coordinator's port first, each other process says its number and
-count, and all hear whether these fit.
+jax believes the flags: it aborts two processes with one number, after a minute
+and in C++, and does not notice different counts. So process 0 listens on the
+coordinator's port first, each other process sends its number and count, and all
+learn whether these fit.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from typing import Any
 
 from lm_jax.support.errors import UsageError
 
-_PAUSE, _HELLO = 0.2, 5.0  # seconds between tries, and to say who one is
+_PAUSE, _HELLO = 0.2, 5.0  # seconds between tries, and to send one's number
 _MOST = 10_000  # bytes of a line
-_FOREIGN = 10.0  # seconds that something else may answer
+_FOREIGN = 10.0  # seconds that another program may answer
 
 
 def meet(where: str, count: int, number: int, timeout: float) -> None:
-  """Waits until all processes are there and fit together.
+  """Waits until all processes have come and fit together.
 
   Args:
     where: "HOST:PORT" of process 0.
-    count, number: of processes, and which of them this is.
+    count, number: number of processes, and number of this one.
     timeout: in seconds.
 
   Raises:
-    UsageError: they don't fit, or are not all there in time, or the port is
-      another program's.
+    UsageError: they don't fit, or don't all come in time, or another program
+      uses the port.
   """
   deadline = time.monotonic() + timeout
   try:
@@ -65,25 +65,25 @@ def _host(where: str, count: int, deadline: float) -> None:
     while len(others) < count - 1:
       server.settimeout(_left(deadline))
       other = stack.enter_context(server.accept()[0])
-      said = _heard(other)
-      number = said and said.get("number")
-      if said is None or type(number) is not int:
+      hello = _receive(other)
+      number = hello and hello.get("number")
+      if hello is None or type(number) is not int:
         continue  # of a program that looks for open ports
       problem = ""
-      if said.get("count") != count:
+      if hello.get("count") != count:
         problem = (
-          f"--num_processes: process {number} has {said.get('count')}, process"
+          f"--num_processes: process {number} has {hello.get('count')}, process"
           f" 0 has {count}"
         )
       elif number in others or number == 0:
         problem = f"--process_id={number}: two processes have it"
       if problem:
         for one in (*others.values(), other):
-          _say(one, {"problem": problem})
+          _send(one, {"problem": problem})
         raise UsageError(problem)
       others[number] = other
     for one in others.values():
-      _say(one, {})
+      _send(one, {})
 
 
 def _join(where: str, count: int, number: int, deadline: float) -> None:
@@ -94,9 +94,9 @@ def _join(where: str, count: int, number: int, deadline: float) -> None:
     left = _left(deadline)
     try:
       with socket.create_connection(place, min(left, _HELLO)) as server:
-        _say(server, {"number": number, "count": count})
+        _send(server, {"number": number, "count": count})
         server.settimeout(_left(deadline))
-        answer = _heard(server)
+        answer = _receive(server)
     except TimeoutError:
       continue
     except OSError:  # process 0 is not there yet
@@ -124,13 +124,13 @@ def _left(deadline: float) -> float:
   return left
 
 
-def _say(other: socket.socket, facts: dict[str, Any]) -> None:
-  with contextlib.suppress(OSError):  # who is gone hears nothing
+def _send(other: socket.socket, facts: dict[str, Any]) -> None:
+  with contextlib.suppress(OSError):  # a lost peer receives nothing
     other.sendall(json.dumps({"lm_jax": 1, **facts}).encode() + b"\n")
 
 
-def _heard(other: socket.socket) -> dict[str, Any] | None:
-  """A line of another process; None from anything else."""
+def _receive(other: socket.socket) -> dict[str, Any] | None:
+  """Receives a line of another process; None from other programs."""
   if other.gettimeout() is None:
     other.settimeout(_HELLO)
   with other.makefile("rb") as file:
@@ -138,5 +138,5 @@ def _heard(other: socket.socket) -> dict[str, Any] | None:
       facts = json.loads(file.readline(_MOST))
     except (OSError, ValueError):
       return None
-  is_ours = isinstance(facts, dict) and facts.get("lm_jax") == 1
-  return facts if is_ours else None
+  valid = isinstance(facts, dict) and facts.get("lm_jax") == 1
+  return facts if valid else None

@@ -1,4 +1,4 @@
-"""One jitted step over a mesh: logical axes of parameters to mesh axes.
+"""Shards one jitted step over a mesh: maps logical axes to mesh axes.
 
 Rows are split over data and fsdp; parameters over fsdp by their width and
 over tensor by heads, feed-forward width and vocabulary. XLA inserts the
@@ -37,7 +37,9 @@ Tree = Any
 
 
 def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
-  """A mesh of all devices; axes not named get size 1, or data the rest.
+  """Makes a mesh of all devices.
+
+  Axes without a size get size 1, except data, which gets the rest.
 
   Raises:
     UsageError: the sizes do not multiply to the number of devices.
@@ -61,16 +63,16 @@ def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
 
 
 def rows(mesh: Mesh) -> NamedSharding:
-  """Of arrays whose first axis is the batch."""
+  """Sharding of arrays whose first axis is the batch."""
   return NamedSharding(mesh, PartitionSpec(("data", "fsdp")))
 
 
 def share(mesh: Mesh) -> tuple[int, int]:
-  """Which rows of a batch this process's devices hold: block i of n.
+  """Returns this process's rows of a batch: (i, n) is block i of n.
 
-  Blocks are contiguous and of equal size. Processes that split parameters
-  among them share a block; where the devices' order leaves a process with no
-  such block, it is the whole batch, (0, 1).
+  Blocks are contiguous and of equal size. Processes that split parameters among
+  them share a block. If the order of the devices leaves a process with no such
+  block, the result is the whole batch, (0, 1).
   """
   count = mesh.shape["data"] * mesh.shape["fsdp"]
   places = rows(mesh).addressable_devices_indices_map((count,))
@@ -83,10 +85,10 @@ def share(mesh: Mesh) -> tuple[int, int]:
   return first // size, count // size
 
 
-def put(tree: Tree, shardings: Tree) -> Tree:
-  """Lays arrays out anew; all processes call it with the same values."""
+def place_arrays(tree: Tree, shardings: Tree) -> Tree:
+  """Places arrays by other shardings; all processes pass the same values."""
 
-  def place(leaf, sharding):
+  def place_leaf(leaf, sharding):
     if sharding.is_fully_addressable:
       return jax.device_put(leaf, sharding)
     if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
@@ -96,11 +98,11 @@ def put(tree: Tree, shardings: Tree) -> Tree:
       host.shape, sharding, lambda index: host[index]
     )
 
-  return jax.tree.map(place, tree, shardings)
+  return jax.tree.map(place_leaf, tree, shardings)
 
 
 def fetch(x: Any) -> np.ndarray:
-  """The whole array on the host of every process, all of which call it."""
+  """Copies a whole array to the host of every process; all must call it."""
   if x.is_fully_addressable or x.is_fully_replicated:
     return np.asarray(x)
   from jax.experimental import multihost_utils
@@ -109,14 +111,14 @@ def fetch(x: Any) -> np.ndarray:
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-  """The whole array on every device."""
+  """Sharding that keeps a whole array on every device."""
   return NamedSharding(mesh, PartitionSpec())
 
 
 def parameters(mesh: Mesh, boxed: Tree) -> Tree:
   """Shardings of parameters that carry logical axis names.
 
-  An axis that its mesh axis does not divide stays whole.
+  An axis whose size the mesh axis does not divide stays whole.
 
   Args:
     mesh: data x fsdp x tensor.
@@ -141,19 +143,19 @@ def parameters(mesh: Mesh, boxed: Tree) -> Tree:
 
 
 def gathered(params: Tree, shardings: Tree) -> Tree:
-  """Parameters as a loss uses them, inside jit: whole along fsdp.
+  """Returns parameters as a loss uses them, inside jit: whole along fsdp.
 
-  Left to itself, XLA may rather move the activations of the whole batch to
-  where a slice of the parameters is.
+  By default, XLA may instead move the activations of the whole batch to the
+  slices of the parameters.
 
   Args:
     params: traced arrays.
-    shardings: that `parameters` gave.
+    shardings: from `parameters`.
   """
 
   def gather(path, leaf, sharding):
-    # A table that is looked up gets its gradient by a scatter: to have that
-    # split, XLA would rather gather the states of the whole batch.
+    # An embedding table gets its gradient by a scatter: to split that, XLA
+    # would gather the states of the whole batch.
     made = (_whole if is_table(path[-1].key) else _gather)(leaf, sharding)
     return checkpoint_name(made, _GATHERED)
 
@@ -163,7 +165,7 @@ def gathered(params: Tree, shardings: Tree) -> Tree:
 
 
 def is_table(name: str) -> bool:
-  """Is the parameter of that name, or path, a table of embeddings?"""
+  """Returns whether a parameter, by name or path, is an embedding table."""
   return name.endswith("embedding")
 
 
@@ -175,10 +177,10 @@ def _whole(leaf: Array, sharding: NamedSharding) -> Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _gather(leaf: Array, sharding: NamedSharding) -> Array:
-  """`_whole`, and its gradient lies as the parameter does.
+  """Gathers like `_whole`; the gradient has the parameter's sharding.
 
-  The gradient of a constraint is constrained as it is: it would be reduced
-  whole on each device, for most of it to be thrown away.
+  The gradient of a constraint has the same constraint: it would be reduced
+  whole on each device, and most of it thrown away.
   """
   return _whole(leaf, sharding)
 
@@ -195,9 +197,9 @@ _gather.defvjp(_gather_forward, _gather_backward)
 
 
 def gather_again(loss: Any, mesh: Mesh) -> Any:
-  """The loss, its parameters gathered once more for the backward pass.
+  """Returns the loss with parameters gathered again for the backward pass.
 
-  So they are not held in between; all else that it computes is.
+  So they are not held in between; all its other results are.
   """
   if mesh.shape["fsdp"] == 1:
     return loss
@@ -210,7 +212,7 @@ def gather_again(loss: Any, mesh: Mesh) -> Any:
 def like_parameters(
   mesh: Mesh, shapes: Tree, params: Tree, shardings: Tree
 ) -> Tree:
-  """Shardings of optimizer state: moments lie as their parameters do.
+  """Shardings of optimizer state: those of the matching parameters.
 
   A leaf whose path ends in a parameter's path and that has its shape gets
   its sharding; anything else is replicated.
@@ -223,7 +225,7 @@ def like_parameters(
   }
   depths = {len(path) for path in known}
 
-  def place(path, leaf):
+  def sharding_of(path, leaf):
     path = tuple(map(str, path))
     for depth in depths:
       shape, sharding = known.get(path[-depth:], (None, None))
@@ -231,4 +233,4 @@ def like_parameters(
         return sharding
     return replicated(mesh)
 
-  return jax.tree_util.tree_map_with_path(place, shapes)
+  return jax.tree_util.tree_map_with_path(sharding_of, shapes)

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 from lm_jax import config as config_lib
-from lm_jax.data.hashes import Facts
+from lm_jax.data.hashes import FileState
 from lm_jax.data.rows import Dataset
 from lm_jax.evaluation import (
   averages,
@@ -98,7 +98,7 @@ def evaluate(
       tell(told)
     if flags.predictions:
       records = [p for outcome in found for p in outcome.predictions]
-      with disk.named(f"--predictions={flags.predictions}"):
+      with disk.disk_errors_as_usage(f"--predictions={flags.predictions}"):
         predictions.write(flags.predictions, records)
     if kept is not None:
       report.write(flags.workdir)
@@ -110,7 +110,7 @@ def _outcome(
   subject: Subject,
   questions: Mapping[str, Questions],
   flags: EvaluateFlags,
-  files: Mapping[str, Facts],
+  files: Mapping[str, FileState],
   kept: store.Store | None,
   tell: Tell | None,
 ) -> Outcome | None:

@@ -75,7 +75,7 @@ def write(directory: str) -> Evaluation:
   image, files = figures.scores(evaluation.rows)
   content = build(evaluation, root, image)
   title = f"Evaluation of {evaluation.model['path']}"
-  with disk.named(f"--workdir={root}"):
+  with disk.disk_errors_as_usage(f"--workdir={root}"):
     publish(root, title, content, formats.as_csv(evaluation), files)
   return evaluation
 

@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lm_jax.data.hashes import Facts
+from lm_jax.data.hashes import FileState
 from lm_jax.evaluation import formats, predictions, results
 from lm_jax.evaluation.flags import EvaluateFlags
 from lm_jax.evaluation.results import Evaluation, Outcome, Row
@@ -84,7 +84,7 @@ class Store:
     self._stamps[outcome.task] = stamp
     tree = formats.as_object(self.evaluation) | {"stamps": self._stamps}
     text = json.dumps(tree, indent=1, ensure_ascii=False) + "\n"
-    with disk.named(f"--workdir={self._root}"):
+    with disk.disk_errors_as_usage(f"--workdir={self._root}"):
       (self._root / FOLDER).mkdir(exist_ok=True)
       predictions.write(self._path(outcome.task), outcome.predictions)
       write_atomically(self._root / RESULTS, text)
@@ -136,7 +136,7 @@ def opened(flags: EvaluateFlags, empty: Evaluation) -> Iterator[Store]:
     yield Store(flags.workdir, empty, flags.places)
 
 
-def files(place: str, own: str = "") -> dict[str, Facts]:
+def files(place: str, own: str = "") -> dict[str, FileState]:
   """What may be read of a task's data, as it is now.
 
   Args:
@@ -151,7 +151,7 @@ def files(place: str, own: str = "") -> dict[str, Facts]:
   inside = base.rglob("*") if base.is_dir() else base.parent.glob("*")
   results_of = pathlib.Path(own).absolute() if own else None
   return {
-    str(path): Facts.of(path.stat())
+    str(path): FileState.from_stat(path.stat())
     for path in sorted(inside)
     if path.is_file()
     and str(path).startswith(str(base))
@@ -160,7 +160,7 @@ def files(place: str, own: str = "") -> dict[str, Facts]:
 
 
 def require_same(
-  task: str, place: str, before: Mapping[str, Facts], own: str = ""
+  task: str, place: str, before: Mapping[str, FileState], own: str = ""
 ) -> None:
   """Raises UsageError if a task's data is not what it was.
 
@@ -175,7 +175,7 @@ def require_same(
       )
 
 
-def stamp(found: Mapping[str, Facts], template: str) -> str:
+def stamp(found: Mapping[str, FileState], template: str) -> str:
   """Of what a task's numbers depend on besides flags and model.
 
   Args:

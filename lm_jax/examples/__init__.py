@@ -1,1 +1,1 @@
-"""Examples of tasks, read from every format in which people keep them."""
+"""Reads examples of tasks from all formats in which they are published."""

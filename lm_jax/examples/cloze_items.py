@@ -1,4 +1,4 @@
-"""Sentences with a word left out, and words of like frequency."""
+"""Makes cloze items: sentences with a word left out and words to choose."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ATTESTED = 5  # times that a word must occur
 _WORD = re.compile(r"(?<![\w'’-])[a-z]{4,}(?![\w'’-])")
 
 
-class Blank(NamedTuple):
-  """A sentence with a word left out; `words` has that word and others."""
+class ClozeItem(NamedTuple):
+  """A sentence with a word left out; `words` has that word and distractors."""
 
   before: str
   word: str
@@ -24,17 +24,18 @@ class Blank(NamedTuple):
   words: tuple[str, ...]
 
 
-def blanks(
+def make_items(
   texts: Callable[[str], Iterator[str]], limit: int, choices: int, seed: int
-) -> list[Blank]:
-  """One of each sentence with a word that others can stand for.
+) -> list[ClozeItem]:
+  """Makes at most one item per sentence, for a word with enough alternatives.
 
   Args:
-    texts: of a split: sentences are of "test", frequencies of "train".
-    limit: of sentences.
-    choices: words of a blank, the right one among them: next to one another in
-      frequency.
-    seed: of what is chosen.
+    texts: returns the texts of a split: sentences come from "test",
+      frequencies from "train".
+    limit: most sentences.
+    choices: number of words of an item, the right one included; they are
+      neighbours in frequency.
+    seed: of all random choices.
   """
   rng = random.Random(seed)
   counts: collections.Counter[str] = collections.Counter()
@@ -45,7 +46,7 @@ def blanks(
     key=lambda w: (counts[w], w),
   )
   rank = {word: i for i, word in enumerate(ranked)}
-  found: list[Blank] = []
+  items: list[ClozeItem] = []
   sentences = clean_sentences(texts("test"), WORDS)
   rng.shuffle(sentences)
   for sentence in sentences:
@@ -60,7 +61,9 @@ def blanks(
     words = ranked[first : first + choices]
     rng.shuffle(words)
     start, end = match.span()
-    found.append(Blank(sentence[:start], word, sentence[end:], tuple(words)))
-    if len(found) == limit:
+    items.append(
+      ClozeItem(sentence[:start], word, sentence[end:], tuple(words))
+    )
+    if len(items) == limit:
       break
-  return found
+  return items

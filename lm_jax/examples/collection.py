@@ -1,6 +1,6 @@
-"""Documents, queries, and which documents are relevant to which query.
+"""Reads collections: documents, queries and relevance judgements.
 
-Two forms are read: a directory as BEIR has it (corpus.jsonl, queries.jsonl,
+There are two forms: a directory in BEIR's layout (corpus.jsonl, queries.jsonl,
 qrels/SPLIT.tsv), and PREFIX_docs.jsonl, PREFIX_queries.jsonl and
 PREFIX_qrels.jsonl (in a directory also without a prefix); any of these files
 may be gzipped.
@@ -20,21 +20,21 @@ from lm_jax.data import lines
 from lm_jax.examples import labelled
 from lm_jax.support.errors import UsageError, short
 
-# By our names of splits, theirs.
+# BEIR's names of splits, by lm_jax's names.
 _BEIR_SPLITS = {"train": "train", "dev": "dev", "test": "test"}
 _TSV_HEADER = ["query-id", "corpus-id", "score"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-  """A text that may be found; the title may be ""."""
+  """A text that can be retrieved; the title may be ""."""
 
   id: str
   title: str
   text: str
 
   @property
-  def whole(self) -> str:
+  def full_text(self) -> str:
     """Title and text, as they are searched; no title twice."""
     if self.title and self._opens_with_title():
       return self.text
@@ -42,7 +42,7 @@ class Document:
 
   @property
   def body(self) -> str:
-    """The text behind the title."""
+    """The text after the title."""
     text = self.text
     if self.title and self._opens_with_title():
       text = text[len(self.title) :]
@@ -54,13 +54,14 @@ class Document:
 
 @dataclasses.dataclass(frozen=True)
 class Collection:
-  """What is searched, for what, and what is to be found.
+  """Documents to search, queries, and judgements of relevance.
 
-  name: the last part of its place.
+  name: the last part of its path.
   documents: by id, in the order of the file.
   queries: texts by id, in the order of the file; those of all splits.
-  relevance: of the split's queries, by id, the judged documents: above 0 is
-    relevant, the more the better. {} without judgements.
+  relevance: grades of the judged documents, by ids of query and document, for
+    the queries of the split: above 0 is relevant, higher is better. {} without
+    judgements.
   """
 
   name: str
@@ -70,16 +71,16 @@ class Collection:
 
   @functools.cached_property
   def fingerprint(self) -> str:
-    """Equal where the same documents stand in the same order."""
-    found = hashlib.sha256()
+    """A hash that is equal for equal documents in equal order."""
+    digest = hashlib.sha256()
     for document in self.documents.values():
       fields = [document.id, document.title, document.text]
-      found.update(json.dumps(fields).encode() + b"\n")
-    return found.hexdigest()[:16]
+      digest.update(json.dumps(fields).encode() + b"\n")
+    return digest.hexdigest()[:16]
 
   @property
   def judged(self) -> list[str]:
-    """Ids of the queries to which a document is relevant, in their order."""
+    """Ids of the queries with a relevant document, in their order."""
     return [
       query
       for query in self.queries
@@ -87,31 +88,31 @@ class Collection:
     ]
 
   def relevant(self, query: str) -> list[Document]:
-    """The documents that are relevant to a query, by its id."""
+    """Returns the documents that are relevant to a query, given its id."""
     grades = self.relevance.get(query, {})
     return [self.documents[name] for name, grade in grades.items() if grade > 0]
 
 
 def read(place: str, where: str, split: str = labelled.TEST) -> Collection:
-  """A collection in local files.
+  """Reads a collection from local files.
 
   Args:
-    place: a directory, or what the names of the files begin with.
-    where: names it in messages, "--collection=PATH".
-    split: whose judgements are read, of a directory as BEIR has it; the other
-      form has one file of them, whatever the split.
+    place: a directory, or the prefix of the names of the files.
+    where: names it in messages, such as "--collection=PATH".
+    split: the split whose judgements are read from a directory in BEIR's
+      layout; the other form has one file for all splits.
 
   Raises:
-    UsageError: a file is missing; what is wrong with a line, by number.
+    UsageError: a file is missing, or a line is not valid (with its number).
   """
   base = pathlib.Path(place).expanduser()
-  if base.is_dir() and _found(base / "corpus.jsonl"):
+  if base.is_dir() and _existing(base / "corpus.jsonl"):
     return _beir(base, where, split)
   stem = f"{base}/" if base.is_dir() else f"{base}_"
   documents = _documents(_need(f"{stem}docs.jsonl", where), "id")
   queries = _queries(_need(f"{stem}queries.jsonl", where), "id")
   relevance: dict[str, dict[str, int]] = {}
-  qrels = _found(pathlib.Path(f"{stem}qrels.jsonl"))
+  qrels = _existing(pathlib.Path(f"{stem}qrels.jsonl"))
   if qrels is not None:
     triples = _jsonl_triples(qrels)
     relevance = _relevance(triples, documents, queries)
@@ -120,16 +121,16 @@ def read(place: str, where: str, split: str = labelled.TEST) -> Collection:
 
 
 def splits(place: str) -> list[str]:
-  """The splits that have judgements of their own; [] where all are in one."""
+  """Lists the splits with separate judgements; [] where one file has all."""
   base = pathlib.Path(place).expanduser()
   names = _BEIR_SPLITS.items()
   return [
-    ours for ours, name in names if _found(base / "qrels" / f"{name}.tsv")
+    split for split, name in names if _existing(base / "qrels" / f"{name}.tsv")
   ]
 
 
-def of_texts(name: str, texts: Mapping[str, str]) -> Collection:
-  """Documents without titles, by id; no queries."""
+def from_texts(name: str, texts: Mapping[str, str]) -> Collection:
+  """Makes a collection of documents without titles, by id; no queries."""
   documents = {key: Document(key, "", text) for key, text in texts.items()}
   return Collection(name, documents, {}, {})
 
@@ -146,8 +147,8 @@ def _beir(base: pathlib.Path, where: str, split: str) -> Collection:
   return Collection(base.name, documents, queries, relevance)
 
 
-def _found(path: pathlib.Path) -> pathlib.Path | None:
-  """The file, or the same gzipped; None where neither is."""
+def _existing(path: pathlib.Path) -> pathlib.Path | None:
+  """Returns the file, or its gzipped form; None where neither exists."""
   for name in (path, path.with_name(path.name + ".gz")):
     if name.is_file():
       return name
@@ -155,19 +156,19 @@ def _found(path: pathlib.Path) -> pathlib.Path | None:
 
 
 def _need(name: str, where: str) -> pathlib.Path:
-  found = _found(pathlib.Path(name))
-  if found is None:
+  existing = _existing(pathlib.Path(name))
+  if existing is None:
     raise UsageError(f"{where}: no such file; tried {name}, {name}.gz")
-  return found
+  return existing
 
 
-def _require(found: Any, path: pathlib.Path, what: str) -> None:
-  if not found:
+def _require(items: Any, path: pathlib.Path, what: str) -> None:
+  if not items:
     raise UsageError(f"{path}: has no {what}")
 
 
 def records(path: pathlib.Path) -> Iterator[tuple[str, labelled.Record]]:
-  """The objects of a JSONL file, each with its place for messages."""
+  """Yields the objects of a JSONL file, each with its place for messages."""
   for number, line in enumerate(lines.raw(path), start=1):
     if line.strip():
       where = f"{path}, line {number}"
@@ -175,7 +176,7 @@ def records(path: pathlib.Path) -> Iterator[tuple[str, labelled.Record]]:
 
 
 def text_of(record: labelled.Record, field: str, where: str) -> str:
-  """A field that must be there and be text (or a number, as ids may be)."""
+  """Returns a required field of text (or a number, as ids may be)."""
   if field not in record:
     held = ", ".join(short(name) for name in sorted(record)[:20])
     raise UsageError(
@@ -190,7 +191,7 @@ def text_of(record: labelled.Record, field: str, where: str) -> str:
 def _new_id(
   record: labelled.Record, field: str, known: Mapping[str, Any], where: str
 ) -> str:
-  """An id that no other has, and that a line of a run file can hold."""
+  """Returns an id that is new and that a line of a run file can hold."""
   name = text_of(record, field, where)
   if name in known:
     raise UsageError(f"{where}: field {field}={short(name)}: is there twice")
@@ -201,34 +202,34 @@ def _new_id(
 
 def _documents(path: pathlib.Path, id_field: str) -> dict[str, Document]:
   facts = path.stat()
-  return _held(path, id_field, facts.st_size, facts.st_mtime_ns)
+  return _cached_documents(path, id_field, facts.st_size, facts.st_mtime_ns)
 
 
 # The splits of a large collection share its documents.
 @functools.lru_cache(maxsize=1)
-def _held(
+def _cached_documents(
   path: pathlib.Path, id_field: str, size: int, changed: int
 ) -> dict[str, Document]:
   del size, changed  # Another file of that name is read again.
-  found: dict[str, Document] = {}
+  documents: dict[str, Document] = {}
   for where, record in records(path):
-    name = _new_id(record, id_field, found, where)
+    name = _new_id(record, id_field, documents, where)
     title = text_of({"title": ""} | record, "title", where)
-    found[name] = Document(name, title, text_of(record, "text", where))
-  _require(found, path, "documents")
-  return found
+    documents[name] = Document(name, title, text_of(record, "text", where))
+  _require(documents, path, "documents")
+  return documents
 
 
 def _queries(path: pathlib.Path, id_field: str) -> dict[str, str]:
-  found: dict[str, str] = {}
+  queries: dict[str, str] = {}
   for where, record in records(path):
-    name = _new_id(record, id_field, found, where)
-    found[name] = text_of(record, "text", where)
-  _require(found, path, "queries")
-  return found
+    name = _new_id(record, id_field, queries, where)
+    queries[name] = text_of(record, "text", where)
+  _require(queries, path, "queries")
+  return queries
 
 
-# Where it stands, the query's id, the document's, and the grade.
+# The place for messages, the query's id, the document's id, and the grade.
 _Triple = tuple[str, str, str, Any]
 
 
@@ -257,12 +258,12 @@ def _relevance(
   documents: Mapping[str, Any],
   queries: Mapping[str, Any],
 ) -> dict[str, dict[str, int]]:
-  """Grades by query and document.
+  """Collects grades by query and document.
 
   Raises:
-    UsageError: a query or document that is not there, or two grades of one.
+    UsageError: an unknown query or document, or two grades for one pair.
   """
-  found: dict[str, dict[str, int]] = {}
+  relevance: dict[str, dict[str, int]] = {}
   for where, query, document, value in triples:
     if query not in queries:
       raise UsageError(f"{where}: query {short(query)}: is not in the queries")
@@ -276,10 +277,10 @@ def _relevance(
       grade = None
     if grade is None or isinstance(value, bool | float):
       raise UsageError(f"{where}: grade {short(value)}: must be a whole number")
-    grades = found.setdefault(query, {})
+    grades = relevance.setdefault(query, {})
     if grades.setdefault(document, grade) != grade:
       raise UsageError(
         f"{where}: query {short(query)}, document {short(document)}: graded"
         f" {grades[document]} before, and now {grade}"
       )
-  return found
+  return relevance

@@ -1,6 +1,6 @@
-"""Words with tags: CoNLL's columns, and JSONL with tokens and tags.
+"""Reads words with tags: CoNLL's columns, or JSONL with tokens and tags.
 
-Tags come out as IOB2: B begins an entity, I goes on with it. IOB1 (I begins
+Tags are returned as IOB2: B begins an entity, I continues it. IOB1 (I begins
 one, B only where it follows one of its kind) and BIOES or BILOU are converted.
 """
 
@@ -21,33 +21,33 @@ from lm_jax.support.printable import printable
 OUTSIDE = "O"
 _TAG = re.compile(r"[BIESLU]-\S+")
 _DOCUMENT = "-DOCSTART-"
-# What ends or is alone of BIOES and BILOU, as IOB2 has it.
+# Tags of BIOES and BILOU that end an entity or are one, in IOB2.
 _ALONE = {"S": "B", "U": "B", "E": "I", "L": "I"}
 
 
 def columns(path: pathlib.Path) -> Iterator[Tagged]:
-  """A file of lines "word ... tag", and an empty one between sentences.
+  """Reads lines "word ... tag", with an empty line between sentences.
 
-  Columns are parted by tabs, or else by blanks; the first is the word,
-  the last the tag. Lines with -DOCSTART- are passed over.
+  Tabs separate the columns, or else blanks; the first is the word, the last the
+  tag. Lines with -DOCSTART- are skipped.
 
   Raises:
-    UsageError: what is wrong with a line, by number.
+    UsageError: a line is not valid; the message has its number.
   """
   yield from to_iob2(_sentences(path), str(path))
 
 
 def jsonl(path: pathlib.Path) -> Iterator[Tagged]:
-  """A file of objects {"tokens": [...], "tags": [...]}.
+  """Reads a file of objects {"tokens": [...], "tags": [...]}.
 
   Raises:
-    UsageError: what is wrong with a line, by number.
+    UsageError: a line is not valid; the message has its number.
   """
 
   def read() -> Iterator[tuple[list[str], Tagged]]:
     for where, name, record in splits.records(path):
       words, tags = (
-        _strings(labelled.found(record, names, where), names[0], where)
+        _strings(labelled.first_field(record, names, where), names[0], where)
         for names in (("tokens", "words"), ("tags", "ner_tags", "labels"))
       )
       if len(words) != len(tags):
@@ -103,24 +103,24 @@ def _sentences(path: pathlib.Path) -> Iterator[tuple[list[str], Tagged]]:
 def to_iob2(
   sentences: Iterator[tuple[list[str], Tagged]], what: str
 ) -> list[Tagged]:
-  """Sentences of one scheme, the place of each word told, as IOB2.
+  """Converts sentences of one tagging scheme to IOB2.
 
   Args:
-    sentences: of each the places of its words, and itself.
+    sentences: pairs of the places of its words, for messages, and itself.
     what: names them in messages.
 
-  A tag that no scheme has there, as an I in IOB2 that goes on with nothing,
-  begins an entity, as conlleval has it; they are counted and told.
+  A tag that no scheme allows there, such as an I in IOB2 that continues
+  nothing, begins an entity, as in conlleval; their number is logged.
 
   Raises:
-    UsageError: what is no tag.
+    UsageError: a tag is not valid.
   """
-  found = list(sentences)
-  marks = {tag[0] for _, one in found for tag in one.tags if _TAG.match(tag)}
+  tagged = list(sentences)
+  marks = {tag[0] for _, one in tagged for tag in one.tags if _TAG.match(tag)}
   long = bool(marks & set(_ALONE))
   wrong: list[str] = []  # where an entity begins with I
   plain = True  # does B begin an entity only where IOB1 has it?
-  for wheres, one in found:
+  for wheres, one in tagged:
     before = OUTSIDE
     for where, tag in zip(wheres, one.tags, strict=True):
       if tag != OUTSIDE and not _TAG.fullmatch(tag):
@@ -128,7 +128,7 @@ def to_iob2(
           f"{where}: tag {short(tag)}: must be O, or B-, I- (or E-, S-, L-, U-)"
           " and a kind"
         )
-      begins = tag[0] not in "BSU" and not _goes_on(before, tag)
+      begins = tag[0] not in "BSU" and not _may_continue(before, tag)
       if tag != OUTSIDE and begins:
         wrong.append(f"{where}: tag {tag} follows {before}")
       if tag[0] == "B" and before[2:] != tag[2:]:
@@ -146,12 +146,12 @@ def to_iob2(
     scheme = "BIOES" if long else "IOB1"
     logging.info("%s: tags are %s; read as IOB2", what, scheme)
   return [
-    Tagged(one.id, one.words, tuple(_converted(one.tags))) for _, one in found
+    Tagged(one.id, one.words, tuple(_converted(one.tags))) for _, one in tagged
   ]
 
 
-def _goes_on(before: str, tag: str) -> bool:
-  """May an entity be going on from one tag to the next?"""
+def _may_continue(before: str, tag: str) -> bool:
+  """Returns whether an entity may continue from one tag to the next."""
   return before[0] in "BI" and before[2:] == tag[2:]
 
 
@@ -159,27 +159,27 @@ def _converted(tags: Sequence[str]) -> Iterator[str]:
   before = OUTSIDE
   for tag in tags:
     mark = _ALONE.get(tag[0], tag[0])
-    if mark == "I" and not _goes_on(before, tag):
+    if mark == "I" and not _may_continue(before, tag):
       mark = "B"  # IOB1, or what no scheme has
     yield tag if tag == OUTSIDE else mark + tag[1:]
     before = tag
 
 
 def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-  """The kind of each entity, its first word and the one behind its last.
+  """Returns kind, first word and end (exclusive) of each entity.
 
-  I begins one where none of its kind goes on, as conlleval has it.
+  I begins one where it continues none of its kind, as in conlleval.
 
   >>> entities(["B-x", "I-x", "B-x", "O", "I-y"])
   [('x', 0, 2), ('x', 2, 3), ('y', 4, 5)]
   """
-  found: list[tuple[str, int, int]] = []
+  spans: list[tuple[str, int, int]] = []
   before = OUTSIDE
   for i, tag in enumerate(tags):
     kind = tag[2:]
     if tag[0] == "I" and before[2:] == kind and before != OUTSIDE:
-      found[-1] = (kind, found[-1][1], i + 1)
+      spans[-1] = (kind, spans[-1][1], i + 1)
     elif tag != OUTSIDE:
-      found.append((kind, i, i + 1))
+      spans.append((kind, i, i + 1))
     before = tag
-  return found
+  return spans

@@ -1,4 +1,4 @@
-"""Passages of documents, each parted into a prompt and what follows."""
+"""Cuts documents into passages, each a prompt and its true continuation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PROMPT, CONTINUATION = 32, 64  # words
 
 
 class Passage(NamedTuple):
-  """A prompt, and how it really goes on."""
+  """A prompt and its true continuation."""
 
   id: str
   prompt: str
@@ -17,7 +17,7 @@ class Passage(NamedTuple):
 
 
 def passages(documents: Iterable[tuple[str, str]]) -> Iterator[Passage]:
-  """Runs of so many words, one behind the other.
+  """Yields consecutive runs of PROMPT + CONTINUATION words.
 
   documents: names and texts.
   """

@@ -1,4 +1,4 @@
-"""What one example of a task holds, by the form of its answer."""
+"""Defines examples of tasks, by the form of their answers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-  """A text, or several, with the right answer.
+  """One or more texts with the right answer.
 
   id: names it in its split.
   fields: texts by name.
-  label: one of Form.labels, or any text where there are none; "": not told.
+  label: one of Form.labels, or any text where there are none; "": unknown.
   """
 
   id: str
@@ -34,9 +34,9 @@ UNPLACED = -1
 
 
 class Span(NamedTuple):
-  """A piece of a text, and at which character it starts.
+  """A piece of a text and the character where it starts.
 
-  start: UNPLACED where the text does not stand where the data say it does.
+  start: UNPLACED if the text is not where the data say.
   """
 
   text: str
@@ -47,7 +47,7 @@ class Span(NamedTuple):
 class Question:
   """A question about a passage.
 
-  answers: any of them is right; () where the passage has none.
+  answers: all right answers; () if the passage has none.
   """
 
   id: str
@@ -59,10 +59,10 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class Rewriting:
-  """A text and what may be made of it: a translation, a summary, an answer.
+  """A source text and target texts: translations, summaries or answers.
 
-  references: any of them is right; the first is what is trained on.
-  source_language, target_language: codes, of translations ("en", "de").
+  references: all are right; the first is the target in training.
+  source_language, target_language: codes such as "en", for translations.
   """
 
   id: str

@@ -1,8 +1,8 @@
-"""Labelled examples: of local JSONL or TSV files, or of a TFDS data set.
+"""Reads labelled examples: local JSONL or TSV files, or a TFDS data set.
 
 Local files are PATH/train.jsonl and PATH/test.jsonl, or PATH_train.jsonl and
 PATH_test.jsonl, gzipped or not; "dev" or "validation" stands in for "test",
-also where the labels of the test split are kept secret (GLUE, SuperGLUE).
+also where the labels of the test split are secret (GLUE, SuperGLUE).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lm_jax.examples.forms import Example as Example
 from lm_jax.support.errors import UsageError, short
 
 TRAIN, DEV, TEST = "train", "dev", "test"
-# What the files of a split may be called.
+# Valid names of the files of a split.
 _NAMES = {
   TRAIN: (TRAIN,),
   DEV: (DEV, "validation", "valid", "val"),
@@ -26,7 +26,7 @@ _NAMES = {
 }
 _TABLES = (".tsv", ".tsv.gz")
 _SUFFIXES = (".jsonl", ".jsonl.gz", *_TABLES)
-# In the place of a label that is kept secret.
+# Values that stand for a secret label.
 _SECRET = (None, "", -1, "-1")
 
 Record = dict[str, Any]
@@ -34,19 +34,19 @@ Record = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-  """What examples of a task hold, and what that is called in the data.
+  """Fields and labels of the examples of a task, and their names in the data.
 
-  fields: of each field the names that it may have, in the order of preference.
-  label: the names of the label.
-  labels: the names of the labels; data may also give their numbers in this
-    order. () where the answer is any text.
+  fields: names that each field may have in the data, preferred ones first.
+  label: names that the field of the label may have.
+  labels: names of the labels; data may also give their numbers in this order.
+    () where the answer is any text.
   spellings: further names of labels.
-  tfds: the data set's name, "glue/sst2"; "" for none.
-  splits: of TFDS, by ours.
-  prepare: what is done to a record before it is read; KeyError names a field
-    that it lacks, ValueError tells what else is wrong.
-  columns: of tables that do not name them.
-  names: of local files, further ones by split.
+  tfds: the data set's name in TFDS, such as "glue/sst2"; "" for none.
+  splits: names of TFDS's splits, by lm_jax's names.
+  prepare: changes a record before it is read; its KeyError names a missing
+    field, its ValueError says what else is wrong.
+  columns: names of the columns of tables that have no header.
+  names: further names of local files, by split.
   """
 
   fields: Mapping[str, tuple[str, ...]]
@@ -62,7 +62,7 @@ class Form:
   names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
   def name_of(self, value: Any, where: str) -> str:
-    """The label that a value stands for: its name or its number.
+    """Returns the label that a value stands for: by its name or its number.
 
     Raises:
       UsageError: there is no such label.
@@ -81,44 +81,45 @@ class Form:
     raise UsageError(f"{where}: label {short(value)}: unknown; valid: {valid}")
 
   def example(self, record: Record, name: str, where: str) -> Example:
-    """The example that a record holds.
+    """Makes an example of a record.
 
     Raises:
-      UsageError: a field is missing or no text, or there is no such label.
+      UsageError: a field is missing or is no text, or the label is unknown.
     """
     if self.prepare is not None:
       try:
         record = self.prepare(record)
       except KeyError as error:
-        found(record, (str(error.args[0]),), where)
+        first_field(record, (str(error.args[0]),), where)
         raise
       except ValueError as error:
         raise UsageError(f"{where}: {error}") from None
     fields = {}
     for field, names in self.fields.items():
-      value = found(record, names, where)
+      value = first_field(record, names, where)
       if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise UsageError(f"{where}: field {field}={short(value)}: must be text")
       fields[field] = str(value)
-    label = self.name_of(found(record, self.label, where), where)
+    label = self.name_of(first_field(record, self.label, where), where)
     return Example(name, fields, label)
 
 
 def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
-  """The examples of a split in local files.
+  """Reads the examples of a split from local files.
 
   Args:
-    form: what they hold.
-    place: a directory, or what the names of the files begin with.
+    form: of the examples.
+    place: a directory, or the prefix of the names of the files.
     flag: names the place in messages.
     split: TRAIN or TEST.
 
   Returns:
-    all of them, in the order of the file; [] without a file for training, or
-    without one for DEV beside one for TEST.
+    All examples, in the order of the file; [] if there is no file for TRAIN, or
+    none for DEV beside one for TEST.
 
   Raises:
-    UsageError: no file for testing; what is wrong with a line, by number.
+    UsageError: there is no file for testing, or a line is not valid (with its
+      number).
   """
   path = file_of(place, flag, split, form)
   return from_path(form, path, empty=split != TEST) if path else []
@@ -127,21 +128,20 @@ def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
 def file_of(
   place: str, flag: str, split: str, form: Form | None = None
 ) -> pathlib.Path | None:
-  """The file of a split.
+  """Finds the file of a split.
 
   Args:
-    place: a directory, or what the names of the files begin with.
+    place: a directory, or the prefix of the names of the files.
     flag: names the place in messages.
     split: TRAIN, DEV or TEST.
-    form: of what the files hold; a test split without labels is none, if
-      there is another to stand in for it.
+    form: of the examples; with it, a test split without labels is ignored if
+      another split can replace it.
 
   Returns:
-    None without a file for training, or without one for DEV beside one for
-    TEST.
+    None if there is no file for TRAIN, or none for DEV beside one for TEST.
 
   Raises:
-    UsageError: no file for testing.
+    UsageError: there is no file for testing.
   """
   own = form.names if form else {}
   tried = {
@@ -153,9 +153,9 @@ def file_of(
     for key, some in tried.items()
   }
   test = files[TEST]
-  if form and files[DEV] and test and not _told(form, test):
+  if form and files[DEV] and test and not _has_label(form, test):
     files[TEST] = None
-  if files[TEST] is None:  # What there is stands in for the test split.
+  if files[TEST] is None:  # DEV replaces the test split.
     files |= {TEST: files[DEV], DEV: None}
   if split == TEST and files[TEST] is None:
     all_tried = ", ".join(map(str, [*tried[TEST], *tried[DEV]]))
@@ -164,26 +164,26 @@ def file_of(
 
 
 def paths(place: str, names: Iterable[str]) -> list[pathlib.Path]:
-  """What files of some names may be called.
+  """Lists the paths that files of some names may have.
 
   Args:
-    place: a directory, or what the names of the files begin with.
-    names: that follow, without their ends.
+    place: a directory, or the prefix of the names of the files.
+    names: the rest of the names, without suffixes.
   """
   base = pathlib.Path(place).expanduser()
   stem = f"{base}/" if base.is_dir() else f"{base}_"
   return [pathlib.Path(f"{stem}{x}{end}") for x in names for end in _SUFFIXES]
 
 
-def _told(form: Form, path: pathlib.Path) -> bool:
-  """Does the first record of a file have its label?"""
+def _has_label(form: Form, path: pathlib.Path) -> bool:
+  """Returns whether the first record of a file has its label."""
   for _, _, value in _records(form, path):
     try:
       value = form.prepare(value) if form.prepare else value
     except KeyError as error:
       return error.args[0] not in form.label
     except ValueError:
-      return True  # Who reads it says what is wrong.
+      return True  # Reading the file later raises the error.
     return next((value[x] for x in form.label if x in value), None) not in (
       _SECRET
     )
@@ -193,26 +193,26 @@ def _told(form: Form, path: pathlib.Path) -> bool:
 def from_path(
   form: Form, path: pathlib.Path, empty: bool = False
 ) -> list[Example]:
-  """The examples of a file, in its order; each is named by its line.
+  """Reads the examples of a file, in order; their ids are line numbers.
 
-  empty: may there be none?
+  empty: whether the file may have none.
 
   Raises:
-    UsageError: what is wrong with a line, by number.
+    UsageError: a line is not valid; the message has its number.
   """
-  found = [
+  examples = [
     form.example(record, name, where)
     for where, name, record in _records(form, path)
   ]
-  if not found and not empty:
+  if not examples and not empty:
     raise UsageError(f"{path}: is empty")
-  return found
+  return examples
 
 
 def _records(
   form: Form, path: pathlib.Path
 ) -> Iterator[tuple[str, str, Record]]:
-  """Where each record of a file is, its line number, and itself."""
+  """Yields the place, line number and content of each record of a file."""
   if path.name.endswith(_TABLES):
     from lm_jax.examples import tables
 
@@ -226,10 +226,10 @@ def _records(
 
 
 def from_tfds(form: Form, flag: str, split: str) -> list[Example]:
-  """The examples of a split of the TFDS data set, prepared if need be.
+  """Reads a split of the TFDS data set, which is prepared if needed.
 
   Raises:
-    UsageError: it is not there and can't be prepared; as Form.example.
+    UsageError: it is missing and can't be prepared; see also Form.example.
   """
   if split not in form.splits:
     return []
@@ -240,8 +240,11 @@ def from_tfds(form: Form, flag: str, split: str) -> list[Example]:
   ]
 
 
-def found(record: Record, names: tuple[str, ...], where: str) -> Any:
-  """The first of some fields that a record has, or UsageError."""
+def first_field(record: Record, names: tuple[str, ...], where: str) -> Any:
+  """Returns the value of the first name that a record has.
+
+  Raises UsageError if it has none.
+  """
   for name in names:
     if name in record:
       return record[name]
@@ -253,7 +256,7 @@ def found(record: Record, names: tuple[str, ...], where: str) -> Any:
 
 
 def record(line: bytes, where: str) -> Record:
-  """The JSON object of a line; UsageError where there is none."""
+  """Parses a line as a JSON object; raises UsageError if it is none."""
   value = lines.parsed(line, where)
   if not isinstance(value, dict):
     raise UsageError(f"{where}: must be an object, not {short(value)}")

@@ -1,13 +1,13 @@
-"""Real held-out sentences, each against itself with one thing changed.
+"""Makes minimal pairs: held-out sentences, each with one thing changed.
 
-"swap": two words at most three apart change places. "replace": a word gives
-way to one of like frequency in the training text. "inflection": singular
-becomes plural or the other way round, in a verb that agrees (is, has, does)
-or a determiner (this) where the sentence has one, else in a word whose both
-forms are attested in the training text.
+"swap": two words at most three apart are exchanged. "replace": a word is
+replaced by one of similar frequency in the training text. "inflection":
+singular becomes plural or the other way round, in a verb that agrees (is, has,
+does) or a determiner (this) where the sentence has one, else in a word with
+both forms in the training text.
 
 The changed sentence is worse on average, not always: a noun's other number
-may be as good. Chance is 1/2 whatever the kind.
+may be as good. Chance is 1/2 for every kind.
 """
 
 from __future__ import annotations
@@ -40,13 +40,16 @@ _AGREEMENT = (
   ("does", "do"),
   ("this", "these"),
 )
-# Words that look like a plural of one that is something else.
+# Words that look like the singular or plural of an unrelated word.
 _UNRELATED = frozenset({"your", "their", "perhap", "thu", "alway", "new"})
 
 
 @dataclasses.dataclass(frozen=True)
 class MinimalPair:
-  """A real sentence, a damaged one, and how: swap, replace, inflection."""
+  """A real sentence, a damaged one, and the kind of damage.
+
+  kind: "swap", "replace" or "inflection".
+  """
 
   good: str
   bad: str
@@ -54,24 +57,24 @@ class MinimalPair:
 
 
 def _like(word: str, model: str) -> str:
-  """`word` with the capitals of `model`."""
+  """Capitalizes `word` like `model`."""
   return word.capitalize() if model[:1].isupper() else word
 
 
 def clean_sentences(texts: Iterator[str], max_words: int) -> list[str]:
-  """Distinct sentences of plain words, in order: no figures, no headings."""
-  found: dict[str, None] = {}
+  """Collects distinct sentences of plain words: no figures, no headings."""
+  distinct: dict[str, None] = {}
   for text in texts:
     for sentence in sentences(text):
       plain = " ".join(sentence.split())
       count = len(_WORDS.findall(plain))
       if FEWEST_WORDS <= count <= max_words and _CLEAN.fullmatch(plain):
-        found[plain] = None
-  return list(found)
+        distinct[plain] = None
+  return list(distinct)
 
 
 class _Damage:
-  """The three ways to damage a sentence, after the words of a text."""
+  """Damages sentences in three ways, with words of a text."""
 
   def __init__(self, texts: Iterator[str], rng: random.Random):
     self._rng = rng
@@ -84,7 +87,7 @@ class _Damage:
     self._other = self._forms()
 
   def _forms(self) -> dict[str, str]:
-    """Each word's other number."""
+    """Maps each word to its other number, singular or plural."""
     pairs = {}
     for word in self._counts:
       plurals = [word + "s", word + "es"]
@@ -113,8 +116,8 @@ class _Damage:
     return changed
 
   def replace(self, words: list[str]) -> list[str] | None:
-    """Replaces one word by another of like frequency."""
-    # Words in capitals are names, but for the first.
+    """Replaces one word by another of similar frequency."""
+    # Capitalized words are names, except the first.
     places = [
       i
       for i, word in enumerate(words)
@@ -130,7 +133,7 @@ class _Damage:
     return None
 
   def _near(self, word: str) -> list[str]:
-    """The 20 words next in frequency, less those too far from it."""
+    """The 20 neighbours in frequency, without those that differ too much."""
     rank, count = self._rank[word], self._counts[word]
     around = self._by_count[max(0, rank - 10) : rank + 11]
     return [
@@ -160,15 +163,16 @@ def minimal_pairs(
   max_words: int = 20,
   split: str = "test",
 ) -> list[MinimalPair]:
-  """Up to `count` pairs from distinct sentences, as many of each kind.
+  """Makes up to `count` pairs of distinct sentences, equally many of a kind.
 
   Args:
-    max_words: sentences have 6 words to this many.
-    split: where the sentences come from; frequencies are of the first 50 MB
-      of the training split.
+    max_words: sentences have from 6 words to this many.
+    split: source of the sentences; frequencies are of the first 50 MB of the
+      training split.
 
   Returns:
-    a function of the arguments alone; fewer pairs where sentences run out.
+    The pairs, a function of the arguments alone; fewer than `count` where
+    sentences run out.
   """
   rng = random.Random(seed)
   held = clean_sentences(

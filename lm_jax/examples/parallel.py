@@ -1,4 +1,4 @@
-"""Texts in several languages: JSONL, files side by side, TFDS."""
+"""Reads texts in several languages: JSONL, parallel files or TFDS."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ ENGLISH = "eng"  # as Tatoeba calls it
 
 
 class Place(NamedTuple):
-  """Where texts are, and from which language into which they are translated.
+  """Path of texts, and pairs of languages (source, target) to translate.
 
-  path: "" where none was named.
+  path: "" if none was given.
   """
 
   path: str
@@ -38,18 +38,18 @@ class Place(NamedTuple):
 
   @classmethod
   def parse(cls, given: str, default: Sequence[Pair] = ()) -> Place:
-    """PATH, or PATH:en-de, or PATH:en-de,de-en,fr-de.
+    """Parses PATH, PATH:en-de or PATH:en-de,de-en,fr-de.
 
     Args:
-      given: what --task_data names.
-      default: pairs where it names none.
+      given: the value of --task_data.
+      default: pairs if it names none.
     """
-    found = _PAIRS.fullmatch(given)
-    assert found is not None  # all of it is optional
-    path, told = found.groups()
-    if not told:
+    match = _PAIRS.fullmatch(given)
+    assert match is not None  # all of it is optional
+    path, names = match.groups()
+    if not names:
       return cls(given, tuple(default))
-    pairs = [tuple(pair.split("-")) for pair in told.split(",")]
+    pairs = [tuple(pair.split("-")) for pair in names.split(",")]
     return cls(path, tuple((a, b) for a, b in dict.fromkeys(pairs)))
 
   @property
@@ -64,22 +64,22 @@ def read(
   names: Mapping[str, Sequence[str]],
   tfds: str = "",
 ) -> list[Rewriting]:
-  """The translations of a split, for each pair of languages.
+  """Reads the translations of a split, for each pair of languages.
 
   Local files are JSONL with a field for each language, by its code (perhaps
   inside "translation"), or a file of lines for each language, train.en and
-  train.de. Of TRAIN, what is empty in a language is left out.
+  train.de. In TRAIN, pairs with an empty text are left out.
 
   Args:
-    place: a path as of `splits.read`, a TFDS name (wmt16_translate/de-en), or
-      "" for the default one.
+    place: a path (see `splits.read`), a TFDS name (wmt16_translate/de-en), or
+      "" for the default.
     flag: names it in messages.
     split: TRAIN, DEV or TEST.
     names: further names of files by split.
-    tfds: the default.
+    tfds: the default TFDS name.
 
   Raises:
-    UsageError: they can't be had, or what is wrong with a line.
+    UsageError: the data are not available, or a line is not valid.
   """
   path, name = place.path, place.path or tfds
   is_local = path and not _WMT.fullmatch(path)
@@ -91,13 +91,13 @@ def read(
       ".jsonl": functools.partial(_jsonl, codes=place.codes),
       f".{source}": functools.partial(_lines, codes=place.codes),
     }
-    found = splits.read(path, flag, split, readers, names)
+    entries = splits.read(path, flag, split, readers, names)
   else:
-    theirs = {TRAIN: "train", DEV: "validation", TEST: "test"}[split]
-    found = [
+    tfds_split = {TRAIN: "train", DEV: "validation", TEST: "test"}[split]
+    entries = [
       (str(number), _texts(record, place.codes, where))
       for number, (where, record) in enumerate(
-        labelled.tfds_records(name, theirs, flag)
+        labelled.tfds_records(name, tfds_split, flag)
       )
     ]
   several = len(place.pairs) > 1
@@ -105,7 +105,7 @@ def read(
     Rewriting(
       f"{number} {a}-{b}" if several else number, texts[a], (texts[b],), a, b
     )
-    for number, texts in found
+    for number, texts in entries
     for a, b in place.pairs
   ]
   if split == TRAIN:
@@ -126,17 +126,17 @@ def _texts(record: Record, codes: Sequence[str], where: str) -> Texts:
     raise UsageError(
       f"{where}: field translation={short(inner)}: must be an object"
     )
-  found = {code: labelled.found(inner, (code,), where) for code in codes}
-  for code, value in found.items():
+  texts = {code: labelled.first_field(inner, (code,), where) for code in codes}
+  for code, value in texts.items():
     if not isinstance(value, str):
       raise UsageError(f"{where}: field {code}={short(value)}: must be text")
-  return found
+  return texts
 
 
 def _lines(
   path: pathlib.Path, codes: Sequence[str]
 ) -> Iterator[tuple[str, Texts]]:
-  """The lines of a file and of those beside it, in the other languages."""
+  """Reads a file and the files of the other languages beside it, by line."""
   gz = ".gz" if path.suffix == ".gz" else ""
   stem = path.name.removesuffix(gz).removesuffix(codes[0])
   columns = []
@@ -147,8 +147,8 @@ def _lines(
     columns.append([line for _, line in lines.texts(other)])
   sizes = {code: len(lines) for code, lines in zip(codes, columns, strict=True)}
   if len(set(sizes.values())) > 1:
-    told = ", ".join(f"{stem}{code} has {n}" for code, n in sizes.items())
-    raise UsageError(f"{path}: files side by side differ in lines: {told}")
+    counts = ", ".join(f"{stem}{code} has {n}" for code, n in sizes.items())
+    raise UsageError(f"{path}: files side by side differ in lines: {counts}")
   for number, row in enumerate(zip(*columns, strict=True), start=1):
     yield str(number), dict(zip(codes, row, strict=True))
 
@@ -156,22 +156,23 @@ def _lines(
 def tatoeba(
   path: pathlib.Path, pairs: Sequence[Pair]
 ) -> list[tuple[str, Rewriting]]:
-  """Sentences of many languages with their English ones: {lang, src, eng}.
+  """Reads sentences of many languages with English ones: {lang, src, eng}.
 
-  Other pairs of languages are those with the same English sentence; whatever
-  translates a sentence is a right translation of it.
+  Sentences with the same English sentence are pairs of other languages; every
+  translation of a sentence counts as right.
 
   Returns:
-    the split of each and the translation: sentences of the same English one
-    are in one split.
+    Pairs of split and translation; sentences with the same English sentence are
+    in one split.
 
   Raises:
-    UsageError: what is wrong with a line; no sentence in a language.
+    UsageError: a line is not valid, or a language has no sentence.
   """
   known: dict[str, dict[str, dict[str, None]]] = {}
   for where, _, record in splits.records(path):
     code, source, english = (
-      labelled.found(record, (key,), where) for key in ("lang", "src", ENGLISH)
+      labelled.first_field(record, (key,), where)
+      for key in ("lang", "src", ENGLISH)
     )
     if not all(isinstance(x, str) and x for x in (code, source, english)):
       raise UsageError(f"{where}: lang, src and {ENGLISH} must be texts")
@@ -190,14 +191,16 @@ def tatoeba(
     pairs = [
       pair for code in others for pair in ((code, ENGLISH), (ENGLISH, code))
     ]
-  found = []
-  ours = {"train": TRAIN, "validation": DEV, "test": TEST}
+  translations = []
+  names = {"train": TRAIN, "validation": DEV, "test": TEST}
   for number, (english, texts) in enumerate(known.items(), start=1):
-    split = ours[text.held_out(text.text_hash(english))]
+    split = names[text.held_out(text.text_hash(english))]
     for a, b in pairs:
       if a not in texts or b not in texts:
         continue
       for i, source in enumerate(texts[a]):
         name = f"{number}.{i} {a}-{b}"
-        found.append((split, Rewriting(name, source, tuple(texts[b]), a, b)))
-  return found
+        translations.append(
+          (split, Rewriting(name, source, tuple(texts[b]), a, b))
+        )
+  return translations

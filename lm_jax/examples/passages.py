@@ -1,4 +1,4 @@
-"""Labelled passages of the embedded corpus, for probes and fine-tuning."""
+"""Cuts labelled passages of the embedded corpus, for probes and fine-tuning."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LABELS = {
 
 
 class Passage(NamedTuple):
-  """A text, and the index of its label in LABELS of the task."""
+  """A text and the index of its label in LABELS[task]."""
 
   text: str
   label: int
@@ -36,7 +36,7 @@ def _label(metadata: dict[str, Any], task: str) -> int | None:
 
 
 def cut(text: str) -> Iterator[str]:
-  """Runs of whole sentences of one paragraph, of 40 to 90 words."""
+  """Yields runs of whole sentences of one paragraph, of 40 to 90 words."""
   for paragraph in paragraphs(text):
     words: list[str] = []
     for sentence in sentences(paragraph):
@@ -50,17 +50,17 @@ def cut(text: str) -> Iterator[str]:
 def passages(
   corpus: Corpus, task: str, split: str, limit: int, seed: int
 ) -> list[Passage]:
-  """Passages of the messages of a split, labelled by "era" or "party".
+  """Cuts passages of the messages of a split, labelled by era or party.
 
-  The labels are equally frequent, so that chance is one in their number, and
-  each label's messages take turns, so that long ones do not dominate.
+  All labels are equally frequent, so that chance is 1 / (number of labels). The
+  messages of a label take turns, so that long ones do not dominate.
 
   Returns:
-    at most `limit` passages in a random order, a function of the arguments
-    alone; none where the corpus has no such labels.
+    At most `limit` passages in random order, a function of the arguments alone;
+    none if the corpus has no such labels.
 
   Raises:
-    ValueError: no such task.
+    ValueError: the task is unknown.
   """
   if task not in LABELS:
     raise ValueError(f"task {task!r}; valid: {', '.join(LABELS)}")
@@ -71,14 +71,14 @@ def passages(
   for document in corpus.documents(split):
     label = _label(document.metadata, task)
     if label is not None:
-      found = [Passage(text, label) for text in cut(document.text)]
-      rng.shuffle(found)
-      messages[label].append(found)
+      cuts = [Passage(text, label) for text in cut(document.text)]
+      rng.shuffle(cuts)
+      messages[label].append(cuts)
   turns = [
-    [p for turn in itertools.zip_longest(*found) for p in turn if p is not None]
-    for found in messages
+    [p for turn in itertools.zip_longest(*each) for p in turn if p is not None]
+    for each in messages
   ]
-  each = min(limit // len(turns), *map(len, turns))
-  chosen = [passage for found in turns for passage in found[:each]]
+  count = min(limit // len(turns), *map(len, turns))
+  chosen = [passage for turn in turns for passage in turn[:count]]
   rng.shuffle(chosen)
   return chosen

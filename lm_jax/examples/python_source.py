@@ -1,4 +1,4 @@
-"""Functions of Python source, with a line left out."""
+"""Takes functions from Python source and leaves out a line of each."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Hole(NamedTuple):
 
 
 def holes(place: str, flag: str, limit: int, seed: int) -> list[Hole]:
-  """One of each file, at most, in an order drawn by the seed.
+  """Makes at most one hole per file, in an order drawn by the seed.
 
   Args:
     place: a directory of .py files; "" for the standard library of the
       running Python, without its tests.
     flag: names it in messages.
-    limit: files with a function.
-    seed: of what is chosen.
+    limit: most files with a function.
+    seed: of all random choices.
 
   Raises:
-    UsageError: no such directory, or it has no function of a few lines.
+    UsageError: there is no such directory, or no function of a few lines in it.
   """
   root = pathlib.Path(place or sysconfig.get_path("stdlib")).expanduser()
   if not root.is_dir():
@@ -47,20 +47,20 @@ def holes(place: str, flag: str, limit: int, seed: int) -> list[Hole]:
     paths = [p for p in paths if not _LEFT_OUT & {*p.relative_to(root).parts}]
   rng = random.Random(seed)
   rng.shuffle(paths)
-  found: list[Hole] = []
+  chosen: list[Hole] = []
   for path in paths:
     hole = _hole(path, str(path.relative_to(root)), rng)
     if hole is not None:
-      found.append(hole)
-    if len(found) == limit:
+      chosen.append(hole)
+    if len(chosen) == limit:
       break
-  if not found:
+  if not chosen:
     raise UsageError(f"{flag}: no .py file with a function of a few lines")
-  return found
+  return chosen
 
 
 def _hole(path: pathlib.Path, name: str, rng: random.Random) -> Hole | None:
-  """A random line of a random function of a file, if it has one."""
+  """Leaves out a random line of a random function of a file, if it has one."""
   try:
     source = path.read_text("utf-8-sig")
     tree = ast.parse(source)

@@ -1,4 +1,4 @@
-"""RACE: examinations of English, an object of one passage a file."""
+"""Reads RACE, examinations of English; each object is one passage."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ LETTERS = ("A", "B", "C", "D")
 def questions(
   record: Record, where: str, name: str
 ) -> Iterator[tuple[str, str, Record]]:
-  """Where each question of a passage is, its id "PASSAGE-NUMBER", itself.
+  """Yields place, id "PASSAGE-NUMBER" and record of each question.
 
   Args:
-    record: {"article", "questions", "options", "answers"}: as many of the
-      last three, each of four options and a letter.
-    where: it is, for messages.
-    name: of the passage, where it has no "id" or "example_id".
+    record: {"article", "questions", "options", "answers"}: equally many of the
+      last three; each question has four options and a letter.
+    where: its place, for messages.
+    name: of the passage if it has no "id" or "example_id".
 
   Raises:
-    UsageError: it is not that.
+    UsageError: the record is not of this form.
   """
   name = str(record.get("id", record.get("example_id", name)))
   lists = []
@@ -59,11 +59,11 @@ def questions(
     )
 
 
-def of_folder(folder: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
-  """The questions of all .txt files in a folder and those in it, in order.
+def read_folder(folder: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
+  """Reads the questions of all .txt files below a folder, in order.
 
   Raises:
-    UsageError: a file is no JSON object, or what `questions` says of one.
+    UsageError: a file is no JSON object; see also `questions`.
   """
   for path in sorted(folder.rglob("*.txt")):
     record = lines.parsed(lines.content(path), path, whole=True)
@@ -74,12 +74,12 @@ def of_folder(folder: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
 
 
 def folders(place: str, names: Sequence[str]) -> list[pathlib.Path]:
-  """The folders of a split, in RACE's directory."""
+  """Lists the folders of a split in RACE's directory."""
   base = pathlib.Path(place).expanduser()
   return [base / name for name in names if (base / name).is_dir()]
 
 
-def of_lines(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
-  """The questions of a JSONL of the same objects; see `questions`."""
+def read_jsonl(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
+  """Reads the questions of a JSONL file of such objects; see `questions`."""
   for where, name, record in splits.records(path):
     yield from questions(record, where, name)

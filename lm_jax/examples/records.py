@@ -1,4 +1,4 @@
-"""Records of what is only measured on: one split, of local files or of TFDS."""
+"""Reads records of tasks without training: one split, local or of TFDS."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _SUFFIXES = (".jsonl", ".jsonl.gz")
 def find(
   place: str, flag: str, suffixes: Sequence[str] = _SUFFIXES
 ) -> pathlib.Path:
-  """The file with what is to be measured.
+  """Finds the file with the records to measure on.
 
   Args:
-    place: the file itself, or what its name begins with (PATH.jsonl,
-      PATH_test.jsonl, PATH_dev.jsonl), or the directory that it is in as
+    place: the file itself, the prefix of its name (PATH.jsonl,
+      PATH_test.jsonl, PATH_dev.jsonl), or the directory that holds it as
       test.jsonl or dev.jsonl; any of them may be gzipped.
     flag: names the place in messages.
-    suffixes: that its name may have.
+    suffixes: valid suffixes of its name.
 
   Raises:
-    UsageError: there is none.
+    UsageError: there is no such file.
   """
   base = pathlib.Path(place).expanduser()
   if base.is_file():
@@ -46,11 +46,11 @@ def find(
   raise UsageError(f"{flag}: no such file; tried {', '.join(tried)}")
 
 
-def of_file(path: pathlib.Path) -> Iterator[tuple[str, Record]]:
-  """Where each record is, for messages, and the record.
+def read_file(path: pathlib.Path) -> Iterator[tuple[str, Record]]:
+  """Yields the place, for messages, and the content of each record.
 
   Raises:
-    UsageError: what is wrong with a line, by number, or there is none.
+    UsageError: a line is not valid (with its number), or there is none.
   """
   empty = True
   for number, line in enumerate(lines.raw(path), start=1):
@@ -65,27 +65,27 @@ def of_file(path: pathlib.Path) -> Iterator[tuple[str, Record]]:
 def read(
   place: str, flag: str, tfds: str = "", split: str = "test"
 ) -> Iterator[tuple[str, Record]]:
-  """The records of a local place, or of a TFDS data set where there is none.
+  """Reads the records of a local place, or of a TFDS data set if it is "".
 
   Raises:
-    UsageError: they can't be had; without a TFDS name it says how.
+    UsageError: they are not available; without a TFDS name it says what to do.
   """
   if place:
-    return of_file(find(place, flag))
+    return read_file(find(place, flag))
   if not tfds:
     raise UsageError(f"{flag}: needs --task_data=TASK=PATH, a file of JSONL")
   return labelled.tfds_records(tfds, split, flag)
 
 
 def text(record: Record, names: tuple[str, ...], where: str) -> str:
-  """A field of text, which is not empty.
+  """Returns a field of text, which is not empty.
 
   Args:
-    record: of `read`.
-    names: that the field may have, in the order of preference.
-    where: of the record.
+    record: one of `read`.
+    names: of the field, preferred ones first.
+    where: place of the record, for messages.
   """
-  value = labelled.found(record, names, where)
+  value = labelled.first_field(record, names, where)
   if not isinstance(value, str) or not value.strip():
     raise UsageError(f"{where}: field {names[0]}={short(value)}: must be text")
   return value
@@ -94,8 +94,8 @@ def text(record: Record, names: tuple[str, ...], where: str) -> str:
 def one_of(
   record: Record, names: tuple[str, ...], valid: Sequence[Any], where: str
 ) -> Any:
-  """A field that is one of a few values, as text or number."""
-  value = labelled.found(record, names, where)
+  """Returns a field that must be one of a few values, as text or number."""
+  value = labelled.first_field(record, names, where)
   for known in valid:
     if str(value) == str(known):
       return known
@@ -106,7 +106,7 @@ def one_of(
 
 
 def chosen(items: Sequence[T], limit: int, seed: int) -> list[T]:
-  """All items, or so many of them, drawn by the seed, in their order."""
+  """Returns `limit` items drawn by the seed, in their order; 0: all items."""
   if not limit or limit >= len(items):
     return list(items)
   places = random.Random(f"items {seed}").sample(range(len(items)), limit)
@@ -116,13 +116,13 @@ def chosen(items: Sequence[T], limit: int, seed: int) -> list[T]:
 def balanced(
   items: Sequence[T], limit: int, seed: int, group: Callable[[T], str]
 ) -> list[T]:
-  """As `chosen`, as many of each group, or one more of some.
+  """Chooses items like `chosen`, equally many of each group (or one more).
 
-  A group that has fewer gives all that it has.
+  A group with fewer items gives all of them.
 
   Args:
-    items, limit, seed: as of `chosen`.
-    group: names that of an item.
+    items, limit, seed: see `chosen`.
+    group: returns the name of an item's group.
   """
   if not limit or limit >= len(items):
     return list(items)
@@ -132,16 +132,16 @@ def balanced(
   draws = random.Random(f"items {seed}")
   for own in places.values():
     draws.shuffle(own)
-  found: list[int] = []
-  while len(found) < limit:
+  drawn: list[int] = []
+  while len(drawn) < limit:
     turn = [own.pop() for own in places.values() if own]
-    left = limit - len(found)
-    found += turn if len(turn) <= left else draws.sample(turn, left)
-  return [items[i] for i in sorted(found)]
+    left = limit - len(drawn)
+    drawn += turn if len(turn) <= left else draws.sample(turn, left)
+  return [items[i] for i in sorted(drawn)]
 
 
 def configurations(name: str) -> list[str]:
-  """Those of a TFDS data set, by name."""
+  """Lists the configurations of a TFDS data set by name."""
   from lm_jax.data import catalog
 
   return catalog.configurations(name)

@@ -1,4 +1,4 @@
-"""Searches to learn from and to be judged by: a query and what answers it."""
+"""Makes searches for training and testing: queries and their answers."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from lm_jax.support.errors import UsageError, short
 # and one is for choosing between checkpoints.
 _SHARES = {labelled.TRAIN: (0, 3), labelled.DEV: (3, 4), labelled.TEST: (4, 6)}
 _WHOLE = 6
-# Where only a split to choose by is missing, one of so many training queries
-# is kept from training for that.
+# If only a split for choosing checkpoints is missing, one in _HELD_OUT training
+# queries is held out for it, _MOST at most.
 _HELD_OUT, _MOST = 10, 2000
 
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-  """A query, and passages that do and don't answer it.
+  """A query, passages that answer it and passages that don't.
 
   id: of the query, in its collection.
   query: its text.
   positives: relevant passages; training makes a pair of each.
   negatives: passages that look relevant and are not.
-  collection: what is searched, and by which relevance is judged; None where it
-    is for training only.
+  collection: documents to search, with judgements; None if the search is for
+    training only.
   """
 
   id: str
@@ -43,9 +43,9 @@ class Search:
 
 
 def chosen(ids: Iterable[str], split: str) -> list[str]:
-  """Those of a split, where the data has none: the same for ever.
+  """Chooses the ids of a split for data without splits; always the same.
 
-  They are drawn by the hash of each id, and stay in their order.
+  The hash of each id decides; the ids stay in their order.
 
   >>> [len(chosen(map(str, range(225)), s)) for s in ("train", "dev", "test")]
   [112, 38, 75]
@@ -57,7 +57,7 @@ def chosen(ids: Iterable[str], split: str) -> list[str]:
 
 
 def held_out(ids: Iterable[str]) -> set[str]:
-  """Training queries to choose checkpoints by, where data have none for it."""
+  """Chooses training queries for validation, if the data have none for it."""
   ids = list(ids)
   return set(_drawn(ids)[: min(-(-len(ids) // _HELD_OUT), _MOST)])
 
@@ -66,52 +66,56 @@ def _drawn(ids: Iterable[str]) -> list[str]:
   return sorted(ids, key=lambda name: hashlib.sha256(name.encode()).digest())
 
 
-def of_collection(found: Collection, queries: Iterable[str]) -> list[Search]:
-  """Searches for the relevant documents of queries, named by their ids.
+def from_collection(
+  searched: Collection, queries: Iterable[str]
+) -> list[Search]:
+  """Makes searches for the relevant documents of queries, given their ids.
 
-  An empty document, as Cranfield has them, is judged but not trained on.
+  An empty document, as in Cranfield, is judged but not trained on.
   """
   return [
     Search(
       name,
-      found.queries[name],
-      tuple(x.whole for x in found.relevant(name) if x.whole.strip()),
-      collection=found,
+      searched.queries[name],
+      tuple(
+        x.full_text for x in searched.relevant(name) if x.full_text.strip()
+      ),
+      collection=searched,
     )
     for name in queries
   ]
 
 
-def titles(found: Collection) -> list[Search]:
-  """Each document's title as a query for the text behind it.
+def titles(searched: Collection) -> list[Search]:
+  """Makes a search of each document: from its title to its text.
 
   Documents without a title or without more text are left out.
   """
   return [
     Search(document.id, document.title, (document.body,))
-    for document in found.documents.values()
+    for document in searched.documents.values()
     if document.title.strip() and document.body
   ]
 
 
-def pairs(found: Iterable[Search]) -> list[Search]:
-  """A search for each relevant passage, to be trained on."""
+def pairs(searches: Iterable[Search]) -> list[Search]:
+  """Splits searches into one per relevant passage, for training."""
   return [
     dataclasses.replace(search, positives=(positive,))
-    for search in found
+    for search in searches
     for positive in search.positives
   ]
 
 
 def read_pairs(path: pathlib.Path) -> list[Search]:
-  """Searches in JSONL: {"query", "positive", "negatives"}, the last optional.
+  """Reads JSONL of {"query", "positive", "negatives"}, the last optional.
 
-  "positive" may be a list. What is searched is all the file's passages.
+  "positive" may be a list. The collection is all passages of the file.
 
   Raises:
-    UsageError: what is wrong with a line, by number; the file is empty.
+    UsageError: a line is not valid (with its number), or the file is empty.
   """
-  found = []
+  searches = []
   for where, record in collection_lib.records(path):
     query = collection_lib.text_of(record, "query", where)
     positives = _texts(record, "positive", where)
@@ -119,10 +123,10 @@ def read_pairs(path: pathlib.Path) -> list[Search]:
       raise UsageError(f"{where}: field positive=[]: must hold a text")
     name = where.rpartition(" ")[2]
     negatives = _texts({"negatives": []} | record, "negatives", where)
-    found.append(Search(name, query, positives, negatives))
-  if not found:
+    searches.append(Search(name, query, positives, negatives))
+  if not searches:
     raise UsageError(f"{path}: is empty")
-  return _searchable(path.name, found)
+  return _searchable(path.name, searches)
 
 
 def _texts(record: labelled.Record, field: str, where: str) -> tuple[str, ...]:
@@ -136,18 +140,23 @@ def _texts(record: labelled.Record, field: str, where: str) -> tuple[str, ...]:
   return (collection_lib.text_of(record, field, where),)  # raises
 
 
-def _searchable(name: str, found: Sequence[Search]) -> list[Search]:
-  """The same searches, of a collection of all their passages."""
+def _searchable(name: str, searches: Sequence[Search]) -> list[Search]:
+  """Adds to the searches a collection of all their passages."""
   ids: dict[str, str] = {}
-  for search in found:
+  for search in searches:
     for text in (*search.positives, *search.negatives):
       ids.setdefault(text, str(len(ids) + 1))
-  held = collection_lib.of_texts(name, {i: text for text, i in ids.items()})
-  held = dataclasses.replace(
-    held,
-    queries={search.id: search.query for search in found},
+  passages = collection_lib.from_texts(
+    name, {i: text for text, i in ids.items()}
+  )
+  passages = dataclasses.replace(
+    passages,
+    queries={search.id: search.query for search in searches},
     relevance={
-      search.id: {ids[text]: 1 for text in search.positives} for search in found
+      search.id: {ids[text]: 1 for text in search.positives}
+      for search in searches
     },
   )
-  return [dataclasses.replace(search, collection=held) for search in found]
+  return [
+    dataclasses.replace(search, collection=passages) for search in searches
+  ]

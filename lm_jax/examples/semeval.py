@@ -1,4 +1,4 @@
-"""SemEval-2010 task 8: the relation of two marked words, as published."""
+"""Reads SemEval-2010 task 8: the relation of two marked words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lm_jax.examples import splits
 from lm_jax.examples.labelled import TEST, TRAIN, Record
 from lm_jax.support.errors import UsageError, short
 
-# As the archive has them.
+# Names of the files in the archive.
 NAMES = {TRAIN: ("TRAIN_FILE",), TEST: ("TEST_FILE_FULL",)}
 RELATIONS = (
   "Cause-Effect",
@@ -36,14 +36,14 @@ _MARKED = re.compile(
 
 
 def records(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
-  """The place, the id and the record {"text", "label"} of each example.
+  """Yields place, id and record {"text", "label"} of each example.
 
   Args:
     path: .jsonl of such records, or a .txt of the archive: a numbered sentence
       in quotes, its relation, a comment, an empty line.
 
   Raises:
-    UsageError: what is wrong with a line, by number.
+    UsageError: a line is not valid; the message has its number.
   """
   if path.name.removesuffix(".gz").endswith(".jsonl"):
     for where, name, record in splits.records(path):
@@ -83,15 +83,15 @@ def check(text: str, where: str) -> None:
 
 
 def entities(text: str) -> tuple[str, str]:
-  """What is marked as e1 and as e2, of a text that `check` has passed."""
-  found = _MARKED.fullmatch(text)
-  assert found is not None
-  first, second = found[2].strip(), found[4].strip()
-  return (first, second) if found[1] == "e1" else (second, first)
+  """Returns the words marked e1 and e2 in a text that `check` accepts."""
+  match = _MARKED.fullmatch(text)
+  assert match is not None
+  first, second = match[2].strip(), match[4].strip()
+  return (first, second) if match[1] == "e1" else (second, first)
 
 
 def triple(text: str, label: str) -> tuple[str, str, str] | None:
-  """The subject, the relation and the object; None of "Other"."""
+  """Returns subject, relation and object; None for "Other"."""
   relation, _, way = label.partition("(")
   if label == OTHER:
     return None
@@ -102,5 +102,5 @@ def triple(text: str, label: str) -> tuple[str, str, str] | None:
 
 
 def plain(text: str) -> str:
-  """The text without the marks."""
+  """Removes the marks from a text."""
   return re.sub(r"</?e[12]>", "", text)

@@ -1,4 +1,4 @@
-"""Acceptable and unacceptable sentences that are near to each other."""
+"""Pairs acceptable with similar unacceptable sentences."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ FARTHEST = 2  # words
 _WORDS = re.compile(r"[\w'’]+|[^\w\s]")
 
 
-class Near(NamedTuple):
-  """Two sentences; have they as many words?"""
+class SentencePair(NamedTuple):
+  """An acceptable and an unacceptable sentence.
+
+  equal_length: whether they have equally many words.
+  """
 
   good: Example
   bad: Example
@@ -21,7 +24,7 @@ class Near(NamedTuple):
 
 
 def words(text: str) -> list[str]:
-  """In lower case, marks as words of their own.
+  """Splits a text into lower-case words; each punctuation mark is a word.
 
   >>> words("Don't they?")
   ["don't", 'they', '?']
@@ -30,7 +33,7 @@ def words(text: str) -> list[str]:
 
 
 def distance(one: list[str], other: list[str], most: int) -> int:
-  """Words inserted, deleted or replaced between two texts; at most `most` + 1.
+  """Counts words inserted, deleted or replaced; at most `most` + 1.
 
   >>> distance("a b c".split(), "a c d".split(), 2)
   2
@@ -38,8 +41,8 @@ def distance(one: list[str], other: list[str], most: int) -> int:
   above = list(range(len(other) + 1))
   for i, word in enumerate(one, start=1):
     row = [i]
-    for j, theirs in enumerate(other, start=1):
-      change = above[j - 1] + (word != theirs)
+    for j, other_word in enumerate(other, start=1):
+      change = above[j - 1] + (word != other_word)
       row.append(min(above[j] + 1, row[-1] + 1, change))
     if min(row) > most:
       return most + 1
@@ -47,8 +50,8 @@ def distance(one: list[str], other: list[str], most: int) -> int:
   return min(above[-1], most + 1)
 
 
-def nearest(examples: Sequence[Example]) -> list[Near]:
-  """Pairs of the examples, in the order of the unacceptable ones."""
+def nearest(examples: Sequence[Example]) -> list[SentencePair]:
+  """Pairs the examples, in the order of the unacceptable ones."""
   texts = [words(example.fields["text"]) for example in examples]
   bad = [i for i, e in enumerate(examples) if e.label == "unacceptable"]
   by_word: dict[str, set[int]] = {}
@@ -74,6 +77,6 @@ def nearest(examples: Sequence[Example]) -> list[Near]:
     if i not in taken and j not in taken.values():
       taken[i] = j
   return [
-    Near(examples[j], examples[i], len(texts[i]) == len(texts[j]))
+    SentencePair(examples[j], examples[i], len(texts[i]) == len(texts[j]))
     for i, j in sorted(taken.items())
   ]

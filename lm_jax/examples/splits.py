@@ -1,4 +1,4 @@
-"""The local files of a task's splits, in any of several formats."""
+"""Finds and reads the local files of a task's splits, in several formats."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from lm_jax.support.errors import UsageError
 
 T = TypeVar("T")
 
-# What the files of a split may be called.
+# Valid names of the files of a split.
 NAMES: Mapping[str, tuple[str, ...]] = {
   TRAIN: ("train",),
   DEV: ("dev", "validation", "valid", "val"),
   TEST: ("test",),
 }
-# Where a whole data set is one file, one in so many is held out for DEV, and
-# one for TEST: the last ones, so that what stands together stays together.
+# If a whole data set is one file, one in SHARE examples is held out for DEV,
+# and one for TEST: the last ones, so that neighbours stay together.
 SHARE = 10
 
-# Reads a file; what is wrong with a line is a UsageError that names it.
+# Reads a file; a line that is not valid is a UsageError that names the line.
 Reader = Callable[[pathlib.Path], Iterable[Any]]
 
 
@@ -35,41 +35,42 @@ def read(
   names: Mapping[str, Sequence[str]] | None = None,
   whole: str = "",
   group: Callable[[Any], Any] | None = None,
-  told: Callable[[pathlib.Path], bool] | None = None,
+  has_answers: Callable[[pathlib.Path], bool] | None = None,
 ) -> list[Any]:
-  """The examples of a split in local files.
+  """Reads the examples of a split from local files.
 
   Args:
-    place: a directory, or what the names of the files begin with; or one file,
-      of which the last tenth is TEST and the tenth before it DEV.
+    place: a directory, or the prefix of the names of the files; or one file,
+      whose last tenth is TEST and the tenth before it DEV.
     flag: names the place in messages.
     split: TRAIN, DEV or TEST.
-    readers: by the end of a file's name, ".jsonl"; ".gz" may follow.
+    readers: by suffix of the file's name, such as ".jsonl"; ".gz" may follow.
     names: further names of files by split.
-    whole: the split that one file has all of; "": all three.
-    group: of neighbours that are not to be in two splits, what they share.
-    told: has a file right answers? A test split without them is none.
+    whole: the split that a single file belongs to; "": all three.
+    group: a key; neighbours with equal keys are never in two splits.
+    has_answers: returns whether a file has right answers; a test split without
+      them is ignored.
 
   Returns:
-    [] where there is no file for TRAIN or DEV. Where there is none for TEST,
-    DEV stands in for it, and is no longer DEV.
+    The examples; [] if there is no file for TRAIN or DEV. If there is none for
+    TEST, the file for DEV takes its place and DEV is empty.
 
   Raises:
-    UsageError: no file at all, or none for TEST; what is wrong with one.
+    UsageError: there is no file at all, or none for TEST, or one is not valid.
   """
   path = pathlib.Path(place).expanduser()
   if path.is_file():
-    found = _all(path, readers, flag)
+    examples = _all(path, readers, flag)
     if whole:
-      return found if split == whole else []
-    return part(found, split, group)
+      return examples if split == whole else []
+    return part(examples, split, group)
   known = {key: (*NAMES[key], *(names or {}).get(key, ())) for key in NAMES}
   files = {key: _find(path, known[key], list(readers)) for key in known}
   if not any(files.values()):
     tried = _tried(path, known[split], list(readers))
     raise UsageError(f"{flag}={place}: no such file; tried {', '.join(tried)}")
   test = files[TEST]
-  if told and files[DEV] and test and not told(test):
+  if has_answers and files[DEV] and test and not has_answers(test):
     files[TEST] = None
   if files[TEST] is None:
     files |= {TEST: files[DEV], DEV: None}
@@ -85,7 +86,7 @@ def part(
   split: str,
   group: Callable[[T], Any] | None = None,
 ) -> list[T]:
-  """The split's part of a data set that is one file; see `read`."""
+  """Takes the split's part of a data set that is one file; see `read`."""
   count, held = len(examples), len(examples) // SHARE
 
   def edge(at: int) -> int:
@@ -106,7 +107,7 @@ def part(
 def _find(
   base: pathlib.Path, names: Sequence[str], ends: Sequence[str]
 ) -> pathlib.Path | None:
-  """The first file that there is."""
+  """Returns the first existing file."""
   for name in _tried(base, names, ends):
     if pathlib.Path(name).is_file():
       return pathlib.Path(name)
@@ -116,7 +117,7 @@ def _find(
 def _tried(
   base: pathlib.Path, names: Sequence[str], ends: Sequence[str]
 ) -> list[str]:
-  """What a file may be called, in the order in which it is looked for."""
+  """Lists the valid names of a file, in the order of the search."""
   stem = f"{base}/" if base.is_dir() else f"{base}_"
   return [
     f"{stem}{name}{end}{gz}"
@@ -132,17 +133,17 @@ def _all(
   name = path.name.removesuffix(".gz")
   for end, reader in readers.items():
     if name.endswith(end):
-      found = list(reader(path))
-      if not found:
+      examples = list(reader(path))
+      if not examples:
         raise UsageError(f"{path}: is empty")
-      return found
+      return examples
   raise UsageError(f"{flag}={path}: must end with {' or '.join(readers)}")
 
 
 def records(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
-  """The objects of a JSONL file: its place for messages, its id, itself.
+  """Yields place, for messages, id and content of the objects of a JSONL file.
 
-  The id is the record's own "id", or else its line number.
+  The id is the record's "id", or else its line number.
   """
   for number, line in enumerate(lines.raw(path), start=1):
     if line.strip():

@@ -1,4 +1,4 @@
-"""Questions about passages: SQuAD's JSON, and flat JSONL of the same fields."""
+"""Reads questions about passages: SQuAD's JSON, or JSONL of the same fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lm_jax.examples.labelled import DEV, TRAIN, Record
 from lm_jax.support.errors import UsageError, short
 from lm_jax.support.printable import printable
 
-# As the files of both versions are called.
+# Names of the files of both versions.
 NAMES = {
   TRAIN: ("train-v1.1", "train-v2.0"),
   DEV: ("dev-v1.1", "dev-v2.0"),
@@ -23,12 +23,12 @@ NAMES = {
 
 
 def nested(path: pathlib.Path) -> Iterator[Question]:
-  """A file {"data": [{"title", "paragraphs": [{"context", "qas": [...]}]}]}.
+  """Reads {"data": [{"title", "paragraphs": [{"context", "qas": [...]}]}]}.
 
   Raises:
-    UsageError: not that.
+    UsageError: the file is not of this form.
   """
-  yield from told(_nested(path), str(path))
+  yield from warn_of_unplaced(_nested(path), str(path))
 
 
 def _nested(path: pathlib.Path) -> Iterator[Question]:
@@ -41,28 +41,30 @@ def _nested(path: pathlib.Path) -> Iterator[Question]:
 
 
 def jsonl(path: pathlib.Path) -> Iterator[Question]:
-  """A file of objects with context, question, answers; perhaps id and title.
+  """Reads objects with context, question, answers; perhaps id and title.
 
   Raises:
-    UsageError: what is wrong with a line, by number.
+    UsageError: a line is not valid; the message has its number.
   """
-  found = splits.records(path)
-  yield from told((question(r, name, at) for at, name, r in found), str(path))
+  records = splits.records(path)
+  yield from warn_of_unplaced(
+    (question(r, name, at) for at, name, r in records), str(path)
+  )
 
 
 READERS = {".jsonl": jsonl, ".json": nested}
 
 
 def question(record: Record, name: str, where: str) -> Question:
-  """The question that a record holds.
+  """Makes a question of a record.
 
   Its answers are a list of {"text", "start" or "answer_start"}, or an object
-  of both lists, as TFDS has them; [] of a passage without an answer. An empty
-  text is no answer, as SQuAD's script has it. Of one that does not stand where
-  it is said to (as in CMRC 2018) the text alone is known.
+  of both lists, as in TFDS; [] if the passage has no answer. An empty text is
+  no answer, as in SQuAD's script. An answer that is not where the data say (as
+  in CMRC 2018) is UNPLACED.
 
   Raises:
-    UsageError: a field is missing, or is not what it must be.
+    UsageError: a field is missing or not valid.
   """
   context, asked = (
     _text(record, key, where) for key in ("context", "question")
@@ -70,7 +72,7 @@ def question(record: Record, name: str, where: str) -> Question:
   title = record.get("title", record.get("domain", ""))
   answers = []
   for text, start in _answers(
-    labelled.found(record, ("answers",), where), where
+    labelled.first_field(record, ("answers",), where), where
   ):
     placed = start >= 0 and context.startswith(text, start)
     if text:
@@ -78,14 +80,16 @@ def question(record: Record, name: str, where: str) -> Question:
   return Question(name, str(title), context, asked, tuple(answers))
 
 
-def told(found: Iterable[Question], what: str) -> Iterator[Question]:
-  """Passes questions on, and tells of those with an answer out of place.
+def warn_of_unplaced(
+  questions: Iterable[Question], what: str
+) -> Iterator[Question]:
+  """Passes questions on, and warns of those with an answer out of place.
 
   Args:
     what: names the file or data set.
   """
   names = []
-  for one in found:
+  for one in questions:
     if any(answer.start == UNPLACED for answer in one.answers):
       names.append(one.id)
     yield one
@@ -100,14 +104,14 @@ def told(found: Iterable[Question], what: str) -> Iterator[Question]:
     )
 
 
-def require_answers(found: list[Question], what: str, other: str) -> None:
+def require_answers(questions: list[Question], what: str, other: str) -> None:
   """Raises UsageError where a question has no answer.
 
   Args:
-    found: all questions.
-    what, other: the task, and the one that has such questions.
+    questions: all questions.
+    what, other: the task, and the task that allows such questions.
   """
-  for one in found:
+  for one in questions:
     if not one.answers:
       raise UsageError(
         f"{what}, example {one.id}: has no answer; --task={other} takes such"
@@ -143,18 +147,18 @@ def _bad_answers(value: Any, where: str) -> UsageError:
 
 
 def _text(record: Record, name: str, where: str) -> str:
-  value = labelled.found(record, (name,), where)
+  value = labelled.first_field(record, (name,), where)
   if not isinstance(value, str):
     raise UsageError(f"{where}: field {name}={short(value)}: must be text")
   return value
 
 
 def _list(value: Any, name: str, where: str) -> Iterator[tuple[Record, str]]:
-  """The objects of a list of an object's, with their places."""
-  found = value.get(name) if isinstance(value, dict) else None
-  if not isinstance(found, list):
+  """Yields the objects of a list in an object's field, with their places."""
+  items = value.get(name) if isinstance(value, dict) else None
+  if not isinstance(items, list):
     raise UsageError(f"{where}: has no list {name!r}")
-  for number, one in enumerate(found):
+  for number, one in enumerate(items):
     place = f"{where}, {name}[{number}]"
     if not isinstance(one, dict):
       raise UsageError(f"{place}: must be an object, not {short(one)}")

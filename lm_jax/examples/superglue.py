@@ -1,4 +1,4 @@
-"""SuperGLUE's two tasks of passages with several questions, flattened."""
+"""Reads the two SuperGLUE tasks of passages with several questions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PLACEHOLDER = "@placeholder"
 class Cloze(NamedTuple):
   """A query with a placeholder, about a passage of ReCoRD.
 
-  entities: what may be in its place, in the order of the passage.
-  answers: those that are right, each with its first character's place.
+  entities: candidates for the placeholder, in the order of the passage.
+  answers: the right ones, each with the index of its first character.
   """
 
   id: str
@@ -30,16 +30,16 @@ class Cloze(NamedTuple):
 
 
 def multirc(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
-  """Where each answer to a question is, its id, and its record.
+  """Yields place, id and record of each answer to a question.
 
-  The id is "PASSAGE-QUESTION-ANSWER", by their numbers.
+  The id is "PASSAGE-QUESTION-ANSWER", in numbers.
 
   Args:
     path: JSONL as published, {"passage": {"text", "questions": [{"question",
       "answers": [{"text", "label"}]}]}}, or of flat records (`multirc_flat`).
 
   Raises:
-    UsageError: what is wrong with a line, by number.
+    UsageError: a line is not valid; the message has its number.
   """
   for where, name, record in splits.records(path):
     passage = record.get("passage")
@@ -47,9 +47,9 @@ def multirc(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
       yield where, *multirc_flat(record, name)
       continue
     idx = record.get("idx", name)
-    text = _found(passage, "text", str, where)
+    text = _field(passage, "text", str, where)
     for i, question in enumerate(_objects(passage, "questions", where)):
-      asked = _found(question, "question", str, where)
+      asked = _field(question, "question", str, where)
       for j, answer in enumerate(_objects(question, "answers", where)):
         numbers = idx, question.get("idx", i), answer.get("idx", j)
         flat = {"paragraph": text, "question": asked, **answer}
@@ -58,7 +58,7 @@ def multirc(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
 
 
 def multirc_flat(record: Record, name: str) -> tuple[str, Record]:
-  """The id and the record of an answer, as TFDS has it."""
+  """Returns id and record of an answer, in the form of TFDS."""
   idx = record.get("idx")
   if isinstance(idx, dict):
     name = "-".join(
@@ -68,13 +68,13 @@ def multirc_flat(record: Record, name: str) -> tuple[str, Record]:
 
 
 def _bare(record: Record) -> Record:
-  """Without the marks of HTML that some passages have."""
+  """Removes the HTML tags that some passages have."""
   text = str(record.get("paragraph", ""))
   return record | {"paragraph": re.sub("</?b>", "", text.replace("<br>", " "))}
 
 
 def record(path: pathlib.Path) -> Iterator[Cloze]:
-  """The queries of ReCoRD.
+  """Reads the queries of ReCoRD.
 
   Args:
     path: JSONL as published, {"passage": {"text", "entities": [{"start",
@@ -82,41 +82,41 @@ def record(path: pathlib.Path) -> Iterator[Cloze]:
       (`record_flat`).
 
   Raises:
-    UsageError: what is wrong with a line, by number.
+    UsageError: a line is not valid; the message has its number.
   """
   for where, name, value in splits.records(path):
     passage = value.get("passage")
     if not isinstance(passage, dict):
       yield record_flat(value, name, where)
       continue
-    text = _found(passage, "text", str, where)
+    text = _field(passage, "text", str, where)
     entities = []
     for span in _objects(passage, "entities", where):
-      first = _found(span, "start", int, where)
-      last = _found(span, "end", int, where)  # its last character
+      first = _field(span, "start", int, where)
+      last = _field(span, "end", int, where)  # its last character
       entities.append((first, text[first : last + 1]))
     listed = [entity for _, entity in sorted(entities)]
     for i, question in enumerate(_objects(value, "qas", where)):
       right = [
-        _found(answer, "text", str, where)
+        _field(answer, "text", str, where)
         for answer in _objects(question, "answers", where)
       ]
-      query = _found(question, "query", str, where)
+      query = _field(question, "query", str, where)
       number = str(question.get("idx", f"{name}-{i}"))
       yield _cloze(number, text, query, listed, right, where)
 
 
 def record_flat(value: Record, name: str, where: str) -> Cloze:
-  """The query of a flat record: passage, query, entities, answers."""
+  """Reads the query of a flat record: passage, query, entities, answers."""
   idx = value.get("idx")
   if isinstance(idx, dict):
     name = str(idx.get("query", name))
-  text = _found(value, "passage", str, where)
+  text = _field(value, "passage", str, where)
   entities, right = (
-    list(map(str, _found(value, key, list, where)))
+    list(map(str, _field(value, key, list, where)))
     for key in ("entities", "answers")
   )
-  query = _found(value, "query", str, where)
+  query = _field(value, "query", str, where)
   return _cloze(name, text, query, entities, right, where)
 
 
@@ -131,24 +131,24 @@ def _cloze(
   if PLACEHOLDER not in query:
     raise UsageError(f"{where}: query {short(query)}: has no {PLACEHOLDER}")
   places = [(answer, text.find(answer)) for answer in dict.fromkeys(right)]
-  told = tuple((answer, at) for answer, at in places if at >= 0)
-  if right and not told:
+  answers = tuple((answer, at) for answer, at in places if at >= 0)
+  if right and not answers:
     raise UsageError(
       f"{where}: answer {short(right[0])}: does not stand in the passage"
     )
-  return Cloze(name, text, query, tuple(dict.fromkeys(entities)), told)
+  return Cloze(name, text, query, tuple(dict.fromkeys(entities)), answers)
 
 
-def told(
+def answer_check(
   reader: Callable[[pathlib.Path], Iterator[Any]], has: Callable[[Any], Any]
 ) -> Callable[[pathlib.Path], bool]:
-  """Does the first example of a file have its right answer?
+  """Makes a check whether the first example of a file has its right answer.
 
-  SuperGLUE keeps those of its test splits secret.
+  The answers of SuperGLUE's test splits are secret.
 
   Args:
-    reader: of the file.
-    has: the right answer of an example, or nothing.
+    reader: reads the file.
+    has: returns the right answer of an example, or a false value.
   """
 
   def test(path: pathlib.Path) -> bool:
@@ -157,21 +157,23 @@ def told(
   return test
 
 
-def _found(value: Record, name: str, kind: type, where: str) -> Any:
-  found = labelled.found(value, (name,), where)
-  if not isinstance(found, kind) or isinstance(found, bool):
+def _field(value: Record, name: str, kind: type, where: str) -> Any:
+  field = labelled.first_field(value, (name,), where)
+  if not isinstance(field, kind) or isinstance(field, bool):
     raise UsageError(
-      f"{where}: field {name}={short(found)}: must be"
+      f"{where}: field {name}={short(field)}: must be"
       f" {'text' if kind is str else f'of kind {kind.__name__}'}"
     )
-  return found
+  return field
 
 
 def _objects(value: Record, name: str, where: str) -> list[Record]:
-  """A list of objects; [] where there is none."""
-  found = value.get(name, [])
-  if not isinstance(found, list) or not all(isinstance(x, dict) for x in found):
+  """Returns a field that is a list of objects; [] if it is missing."""
+  objects = value.get(name, [])
+  if not isinstance(objects, list) or not all(
+    isinstance(x, dict) for x in objects
+  ):
     raise UsageError(
-      f"{where}: field {name}={short(found)}: must be a list of objects"
+      f"{where}: field {name}={short(objects)}: must be a list of objects"
     )
-  return found
+  return objects

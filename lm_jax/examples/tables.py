@@ -1,4 +1,4 @@
-"""Tables of tab-separated values, as GLUE publishes its tasks."""
+"""Reads tables of tab-separated values, the format of GLUE."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from lm_jax.support.errors import UsageError
 def records(
   path: pathlib.Path, columns: Sequence[str], known: Collection[str]
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-  """Where each row is, its line number, and its cells by column.
+  """Yields place, line number and cells by column of each row.
 
-  No sign quotes another, as in GLUE's own reader. Rows without a cell for
-  each column, of which GLUE's files have some, are left out and counted.
+  There are no quotes, as in GLUE's own reader. Rows without a cell for each
+  column, which GLUE's files contain, are left out and counted.
 
   Args:
     path: of the file, gzipped or not.
-    columns: of a table whose first line does not name them.
-    known: names of which one or more stand in a first line that does.
+    columns: names of the columns if the first line has no header.
+    known: names; the first line is a header if it has one of them.
 
   Raises:
-    UsageError: it has no header, or is not UTF-8, with its line.
+    UsageError: there is no header, or a line is not UTF-8 (with its number).
   """
   names: Sequence[str] = ()
   short: list[str] = []

@@ -1,4 +1,4 @@
-"""Where a task's examples are: --task_data=TASK=PATH."""
+"""Parses the places of examples: --task_data=TASK=PATH."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from lm_jax.support.errors import UsageError
 
 
 def read(texts: Sequence[str], tasks: Sequence[str]) -> dict[str, str]:
-  """The places of local files, by task.
+  """Returns the places of local files, by task.
 
   Args:
-    texts: of the flag.
-    tasks: that may be named.
+    texts: values of the flag.
+    tasks: valid names.
 
   Raises:
-    UsageError: no TASK=PATH, or another task.
+    UsageError: a value is not TASK=PATH, or the task is unknown.
   """
-  found = {}
+  places = {}
   for text in texts:
     name, equals, place = text.partition("=")
     if not equals or not place:
       raise UsageError(f"--task_data={text}: must be TASK=PATH")
     if name not in tasks:
       raise registry.unknown("--task_data", name, tasks)
-    found[name] = place
-  return found
+    places[name] = place
+  return places

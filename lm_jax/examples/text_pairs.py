@@ -1,4 +1,4 @@
-"""Documents with summaries, dialogues with replies, texts with triples."""
+"""Reads pairs of texts: summaries, replies in dialogues, and triples."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from lm_jax.support.errors import UsageError, short
 
 DOCUMENT = ("document", "article", "dialogue", "source", "text")
 SUMMARY = ("summaries", "summary", "highlights", "target")
-# What ends an utterance in DailyDialog's own file.
+# The mark that ends an utterance in DailyDialog's own file.
 END_OF_UTTERANCE = "__eou__"
-# Between the parts of a triple, and between triples, where they are written.
+# Separators in texts: between the parts of a triple, and between triples.
 PART, NEXT, NO_TRIPLES = " | ", " ; ", "none"
 
 Triple = tuple[str, str, str]
 
 
 def summaries(path: pathlib.Path) -> Iterator[Rewriting]:
-  """JSONL, or a JSON list, of objects with a document and its summaries.
+  """Reads JSONL or a JSON list of objects: documents with summaries.
 
   Raises:
-    UsageError: what is wrong with a record, by its place.
+    UsageError: a record is not valid; the message has its place.
   """
   source = listed(path) if _ends(path, ".json") else splits.records(path)
   for where, name, record in source:
@@ -34,12 +34,12 @@ def summaries(path: pathlib.Path) -> Iterator[Rewriting]:
 
 
 def summary(record: Record, name: str, where: str) -> Rewriting:
-  """The document and the summaries of a record.
+  """Makes a text pair of the document and the summaries of a record.
 
   A document may be a list of sentences; the summaries are a text, a list of
   texts, or summary1, summary2, ...
   """
-  document = labelled.found(record, DOCUMENT, where)
+  document = labelled.first_field(record, DOCUMENT, where)
   document = " ".join(_texts(document, where, "document"))
   numbered = sorted(
     key for key in record if key.startswith("summary") and key[7:].isdecimal()
@@ -47,7 +47,7 @@ def summary(record: Record, name: str, where: str) -> Rewriting:
   if numbered:
     right: Any = [record[key] for key in numbered]
   else:
-    right = labelled.found(record, SUMMARY, where)
+    right = labelled.first_field(record, SUMMARY, where)
   references = _texts(right, where, "summary")
   if not references or not all(text.strip() for text in references):
     raise UsageError(f"{where}: has no summary, or an empty one")
@@ -55,7 +55,7 @@ def summary(record: Record, name: str, where: str) -> Rewriting:
 
 
 def listed(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
-  """The objects of a file that is one JSON list; see `splits.records`."""
+  """Yields the objects of a file with one JSON list; see `splits.records`."""
   value = lines.parsed(lines.content(path), path, whole=True)
   if not isinstance(value, list):
     raise UsageError(f"{path}: must be a list, not {short(value)}")
@@ -67,16 +67,16 @@ def listed(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
 
 
 def replies(path: pathlib.Path, language: str) -> Iterator[Rewriting]:
-  """Each turn of a dialogue but the first, and all turns before it.
+  """Pairs each turn of a dialogue after the first with all turns before it.
 
   Args:
     path: .jsonl of objects with a list of turns, called "dialog", "turns" or
-      by the code of a language; or .txt, a dialogue a line, each turn ended by
-      __eou__.
-    language: its code.
+      by the code of a language; or .txt, one dialogue per line, each turn ended
+      by __eou__.
+    language: code of the language.
 
   Raises:
-    UsageError: what is wrong with a line, by number.
+    UsageError: a line is not valid; the message has its number.
   """
   for number, turns in _dialogues(path, language):
     for i in range(1, len(turns)):
@@ -93,7 +93,7 @@ def _dialogues(
     return
   names = (language, "dialog", "dialogue", "turns", "utterances")
   for where, name, record in splits.records(path):
-    turns = labelled.found(record, names, where)
+    turns = labelled.first_field(record, names, where)
     if not isinstance(turns, list):
       raise UsageError(
         f"{where}: field {language}={short(turns)}: must be a list of turns"
@@ -102,45 +102,45 @@ def _dialogues(
 
 
 def triples(path: pathlib.Path) -> Iterator[Rewriting]:
-  """Texts, and what they say as triples, written one after the other.
+  """Pairs texts with the triples that they express, written as one text.
 
   Args:
     path: .jsonl of {"text", "triples": [[subject, relation, object], ...]};
-      or SemEval-2010 task 8, as lm_jax/examples/semeval.py has it, whose
+      or SemEval-2010 task 8 (see lm_jax/examples/semeval.py), whose
       examples have one triple each, or none.
 
   Raises:
-    UsageError: what is wrong with a line, by number.
+    UsageError: a line is not valid; the message has its number.
   """
   if not _ends(path, ".jsonl"):
     for _, name, record in semeval.records(path):
-      yield _of_semeval(record, name)
+      yield _from_semeval(record, name)
     return
   for where, name, record in splits.records(path):
     if "triples" not in record and "label" in record:
-      text = labelled.found(record, ("text",), where)
+      text = labelled.first_field(record, ("text",), where)
       semeval.check(str(text), where)
-      yield _of_semeval(record, name)
+      yield _from_semeval(record, name)
       continue
-    text = labelled.found(record, ("text", "source"), where)
-    found = [
+    text = labelled.first_field(record, ("text", "source"), where)
+    stated = [
       _triple(one, where)
-      for one in _list(labelled.found(record, ("triples",), where), where)
+      for one in _list(labelled.first_field(record, ("triples",), where), where)
     ]
     if not isinstance(text, str):
       raise UsageError(f"{where}: field text={short(text)}: must be text")
-    yield Rewriting(name, text, (written(found),))
+    yield Rewriting(name, text, (written(stated),))
 
 
-def _of_semeval(record: Record, name: str) -> Rewriting:
+def _from_semeval(record: Record, name: str) -> Rewriting:
   text = str(record["text"])
-  found = semeval.triple(text, str(record["label"]))
-  told = written([found] if found else [])
-  return Rewriting(name, semeval.plain(text), (told,))
+  triple = semeval.triple(text, str(record["label"]))
+  target = written([triple] if triple else [])
+  return Rewriting(name, semeval.plain(text), (target,))
 
 
 def written(found: Sequence[Triple]) -> str:
-  """Triples as a model is to write them: "a | r | b ; c | r | d".
+  """Writes triples in the form of a model's output: "a | r | b ; c | r | d".
 
   >>> written([("Rome", "capital of", "Italy")])
   'Rome | capital of | Italy'
@@ -149,21 +149,21 @@ def written(found: Sequence[Triple]) -> str:
 
 
 def parsed(text: str) -> list[Triple]:
-  """The triples that a model wrote; what is no triple is left out.
+  """Parses the triples in the output of a model; skips malformed ones.
 
   >>> parsed("Rome | capital of | Italy ; Rome | and")
   [('Rome', 'capital of', 'Italy')]
   """
-  found = []
+  complete = []
   for one in text.split(NEXT.strip()):
     parts = [" ".join(part.split()) for part in one.split(PART.strip())]
     if len(parts) == 3 and all(parts):
-      found.append((parts[0], parts[1], parts[2]))
-  return found
+      complete.append((parts[0], parts[1], parts[2]))
+  return complete
 
 
 def _part(text: str) -> str:
-  """As it may be written: what parts triples is no part of one."""
+  """Writes a part of a triple; separators in it become commas."""
   for mark in (PART, NEXT):
     text = text.replace(mark.strip(), ",")
   return " ".join(text.split())
@@ -172,7 +172,7 @@ def _part(text: str) -> str:
 def _triple(value: Any, where: str) -> Triple:
   if isinstance(value, dict):
     names = (("subject", "head"), ("relation", "predicate"), ("object", "tail"))
-    value = [labelled.found(value, name, where) for name in names]
+    value = [labelled.first_field(value, name, where) for name in names]
   texts = _texts(value, where, "triples") if isinstance(value, list) else ()
   if len(texts) != 3 or not all(text.strip() for text in texts):
     raise UsageError(
@@ -189,7 +189,7 @@ def _list(value: Any, where: str) -> list[Any]:
 
 
 def _texts(value: Any, where: str, name: str) -> tuple[str, ...]:
-  """A text, or a list of texts, as several."""
+  """Returns a text or a list of texts as a tuple."""
   texts = value if isinstance(value, list) else [value]
   if not all(isinstance(text, str) for text in texts):
     raise UsageError(

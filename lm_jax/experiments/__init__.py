@@ -1,9 +1,9 @@
-"""Experiments by name: the user's own, then those that come with lm_jax.
+"""Finds experiments by name: the user's own, then those of lm_jax.
 
-Ours stand in experiments/ of the repository, and in `shipped` here once they
-are installed. A user's own stand in experiments/ of the current directory, or
-wherever --experiment=PATH.py says; of two with one name the user's wins. An
-experiment imports another one by `from .compare_objectives import COMMON`.
+Those of lm_jax are in experiments/ of the repository, or in `shipped` here if
+it is installed. A user's own are in experiments/ of the current directory, or
+at --experiment=PATH.py; of two with one name the user's wins. An experiment
+imports another one by `from .compare_objectives import COMMON`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def load(name: str) -> ModuleType:
   """Imports an experiment by its name, or by the path of its file.
 
   Raises:
-    UsageError: there is none, or its file is no experiment.
+    UsageError: there is no such experiment, or its file is none.
   """
   path = pathlib.Path(name)
   if path.suffix == ".py" or len(path.parts) > 1:
@@ -75,14 +75,14 @@ def _import(name: str, where: str) -> ModuleType:
 
 
 def _search(folder: pathlib.Path) -> None:
-  """Looks into a folder first, and into ours after it."""
+  """Searches a folder first, and the experiments of lm_jax after it."""
   __path__[:] = list(dict.fromkeys([str(folder.resolve()), *_OWN]))
   importlib.invalidate_caches()
 
 
 @contextlib.contextmanager
 def _first_on_path(folder: pathlib.Path) -> Iterator[None]:
-  """So that `from experiments.mine import ...` is of the user's folder."""
+  """Makes `from experiments.mine import ...` use the user's folder."""
   sys.path.insert(0, str(folder))
   try:
     yield
@@ -91,7 +91,7 @@ def _first_on_path(folder: pathlib.Path) -> Iterator[None]:
 
 
 def _has_runs(name: str) -> bool:
-  """Does a file have `runs`? Others in a user's folder are no experiments."""
+  """Returns whether a file has `runs`; a user's folder may hold other files."""
   ends = (f"{name}.py", f"{name}/__init__.py")
   paths = (pathlib.Path(folder, end) for folder in __path__ for end in ends)
   source = next(path for path in paths if path.exists()).read_bytes()
@@ -104,7 +104,7 @@ def _has_runs(name: str) -> bool:
 
 
 def _bound(node: ast.stmt) -> list[str]:
-  """The names that a statement at the top of a file gives a meaning."""
+  """Returns the names that a top-level statement binds."""
   if isinstance(node, ast.ImportFrom):
     return [alias.asname or alias.name for alias in node.names]
   if isinstance(node, ast.Assign):

@@ -52,7 +52,7 @@ class Finetuning:
 
   def should_stop(self) -> bool:
     """Returns whether the run ends, since evaluations no longer improve."""
-    return self._selection.enough
+    return self._selection.should_stop
 
   def evaluate(self, state: State) -> dict[str, float]:
     """Measures the split that checkpoints are chosen by."""
@@ -115,5 +115,5 @@ class Finetuning:
 
   def _model(self, params: Any) -> Trained:
     dataset, program = self._dataset, self._program
-    whole = program.whole(params)
+    whole = program.all_params(params)
     return load.from_plan(self._config, dataset.tokenizer, program.plan, whole)

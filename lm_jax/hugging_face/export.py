@@ -21,7 +21,7 @@ from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.model import Model
 from lm_jax.loaded_model import Trained
-from lm_jax.models.unrolled import of_stack
+from lm_jax.models.unrolled import unroll_stack
 from lm_jax.storage import litter, workdir
 from lm_jax.storage.digest import flatten
 from lm_jax.support import registry
@@ -358,4 +358,4 @@ def _of_stack(params: Any, part: Part) -> Any:
       renamed.pop(f"{name}_main", None)
       if key in renamed:
         renamed[f"{name}_main"] = renamed.pop(key)
-  return renamed | {"stack_main": of_stack(renamed["stack_main"])}
+  return renamed | {"stack_main": unroll_stack(renamed["stack_main"])}

@@ -104,7 +104,7 @@ def _files(foreign: Foreign) -> list[hashes.Hashed]:
     names = weights.files()
   files = [foreign.directory / name for name in ("config.json", *names)]
   files += source_files.tokenizer_files(foreign.directory)
-  return hashes.of_files(foreign.config.data.cache, files)
+  return hashes.hash_files(foreign.config.data.cache, files)
 
 
 def _finished(
@@ -156,7 +156,7 @@ def _check_space(directory: str, foreign: Foreign) -> None:
 def _save(path: pathlib.Path, params: Any) -> None:
   meta = {"ledger": Ledger().as_dict(), "data": ""}
   with (
-    disk.named(f"--workdir={path}"),
+    disk.disk_errors_as_usage(f"--workdir={path}"),
     checkpoint.Checkpoints(
       path / "checkpoints", asynchronous=False
     ) as checkpoints,

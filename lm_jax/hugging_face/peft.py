@@ -17,7 +17,7 @@ from lm_jax.hugging_face import weights as weights_lib
 from lm_jax.hugging_face import write as write_lib
 from lm_jax.hugging_face.export import Part
 from lm_jax.loaded_model import Trained
-from lm_jax.models.unrolled import of_stack
+from lm_jax.models.unrolled import unroll_stack
 from lm_jax.storage.digest import flatten
 from lm_jax.support.errors import UsageError
 
@@ -103,7 +103,7 @@ def _plain(model: Trained) -> Trained:
 
 def _layers(model: Trained) -> dict[str, Any]:
   """The parameters, those of a scan layer by layer."""
-  stack = of_stack(model.params["stack_main"])
+  stack = unroll_stack(model.params["stack_main"])
   return {**model.params, "stack_main": stack}
 
 

@@ -124,7 +124,7 @@ def _tokenizer(
     hashes.require_same(sources)
     cache.seal(folder)
 
-  sources = hashes.of_files(cached, there)
+  sources = hashes.hash_files(cached, there)
   facts = [(source.path.name, source.sha256) for source in sources]
   # What an older converter made is not what this one makes.
   code = hashlib.sha256()

@@ -157,7 +157,7 @@ def params_for(
     old |= new
   treedef = jax.tree.structure(program.abstract.params)
   params = jax.tree.unflatten(treedef, [old[name] for name in wanted])
-  return sharding.put(params, program.shardings.params)
+  return sharding.place_arrays(params, program.shardings.params)
 
 
 def _stretched(

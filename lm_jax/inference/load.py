@@ -116,7 +116,9 @@ def load(directory: str | ModelDirectory, flag: str = "--model") -> Trained:
         f" longer the same (digest {base.digest[:12]}, and {stored!s:.12} when"
         " it was trained)"
       )
-    fixed = sharding.put(frozen.pick(base.model.params, held), held_places)
+    fixed = sharding.place_arrays(
+      frozen.select_leaves(base.model.params, held), held_places
+    )
     params, model = frozen.join(params, fixed), model._replace(base=base.digest)
   return model._replace(params=params, source=directory)
 

@@ -1,1 +1,1 @@
-"""The one transformer: attention, layers, the stack and its outputs, sizes."""
+"""Implements the transformer: attention, layers, stack, outputs, sizes."""

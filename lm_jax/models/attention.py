@@ -1,7 +1,8 @@
-"""Attention over visible tokens: a plain kernel and a blocked causal one.
+"""Computes attention over visible tokens: a plain and a blocked kernel.
 
-Queries are [B, T, H, K]; keys and values [B, S, H, K]. A token that may
-attend to nothing outputs zeros. Scores and softmax are float32.
+The blocked kernel is causal. Queries are [B, T, H, K]; keys and values
+[B, S, H, K]. A token that may attend to nothing outputs zeros. Scores and
+softmax are float32.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def plain(
   bias_BxHxTxS: Array | None = None,
   dropout=None,
 ) -> Array:
-  """softmax(q k^T / sqrt(K) + bias) v over the visible keys: [B, T, H, K].
+  """Computes softmax(q k^T / sqrt(K) + bias) v over visible keys: [B, T, H, K].
 
   Vaswani et al. 2017, equation 1. The square reference: T x S scores are
   held, and model FLOPs are defined by it.
@@ -57,12 +58,12 @@ def plain(
 
 
 def heads_first(x_BxSxGxK: Array) -> Array:
-  """Keys or values as a cache has them: [B * G, S, K]."""
+  """Returns keys or values in the layout of a cache: [B * G, S, K]."""
   length, size = x_BxSxGxK.shape[1], x_BxSxGxK.shape[3]
   return x_BxSxGxK.transpose(0, 2, 1, 3).reshape(-1, length, size)
 
 
-def of_kept(
+def attend_to_cache(
   q_BxTxHxK: Array,
   k_NxSxK: Array,
   v_NxSxK: Array,
@@ -70,14 +71,14 @@ def of_kept(
   bias_BxHxTxS: Array | None = None,
   prefix: tuple[Array, Array] | None = None,
 ) -> Array:
-  """As `plain`, with keys and values as a cache has them: [B, T, H, K].
+  """Computes `plain` with the keys and values of a cache: [B, T, H, K].
 
-  For few queries. N = B * G: a group of query heads reads its keys where they
-  lie, and products of just this shape are what lets XLA's CPU backend write a
-  token into the cache in place. Of any other shape it copies the whole cache
-  for each token, several times.
+  It is for few queries. N = B * G: a group of query heads reads its keys in
+  place, and products of exactly this shape let XLA's CPU backend write a token
+  into the cache in place. With any other shape it copies the whole cache for
+  each token, several times.
 
-  prefix: of `behind`; or None.
+  prefix: see `prepend_keys`; or None.
   """
   batch, length, heads, size = q_BxTxHxK.shape
   n, total = k_NxSxK.shape[:2]
@@ -100,7 +101,7 @@ def of_kept(
     )
     score_BxHxTxP = score_BxGxRxP.reshape(batch, heads, length, first)
     score_BxHxTxS = jnp.concatenate([score_BxHxTxP, score_BxHxTxS], axis=3)
-    visible_BxTxS = _behind(visible_BxTxS, first, True)
+    visible_BxTxS = _pad_front(visible_BxTxS, first, True)
   weight_BxHxTxS = _softmax(score_BxHxTxS, visible_BxTxS[:, None])
   weight_NxRxS = weight_BxHxTxS.reshape(n, -1, first + total)
   weight_NxRxS = weight_NxRxS.astype(v_NxSxK.dtype)
@@ -113,18 +114,18 @@ def of_kept(
   return out_BxHxTxK.transpose(0, 2, 1, 3)
 
 
-def behind(
+def prepend_keys(
   prefix: tuple[Array, Array],
   k_BxSxHxK: Array,
   v_BxSxHxK: Array,
   visible_BxTxS: Array,
   bias_BxHxTxS: Array | None,
 ) -> tuple[Array, Array, Array, Array | None]:
-  """The arguments of `plain`, behind keys that every token sees.
+  """Returns the arguments of `plain` with prepended keys that all tokens see.
 
   Args:
     prefix: keys and values [P, G, K] of the compute dtype, the same for all
-      rows, on which there is no bias.
+      rows; they get no bias.
     k_BxSxHxK, v_BxSxHxK, visible_BxTxS, bias_BxHxTxS: of `plain`.
   """
   batch, _, heads, _ = k_BxSxHxK.shape
@@ -136,23 +137,23 @@ def behind(
     return jnp.concatenate([x_BxPxHxK, x_BxSxHxK], axis=1)
 
   if bias_BxHxTxS is not None:
-    bias_BxHxTxS = _behind(bias_BxHxTxS, first, 0.0)
+    bias_BxHxTxS = _pad_front(bias_BxHxTxS, first, 0.0)
   return (
     before(prefix[0], k_BxSxHxK),
     before(prefix[1], v_BxSxHxK),
-    _behind(visible_BxTxS, first, True),
+    _pad_front(visible_BxTxS, first, True),
     bias_BxHxTxS,
   )
 
 
-def _behind(x: Array, count: int, value: bool | float) -> Array:
-  """With so many equal elements in front along the last axis."""
+def _pad_front(x: Array, count: int, value: bool | float) -> Array:
+  """Prepends `count` equal elements along the last axis."""
   room = [(0, 0)] * (x.ndim - 1) + [(count, 0)]
   return jnp.pad(x, room, constant_values=value)
 
 
 def _softmax(score_BxHxTxS: Array, visible_Bx1xTxS: Array) -> Array:
-  """Weights over the visible keys; zeros where there are none."""
+  """Computes weights over the visible keys; zeros if there are none."""
   score_BxHxTxS = jnp.where(visible_Bx1xTxS, score_BxHxTxS, -jnp.inf)
   top_BxHxTx1 = jnp.max(score_BxHxTxS, axis=-1, keepdims=True)
   top_BxHxTx1 = jax.lax.stop_gradient(
@@ -164,7 +165,7 @@ def _softmax(score_BxHxTxS: Array, visible_Bx1xTxS: Array) -> Array:
 
 
 def can_block(mask: str, length: int) -> bool:
-  """Does the blocked kernel apply to a stream of this mask and length?"""
+  """Returns whether the blocked kernel takes this mask and length."""
   return mask == "causal" and BLOCK < length <= LONGEST and length % BLOCK == 0
 
 
@@ -172,9 +173,9 @@ def can_block(mask: str, length: int) -> bool:
 def blocked_causal(
   q_BxTxHxK: Array, k_BxTxHxK: Array, v_BxTxHxK: Array, segment_BxT: Array
 ) -> Array:
-  """Causal attention within segments, by blocks of queries: [B, T, H, K].
+  """Computes causal attention within segments, by blocks: [B, T, H, K].
 
-  The same as `plain` where ranks grow with the index. Each block of 64
+  It equals `plain` where ranks grow with the index. Each block of 64
   queries reads only the keys up to its end. The weights are kept for the
   backward pass, before they are divided by their sums: half of T x T a head.
   For long rows `sparse_attention` keeps none. T must be a multiple of 64.
@@ -183,12 +184,12 @@ def blocked_causal(
 
 
 def by_head(x_BxTxHxK: Array) -> Array:
-  """[B, H, T, K]; or from that back."""
+  """Swaps [B, T, H, K] and [B, H, T, K]."""
   return x_BxTxHxK.transpose(0, 2, 1, 3)
 
 
 def _scores(q, k, segment_BxT, start: int):
-  """Masked float32 scores [B, H, 64, end] of the block from `start`."""
+  """Computes masked float32 scores [B, H, 64, end] of the block at `start`."""
   end = start + BLOCK
   score = jnp.einsum(
     "BHTK,BHSK->BHTS",
@@ -262,7 +263,7 @@ blocked_causal.defvjp(_forward, _backward)
 
 
 def repeat_heads(x_BxSxGxK: Array, heads: int) -> Array:
-  """Grouped-query attention: each key head serves heads / G query heads."""
+  """Repeats each of G key heads for heads / G query heads (grouped queries)."""
   groups = x_BxSxGxK.shape[2]
   if groups == heads:
     return x_BxSxGxK
@@ -273,7 +274,7 @@ def repeat_heads(x_BxSxGxK: Array, heads: int) -> Array:
 def relative_bucket(
   distance: Array, buckets: int, farthest: int, both: bool
 ) -> Array:
-  """T5's bucket of key position - query position: int32, of that shape.
+  """Computes T5's bucket of key position - query position: int32.
 
   Raffel et al. 2020, section 2.1: half of the buckets are exact, the others
   grow logarithmically up to `farthest`; `both` halves them by direction.
@@ -293,10 +294,10 @@ def relative_bucket(
 
 
 def alibi_slopes(heads: int) -> list[float]:
-  """Press et al. 2022, section 3: 2^(-8 h / H) for h = 1 .. H.
+  """Computes 2^(-8 h / H) for h = 1 .. H (Press et al. 2022, section 3).
 
-  Where H is no power of two, the released code takes the slopes of the next
-  lower power and every other one of the next higher.
+  If H is no power of two, the released code takes the slopes of the next lower
+  power and every other slope of the next higher.
   """
   power = 1 << (heads.bit_length() - 1)
   slopes = [2.0 ** (-8.0 * (i + 1) / power) for i in range(power)]

@@ -1,9 +1,8 @@
-"""What a decoder keeps of the tokens that it has read: keys and values.
+"""Caches the keys and values of the tokens that a decoder has read.
 
-A cache has S slots, a static number; token i of a text stands in the slot that
-`read` gave it. Which slots a token sees is what lm_jax/visibility.py says of
-the ranks and segments in `Cache.slots`, as it is for tokens read together, so
-that attention knows no other rule here.
+A cache has S slots, a static number; `read` assigns a slot to each token.
+lm_jax/visibility.py decides from the ranks and segments in `Cache.slots` which
+slots a token sees, by the same rule as for tokens that are read together.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ import jax.numpy as jnp
 from lm_jax.models import attention
 from lm_jax.types import Array, Stream, Trunk
 
-# Under which Attention sows what it has read or written.
+# The name under which Attention sows the keys and values.
 KEPT = "keys_and_values"
 
 
 class LayerCache(NamedTuple):
   """Keys and values of a layer, [B * G, S, K] in the compute dtype.
 
-  The G heads of a row stand together.
+  The G heads of a row are adjacent.
   """
 
   keys: Array
@@ -36,14 +35,14 @@ class LayerCache(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Cache:
-  """All that the next token needs of those before it.
+  """Everything that the next token needs of the tokens before it.
 
-  layers: of each layer what its self-attention has read.
-  cross: of each layer what it reads of the encoder's states; () without.
-  slots: [B, S], the tokens in their slots; segment 0 is an empty one.
-  source: [B, S'], the encoder's tokens; None without.
-  index: int32 scalar, the first of the text's slots that is free.
-  front: slots before the text's: of a soft prompt.
+  layers: keys and values of each layer's self-attention.
+  cross: keys and values of each layer's cross-attention; () without encoder.
+  slots: [B, S], the tokens in their slots; segment 0 is an empty slot.
+  source: [B, S'], the encoder's tokens; None without encoder.
+  index: int32 scalar, the first free slot of the text.
+  front: slots of a soft prompt, before those of the text.
   """
 
   layers: tuple[LayerCache, ...]
@@ -55,7 +54,7 @@ class Cache:
 
   @property
   def slot(self) -> Array:
-    """The slot of the first token that is being read."""
+    """Slot of the next token to be read."""
     return self.index + self.front if self.front else self.index
 
 
@@ -80,18 +79,18 @@ def prefill(
   """
   trunk = dict(network.trunks)["main"]
   length = inputs.tokens_BxT.shape[1]
-  inputs, source = network.laid_out(inputs, source)
+  inputs, source = network.add_prompt(inputs, source)
   front = inputs.tokens_BxT.shape[1] - length
   hidden_BxTxD, sown = _apply(network, params, inputs, source, ())
   spare = size - length
 
   def keep(layer: str, pad: int) -> tuple[LayerCache, ...]:
-    found = []
+    caches = []
     for pair in _sown(sown, trunk, layer):
       heads_first = map(attention.heads_first, pair)
       room = ((0, 0), (0, pad), (0, 0))
-      found.append(LayerCache(*(jnp.pad(x, room) for x in heads_first)))
-    return tuple(found)
+      caches.append(LayerCache(*(jnp.pad(x, room) for x in heads_first)))
+    return tuple(caches)
 
   cross = keep("cross_attention", 0) if source is not None else ()
   slots = jax.tree.map(lambda x: jnp.pad(x, ((0, 0), (0, spare))), inputs)
@@ -109,7 +108,7 @@ def read(
     (last-layer states [B, T, D], the cache with index advanced by T).
   """
   trunk = dict(network.trunks)["main"]
-  inputs = network.gone_on(inputs)
+  inputs = network.extend_prompt(inputs)
   slots = jax.tree.map(
     lambda old, new: jax.lax.dynamic_update_slice(
       old, new.astype(old.dtype), (jnp.int32(0), cache.slot)
@@ -126,7 +125,7 @@ def read(
 
 def _apply(network, params, inputs, source, past):
   def hidden(net):
-    # Prompts stand on the right of their slots; whoever lays them out counts.
+    # Prompts stand on the right of their slots; the caller checks the length.
     return net.states(inputs, source, past=past)
 
   run = nn.apply(hidden, network, mutable=["intermediates"])
@@ -136,7 +135,7 @@ def _apply(network, params, inputs, source, past):
 def _sown(
   variables: Mapping[str, Any], trunk: Trunk, layer: str
 ) -> list[tuple[Array, Array]]:
-  """What the layers have sown, by the order in which they ran."""
+  """Returns what the layers have sown, in the order in which they ran."""
   blocks = variables["intermediates"]["stack_main"]["blocks"]
   sets = trunk.sharing or range(trunk.layers)
   return [

@@ -1,4 +1,4 @@
-"""Layers of the transformer. Position-wise ones read flat tokens [N, D].
+"""Implements the layers; position-wise ones read flat tokens [N, D].
 
 N = B * T: XLA's CPU backend transposes operands of rank three in the backward
 pass of a projection, and no backend loses by flat ones. Parameters carry
@@ -20,15 +20,15 @@ from lm_jax.types import Array, Stream, Trunk
 
 
 def parameter(module, name, initializer, shape, axes) -> Array:
-  """A float32 parameter with logical axis names."""
+  """Declares a float32 parameter with logical axis names."""
   boxed = nn.with_logical_partitioning(initializer, axes)
   return module.param(name, boxed, shape, jnp.float32)
 
 
 class Dense(nn.Module):
-  """x W + b, flat: [N, in] -> [N, out].
+  """Linear layer x W + b, flat: [N, in] -> [N, out].
 
-  adaptation: what may stand in for x W; None leaves it.
+  adaptation: may replace x W; None does not.
   """
 
   features: int
@@ -60,7 +60,7 @@ class Dense(nn.Module):
     return y_NxO
 
 
-# What Trunk.bias_except calls the projections of a layer.
+# Names in Trunk.bias_except of the projections of a layer.
 GROUPS = {
   "query": "qkv",
   "key": "qkv",
@@ -73,7 +73,7 @@ GROUPS = {
 
 
 def dense(trunk: Trunk, features: int, axes, name: str, **kwargs) -> Dense:
-  """A projection with the trunk's options."""
+  """Makes a projection with the trunk's options."""
   excepted = GROUPS.get(name) in trunk.bias_except
   kwargs.setdefault("bias", trunk.bias != excepted)
   kwargs.setdefault("initializer_range", trunk.initializer_range)
@@ -87,7 +87,7 @@ def rotate(
   base: float,
   scaling: tuple[float, ...] = (),
 ) -> Array:
-  """Rotary positions (Su et al. 2021, equation 34), halves paired."""
+  """Applies rotary positions (Su et al. 2021, equation 34), halves paired."""
   half = x_BxTxHxK.shape[-1] // 2
   frequency_K = rotary_frequencies(half, base, scaling)
   angle = position_BxT[:, :, None, None] * frequency_K[None, None, None, :]
@@ -100,15 +100,15 @@ def rotate(
 def rotary_frequencies(
   half: int, base: float, scaling: tuple[float, ...] = ()
 ) -> Array:
-  """Radians a position, float32 [half]: base^(-k / half), perhaps scaled.
+  """Computes radians per position, float32 [half]: base^(-k / half).
 
   Args:
     half: half of the width of a head.
     base: of the wavelengths.
-    scaling: () leaves them; (factor,) divides all (Chen et al. 2023);
-      (factor, low, high, length) divides those whose wavelength exceeds
-      length / low, leaves those below length / high, and goes smoothly from
-      the one to the other between (LLaMA 3.1).
+    scaling: () changes nothing; (factor,) divides all (Chen et al. 2023);
+      (factor, low, high, length) divides frequencies whose wavelength exceeds
+      length / low, keeps those below length / high, and interpolates between
+      (LLaMA 3.1).
   """
   frequency_K = base ** (-jnp.arange(half, dtype=jnp.float32) / half)
   if not scaling:
@@ -141,7 +141,7 @@ class RelativeBias(nn.Module):
 
   @nn.compact
   def __call__(self, stream: Stream, keys: Stream) -> Array:
-    """float32 [B, H, T, S] of the keys [B, S], as the stream sees them."""
+    """Computes the bias, float32 [B, H, T, S], of keys [B, S]."""
     trunk = self.trunk
     table_RxH = parameter(
       self,
@@ -163,12 +163,12 @@ class RelativeBias(nn.Module):
 
 
 def distances(stream: Stream, keys: Stream) -> Array:
-  """Key position - query position: int32 [B, T, S]."""
+  """Computes key position - query position: int32 [B, T, S]."""
   return keys.position_BxT[:, None, :] - stream.position_BxT[:, :, None]
 
 
 def alibi_bias(stream: Stream, keys: Stream, heads: int) -> Array:
-  """-slope * |distance|: float32 [B, H, T, S] (Press et al. 2022)."""
+  """Computes -slope * |distance|: float32 [B, H, T, S] (Press et al. 2022)."""
   slope_H = jnp.array(attention.alibi_slopes(heads))
   distance = jnp.abs(distances(stream, keys))[:, None].astype(jnp.float32)
   return -slope_H[None, :, None, None] * distance
@@ -177,10 +177,10 @@ def alibi_bias(stream: Stream, keys: Stream, heads: int) -> Array:
 class Attention(nn.Module):
   """Multi-head attention of a stream to itself or to a source.
 
-  Keys and values are sown, so that they can be kept (lm_jax/models/cache.py).
+  Keys and values are sown, for the cache (lm_jax/models/cache.py).
 
-  window: keys further than this away are not seen; 0 sees all.
-  depth: of its layer, from 1.
+  window: keys at this distance or further are not seen; 0 sees all.
+  depth: number of its layer, from 1.
   """
 
   trunk: Trunk
@@ -200,20 +200,20 @@ class Attention(nn.Module):
     cache: Cache | None = None,
     shared: Any = None,
   ) -> Array:
-    """States [N, D].
+    """Computes states [N, D].
 
     Args:
-      x_NxD: of the stream's tokens, flat.
+      x_NxD: states of the stream's tokens, flat.
       stream: [B, T].
       bias: [B, H, T, S], added to the scores; or None.
-      memory_MxD: the encoder's states, of the tokens of `source`; or None.
-      source: [B, S'], what cross-attention reads.
+      memory_MxD: the encoder's states of the tokens of `source`; or None.
+      source: [B, S'], tokens that cross-attention reads.
       deterministic: no dropout of the weights.
-      kept: of this layer. In self-attention it has room for the stream's
-        tokens at cache.index; a source's is whole, and takes the place of
+      kept: cache of this layer. In self-attention it has room for the stream's
+        tokens at cache.index; in cross-attention it is complete and replaces
         memory_MxD.
-      cache: with the slots of what was kept.
-      shared: what the trunk's adaptation has of all layers together.
+      cache: with the slots of `kept`.
+      shared: what all layers share of the trunk's adaptation.
     """
     trunk = self.trunk
     heads, groups = trunk.heads, trunk.kv_heads or trunk.heads
@@ -253,7 +253,9 @@ class Attention(nn.Module):
     if trunk.adaptation is not None and not cross:
       prefix = trunk.adaptation.prefix(trunk, shared)
     if kept is not None and cache is not None:
-      out = self.of_kept(q, k, v, stream, bias, source, kept, cache, prefix)
+      out = self.attend_to_cache(
+        q, k, v, stream, bias, source, kept, cache, prefix
+      )
       out_NxE = out.reshape(batch * length, heads * size)
       return dense(trunk, trunk.width, ("heads", "embed"), "out")(out_NxE)
     self.sow("intermediates", KEPT, (k, v))
@@ -271,15 +273,15 @@ class Attention(nn.Module):
     else:
       seen = self.visible(stream, stream, source)
       if prefix is not None:
-        k, v, seen, bias = attention.behind(prefix, k, v, seen, bias)
+        k, v, seen, bias = attention.prepend_keys(prefix, k, v, seen, bias)
       out = attention.plain(q, k, v, seen, bias, dropout)
     out_NxE = out.reshape(batch * length, heads * size)
     return dense(trunk, trunk.width, ("heads", "embed"), "out")(out_NxE)
 
-  def of_kept(
+  def attend_to_cache(
     self, q, k, v, stream, bias, source, kept, cache, prefix
   ) -> Array:
-    """[B, T, H, K]: attention to what is kept, and to the stream itself."""
+    """Attends to the cache and to the stream itself: [B, T, H, K]."""
     if source is None:
       start = (jnp.int32(0), cache.slot, jnp.int32(0))
       new = LayerCache(attention.heads_first(k), attention.heads_first(v))
@@ -289,10 +291,12 @@ class Attention(nn.Module):
       )
       self.sow("intermediates", KEPT, tuple(kept))
     seen = self.visible(stream, cache.slots, source)
-    return attention.of_kept(q, kept.keys, kept.values, seen, bias, prefix)
+    return attention.attend_to_cache(
+      q, kept.keys, kept.values, seen, bias, prefix
+    )
 
   def kernel(self, stream: Stream, source: Stream | None) -> str:
-    """Which kernel of lm_jax/models computes it, of those that may."""
+    """Chooses the kernel of lm_jax/models, of those that apply."""
     wanted = self.trunk.attention
     length = stream.tokens_BxT.shape[1]
     keys = length if source is None else source.tokens_BxT.shape[1]
@@ -311,7 +315,7 @@ class Attention(nn.Module):
   def visible(
     self, stream: Stream, keys: Stream, source: Stream | None
   ) -> Array:
-    """May each token see each key, or each token of a source? bool."""
+    """Returns which keys, or tokens of a source, each token may see: bool."""
     seen = visibility.visible(*masks(stream, keys, source))
     if source is None and self.window:
       seen = seen & (jnp.abs(distances(stream, keys)) < self.window)
@@ -321,7 +325,10 @@ class Attention(nn.Module):
 def masks(
   stream: Stream, keys: Stream, source: Stream | None
 ) -> sparse_attention.Mask:
-  """Who may see whom of the keys, or of a source, of which segments tell."""
+  """Segments and ranks of queries and keys.
+
+  In cross-attention only segments count.
+  """
   if source is not None:
     return sparse_attention.Mask(
       stream.segment_BxT,
@@ -344,7 +351,7 @@ ACTIVATIONS = {
   "silu": jax.nn.silu,
   "tanh": jnp.tanh,
 }
-# Shazeer 2020, with the gate that the released models have.
+# Shazeer 2020, with the gates of the released models.
 GATED = {
   "swiglu": "silu",
   "geglu": "gelu_tanh",
@@ -354,7 +361,7 @@ GATED = {
 
 
 def activation(trunk: Trunk, name: str = ""):
-  """The non-linearity of that name, or else the trunk's, or of its gate."""
+  """Returns the activation of that name, or the trunk's, or of its gate."""
   name = name or trunk.activation
   return ACTIVATIONS[GATED.get(name, name)]
 

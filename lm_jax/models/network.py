@@ -1,4 +1,4 @@
-"""The network of an objective: its stacks and heads, as the loss sees them.
+"""Builds the network of an objective: its stacks and heads, for the loss.
 
 A Network is an lm_jax.types.Apply. Run it with `flax.linen.apply` on a
 function of it (`objective.loss`); `flax.linen.init` on the same function
@@ -27,11 +27,11 @@ from lm_jax.types import Array, Head, Stream, Trunk
 
 
 class Network(nn.Module):
-  """Stacks by name, sharing embeddings as their trunks say, and heads.
+  """Stacks by name, which share embeddings as their trunks say, and heads.
 
   trunks, head_specs: (name, options) pairs; hashable.
   deterministic: no dropout; otherwise an rng "dropout" is needed.
-  adaptation: of the stack "main" (lm_jax/adaptation/base.py); None has none.
+  adaptation: of the stack "main" (lm_jax/adaptation/base.py); or None.
   """
 
   trunks: tuple[tuple[str, Trunk], ...]
@@ -56,7 +56,7 @@ class Network(nn.Module):
     return dict(self.trunks)[stack]
 
   def _adapted(self) -> dict[str, Trunk]:
-    """The stack that is adapted, by name; {} where none is."""
+    """Returns the adapted stack by name; {} if there is none."""
     if self.adaptation is None:
       return {}
     adaptation = self.adaptation
@@ -65,19 +65,19 @@ class Network(nn.Module):
     main = self._trunk("main")
     return {"main": dataclasses.replace(main, adaptation=adaptation)}
 
-  def laid_out(
+  def add_prompt(
     self, inputs: Stream, source: Stream | None
   ) -> tuple[Stream, Stream | None]:
-    """What the stack "main" really reads: a soft prompt in front."""
+    """Adds a soft prompt in front, as the stack "main" reads it."""
     if self.adaptation is None:
       return inputs, source
-    return self.adaptation.lay_out(self._trunk("main"), inputs, source)
+    return self.adaptation.add_prompt(self._trunk("main"), inputs, source)
 
-  def gone_on(self, inputs: Stream) -> Stream:
-    """Further tokens of a stream that was laid out."""
+  def extend_prompt(self, inputs: Stream) -> Stream:
+    """Shifts further tokens of a stream that has a soft prompt."""
     if self.adaptation is None:
       return inputs
-    return self.adaptation.go_on(self._trunk("main"), inputs)
+    return self.adaptation.extend_prompt(self._trunk("main"), inputs)
 
   def hidden(
     self,
@@ -86,17 +86,17 @@ class Network(nn.Module):
     stack: str = "main",
     past: tuple[Array, ...] = (),
   ) -> Array:
-    """Last-layer states of `inputs`, [B, T, D], in the compute dtype.
+    """Computes last-layer states of `inputs`, [B, T, D], in the compute dtype.
 
-    past: a memory [B, M, D] for each layer, of XLNet's attention only (see
-      lm_jax/models/relative_attention.py for the way to get it).
+    past: a memory [B, M, D] for each layer, for XLNet's attention only (see
+      lm_jax/models/relative_attention.py).
     """
     trunk, length = self._trunk(stack), inputs.tokens_BxT.shape[1]
     ahead = 0
     if stack == "main" and self.adaptation is not None:
       ahead = self.adaptation.ahead
     for stream in (inputs, source):
-      # A look-up outside the table would be clamped without a word.
+      # A look-up outside the table would be clamped silently.
       if stream is not None and trunk.positions == "learned":
         most = trunk.max_positions - ahead
         if stream.positions > most:
@@ -106,7 +106,7 @@ class Network(nn.Module):
             f" model has {most} learned positions{behind}"
           )
     if stack == "main":
-      inputs, source = self.laid_out(inputs, source)
+      inputs, source = self.add_prompt(inputs, source)
     hidden_BxTxD = self.states(inputs, source, stack, past)
     return hidden_BxTxD[:, -length:] if ahead else hidden_BxTxD
 
@@ -117,11 +117,11 @@ class Network(nn.Module):
     stack: str = "main",
     past: tuple[Array, ...] | Cache = (),
   ) -> Array:
-    """As `hidden`, of streams that are laid out and known to fit.
+    """Computes `hidden` of streams that have their prompt and are known to fit.
 
     There may be more slots, for padding, than the model has positions.
 
-    past: of `hidden`, or a cache, which lm_jax/models/cache.py reads and
+    past: see `hidden`; or a cache, which lm_jax/models/cache.py reads and
       writes.
     """
     embedder = self.embedder[self._trunk(stack).embeddings]
@@ -134,10 +134,12 @@ class Network(nn.Module):
     positions: Array | None = None,
     stack: str = "main",
   ) -> Array:
-    """float32 logits: [B, P, V] of "vocabulary", [B, P, size] of a head that
-    reads tokens, [B, size] of one that reads a text: from the first of the
-    positions, which are those of `lm_jax.inference.pooling.pooled` unless it
-    is the first token.
+    """Computes float32 logits of a head.
+
+    They are [B, P, V] for "vocabulary", [B, P, size] for a head that reads
+    tokens, and [B, size] for one that reads a text. That one reads the first of
+    the positions, which are those of `lm_jax.inference.pooling.pooled` unless
+    it is the first token.
     """
     x_BxPxD = _at(hidden_BxTxD, positions)
     batch, size, width = x_BxPxD.shape
@@ -157,7 +159,7 @@ class Network(nn.Module):
     positions: Array | None = None,
     stack: str = "main",
   ) -> Array:
-    """-log p(target), float32 [B, P], without [B, T, V] in memory."""
+    """Computes -log p(target), float32 [B, P], without [B, T, V] in memory."""
     x_BxPxD = _at(hidden_BxTxD, positions)
     batch, size = targets_BxP.shape
     x_NxE, table_VxE, bias_V = self._output(x_BxPxD, stack)
@@ -171,7 +173,7 @@ class Network(nn.Module):
     return loss_BxP[:, :size]
 
   def _output(self, x_BxPxD: Array, stack: str):
-    """States [B * P, E] before the table, the table, and the bias or None."""
+    """Returns states [B * P, E] before the table, the table, and the bias."""
     x_NxD = x_BxPxD.reshape(-1, x_BxPxD.shape[-1])
     x_NxE, table_VxE, bias_V = self.output[stack](x_NxD)
     if table_VxE is None:

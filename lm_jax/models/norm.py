@@ -1,4 +1,4 @@
-"""LayerNorm and RMSNorm, with a gradient of their own."""
+"""Implements LayerNorm and RMSNorm with a custom gradient."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Norm(nn.Module):
 def normalize(
   x_NxD: Array, scale_D: Array, center: bool, epsilon: float
 ) -> Array:
-  """scale (x - m) / sqrt(mean((x - m)^2) + epsilon): float32 [N, D].
+  """Computes scale (x - m) / sqrt(mean((x - m)^2) + epsilon): float32 [N, D].
 
-  Its gradient needs two sums of each row, where JAX's own takes more passes
-  over [N, D], and x as it came.
+  Its gradient needs two sums of each row and x unchanged; JAX's own gradient
+  takes more passes over [N, D].
 
   Args:
-    x_NxD: of whatever dtype.
+    x_NxD: of any dtype.
     scale_D: float32.
     center: m is the mean of a row; otherwise 0.
     epsilon: added to the variance.
@@ -58,7 +58,9 @@ def _forward(x_NxD, scale_D, center: bool, epsilon: float):
 
 
 def _backward(center: bool, epsilon: float, saved, grad_NxD):
-  """With c = x - m, s the scale and f the factor, mean() over a row, sum() over
+  """Computes the gradients of x and scale.
+
+  With c = x - m, s the scale and f the factor, mean() over a row, sum() over
   rows: dx = f (s g - mean(s g) - c f mean(s g f c)), ds = sum(g f c).
 
   XLA would keep a product c f of the forward pass besides c.

@@ -1,4 +1,4 @@
-"""What is read off the last layer: the vocabulary, its loss, and heads."""
+"""Computes outputs of the last layer: vocabulary, its loss, and heads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lm_jax.models.layers import activation, dense, parameter
 from lm_jax.models.norm import Norm
 from lm_jax.types import Array, Head, Trunk
 
-# The most logits that the loss holds at once, as numbers: 128 MiB.
+# Most logits that the loss holds at once; 128 MiB.
 MOST_LOGITS = 2**25
 # Rows up to which a product with the vocabulary's table is faster with the
 # table first: by a fifth at 16 rows on a CPU, where texts are generated.
@@ -22,10 +22,10 @@ FEW = 32
 
 
 class Output(nn.Module):
-  """States before the vocabulary's table, and the table where it is untied.
+  """Maps states to the vocabulary's table; holds the table if it is untied.
 
-  BERT's transform (dense, activation, norm), or the way back from the width
-  of the trunk to that of a factorized embedding (Lan et al. 2020).
+  It applies BERT's transform (dense, activation, norm), or maps the width of
+  the trunk back to that of a factorized embedding (Lan et al. 2020).
   """
 
   trunk: Trunk
@@ -69,14 +69,14 @@ class Output(nn.Module):
 
 
 class HeadOutput(nn.Module):
-  """A head besides the vocabulary (lm_jax.types.Head)."""
+  """A head other than the vocabulary (lm_jax.types.Head)."""
 
   spec: Head
   trunk: Trunk
 
   @nn.compact
   def __call__(self, x_NxD: Array, deterministic: bool) -> Array:
-    """float32 logits [N, size], or [N, D] before them if the size is 0."""
+    """Computes float32 logits [N, size]; if size is 0, [N, D] before them."""
     spec, trunk = self.spec, self.trunk
     if spec.transform:
       name = "" if spec.transform == "trunk" else spec.transform
@@ -99,7 +99,7 @@ class HeadOutput(nn.Module):
 
 
 def logits(x_NxE: Array, table_VxE: Array, bias_V: Array | None) -> Array:
-  """float32 [N, V]."""
+  """Computes float32 logits [N, V]."""
   table_VxE = table_VxE.astype(x_NxE.dtype)
   both = (((1,), (1,)), ((), ()))
   if 1 < x_NxE.shape[0] <= FEW:
@@ -125,9 +125,9 @@ def _nll(x_NxE, table_VxE, bias_V, targets_N):
 def _nll_gradients(
   x_NxE, table_VxE, logits_NxV, lse_N, targets_N, grad_N, held
 ):
-  """d loss / d logits = softmax - one-hot, and from it the three others.
+  """Computes d loss / d logits = softmax - one-hot, and the other gradients.
 
-  held: is the table held fixed? Then it has no gradient, None.
+  held: whether the table is fixed; its gradient is then None.
   """
   grad_NxV = jnp.exp(logits_NxV - lse_N[:, None]) * grad_N[:, None]
   vocabulary = jnp.arange(logits_NxV.shape[1])[None]
@@ -150,17 +150,17 @@ def vocabulary_nll(
   targets_BxP: Array,
   chunks: int,
 ) -> Array:
-  """-log softmax(x table^T + bias)[target], float32 [B, P].
+  """Computes -log softmax(x table^T + bias)[target], float32 [B, P].
 
   With one chunk the logits are kept for the backward pass. With more, they
   are computed chunk by chunk along P, and again in the backward pass, so that
-  no more than a chunk of them is ever held.
+  at most one chunk of them is ever held.
   """
   return _nll_forward(x_BxPxE, table_VxE, bias_V, targets_BxP, chunks)[0]
 
 
 def _split(x_BxP, chunks):
-  """[B, P, ...] -> [chunks, B * P / chunks, ...]; P is divisible."""
+  """Splits [B, P, ...] into [chunks, B * P / chunks, ...]; P is divisible."""
   batch, size = x_BxP.shape[:2]
   x = x_BxP.reshape(batch, chunks, size // chunks, *x_BxP.shape[2:])
   x = jnp.moveaxis(x, 1, 0)
@@ -195,14 +195,14 @@ def _nll_forward(x_BxPxE, table_VxE, bias_V, targets_BxP, chunks):
 
 
 def _nll_saving(x_BxPxE, table_VxE, bias_V, targets_BxP, chunks):
-  """`_nll_forward` as custom_vjp calls it: it tells what is differentiated."""
+  """Calls `_nll_forward` for custom_vjp, which says what is differentiated."""
   x, table, bias, targets = jax.tree.map(
     lambda primal: primal.value,
     (x_BxPxE, table_VxE, bias_V, targets_BxP),
     is_leaf=lambda x: isinstance(x, CustomVJPPrimal),
   )
   loss_BxP, saved = _nll_forward(x, table, bias, targets, chunks)
-  # Static, so it is told by the structure of what is kept.
+  # Static, so the structure of the saved values encodes it.
   return loss_BxP, (saved, () if table_VxE.perturbed else None)
 
 
@@ -258,7 +258,7 @@ vocabulary_nll.defvjp(_nll_saving, _nll_backward, symbolic_zeros=True)
 
 
 def chunks_for(rows: int, positions: int, vocabulary: int) -> int:
-  """The fewest chunks of the positions that keep within MOST_LOGITS."""
+  """Returns the fewest chunks of the positions that fit MOST_LOGITS."""
   chunks = 1
   while (
     rows * -(-positions // chunks) * vocabulary > MOST_LOGITS

@@ -1,9 +1,9 @@
-"""Products of matrices whose gradients a backend computes fast too.
+"""Computes matrix products whose gradients are fast on every backend.
 
 XLA's CPU backend has a fast product for [M, K] x [K, N] and [M, K] x [N, K],
-with batch dimensions or without. A gradient x^T g is of neither kind, and
-falls back to another product, slower by a tenth to three quarters. Turning an
-operand first pays there; other backends are left as they are.
+with batch dimensions or without. A gradient x^T g is of neither kind and falls
+back to another product, slower by a tenth to three quarters. Transposing an
+operand first pays there; other backends are left alone.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from jax.custom_derivatives import SymbolicZero
 
 from lm_jax.types import Array
 
-# What a policy of rematerialization knows the results by: it sees into no
-# function that has a gradient of its own.
+# The name of the results for policies of rematerialization, which cannot see
+# into a function with a custom gradient.
 NAME = "product"
 
 
 def product(x_NxI: Array, kernel_IxO: Array) -> Array:
-  """x W: [N, O], of the dtype of both."""
+  """Computes x W: [N, O], in the dtype of both."""
   return checkpoint_name(_product(x_NxI, kernel_IxO), NAME)
 
 
@@ -34,7 +34,7 @@ def _product(x_NxI, kernel_IxO):
 
 
 def _forward(x_NxI, kernel_IxO):
-  """Saves what the gradients need: of what is held fixed there is none."""
+  """Saves what the gradients need; a fixed operand has no gradient."""
   x, kernel = x_NxI.value, kernel_IxO.value
   saved = (
     x if kernel_IxO.perturbed else None,
@@ -52,7 +52,7 @@ def _backward(saved, grad_NxO):
     grad_x = grad_NxO @ kernel_IxO.T
   if x_NxI is not None:
     if grad_x is not None and _is_cpu():
-      # One after the other: each by itself fills the caches and all cores.
+      # One after the other: each of them fills the caches and all cores.
       grad_x, grad_NxO = _barrier((grad_x, grad_NxO))
     grad_kernel = over_rows(x_NxI, grad_NxO, x_NxI.dtype)
   return grad_x, grad_kernel
@@ -62,16 +62,16 @@ _product.defvjp(_forward, _backward, symbolic_zeros=True)
 
 
 def over_rows(x_NxI: Array, y_NxO: Array, dtype: Any) -> Array:
-  """x^T y: [I, O], summed over N in `dtype`."""
+  """Computes x^T y: [I, O], summed over N in `dtype`."""
   if not _is_cpu():
     return _contract(x_NxI, y_NxO, 0, dtype)
-  if x_NxI.shape[1] <= y_NxO.shape[1]:  # The smaller is turned.
+  if x_NxI.shape[1] <= y_NxO.shape[1]:  # Transposes the smaller one.
     return _contract(_barrier(x_NxI.T), y_NxO, 1, dtype)
   return _barrier(_contract(_barrier(y_NxO.T), x_NxI, 1, dtype)).T
 
 
 def over_queries(weight_BxHxTxS: Array, x_BxHxTxK: Array, dtype: Any) -> Array:
-  """weight^T x, head by head: [B, H, S, K], summed over T in `dtype`."""
+  """Computes weight^T x, head by head: [B, H, S, K], summed over T."""
   product = functools.partial(jnp.einsum, preferred_element_type=dtype)
   if not _is_cpu():
     return product("BHTS,BHTK->BHSK", weight_BxHxTxS, x_BxHxTxK)
@@ -80,9 +80,9 @@ def over_queries(weight_BxHxTxS: Array, x_BxHxTxK: Array, dtype: Any) -> Array:
 
 
 def weighted_sums(x_NxD: Array, weight_D: Array) -> Array:
-  """Of each row, sum_d x_d w_d: [N, 1], both float32.
+  """Computes sum_d x_d w_d of each row: [N, 1], float32.
 
-  A CPU sums faster by a product of matrices.
+  On a CPU a matrix product is faster.
   """
   return _weighted_sums(x_NxD, weight_D, _is_cpu())
 
@@ -100,7 +100,7 @@ def _contract(x: Array, y_NxO: Array, axis: int, dtype: Any) -> Array:
 
 
 def _barrier(x: Any) -> Any:
-  """Without it XLA makes a turn a part of the product that follows."""
+  """Keeps XLA from merging a transposition into the next product."""
   return jax.lax.optimization_barrier(x)
 
 

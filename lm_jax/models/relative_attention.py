@@ -1,4 +1,4 @@
-"""Attention by content, distance and token type, with a memory (XLNet)."""
+"""Implements attention by content, distance and token type (XLNet)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lm_jax.types import Array, Stream, Trunk
 
 
 class RelativeAttention(nn.Module):
-  """Multi-head self-attention that is told distances, not positions.
+  """Multi-head self-attention by distances instead of positions.
 
   The score of query i and key j is, per head,
 
@@ -25,14 +25,14 @@ class RelativeAttention(nn.Module):
   with r sinusoidal and s one of two vectors, for tokens of one type or of
   two; u, v, w, s and W are learned. Dai et al. 2019 (Transformer-XL), section
   3.3; Yang et al. 2019 (XLNet), section 2.5, for the last summand, which is
-  there only where the stream tells token types.
+  present only where the stream has token types.
 
-  A memory holds the states that this layer read of the tokens before
-  (`memories`). They stand at positions -M .. -1, are of type 0, and all tokens
-  of a segment > 0 see all of them, so a row that goes on from a memory should
-  hold one segment. No gradient flows into it.
+  A memory holds the states of earlier tokens that this layer read (`memories`).
+  They are at positions -M .. -1 and of type 0, and all tokens of a segment > 0
+  see all of them; so a row that continues from a memory should hold one
+  segment. No gradient flows into it.
 
-  window: keys this far away or further are not seen; 0 sees all.
+  window: keys at this distance or further are not seen; 0 sees all.
   """
 
   trunk: Trunk
@@ -46,12 +46,12 @@ class RelativeAttention(nn.Module):
     past_BxMxD: Array | None = None,
     deterministic: bool = True,
   ) -> Array:
-    """States [N, D], N = B * T; those it read are sown as "states".
+    """Computes states [N, D], N = B * T; sows the ones it read as "states".
 
     Args:
-      x_NxD: of the stream's tokens.
+      x_NxD: states of the stream's tokens.
       stream: [B, T]. Its positions are below T and count the tokens of a
-        segment; what stands further apart counts as just as far as that.
+        segment; larger distances are clipped.
       past_BxMxD: the memory, or None for M = 0. There are S = M + T keys.
       deterministic: no dropout of the weights.
     """
@@ -83,7 +83,7 @@ class RelativeAttention(nn.Module):
     q_NxHxK = project(x_NxD, heads, "query", "heads")
     k_BxSxGxK = rows(project(keys_RxD, groups, "key", "kv_heads"))
     v_BxSxGxK = rows(project(keys_RxD, groups, "value", "kv_heads"))
-    # Every distance that there can be, once for all rows.
+    # All possible distances, once for all rows.
     apart_R = jnp.arange(1 - length, memory + length)
     wave_RxD = sinusoid(apart_R[None], trunk.width)[0].astype(trunk.dtype)
     r_RxHxK = project(wave_RxD, heads, "position", "heads", bias=False)
@@ -123,11 +123,11 @@ class RelativeAttention(nn.Module):
 def position_scores(
   q_BxTxHxK: Array, r_RxHxK: Array, distance_BxTxS: Array
 ) -> Array:
-  """q_i r(distance_ij), float32 [B, H, T, S].
+  """Computes q_i r(distance_ij), float32 [B, H, T, S].
 
-  Positions may restart and repeat, so pairs look their distance up. On a CPU
-  that took no more time, both ways, than the shift by rows that serves where
-  positions count the stream (Dai et al. 2019, appendix B).
+  Positions may restart and repeat, so distances are looked up. On a CPU that
+  took no more time, in both passes, than the shift by rows, which is enough
+  where positions count the stream (Dai et al. 2019, appendix B).
 
   Args:
     q_BxTxHxK: queries.
@@ -144,7 +144,10 @@ def position_scores(
 def type_scores(
   q_BxTxHxK: Array, s_2xHxK: Array, type_BxT: Array, memory: int
 ) -> Array:
-  """q_i s_ij, float32 [B, H, T, S]; s_2xHxK is for same and other types."""
+  """Computes q_i s_ij, float32 [B, H, T, S].
+
+  s_2xHxK: for equal and different types.
+  """
   score_2xBxHxTx1 = jnp.sum(
     q_BxTxHxK[None] * s_2xHxK[:, None, None], axis=-1, dtype=jnp.float32
   ).transpose(0, 1, 3, 2)[..., None]
@@ -154,7 +157,10 @@ def type_scores(
 
 
 def distances(stream: Stream, memory: int) -> Array:
-  """Query position - key position: int32 [B, T, S]; memory's are negative."""
+  """Computes query position - key position: int32 [B, T, S].
+
+  Positions of the memory are negative.
+  """
   position_BxT = stream.position_BxT
   before_BxM = jnp.broadcast_to(
     jnp.arange(-memory, 0, dtype=jnp.int32),
@@ -165,7 +171,10 @@ def distances(stream: Stream, memory: int) -> Array:
 
 
 def visible(stream: Stream, memory: int) -> Array:
-  """May token i attend to key j? bool [B, T, S], memory first."""
+  """Returns whether token i may attend to key j: bool [B, T, S].
+
+  The memory comes first.
+  """
   seen_BxTxT = visibility.visible(
     stream.segment_BxT,
     stream.query_rank_BxT,
@@ -184,26 +193,27 @@ def memories(
   content: int | None = None,
   longest: int = 0,
 ) -> tuple[Array, ...]:
-  """What the layers read, as the memory of the next segment: no gradient.
+  """Returns the states that the layers read, as the next memory.
 
-  Yang et al. 2019, section 2.4. To be given to `Network.hidden`, which was
-  called once, under `flax.linen.apply(..., mutable=["intermediates"])`.
+  Yang et al. 2019, section 2.4. No gradient flows into it. It is for the next
+  call of `Network.hidden`, which must have been called once, under
+  `flax.linen.apply(..., mutable=["intermediates"])`.
 
   Args:
-    variables: the second thing that this gave.
+    variables: the second result of that call.
     trunk: of the stack "main"; without a scan.
-    past: the memory that was given, [B, M, D] of each layer.
-    content: the number of tokens before the query tokens; None: there are
-      none of these.
+    past: the memory of that call, [B, M, D] for each layer.
+    content: number of tokens before the query tokens; None: there are no query
+      tokens.
     longest: number of states to keep; 0 keeps all.
   """
   blocks = variables["intermediates"]["stack_main"]["blocks"]
   sets = trunk.sharing or range(trunk.layers)
-  found = []
+  kept = []
   for i, number in enumerate(sets):
     calls = blocks[f"layer_{number}"]["attention"]["states"]
     states_BxTxD = calls[list(sets[:i]).count(number)][:, :content]
     if past:
       states_BxTxD = jnp.concatenate([past[i], states_BxTxD], axis=1)
-    found.append(jax.lax.stop_gradient(states_BxTxD[:, -longest:]))
-  return tuple(found)
+    kept.append(jax.lax.stop_gradient(states_BxTxD[:, -longest:]))
+  return tuple(kept)

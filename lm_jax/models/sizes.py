@@ -1,4 +1,4 @@
-"""Sizes of the common trunk, and the published shapes."""
+"""Defines sizes of the common trunk, and the published shapes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZES: dict[str, Trunk] = {
   "large": _size(24, 1024, 16),
 }
 
-# What has the same layers and width.
+# Published models with the same layers and width.
 NAMESAKES: dict[str, str] = {
   "nano": "none: for quick answers",
   "tiny": "none: BERT-mini's depth, BERT-tiny's width",
@@ -64,7 +64,7 @@ def _like(trunk: Trunk, **changes) -> Trunk:
 # Published shapes: --trunk.preset=bert.
 PRESETS: dict[str, Trunk] = {
   "bert": _BERT,
-  # Our tokenizers pad with 0, and positions begin behind that.
+  # lm_jax's tokenizers pad with 0, and positions begin after it.
   "roberta": _like(_BERT, token_types=1, norm_epsilon=1e-5, position_offset=1),
   "albert": _like(
     _BERT,
@@ -130,7 +130,7 @@ PRESETS: dict[str, Trunk] = {
   ),
 }
 
-# What the published models of a preset are, and Transformers reads.
+# Architecture of the published models of a preset, as Transformers reads them.
 PUBLISHED_AS: dict[str, Architecture] = {
   "bert": "encoder",
   "roberta": "encoder",
@@ -144,11 +144,11 @@ PUBLISHED_AS: dict[str, Architecture] = {
 
 
 def shape(preset: str, size: str) -> dict[str, Any]:
-  """The fields of Trunk by which a preset becomes as large as a size.
+  """Returns the fields of Trunk that scale a preset to a size.
 
-  As the published models of that size, where there are some: a stack of BART
-  has half the layers of the others, ELECTRA's embedding is narrow in its small
-  model only, ALBERT's in all.
+  They are those of the published models of that size, if there are any: a stack
+  of BART has half the layers of the others, ELECTRA's embedding is narrow in
+  its small model only, ALBERT's in all.
   """
   like, published = SIZES[size], PRESETS[preset]
   layers = max(1, like.layers // 2) if preset == "bart" else like.layers

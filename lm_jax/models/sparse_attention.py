@@ -1,9 +1,9 @@
-"""Attention that computes the blocks of a mask that hold something.
+"""Computes attention only in blocks of the mask where tokens are visible.
 
-The same as `attention.plain` for any segments and ranks
-(lm_jax/visibility.py), but its time grows with what the mask allows: of T x S
-scores in blocks, those of blocks that no token sees are never computed, and no
-more than a block of them is held (Dao et al. 2022, algorithms 1 and 4).
+It equals `attention.plain` for any segments and ranks (lm_jax/visibility.py),
+but its time grows with what the mask allows: the T x S scores come in blocks,
+blocks that no token sees are never computed, and only one block of scores is
+held at a time (Dao et al. 2022, algorithms 1 and 4).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from lm_jax.models.attention import by_head
 from lm_jax.types import Array
 
 BLOCK = 128
-# From this length on it is the faster kernel on a CPU, packed or not.
+# From this length on it is the faster kernel on a CPU, for packed rows or not.
 WORTH = 1024
 
 
 class Mask(NamedTuple):
-  """Who may see whom: int32 arrays [B, T] of queries and of keys."""
+  """Visibility: int32 arrays [B, T] of queries and of keys."""
 
   query_segment: Array
   query_rank: Array
@@ -33,7 +33,7 @@ class Mask(NamedTuple):
 
 
 def can_skip(length: int, keys: int) -> bool:
-  """Does the kernel apply to so many queries and keys?"""
+  """Returns whether the kernel takes these numbers of queries and keys."""
   return length % BLOCK == 0 and keys % BLOCK == 0
 
 
@@ -41,7 +41,7 @@ def can_skip(length: int, keys: int) -> bool:
 def sparse(
   q_BxTxHxK: Array, k_BxSxHxK: Array, v_BxSxHxK: Array, mask: Mask
 ) -> Array:
-  """softmax(q k^T / sqrt(K)) v over the visible keys: [B, T, H, K].
+  """Computes softmax(q k^T / sqrt(K)) v over visible keys: [B, T, H, K].
 
   T and S must be multiples of 128. A token that may attend to nothing outputs
   zeros. Scores and softmax are float32.
@@ -54,10 +54,10 @@ def _blocks(x_BxT: Array) -> Array:
 
 
 def needed(mask: Mask) -> tuple[Array, Array]:
-  """The first key block that a query block needs, and the one behind the last.
+  """Returns the first key block that each query block needs, and the end.
 
-  int32 [T / 128] each, over all rows together. A block between them may hold
-  nothing; it is masked as any other.
+  Both are int32 [T / 128], for all rows together; the end is exclusive. A block
+  between them may have no visible token; it is masked like the others.
   """
   segment_BxIx1, rank_BxIx1 = (
     _blocks(x)[:, :, None] for x in (mask.query_segment, mask.query_rank)
@@ -72,11 +72,11 @@ def needed(mask: Mask) -> tuple[Array, Array]:
   some_IxJ = jnp.any(overlap_BxIxJ & earlier_BxIxJ, axis=0)
   count = some_IxJ.shape[1]
   first_I = jnp.argmax(some_IxJ, axis=1)
-  behind_I = count - jnp.argmax(some_IxJ[:, ::-1], axis=1)
+  end_I = count - jnp.argmax(some_IxJ[:, ::-1], axis=1)
   none_I = ~jnp.any(some_IxJ, axis=1)
   return (
     first_I.astype(jnp.int32),
-    jnp.where(none_I, first_I, behind_I).astype(jnp.int32),
+    jnp.where(none_I, first_I, end_I).astype(jnp.int32),
   )
 
 
@@ -85,7 +85,10 @@ def _at(x: Array, block: Array, axis: int) -> Array:
 
 
 def _scores(q, k, mask: Mask, i: Array, j: Array) -> Array:
-  """Masked float32 scores [B, H, 128, 128] of two blocks; k is whole."""
+  """Computes masked float32 scores [B, H, 128, 128] of two blocks.
+
+  k is not cut into blocks.
+  """
   score = jnp.einsum(
     "BHTK,BHSK->BHTS", q, _at(k, j, 2), preferred_element_type=jnp.float32
   )
@@ -99,7 +102,7 @@ def _scores(q, k, mask: Mask, i: Array, j: Array) -> Array:
 
 
 def _whole(x_IxBxHxTxK: Array) -> Array:
-  """Blocks of queries, side by side again: [B, H, T, K]."""
+  """Joins blocks of queries again: [B, H, T, K]."""
   x = jnp.moveaxis(x_IxBxHxTxK, 0, 2)
   return x.reshape(*x.shape[:2], -1, x.shape[4])
 
@@ -108,7 +111,7 @@ def _forward(q_BxTxHxK, k_BxSxHxK, v_BxSxHxK, mask: Mask):
   scale = q_BxTxHxK.shape[-1] ** -0.5
   q = by_head(q_BxTxHxK) * jnp.asarray(scale, q_BxTxHxK.dtype)
   k, v = by_head(k_BxSxHxK), by_head(v_BxSxHxK)
-  first_I, behind_I = needed(mask)
+  first_I, end_I = needed(mask)
 
   def of_queries(i):
     q_i = _at(q, i, 2)
@@ -117,7 +120,7 @@ def _forward(q_BxTxHxK, k_BxSxHxK, v_BxSxHxK, mask: Mask):
       out, top, total = sums
       score = _scores(q_i, k, mask, i, j)
       higher = jnp.maximum(top, score.max(axis=-1, keepdims=True))
-      # Where nothing was seen yet both are -inf, and their difference NaN.
+      # Where nothing was visible yet both are -inf, and their difference NaN.
       finite = jnp.where(jnp.isfinite(higher), higher, 0.0)
       weight = jnp.exp(score - finite)
       kept = jnp.exp(top - finite)
@@ -135,9 +138,9 @@ def _forward(q_BxTxHxK, k_BxSxHxK, v_BxSxHxK, mask: Mask):
       jnp.full_like(one, -jnp.inf),
       jnp.zeros_like(one),
     )
-    out, top, total = jax.lax.fori_loop(first_I[i], behind_I[i], of_keys, start)
+    out, top, total = jax.lax.fori_loop(first_I[i], end_I[i], of_keys, start)
     total = jnp.where(total > 0, total, 1.0)
-    # Such that exp(score - it) is 0 where a token sees nothing.
+    # With this top, exp(score - top) is 0 where a token sees nothing.
     top = jnp.where(jnp.isfinite(top), top, 0.0)
     return (out / total).astype(v.dtype), top + jnp.log(total)
 
@@ -151,7 +154,7 @@ def _backward(saved, grad_BxTxHxK):
   scale = q.shape[-1] ** -0.5
   grad = by_head(grad_BxTxHxK)
   delta = jnp.sum((grad * out).astype(jnp.float32), axis=-1, keepdims=True)
-  first_I, behind_I = needed(mask)
+  first_I, end_I = needed(mask)
   product = functools.partial(jnp.einsum, preferred_element_type=jnp.float32)
   over_queries = functools.partial(products.over_queries, dtype=jnp.float32)
 
@@ -175,7 +178,7 @@ def _backward(saved, grad_BxTxHxK):
       )
 
     start = (jnp.zeros(q_i.shape, jnp.float32), *sums)
-    grad_q, *sums = jax.lax.fori_loop(first_I[i], behind_I[i], of_keys, start)
+    grad_q, *sums = jax.lax.fori_loop(first_I[i], end_I[i], of_keys, start)
     return tuple(sums), grad_q * scale
 
   zeros = tuple(jnp.zeros(x.shape, jnp.float32) for x in (k, v))

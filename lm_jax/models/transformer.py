@@ -1,4 +1,4 @@
-"""The one transformer: embeddings, a stack of blocks, encoder and decoder."""
+"""Implements the transformer: embeddings, blocks, encoder and decoder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REMAT = {
 
 
 class Embedder(nn.Module):
-  """Token, position and type embeddings, which several stacks may share."""
+  """Token, position and type embeddings; several stacks may share them."""
 
   trunk: Trunk
 
@@ -64,11 +64,11 @@ class Embedder(nn.Module):
         self.encoder_norm = Norm(trunk)
 
   def __call__(self, stream: Stream, encoder: bool = False) -> Array:
-    """The sum of the embeddings, flat: [B * T, E] in the compute dtype.
+    """Sums the embeddings, flat: [B * T, E] in the compute dtype.
 
     Args:
-      stream: [B, T]; ids behind those of the vocabulary are a soft prompt's.
-      encoder: is it read by the encoder of an encoder_decoder?
+      stream: [B, T]; ids above the vocabulary are those of a soft prompt.
+      encoder: whether the encoder of an encoder_decoder reads it.
     """
     trunk, dtype = self.trunk, self.trunk.dtype
     own = encoder and trunk.encoder_embeddings
@@ -106,9 +106,9 @@ class Embedder(nn.Module):
 
 
 class Block(nn.Module):
-  """Self-attention, cross-attention where there is a source, feed-forward.
+  """Self-attention, cross-attention to a source if any, and feed-forward.
 
-  skip_norm: is there no norm before its attention?
+  skip_norm: whether to omit the norm before its attention.
   depth: its number, from 1.
   """
 
@@ -130,12 +130,12 @@ class Block(nn.Module):
     past: Array | tuple[LayerCache, LayerCache | None] | None = None,
     cache: Cache | None = None,
   ):
-    """States [N, D].
+    """Computes states [N, D].
 
-    shared: what the trunk's adaptation has of all layers together.
-    past: what this layer has of the tokens before: the memory [B, M, D] of
-      XLNet's attention; or with a cache what is kept of them, and of the
-      source.
+    shared: what all layers share of the trunk's adaptation.
+    past: earlier tokens in this layer: the memory [B, M, D] of XLNet's
+      attention; or, with a cache, the cached keys and values of the stream and
+      of the source.
     """
     trunk, deterministic = self.trunk, self.deterministic
 
@@ -191,7 +191,7 @@ class Block(nn.Module):
 
 
 class Period(nn.Module):
-  """As many blocks as the pattern of windows is long: the body of a scan."""
+  """One block for each of the windows: the body of a scan."""
 
   trunk: Trunk
   deterministic: bool
@@ -292,7 +292,7 @@ class Blocks(nn.Module):
 
 
 class Stack(nn.Module):
-  """A decoder or encoder, or both: what Apply.hidden runs."""
+  """A decoder, an encoder or both; Apply.hidden runs it."""
 
   trunk: Trunk
 
@@ -311,7 +311,7 @@ class Stack(nn.Module):
     deterministic: bool,
     past: tuple[Array, ...] | Cache = (),
   ) -> Array:
-    """Last-layer states, [B, T, D]."""
+    """Computes last-layer states, [B, T, D]."""
     memory_MxD = None
     if source is not None:
       memory_MxD = self.encoder(
@@ -324,7 +324,7 @@ class Stack(nn.Module):
 
 
 def encoder_of(trunk: Trunk) -> Trunk:
-  """The options of the encoder of an encoder_decoder."""
+  """Returns the options of the encoder of an encoder_decoder."""
   return dataclasses.replace(
     trunk,
     layers=trunk.encoder_layers or trunk.layers,

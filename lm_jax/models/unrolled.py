@@ -1,4 +1,4 @@
-"""Layers of a scan as layers by themselves."""
+"""Turns the layers of a scan into separate layers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import jax
 
 
 def unrolled(network: Any, params: Any) -> tuple[Any, Any]:
-  """The same network without scans, and its parameters.
+  """Returns the same network without scans, and its parameters.
 
-  A loop over stacked layers copies each layer's parameters as it comes to it,
-  which a step for one token feels.
+  A loop over stacked layers copies each layer's parameters, which slows down a
+  step for one token.
   """
   scanned = {name for name, trunk in network.trunks if trunk.scan}
   if not scanned:
@@ -21,14 +21,14 @@ def unrolled(network: Any, params: Any) -> tuple[Any, Any]:
     (name, dataclasses.replace(trunk, scan=False))
     for name, trunk in network.trunks
   )
-  found = dict(params)
+  separate = dict(params)
   for name in scanned:
-    found[f"stack_{name}"] = of_stack(found[f"stack_{name}"])
-  return network.clone(trunks=trunks), found
+    separate[f"stack_{name}"] = unroll_stack(separate[f"stack_{name}"])
+  return network.clone(trunks=trunks), separate
 
 
-def of_stack(params: Any) -> dict[str, Any]:
-  """The parameters of a stack, layer by layer."""
+def unroll_stack(params: Any) -> dict[str, Any]:
+  """Separates the parameters of a stack by layer."""
   stack = dict(params)
   for name in ("blocks", "encoder"):
     if "layers" in stack.get(name, {}):
@@ -37,14 +37,14 @@ def of_stack(params: Any) -> dict[str, Any]:
 
 
 def _blocks(blocks: Any) -> dict[str, Any]:
-  """The layers of a scan, each by itself."""
-  found = dict(blocks)
-  stacked = found.pop("layers")
+  """Separates the layers of a scan."""
+  layers = dict(blocks)
+  stacked = layers.pop("layers")
   period = len(stacked)
   for number in range(period):
     block = stacked[f"block_{number}"]
     for i in range(jax.tree.leaves(block)[0].shape[0]):
-      found[f"layer_{period * i + number}"] = jax.tree.map(
+      layers[f"layer_{period * i + number}"] = jax.tree.map(
         lambda leaf, i=i: leaf[i], block
       )
-  return found
+  return layers

@@ -1,1 +1,1 @@
-"""Pretraining objectives, one file each: the file's name is its name."""
+"""Pretraining objectives, one file each, named after its file."""

@@ -1,6 +1,4 @@
-"""Rows of one document each, as pairs of texts: where they are cut, and with
-which others they are coupled.
-"""
+"""Cuts rows of one document into pairs of texts, and couples them."""
 
 from __future__ import annotations
 
@@ -14,14 +12,14 @@ from lm_jax.objectives import base, corrupt
 from lm_jax.types import PADDING, Array, Rows, Spec
 
 # Two texts are cut where their second parts differ least in length. A
-# difference of so many tokens counts as much as one of chance does.
+# difference of this many tokens counts as much as the random term.
 _LIKE = 2.0
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Halves:
-  """A batch of rows cut in two: tokens, and which belong to A and to B."""
+  """A batch of rows cut in two: tokens, and masks of the parts A and B."""
 
   tokens: Rows
   a: Array
@@ -30,7 +28,7 @@ class Halves:
 
 
 def text_of(rows: Rows, spec: Spec) -> Array:
-  """What is neither opening nor end nor padding: bool [B, L]."""
+  """Mask of the text, without openings, ends and padding: bool [B, L]."""
   there_BxL = (rows.segment_BxL > 0) & (rows.tokens_BxL != spec.specials.end)
   return there_BxL & ~base.opening(rows, spec)
 
@@ -38,13 +36,15 @@ def text_of(rows: Rows, spec: Spec) -> Array:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Sentences:
-  """Where a batch of rows may be cut: before their sentences but the first.
+  """Places where a batch of rows may be cut: the starts of sentences.
 
-  text_BxL: bool, what is cut.
-  start_BxM: int32, where sentences start.
-  first_BxM: int32, tokens before them.
-  cut_BxM: bool, may the row be cut there?
-  size_Bx1: int32, tokens of the text.
+  The first sentence of a row is no such place.
+
+  text_BxL: bool, the text to cut.
+  start_BxM: int32, starts of sentences.
+  first_BxM: int32, number of tokens before them.
+  cut_BxM: bool, whether the row may be cut there.
+  size_Bx1: int32, number of tokens of the text.
   """
 
   text_BxL: Array
@@ -55,18 +55,18 @@ class Sentences:
 
   @property
   def two_B(self) -> Array:
-    """Is there a place to cut?"""
+    """Mask of the rows that can be cut, bool [B]."""
     return jnp.any(self.cut_BxM, axis=1)
 
 
 def sentences(rows: Rows, spec: Spec, share_Bx1: Array) -> Sentences:
-  """The sentences of rows, as many as come first.
+  """Finds the first sentences of rows, up to a share of the room.
 
   Args:
     rows: one document each.
-    spec: of the special tokens.
-    share_Bx1: in [0, 1]: sentences are taken until they have this share of
-      the tokens that a pair has room for; two are, if there are two.
+    spec: with the special tokens.
+    share_Bx1: in [0, 1]: sentences are taken until they have this share of the
+      tokens that a pair has room for; at least two, if there are two.
   """
   text_BxL = text_of(rows, spec)
   length = text_BxL.shape[1]
@@ -79,7 +79,7 @@ def sentences(rows: Rows, spec: Spec, share_Bx1: Array) -> Sentences:
   over_BxL = new_BxL & (count_BxL >= wanted_Bx1) & (number_BxL > 2)
   text_BxL = text_BxL & (jnp.cumsum(over_BxL, axis=1) == 0)
   new_BxL = new_BxL & text_BxL
-  # What has more sentences than one in four tokens is not cut in the last.
+  # A row with more than a sentence per four tokens is not cut in the last ones.
   start_BxM, there_BxM = layout.compact(new_BxL, max(2, length // 4))
   first_BxM = jnp.where(there_BxM, layout.take(count_BxL, start_BxM), 0)
   return Sentences(
@@ -91,49 +91,49 @@ def sentences(rows: Rows, spec: Spec, share_Bx1: Array) -> Sentences:
   )
 
 
-def cut(found: Sentences, rows: Rows, place_Bx1: Array) -> Halves:
-  """Rows cut before the sentence of a number; one that can't be is all A."""
+def cut(text: Sentences, rows: Rows, place_Bx1: Array) -> Halves:
+  """Cuts rows before the sentence of a number; an uncuttable row is all A."""
   length = rows.tokens_BxL.shape[1]
-  at_Bx1 = layout.take(found.start_BxM, place_Bx1)
-  at_Bx1 = jnp.where(found.two_B[:, None], at_Bx1, length)
+  at_Bx1 = layout.take(text.start_BxM, place_Bx1)
+  at_Bx1 = jnp.where(text.two_B[:, None], at_Bx1, length)
   index = jnp.arange(length)[None]
   return Halves(
     rows,
-    found.text_BxL & (index < at_Bx1),
-    found.text_BxL & (index >= at_Bx1),
-    found.two_B,
+    text.text_BxL & (index < at_Bx1),
+    text.text_BxL & (index >= at_Bx1),
+    text.two_B,
   )
 
 
-def anywhere(keys_B: Array, found: Sentences) -> Array:
-  """A number of a sentence before which to cut, at random: int32 [B, 1]."""
-  noise_BxM = corrupt.uniform(keys_B, found.cut_BxM.shape[1])
-  noise_BxM = jnp.where(found.cut_BxM, noise_BxM, -1.0)
+def anywhere(keys_B: Array, text: Sentences) -> Array:
+  """Chooses the number of a sentence to cut before, at random: int32 [B, 1]."""
+  noise_BxM = corrupt.uniform(keys_B, text.cut_BxM.shape[1])
+  noise_BxM = jnp.where(text.cut_BxM, noise_BxM, -1.0)
   return jnp.argmax(noise_BxM, axis=1)[:, None]
 
 
 def couples(rng: Array, rows: Rows, two_B: Array) -> tuple[Array, Array]:
-  """Gives each row another one, of another document, whose own it is.
+  """Couples each row with one of another document: an involution.
 
-  Where all rows have segments of one number, nothing is known of their
-  documents, and each counts as one of its own.
+  If all rows have segments of one number, nothing is known of their documents,
+  and each row counts as a document.
 
   Args:
     rng: a key.
     rows: of one segment each.
-    two_B: the rows that are wanted.
+    two_B: mask of the rows to couple.
 
   Returns:
-    The number of the other row, int32 [B], and bool [B]: is there one? If not,
-    it is the row itself.
+    The number of the partner, int32 [B], and whether there is one, bool [B]. If
+    not, the number is that of the row itself.
   """
   batch, length = rows.segment_BxL.shape
   document_B = jnp.max(rows.segment_BxL, axis=1)
   document_rng, row_rng = jax.random.split(rng)
   among = jax.random.uniform(row_rng, (batch,))
   noise_S = jax.random.uniform(document_rng, (length + 1,))
-  # Documents in random order, their rows together: half of all rows on, there
-  # is another document, unless one has more than half of them.
+  # Documents in random order, rows of a document together: half of all rows
+  # further there is another document, unless one has more than half of them.
   by_row = jnp.argsort(jnp.where(two_B, among, 2.0))
   order = by_row[
     jnp.argsort(jnp.where(two_B, noise_S[document_B], 2.0)[by_row], stable=True)
@@ -149,88 +149,90 @@ def couples(rng: Array, rows: Rows, two_B: Array) -> tuple[Array, Array]:
 
 
 def alike(
-  keys_B: Array, found: Sentences, partner_B: Array, room: int
+  keys_B: Array, text: Sentences, partner_B: Array, room: int
 ) -> tuple[Array, Array]:
-  """Cuts the two rows of each couple so that their second parts are alike.
+  """Cuts the rows of each couple so that their second parts are alike.
 
-  Of all places, at random, one of each row such that both pairs fit when the
-  second parts change places, and that these are nearly of one length.
+  It draws a place in each row such that both pairs fit when the second parts
+  are exchanged, and that these have nearly equal lengths.
 
   Args:
     keys_B: one key a row.
-    found: of the rows.
-    partner_B: of `couples`.
-    room: tokens that a pair may have.
+    text: sentences of the rows.
+    partner_B: from `couples`.
+    room: most tokens of a pair.
 
   Returns:
-    The number of a sentence, int32 [B, 1], and bool [B]: does any place fit?
+    The number of a sentence, int32 [B, 1], and whether any place fits, bool
+    [B].
   """
-  a, b, other_a, other_b = _sizes(found, partner_B)
+  a, b, other_a, other_b = _sizes(text, partner_B)
   fits_BxMxM = (a + other_b <= room) & (other_a + b <= room)
-  return _places(keys_B, found, partner_B, fits_BxMxM, jnp.abs(b - other_b))
+  return _places(keys_B, text, partner_B, fits_BxMxM, jnp.abs(b - other_b))
 
 
-def by_size(found: Sentences) -> Array:
-  """Gives each row another one of about its size, whose own it is: int32 [B].
+def by_size(text: Sentences) -> Array:
+  """Couples each row with one of about its size: int32 [B].
 
-  What is left over has itself.
+  A row without partner is coupled with itself.
   """
-  batch = found.size_Bx1.shape[0]
-  order = jnp.argsort(jnp.where(found.two_B, -found.size_Bx1[:, 0], 1))
+  batch = text.size_Bx1.shape[0]
+  order = jnp.argsort(jnp.where(text.two_B, -text.size_Bx1[:, 0], 1))
   rank = jnp.arange(batch)
   other = jnp.minimum(rank + 1 - 2 * (rank % 2), batch - 1)
   return jnp.zeros(batch, jnp.int32).at[order].set(order[other])
 
 
 def mirrored(
-  keys_B: Array, found: Sentences, partner_B: Array, tolerance: int
+  keys_B: Array, text: Sentences, partner_B: Array, tolerance: int
 ) -> tuple[Array, Array]:
-  """Cuts the two rows of each couple so that one's lengths are the other's
-  in the other order: what is longer, the first part or the second, then tells
-  nothing of which is the first.
+  """Cuts the rows of each couple so that their lengths mirror each other.
 
-  Args, Returns: as of `alike`; no place fits whose lengths are further apart
-    than the tolerance.
+  The lengths of one row are those of the other in reverse order. So the lengths
+  of two parts do not show which one is the first.
+
+  Args, Returns: see `alike`; places whose lengths differ by more than the
+    tolerance do not fit.
   """
-  a, b, other_a, other_b = _sizes(found, partner_B)
+  a, b, other_a, other_b = _sizes(text, partner_B)
   apart_BxMxM = jnp.abs(a - other_b) + jnp.abs(b - other_a)
   fits_BxMxM = apart_BxMxM <= tolerance
   itself_B = partner_B == jnp.arange(partner_B.shape[0])
   fits_BxMxM &= ~itself_B[:, None, None]
-  return _places(keys_B, found, partner_B, fits_BxMxM, apart_BxMxM)
+  return _places(keys_B, text, partner_B, fits_BxMxM, apart_BxMxM)
 
 
-def _sizes(found: Sentences, partner_B: Array):
-  """Tokens of A and B of each row [B, M, 1], and of its partner [B, 1, M]."""
-  a_BxM = found.first_BxM
-  b_BxM = found.size_Bx1 - a_BxM
+def _sizes(text: Sentences, partner_B: Array):
+  """Counts tokens of A and B in each row [B, M, 1] and partner [B, 1, M]."""
+  a_BxM = text.first_BxM
+  b_BxM = text.size_Bx1 - a_BxM
   own = (a_BxM[:, :, None], b_BxM[:, :, None])
   return *own, a_BxM[partner_B][:, None, :], b_BxM[partner_B][:, None, :]
 
 
 def _places(
   keys_B: Array,
-  found: Sentences,
+  text: Sentences,
   partner_B: Array,
   fits_BxMxM: Array,
   apart_BxMxM: Array,
 ) -> tuple[Array, Array]:
-  """A place to cut each row at, at random among those that come near.
+  """Draws a place to cut each row, among those with little difference.
 
   Args:
     keys_B: one key a row.
-    found, partner_B: the rows of the couples.
-    fits_BxMxM, apart_BxMxM: of places of a row and its partner; the same,
-      turned, for the partner.
+    text, partner_B: the rows of the couples.
+    fits_BxMxM, apart_BxMxM: of places of a row and its partner; for the partner
+      they are the same, transposed.
   """
-  # The same number for both rows of a couple: it is a sum of what each has.
-  noise = 1e-20 + corrupt.uniform(keys_B, found.cut_BxM.shape[1])
+  # Both rows of a couple have the same number: the sum of their own.
+  noise = 1e-20 + corrupt.uniform(keys_B, text.cut_BxM.shape[1])
   chance_BxM = -jnp.log(-jnp.log(noise))
   chance_BxMxM = chance_BxM[:, :, None] + chance_BxM[partner_B][:, None, :]
-  fits_BxMxM &= found.cut_BxM[:, :, None] & found.cut_BxM[partner_B][:, None, :]
+  fits_BxMxM &= text.cut_BxM[:, :, None] & text.cut_BxM[partner_B][:, None, :]
   score_BxMxM = chance_BxMxM - apart_BxMxM / _LIKE
   score_BxMxM = jnp.where(fits_BxMxM, score_BxMxM, -jnp.inf)
-  batch, most = found.cut_BxM.shape
+  batch, most = text.cut_BxM.shape
   best_B = jnp.argmax(score_BxMxM.reshape(batch, -1), axis=1)
   return (best_B // most)[:, None], jnp.any(fits_BxMxM, axis=(1, 2))
 
@@ -255,9 +257,9 @@ def halves(rows: Rows, spec: Spec) -> Halves:
 def join(
   first: Rows, a_BxL: Array, second: Rows, b_BxL: Array, spec: Spec
 ) -> tuple[Rows, Array]:
-  """[BOS] A [SEP] B [SEP] in rows of L + 2 tokens, and the token types.
+  """Joins texts as [BOS] A [SEP] B [SEP]; returns rows and token types.
 
-  Where A and B of two rows are too long together, the end of B is cut.
+  Rows have L + 2 tokens; if A and B are too long together, the end of B is cut.
   """
   length = first.tokens_BxL.shape[1]
   specials = spec.specials
@@ -267,13 +269,13 @@ def join(
   keep = jnp.concatenate([one, a_BxL, one, b_BxL, one], axis=1) > 0
   index, there = layout.compact(keep, length + 2)
 
-  def lay(opening, values_a, middle, values_b, closing, absent):
+  def arrange(opening, values_a, middle, values_b, closing, absent):
     values = jnp.concatenate(
       [one * opening, values_a, one * middle, values_b, one * closing], axis=1
     )
     return jnp.where(there, layout.take(values, index), absent)
 
-  tokens = lay(
+  tokens = arrange(
     specials.boundary,
     first.tokens_BxL,
     specials.separator,
@@ -283,7 +285,7 @@ def join(
   )
   zero = jnp.zeros_like(first.tokens_BxL)
   # Words of A and B stay apart, and so do those of the special tokens.
-  word = lay(
+  word = arrange(
     0, first.word_BxL + 1, length + 1, second.word_BxL + length + 2, 0, 0
   )
   _, word = _renumber(word)
@@ -291,10 +293,10 @@ def join(
     tokens_BxL=tokens,
     segment_BxL=there.astype(jnp.int32),
     word_BxL=word,
-    sentence_BxL=lay(0, first.sentence_BxL, 0, second.sentence_BxL, 0, 0),
+    sentence_BxL=arrange(0, first.sentence_BxL, 0, second.sentence_BxL, 0, 0),
     part_BxL=jnp.where(there, 1, PADDING),
   )
-  return joined, lay(0, zero, 0, zero + 1, 1, 0)
+  return joined, arrange(0, zero, 0, zero + 1, 1, 0)
 
 
 def _renumber(word_BxT: Array) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""What objectives share that learn from examples: one segment each."""
+"""Shares code of objectives that learn from examples: one segment each."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from lm_jax.types import (
   Term,
 )
 
-# A row has one example in so many tokens at most.
+# A row has at most one example per SHORTEST tokens.
 SHORTEST = 4
 
 
 def room(length: int) -> int:
-  """The most examples in a row of `length` tokens."""
+  """Returns the most examples in a row of `length` tokens."""
   return max(1, length // SHORTEST)
 
 
 def require_labels(labels: Sequence[str]) -> None:
-  """Raises UsageError unless there is a choice."""
+  """Raises UsageError unless there are at least two labels."""
   if len(labels) < 2:
     raise UsageError(
       f"--objective.labels={','.join(labels)}: must name two or more"
@@ -41,11 +41,11 @@ def require_labels(labels: Sequence[str]) -> None:
 
 
 def read(rows: Rows, spec: Spec) -> tuple[Stream, Stream | None]:
-  """The examples as each architecture reads them: inputs and source.
+  """Lays the examples out for each architecture: inputs and source.
 
-  An encoder, and a prefix_decoder, whose prefix all of it is, see both ways;
+  An encoder sees both ways, and so does a prefix_decoder, where all is prefix;
   a causal_decoder sees the past; an encoder_decoder reads them in both stacks,
-  as BART does (Lewis et al. 2020, section 3.1).
+  like BART (Lewis et al. 2020, section 3.1).
   """
   if spec.architecture == "encoder_decoder":
     source = layout.stream(rows.tokens_BxL, rows.segment_BxL, "full")
@@ -53,7 +53,7 @@ def read(rows: Rows, spec: Spec) -> tuple[Stream, Stream | None]:
     inputs = layout.stream(layout.shift(part, spec), rows.segment_BxL, "causal")
     return inputs, source
   mask: Mask = "causal" if spec.architecture == "causal_decoder" else "full"
-  # GPT-2 takes types for tokens (Trunk.types_are_tokens).
+  # GPT-2 reads types as tokens (Trunk.types_are_tokens).
   is_encoder = spec.architecture == "encoder"
   stream = layout.stream(
     rows.tokens_BxL,
@@ -65,10 +65,10 @@ def read(rows: Rows, spec: Spec) -> tuple[Stream, Stream | None]:
 
 
 def texts(rows: Rows, *values_BxL: Array) -> Array:
-  """The number of each token's text in its row, from 1; 0 where it has none.
+  """Numbers the text of each token in its row, from 1; 0: no text.
 
-  A text begins where the segment, the label or one of `values_BxL` is another
-  one; a token without a label is of none.
+  A text begins where the segment, the label or one of `values_BxL` changes; a
+  token without a label has no text.
 
   >>> one = jnp.ones((1, 6), jnp.int32)
   >>> segment = jnp.array([[1, 1, 1, 2, 2, 0]])
@@ -85,39 +85,39 @@ def texts(rows: Rows, *values_BxL: Array) -> Array:
   return jnp.where(there_BxL, number_BxL, 0)
 
 
-def of_segments(values_BxL: Array, segment_BxL: Array, count: int) -> Array:
-  """The values at the last token of segments 1 to `count`: [B, count].
+def values_at_ends(values_BxL: Array, segment_BxL: Array, count: int) -> Array:
+  """Returns the values at the last token of segments 1 to `count`.
 
-  0 where a row has no such segment.
+  The result is [B, count]; 0 where a row has no such segment.
 
   >>> segment = jnp.array([[1, 1, 2, 0]])
-  >>> of_segments(jnp.array([[5, 6, 7, 8]]), segment, 3)
+  >>> values_at_ends(jnp.array([[5, 6, 7, 8]]), segment, 3)
   Array([[6, 7, 0]], dtype=int32)
   """
   last_BxL = segment_BxL != jnp.roll(segment_BxL, -1, axis=1)
   last_BxL = last_BxL.at[:, -1].set(True) & (segment_BxL > 0)
   index_BxL = jnp.where(last_BxL, segment_BxL - 1, count)
   batch = jnp.arange(segment_BxL.shape[0])[:, None]
-  found = jnp.zeros((segment_BxL.shape[0], count), values_BxL.dtype)
-  return found.at[batch, index_BxL].set(values_BxL, mode="drop")
+  out = jnp.zeros((segment_BxL.shape[0], count), values_BxL.dtype)
+  return out.at[batch, index_BxL].set(values_BxL, mode="drop")
 
 
 def labels(rows: Rows, count: int) -> Array:
-  """The labels of segments 1 to `count`, [B, count]; -1 where there is none."""
+  """Returns the labels of segments 1 to `count`, [B, count]; -1: no label."""
   assert rows.label is not None  # of a supervised objective's rows
-  return of_segments(rows.label + 1, rows.segment_BxL, count) - 1
+  return values_at_ends(rows.label + 1, rows.segment_BxL, count) - 1
 
 
 def pooled(
   hidden_BxTxD: Array, segment_BxT: Array, how: str, count: int
 ) -> Array:
-  """States that stand for segments 1 to `count`: [B, count, D].
+  """Pools the states of segments 1 to `count`: [B, count, D].
 
   Args:
     hidden_BxTxD: last-layer states.
     segment_BxT: of their tokens.
-    how: "first" token of a segment, its "last", or the "mean" of all.
-    count: of segments.
+    how: "first", "last" or "mean" state of a segment.
+    count: number of segments.
   """
   if how == "mean":
     number = jnp.arange(1, count + 1)
@@ -130,7 +130,7 @@ def pooled(
 
 
 def places(segment_BxT: Array, how: str, count: int) -> Array:
-  """Where the "first" or "last" token of segments 1 to `count` is.
+  """Finds the "first" or "last" token of segments 1 to `count`.
 
   Returns:
     int32 [B, count]; 0 where a row has no such segment.
@@ -140,24 +140,24 @@ def places(segment_BxT: Array, how: str, count: int) -> Array:
   )
   if how == "first":
     place_BxT = place_BxT - layout.positions(segment_BxT)
-  return of_segments(place_BxT, segment_BxT, count)
+  return values_at_ends(place_BxT, segment_BxT, count)
 
 
 def context_problem(rows: Rows, spec: Spec) -> Problem:
-  """A problem that reads the examples and predicts no token."""
+  """Makes a problem that reads the examples and predicts no token."""
   inputs, source = read(rows, spec)
   return Problem(inputs, source, rows.tokens_BxL, {})
 
 
 def text_head(size: int, spec: Spec, dropout: float) -> Head:
-  """A head on a whole text: of an encoder on its first token, else the last."""
+  """Makes a head on the first token of an encoder, else on the last."""
   if spec.architecture == "encoder":
     return Head(size, "first", "tanh", dropout=dropout)
   return Head(size, "last", bias=False, dropout=dropout)
 
 
 def text_problem(rows: Rows, spec: Spec) -> Problem:
-  """The examples, and the place of the token that tells of each."""
+  """Makes a problem with the position of the token that each head reads."""
   count = room(rows.tokens_BxL.shape[1])
   how = "first" if spec.architecture == "encoder" else "last"
   place_BxS = places(rows.segment_BxL, how, count)
@@ -166,7 +166,7 @@ def text_problem(rows: Rows, spec: Spec) -> Problem:
 
 
 def text_logits(apply: Apply, head: str, problem: Problem) -> Array:
-  """What a `text_head` gives for segments 1 to S of each row: [B, S, C]."""
+  """Computes a `text_head` for segments 1 to S of each row: [B, S, C]."""
   hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
   state_BxSxD = layout.take(hidden_BxTxD, problem.positions_BxP)
   batch, count, width = state_BxSxD.shape
@@ -176,11 +176,11 @@ def text_logits(apply: Apply, head: str, problem: Problem) -> Array:
 
 
 def label_terms(logits: Array, label: Array) -> dict[str, Term]:
-  """The cross-entropy of labels, and is each the likeliest one?
+  """Computes cross-entropy and accuracy of labels.
 
   Args:
     logits: [..., C].
-    label: int32 [...]; what is below 0 must have no weight.
+    label: int32 [...]; those below 0 must have no weight.
   """
   right = (jnp.argmax(logits, axis=-1) == label).astype(jnp.float32)
   losses = cross_entropy(logits, label)
@@ -188,7 +188,7 @@ def label_terms(logits: Array, label: Array) -> dict[str, Term]:
 
 
 def cross_entropy(logits: Array, target: Array) -> Array:
-  """-log softmax(logits)[target], of the last axis; float32."""
+  """Computes -log softmax(logits)[target] over the last axis; float32."""
   logp = jax.nn.log_softmax(logits.astype(jnp.float32))
   at = jnp.maximum(target, 0)[..., None]
   return -jnp.take_along_axis(logp, at, axis=-1)[..., 0]

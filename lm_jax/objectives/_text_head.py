@@ -1,4 +1,4 @@
-"""What objectives share that have a head on whole texts."""
+"""Shares code of objectives with a head on whole texts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from lm_jax.types import (
 
 # No dataclass itself, so that each objective's own options keep their order.
 class TextHead(base.Objective):
-  """A head on the first token of an encoder's text, or else on the last one.
+  """A head on the first token of an encoder's text, else on the last one.
 
-  head: its name among the outputs.  size: how many numbers it gives.
-  dropout: an option of every such objective.
+  head: its name among the outputs. size: the number of its outputs. dropout: an
+  option of every such objective.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(
@@ -49,5 +49,5 @@ class TextHead(base.Objective):
     return self.logits(apply, _supervised.text_problem(rows, spec))
 
   def logits(self, apply: Apply, problem: Problem) -> Array:
-    """What the head gives for each text of `text_problem`: [B, S, size]."""
+    """Computes the head for each text of `text_problem`: [B, S, size]."""
     return _supervised.text_logits(apply, self.head, problem)

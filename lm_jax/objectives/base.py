@@ -1,4 +1,4 @@
-"""The interface of everything that trains.
+"""Defines the interface of all training objectives.
 
 An objective turns rows into a problem (`make`, pure, on the device, with
 static shapes), a problem into losses (`loss`, given the network), and scores
@@ -34,18 +34,18 @@ from lm_jax.types import (
 
 
 def option(default, help_line: str, absent=None):
-  """A field of an objective: its default and the help line of its flag.
+  """Declares a field of an objective: default and help line of its flag.
 
-  absent: what a run of before the option did, where it is not the default.
+  absent: the behaviour of runs from before the option, if not the default.
   """
   metadata = {"help": help_line, "absent": absent}
   return dataclasses.field(default=default, metadata=metadata)
 
 
 class Embedding(NamedTuple):
-  """How a text becomes a vector, and how two are compared.
+  """Pooling of a text into a vector, and the similarity of two vectors.
 
-  pool: of its last-layer states the "mean", the "first" or the "last".
+  pool: "mean", "first" or "last" of its last-layer states.
   similarity: "cosine" or "dot".
   """
 
@@ -55,70 +55,70 @@ class Embedding(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-  """What every objective has; hashable, so that `jit` can tell two apart."""
+  """Base class of objectives; hashable, so that `jit` can distinguish two."""
 
-  # Where it fits, and where it runs unless told otherwise.
+  # Valid architectures, and the default one.
   architectures: ClassVar[frozenset[str]]
   natural: ClassVar[Architecture]
-  # What `score` returns: "log_likelihood", "pseudo_log_likelihood",
+  # The kind of `score`: "log_likelihood", "pseudo_log_likelihood",
   # "infilling" or "energy". Only equal kinds compare.
   scoring: ClassVar[str]
-  # Does it need rows that hold one document each?
+  # Whether it needs rows that hold one document each.
   needs_documents: ClassVar[bool] = False
-  # Can its models go on with a text, from left to right?
+  # Whether its models can continue a text, from left to right.
   continues: ClassVar[bool] = False
-  # Can its models tell what stands where a [MASK] is?
+  # Whether its models can predict the token at a [MASK].
   fills: ClassVar[bool] = False
-  # Does it learn from examples with right answers (`finetune`), in rows that
-  # have labels?
+  # Whether it learns from examples with right answers (`finetune`), in rows
+  # with labels.
   supervised: ClassVar[bool] = False
-  # Do the texts of one example see nothing of each other, though they share a
-  # row with `--data.packing=document`?
+  # Whether the texts of one example cannot see each other, though they share a
+  # row with `--data.packing=document`.
   parts_examples: ClassVar[bool] = False
-  # Which parameters of another output its own start from, where the model has
-  # those and not these: names begin so.
+  # Prefixes of names: its own parameters start from those of another output, if
+  # the model has only these.
   starts_from: ClassVar[Mapping[str, str]] = {}
-  # The special tokens that it needs besides the boundary, fields of Specials.
+  # Special tokens that it needs besides the boundary, as fields of Specials.
   needs: ClassVar[tuple[str, ...]] = ()
-  # Does it train the states alone, without an output on them?
+  # Whether it trains only the states, without an output on them.
   headless: ClassVar[bool] = False
 
   @property
   def follows_budget(self) -> bool:
-    """Does `make` take a fourth argument, the share of the budget spent?
+    """Says if `make` takes a fourth argument, the share of the budget spent.
 
-    By default, as for held-out rows, all of it.
+    Its default, used for held-out rows, is 1.
     """
     return False
 
   @property
   def name(self) -> str:
-    """That of its file (lm_jax/support/registry.py)."""
+    """Name of its file (lm_jax/support/registry.py)."""
     return type(self).__module__.rpartition(".")[2]
 
   @property
   def embedding(self) -> Embedding:
-    """How a text becomes a vector, unless one says otherwise."""
+    """Default pooling and similarity of text vectors."""
     return Embedding()
 
   def stacks(self, trunk: Trunk) -> dict[str, Trunk]:
-    """The transformer stacks, by name; "main" is what gets fine-tuned."""
+    """Returns the transformer stacks by name; "main" is the fine-tuned one."""
     return {"main": trunk}
 
   def heads(self, spec: Spec) -> dict[str, Head]:
-    """The outputs besides the vocabulary, by name."""
+    """Returns the outputs besides the vocabulary, by name."""
     return {}
 
   def scores_by(self, spec: Spec) -> str:
-    """The output that `score` reads: the vocabulary, or an energy's head."""
+    """Name of the output that `score` reads: vocabulary or energy's head."""
     if self.scoring == "energy":
       return next(iter(self.heads(spec)))
     return "vocabulary"
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
-    """Raises UsageError where it fits not the tokenizer or not the batch.
+    """Raises UsageError if the tokenizer or the batch does not fit.
 
-    Nothing is compiled before. Overriding methods call this one.
+    It is called before anything is compiled. Overriding methods call it.
     """
     needs = ("boundary", *self.needs)
     if spec.architecture == "encoder_decoder":
@@ -129,14 +129,14 @@ class Objective:
     """Corrupts the whole batch: a pure function, static shapes.
 
     Args:
-      rng: a key that depends on the seed and the step alone.
+      rng: a key that depends only on the seed and the step.
       rows: [B, L].
-      spec: what may be known of the model.
+      spec: facts about the model.
     """
     raise NotImplementedError
 
   def loss(self, apply: Apply, problem: Problem, rng: Array) -> dict[str, Term]:
-    """The summands of the loss; by default the targets' cross-entropy.
+    """Returns the terms of the loss; by default cross-entropy of the targets.
 
     `problem` may be a part of the batch (accumulation), so whatever is random
     here must be drawn from keys in `problem.extra` if it is to be exact.
@@ -148,15 +148,15 @@ class Objective:
     return {"nll": Term(losses_BxP)}
 
   def score(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
-    """Per token, float32 [B, L], in nats; 0 on special tokens and padding."""
+    """Scores each token, float32 [B, L], in nats; special tokens get 0."""
     raise NotImplementedError
 
   def read(self, rows: Rows, spec: Spec) -> Problem:
-    """The layout in which a whole text is read, for features; no targets.
+    """Lays out a whole text for features; there are no targets.
 
     An encoder and the prefix of a prefix_decoder see both ways. An
     encoder_decoder reads the text in both stacks, as BART does for
-    classification (Lewis et al. 2020, section 3.1), the decoder behind its
+    classification (Lewis et al. 2020, section 3.1), the decoder after its
     start token.
     """
     source = None
@@ -172,19 +172,19 @@ class Objective:
     return Problem(inputs, source, rows.tokens_BxL, {})
 
   def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
-    """What a supervised objective answers examples from, float32.
+    """Computes float32 outputs from which examples are answered.
 
     Returns:
-      logits [B, L, size] of each token, or [B, S, size] of each segment that a
-      row has room for, as its kind (lm_jax/finetuning/heads) reads them.
+      Logits [B, L, size] of each token, or [B, S, size] of each segment that a
+      row has room for, in the form that lm_jax/finetuning/heads reads.
     """
     raise NotImplementedError  # unless `supervised`, with a head
 
   def prompt(self, rows: Rows, spec: Spec) -> Problem:
-    """The layout from which a text is continued, token by token; no targets.
+    """Lays out a text to be continued token by token; there are no targets.
 
-    What has the last position of `inputs` predicts the first new token, which
-    is put behind it.
+    The state at the last position of `inputs` predicts the first new token,
+    which is appended.
 
     Args:
       rows: [B, L], one text each, which begins with the boundary token; the
@@ -196,12 +196,12 @@ class Objective:
   def fill(
     self, apply: Apply, rows: Rows, spec: Spec, positions_BxP: Array
   ) -> Array:
-    """Logits of what stands at some positions: float32 [B, P, V].
+    """Computes logits at some positions: float32 [B, P, V].
 
     Args:
-      apply, rows, spec: the network, and one text a row; [MASK] stands for
-        what is not known.
-      positions_BxP: int32, of the rows.
+      apply, rows, spec: the network, and one text per row; [MASK] stands for
+        unknown tokens.
+      positions_BxP: int32, positions in the rows.
     """
     raise NotImplementedError  # unless `fills`
 
@@ -210,17 +210,17 @@ def answering(
   rows: Rows,
   spec: Spec,
   before: int | None = None,
-  behind: int | None = None,
+  after: int | None = None,
   answer: Part | None = None,
 ) -> Problem:
-  """A prompt as the context of an answer that has begun.
+  """Lays out a prompt as the context of an answer that has begun.
 
   Args:
     rows: of `Objective.prompt`.
     spec: of the model.
-    before: in the place of the boundary token, or None: nothing is.
-    behind: a token behind the text; or None.
-    answer: its first tokens, if it has any.
+    before: replaces the boundary token; None removes it.
+    after: a token after the text; or None.
+    answer: its first tokens, if there are any.
   """
   opening_BxL = opening(rows, spec)
   first = spec.specials.boundary if before is None else before
@@ -229,12 +229,12 @@ def answering(
     jnp.where(opening_BxL & (before is None), 0, rows.segment_BxL),
   )
   one_Bx1 = jnp.ones_like(rows.tokens_BxL[:, :1])
-  if behind is not None:
+  if after is not None:
     context = Part(
-      jnp.concatenate([context.tokens_BxN, behind * one_Bx1], axis=1),
+      jnp.concatenate([context.tokens_BxN, after * one_Bx1], axis=1),
       jnp.concatenate([context.segment_BxN, one_Bx1], axis=1),
     )
-  # What will be predicted; which token stands for it does not matter.
+  # The token to be predicted; its id does not matter.
   last = Part(one_Bx1, one_Bx1)
   if answer is not None:
     last = Part(
@@ -245,18 +245,18 @@ def answering(
 
 
 def eligible(rows: Rows, spec: Spec) -> Array:
-  """Tokens of the text, neither special nor padding nor context: [B, L].
+  """Mask of text tokens that are not special, padding or context: [B, L].
 
-  An unknown token stands for text, and so is one.
+  An unknown token stands for text, and so counts as text.
   """
   text_BxL = specials_lib.is_text(rows.tokens_BxL, spec.specials)
   return (rows.part_BxL == ANSWER) & text_BxL
 
 
 def opening(rows: Rows, spec: Spec) -> Array:
-  """The boundary tokens that segments start with: bool [B, L].
+  """Mask of the boundary tokens that segments start with: bool [B, L].
 
-  The id alone does not tell them: padding and ends may share it.
+  The id alone is not enough: padding and ends may share it.
 
   >>> one = jnp.ones((1, 4), jnp.int32)
   >>> rows = Rows(jnp.array([[2, 200, 2, 2]]), one, one, one, one)
@@ -268,7 +268,9 @@ def opening(rows: Rows, spec: Spec) -> Array:
 
 
 def next_token(rows: Rows, spec: Spec) -> tuple[Array, Array]:
-  """Targets and weights [B, L] of predicting each next token of a segment.
+  """Returns targets and weights [B, L] for predicting each next token.
+
+  Targets are in the same segment.
 
   >>> one = jnp.ones((1, 4), jnp.int32)
   >>> tokens = jnp.array([[2, 200, 2, 201]])
@@ -285,10 +287,10 @@ def next_token(rows: Rows, spec: Spec) -> tuple[Array, Array]:
 
 
 def left_to_right_score(apply: Apply, rows: Rows, spec: Spec) -> Array:
-  """Exact log-likelihood by the chain rule: log p(x_i | x_<i), [B, L].
+  """Computes the exact log-likelihood log p(x_i | x_<i), [B, L].
 
-  The first token of a text without a boundary before it has the score 0:
-  nothing predicts it.
+  The first token of a text without a boundary before it scores 0: nothing
+  predicts it.
   """
   target_BxL, _ = next_token(rows, spec)
   inputs = layout.stream(rows.tokens_BxL, rows.segment_BxL, "causal")
@@ -300,10 +302,10 @@ def left_to_right_score(apply: Apply, rows: Rows, spec: Spec) -> Array:
 
 
 def whole_text_score(apply: Apply, rows: Rows, spec: Spec, first: int) -> Array:
-  """Exact log-likelihood of the texts after a context of one token: [B, L].
+  """Computes the exact log-likelihood after a context of one token: [B, L].
 
-  The context is `first`, in the place of the boundary token where there is
-  one; the text is the answer of `layout.pair`.
+  The context is `first`, which replaces the boundary token if there is one; the
+  text is the answer of `layout.pair`.
   """
   length = rows.tokens_BxL.shape[1]
   starts_BxL = layout.starts(rows.segment_BxL)
@@ -330,11 +332,11 @@ def whole_text_score(apply: Apply, rows: Rows, spec: Spec, first: int) -> Array:
 
 
 def one_at_a_time(score_one, rows: Rows, spec: Spec) -> Array:
-  """Scores each position by a pass of its own: float32 [B, L].
+  """Scores each position in a separate pass: float32 [B, L].
 
-  Positions at which no row has a token to be scored take none, so that an
-  answer is scored in as many passes as it has tokens where the answers of all
-  rows stand at the same positions.
+  Positions where no row has a token to score take no pass. So an answer takes
+  as many passes as it has tokens, if the answers of all rows are at the same
+  positions.
 
   Args:
     score_one: takes a position (int32 scalar), returns float32 [B].
@@ -357,11 +359,11 @@ def one_at_a_time(score_one, rows: Rows, spec: Spec) -> Array:
 def infilling_score(
   apply: Apply, rows: Rows, spec: Spec, hole: int, answer_of
 ) -> Array:
-  """Infilling pseudo-likelihood: log p(x_i | the text with a hole at i).
+  """Computes log p(x_i | the text with a hole at i): float32 [B, L].
 
   Args:
-    apply, rows, spec: the network, and one text a row.
-    hole: the token that stands for x_i in the context.
+    apply, rows, spec: the network, and one text per row.
+    hole: the token that replaces x_i in the context.
     answer_of: takes i; returns the answer as a Part [B, A], and the index of
       x_i in it, int32 [B, 1] or a number.
   """

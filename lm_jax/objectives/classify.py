@@ -1,4 +1,4 @@
-"""Fine-tuning: sequence classification, one label for each example."""
+"""Fine-tunes sequence classification: one label for each example."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Classify(TextHead):
   """L = -1/n sum log p(label of example i | its texts) over n examples.
 
   Devlin et al. 2019, section 4.1: an encoder has a dense layer with tanh and
-  then the logits on its first token, which starts from the model's pooler
-  where there is one. Decoders have the logits on the last token (Radford et
-  al. 2018, section 3.2), which alone has seen all of a causal one's text.
+  then the logits on its first token; it starts from the model's pooler if there
+  is one. Decoders have the logits on the last token (Radford et al. 2018,
+  section 3.2); in a causal one only that token has seen the whole text.
   """
 
   head: ClassVar[str] = HEAD
@@ -37,8 +37,12 @@ class Classify(TextHead):
     f"heads_{HEAD}.dense": "heads_pooler.dense"
   }
 
-  labels: tuple[str, ...] = option((), "their names, in the order of logits")
-  dropout: float = option(0.1, "of what the logits are computed from")
+  labels: tuple[str, ...] = option(
+    (), "names of the labels, in the order of the logits"
+  )
+  dropout: float = option(
+    0.1, "dropout rate on the states that the logits are computed from"
+  )
 
   @property
   def size(self) -> int:

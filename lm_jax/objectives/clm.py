@@ -1,4 +1,4 @@
-"""Causal language modelling (GPT)."""
+"""Trains causal language models (GPT)."""
 
 from __future__ import annotations
 

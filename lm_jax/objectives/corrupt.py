@@ -1,4 +1,4 @@
-"""Random choices that several objectives share; pure, of static shapes.
+"""Makes random choices for several objectives; pure, with static shapes.
 
 The counts of a batch may differ from row to row (padding, special tokens),
 so every routine takes counts as arrays and sizes as static bounds.
@@ -14,11 +14,11 @@ from lm_jax.types import Array, Spec
 
 
 def row_keys(rng: Array, tokens_BxL: Array, dynamic: bool = True) -> Array:
-  """A key for each row, [B].
+  """Makes a key for each row, [B].
 
-  dynamic: drawn from `rng`, so that a row is corrupted anew every time
-    (RoBERTa); otherwise from the row's own tokens, so that it is corrupted
-    once and for all (BERT's static masking with one copy of the data).
+  dynamic: keys come from `rng`, so that a row is corrupted differently each
+    time (RoBERTa); otherwise from the row's tokens, so that it is always
+    corrupted in the same way (BERT's static masking with one copy of the data).
   """
   if dynamic:
     return jax.random.split(rng, tokens_BxL.shape[0])
@@ -32,36 +32,36 @@ def row_keys(rng: Array, tokens_BxL: Array, dynamic: bool = True) -> Array:
 
 
 def two_keys(keys_B: Array) -> tuple[Array, Array]:
-  """Two independent keys for each row."""
+  """Splits each key into two independent ones."""
   keys_Bx2 = jax.vmap(jax.random.split)(keys_B)
   return keys_Bx2[:, 0], keys_Bx2[:, 1]
 
 
 def uniform(keys_B: Array, size: int) -> Array:
-  """float32 [B, size] in [0, 1), one key a row."""
+  """Draws float32 [B, size] in [0, 1), one key a row."""
   return jax.vmap(lambda key: jax.random.uniform(key, (size,)))(keys_B)
 
 
 def ranks(values_BxN: Array) -> Array:
-  """Rank of each value in its row, from 0; equal values keep their order."""
+  """Ranks each value in its row, from 0; equal values keep their order."""
   order = jnp.argsort(values_BxN, axis=1, stable=True)
   return jnp.argsort(order, axis=1, stable=True).astype(jnp.int32)
 
 
 def share(rate: float | Array, eligible_BxL: Array) -> Array:
-  """round(rate * number of eligible tokens), at least 1: int32 [B]."""
+  """Computes round(rate * number of eligible tokens), at least 1: int32 [B]."""
   count_B = jnp.sum(eligible_BxL, axis=1)
   wanted_B = jnp.round(rate * count_B).astype(jnp.int32)
   return jnp.minimum(jnp.maximum(wanted_B, 1), count_B)
 
 
 def slots(rate: float, length: int) -> int:
-  """The most that `share` can give for rows of `length`."""
+  """Returns the largest result of `share` for rows of `length`."""
   return max(1, round(rate * length))
 
 
 def choose(keys_B: Array, eligible_BxL: Array, count_B: Array) -> Array:
-  """`count` of the eligible tokens, uniformly, no repeats: bool [B, L]."""
+  """Chooses `count` eligible tokens, uniformly, no repeats: bool [B, L]."""
   noise_BxL = uniform(keys_B, eligible_BxL.shape[1])
   noise_BxL = jnp.where(eligible_BxL, noise_BxL, 2.0)
   return (ranks(noise_BxL) < count_B[:, None]) & eligible_BxL
@@ -74,12 +74,12 @@ def choose_units(
   count_B: Array,
   whole: bool = True,
 ) -> Array:
-  """Units (words, spans) in random order, up to `count` tokens: bool [B, L].
+  """Chooses units (words, spans) at random, up to `count` tokens: bool [B, L].
 
-  whole: a unit that does not fit whole into the rest of the `count` ends the
-    choice, so that up to a unit less is chosen (BERT's whole-word masking
-    skips it and tries the next). Otherwise that last unit is cut at its right
-    and exactly `count` tokens are chosen, as SpanBERT's released code does.
+  whole: a unit that does not fit into the rest of the `count` ends the choice,
+    so that up to a unit less is chosen (BERT's whole-word masking skips it and
+    tries the next). Otherwise that last unit is cut at its right end and
+    exactly `count` tokens are chosen, as in SpanBERT's released code.
   """
   length = unit_BxL.shape[1]
   noise_BxU = uniform(keys_B, length)
@@ -97,7 +97,7 @@ def choose_units(
 def geometric_tiles(
   keys_B: Array, length: int, p: float, longest: int
 ) -> Array:
-  """Unit ids that tile a row by spans of geometric length: int32 [B, L].
+  """Tiles a row with spans of geometric length: unit ids, int32 [B, L].
 
   Lengths follow Geometric(p) given that they are at most `longest`, as
   SpanBERT draws them (Joshi et al. 2020, section 3.1: p = 0.2, at most 10, of
@@ -120,7 +120,7 @@ def geometric_tiles(
 
 
 def uniform_tiles(keys_B: Array, length: int, longest: int) -> Array:
-  """Unit ids that tile a row by spans of 1 to `longest`: int32 [B, L].
+  """Tiles a row with spans of 1 to `longest`: unit ids, int32 [B, L].
 
   All lengths are equally likely, as in GPT-BERT's released code.
   """
@@ -134,7 +134,7 @@ def uniform_tiles(keys_B: Array, length: int, longest: int) -> Array:
 
 
 def at_positions(chosen_BxL: Array, size: int) -> tuple[Array, Array]:
-  """Positions int32 [B, size] of what is chosen, and bool: is there one?"""
+  """Returns positions int32 [B, size] of chosen tokens, and which are real."""
   return layout.compact(chosen_BxL, size)
 
 
@@ -147,14 +147,14 @@ def mask_out(
   replaced: float = 0.1,
   unit_BxL: Array | None = None,
 ) -> Array:
-  """BERT's 80/10/10: [MASK], a random token, or unchanged: int32 [B, L].
+  """Applies BERT's 80/10/10: [MASK], random or unchanged: int32 [B, L].
 
   Devlin et al. 2019, section 3.1. Random tokens are uniform over the
   vocabulary without special tokens.
 
   Args:
-    unit_BxL: tokens of equal numbers are treated alike; by default each is
-      drawn for itself.
+    unit_BxL: tokens of equal numbers are treated alike; by default tokens are
+      drawn independently.
   """
   length = tokens_BxL.shape[1]
   action_BxL = uniform(keys_B, length)
@@ -177,8 +177,8 @@ def composition(
 ) -> Array:
   """Splits `total` into `parts` random sizes of at least 1: int32 [B, most].
 
-  Uniform over the compositions: parts - 1 of the total - 1 gaps are breaks,
-  as in T5's random_spans_noise_mask. Sizes beyond `parts` are 0.
+  It is uniform over the compositions: parts - 1 of the total - 1 gaps are
+  breaks, as in T5's random_spans_noise_mask. Sizes beyond `parts` are 0.
 
   Args:
     keys_B: one key a row.
@@ -197,28 +197,28 @@ def composition(
   return out_BxM.at[batch, part_BxN].add(inside_BxN, mode="drop")
 
 
-def lay_spans(
+def place_spans(
   keys_B: Array,
   lengths_BxM: Array,
   count_B: Array,
   size: int,
   trailing: bool = False,
 ) -> tuple[Array, Array]:
-  """Sets spans of given lengths into rows of `count` tokens, at random.
+  """Places spans of given lengths in rows of `count` tokens, at random.
 
-  Between any two spans, and before the first, at least one token is left, so
-  that spans never merge and the row starts with what is not noise. As in
-  T5's random_spans_noise_mask the row ends with noise, unless `trailing`
-  asks for at least one token behind the last span.
+  At least one token is left between any two spans and before the first, so that
+  spans never merge and the row does not start with noise. As in T5's
+  random_spans_noise_mask the row ends with noise, unless `trailing` asks for at
+  least one token after the last span.
 
   Args:
     keys_B: one key a row.
-    lengths_BxM: int32; spans of length 0 at the end are none.
+    lengths_BxM: int32; spans of length 0 at the end are ignored.
     count_B: int32, tokens of each row, at most `size`.
     size: static bound.
 
   Returns:
-    noise, bool [B, size], and first, bool [B, size]: starts a span.
+    Masks of noise and of the first tokens of spans, both bool [B, size].
   """
   gaps_B = jnp.sum(lengths_BxM > 0, axis=1) + int(trailing)
   rest_B = count_B - jnp.sum(lengths_BxM, axis=1)

@@ -1,4 +1,4 @@
-"""Denoising of infilled and shuffled text (BART)."""
+"""Trains by denoising infilled and shuffled text (BART)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Denoising(base.Objective):
   of the tokens, in spans of Poisson(3) length, are replaced by one [MASK]
   each; a span of length 0 inserts a [MASK]. L = mean cross-entropy of the
   whole original text. Departures: lengths count tokens, and spans start
-  anywhere, where the released code counts and starts at words (unit="word");
-  all that stands for a span is a [MASK], where there one in ten is a random
-  token (random=0.1); the mean is 3 as in the paper, and 3.5 in the released
-  command (mean_span=3.5). Spans do not touch, where there one may begin in
-  another; round(rate * n) of n are hidden, where there ceil.
+  anywhere; the released code counts words and starts at words (unit="word").
+  Every span becomes a [MASK]; there one in ten becomes a random token
+  (random=0.1). The mean is 3 as in the paper; it is 3.5 in the released command
+  (mean_span=3.5). Spans do not touch; there one may begin in another.
+  round(rate * n) of n tokens are hidden; there ceil(rate * n).
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(
@@ -39,16 +39,18 @@ class Denoising(base.Objective):
   continues: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("mask",)
 
-  rate: float = base.option(0.3, "fraction of the tokens that is hidden")
-  mean_span: float = base.option(3.0, "mean of the Poisson span lengths")
+  rate: float = base.option(0.3, "fraction of the tokens to hide")
+  mean_span: float = base.option(
+    3.0, "mean of the span lengths, which are Poisson"
+  )
   unit: Literal["token", "word"] = base.option(
     "token",
-    "what span lengths count, and where spans start",
+    "unit of span lengths and of the starts of spans",
     absent="token",
   )
   random: float = base.option(
     0.0,
-    "fraction of the [MASK]s that are random tokens instead (BART: 0.1)",
+    "fraction of the [MASK]s to replace by random tokens (BART: 0.1)",
     absent=0.0,
   )
   shuffle: bool = base.option(True, "put sentences in random order")
@@ -72,7 +74,7 @@ class Denoising(base.Objective):
     noise = max(1, round(self.rate * length))
     most = math.ceil(1.25 * noise / self.mean_span) + 4
     context = self.infill(keys_B, shuffled, most, noise, spec)
-    answer = span_corruption.pick(
+    answer = span_corruption.compact_tokens(
       rows.tokens_BxL,
       rows.segment_BxL,
       (rows.segment_BxL > 0) & ~base.opening(rows, spec),
@@ -81,12 +83,12 @@ class Denoising(base.Objective):
     return layout.pair(context, answer, spec)
 
   def infill(self, keys_B, rows: Rows, most: int, noise: int, spec) -> Part:
-    """The text with [MASK] for spans: a Part [B, L - noise + most + 1]."""
+    """Replaces spans of text by [MASK]: a Part [B, L - noise + most + 1]."""
     length_keys, keys_B = corrupt.two_keys(keys_B)
     place_keys, insert_keys = corrupt.two_keys(keys_B)
     batch, length = rows.tokens_BxL.shape
     eligible_BxL = base.eligible(rows, spec)
-    # The units that are counted begin at these tokens.
+    # Units of length begin at these tokens.
     begins_BxL = eligible_BxL
     if self.unit == "word":
       begins_BxL = eligible_BxL & layout.starts(rows.word_BxL)
@@ -99,12 +101,12 @@ class Denoising(base.Objective):
     lengths_BxM = jnp.where(used_BxM, lengths_BxM, 0)
     empty_B = jnp.sum(used_BxM & (drawn_BxM == 0), axis=1)
     order = jnp.argsort(lengths_BxM == 0, axis=1, stable=True)
-    noise_BxE, first_BxE = corrupt.lay_spans(
+    noise_BxE, first_BxE = corrupt.place_spans(
       place_keys, take(lengths_BxM, order), size_B, length, trailing=True
     )
     index_BxL = jnp.maximum(jnp.cumsum(begins_BxL, axis=1) - 1, 0)
     noise_BxL = take(noise_BxE, index_BxL) & eligible_BxL
-    # A span that runs over a document's end is two.
+    # A span that crosses a document's end counts as two.
     first_BxL = noise_BxL & (
       (take(first_BxE, index_BxL) & begins_BxL)
       | ~jnp.roll(noise_BxL, 1, axis=1)
@@ -122,18 +124,18 @@ class Denoising(base.Objective):
         inserted_B, mask_BxL, insert_BxL, spec, *share
       )
     doubled = (batch, 2 * length)
-    return span_corruption.pick(
+    return span_corruption.compact_tokens(
       jnp.stack([mask_BxL, tokens_BxL], axis=2).reshape(doubled),
       jnp.repeat(rows.segment_BxL, 2, axis=1),
       jnp.stack([insert_BxL, keep_BxL], axis=2).reshape(doubled),
-      # Words may be short: no bound of the tokens in them is taken.
+      # Words may be short: no bound on their tokens is assumed.
       length + (0 if self.unit == "word" else 1 - noise) + most + length // 64,
     )
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     keep_BxL = (rows.segment_BxL > 0) & ~base.opening(rows, spec)
     index_BxL = jnp.maximum(jnp.cumsum(keep_BxL, axis=1) - 1, 0)
-    answer = span_corruption.pick(
+    answer = span_corruption.compact_tokens(
       rows.tokens_BxL, rows.segment_BxL, keep_BxL, keep_BxL.shape[1]
     )
 
@@ -145,14 +147,14 @@ class Denoising(base.Objective):
     )
 
   def prompt(self, rows: Rows, spec: Spec) -> Problem:
-    """A [MASK] stands for what comes behind the text, which is said again."""
-    said_BxL = jnp.where(base.opening(rows, spec), 0, rows.segment_BxL)
-    said = Part(rows.tokens_BxL, said_BxL)
-    return base.answering(rows, spec, behind=spec.specials.mask, answer=said)
+    """Puts a [MASK] after the text, which the answer repeats."""
+    text_BxL = jnp.where(base.opening(rows, spec), 0, rows.segment_BxL)
+    text = Part(rows.tokens_BxL, text_BxL)
+    return base.answering(rows, spec, after=spec.specials.mask, answer=text)
 
 
 def poisson(keys_B: Array, mean: float, size: int) -> Array:
-  """Poisson numbers by inversion, cut at 63: int32 [B, size]."""
+  """Draws Poisson numbers by inversion, cut at 63: int32 [B, size]."""
   term, below, cdf = math.exp(-mean), 0.0, []
   for k in range(64):
     below += term

@@ -1,4 +1,4 @@
-"""Fine-tuning: a query near its passage (dense retrieval, contrastive)."""
+"""Fine-tunes embeddings: a query near its passage (contrastive retrieval)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lm_jax.objectives.base import option
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Architecture, Array, Problem, Rows, Spec, Term
 
-# Values of Rows.label: what a text is. The passage that answers a query
-# stands behind it, and negatives of that query behind the passage.
+# Values of Rows.label: the role of a text. The passage that answers a query
+# follows it, and negatives of that query follow the passage.
 QUERY, PASSAGE, NEGATIVE = 0, 1, 2
 _NEVER = -1e30
 
@@ -26,15 +26,15 @@ class Embed(base.Objective):
   InfoNCE (van den Oord et al. 2018) with in-batch negatives, as in Karpukhin
   et al. 2020, equation 2: j goes over all passages of the batch, those of
   other queries and the hard negatives of every query. s is the cosine, or the
-  dot product, of two pooled texts, and t the temperature. `symmetric` takes
-  half of that and half of the same from passage to query (CLIP, Radford et
-  al. 2021).
+  dot product, of two pooled texts, and t the temperature. `symmetric`
+  averages that with the same loss from passage to query (CLIP, Radford et al.
+  2021).
 
-  Every text of a row is a segment of its own: tokens that stand together, of
-  one Rows.label (QUERY, PASSAGE or NEGATIVE) and one Rows.sentence_BxL, which
-  is the number of the text in its data. By these numbers a passage is known
-  that answers the query in another pair of the batch, or is the query's own
-  once more: it is no negative.
+  Every text of a row is a segment: adjacent tokens with one Rows.label (QUERY,
+  PASSAGE or NEGATIVE) and one Rows.sentence_BxL, which is the number of the
+  text in its data. These numbers identify passages that answer the query in
+  another pair of the batch, or repeat the query's own passage: they are no
+  negatives.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(
@@ -46,15 +46,17 @@ class Embed(base.Objective):
   supervised: ClassVar[bool] = True
   parts_examples: ClassVar[bool] = True
 
-  temperature: float = option(0.05, "by which similarities are divided")
+  temperature: float = option(
+    0.05, "temperature; similarities are divided by it"
+  )
   similarity: Literal["cosine", "dot"] = option(
-    "cosine", "of two vectors; the cosine normalizes them"
+    "cosine", "similarity of two vectors; cosine normalizes them"
   )
   pool: Literal["mean", "first", "last"] = option(
-    "mean", "what of a text's states is its vector"
+    "mean", "pooling of a text's states into its vector"
   )
   symmetric: bool = option(
-    False, "also find the query of a passage, with half of the weight"
+    False, "also train to find the query of a passage, with half of the weight"
   )
 
   @property
@@ -79,12 +81,14 @@ class Embed(base.Objective):
     count = _supervised.room(rows.tokens_BxL.shape[1])
 
     def of_texts(values_BxL):
-      found = _supervised.of_segments(values_BxL + 1, rows.segment_BxL, count)
-      return found - 1
+      out_BxS = _supervised.values_at_ends(
+        values_BxL + 1, rows.segment_BxL, count
+      )
+      return out_BxS - 1
 
     role_BxS = of_texts(rows.label)
-    behind_BxS = jnp.roll(role_BxS, -1, axis=1).at[:, -1].set(-1)
-    asks_BxS = (role_BxS == QUERY) & (behind_BxS == PASSAGE)
+    next_BxS = jnp.roll(role_BxS, -1, axis=1).at[:, -1].set(-1)
+    asks_BxS = (role_BxS == QUERY) & (next_BxS == PASSAGE)
     weight_BxS = asks_BxS.astype(jnp.float32)
     terms = ("query", "passage") if self.symmetric else ("query",)
     return dataclasses.replace(
@@ -127,17 +131,17 @@ class Embed(base.Objective):
 
 
 def texts(rows: Rows) -> Array:
-  """The number of each token's text in its row, from 1; 0 where it has none."""
+  """Numbers the text of each token in its row, from 1; 0: no text."""
   return _supervised.texts(rows, rows.sentence_BxL)
 
 
 def relevant(text_N: Array, asks_N: Array, own_N: Array) -> Array:
-  """Does text j answer text i, in any pair of the batch? bool [N, N].
+  """Returns whether text j answers text i in any pair of the batch: [N, N].
 
   Args:
-    text_N: the number of each text.
-    asks_N: is it a query with a passage?
-    own_N: the index of that passage.
+    text_N: number of each text.
+    asks_N: whether it is a query with a passage.
+    own_N: index of that passage.
   """
   size = text_N.shape[0]
   first_N = jnp.argmax(text_N[:, None] == text_N, axis=1)  # of equal texts
@@ -147,7 +151,7 @@ def relevant(text_N: Array, asks_N: Array, own_N: Array) -> Array:
 
 
 def normalized(vector_BxSxD: Array) -> Array:
-  """Vectors of length 1; a zero one stays."""
+  """Scales vectors to length 1; a zero vector stays."""
   square = jnp.sum(vector_BxSxD**2, axis=-1, keepdims=True)
   return vector_BxSxD * jax.lax.rsqrt(jnp.maximum(square, 1e-24))
 
@@ -155,8 +159,8 @@ def normalized(vector_BxSxD: Array) -> Array:
 def _chosen(
   score_NxN: Array, among_NxN: Array, own_N: Array
 ) -> tuple[Array, Array]:
-  """-log softmax(scores)[own] among some, and is own the highest? float32."""
-  # Rows with nothing to choose from have no weight, but must be finite.
+  """Computes -log softmax(scores)[own], and whether own is the highest."""
+  # Rows without candidates have no weight, but must be finite.
   score_NxN = jnp.where(among_NxN, score_NxN, _NEVER)
   own_score_N = jnp.take_along_axis(score_NxN, own_N[:, None], axis=1)[:, 0]
   losses_N = jax.nn.logsumexp(score_NxN, axis=1) - own_score_N

@@ -1,4 +1,4 @@
-"""Fine-tuning: the answer is a span of the passage (extractive answering)."""
+"""Fine-tunes extractive question answering: the answer is a span."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from lm_jax.types import (
 )
 
 HEAD = "span"
-# Bits of Rows.label, which is -1 where no answer may be.
+# Bits of Rows.label, which is -1 where no answer is possible.
 START, END = 1, 2
-# In the place of the logit of what may not be chosen.
+# Logit of tokens that may not be chosen.
 _NEVER = -1e30
 
 
@@ -36,10 +36,10 @@ class Extract(base.Objective):
 
   Devlin et al. 2019, sections 4.2 and 4.3: p(start) is the softmax of one
   logit of each token over the tokens that may be an answer, p(end) that of
-  another; what has no answer starts and ends at the boundary token. In a
-  packed row each example has a softmax of its own. Rows.label is -1 where no
-  answer may be; elsewhere it has the bits START and END. Departure: BERT's
-  softmax runs over the question and the padding, too.
+  another; an example without answer starts and ends at the boundary token. In
+  a packed row each example has a separate softmax. Rows.label is -1 where no
+  answer is possible; elsewhere it has the bits START and END. Departure: BERT's
+  softmax also runs over the question and the padding.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(ARCHITECTURES)
@@ -47,12 +47,14 @@ class Extract(base.Objective):
   scoring: ClassVar[str] = ""
   supervised: ClassVar[bool] = True
 
-  dropout: float = option(0.0, "of what the logits are computed from")
-  longest: int = option(30, "tokens of an answer that is given, at most")
+  dropout: float = option(
+    0.0, "dropout rate on the states that the logits are computed from"
+  )
+  longest: int = option(30, "most tokens of an answer")
   margin: float = option(
     0.0,
-    "by how much the best answer's logits may be below those of no answer"
-    " and yet be given; below 0, how far they must be above",
+    "how far the best answer's logits may be below those of no answer for it"
+    " to be given; if negative, how far they must be above",
   )
 
   def heads(self, spec: Spec) -> dict[str, Head]:
@@ -109,7 +111,7 @@ class Extract(base.Objective):
 
 
 def members(segment_BxL: Array, which_BxL: Array, count: int) -> Array:
-  """Which of some tokens are of segments 1 to `count`: bool [B, count, L].
+  """Mask of some tokens in segments 1 to `count`: bool [B, count, L].
 
   >>> members(jnp.array([[1, 1, 2]]), jnp.array([[True, False, True]]), 2)
   Array([[[ True, False, False],

@@ -1,4 +1,4 @@
-"""Causal and masked language modelling in one batch (GPT-BERT)."""
+"""Trains causal and masked language modelling in one batch (GPT-BERT)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lm_jax.types import Architecture, Array, Problem, Rows, Spec, Term
 
 @dataclasses.dataclass(frozen=True)
 class Hybrid(base.Objective):
-  """Some rows causal, the others masked, through one stack (GPT-BERT).
+  """Trains one stack on causal and on masked rows (GPT-BERT).
 
   Charpentier and Samuel 2024, section 3: masked tokens are predicted at the
   position before them (masked next-token prediction), so that both kinds of
@@ -40,17 +40,19 @@ class Hybrid(base.Objective):
   fills: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("mask",)
 
-  causal: float = base.option(0.5, "fraction of causal rows in a batch")
-  rate: float = base.option(0.15, "fraction of the tokens that is masked")
+  causal: float = base.option(
+    0.5, "fraction of rows in a batch that are causal"
+  )
+  rate: float = base.option(0.15, "fraction of the tokens to mask")
   final_rate: float = base.option(
     0.0,
-    "fraction that is masked at the end of the budget, to which --objective."
-    "rate goes evenly (GPT-BERT: 0.15, from 0.3); 0: the rate stays",
+    "fraction of the tokens to mask at the end of the budget; --objective.rate"
+    " goes there linearly (GPT-BERT: 0.15, from 0.3); 0: the rate is constant",
     absent=0.0,
   )
   longest_span: int = base.option(
     1,
-    "tokens are masked in spans of 1 to so many (GPT-BERT: 3)",
+    "longest span of tokens to mask; spans have 1 to this many (GPT-BERT: 3)",
     absent=1,
   )
   z_loss: float = base.option(
@@ -60,11 +62,12 @@ class Hybrid(base.Objective):
     absent=0.0,
   )
   masked: Literal["mntp", "mlm"] = base.option(
-    "mntp", "where a masked token is predicted: before it, or in place"
+    "mntp", "where a masked token is predicted; mntp: before it; mlm: in place"
   )
   pseudo_likelihood: Literal["within_word", "original"] = base.option(
     "within_word",
-    "within_word also hides the rest of the word to the right",
+    "tokens hidden for a score; within_word: also the rest of the word to the"
+    " right; original: only the scored token",
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -119,7 +122,7 @@ class Hybrid(base.Objective):
     )
 
   def _masked(self, rng, rows: Rows, spec: Spec, spent) -> Problem:
-    """All rows masked, each token's target in its place."""
+    """Makes the problem with all rows masked and targets in place."""
     rate, most = self.rate, self.rate
     if self.final_rate:
       rate = self.rate + spent * (self.final_rate - self.rate)
@@ -189,13 +192,13 @@ class Hybrid(base.Objective):
     return apply.head("vocabulary", hidden_BxLxD, positions_BxP)
 
   def _is_causal(self, batch: int) -> np.ndarray:
-    """Spreads the causal rows evenly, alike in each pass: bool [B]."""
+    """Spreads the causal rows evenly, the same in each pass: bool [B]."""
     edge = np.floor(np.arange(batch + 1) * self.causal + 1e-6)
     return edge[1:] > edge[:-1]
 
 
 def _nll(apply, z_loss: float, hidden_BxTxD, targets_BxP, positions) -> Array:
-  """-log p(target), and `z_loss` times log(Z)^2: float32 [B, P]."""
+  """Computes -log p(target) + z_loss * log(Z)^2: float32 [B, P]."""
   if not z_loss:
     return apply.nll(hidden_BxTxD, targets_BxP, positions)
   logits_BxPxV = apply.head("vocabulary", hidden_BxTxD, positions)

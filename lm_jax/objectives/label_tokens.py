@@ -1,4 +1,4 @@
-"""Fine-tuning: each word of a text has one of some tags (token labelling)."""
+"""Fine-tunes token labelling: each word of a text has a tag."""
 
 from __future__ import annotations
 
@@ -38,8 +38,12 @@ class LabelTokens(base.Objective):
   scoring: ClassVar[str] = ""
   supervised: ClassVar[bool] = True
 
-  labels: tuple[str, ...] = option((), "the tags, in the order of logits")
-  dropout: float = option(0.1, "of what the logits are computed from")
+  labels: tuple[str, ...] = option(
+    (), "names of the tags, in the order of the logits"
+  )
+  dropout: float = option(
+    0.1, "dropout rate on the states that the logits are computed from"
+  )
 
   def heads(self, spec: Spec) -> dict[str, Head]:
     return {HEAD: Head(len(self.labels), dropout=self.dropout)}

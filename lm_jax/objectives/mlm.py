@@ -1,4 +1,4 @@
-"""Masked language modelling (BERT, RoBERTa, SpanBERT)."""
+"""Trains masked language models (BERT, RoBERTa, SpanBERT)."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ class MaskedLM(base.Objective):
   Devlin et al. 2019, section 3.1: L = -1/|M| sum_(i in M) log p(x_i | x~),
   with |M| = round(0.15 n) tokens chosen uniformly without repeats, of which
   80 % read [MASK], 10 % a random token, 10 % themselves. Departures: n counts
-  the tokens of the text, where BERT's code counts [CLS] and [SEP], too, and
-  RoBERTa's rounds up or down at random; random tokens are never special ones.
-  Dynamic masking is
-  RoBERTa's (Liu et al. 2019, section 4.1); static masks a row the same way
-  each time it comes (BERT made ten copies; here there is one).
+  the tokens of the text; BERT's code also counts [CLS] and [SEP], and RoBERTa's
+  rounds up or down at random; random tokens are never special ones.
+  Dynamic masking is RoBERTa's (Liu et al. 2019, section 4.1); static masks a
+  row in the same way each time (BERT made ten copies; here there is one).
   Whole words: random words up to |M| tokens; the first that does not fit ends
-  the choice, where BERT goes on to words that do.
-  Span masking: SpanBERT's lengths, Geometric(0.2) up to 10 (Joshi et al.
-  2020, section 3.1), in tokens, where SpanBERT counts words; the row is
-  tiled by such spans and spans are drawn, where SpanBERT draws a length and a
-  start. 80/10/10 is drawn per token, where SpanBERT draws it per span.
+  the choice; BERT continues with words that fit.
+  Span masking: SpanBERT's lengths, Geometric(0.2) up to 10 (Joshi et al. 2020,
+  section 3.1), in tokens; SpanBERT counts words. The row is tiled by such spans
+  and spans are drawn; SpanBERT draws a length and a start. 80/10/10 is drawn
+  per token; SpanBERT draws it per span.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
@@ -40,18 +39,23 @@ class MaskedLM(base.Objective):
   needs: ClassVar[tuple[str, ...]] = ("mask",)
   fills: ClassVar[bool] = True
 
-  rate: float = base.option(0.15, "fraction of the tokens that is predicted")
+  rate: float = base.option(0.15, "fraction of the tokens to predict")
   unit: Literal["token", "word", "span"] = base.option(
-    "token", "what is masked as a whole"
+    "token", "unit to mask as a whole"
   )
-  dynamic: bool = base.option(True, "mask a row anew each time it comes")
-  masked: float = base.option(0.8, "fraction of the chosen that reads [MASK]")
+  dynamic: bool = base.option(
+    True, "mask a row differently each time it is read"
+  )
+  masked: float = base.option(
+    0.8, "fraction of the chosen tokens that become [MASK]"
+  )
   replaced: float = base.option(
-    0.1, "fraction of the chosen that reads a random token"
+    0.1, "fraction of the chosen tokens that become random tokens"
   )
   pseudo_likelihood: Literal["within_word", "original"] = base.option(
     "within_word",
-    "within_word also hides the rest of the word to the right",
+    "tokens hidden for a score; within_word: also the rest of the word to the"
+    " right; original: only the scored token",
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -92,7 +96,7 @@ class MaskedLM(base.Objective):
 def choose(
   keys_B: Array, rows: Rows, spec: Spec, rate: float, unit: str
 ) -> Array:
-  """The tokens to be predicted, bool [B, L]; special tokens never are."""
+  """Chooses the tokens to predict, bool [B, L]; never special tokens."""
   length = rows.tokens_BxL.shape[1]
   eligible_BxL = base.eligible(rows, spec)
   count_B = corrupt.share(rate, eligible_BxL)
@@ -111,17 +115,17 @@ def choose(
 def masked_score(
   apply, rows: Rows, spec: Spec, within_word: bool, back: int = 0
 ) -> Array:
-  """Pseudo-log-likelihood: log p(x_i | x without i), float32 [B, L].
+  """Computes log p(x_i | x without i), a pseudo-likelihood: float32 [B, L].
 
   Salazar et al. 2020, equation 1. With `within_word` the tokens of the same
   word to the right of i are hidden too, so that the pieces of a word do not
   give one another away (Kauf and Ivanova 2023, PLL-word-l2r).
 
   Args:
-    apply, rows, spec: the network, and one text a row.
-    within_word: which variant.
-    back: token i is predicted at position i - back (1: masked next token).
-      A text's first token then has the score 0: nothing predicts it.
+    apply, rows, spec: the network, and one text per row.
+    within_word: the variant.
+    back: token i is predicted at position i - back (1: masked next token). A
+      text's first token then scores 0: nothing predicts it.
   """
 
   def score_one(i):

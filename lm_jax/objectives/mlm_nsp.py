@@ -1,4 +1,4 @@
-"""Masked language modelling with next-sentence prediction (BERT)."""
+"""Trains masked language models with next-sentence prediction (BERT)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lm_jax.types import Array, Head, Problem, Rows, Spec, Term
 
 @dataclasses.dataclass(frozen=True)
 class MaskedLMNextSentence(mlm.MaskedLM):
-  """Masked LM, and: does the second text follow the first? (BERT)
+  """Adds to masked LM: does the second text follow the first? (BERT)
 
   Devlin et al. 2019, section 3.1: L = L_MLM + L_NSP, the latter the
   cross-entropy of a two-way head on the boundary token. A row of one document
@@ -24,14 +24,14 @@ class MaskedLMNextSentence(mlm.MaskedLM):
   that of another document.
   Departures: BERT draws B's start in any document and cuts the longer text,
   at either end, until both fit. Here the rows of a batch are coupled at
-  random, each with one of another document, both are cut where their second
-  parts are nearest in length, and for half of the couples these change
-  places: sentences stay whole, every text is read once, and B's length, first
-  and last token are distributed alike whether it follows or not. A row
-  without another to be coupled with has no part in L_NSP. `short` pairs leave
-  the rest of their row unread, where BERT goes on with it. With
-  pairs="halves", as before, a row is cut at the sentence nearest to its
-  middle and B comes from the row before in the batch, of whatever document.
+  random, each with one of another document; both are cut where their second
+  parts are nearest in length, and half of the couples exchange these. So
+  sentences stay whole, every text is read once, and B's length, first and last
+  token have the same distribution whether it follows or not. A row without
+  partner has no part in L_NSP. `short` pairs leave the rest of their row
+  unread; BERT continues with it. With pairs="halves" (older runs) a row is cut
+  at the sentence nearest to its middle and B comes from the row before it in
+  the batch, of any document.
   """
 
   needs_documents: ClassVar[bool] = True
@@ -39,14 +39,14 @@ class MaskedLMNextSentence(mlm.MaskedLM):
 
   pairs: Literal["sentences", "halves"] = base.option(
     "sentences",
-    "sentences: rows are cut before a random sentence, both kinds of pairs"
-    " alike; halves: in the middle, as runs of before were",
+    "where rows are cut; sentences: before a random sentence, in both kinds of"
+    " pairs alike; halves: in the middle, as in older runs",
     absent="halves",
   )
   short: float = base.option(
     0.0,
-    "fraction of pairs of a random length, from two sentences on, that the"
-    " rest of the row is not read in (BERT, ALBERT: 0.1)",
+    "fraction of pairs with a random length, at least two sentences; the rest"
+    " of their row is not read (BERT, ALBERT: 0.1)",
     absent=0.0,
   )
 
@@ -59,7 +59,7 @@ class MaskedLMNextSentence(mlm.MaskedLM):
       )
 
   def check_pairs(self, spec: Spec, batch_size: int, accumulate: int) -> None:
-    """What `check` asks of any pairs."""
+    """Checks what all pairs need."""
     super().check(spec, batch_size, accumulate)
     if not 0 <= self.short <= 1:
       raise UsageError(f"--objective.short={self.short}: must be 0 to 1")
@@ -91,33 +91,33 @@ class MaskedLMNextSentence(mlm.MaskedLM):
     return self.pair_problem(mask_rng, joined, type_BxT, label_B, real_B, spec)
 
   def _coupled(self, rng: Array, rows: Rows, spec: Spec):
-    """The rows cut, whose B each may have, which have it, which are pairs."""
+    """Returns the cut rows, their partners, labels, and which are pairs."""
     couple_rng, label_rng, short_rng, cut_rng = jax.random.split(rng, 4)
     batch, length = rows.tokens_BxL.shape
     every = jnp.ones((batch, 1))
     two_B = _pairs.sentences(rows, spec, every).two_B
     partner_B, coupled_B = _pairs.couples(couple_rng, rows, two_B)
-    # What a couple decides, its first row does.
+    # The first row of a couple decides for both.
     leader_B = jnp.minimum(partner_B, jnp.arange(batch))
     share_Bx1 = self.shares(short_rng, batch)[leader_B]
-    found = _pairs.sentences(rows, spec, share_Bx1)
+    text = _pairs.sentences(rows, spec, share_Bx1)
     keys_B, alone_B = corrupt.two_keys(jax.random.split(cut_rng, batch))
-    place_Bx1, fits_B = _pairs.alike(keys_B, found, partner_B, length - 1)
+    place_Bx1, fits_B = _pairs.alike(keys_B, text, partner_B, length - 1)
     real_B = coupled_B & fits_B
-    alone_Bx1 = _pairs.anywhere(alone_B, found)
+    alone_Bx1 = _pairs.anywhere(alone_B, text)
     place_Bx1 = jnp.where(real_B[:, None], place_Bx1, alone_Bx1)
     label_B = jax.random.bernoulli(label_rng, 0.5, (batch,))[leader_B]
-    return _pairs.cut(found, rows, place_Bx1), partner_B, label_B, real_B
+    return _pairs.cut(text, rows, place_Bx1), partner_B, label_B, real_B
 
   def shares(self, rng: Array, batch: int) -> Array:
-    """Of the room of a pair, how much it takes at least: [B, 1]."""
+    """Draws the least share of the room that each pair takes: [B, 1]."""
     which, size = jax.random.uniform(rng, (2, batch, 1))
     return jnp.where(which < self.short, size, 1.0)
 
   def pair_problem(
     self, rng, joined: Rows, type_BxT, label_B, real_B, spec: Spec
   ) -> Problem:
-    """Masked LM's problem over joined halves, with the pair's label."""
+    """Makes masked LM's problem over joined halves, with the pair's label."""
     problem = super().make(rng, joined, spec)
     inputs = dataclasses.replace(problem.inputs, type_BxT=type_BxT)
     return dataclasses.replace(
@@ -144,10 +144,10 @@ class MaskedLMNextSentence(mlm.MaskedLM):
 
 
 def _halved(rng: Array, rows: Rows, spec: Spec):
-  """As `_coupled`: B is of the row before, whatever its length."""
+  """Couples each row with the one before it; else like `_coupled`."""
   batch = rows.tokens_BxL.shape[0]
   label_B = jax.random.bernoulli(rng, 0.5, (batch,))
   first = _pairs.halves(rows, spec)
   partner_B = (jnp.arange(batch) - 1) % batch
-  # A row without two sentences, or beside one, is no pair.
+  # A row without two sentences, or after such a row, is no pair.
   return first, partner_B, label_B, first.two_B & first.two_B[partner_B]

@@ -1,4 +1,4 @@
-"""Fine-tuning: multiple choice, a score for each candidate answer."""
+"""Fine-tunes multiple choice: a score for each candidate answer."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lm_jax.objectives.base import option
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Apply, Array, Problem, Rows, Spec, Term
 
-# As the families call that of Transformers' ...ForMultipleChoice.
+# The families' name for the head of Transformers' ...ForMultipleChoice.
 HEAD = "choice"
-# In the place of the score of a candidate that there is not.
+# Score of a missing candidate.
 _NEVER = -1e30
 
 
@@ -24,16 +24,15 @@ _NEVER = -1e30
 class MultipleChoice(TextHead):
   """L = -1/n sum log softmax(f(texts with candidate))[right] over n examples.
 
-  The softmax runs over the candidates of an example, each a text of its own
-  with what is asked (Radford et al. 2018, section 3.3; Devlin et al. 2019,
-  section 4.4; Liu et al. 2019, section 5). f is a head of one output, on the
-  states that classify has its own on, and starts from the pooler likewise. It
-  is the same for every candidate, so that a bias would change nothing; BERT
-  has one all the same.
+  The softmax runs over the candidates of an example, each a separate text with
+  the question (Radford et al. 2018, section 3.3; Devlin et al. 2019, section
+  4.4; Liu et al. 2019, section 5). f is a head of one output, on the same
+  states as in classify, and also starts from the pooler. It is the same for
+  every candidate, so that its bias changes nothing; BERT has one nevertheless.
 
-  An example is one segment of a row, in which its candidates stand side by
-  side; none sees another, and positions start anew in each. Rows.label has
-  twice the index of the token's candidate, plus 1 if that is the right one.
+  An example is one segment of a row and holds its candidates side by side; none
+  sees another, and positions restart in each. Rows.label is twice the index of
+  the token's candidate, plus 1 if that is the right one.
   """
 
   head: ClassVar[str] = HEAD
@@ -43,9 +42,12 @@ class MultipleChoice(TextHead):
   }
 
   choices: int = option(
-    0, "candidates of an example, at most: a row has so many times their length"
+    0,
+    "most candidates of an example; a row has this many times their length",
   )
-  dropout: float = option(0.1, "of what the scores are computed from")
+  dropout: float = option(
+    0.1, "dropout rate on the states that the scores are computed from"
+  )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
@@ -86,11 +88,11 @@ class MultipleChoice(TextHead):
     return self._by_example(apply, *self._read(rows, spec))
 
   def _read(self, rows: Rows, spec: Spec) -> tuple[Problem, Array]:
-    """The candidates, each a segment, and where the score of each belongs.
+    """Lays out each candidate as a segment; returns places of their scores.
 
     Returns:
-      a problem without targets; and for each of S candidates a place in E * C,
-      int32 [B, S], with C = choices and E = S; E * C where there is none.
+      A problem without targets; and for each of S candidates a place in E * C,
+      int32 [B, S], with C = choices and E = S; E * C for missing candidates.
     """
     label_BxS = self._of_candidates(rows.label, rows)
     example_BxS = self._of_candidates(rows.segment_BxL, rows) - 1
@@ -108,16 +110,16 @@ class MultipleChoice(TextHead):
     return dataclasses.replace(problem, inputs=inputs), place_BxS
 
   def _of_candidates(self, values_BxL: Array | None, rows: Rows) -> Array:
-    """The values of the candidates of a row: [B, S]; -1 where there is none."""
+    """Returns values of the candidates of a row: [B, S]; -1: no candidate."""
     assert values_BxL is not None  # of a supervised objective's rows
     count = _supervised.room(rows.tokens_BxL.shape[1])
     number_BxL = _supervised.texts(rows)
-    return _supervised.of_segments(values_BxL + 1, number_BxL, count) - 1
+    return _supervised.values_at_ends(values_BxL + 1, number_BxL, count) - 1
 
   def _by_example(
     self, apply: Apply, problem: Problem, place_BxS: Array
   ) -> Array:
-    """The scores of each example's candidates: float32 [B, E, C]."""
+    """Computes the scores of each example's candidates: float32 [B, E, C]."""
     score_BxS = self.logits(apply, problem)[..., 0]
     batch, count = place_BxS.shape
     logits_BxM = jnp.full((batch, count * self.choices), _NEVER, jnp.float32)

@@ -1,4 +1,4 @@
-"""Permutation language modelling (XLNet)."""
+"""Trains by permutation language modelling (XLNet)."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from lm_jax.types import NEVER, Architecture, Array, Problem, Rows, Spec, Stream
 
 @dataclasses.dataclass(frozen=True)
 class PermutationLM(base.Objective):
-  """Predicts tokens in a random order, from those before in it (XLNet).
+  """Predicts tokens in a random order, from those earlier in it (XLNet).
 
-  Yang et al. 2019, equation 5: L = -sum_(t > c) log p(x_(z_t) | x_(z_<t)),
-  z a random order, of which the last 1/K (K = 6) are predicted. The second
-  stream is more tokens of the same stream: query tokens that read [MASK] at
-  the target's position, see what comes before it in the order, and are seen
-  by nobody.
+  Yang et al. 2019, equation 5: L = -sum_(t > c) log p(x_(z_t) | x_(z_<t)), z a
+  random order, of which the last 1/K (K = 6) are predicted. The second stream
+  is made of more tokens of the same stream: query tokens that read [MASK] at
+  the target's position, see the tokens before it in the order, and are
+  invisible to all tokens.
 
   Departures. With context="ordered" a token that is not a target sees only
   those before it in the order, as equation 3 reads; with the default,
   "mutual", these tokens see one another, as in the released code. Special
   tokens come first in every order. The order is of the whole row; with
-  `perm_size`, as in the released code (256 of 512), it is drawn for so many
-  positions and holds in each block of them, the blocks from left to right.
+  `perm_size`, as in the released code (256 of 512), it is drawn for that
+  many positions and used in each block of them, blocks from left to right.
   Targets are single tokens; the released code takes spans of 1 to 5 words
   within 6 times as many tokens. The query starts from the embedding of [MASK],
-  or from a vector of its own where the trunk has a query_embedding. No memory,
-  no text is read backwards (bi_data), and rows are no pairs of texts; they
-  tell no token types, so XLNet's relative segment encoding takes no part.
+  or from a separate vector if the trunk has a query_embedding. There is no
+  memory, no text is read backwards (bi_data), and rows are not pairs of texts;
+  they have no token types, so XLNet's relative segment encoding is not used.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
@@ -44,19 +44,22 @@ class PermutationLM(base.Objective):
   fills: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("mask",)
 
-  K: int = base.option(6, "one token in K is predicted")
+  K: int = base.option(6, "predict one token in K")
   perm_size: int = base.option(
     0,
-    "positions of a block: the order is drawn for one, and blocks follow from"
-    " left to right (XLNet: 256 of 512); 0: the row is one block",
+    "positions per block; the order is drawn for one block, and blocks follow"
+    " from left to right (XLNet: 256 of 512); 0: the row is one block",
     absent=0,
   )
   context: Literal["mutual", "ordered"] = base.option(
-    "mutual", "whether tokens that are not predicted see one another"
+    "mutual",
+    "what tokens that are not predicted see; mutual: one another; ordered:"
+    " those before them in the order",
   )
   pseudo_likelihood: Literal["within_word", "original"] = base.option(
     "within_word",
-    "within_word also hides the rest of the word to the right",
+    "tokens hidden for a score; within_word: also the rest of the word to the"
+    " right; original: only the scored token",
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -98,7 +101,7 @@ class PermutationLM(base.Objective):
     return queries(rows, rank_BxL, target_BxL, slots, spec)
 
   def _in_blocks(self, keys_B: Array, length: int) -> Array:
-    """The place of each position in the order of the blocks: [B, L]."""
+    """Returns the place of each position in the order of the blocks: [B, L]."""
     size = self.perm_size
     key_B = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys_B)
     order_BxS = corrupt.ranks(corrupt.uniform(key_B, size))
@@ -106,7 +109,7 @@ class PermutationLM(base.Objective):
     return size * (index // size) + order_BxS[:, index % size]
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
-    """log p(x_i | all others), each by a query token: [B, L]."""
+    """Computes log p(x_i | all others), each by a query token: [B, L]."""
 
     def score_one(i):
       index = jnp.arange(rows.tokens_BxL.shape[1])[None]
@@ -125,7 +128,7 @@ class PermutationLM(base.Objective):
     return base.one_at_a_time(score_one, rows, spec)
 
   def fill(self, apply, rows: Rows, spec: Spec, positions_BxP: Array) -> Array:
-    """Blanks come last in the order: each is told from all that is known."""
+    """Puts blanks last in the order: each sees all known tokens."""
     blank_BxL = rows.tokens_BxL == spec.specials.mask
     every_BxP = jnp.ones_like(positions_BxP, bool)
     problem = _with_queries(
@@ -138,16 +141,16 @@ class PermutationLM(base.Objective):
 def queries(
   rows: Rows, rank_BxL: Array, target_BxL: Array, slots: int, spec: Spec
 ) -> Problem:
-  """The row with a query token for each target behind it: T = L + slots.
+  """Appends a query token for each target to the row: T = L + slots.
 
   Args:
     rows: [B, L].
     rank_BxL: int32, place in the order; equal ranks see one another.
-    target_BxL: bool, what is predicted, at most `slots` in a row.
+    target_BxL: bool, the tokens to predict, at most `slots` in a row.
     slots: number of query tokens, static.
     spec: the special tokens.
 
-  Tokens 2 and 3 come last, and each has a query that sees what is before:
+  Tokens 2 and 3 come last, and each has a query that sees the earlier ones:
 
   >>> from lm_jax.visibility import visible
   >>> one = jnp.ones((1, 4), jnp.int32)
@@ -171,7 +174,7 @@ def queries(
 def _with_queries(
   rows: Rows, rank_BxL: Array, at_BxP: Array, there_BxP: Array, spec: Spec
 ) -> Problem:
-  """As `queries`, with the positions of the targets, and which there are."""
+  """Appends query tokens like `queries`, given the positions of the targets."""
   length, slots = rows.tokens_BxL.shape[1], at_BxP.shape[1]
   position_BxL = layout.positions(rows.segment_BxL)
 

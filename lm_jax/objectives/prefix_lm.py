@@ -1,4 +1,4 @@
-"""Prefix language modelling (UniLM, T5)."""
+"""Trains prefix language models (UniLM, T5)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
 @dataclasses.dataclass(frozen=True)
 class PrefixLM(base.Objective):
-  """Predicts a text's second part; its first is seen both ways (T5, UniLM).
+  """Predicts a text's second part from a bidirectional first one (T5, UniLM).
 
   Raffel et al. 2020, section 3.2.1: a cut c is drawn for each segment, and
   L = -sum_(i >= c) log p(x_i | x_1 .. x_(i-1)), x_1 .. x_(c-1) bidirectional.
   The cut is uniform from 0 (so the exact likelihood of a whole text is in
   distribution) to one token before the end. Departures: T5 cuts spans of 512
   tokens once; here each segment of a packed row is cut. UniLM masks tokens of
-  both parts, where here all of the second one is predicted.
+  both parts; here the whole second part is predicted.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(
@@ -35,7 +35,7 @@ class PrefixLM(base.Objective):
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     batch, length = rows.tokens_BxL.shape
-    # One uniform number a segment: the segment's number looks it up.
+    # One uniform number per segment, looked up by the segment's number.
     noise_BxS = jax.random.uniform(rng, (batch, length + 1))
     noise_BxL = jnp.take_along_axis(noise_BxS, rows.segment_BxL, axis=1)
     return split(rows, noise_BxL, spec)
@@ -54,7 +54,7 @@ class PrefixLM(base.Objective):
 
 
 def segment_sizes(rows: Rows) -> Array:
-  """Tokens of each token's segment: int32 [B, L]."""
+  """Counts the tokens of each token's segment: int32 [B, L]."""
   batch, length = rows.tokens_BxL.shape
   index = jnp.arange(batch)[:, None]
   size_BxS = jnp.zeros((batch, length + 1), jnp.int32)
@@ -63,11 +63,11 @@ def segment_sizes(rows: Rows) -> Array:
 
 
 def split(rows: Rows, noise_BxL: Array, spec: Spec) -> Problem:
-  """Cuts each segment in a prefix and what is predicted.
+  """Cuts each segment into a prefix and the part to predict.
 
   Args:
     rows: [B, L].
-    noise_BxL: in [0, 1), equal within a segment: where to cut.
+    noise_BxL: in [0, 1), equal within a segment: the place to cut.
     spec: a prefix_decoder reads the row in place; an encoder_decoder gets
       prefix and rest in its two stacks.
   """

@@ -1,4 +1,4 @@
-"""Fine-tuning: regression, one number for each example."""
+"""Fine-tunes regression: one number for each example."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ HEAD = "classification"
 class Regress(TextHead):
   """L = 1/n sum (f(texts of example i) - score of example i)^2 over n examples.
 
-  f is a head of one output, on the states that classify has its own on: what
-  BERT's and RoBERTa's code does for STS-B. Rows.label has the score's float32
-  as it lies in memory: no finite one looks like -1, a place without a label.
+  f is a head of one output on the same states as in classify, like BERT's and
+  RoBERTa's code for STS-B. Rows.label holds the bits of the score's float32: no
+  finite number has the bits of -1, which means no label.
   """
 
   head: ClassVar[str] = HEAD
@@ -37,7 +37,9 @@ class Regress(TextHead):
     f"heads_{HEAD}.dense": "heads_pooler.dense"
   }
 
-  dropout: float = option(0.1, "of what the number is computed from")
+  dropout: float = option(
+    0.1, "dropout rate on the states that the number is computed from"
+  )
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     problem = _supervised.text_problem(rows, spec)
@@ -53,7 +55,7 @@ class Regress(TextHead):
     label_BxS = problem.targets_BxP
     bits_BxS = jnp.where(label_BxS == -1, 0, label_BxS)
     score_BxS = jax.lax.bitcast_convert_type(bits_BxS, jnp.float32)
-    told_BxS = self.logits(apply, problem)[..., 0]
+    output_BxS = self.logits(apply, problem)[..., 0]
     return {
-      "squared": Term(jnp.square(told_BxS.astype(jnp.float32) - score_BxS))
+      "squared": Term(jnp.square(output_BxS.astype(jnp.float32) - score_BxS))
     }

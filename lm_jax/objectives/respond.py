@@ -1,4 +1,4 @@
-"""Fine-tuning: a text is answered by a text; the answer alone bears loss."""
+"""Fine-tunes text to text; only the answer contributes to the loss."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Respond(base.Objective):
   continues: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("end",)
 
-  answer_length: int = option(32, "columns of a row that are for answers")
+  answer_length: int = option(32, "columns of a row for the answer")
   languages: tuple[str, ...] = option(
-    (), "codes of those that it translates between, if they are several"
+    (), "codes of the languages to translate between, if there are several"
   )
-  beams: int = option(1, "of the search by which answers are found; 1: none")
+  beams: int = option(1, "beams in the search for answers; 1: no search")
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
@@ -52,7 +52,7 @@ class Respond(base.Objective):
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     split = rows.tokens_BxL.shape[1] - self.answer_length
-    # A part of a row that is no answer would be learnt where it stands there.
+    # Tokens in these columns that are no answer would be learnt, too.
     is_answer = rows.part_BxL == ANSWER
     context = Part(rows.tokens_BxL[:, :split], rows.segment_BxL[:, :split])
     answer = Part(

@@ -1,4 +1,4 @@
-"""Replaced-token detection (ELECTRA)."""
+"""Trains by replaced-token detection (ELECTRA)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lm_jax.types import (
   Trunk,
 )
 
-# Of the chosen tokens, how many read [MASK].
+# Share of the chosen tokens that read [MASK].
 _MASKED = 0.85
 
 
@@ -39,11 +39,11 @@ class ReplacedTokenDetection(base.Objective):
   The generator is the trunk at `generator` of its width, heads and
   feed-forward width.
   Departures: round(rate * n) of the n tokens of the text are chosen, none
-  twice. With `repeats`, as in the released code, n counts special tokens, too,
-  and as many positions are drawn from the text with repeats: each draw has
-  its own 85 %, and a place in the generator's loss. Where draws of one
-  position sample different tokens the first one stands, where that code takes
-  the mean of their ids.
+  twice. With `repeats`, as in the released code, n also counts special tokens,
+  and positions are drawn from the text with repeats: each draw is masked with
+  probability 85 % and counts in the generator's loss. If draws of one position
+  sample different tokens, the first one is used; that code uses the mean of
+  their ids.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
@@ -52,7 +52,7 @@ class ReplacedTokenDetection(base.Objective):
   needs: ClassVar[tuple[str, ...]] = ("mask",)
   fills: ClassVar[bool] = True
 
-  rate: float = base.option(0.15, "fraction of the tokens that is masked")
+  rate: float = base.option(0.15, "fraction of the tokens to mask")
   weight: float = base.option(50.0, "weight of the discriminator's loss")
   generator: float = base.option(
     0.25, "width of the generator as a fraction of the discriminator's"
@@ -60,7 +60,7 @@ class ReplacedTokenDetection(base.Objective):
 
   repeats: bool = base.option(
     False,
-    "draw the masked positions with repeats, as ELECTRA's code does",
+    "draw the masked positions with repeats, like ELECTRA's code",
     absent=False,
   )
 
@@ -100,7 +100,7 @@ class ReplacedTokenDetection(base.Objective):
     )
 
   def _repeated(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
-    """Masked LM's problem; some of its positions may be there twice."""
+    """Makes masked LM's problem; some of its positions may occur twice."""
     length = rows.tokens_BxL.shape[1]
     place_keys, mask_keys = corrupt.two_keys(
       corrupt.row_keys(rng, rows.tokens_BxL)
@@ -117,7 +117,9 @@ class ReplacedTokenDetection(base.Objective):
     there_BxP = (jnp.arange(slots)[None] < count_B[:, None]) & (size_Bx1 > 0)
     masked_BxP = corrupt.uniform(mask_keys, slots) < _MASKED
     mask_BxP = jnp.full_like(at_BxP, spec.specials.mask)
-    tokens_BxL = put(rows.tokens_BxL, at_BxP, mask_BxP, there_BxP & masked_BxP)
+    tokens_BxL = set_tokens(
+      rows.tokens_BxL, at_BxP, mask_BxP, there_BxP & masked_BxP
+    )
     masked = dataclasses.replace(rows, tokens_BxL=tokens_BxL)
     return Problem(
       inputs=layout.in_place(masked, spec),
@@ -141,7 +143,7 @@ class ReplacedTokenDetection(base.Objective):
     chosen_BxP = problem.weights["nll"] > 0
     if self.repeats:
       chosen_BxP &= first_of(problem.positions_BxP)
-    corrupt_BxL = put(
+    corrupt_BxL = set_tokens(
       original_BxL, problem.positions_BxP, sample_BxP, chosen_BxP
     )
     inputs = dataclasses.replace(problem.inputs, tokens_BxT=corrupt_BxL)
@@ -160,7 +162,7 @@ class ReplacedTokenDetection(base.Objective):
     }
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
-    """log P(token is original), summed over a text: its negative energy."""
+    """Computes log P(token is original); its sum is the negative energy."""
     hidden_BxLxD = apply.hidden(layout.in_place(rows, spec))
     logit_BxL = apply.head("replaced", hidden_BxLxD)[:, :, 0]
     return jnp.where(
@@ -168,7 +170,7 @@ class ReplacedTokenDetection(base.Objective):
     )
 
   def fill(self, apply, rows: Rows, spec: Spec, positions_BxP: Array) -> Array:
-    """By the generator."""
+    """Fills with the generator."""
     inputs = layout.in_place(rows, spec)
     state_BxLxE = apply.hidden(inputs, stack="generator")
     return apply.head(
@@ -177,7 +179,7 @@ class ReplacedTokenDetection(base.Objective):
 
 
 def shrink(trunk: Trunk, fraction: float) -> Trunk:
-  """The generator: narrower by `fraction`, reading the same embeddings."""
+  """Makes the generator: narrower by `fraction`, with the same embeddings."""
   width = max(8, 8 * round(trunk.width * fraction / 8))
   heads = max(1, round(trunk.heads * fraction))
   while width % heads:
@@ -195,7 +197,7 @@ def shrink(trunk: Trunk, fraction: float) -> Trunk:
 
 
 def first_of(values_BxP: Array) -> Array:
-  """Which values have no equal before them in their row: bool [B, P]."""
+  """Returns which values are the first of their kind in a row: bool [B, P]."""
   same_BxPxP = values_BxP[:, :, None] == values_BxP[:, None, :]
   before_PxP = jnp.tri(values_BxP.shape[1], k=-1, dtype=bool)
   return ~jnp.any(same_BxPxP & before_PxP[None], axis=2)
@@ -211,10 +213,10 @@ def draw(keys_Bx2: Array, logp_BxPxV: Array) -> Array:
   )(keys_Bx2, logp_BxPxV).astype(jnp.int32)
 
 
-def put(
+def set_tokens(
   tokens_BxL: Array, position_BxP: Array, value_BxP: Array, where_BxP: Array
 ) -> Array:
-  """Tokens with values[b, p] at positions[b, p], where `where` holds."""
+  """Sets tokens to values[b, p] at positions[b, p], where `where` holds."""
   batch = jnp.arange(tokens_BxL.shape[0])[:, None]
   position_BxP = jnp.where(where_BxP, position_BxP, tokens_BxL.shape[1])
   return tokens_BxL.at[batch, position_BxP].set(value_BxP, mode="drop")

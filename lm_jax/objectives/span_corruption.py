@@ -1,4 +1,4 @@
-"""Span corruption (T5)."""
+"""Trains by span corruption (T5)."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
 @dataclasses.dataclass(frozen=True)
 class SpanCorruption(base.Objective):
-  """Predicts short spans that sentinels stand for in the context (T5).
+  """Predicts short spans that sentinels replace in the context (T5).
 
   Raffel et al. 2020, section 3.1.4: noise density 15 %, mean span length 3;
-  n = round(0.15 E) noise tokens in round(n / 3) spans, both they and the rest
-  cut by uniform random compositions (random_spans_noise_mask). The context
-  has one sentinel for each span; the answer is sentinel, span, sentinel,
-  span, ..., [EOS]. L = mean cross-entropy of the answer.
-  As there, a row's last token is always noise. Departures: rows are no longer
-  than `--length`, where T5 reads so many tokens (568) that the context is
-  full (512); a span ends at a document's end; sentinels are numbered from 0
-  in each document of a packed row; the closing sentinel is [EOS] alone; a
-  document that no span falls in has no answer.
+  n = round(0.15 E) noise tokens in round(n / 3) spans; uniform random
+  compositions cut both these and the rest (random_spans_noise_mask). The
+  context has one sentinel for each span; the answer is sentinel, span,
+  sentinel, span, ..., [EOS]. L = mean cross-entropy of the answer. As there, a
+  row's last token is always noise. Departures: rows have at most `--length`
+  tokens; T5 reads enough tokens (568) to fill the context (512). A span ends at
+  a document's end; sentinels are numbered from 0 in each document of a packed
+  row; [EOS] replaces the closing sentinel; a document without a span has no
+  answer.
   """
 
   architectures: ClassVar[frozenset[str]] = frozenset(
@@ -39,7 +39,9 @@ class SpanCorruption(base.Objective):
   continues: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("sentinels", "end")
 
-  rate: float = base.option(0.15, "noise density")
+  rate: float = base.option(
+    0.15, "noise density, the fraction of the tokens to hide"
+  )
   mean_span: float = base.option(3.0, "mean length of a span, in tokens")
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -60,8 +62,8 @@ class SpanCorruption(base.Objective):
     noise_BxL = span_noise(
       keys_B, eligible_BxL, self.rate, self.mean_span, spans
     )
-    # A span over a document's end is two, and needs a sentinel and an [EOS]
-    # more: room for two such, and in long rows for more.
+    # A span that crosses a document's end counts as two and needs one more
+    # sentinel and [EOS]: room for two of these, and for more in long rows.
     slack = 4 + length // 64
     context, answer = sentinel_parts(
       rows,
@@ -70,8 +72,8 @@ class SpanCorruption(base.Objective):
       context_size=length - noise + spans + slack,
       answer_size=noise + 2 * spans + slack,
     )
-    # Each span costs a sentinel on both sides; [EOS] takes the place of the
-    # boundary token, which the context does without.
+    # Each span costs a sentinel on both sides; [EOS] replaces the
+    # boundary token, which the context does not have.
     return layout.pair(context, answer, spec, length=length + 2 * spans + slack)
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
@@ -89,11 +91,11 @@ class SpanCorruption(base.Objective):
     return base.infilling_score(apply, rows, spec, sentinel, answer_of)
 
   def prompt(self, rows: Rows, spec: Spec) -> Problem:
-    """A sentinel stands for what comes behind the text."""
+    """Puts a sentinel after the text for its continuation."""
     sentinel = spec.specials.first_sentinel
     one_Bx1 = jnp.ones_like(rows.tokens_BxL[:, :1])
     opened = Part(sentinel * one_Bx1, one_Bx1)
-    return base.answering(rows, spec, behind=sentinel, answer=opened)
+    return base.answering(rows, spec, after=sentinel, answer=opened)
 
 
 def check_sentinels(spans: int, spec: Spec) -> None:
@@ -106,7 +108,7 @@ def check_sentinels(spans: int, spec: Spec) -> None:
 
 
 def most_noise(length: int, rate: float, mean_span: float) -> tuple[int, int]:
-  """The most noise tokens and spans that a row of `length` can get."""
+  """Returns the most noise tokens and spans in a row of `length`."""
   noise = max(1, round(rate * length))
   return noise, max(1, round(noise / mean_span))
 
@@ -114,11 +116,11 @@ def most_noise(length: int, rate: float, mean_span: float) -> tuple[int, int]:
 def span_noise(
   keys_B: Array, eligible_BxL: Array, rate, mean_span, most: int
 ) -> Array:
-  """T5's noise mask over the eligible tokens of each row: bool [B, L].
+  """Draws T5's noise mask over the eligible tokens of each row: bool [B, L].
 
   Args:
     keys_B: one key a row.
-    eligible_BxL: bool; the mask is laid over these as if they were alone.
+    eligible_BxL: bool; the mask treats these as if there were no others.
     rate, mean_span: numbers, or float32 [B].
     most: static bound of the number of spans.
   """
@@ -133,7 +135,7 @@ def span_noise(
   length = eligible_BxL.shape[1]
   length_keys, place_keys = corrupt.two_keys(keys_B)
   lengths_BxM = corrupt.composition(length_keys, noise_B, spans_B, length, most)
-  noise_BxE, _ = corrupt.lay_spans(place_keys, lengths_BxM, size_B, length)
+  noise_BxE, _ = corrupt.place_spans(place_keys, lengths_BxM, size_B, length)
   index_BxL = jnp.maximum(jnp.cumsum(eligible_BxL, axis=1) - 1, 0)
   return jnp.take_along_axis(noise_BxE, index_BxL, axis=1) & eligible_BxL
 
@@ -141,7 +143,7 @@ def span_noise(
 def sentinel_parts(
   rows: Rows, noise_BxL: Array, spec: Spec, context_size: int, answer_size: int
 ) -> tuple[Part, Part]:
-  """The context with sentinels, and the answer that tells what they hide.
+  """Makes the context with sentinels and the answer with the hidden spans.
 
   >>> one = jnp.ones((1, 6), jnp.int32)
   >>> rows = Rows(
@@ -157,7 +159,7 @@ def sentinel_parts(
   """
   first_BxL, sentinel_BxL = number_spans(noise_BxL, rows.segment_BxL, spec)
   keep_BxL = (rows.segment_BxL > 0) & ~base.opening(rows, spec)
-  context = pick(
+  context = compact_tokens(
     jnp.where(first_BxL, sentinel_BxL, rows.tokens_BxL),
     rows.segment_BxL,
     keep_BxL & (~noise_BxL | first_BxL),
@@ -171,7 +173,7 @@ def sentinel_parts(
 def number_spans(
   noise_BxL: Array, segment_BxL: Array, spec: Spec
 ) -> tuple[Array, Array]:
-  """Which tokens start a span, and the sentinel of each token's span."""
+  """Returns first tokens of spans, and the sentinel of each token's span."""
   new_BxL = layout.starts(segment_BxL)
   before_BxL = jnp.roll(noise_BxL, 1, axis=1) & ~new_BxL
   first_BxL = noise_BxL & ~before_BxL
@@ -186,13 +188,13 @@ def number_spans(
 def answer_part(
   rows, noise_BxL, first_BxL, sentinel_BxL, spec: Spec, size: int
 ) -> Part:
-  """sentinel, span, sentinel, span, ..., [EOS], for each segment: [B, size].
+  """Makes sentinel, span, sentinel, span, ..., [EOS] of each segment.
 
   Args:
     rows: the text.
     noise_BxL: tokens of the answer.
-    first_BxL: those with a sentinel before them. A segment that has none gets
-      no [EOS].
+    first_BxL: tokens with a sentinel before them; a segment without any gets no
+      [EOS].
   """
   triples = [
     (sentinel_BxL, first_BxL),
@@ -207,17 +209,19 @@ def answer_part(
     jnp.stack(part, axis=2).reshape(batch, 3 * length)
     for part in zip(*triples, strict=True)
   )
-  return pick(tokens, jnp.repeat(rows.segment_BxL, 3, axis=1), keep, size)
+  return compact_tokens(
+    tokens, jnp.repeat(rows.segment_BxL, 3, axis=1), keep, size
+  )
 
 
 def last_of(rows: Rows) -> Array:
-  """The last token of each segment: bool [B, L]."""
+  """Returns the last token of each segment: bool [B, L]."""
   after_BxL = jnp.roll(rows.segment_BxL, -1, axis=1).at[:, -1].set(-1)
   return (after_BxL != rows.segment_BxL) & (rows.segment_BxL > 0)
 
 
 def in_segments_with(mark_BxL: Array, segment_BxL: Array) -> Array:
-  """The tokens whose segment has a marked token: bool [B, L]."""
+  """Returns the tokens whose segment has a marked token: bool [B, L]."""
   batch, length = segment_BxL.shape
   index = jnp.arange(batch)[:, None]
   has_BxS = jnp.zeros((batch, length + 1), bool)
@@ -225,8 +229,8 @@ def in_segments_with(mark_BxL: Array, segment_BxL: Array) -> Array:
   return layout.take(has_BxS, segment_BxL)
 
 
-def pick(tokens_BxN, segment_BxN, keep_BxN, size: int) -> Part:
-  """The kept tokens, moved to the front of `size` places."""
+def compact_tokens(tokens_BxN, segment_BxN, keep_BxN, size: int) -> Part:
+  """Moves the kept tokens to the front of `size` places."""
   index, there = layout.compact(keep_BxN, size)
   return Part(
     jnp.where(there, layout.take(tokens_BxN, index), 0),

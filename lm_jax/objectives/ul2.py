@@ -1,4 +1,4 @@
-"""The mixture of denoisers (UL2)."""
+"""Trains the mixture of denoisers (UL2)."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ DENOISERS = (
 
 @dataclasses.dataclass(frozen=True)
 class MixtureOfDenoisers(base.Objective):
-  """Span corruption of three kinds, told apart by a mode token (UL2).
+  """Mixes three kinds of span corruption, each with a mode token (UL2).
 
   Tay et al. 2023, section 3.1: each row draws one of seven denoisers: R
   (spans of 3 or 8, 15 %), X (long spans or 50 %), S (the text's end after its
-  beginning, 25 %). The context starts with [R], [S] or [X] in the place of
-  the boundary token. L = mean cross-entropy of the answer, laid out as in
+  beginning, 25 %). [R], [S] or [X] replaces the boundary token at the start of
+  the context. L = mean cross-entropy of the answer, laid out as in
   span_corruption (R, X) or as plain text (S). Departures: those of
-  span_corruption; a row has one denoiser, all its documents alike; denoisers
-  are drawn with equal probability but for `sequential`; S predicts the
+  span_corruption; a row has one denoiser for all its documents; denoisers are
+  drawn with equal probability, except `sequential`; S predicts the
   fraction u^3 of each document, u uniform, of mean 25 % and up to the whole
   text, so that the likelihood of a whole text is in distribution.
   """
@@ -51,7 +51,7 @@ class MixtureOfDenoisers(base.Objective):
   continues: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = (R, S, X, "sentinels", "end")
 
-  sequential: float = base.option(1 / 7, "fraction of rows in S mode")
+  sequential: float = base.option(1 / 7, "fraction of the rows in S mode")
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
@@ -88,7 +88,7 @@ class MixtureOfDenoisers(base.Objective):
     opened_BxL = jnp.where(
       base.opening(rows, spec), mode_B[:, None], rows.tokens_BxL
     )
-    context = span_corruption.pick(
+    context = span_corruption.compact_tokens(
       jnp.where(first_BxL, sentinel_BxL, opened_BxL),
       rows.segment_BxL,
       (rows.segment_BxL > 0) & (~noise_BxL | first_BxL),
@@ -98,17 +98,18 @@ class MixtureOfDenoisers(base.Objective):
       rows, noise_BxL, first_BxL, sentinel_BxL, spec, length
     )
     # Each span costs a sentinel on both sides, and each document an [EOS]; a
-    # span over a document's end is two. Three documents always fit.
+    # span that crosses a document's end counts as two. Three documents always
+    # fit.
     joint = length + 2 * most + 4 + length // 32
     return layout.pair(context, answer, spec, length=joint)
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
-    """Exact log-likelihood in S mode after an empty text: [B, L]."""
+    """Computes exact log-likelihood in S mode after an empty text: [B, L]."""
     sequential = spec.specials.sequential
     return base.whole_text_score(apply, rows, spec, sequential)
 
   def prompt(self, rows: Rows, spec: Spec) -> Problem:
-    """In S mode."""
+    """Lays out a text to be continued, in S mode."""
     return base.answering(rows, spec, before=spec.specials.sequential)
 
   def _logits(self) -> Array:
@@ -126,7 +127,7 @@ def _most_spans(length: int) -> int:
 
 
 def suffixes(keys_B: Array, rows: Rows) -> Array:
-  """The last fraction u^3 of each segment, at least a token: bool [B, L]."""
+  """Masks the last fraction u^3 of each segment, at least a token: [B, L]."""
   length = rows.tokens_BxL.shape[1]
   noise_BxL = layout.take(corrupt.uniform(keys_B, length + 1), rows.segment_BxL)
   text_BxL = segment_sizes(rows) - 1

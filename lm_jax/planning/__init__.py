@@ -1,1 +1,1 @@
-"""A run on many chips, on paper: memory, traffic, time."""
+"""Plans a run on many chips on paper: memory, traffic, time."""

@@ -1,4 +1,4 @@
-"""What makers publish about their chips, for plans on paper."""
+"""Lists published facts about chips, for plans on paper."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
-  """Peaks of one chip, in bytes and seconds.
+  """Peak values of one chip, in bytes and seconds.
 
-  flops: bfloat16 FLOPs a second, dense.
+  flops: bfloat16 FLOPs per second, dense.
   memory: bytes.
-  link: bytes a second that it sends to the chips of its domain, all links
-    together, one way.
-  domain: chips that such links join.
-  network: bytes a second that it sends beyond.
+  link: bytes per second that it sends to the chips of its domain, over all
+    links together, one way.
+  domain: number of chips joined by such links.
+  network: bytes per second that it sends beyond its domain.
   """
 
   flops: float

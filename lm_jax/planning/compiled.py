@@ -1,4 +1,4 @@
-"""What a compiled step exchanges, read off XLA's own text."""
+"""Lists the collectives of a compiled step, from XLA's text."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _SHAPE = re.compile(r"\b([a-z]+)(\d*)\[([\d,]*)\]")
 
 
 def collectives(text: str, devices: int) -> dict[str, int]:
-  """Bytes that the collectives give a device: by "kind of n", n the group.
+  """Sums the output bytes of collectives per device, by "kind of n".
 
-  Those of a loop's body count once.
+  n is the size of the group. Those in a loop's body count once.
 
   Args:
-    text: of `jax.stages.Compiled.as_text`.
-    devices: that it is compiled for.
+    text: from `jax.stages.Compiled.as_text`.
+    devices: number of devices that it is compiled for.
   """
-  found: dict[str, int] = {}
+  sizes: dict[str, int] = {}
   for shapes, kind, rest in _CALL.findall(text):
     key = f"{kind} of {_group(rest, devices)}"
-    found[key] = found.get(key, 0) + sum(map(_bytes, _SHAPE.findall(shapes)))
-  return found
+    sizes[key] = sizes.get(key, 0) + sum(map(_bytes, _SHAPE.findall(shapes)))
+  return sizes
 
 
 def _bytes(shape: tuple[str, str, str]) -> int:
@@ -36,18 +36,18 @@ def _bytes(shape: tuple[str, str, str]) -> int:
 
 
 def _group(text: str, devices: int) -> int:
-  """The devices that take part in one."""
+  """Number of devices in one group."""
   if "source_target_pairs" in text:
     return 2
   # [groups, devices]<=[all] with or without a transposition.
-  if found := re.search(r"replica_groups=\[\d+,(\d+)\]", text):
-    return int(found[1])
-  if found := re.search(r"replica_groups=\{\{([\d,]+)\}", text):
-    return len(found[1].split(","))
+  if match := re.search(r"replica_groups=\[\d+,(\d+)\]", text):
+    return int(match[1])
+  if match := re.search(r"replica_groups=\{\{([\d,]+)\}", text):
+    return len(match[1].split(","))
   # mesh['a'=4,'b'=2], ... {'a'}: along a.
-  if found := re.search(r"replica_groups=mesh\[(.*?)\].*?\{('.*?)\}", text):
-    axes = dict(re.findall(r"('\w+')=(\d+)", found[1]))
-    return math.prod(int(axes[name]) for name in found[2].split(","))
+  if match := re.search(r"replica_groups=mesh\[(.*?)\].*?\{('.*?)\}", text):
+    axes = dict(re.findall(r"('\w+')=(\d+)", match[1]))
+    return math.prod(int(axes[name]) for name in match[2].split(","))
   if "replica_groups" in text:
     raise ValueError(f"replica groups in an unknown form: {text[:200]}")
   return devices

@@ -1,8 +1,8 @@
-"""A run on many chips, on paper: memory, bytes moved, time of a step.
+"""Plans a run on many chips on paper: memory, bytes moved, time of a step.
 
 Nothing is compiled or allocated: the program is built over an abstract mesh,
-and its shapes, shardings and model FLOPs are those that training would have.
-What is assumed besides is said in `NOTES`, which every plan prints.
+and its shapes, shardings and model FLOPs are those of training. `NOTES`, which
+every plan prints, lists the other assumptions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lm_jax.training.assemble import make_network
 from lm_jax.training.program import Plan, Program
 from lm_jax.types import MESH_AXES, Spec
 
-# Rows for each of the chips that share a batch, unless told.
+# Default rows for each of the chips that share a batch.
 ROWS_A_CHIP = 8
 
 NOTES = (
@@ -40,11 +40,11 @@ NOTES = (
 
 @dataclasses.dataclass(frozen=True)
 class Paper:
-  """A plan.
+  """A plan on paper.
 
   mesh: chips by axis.
-  parameters: numbers.
-  memory: bytes on a chip, by what they are.
+  parameters: their number.
+  memory: bytes on a chip, by use.
   flops: model FLOPs of a step, on all chips.
   collectives: of a step.
   """
@@ -68,7 +68,7 @@ class Paper:
     return sum(item.sent / self.speed(item, chip) for item in self.collectives)
 
   def speed(self, item: Collective, chip: Chip) -> float:
-    """Bytes a second: within a domain of fast links, or beyond it.
+    """Bytes per second, within a domain of fast links or beyond it.
 
     Neighbours on the mesh's last axes are neighbours in a domain.
     """
@@ -81,24 +81,24 @@ class Paper:
 
 
 def make(config: Config, chips: int) -> Paper:
-  """The plan of a configuration on so many chips.
+  """Makes the plan of a configuration for a number of chips.
 
   Args:
-    config: its mesh may leave data to what remains.
-    chips: in all.
+    config: its mesh may leave out data, which then gets the remaining chips.
+    chips: number of all chips.
 
   Raises:
-    UsageError: the configuration is impossible, on so many chips or at all.
+    UsageError: the configuration is impossible, for these chips or at all.
   """
   rows = config.batch_size // config.accumulate
   sizes = mesh_lib.check(config.mesh, rows, chips)
   others = sizes.get("fsdp", 1) * sizes.get("tensor", 1)
   sizes = {"data": chips // others, "fsdp": 1, "tensor": 1} | sizes
-  return of_program(_program(config, sizes))
+  return from_program(_program(config, sizes))
 
 
-def of_program(program: Program) -> Paper:
-  """The plan of what a program is made for."""
+def from_program(program: Program) -> Paper:
+  """Makes the plan of a program."""
   sizes = traffic.sizes(program)
   own, gathered = sizes.own, sizes.gathered
   memory = {
@@ -113,7 +113,7 @@ def of_program(program: Program) -> Paper:
     "gradients": sum(own.values()),
   }
   if gathered:
-    # One in use, and one on its way.
+    # One in use, and one being gathered.
     memory["gathered parameters"] = 2 * max(gathered.values())
   return Paper(
     dict(program.plan.mesh.shape),
@@ -125,13 +125,13 @@ def of_program(program: Program) -> Paper:
 
 
 def _program(config: Config, sizes: dict[str, int]) -> Program:
-  """As it would be on the chips, over a mesh that has none."""
+  """Builds the program over a mesh without chips."""
   built = config_lib.build(dataclasses.replace(config, mesh=""))
   specials = specials_of(config.data)
   vocabulary = built.trunk.vocabulary or config.data.vocabulary_size
   spec = Spec(built.trunk.architecture, config.length, vocabulary, specials)
   built.objective.check(spec, config.batch_size, config.accumulate)
-  # Other backends than the CPU compute the square.
+  # Backends other than the CPU compute the whole square.
   if built.trunk.attention == "auto":
     trunk = dataclasses.replace(built.trunk, attention="plain")
     built = dataclasses.replace(built, trunk=trunk)
@@ -155,7 +155,7 @@ def _program(config: Config, sizes: dict[str, int]) -> Program:
 
 
 def report(paper: Paper, name: str, chip: Chip) -> list[str]:
-  """The plan in lines, what does not fit said last."""
+  """Formats the plan as lines; what does not fit comes last."""
   mesh = ",".join(f"{axis}={paper.mesh[axis]}" for axis in MESH_AXES)
   lines = [
     f"plan: {paper.chips} x {name}, --mesh={mesh},"

@@ -1,4 +1,4 @@
-"""What a chip keeps of a step's forward pass for the backward one."""
+"""Computes the memory that a chip keeps for the backward pass."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from lm_jax.types import Trunk
 
 
 def activations(program: Program) -> dict[str, int]:
-  """Bytes that one chip keeps for its backward pass, by what they are.
+  """Counts bytes that one chip keeps for its backward pass, by use.
 
-  Its share is the network with 1/tensor of the heads, the feed-forward width
-  and the vocabulary, on its rows of one of the parts of a batch.
+  A chip computes the network with 1/tensor of the heads, the feed-forward width
+  and the vocabulary, on its rows of one part of a batch.
   """
   plan = program.plan
   mesh = plan.mesh.shape
   shards = mesh["data"] * mesh["fsdp"]
   rows = plan.batch_size // plan.accumulate // shards
-  # Some objectives take more rows than one; what is kept grows with them.
+  # Some objectives need more rows than one; the memory is proportional to rows.
   least = max(rows, 2)
   network = plan.network.clone(
     trunks=tuple(
@@ -70,7 +70,7 @@ def activations(program: Program) -> dict[str, int]:
 
 
 def _share(trunk: Trunk, tensor: int) -> Trunk:
-  """What a chip computes of a stack."""
+  """Returns a chip's share of a stack."""
 
   def part(size: int) -> int:
     return size // tensor if size % tensor == 0 else size
@@ -88,11 +88,11 @@ def _share(trunk: Trunk, tensor: int) -> Trunk:
 
 
 def residuals(loss: Any, params: Any, *args: Any) -> int:
-  """Bytes that the backward pass of a loss reads besides its arguments.
+  """Counts bytes that the backward pass reads besides its arguments.
 
   Args:
-    loss: takes params and args; a scalar.
-    params: shapes; the gradient is for them.
+    loss: takes params and args, returns a scalar.
+    params: shapes of the parameters of the gradient.
   """
 
   def backward(params, *args):

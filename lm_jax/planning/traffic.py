@@ -1,7 +1,8 @@
-"""What the chips of a mesh exchange in a step, by shapes and shardings.
+"""Computes what chips exchange in a step, from shapes and shardings.
 
-The formulas are those of docs/distributed.md; tests/planning/plan_test.py holds
-them to what XLA compiles for a CPU, `python -m benchmarks.scale` for a TPU.
+The formulas are those of docs/distributed.md; tests/planning/plan_test.py
+compares them with what XLA compiles for a CPU, `python -m benchmarks.scale` for
+a TPU.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from lm_jax.types import MESH_AXES, Array, Stream, Trunk
 
 @dataclasses.dataclass(frozen=True)
 class Collective:
-  """Something that chips exchange in a step.
+  """An exchange of chips in a step.
 
   kind: "all-gather", "reduce-scatter" or "all-reduce".
-  what: for people.
+  what: a description.
   axes: of the mesh.
-  chips: that take part in one.
-  size: bytes of the whole, gathered or reduced, on one chip, in a step.
+  chips: number of chips in one exchange.
+  size: bytes of the whole array, gathered or reduced, on one chip, in a step.
   """
 
   kind: str
@@ -48,15 +49,16 @@ class Collective:
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-  """Bytes of parameters, as they are moved.
+  """Bytes of parameters and gradients in exchanges.
 
-  own: of a chip's shard of each, by name, in float32.
-  gathered: what fsdp gathers of each that it splits, in the compute dtype.
-  kernels: gradients of matrices besides tables that fsdp splits, whole along
+  own: a chip's shard of each parameter, by name, in float32.
+  gathered: parameters that fsdp splits, gathered, by name, in the compute
+    dtype.
+  kernels: gradients of matrices that fsdp splits, except tables, whole along
     fsdp, in the compute dtype.
-  tables: gradients of tables, whole along fsdp: in the compute dtype where
-    they are looked up, in float32 where they give logits.
-  rest: gradients of all else: of matrices in the compute dtype, of vectors in
+  tables: gradients of tables, whole along fsdp: in the compute dtype for
+    look-ups, in float32 for logits.
+  rest: all other gradients: of matrices in the compute dtype, of vectors in
     float32.
   """
 
@@ -93,27 +95,27 @@ def sizes(program: Program) -> Sizes:
 
 
 def collectives(program: Program) -> Iterator[Collective]:
-  """What a step exchanges.
+  """Yields the collectives of a step.
 
   Gradients of a tied table are reduced once for each of its two uses: XLA adds
-  them up after that.
+  them afterwards.
   """
   accumulate = program.plan.accumulate
-  found = sizes(program)
+  parameter_sizes = sizes(program)
   data, fsdp, tensor = (program.plan.mesh.shape[axis] for axis in MESH_AXES)
-  if found.gathered:
-    gathered = 2 * accumulate * sum(found.gathered.values())
+  if parameter_sizes.gathered:
+    gathered = 2 * accumulate * sum(parameter_sizes.gathered.values())
     what = "parameters, forward and backward"
     yield Collective("all-gather", what, ("fsdp",), fsdp, gathered)
-    scattered = accumulate * found.kernels
+    scattered = accumulate * parameter_sizes.kernels
     what = "gradients of kernels"
     yield Collective("reduce-scatter", what, ("fsdp",), fsdp, scattered)
     if data > 1:
       yield Collective("all-reduce", what, ("data",), data, scattered // fsdp)
   if data * fsdp > 1:
     what = "gradients"
-    what += " of tables, norms and biases" if found.gathered else ""
-    size = accumulate * (found.tables + found.rest)
+    what += " of tables, norms and biases" if parameter_sizes.gathered else ""
+    size = accumulate * (parameter_sizes.tables + parameter_sizes.rest)
     axes = ("data", "fsdp") if fsdp > 1 else ("data",)
     yield Collective("all-reduce", what, axes, data * fsdp, size)
   if tensor > 1:
@@ -122,11 +124,12 @@ def collectives(program: Program) -> Iterator[Collective]:
 
 
 class _Calls(flops.Counter):
-  """Counts the states that tensor parallelism reduces: bytes of a step.
+  """Counts bytes of the states that tensor parallelism reduces in a step.
 
-  Those of Shoeybi et al. 2019, section 3: forward, the embeddings' and each
-  layer's two outputs; backward, the inputs of a layer's two parts, and those of
-  the vocabulary. Cross-attention has one output and two inputs.
+  They are those of Shoeybi et al. 2019, section 3: forward, the outputs of the
+  embeddings and the two outputs of each layer; backward, the inputs of a
+  layer's two parts, and those of the vocabulary. Cross-attention has one output
+  and two inputs.
   """
 
   reduced = 0
@@ -167,7 +170,7 @@ def _activations_reduced(program: Program) -> int:
 
 
 def _trace(plan: Plan, loss: Any, network: Any) -> None:
-  """Calls a loss on shapes only."""
+  """Calls a loss with shapes only."""
 
   def run(rows, key):
     problem = plan.objective.make(key, rows, plan.spec)
@@ -178,5 +181,5 @@ def _trace(plan: Plan, loss: Any, network: Any) -> None:
 
 
 def shard_bytes(leaf: Any, place: Any) -> int:
-  """Bytes of what one chip holds of an array."""
+  """Counts the bytes of one chip's shard of an array."""
   return math.prod(place.shard_shape(leaf.shape)) * leaf.dtype.itemsize

@@ -1,4 +1,4 @@
-"""Finding documents: BM25, indices of embeddings, fusion, and their measures.
+"""Retrieves documents: BM25, embedding indices, fusion, and measures.
 
-Nothing here knows a model; embeddings come as arrays.
+Nothing here depends on a model; embeddings are arrays.
 """

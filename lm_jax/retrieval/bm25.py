@@ -1,4 +1,4 @@
-"""BM25 (Robertson et al. 1995), by bm25s: the baseline of every search."""
+"""Searches by BM25 (Robertson et al. 1995), with bm25s: the baseline."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from lm_jax.data import scripts
 from lm_jax.retrieval.ranking import Ranking, Run, top
 from lm_jax.support import optional
 
-# As Lucene has it and BEIR's baseline (Thakur et al. 2021) sets it.
+# Lucene's form, with the values of BEIR's baseline (Thakur et al. 2021).
 K1, B = 0.9, 0.4
 
 
 class BM25:
   """An index of words.
 
-  Texts are lowercased, words of two signs or more are taken, English stop
-  words (bm25s's 33) left out, and the others stemmed by Snowball's English
+  Texts are lowercased, words have at least two characters, English stop words
+  (bm25s's 33) are left out, and the others are stemmed by Snowball's English
   stemmer (Porter2). Scores are those of Lucene, idf = log(1 + (N - n + 0.5) /
   (n + 0.5)).
 
-  bm25s's pattern of a word finds none in Hindi, and takes a sentence of Chinese
-  for one: such words are found by lm_jax/data/scripts.py, and are not stemmed.
+  bm25s's pattern of a word matches nothing in Hindi, and a whole sentence in
+  Chinese: lm_jax/data/scripts.py splits such words, and they are not stemmed.
 
   Args:
     texts: of the documents by id.
-    k1, b: how soon a repeated word adds nothing, and how much the length of a
-      document counts.
+    k1, b: saturation of repeated words, and weight of the document's length.
 
   Raises:
     UsageError: bm25s or PyStemmer is not installed.
@@ -36,20 +35,20 @@ class BM25:
 
   def __init__(self, texts: Mapping[str, str], k1: float = K1, b: float = B):
     self._bm25s = optional.need("bm25s", "bm25")
-    # It sets its own logger to tell everything.
+    # It sets its own logger to log everything.
     logging.getLogger("bm25s").setLevel(logging.WARNING)
     self._stemmer = optional.need("Stemmer", "bm25").Stemmer("english")
     self._ids = list(texts)
     words = self._words(list(texts.values()))
-    # Where no document has a word there is nothing to index.
+    # If no document has a word there is nothing to index.
     self._index: Any = None
     if any(words):
       self._index = self._bm25s.BM25(k1=k1, b=b, method="lucene")
       self._index.index(words, show_progress=False)
 
   def _words(self, texts: Sequence[str]) -> list[list[str]]:
-    parts = [scripts.apart(text) for text in texts]
-    found = self._bm25s.tokenize(
+    parts = [scripts.split_missed_words(text) for text in texts]
+    words_by_text = self._bm25s.tokenize(
       [text for text, _ in parts],
       stopwords="en",
       stemmer=self._stemmer,
@@ -57,15 +56,16 @@ class BM25:
       show_progress=False,
     )
     return [
-      [*words, *more] for words, (_, more) in zip(found, parts, strict=True)
+      [*words, *more]
+      for words, (_, more) in zip(words_by_text, parts, strict=True)
     ]
 
   def search(self, queries: Mapping[str, str], k: int) -> Run:
-    """The best documents of each query, by id; only those that share a word.
+    """Ranks the best documents for each query; only those that share a word.
 
     Args:
       queries: texts by id.
-      k: documents at most.
+      k: most documents.
     """
     words = self._words(list(queries.values()))
     return {

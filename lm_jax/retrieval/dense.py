@@ -1,4 +1,4 @@
-"""Dense retrieval: a collection is searched by a model's embeddings."""
+"""Searches a collection by the embeddings of a model."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ def search(
   k: int,
   encoding: Encoding = OWN,
 ) -> Run:
-  """The best documents of each query, by an exact search.
+  """Ranks the best documents for each query, by an exact search.
 
   Args:
     scorer: the model, lm_jax.inference.score.Scorer.
-    collection: what is searched.
+    collection: the documents to search.
     queries: texts by id.
-    k: documents at most.
-    encoding: how texts become vectors.
+    k: most documents.
+    encoding: settings of the vectors of texts.
 
   Raises:
     UsageError: FAISS is not installed.
   """
   encoder = Encoder(scorer, encoding)
-  found = embedded(encoder, collection)
-  return found.search(encoder.queries(list(queries.values())), list(queries), k)
+  index = embed_collection(encoder, collection)
+  return index.search(encoder.queries(list(queries.values())), list(queries), k)
 
 
-def embedded(
+def embed_collection(
   encoder: Encoder, collection: Collection, factory: str = index_lib.EXACT
 ) -> Index:
-  """An index of a collection's documents; warns of how many were cut.
+  """Makes an index of a collection's documents; warns of how many were cut.
 
   Args:
     encoder: of the documents.
-    collection: has them.
-    factory: of lm_jax.retrieval.index.build.
+    collection: with the documents.
+    factory: see lm_jax.retrieval.index.build.
   """
-  texts = [document.whole for document in collection.documents.values()]
+  texts = [document.full_text for document in collection.documents.values()]
   ids = list(collection.documents)
-  found = index_lib.build(encoder.documents(texts), len(ids), ids, factory)
+  index = index_lib.build(encoder.documents(texts), len(ids), ids, factory)
   if encoder.cut:
     logging.warning(
       "%d of %d documents cut to %d tokens",
@@ -59,17 +59,17 @@ def embedded(
       len(ids),
       encoder.longest,
     )
-  return found
+  return index
 
 
-def kept(
+def load_or_build(
   encoder: Encoder,
   collection: Collection,
   model: str,
   path: pathlib.Path,
   factory: str = index_lib.EXACT,
 ) -> Index:
-  """An index on disk, made if it is not there.
+  """Loads an index from disk; builds it first if it is missing.
 
   Args:
     encoder, collection, factory: of the index.
@@ -77,18 +77,18 @@ def kept(
     path: the directory.
 
   Raises:
-    UsageError: there is an index of something else.
+    UsageError: the index there was made from something else.
   """
-  facts = about(encoder, collection, model, factory)
+  facts = describe_index(encoder, collection, model, factory)
   if not path.exists():
-    index_lib.save(embedded(encoder, collection, factory), path, facts)
+    index_lib.save(embed_collection(encoder, collection, factory), path, facts)
   return index_lib.load(path, facts, list(collection.documents))
 
 
-def about(
+def describe_index(
   encoder: Encoder, collection: Collection, model: str, factory: str
 ) -> dict[str, Any]:
-  """What an index is made of, as JSON."""
+  """Describes what an index is made from, as JSON."""
   return {
     "model": model,
     "documents": collection.fingerprint,

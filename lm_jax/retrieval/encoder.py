@@ -1,4 +1,4 @@
-"""Queries and documents to vectors, by a model's frozen features."""
+"""Turns queries and documents into vectors, by a model's frozen features."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 Similarity = Literal["", "cosine", "dot"]
 Pool = Literal["", "mean", "first", "last"]
 
-# Documents that are in memory as vectors at once, before they are indexed.
+# Documents to hold as vectors at once, before they are indexed.
 CHUNK = 4096
 
 
 @dataclasses.dataclass(frozen=True)
 class Encoding:
-  """How texts become vectors.
+  """Settings of the vectors of texts.
 
-  pool: of Scorer.text_features; "" is the model's own.
+  pool: see Scorer.text_features; "": the model's own.
   similarity: "cosine" normalizes vectors, so that all dot products are
-    cosines; "" is the model's own.
-  length: tokens of a text that are read; 0: as many as the model reads.
-  query_prefix, document_prefix: what stands before each, where a model was
-    trained so ("query: ").
+    cosines; "": the model's own.
+  length: most tokens of a text to read; 0: as many as the model reads.
+  query_prefix, document_prefix: texts before queries and documents, if a model
+    was trained with them ("query: ").
   """
 
   pool: Pool = ""
@@ -38,14 +38,14 @@ OWN = Encoding()  # as the model was trained
 
 
 class Encoder:
-  """A model's vectors.
+  """Computes the vectors of texts by a model.
 
   Args:
     scorer: the model, lm_jax.inference.score.Scorer.
-    encoding: how.
+    encoding: settings.
 
   Attributes:
-    cut: documents that lost tokens so far, since they did not fit.
+    cut: number of documents so far that did not fit and lost tokens.
   """
 
   def __init__(self, scorer: Any, encoding: Encoding = OWN):
@@ -55,13 +55,13 @@ class Encoder:
 
   @property
   def longest(self) -> int:
-    """Tokens of a text that are read, with the special ones around it."""
+    """Most tokens of a text that are read, including special tokens."""
     most = self._scorer.spec.length
     return min(self.encoding.length or most, most)
 
   @property
   def facts(self) -> dict[str, Any]:
-    """What vectors of documents depend on, besides the model: as JSON."""
+    """Settings that vectors of documents depend on besides the model: JSON."""
     own = self._scorer.objective.embedding
     return {
       "pool": self.encoding.pool or own.pool,
@@ -71,11 +71,11 @@ class Encoder:
     }
 
   def queries(self, texts: Sequence[str]) -> np.ndarray:
-    """float32 [n, D]."""
+    """Computes vectors of queries: float32 [n, D]."""
     return self._vectors(texts, self.encoding.query_prefix)
 
   def documents(self, texts: Sequence[str]) -> Iterator[np.ndarray]:
-    """float32 [CHUNK, D] after another, the last one shorter."""
+    """Yields vectors of documents: float32 [CHUNK, D], the last one shorter."""
     prefix = self.encoding.document_prefix
     for start in range(0, len(texts), CHUNK):
       chunk = texts[start : start + CHUNK]

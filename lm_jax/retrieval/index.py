@@ -1,8 +1,8 @@
-"""Indices of embeddings, by FAISS, in memory and on disk.
+"""Builds indices of embeddings with FAISS, in memory and on disk.
 
-On disk an index is a directory: index.faiss, and index.json, which says what
-it was made of and has the file's hash, so that one of another model or of
-other documents, or a damaged one, is never used.
+On disk an index is a directory: index.faiss, and index.json with the sources of
+the index and the file's hash, so that an index of another model or of other
+documents, or a damaged one, is never used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lm_jax.support.errors import UsageError, short
 
 EXACT = "Flat"
 _VECTORS, _FACTS = "index.faiss", "index.json"
-# Clusters of an inverted file learn from so many vectors each, at most.
+# Most training vectors per cluster of an inverted file.
 _FOR_CLUSTER = 256
 
 
@@ -29,45 +29,45 @@ class Index:
   """Vectors of documents, searched by the largest dot product.
 
   Args:
-    found: of faiss.
+    index: of faiss.
     ids: of the documents, in the order of the vectors.
   """
 
-  def __init__(self, found: Any, ids: Sequence[str]):
-    self._index = found
+  def __init__(self, index: Any, ids: Sequence[str]):
+    self._index = index
     self._ids = ids
-    if found.ntotal != len(ids):
+    if index.ntotal != len(ids):
       raise UsageError(
-        f"an index of {found.ntotal} vectors is not of {len(ids)} documents"
+        f"an index of {index.ntotal} vectors is not of {len(ids)} documents"
       )
 
   def search(
     self, queries_QxD: np.ndarray, names: Sequence[str], k: int, effort: int = 0
   ) -> Run:
-    """The best documents of each query, with their dot products.
+    """Ranks the best documents for each query, with their dot products.
 
     Args:
       queries_QxD: float32.
       names: ids of the queries.
-      k: documents at most.
-      effort: of an approximate index: clusters of an inverted file, or
-        candidates of an HNSW graph, that are looked at; 0: as FAISS has it.
+      k: most documents.
+      effort: of an approximate index: number of clusters of an inverted file,
+        or of candidates of an HNSW graph, to look at; 0: FAISS's default.
     """
     if effort:
       set_effort(self._index, effort)
     k = min(k, len(self._ids))
-    scores_QxK, found_QxK = self._index.search(queries_QxD, k)
+    scores_QxK, number_QxK = self._index.search(queries_QxD, k)
     return {
-      name: self._ranking(scores_K, found_K)
-      for name, scores_K, found_K in zip(
-        names, scores_QxK, found_QxK, strict=True
+      name: self._ranking(scores_K, number_K)
+      for name, scores_K, number_K in zip(
+        names, scores_QxK, number_QxK, strict=True
       )
     }
 
-  def _ranking(self, scores_K: np.ndarray, found_K: np.ndarray) -> Ranking:
-    # An approximate index that finds too few says -1. Of equals the first
-    # document comes first, whatever the order in which threads found them.
-    kept = [(s, i) for s, i in zip(scores_K, found_K, strict=True) if i >= 0]
+  def _ranking(self, scores_K: np.ndarray, number_K: np.ndarray) -> Ranking:
+    # An approximate index that has too few results gives -1. Of equal scores
+    # the first document comes first, for any order of threads.
+    kept = [(s, i) for s, i in zip(scores_K, number_K, strict=True) if i >= 0]
     kept.sort(key=lambda pair: (-pair[0], pair[1]))
     return {self._ids[i]: float(score) for score, i in kept}
 
@@ -78,49 +78,48 @@ def build(
   ids: Sequence[str],
   factory: str = EXACT,
 ) -> Index:
-  """An index of vectors.
+  """Builds an index of vectors.
 
   Args:
     chunks: float32 [n, D], in the order of `ids`.
-    count: vectors in all.
+    count: number of all vectors.
     ids: of the documents.
-    factory: of FAISS: "Flat" compares with every vector; "IVF1024,Flat",
+    factory: FAISS's string: "Flat" compares with every vector; "IVF1024,Flat",
       "HNSW32,Flat", "IVF4096,PQ64" and such are faster and approximate.
 
   Raises:
-    UsageError: FAISS knows no such index, or there are too few vectors for
-      it.
+    UsageError: FAISS does not know such an index, or it needs more vectors.
   """
   faiss = optional.need("faiss", "an index")
-  found, waiting = None, []
+  index, waiting = None, []
   waits = 0
   for vectors_NxD in chunks:
-    if found is None:
-      found = _new(faiss, factory, vectors_NxD.shape[1])
-      wanted = min(count, _training_size(faiss, found, count))
+    if index is None:
+      index = _new(faiss, factory, vectors_NxD.shape[1])
+      wanted = min(count, _training_size(faiss, index, count))
     waiting.append(vectors_NxD)
     waits += len(vectors_NxD)
-    if not found.is_trained:
+    if not index.is_trained:
       if waits < wanted:
         continue
-      _train(found, np.concatenate(waiting), factory)
+      _train(index, np.concatenate(waiting), factory)
     for chunk in waiting:
-      found.add(chunk)
+      index.add(chunk)
     waiting, waits = [], 0
-  if found is None:
+  if index is None:
     raise UsageError("an index of no documents")
-  return Index(found, ids)
+  return Index(index, ids)
 
 
 def save(
   index: Index, path: pathlib.Path, facts: Mapping[str, Any]
 ) -> pathlib.Path:
-  """Writes an index, whole or not at all; where there is one, nothing.
+  """Writes an index, completely or not at all; does nothing if it exists.
 
   Args:
-    index: to write.
-    path: a directory to be.
-    facts: what it was made of, as JSON has it; `load` wants the same.
+    index: the index.
+    path: the directory to make.
+    facts: its sources, as JSON; `load` needs the same.
   """
   faiss = optional.need("faiss", "an index")
 
@@ -139,16 +138,16 @@ def load(
   ids: Sequence[str],
   flag: str = "--index",
 ) -> Index:
-  """An index from disk.
+  """Loads an index from disk.
 
   Args:
     path: its directory.
-    facts: what it must have been made of.
+    facts: its expected sources.
     ids: of the documents.
     flag: names the directory in messages.
 
   Raises:
-    UsageError: it was made of something else, which is named, or is damaged.
+    UsageError: it was made from something else, which is named, or is damaged.
   """
   faiss = optional.need("faiss", "an index")
   where = f"{flag}={path}"
@@ -167,8 +166,8 @@ def load(
   return Index(faiss.read_index(str(file)), ids)
 
 
-def set_effort(found: Any, effort: int) -> None:
-  """Sets how much an approximate index looks at; see `Index.search`.
+def set_effort(index: Any, effort: int) -> None:
+  """Sets how much of an approximate index to look at; see `Index.search`.
 
   Raises:
     UsageError: the index is exact.
@@ -176,7 +175,7 @@ def set_effort(found: Any, effort: int) -> None:
   faiss = optional.need("faiss", "an index")
   for name in ("nprobe", "efSearch"):
     try:
-      faiss.ParameterSpace().set_index_parameter(found, name, effort)
+      faiss.ParameterSpace().set_index_parameter(index, name, effort)
       return
     except RuntimeError:
       continue
@@ -194,20 +193,20 @@ def _new(faiss: Any, factory: str, width: int) -> Any:
     ) from None
 
 
-def _training_size(faiss: Any, found: Any, count: int) -> int:
-  """Vectors from which an index learns its clusters; all of a small one."""
-  if found.is_trained:
+def _training_size(faiss: Any, index: Any, count: int) -> int:
+  """Number of vectors to learn clusters from; all for a small index."""
+  if index.is_trained:
     return 0
   try:
-    clusters = faiss.extract_index_ivf(found).nlist
+    clusters = faiss.extract_index_ivf(index).nlist
   except RuntimeError:
     return count
   return max(_FOR_CLUSTER * clusters, 100 * _FOR_CLUSTER)
 
 
-def _train(found: Any, vectors_NxD: np.ndarray, factory: str) -> None:
+def _train(index: Any, vectors_NxD: np.ndarray, factory: str) -> None:
   try:
-    found.train(vectors_NxD)
+    index.train(vectors_NxD)
   except RuntimeError as error:
     reason = str(error).strip().rpartition("\n")[2]
     raise UsageError(

@@ -1,4 +1,4 @@
-"""How good rankings are: nDCG, reciprocal rank, recall, by ir-measures."""
+"""Measures rankings by nDCG, reciprocal rank and recall, with ir-measures."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ DEFAULT = ("nDCG@10", "RR@10", "R@100")
 
 
 class Judged(NamedTuple):
-  """Of a run.
+  """Measures of a run.
 
   metrics: means over the judged queries, by measure.
-  queries: of each query the measures, in the order of the judgements.
+  queries: measures of each query, in the order of the judgements.
   """
 
   metrics: dict[str, float]
@@ -24,13 +24,15 @@ class Judged(NamedTuple):
 
 
 def parse(names: Sequence[str], flag: str = "--measures") -> list[Any]:
-  """Measures by their names of ir-measures: "nDCG@10", "AP", "P@5".
+  """Parses names of measures, in the form of ir-measures.
+
+  Names are such as "nDCG@10", "AP", "P@5".
 
   Raises:
-    UsageError: there is no such measure, or none that can be computed here.
+    UsageError: a measure is unknown, or cannot be computed here.
   """
   ir_measures = optional.need("ir_measures", flag)
-  found = []
+  measures = []
   for name in names:
     try:
       measure = ir_measures.parse_measure(name)
@@ -42,8 +44,8 @@ def parse(names: Sequence[str], flag: str = "--measures") -> list[Any]:
         f"{flag}={name}: unknown; valid are measures of ir-measures:"
         f" {', '.join(DEFAULT)}, AP, P@5, RR, Success@10, ..."
       )
-    found.append(measure)
-  return found
+    measures.append(measure)
+  return measures
 
 
 def judge(
@@ -53,20 +55,19 @@ def judge(
   names: Sequence[str] = DEFAULT,
   flag: str = "--measures",
 ) -> Judged:
-  """Judges rankings; a query that the run lacks found nothing, and counts.
+  """Judges rankings; a query missing in the run counts as without results.
 
-  Of documents with equal scores, trec_eval's order decides, which is that of
-  their ids, backwards.
+  Documents with equal scores are in trec_eval's order: by id, backwards.
 
   Args:
-    run: by query.
+    run: rankings by query.
     relevance: grades by query and document.
-    queries: those that count.
+    queries: the ones to judge.
     names: of measures.
     flag: names them in messages.
 
   Raises:
-    UsageError: a measure that is not known, or no query.
+    UsageError: a measure is unknown, or there is no query.
   """
   ir_measures = optional.need("ir_measures", flag)
   measures = parse(names, flag)
@@ -74,14 +75,17 @@ def judge(
     raise UsageError("no query has a relevant document, so nothing is judged")
   by_name = dict(zip(map(str, measures), names, strict=True))
   qrels = {query: dict(relevance[query]) for query in queries}
-  found: dict[str, dict[str, float]] = {
+  values_by_query: dict[str, dict[str, float]] = {
     query: dict.fromkeys(names, 0.0) for query in queries
   }
   chosen = {query: dict(run.get(query, {})) for query in queries}
   for value in ir_measures.iter_calc(measures, qrels, chosen):
-    found[value.query_id][by_name[str(value.measure)]] = float(value.value)
+    values_by_query[value.query_id][by_name[str(value.measure)]] = float(
+      value.value
+    )
   metrics = {
-    name: sum(values[name] for values in found.values()) / len(queries)
+    name: sum(values[name] for values in values_by_query.values())
+    / len(queries)
     for name in names
   }
-  return Judged(metrics, found)
+  return Judged(metrics, values_by_query)

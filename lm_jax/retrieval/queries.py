@@ -1,4 +1,4 @@
-"""Queries of `retrieve`: typed, of a file, or of the collection."""
+"""Reads the queries of `retrieve`: typed, from a file, or of the collection."""
 
 from __future__ import annotations
 
@@ -16,42 +16,44 @@ _TEXT, _ID = ("text", "query", "question"), ("id", "_id")
 
 @dataclasses.dataclass(frozen=True)
 class Queries:
-  """What is searched for.
+  """Queries to search with.
 
-  texts: by id, numbers from 1 where there are no others.
-  of_collection: are they the collection's judged ones?
+  texts: by id; ids are numbers from 1 if there are none.
+  from_collection: whether they are the collection's judged queries.
   """
 
   texts: Mapping[str, str]
-  of_collection: bool = False
+  from_collection: bool = False
 
 
 def read(
-  typed: Sequence[str], file: str, found: Collection, where: str
+  typed: Sequence[str], file: str, collection: Collection, where: str
 ) -> Queries:
-  """The queries that flags name.
+  """Reads the queries that flags name.
 
   Args:
     typed: texts.
-    file: of lines, or of JSONL; "" for none.
-    found: whose judged queries they are where there are no others.
+    file: of lines, or of JSONL; "": none.
+    collection: if there are no other queries, its judged ones are used.
     where: names the collection in messages.
 
   Raises:
-    UsageError: an empty query, what is wrong with a line, or the collection
-      has no judged ones.
+    UsageError: a query is empty, a line is not valid, or the collection has no
+      judged queries.
   """
   if not typed and not file:
-    if not found.judged:
+    if not collection.judged:
       raise UsageError(
         f"{where}: has no judged queries; give --query or --queries=FILE"
       )
-    return Queries({name: found.queries[name] for name in found.judged}, True)
+    return Queries(
+      {name: collection.queries[name] for name in collection.judged}, True
+    )
   texts: dict[str, str] = {}
   for text in typed:
     _add(texts, str(len(texts) + 1), text, "--query")
   if file:
-    _of_file(pathlib.Path(file), texts)
+    _add_file(pathlib.Path(file), texts)
   return Queries(texts)
 
 
@@ -65,7 +67,7 @@ def _add(texts: dict[str, str], name: str, text: str, where: str) -> None:
   texts[name] = text.strip()
 
 
-def _of_file(path: pathlib.Path, texts: dict[str, str]) -> None:
+def _add_file(path: pathlib.Path, texts: dict[str, str]) -> None:
   before = len(texts)
   if ".jsonl" in path.suffixes:
     for where, record in collection_lib.records(path):
@@ -77,7 +79,7 @@ def _of_file(path: pathlib.Path, texts: dict[str, str]) -> None:
         name = collection_lib.text_of(record, key, where)
       _add(texts, name, text, where)
   else:
-    # An empty line is no query, yet counts: ids are those of the lines.
+    # An empty line is no query but counts: ids are line numbers.
     for number, (where, line) in enumerate(lines.texts(path), before + 1):
       if line.strip():
         _add(texts, str(number), line, where)

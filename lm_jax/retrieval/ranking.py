@@ -1,4 +1,4 @@
-"""Rankings: the best of many scores, and several rankings as one."""
+"""Makes rankings: the best of many scores, and fusion of rankings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-# What a query finds, best first: scores by the ids of documents.
+# Results of a query, best first: scores by ids of documents.
 Ranking = dict[str, float]
-# By the ids of queries.
+# Rankings by ids of queries.
 Run = dict[str, Ranking]
 
 # Cormack et al. 2009, section 3.
@@ -16,7 +16,7 @@ RRF_K = 60
 
 
 def top(scores_N: np.ndarray, k: int) -> np.ndarray:
-  """Indices of the k highest scores, best first; of equals the first ones.
+  """Returns indices of the k highest scores, best first; ties by index.
 
   >>> top(np.array([1.0, 3.0, 3.0, 2.0]), 2)
   array([1, 2])
@@ -32,7 +32,7 @@ def top(scores_N: np.ndarray, k: int) -> np.ndarray:
 
 
 def fuse(rankings: Sequence[Mapping[str, float]], k: int) -> Ranking:
-  """Reciprocal rank fusion: score(d) = sum over rankings of 1 / (60 + rank(d)).
+  """Fuses rankings: score(d) = sum over rankings of 1 / (60 + rank(d)).
 
   Cormack, Clarke and Buettcher 2009, "Reciprocal rank fusion outperforms
   Condorcet and individual rank learning methods". Ranks count from 1; a
@@ -40,7 +40,7 @@ def fuse(rankings: Sequence[Mapping[str, float]], k: int) -> Ranking:
 
   Args:
     rankings: of one query, each best first.
-    k: documents to keep.
+    k: number of documents to keep.
   """
   scores: Ranking = {}
   for ranking in rankings:
@@ -51,6 +51,6 @@ def fuse(rankings: Sequence[Mapping[str, float]], k: int) -> Ranking:
 
 
 def fuse_runs(runs: Sequence[Mapping[str, Ranking]], k: int) -> Run:
-  """`fuse`, of each query of several runs."""
+  """Applies `fuse` to each query of several runs."""
   queries: Iterable[str] = dict.fromkeys(q for run in runs for q in run)
   return {q: fuse([run.get(q, {}) for run in runs], k) for q in queries}

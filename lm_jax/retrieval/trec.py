@@ -1,6 +1,6 @@
-"""Rankings in files, as trec_eval reads them.
+"""Reads and writes rankings in the format of trec_eval.
 
-A line is "QUERY Q0 DOCUMENT RANK SCORE TAG"; the score alone decides.
+A line is "QUERY Q0 DOCUMENT RANK SCORE TAG"; only the score decides.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _FIELDS = 6
 
 
 def lines(run: Mapping[str, Ranking], tag: str) -> Iterator[str]:
-  """The lines of a run, without ends.
+  """Yields the lines of a run, without line ends.
 
   Args:
     run: rankings by query.
-    tag: names what made it, one word.
+    tag: name of the system, one word.
   """
   for query, ranking in run.items():
     for rank, (document, score) in enumerate(ranking.items(), start=1):
@@ -29,12 +29,12 @@ def lines(run: Mapping[str, Ranking], tag: str) -> Iterator[str]:
 
 
 def content(run: Mapping[str, Ranking], tag: str) -> str:
-  """The text of a file."""
+  """Returns the text of a file."""
   return "".join(f"{line}\n" for line in lines(run, tag))
 
 
 def require_new(path: pathlib.Path, flag: str) -> None:
-  """Raises UsageError unless the file can be and is not there."""
+  """Raises UsageError unless the file can be made and does not exist."""
   where = f"{flag}={path}"
   if path.exists():
     raise UsageError(f"{where}: is there already; name another file")
@@ -43,12 +43,12 @@ def require_new(path: pathlib.Path, flag: str) -> None:
 
 
 def read(path: pathlib.Path) -> Run:
-  """The run in a file, each ranking by its scores, highest first.
+  """Reads a run from a file, each ranking by score, highest first.
 
   Raises:
-    UsageError: what is wrong with a line, by number; the file is empty.
+    UsageError: a line is not valid (with its number), or the file is empty.
   """
-  found: Run = {}
+  run: Run = {}
   for where, line in lines_lib.texts(path):
     cells = lines_lib.words(line)
     if not cells:
@@ -62,18 +62,18 @@ def read(path: pathlib.Path) -> Run:
     score = _number(text)
     if not math.isfinite(score):
       raise UsageError(f"{where}: score {short(text)}: must be a number")
-    ranking = found.setdefault(query, {})
+    ranking = run.setdefault(query, {})
     if document in ranking:
       raise UsageError(
         f"{where}: document {short(document)}: is there twice for query"
         f" {short(query)}"
       )
     ranking[document] = score
-  if not found:
+  if not run:
     raise UsageError(f"{path}: is empty")
   return {
     query: dict(sorted(ranking.items(), key=lambda pair: -pair[1]))
-    for query, ranking in found.items()
+    for query, ranking in run.items()
   }
 
 

@@ -139,7 +139,7 @@ def _attempt(run: Runnable, progress: bool) -> tuple[str, str]:
       "error": line,
       "traceback": traceback.format_exc(),
     }
-    with disk.named(f"--workdir={config.workdir}"):
+    with disk.disk_errors_as_usage(f"--workdir={config.workdir}"):
       write_atomically(_result(config), json.dumps(failure) + "\n")
     return FAILED, f" ({line.partition(chr(10))[0]})"
   return result["status"], ""

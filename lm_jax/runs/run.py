@@ -91,17 +91,19 @@ class Run:
       return finished
     enable_compilation_cache(config.data.cache)
     # A corpus that cannot be read leaves no directory behind.
-    with distributed.together():
+    with distributed.raise_everywhere():
       dataset = _dataset(config)
     distributed.require_same({"--data.corpus": dataset.fingerprint})
     with contextlib.ExitStack() as stack:
-      with distributed.together():
+      with distributed.raise_everywhere():
         directory = workdir.create(config.workdir)
         if distributed.is_first():
           stack.enter_context(checkpoint.hold(directory))
       distributed.require_shared(directory)
       advice = "; the same command goes on from the last checkpoint"
-      stack.enter_context(disk.named(f"--workdir={config.workdir}", advice))
+      stack.enter_context(
+        disk.disk_errors_as_usage(f"--workdir={config.workdir}", advice)
+      )
       # Another process may have been faster.
       finished = _finished(config)
       return finished or _train(config, directory, dataset, progress, began)
@@ -121,7 +123,7 @@ def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
     UsageError: the run is impossible, or its directory is taken.
   """
   machines.use_threads(config.workdir)
-  with distributed.together():
+  with distributed.raise_everywhere():
     run = Run(config)
   return run.execute(progress)
 
@@ -145,7 +147,7 @@ def _flags(config: Config) -> dict[str, Any]:
 
 def _finished(config: Config) -> dict[str, Any] | None:
   """The result, if the run is at its end, which all processes must see."""
-  with distributed.together():
+  with distributed.raise_everywhere():
     finished = result_lib.finished(config)
   where = f"{result_lib.path(config)}: status"
   distributed.require_same({where: finished and finished["status"]})
@@ -174,9 +176,9 @@ def _train(
   if config.adapt:
     base = load.read_base(config, f"--workdir={config.workdir}")
     held = base.model.params
-    program = program.over(held)
+    program = program.with_held(held)
     parts = [
-      dataclasses.replace(part, program=part.program.over(held))
+      dataclasses.replace(part, program=part.program.with_held(held))
       for part in parts
     ]
   budget = Budget.parse(config.budget)

@@ -46,7 +46,7 @@ class Pretraining:
     return {}
 
   def _measure(self, state: State, quick: bool) -> Measure:
-    params = self._program.whole(state.params)
+    params = self._program.all_params(state.params)
     model = measuring.scorer(self._program.plan, params, self._dataset)
     return measuring.evaluate(model, self._dataset, self._tasks, quick)
 

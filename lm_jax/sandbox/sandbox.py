@@ -1,4 +1,4 @@
-"""Runs programs that nobody has read, each in a process that is shut in."""
+"""Runs unreviewed programs, each in a confined process."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from typing import NamedTuple
 
 from lm_jax.support.errors import UsageError
 
-SECONDS = 5.0  # of the clock, for a program
+SECONDS = 5.0  # of wall time, for a program
 MEMORY = 512 * 2**20  # bytes of address space
 _START = 10.0  # seconds until a process must be ready
-_MOST = 4096  # bytes that it may say
+_MOST = 4096  # bytes that it may write
 _CHILD = pathlib.Path(__file__).with_name("sandbox_child.py")
 
 
 class Outcome(NamedTuple):
-  """How a program ended.
+  """Result of a program.
 
   passed: it ran to its end.
-  reason: "passed", or what happened in its place.
-  confined: by what: "seccomp", "seccomp, network namespace"; "" of a program
-    that was not run, since its process could not be shut in.
+  reason: "passed", or what happened instead.
+  confined: the means, "seccomp" or "seccomp, network namespace"; "" if the
+    program was not run, because its process could not be confined.
   """
 
   passed: bool
@@ -41,24 +41,24 @@ class Outcome(NamedTuple):
 
 
 def confinement() -> str:
-  """What shuts programs in on this machine.
+  """Returns the means of confinement on this machine.
 
   Raises:
-    UsageError: nothing does, so that none may be run.
+    UsageError: there is none, so no program may be run.
   """
-  found = run("")
-  if not found.confined or not found.passed:
+  outcome = run("")
+  if not outcome.confined or not outcome.passed:
     raise UsageError(
       "--run_generated_code: this machine can't shut a program in (it needs"
-      f" Linux with seccomp): {found.reason}"
+      f" Linux with seccomp): {outcome.reason}"
     )
-  return found.confined
+  return outcome.confined
 
 
 def run_all(
   programs: Sequence[str], seconds: float = SECONDS, workers: int = 0
 ) -> list[Outcome]:
-  """As `run`, as many at a time as there are cores unless told otherwise."""
+  """Runs several programs, by default as many at a time as there are cores."""
   with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
     return list(pool.map(lambda program: run(program, seconds), programs))
 
@@ -66,18 +66,18 @@ def run_all(
 def run(
   program: str, seconds: float = SECONDS, memory: int = MEMORY
 ) -> Outcome:
-  """Runs a Python program with the standard library, shut in.
+  """Runs a Python program with the standard library, confined.
 
-  It has no environment, no input and no output, an empty directory of its
-  own that is removed, and what lm_jax/sandbox/sandbox_child.py leaves it. When
-  its time is over its process group is killed.
+  It has no environment, no input and no output, an empty directory that is
+  removed, and what lm_jax/sandbox/sandbox_child.py allows. When its time is
+  over its process group is killed.
 
   Args:
-    program: its text; that it passed is that it runs to its end.
-    seconds: of the clock; CPU time is limited, too.
+    program: its text; it passes if it runs to its end.
+    seconds: of wall time; CPU time is limited, too.
     memory: bytes of address space.
   """
-  # The word is for all to see; that it passed is said by the token alone.
+  # Everybody may see the word; only the token says that the program passed.
   word, token = secrets.token_hex(16), secrets.token_hex(16)
   question = {
     "program": program,
@@ -92,18 +92,18 @@ def run(
     _process(place) as process,
   ):
     assert process.stdin is not None and process.stdout is not None
-    with contextlib.suppress(BrokenPipeError):  # told by how it ended
+    with contextlib.suppress(BrokenPipeError):  # its exit code says why
       process.stdin.write(json.dumps(question).encode())
       process.stdin.close()
-    said = _Said(process.stdout.fileno(), (word, token))
-    confined = said.line(time.monotonic() + _START) or ""
+    reader = _LineReader(process.stdout.fileno(), (word, token))
+    confined = reader.line(time.monotonic() + _START) or ""
     confined = confined.removeprefix(f"{word} ")
     if not confined.startswith("shut in by "):
       code = _end(process)
       why = confined or _how(code)
       return Outcome(False, f"it was not run: {why}", "")
     confined = confined.removeprefix("shut in by ")
-    ended = said.line(time.monotonic() + seconds)
+    ended = reader.line(time.monotonic() + seconds)
     code = _end(process)
     if ended == f"{token} passed":
       return Outcome(True, "passed", confined)
@@ -118,7 +118,7 @@ def run(
 
 @contextlib.contextmanager
 def _process(place: str) -> Iterator[subprocess.Popen]:
-  """Starts `sandbox_child.py` in a process group of its own and ends it."""
+  """Starts `sandbox_child.py` in a new process group and ends it."""
   process = subprocess.Popen(
     [sys.executable, "-I", "-S", "-B", str(_CHILD)],
     stdin=subprocess.PIPE,
@@ -139,21 +139,21 @@ def _process(place: str) -> Iterator[subprocess.Popen]:
 
 
 def _end(process: subprocess.Popen) -> int:
-  """Kills the process group, if it is still there; the exit code."""
+  """Kills the process group, if it still exists; returns the exit code."""
   with contextlib.suppress(ProcessLookupError):
     os.killpg(process.pid, signal.SIGKILL)
   return process.wait()
 
 
 def _how(code: int) -> str:
-  """How a process ended that did not say so."""
+  """Describes the end of a process that did not report it."""
   if code < 0:
     return f"was killed by {signal.Signals(-code).name}"
   return f"ended by itself with exit code {code}"
 
 
-class _Said:
-  """Lines that begin with a token, from a pipe; at most _MOST bytes in all."""
+class _LineReader:
+  """Reads lines that begin with a token from a pipe; at most _MOST bytes."""
 
   def __init__(self, number: int, tokens: Sequence[str]):
     self._number = number
@@ -162,7 +162,7 @@ class _Said:
     self._read = 0
 
   def line(self, deadline: float) -> str | None:
-    """The next line; "" if there is none; None: too late."""
+    """Returns the next line; "" if there is none; None if it is too late."""
     while True:
       line, end, rest = self._held.partition(b"\n")
       if end:

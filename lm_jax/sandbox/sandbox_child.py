@@ -1,13 +1,13 @@
-"""What the process of one program runs: it shuts itself in, and then runs it.
+"""Confines its own process, and then runs one program in it.
 
-The kernel lets the process do what `_CALLS` lists and nothing else (seccomp,
-linux/seccomp.h): it may compute, take memory up to a limit, and write to what
-was open before. It can open no file, make no process, thread or socket, and
-send no signal. So modules are imported before: those that programs use, and
-what the program names itself.
+The kernel allows the process only the calls in `_CALLS` (seccomp,
+linux/seccomp.h): it may compute, use memory up to a limit, and write to files
+that were open before. It can open no file, make no process, thread or socket,
+and send no signal. So modules are imported before: those that programs usually
+need, and those that the program names.
 
-To be run as a script, by a Python without site-packages; standard library
-only.
+Run it as a script, by a Python without site-packages; it uses only the standard
+library.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
 }
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _CLONE_NEWUSER, _CLONE_NEWNET, _CLONE_NEWIPC = 0x10000000, 0x40000000, 0x8000000
-# What programs use; a module that comes later can't be opened.
+# Modules that programs use; others can't be opened later.
 _MODULES = (
   *("abc", "bisect", "calendar", "cmath", "collections", "collections.abc"),
   *("copy", "dataclasses", "datetime", "_strptime", "decimal", "enum"),
@@ -66,7 +66,7 @@ _MODULES = (
   *("re", "statistics", "string", "sys", "textwrap", "time", "traceback"),
   *("types", "typing", "unicodedata", "encodings.ascii", "encodings.latin_1"),
 )
-# Modules that others import when a name of theirs is first used.
+# Modules that other modules import when a name is first used.
 _LATER = {
   "concurrent.futures": (
     *("concurrent.futures.thread", "concurrent.futures.process"),
@@ -80,12 +80,12 @@ _BESIDES = {
 
 
 def main() -> None:
-  """Reads one program from standard input, runs it and says how it ended.
+  """Reads one program from standard input, runs it and reports its end.
 
-  That it passed is said by a token. While the program runs, the token is in
-  no variable of any frame, no buffer of a file and no object that the program
-  may reach: only on the stack of this function's evaluation, in what is to be
-  called with what `run` gives.
+  A token says that it passed. While the program runs, the token is in no
+  variable of any frame, no buffer of a file and no object that the program can
+  reach: it is only on the evaluation stack of this function, in the callable
+  that will get the result of `run`.
   """
   question = json.loads(_read_all(0))
   answers = os.dup(1)
@@ -104,35 +104,35 @@ def main() -> None:
   sys.addaudithook(_no_looking_around())
   try:
     _passes(answers, question)(*run(program))
-  except BaseException as error:  # whatever it is that the program raises
-    os.write(answers, f"{word} {_told(error)}\n".encode())
+  except BaseException as error:  # anything that the program raises
+    os.write(answers, f"{word} {_failure(error)}\n".encode())
   os._exit(0)
 
 
 def _passes(answers: int, question: dict) -> functools.partial:
-  """Says that the program passed, when called; takes the token away."""
+  """Returns a function that reports success; removes the token."""
   line = f"{question.pop('token')} passed\n".encode()
   return functools.partial(os.write, answers, line)
 
 
 def run(program: str) -> tuple[()]:
-  """Runs a program to its end, or raises what it raises."""
+  """Runs a program to its end, or raises its exception."""
   exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
   return ()
 
 
-def _told(error: BaseException) -> str:
+def _failure(error: BaseException) -> str:
   with contextlib.suppress(BaseException):
-    told = f"failed: {type(error).__name__}: {error}"[:300]
-    return " ".join(told.splitlines())
+    line = f"failed: {type(error).__name__}: {error}"[:300]
+    return " ".join(line.splitlines())
   return "failed"
 
 
 def _no_looking_around() -> Callable[[str, tuple], None]:
-  """A hook that can't be removed, over what sees more than a program's own.
+  """Makes a hook, which stays, against access beyond the program itself.
 
-  Memory, all objects, the running of other frames, bytecode made by hand.
-  Names are bound here, where a program can't give them another value.
+  It refuses memory, all objects, the running of other frames and handmade
+  bytecode. Names are bound here, where a program can't change their values.
   """
   refused = PermissionError
 
@@ -154,23 +154,23 @@ def _no_looking_around() -> Callable[[str, tuple], None]:
 
 
 def _read_all(number: int) -> bytes:
-  """All that comes from a file, of which nothing is left in a buffer."""
+  """Reads a file to its end and leaves nothing in a buffer."""
   return b"".join(iter(lambda: os.read(number, 1 << 16), b""))
 
 
 def shut_in(parent: int, seconds: int, memory: int) -> str:
-  """Takes from this process whatever a program has no need of.
+  """Takes from this process everything that a program does not need.
 
   Args:
-    parent: dies with it.
-    seconds: of CPU.
+    parent: id of a process; this one dies with it.
+    seconds: of CPU time.
     memory: bytes of address space.
 
   Returns:
-    what had it: "seccomp", or "seccomp, network namespace".
+    The means: "seccomp", or "seccomp, network namespace".
 
   Raises:
-    OSError: the kernel does not do it, or not as it should.
+    OSError: the kernel does not do it, or not correctly.
   """
   machine = platform.machine()
   if sys.platform != "linux" or machine not in _CALLS:
@@ -198,10 +198,10 @@ def shut_in(parent: int, seconds: int, memory: int) -> str:
 
 
 def instructions(arch: int, calls: tuple[int, ...]) -> list[tuple[int, ...]]:
-  """A filter as (code, jt, jf, k): struct sock_filter of linux/filter.h."""
+  """Builds a filter of (code, jt, jf, k), sock_filter in linux/filter.h."""
   load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
   kill, refuse, allow = 0x80000000, 0x00050001, 0x7FFF0000  # EPERM
-  found = [
+  program = [
     (load, 0, 0, 4),  # seccomp_data.arch
     (equal, 1, 0, arch),
     (give, 0, 0, kill),
@@ -210,8 +210,8 @@ def instructions(arch: int, calls: tuple[int, ...]) -> list[tuple[int, ...]]:
     (give, 0, 0, kill),
   ]
   for number in calls:
-    found += [(equal, 0, 1, number), (give, 0, 0, allow)]
-  return [*found, (give, 0, 0, refuse)]
+    program += [(equal, 0, 1, number), (give, 0, 0, allow)]
+  return [*program, (give, 0, 0, refuse)]
 
 
 def _filter(libc: ctypes.CDLL, arch: int, calls: tuple[int, ...]) -> None:
@@ -238,7 +238,7 @@ def _prctl(libc: ctypes.CDLL, option: int, *values) -> None:
 
 
 def _prove() -> None:
-  """Raises OSError unless what is forbidden fails."""
+  """Raises OSError unless forbidden calls fail."""
   pid = os.getpid()
   for what, attempt in (
     ("socket", socket.socket),
@@ -248,10 +248,10 @@ def _prove() -> None:
     ("exec", lambda: os.execv(sys.executable, [sys.executable, "-c", ""])),
   ):
     try:
-      found = attempt()
+      result = attempt()
     except PermissionError:
       continue
-    if what == "fork" and found == 0:
+    if what == "fork" and result == 0:
       os._exit(1)
     raise OSError(f"{what} is not refused")
 
@@ -265,7 +265,7 @@ def _import(program: str) -> None:
 
 
 def _named(program: str) -> Iterator[str]:
-  """The modules of the standard library that a program imports."""
+  """Yields the modules of the standard library that a program imports."""
   try:
     tree = ast.parse(program)
   except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -275,7 +275,7 @@ def _named(program: str) -> Iterator[str]:
     if isinstance(node, ast.Import):
       names = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-      # What it imports may be modules, as in `from concurrent import futures`.
+      # The names may be modules, as in `from concurrent import futures`.
       names = [f"{node.module}.{alias.name}" for alias in node.names]
       names = [node.module, *names]
     for name in names:

@@ -1,1 +1,1 @@
-"""What lies on disk: run directories and checkpoints, and whose they are."""
+"""Stores runs on disk: run directories, checkpoints and their identity."""

@@ -1,7 +1,7 @@
-"""The checkpoints of a run: which are kept, and the last one that is whole.
+"""Saves and restores the checkpoints of a run; skips damaged ones.
 
-What a step holds is compared with what its run wants, and a step that is
-damaged (lm_jax/storage/steps.py) is passed over for the one before.
+The contents of a step are compared with what the run expects. A damaged step
+(lm_jax/storage/steps.py) is skipped for the one before it.
 """
 
 from __future__ import annotations
@@ -30,23 +30,22 @@ _PARAMS = "params."
 
 
 class Checkpoints:
-  """The checkpoints of one run, in a directory of their own.
+  """Checkpoints of one run, in a directory of their own.
 
-  Kept are the last `keep_last`, every step that `keep_every` divides (if it is
-  not 0), and the one with the least metric `best_metric` (a NaN never is),
-  or the greatest.
-  What a restore found damaged stays in place until the next save, whose run
-  computes it again; a reader changes nothing.
+  It keeps the last `keep_last` steps, every step that `keep_every` divides (if
+  it is not 0), and the step with the lowest (or highest) value of the metric
+  `best_metric`; a NaN is never the best. A damaged step stays in place until
+  the next save, whose run computes it again; a reader changes nothing.
 
   Args:
-    directory: created if need be, except by a reader.
+    directory: created if missing, except by a reader.
     keep_last: at least 1.
     keep_every: in steps.
-    best_metric: the name of a metric that is better when lower.
-    highest: it is better when higher.
+    best_metric: the name of a metric; lower is better.
+    highest: higher is better.
     asynchronous: save in the background; the state may be donated as soon as
       `save` returns.
-    read_only: for restoring only, also while a run writes here.
+    read_only: for restoring only, even while a run writes here.
 
   Raises:
     UsageError: a reader finds no directory.
@@ -83,7 +82,7 @@ class Checkpoints:
     self.close()
 
   def latest(self) -> int | None:
-    """The last complete step that is not known to be damaged."""
+    """Returns the last complete step that is not known to be damaged."""
     return max(self._complete(), default=None)
 
   def save(
@@ -96,18 +95,18 @@ class Checkpoints:
   ) -> bool:
     """Saves a step; waits for the save before it.
 
-    On a CPU the arrays are written from where they lie; other devices' are
-    on the host once while they are written.
+    On a CPU the arrays are written without a copy; the arrays of other devices
+    are copied to the host once while they are written.
 
     Args:
       step: not before the latest one.
       state: a pytree of jax arrays.
       meta: of JSON values.
-      metrics: scalars, among them `best_metric` where it is known.
-      force: write the step again if it is there.
+      metrics: scalars, with `best_metric` if it is known.
+      force: write the step again if it exists.
 
     Returns:
-      False if the step was there and was left as it is.
+      False if the step existed and was left unchanged.
     """
     if self._read_only:
       raise ValueError(f"{self.directory} is open for reading only")
@@ -131,22 +130,22 @@ class Checkpoints:
     step: int | None = None,
     accept: Callable[[int, dict[str, Any]], None] | None = None,
   ) -> tuple[PyTree, dict[str, Any]] | None:
-    """Restores a step: the last one that is whole, or just `step`.
+    """Restores a step: the last undamaged one, or just `step`.
 
     Args:
-      abstract_state: of jax.ShapeDtypeStruct with the shardings wanted, which
+      abstract_state: of jax.ShapeDtypeStruct with the wanted shardings, which
         need not be those of the save.
-      step: asked for by number.
-      accept: takes a step and its meta, and raises what is wrong with it
-        before any array is looked at.
+      step: a step number.
+      accept: takes a step and its meta, and raises an error if it does not fit,
+        before any array is read.
 
     Returns:
-      (state, meta), or None if there is no checkpoint that can be read. Each
-      one passed over is logged with the reason.
+      (state, meta), or None if no checkpoint can be read. Each skipped one is
+      logged with the reason.
 
     Raises:
-      UsageError: the stored arrays are not those of `abstract_state` (it names
-        the first that differs), or `step` is missing or damaged.
+      UsageError: the stored arrays differ from `abstract_state` (it names the
+        first that does), or `step` is missing or damaged.
     """
     return self._first_whole(
       step,
@@ -156,10 +155,10 @@ class Checkpoints:
   def restore_params(
     self, abstract_params: PyTree, step: int | None = None
   ) -> tuple[PyTree, dict[str, Any]] | None:
-    """Like `restore`, of a state's `params` alone.
+    """Restores only the `params` of a state; else like `restore`.
 
-    Nothing else of the step is read: not the optimizer's state, whatever that
-    is, nor is it missed when it is damaged.
+    Nothing else of the step is read: the optimizer's state may be of any form,
+    or damaged.
     """
     return self._first_whole(
       step, lambda candidate: self._restore(candidate, abstract_params, _PARAMS)
@@ -168,13 +167,13 @@ class Checkpoints:
   def stored(
     self, step: int | None = None
   ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-    """Shape and dtype of what a step holds, by dotted path.
+    """Returns shape and dtype of the arrays of a step, by dotted path.
 
     Args:
-      step: asked for by number; else the last one whose record is whole.
+      step: a step number; by default the last one with an undamaged record.
 
     Returns:
-      Nothing if there is no checkpoint; no array is read.
+      {} if there is no checkpoint; no array is read.
 
     Raises:
       UsageError: `step` is missing or damaged.
@@ -187,27 +186,30 @@ class Checkpoints:
     }
 
   def steps(self) -> list[int]:
-    """Those that can be asked for."""
+    """Returns the numbers of all steps."""
     self._steps.wait()
     return self._steps.all()
 
   def meta(self) -> dict[str, Any] | None:
-    """That of the last step whose record is whole; no array is read."""
+    """Returns the meta of the last step with an undamaged record.
+
+    No array is read.
+    """
     body = self._first_whole(None, self._steps.read_body)
     return body["meta"] if body else None
 
   def wait(self) -> None:
-    """Waits until the last save is on disk; raises what went wrong in it."""
+    """Waits until the last save is on disk; raises its error."""
     self._steps.wait()
 
   def close(self) -> None:
-    """Waits, and lets go of the directory."""
+    """Waits, and closes the directory."""
     self._steps.close()
 
   def _first_whole(
     self, step: int | None, read: Callable[[int], _Result]
   ) -> _Result | None:
-    """What `read` gives of `step`, or of the last step it finds undamaged."""
+    """Returns `read(step)`, or that of the last undamaged step."""
     self._steps.wait()
     steps = self._steps.all()
     if step is not None and step not in steps:
@@ -238,7 +240,7 @@ class Checkpoints:
     prefix: str,
     accept: Callable[[int, dict[str, Any]], None] | None = None,
   ) -> tuple[PyTree, dict[str, Any]]:
-    """The leaves under a prefix, as a tree, and the meta."""
+    """Returns the leaves under a prefix as a tree, and the meta."""
     body = self._steps.read_body(step)
     if accept is not None:
       accept(step, body["meta"])
@@ -260,7 +262,7 @@ class Checkpoints:
     return [x for x in self._steps.complete() if x not in self._damaged]
 
   def prefer(self, metric: str) -> None:
-    """Keeps the best by this metric from now on."""
+    """Keeps the best step by this metric from now on."""
     if metric != self._best_metric:
       self._best_metric = metric
       self._metrics.clear()
@@ -268,7 +270,7 @@ class Checkpoints:
 
   def _note_all(self) -> None:
     for step in self._complete():
-      # A damaged one is the affair of `restore`, which says so.
+      # `restore` reports damaged ones.
       with contextlib.suppress(Damaged):
         self._note(step, self._steps.read_body(step)["metrics"])
 
@@ -278,8 +280,10 @@ class Checkpoints:
       self._metrics[step] = self._sign * value
 
   def _clear(self, replaced: Iterable[int]) -> None:
-    """Clears the way for a save: orbax refuses a step that is there, and would
-    count one that cannot be read among the latest.
+    """Deletes steps that stand in the way of a save.
+
+    Orbax refuses a step that exists, and would count one that cannot be read
+    among the latest.
     """
     self._steps.empty_trash()
     steps = set(self._steps.all())
@@ -292,19 +296,19 @@ class Checkpoints:
 def _compare(
   where: str, abstract: Mapping[str, Any], stored: Mapping[str, list]
 ) -> None:
-  """Raises UsageError at the first leaf that is not of the expected kind."""
+  """Raises UsageError at the first leaf with another shape or dtype."""
 
   def kind(shape, dtype):
     return f"{dtype}{list(shape)}"
 
   for name in [*abstract, *stored]:
-    expected = found = "nothing"
+    expected = actual = "nothing"
     if name in abstract:
       expected = kind(abstract[name].shape, abstract[name].dtype)
     if name in stored:
-      found = kind(*stored[name][:2])
-    if expected != found:
+      actual = kind(*stored[name][:2])
+    if expected != actual:
       raise UsageError(
         f"{where}: the checkpoint is of another configuration: at {name} "
-        f"{expected} was expected and {found} is stored"
+        f"{expected} was expected and {actual} is stored"
       )

@@ -1,4 +1,4 @@
-"""Which code a run is made by."""
+"""Finds the git commit of the code that makes a run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import subprocess
 
 @functools.cache
 def commit() -> str:
-  """Returns the git commit of lm_jax, "+" behind it where files were changed.
+  """Returns the git commit of lm_jax, followed by "+" if files have changed.
 
-  "" where it is not known: installed, without git, in a repository that git
-  does not trust.
+  It is "" if unknown: installed as a package, without git, or in a repository
+  that git does not trust.
   """
   folder = pathlib.Path(__file__).resolve().parents[1]
   if not (folder.parent / ".git").exists():

@@ -1,4 +1,4 @@
-"""Digests of arrays: computed where they lie, whatever their sharding."""
+"""Computes digests of arrays on their devices, for any sharding."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ PyTree = Any
 
 
 def digest(tree: PyTree) -> str:
-  """64 hex digits of the names, shapes, dtypes and bits of all leaves.
+  """Hashes names, shapes, dtypes and bits of all leaves: 64 hex digits.
 
-  Computed on the device; the same for every sharding.
+  It is computed on the device and is the same for every sharding.
   """
   return sha256(record(flatten(tree)))
 
 
 def flatten(tree: PyTree) -> dict[str, Any]:
-  """The leaves by their dotted paths, in the tree's order."""
+  """Returns the leaves by their dotted paths, in the tree's order."""
   leaves = jax.tree_util.tree_leaves_with_path(tree)
   named = {
     jax.tree_util.keystr(path, simple=True, separator="."): leaf
@@ -41,7 +41,7 @@ def sha256(value: Any) -> str:
 
 
 def record(leaves: Mapping[str, Array]) -> dict[str, list]:
-  """Of every leaf its shape, dtype and digest (16 hex digits), for JSON."""
+  """Returns shape, dtype and digest (16 hex digits) of every leaf, for JSON."""
   # One after the other: with several CPU devices in each of several processes,
   # programs in flight together can wait for each other's collectives for ever.
   sums = {name: jax.device_get(_sums(leaf)) for name, leaf in leaves.items()}

@@ -1,4 +1,4 @@
-"""A disk that is full or may not be written, named to the user."""
+"""Reports a disk that is full or read-only as a mistake of the user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from lm_jax.support.errors import UsageError
 
-# Of the place, not of the program.
+# Errors of the place, not of the program.
 _NUMBERS = frozenset(
   {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
   | {errno.EFBIG}
@@ -18,32 +18,32 @@ _NUMBERS = frozenset(
 
 
 @contextlib.contextmanager
-def named(what: str, advice: str = "") -> Iterator[None]:
-  """Turns what the disk says into a UsageError; other errors pass.
+def disk_errors_as_usage(what: str, advice: str = "") -> Iterator[None]:
+  """Turns errors of the disk into a UsageError; other errors pass.
 
   Args:
-    what: flag and directory that are written to, "--workdir=x".
-    advice: is put after the reason.
+    what: flag and directory being written, such as "--workdir=x".
+    advice: appended to the reason.
   """
   try:
     yield
   except UsageError:
     raise
   except Exception as error:
-    said = _reason(error)
-    if said is None:
+    reason = _reason(error)
+    if reason is None:
       raise
-    raise UsageError(f"{what}: can't be written: {said}{advice}") from error
+    raise UsageError(f"{what}: can't be written: {reason}{advice}") from error
 
 
 def _reason(error: BaseException | None) -> str | None:
-  """What the disk says, or None if it is about something else."""
+  """Returns the reason of a disk error; None for other errors."""
   while error is not None:
     number = error.errno if isinstance(error, OSError) else None
     # Orbax passes it on in the text of a ValueError.
-    found = re.search(r"\[os_error_code='(\d+)'", str(error))
-    if number is None and found:
-      number = int(found[1])
+    match = re.search(r"\[os_error_code='(\d+)'", str(error))
+    if number is None and match:
+      number = int(match[1])
     if number in _NUMBERS:
       return os.strerror(number)
     error = error.__cause__ or error.__context__

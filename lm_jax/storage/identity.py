@@ -1,8 +1,8 @@
-"""What makes a run the run that it is, and what of it may be changed.
+"""Decides whether two configurations are the same run, and what may change.
 
-Two configurations are of one run if they compute the same. A checkpoint also
-carries what no flag shows: fingerprints of the text, of the tokens and of the
-rows that it has read.
+Two configurations are the same run if they compute the same. A checkpoint also
+carries what no flag shows: fingerprints of the text, the tokens and the rows
+that it has read.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from lm_jax.storage.digest import sha256
 from lm_jax.support import registry
 from lm_jax.support.options import show
 
-# What may differ between two calls for the same run: it does not change what
-# is computed (another mesh does by rounding only).
+# Options that may differ between two calls for the same run: they do not change
+# what is computed (another mesh changes rounding only).
 _FREE = frozenset(
   {"workdir", "name", "arm", "eval", "log_every", "mesh", "allow_change"}
   | {
@@ -31,10 +31,10 @@ _FREE = frozenset(
   }
   # Kernels differ by rounding only.
   | {"trunk.attention"}
-  # What these stand for is compared field by field instead.
+  # Their expansions are compared field by field instead.
   | {"size", "trunk.preset"}
 )
-# The fingerprints, and what a change of theirs alone means.
+# The fingerprints, and what a change of a fingerprint alone means.
 _DATA = {
   "model": "its parameters are others",
   "data.corpus": "its content is another",
@@ -44,7 +44,7 @@ _DATA = {
 
 
 class Change(NamedTuple):
-  """A difference: a flag's path, and in words what became of it."""
+  """A difference: a flag's path, and a description of the change."""
 
   path: str
   what: str
@@ -62,7 +62,7 @@ class Data(Protocol):
 
 
 def changes(old: Config, new: Config) -> list[Change]:
-  """What makes two runs different ones; [] for the same."""
+  """Lists the differences that make runs different ones; [] for the same."""
   before, after = _identity(old), _identity(new)
   absent = "(none)"
   return [
@@ -76,11 +76,10 @@ def changes(old: Config, new: Config) -> list[Change]:
 
 
 def adopted(config: Config, old: Config) -> Config:
-  """The configuration; what it leaves open is as a run of before has it.
+  """Fills options that a configuration leaves open from an earlier run.
 
-  A run that began before there was an option goes on without it; or before
-  runs on a model kept the size of its table of positions, which was that of
-  their rows.
+  A run that began before an option existed continues without it. In older runs
+  on a model, the table of positions had the length of the rows; they keep that.
   """
   own = dict(config.objective_options)
   for path in config_lib.versioned(config.objective):
@@ -100,14 +99,14 @@ def adopted(config: Config, old: Config) -> Config:
 
 
 def fingerprint(config: Config) -> str:
-  """64 hex digits: equal for configurations of the same run."""
+  """Hashes a configuration: 64 hex digits, equal for the same run."""
   return sha256(_identity(config))
 
 
 def stamp(config: Config, data: Data, base: str = "") -> dict[str, Any]:
-  """What a checkpoint keeps of its run, for JSON.
+  """Returns what a checkpoint stores of its run, for JSON.
 
-  base: digest of the model that it adapts; "" where it adapts none.
+  base: digest of the model that the run adapts; "" if it adapts none.
   """
   return {
     "config": json.loads(config_lib.to_json(config_lib.resolve(config))),
@@ -127,40 +126,42 @@ def changes_since(
   where: str,
   base: str = "",
 ) -> list[Change]:
-  """What differs from the run that a checkpoint was stamped by.
+  """Lists the differences from the run that a checkpoint was stamped by.
 
   Args:
-    stamped: by `stamp`.
-    config, data, base: of now.
+    stamped: made by `stamp`.
+    config, data, base: of the present run.
     where: names the checkpoint in messages.
   """
   old = config_lib.from_json(json.dumps(stamped["config"]), where)
-  found = changes(old, config)
+  differences = changes(old, config)
   now = stamp(config, data, base)["data"]
   for path, what in _DATA.items():
     if stamped["data"].get(path) == now.get(path):
       continue
-    # Rows are other ones whenever what they are made of is.
+    # Rows change whenever their sources change.
     derived = path == "data.packing" and any(
-      change.path.startswith(("data.", "length")) for change in found
+      change.path.startswith(("data.", "length")) for change in differences
     )
-    if not derived and path not in [change.path for change in found]:
-      found.append(Change(path, what))
-  return found
+    if not derived and path not in [change.path for change in differences]:
+      differences.append(Change(path, what))
+  return differences
 
 
-def refused(found: Iterable[Change], allowed: Iterable[str]) -> list[Change]:
-  """Those that no name allows; a group's name allows all under it."""
+def refused(
+  all_changes: Iterable[Change], allowed: Iterable[str]
+) -> list[Change]:
+  """Returns the changes that no name allows; a group allows all its options."""
   names = tuple(allowed)
   return [
     change
-    for change in found
+    for change in all_changes
     if not any(f"{change.path}.".startswith(f"{name}.") for name in names)
   ]
 
 
 def check_names(config: Config) -> None:
-  """Raises UsageError if --allow_change names what there is not."""
+  """Raises UsageError if --allow_change names an unknown option."""
   paths = sorted(_identity(config))
   groups = {path.partition(".")[0] for path in paths if "." in path}
   for name in config.allow_change:
@@ -168,9 +169,9 @@ def check_names(config: Config) -> None:
       raise registry.unknown("--allow_change", name, sorted({*paths, *groups}))
 
 
-def differ(found: Iterable[Change]) -> str:
-  """A diff in a line, and the flag that would allow it."""
-  changed = list(found)
+def differ(differences: Iterable[Change]) -> str:
+  """Formats changes as one line, with the flag that would allow them."""
+  changed = list(differences)
   names = ",".join(change.path for change in changed)
   return (
     f"another configuration ({'; '.join(map(str, changed))}); name another"
@@ -179,7 +180,10 @@ def differ(found: Iterable[Change]) -> str:
 
 
 def _identity(config: Config) -> dict[str, Any]:
-  """What is computed; as before an option, where it says what was done then."""
+  """Returns the options that decide what is computed.
+
+  An option whose value stands for the behaviour before it existed is left out.
+  """
   before = config_lib.versioned(config.objective)
   return {
     path: value

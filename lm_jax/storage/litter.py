@@ -1,7 +1,7 @@
-"""What writers that were killed have left; the next writer removes it.
+"""Removes files of killed writers; the next writer does it.
 
-A writer holds a lock on what it makes until that has its name; the system
-takes the lock from a process that ends in whatever way.
+A writer holds a lock on a file until the file has its final name; the system
+releases the lock when the process ends in any way.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# What is younger may have been made a moment ago and not be locked yet.
+# A younger file may have been made a moment ago and not be locked yet.
 SECONDS = 60.0
 
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
-  """Keeps others from sweeping a file or directory, which is there.
+  """Keeps others from sweeping an existing file or directory.
 
-  Does nothing on a file system without locks, where nothing is swept.
+  It does nothing on a file system without locks, where nothing is swept.
   """
   descriptor = os.open(path, os.O_RDONLY)
   try:
@@ -34,9 +34,9 @@ def held(path: Path) -> Iterator[None]:
 
 
 def sweep(paths: Iterable[Path]) -> None:
-  """Removes those that nobody holds and that are not new.
+  """Removes those paths that nobody holds and that are not new.
 
-  What can't be removed (another user's, a disk that is only read) stays: it
+  A path that can't be removed (another user's, on a read-only disk) stays: it
   is no reason not to write.
   """
   for path in paths:

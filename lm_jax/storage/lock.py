@@ -1,4 +1,4 @@
-"""One process at a time in a run directory."""
+"""Allows only one process at a time in a run directory."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lm_jax.support.errors import UsageError
 
 @contextlib.contextmanager
 def hold(run_directory: str | os.PathLike) -> Iterator[None]:
-  """Holds a run directory, created if need be, against other processes.
+  """Locks a run directory, created if missing, against other processes.
 
-  The lock is the operating system's: it ends with the process, however that
-  ends. `<run>/lock` names the holder.
+  The lock is the operating system's: it ends with the process in any case.
+  `<run>/lock` names the holder.
 
   Raises:
     UsageError: another process holds it, or it cannot be written.
@@ -40,7 +40,7 @@ def hold(run_directory: str | os.PathLike) -> Iterator[None]:
         f"--workdir={run_directory}: in use by {holder}; wait for it, or name "
         "another directory"
       ) from error
-    with disk.named(f"--workdir={run_directory}"):
+    with disk.disk_errors_as_usage(f"--workdir={run_directory}"):
       file.truncate(0)
       file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
       file.flush()

@@ -1,4 +1,4 @@
-"""metrics.jsonl and TensorBoard events of one run."""
+"""Writes metrics.jsonl and TensorBoard events of one run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from lm_jax.support.errors import UsageError
 
 
 class MetricsLog:
-  """One JSON object a logged step, and the same numbers for TensorBoard.
+  """Logs a JSON object per logged step, and the same numbers for TensorBoard.
 
   Args:
     directory: of the run.
-    step: that the run goes on from. Lines behind it are dropped, to be
-      written again; those of the step itself are not written twice.
+    step: the step that the run continues from. Later lines are dropped, to be
+      written again; lines of this step are not written twice.
   """
 
   def __init__(self, directory: str | os.PathLike, step: int):
@@ -61,20 +61,20 @@ class MetricsLog:
 
   @property
   def _events(self) -> Any:
-    """Opened by the first event."""
+    """Writer of TensorBoard events, opened by the first event."""
     if self._opened is None:
       from tensorboardX.event_file_writer import EventsWriter
 
       # Without SummaryWriter's thread: where that cannot write it dies, and
-      # whoever waits for it does so for ever. Files of one second would have
-      # the same name.
+      # a thread that waits for it waits for ever. Files of one second would
+      # have the same name.
       place = self._path.with_name("events") / "events"
       self._opened = EventsWriter(str(place), f".{self._step}")
       self._purge(self._step + 1)
     return self._opened
 
   def _purge(self, step: int) -> None:
-    """TensorBoard forgets what it has seen from a step on."""
+    """Makes TensorBoard forget the events from a step on."""
     from tensorboardX.proto.event_pb2 import Event, SessionLog
 
     session = SessionLog(status=SessionLog.START)
@@ -98,12 +98,12 @@ class MetricsLog:
 
 
 def read(path: Path) -> list[dict]:
-  """The whole lines of a metrics.jsonl; [] where there is none.
+  """Reads the complete lines of a metrics.jsonl; [] if there is none.
 
-  A run that was killed may have left half of the last one.
+  A killed run may have left half of the last line.
 
   Raises:
-    UsageError: a whole line is damaged.
+    UsageError: a complete line is damaged.
   """
   if not path.exists():
     return []
@@ -116,7 +116,10 @@ def read(path: Path) -> list[dict]:
 
 
 def _parse(data: bytes, where: str) -> dict:
-  """A line that is whole, or UsageError: it would be lost at the next start."""
+  """Parses a complete line, or raises UsageError.
+
+  A damaged line would be lost at the next start.
+  """
   hint = "mend it, or remove the line"
   try:
     line = strict_json.parse(data.decode(), where)
@@ -128,7 +131,7 @@ def _parse(data: bytes, where: str) -> dict:
 
 
 class NoLog:
-  """What the processes have that leave writing to the first one."""
+  """Log of the processes that leave writing to the first one."""
 
   def __enter__(self) -> NoLog:
     return self
@@ -145,10 +148,10 @@ def _json(line: dict) -> str:
 
 
 def _made(path: Path) -> BinaryIO:
-  """A new file in a directory that is there.
+  """Creates a file in an existing directory.
 
   Raises:
-    PermissionError: it takes no files, as /proc does.
+    PermissionError: the directory takes no files, like /proc.
   """
   try:
     return path.open("wb")
@@ -160,7 +163,7 @@ def _made(path: Path) -> BinaryIO:
 def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
   """Replaces a file by its new content, whole or not at all.
 
-  What writers of it that were killed have left beside it is removed.
+  Files that killed writers of it have left beside it are removed.
   """
   path = Path(path)
   partial = path.with_name(f".{path.name}.{os.getpid()}")

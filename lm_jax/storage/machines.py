@@ -1,7 +1,7 @@
-"""machine.json: by which versions a run was computed, and on which machine.
+"""Records software versions and machine of a run in machine.json.
 
-No part of what a run is: it goes on under others, which is said, since its bits
-may then be others than those of a run that was not stopped.
+They are no part of a run's identity: a run continues under others, with a
+warning, since its bits may then differ from those of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILE = "machine.json"
 
 
 def read(directory: str | os.PathLike) -> list[dict[str, Any]]:
-  """Facts by the step from which on they held; [] of an older run's.
+  """Reads the entries, each with its first step; [] for an older run.
 
   Raises:
     UsageError: the file is damaged.
@@ -40,11 +40,11 @@ def read(directory: str | os.PathLike) -> list[dict[str, Any]]:
 
 
 def use_threads(directory: str | os.PathLike) -> None:
-  """Computes as the run there does from its first step on.
+  """Uses the number of threads of the first step of a run.
 
-  To be called before jax looks for devices; later it changes nothing.
+  Call it before jax looks for devices; later it has no effect.
 
-  directory: of the run; "" of one that is not named yet.
+  directory: of the run; "" if it has no name yet.
   """
   entries = read(directory) if directory else []
   if entries:
@@ -52,10 +52,10 @@ def use_threads(directory: str | os.PathLike) -> None:
 
 
 def note(directory: str | os.PathLike, step: int) -> list[dict[str, Any]]:
-  """Keeps what a run goes on by from a step on, and says what has changed.
+  """Adds an entry from a step on, if anything has changed, with a warning.
 
   Returns:
-    all that the file then holds.
+    All entries of the file.
   """
   now = machine.facts()
   there = read(directory)

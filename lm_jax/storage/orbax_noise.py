@@ -1,6 +1,6 @@
-"""What orbax says of a failed read or save besides raising it.
+"""Silences what orbax logs about a failed read or save that it also raises.
 
-A traceback for every thread, in logs; and from tensorstore one for every file
+Orbax logs a traceback for every thread; tensorstore logs one for every file
 that was still being read or written when the first failure had ended the event
 loop.
 """
@@ -13,7 +13,7 @@ import sys
 
 
 class _Once(logging.Filter):
-  """Drops what is raised as well."""
+  """Drops log records of errors that are raised as well."""
 
   def filter(self, record: logging.LogRecord) -> bool:
     if record.name == "asyncio":
@@ -26,7 +26,7 @@ _before = sys.unraisablehook
 
 
 def drop() -> None:
-  """Drops it from now on; may be called again."""
+  """Drops these messages from now on; it may be called again."""
   global _before
   for name in ("absl", "asyncio"):
     logging.getLogger(name).addFilter(_ONCE)
@@ -36,7 +36,7 @@ def drop() -> None:
 
 def _hook(unraisable: sys.UnraisableHookArgs) -> None:
   trace = unraisable.exc_traceback
-  # Called from C++: no code of Python's is in between.
+  # Called from C++: no Python code is in between.
   outermost = trace.tb_frame.f_code.co_filename if trace else ""
   late = unraisable.exc_type is RuntimeError and unraisable.object is None
   if not late or outermost != asyncio.base_events.__file__:

@@ -1,4 +1,4 @@
-"""result.json: what a run came to, read again."""
+"""Reads result.json, the result of a run."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from lm_jax.support import strict_json
 from lm_jax.support.errors import UsageError, short
 
 FILE = "result.json"
-# What a run ends with; see lm_jax/runs/local.py.
+# Final statuses of a run; see lm_jax/runs/local.py.
 _STATUSES = ("done", "diverged", "failed", "interrupted")
-# What --eval asks for at a run's end, from little to much.
+# Values of --eval by how much is measured at a run's end.
 _MEASURED = {"none": 0, "loss": 1, "final": 2, "all": 2}
 
 
 def read(path: Path, hint: str) -> dict[str, Any]:
-  """What result.json holds: at least a "status", and "metrics" that are one.
+  """Reads result.json: at least "status"; "metrics" is an object.
 
   Args:
     path: of the file, which exists.
-    hint: what the user may do about a damaged one.
+    hint: what the user can do about a damaged file.
 
   Raises:
     UsageError: it is damaged.
@@ -48,15 +48,15 @@ def read(path: Path, hint: str) -> dict[str, Any]:
 
 
 def is_final(result: Mapping[str, Any], asked: str) -> bool:
-  """Would the run, made again, come to the same?
+  """Returns whether repeating the run would give the same result.
 
   Args:
-    result: what `read` gives.
-    asked: what is to be measured, of Config.eval; one that measured less goes
-      on from its last checkpoint. Older results know all.
+    result: of `read`.
+    asked: what to measure, a value of Config.eval. A run that measured less
+      continues from its last checkpoint. Older results measured all.
   """
   if result["status"] == "diverged":
     return True
   most = max(_MEASURED.values())
-  found = _MEASURED.get(str(result.get("eval")), most)
-  return result["status"] == "done" and found >= _MEASURED[asked]
+  measured = _MEASURED.get(str(result.get("eval")), most)
+  return result["status"] == "done" and measured >= _MEASURED[asked]

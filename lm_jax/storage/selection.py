@@ -1,4 +1,4 @@
-"""Which evaluation was the best, and when later ones are in vain."""
+"""Selects the best evaluation, and decides when to stop early."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 
 class Selection:
-  """The values of a metric along a run; higher is better.
+  """Values of a metric during a run; higher is better.
 
   Args:
-    patience: evaluations in a row without a better value that are enough; 0:
-      none are.
-    curve: what was noted before, (step, value) each.
+    patience: stop after this many evaluations in a row without a better value;
+      0: never.
+    curve: earlier values, as (step, value).
   """
 
   def __init__(self, patience: int, curve: Iterable[tuple[int, float]] = ()):
@@ -19,20 +19,20 @@ class Selection:
     self._patience = patience
 
   def note(self, step: int, value: float) -> None:
-    """Of an evaluation; one that is made again replaces its former value."""
+    """Adds the value of an evaluation; drops older ones from its step on."""
     self.curve = [pair for pair in self.curve if pair[0] < step]
     self.curve.append((step, value))
 
   @property
   def best(self) -> int | None:
-    """The step of the best value, the first of equal ones; None before any."""
+    """Step of the best value, the first of equal ones; None before any."""
     if not self.curve:
       return None
     return max(self.curve, key=lambda pair: (pair[1], -pair[0]))[0]
 
   @property
-  def enough(self) -> bool:
-    """Have so many evaluations been no better than one before them?"""
+  def should_stop(self) -> bool:
+    """Returns whether `patience` evaluations have brought no better value."""
     if not self._patience or self.best is None:
       return False
     since = sum(step > self.best for step, _ in self.curve)

@@ -1,13 +1,12 @@
-"""The steps of a checkpoint directory: kept by orbax, checked when read.
+"""Reads and writes steps of checkpoints with orbax; checks them when read.
 
-A step has two items: `state`, arrays by name, and `meta`, JSON, with of every
-array its shape, its dtype and a digest. Orbax restores a flipped bit, and
-casts to another dtype, without a word; so what is read is compared with that
-record.
+A step has two items: `state`, arrays by name, and `meta`, JSON with shape,
+dtype and digest of every array. Orbax silently restores a flipped bit and casts
+to another dtype; so the arrays read are compared with that record.
 
 Arrays are written without compression: it would save a twelfth of trained
-weights, and hold all that is being written once more in memory, where plain
-arrays on a CPU are written from where they lie.
+weights, but hold everything being written once more in memory; plain arrays on
+a CPU are written without a copy.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ from lm_jax.support.errors import short
 from lm_jax.types import Array
 
 _TRASH = "trash"
-# Written last of all, where the files of all processes were merged.
+# Written last, once the files of all processes are merged.
 _MERGED = "manifest.ocdbt"
 _ITEMS = ("state", "meta")
-# Of arrays on a device, by the names that jax.numpy.dtype takes.
+# Dtypes of arrays on a device, by the names that jax.numpy.dtype takes.
 _DTYPES = frozenset(
   ["bool", "float16", "bfloat16", "float32", "float64", "complex64"]
   + [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 )
-# Bytes that are read, or digested, at once, unless one array has more.
+# Bytes to read or digest at once, unless one array has more.
 _BATCH = 16 << 20
 
 
@@ -51,7 +50,7 @@ class Steps:
   """Reads, writes and deletes steps.
 
   Args:
-    directory: absolute; created if need be, except by a reader.
+    directory: absolute; created if missing, except by a reader.
     policy: an orbax preservation policy, asked after each save.
     asynchronous: save in the background.
     read_only: change nothing.
@@ -85,11 +84,11 @@ class Steps:
     )
 
   def all(self) -> list[int]:
-    """Ascending, with empty directories, as a crash or a hand may leave."""
+    """Returns all steps, ascending, including empty directories."""
     return sorted(self._manager.all_steps())
 
   def complete(self) -> list[int]:
-    """Those that have both items."""
+    """Returns the steps that have both items."""
     return [
       step
       for step in self.all()
@@ -99,7 +98,7 @@ class Steps:
   def write(
     self, step: int, leaves: Mapping[str, Array], body: dict[str, Any]
   ) -> None:
-    """Writes a step that is not there: arrays by name, and their seal."""
+    """Writes a new step: arrays by name, and their seal."""
     import orbax.checkpoint as ocp
 
     self._manager.save(
@@ -112,7 +111,7 @@ class Steps:
     self._written = step
 
   def read_body(self, step: int) -> dict[str, Any]:
-    """The JSON of a step; in `leaves` it has [shape, dtype, digest] by name.
+    """Reads the JSON of a step; `leaves` has [shape, dtype, digest] by name.
 
     Raises:
       Damaged: it is not what was saved.
@@ -131,22 +130,22 @@ class Steps:
     wanted: Mapping[str, jax.ShapeDtypeStruct],
     leaves: Mapping[str, list],
   ) -> dict[str, Array]:
-    """Some of a step's arrays, by the shardings wanted or on one device.
+    """Reads some arrays of a step, with the wanted shardings or on one device.
 
-    While it is read, an array is there up to three times. So the largest come
-    first, when little else is held.
+    While an array is read, up to three copies exist. So the largest come first,
+    when little else is held.
 
     Args:
-      step: that is there.
-      wanted: of the shapes and dtypes that are stored.
+      step: an existing step.
+      wanted: with the stored shapes and dtypes.
       leaves: the record in the step's JSON.
 
     Raises:
-      Damaged: one is not what was saved.
+      Damaged: an array is not what was saved.
     """
     import orbax.checkpoint as ocp
 
-    found: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
     for batch in _batches(wanted):
       shardings = {name: _sharding(leaf) for name, leaf in batch.items()}
       args = ocp.checkpoint_utils.construct_restore_args(batch, shardings)
@@ -157,14 +156,14 @@ class Steps:
         ),
       ).state
       for name in batch:
-        # Where its own metadata is damaged, orbax gives what was asked for.
+        # If its metadata are damaged, orbax returns the request itself.
         if not isinstance(read.get(name), jax.Array):
           raise Damaged(f"{name} is not there")
       for name, entry in _record(read).items():
         if entry != leaves[name]:
           raise Damaged(f"the bits of {name} are not those that were saved")
-      found |= read
-    return found
+      arrays |= read
+    return arrays
 
   def delete(self, step: int) -> None:
     self._manager.delete(step)
@@ -175,7 +174,7 @@ class Steps:
       shutil.rmtree(trash)
 
   def wait(self) -> None:
-    """Waits until the last save is on disk; raises what went wrong in it."""
+    """Waits until the last save is on disk; raises its error."""
     self._manager.wait_until_finished()
     step, self._written = self._written, None
     if step is None or jax.process_index():
@@ -211,7 +210,7 @@ class Steps:
 def seal(
   leaves: Mapping[str, Array], body: Mapping[str, Any]
 ) -> dict[str, Any]:
-  """JSON values with the record of the arrays, and a digest of it all."""
+  """Adds the record of the arrays and a digest of everything to JSON values."""
   whole = {**body, "leaves": _record(leaves)}
   whole = json.loads(json.dumps(whole))  # what a reader will see
   whole["sha256"] = sha256(whole)
@@ -221,7 +220,7 @@ def seal(
 def _check_body(body: dict[str, Any]) -> None:
   """Raises Damaged unless the JSON of a step has the form of `seal`'s.
 
-  Its digest tells damage, and not what somebody else sealed.
+  Its digest detects damage, but not a file that somebody else sealed.
   """
   if not all(isinstance(body.get(k), dict) for k in ("meta", "metrics")):
     raise Damaged("its JSON has no meta or no metrics")
@@ -244,7 +243,7 @@ def _check_body(body: dict[str, Any]) -> None:
 
 
 class Keep:
-  """An orbax preservation policy over our own record of the metric.
+  """An orbax preservation policy with a separate record of the metric.
 
   Orbax's BestN forgets the metrics of an earlier process, and lets one NaN
   evict the best step.
@@ -267,11 +266,11 @@ class Keep:
 
 
 def _record(leaves: Mapping[str, Array]) -> dict[str, list]:
-  """As `record` gives it, a part at a time: each needs its size again."""
-  found: dict[str, list] = {}
+  """Computes `record` part by part: each part needs its size again."""
+  entries: dict[str, list] = {}
   for batch in _batches(leaves):
-    found |= record(batch)
-  return found
+    entries |= record(batch)
+  return entries
 
 
 def _sharding(leaf: jax.ShapeDtypeStruct) -> jax.sharding.Sharding:

@@ -1,4 +1,4 @@
-"""The directory of a run or an experiment: may it be written?"""
+"""Checks the directory of a run or an experiment before it is written."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check(directory: str, flag: str = "--workdir") -> None:
 
 
 def create(directory: str, flag: str = "--workdir") -> pathlib.Path:
-  """Makes a directory, with its parents, and tries to write to it.
+  """Makes a directory and its parents, and tries to write to it.
 
   Raises:
     UsageError: it can't be made or written.
@@ -41,7 +41,7 @@ def create(directory: str, flag: str = "--workdir") -> pathlib.Path:
   check(directory, flag)
   try:
     path.mkdir(parents=True, exist_ok=True)
-    # What the permissions promise, a mount or a quota may refuse.
+    # A mount or a quota may refuse what the permissions allow.
     with tempfile.TemporaryFile(dir=path):
       pass
   except OSError as error:
@@ -52,7 +52,7 @@ def create(directory: str, flag: str = "--workdir") -> pathlib.Path:
 
 
 def adopted(config: Config) -> Config:
-  """The configuration, what it leaves open as its directory's run has it."""
+  """Fills options that a configuration leaves open from its directory's run."""
   path = pathlib.Path(config.workdir)
   if not config.workdir or not (path / "config.json").exists():
     return config
@@ -62,7 +62,7 @@ def adopted(config: Config) -> Config:
 def check_same(config: Config, flag: str = "--workdir") -> list[Change]:
   """Raises UsageError if config.workdir holds a run of another configuration.
 
-  An empty directory, or a new one, may become any run.
+  An empty or a new directory can become any run.
 
   Returns:
     The changes that --allow_change allows.

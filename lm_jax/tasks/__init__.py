@@ -1,4 +1,4 @@
-"""What models are measured by, one file each: the file's name is its name.
+"""Tasks that measure models, one file each, named after its file.
 
-Losses of different objectives do not compare, and none is used here.
+Losses of different objectives are not comparable, so none is used here.
 """

@@ -1,4 +1,4 @@
-"""What ARC's two sets of questions share."""
+"""Shares code of ARC's two sets of questions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ _NAMES = tuple(f"choice{i}" for i in range(5))
 
 
 def _prepare(record: dict[str, Any]) -> dict[str, Any]:
-  """As published: {"question": {"stem", "choices": [{"text", "label"}]},
-  "answerKey"}; or as Hugging Face and TFDS have it, with choices {"text":
-  [...], "label": [...]} and a question that is text.
+  """Normalizes a record in one of two forms.
+
+  As published: {"question": {"stem", "choices": [{"text", "label"}]},
+  "answerKey"}; or from Hugging Face and TFDS, with choices {"text": [...],
+  "label": [...]} and a question that is text.
   """
   question, choices = record["question"], record.get("choices")
   if isinstance(question, dict):
@@ -39,14 +41,14 @@ def _prepare(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _letter(label: Any) -> str:
-  """Of a label that may be a letter, a number from 1, or TFDS's from 0."""
+  """Returns the letter of a label: letter, number from 1, or TFDS's from 0."""
   if isinstance(label, int):
     return "ABCDE"[label]
   return dict(zip("12345", "ABCDE", strict=True)).get(label, str(label))
 
 
 class Arc(base.LabelledTask):
-  """Questions of two to five choices; a field without text holds none.
+  """Questions with two to five choices; unused fields are "".
 
   Fine-tuning reads the question with each choice (multiple_choice).
   """
@@ -57,12 +59,12 @@ class Arc(base.LabelledTask):
   def candidates(self, example: Example) -> Mapping[str, tuple[str, ...]]:
     named = zip(self.form.labels, self.choices, strict=True)
     held = {label for label, name in named if example.fields[name]}
-    found = super().candidates(example)
-    return {label: texts for label, texts in found.items() if label in held}
+    every = super().candidates(example)
+    return {label: texts for label, texts in every.items() if label in held}
 
 
 def form(name: str) -> Form:
-  """Of the questions that TFDS calls so."""
+  """Makes the form of the questions with this name in TFDS."""
   return Form(
     fields={field: (field,) for field in ("question", *_NAMES)},
     labels=tuple("01234"),

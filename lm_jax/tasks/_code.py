@@ -1,4 +1,4 @@
-"""What tasks of code share: how texts become programs, and are compared."""
+"""Shares code of tasks about programs: extracts and compares them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 
 import numpy as np
 
-# Chen et al. 2021, section 2.1: where a function is over.
+# Chen et al. 2021, section 2.1: texts that end a function.
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-  """1 - C(n - c, k) / C(n, k): of n texts c are right, and k may be tried.
+  """Computes 1 - C(n - c, k) / C(n, k): c of n texts are right, k are tried.
 
   >>> pass_at_k(5, 1, 1), pass_at_k(5, 1, 5)
   (0.19999999999999996, 1.0)
@@ -21,7 +21,7 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 
 def cut(text: str) -> str:
-  """A written text up to where the function is over.
+  """Cuts a generated text at the end of the function.
 
   >>> cut("  return 1\\n\\ndef other():")
   '  return 1\\n'
@@ -31,18 +31,18 @@ def cut(text: str) -> str:
 
 
 def program(problem: dict[str, str], text: str) -> str:
-  """What is run: the function, its test, and a call of the test."""
+  """Joins the function, its test and a call of the test."""
   call = f"check({problem['entry_point']})"
   return f"{problem['prompt']}{text}\n{problem['test']}\n{call}\n"
 
 
 def bare(line: str) -> str:
-  """Without white space, which tokenizers may not keep."""
+  """Removes white space, which tokenizers may not preserve."""
   return re.sub(r"\s+", "", line)
 
 
 def similarity(one: str, other: str) -> float:
-  """1 - Levenshtein distance / the longer length.
+  """Computes 1 - Levenshtein distance / the longer length.
 
   >>> similarity("abc", "abd"), similarity("", "")
   (0.6666666666666667, 1.0)
@@ -53,6 +53,6 @@ def similarity(one: str, other: str) -> float:
   for i, sign in enumerate(one, start=1):
     change = np.minimum(above[1:] + 1, above[:-1] + (letters != ord(sign)))
     row = np.concatenate([[i], change])
-    # Insertions: the least of all places to the left, and the way from there.
+    # Insertions: the minimum over all places to the left plus their distance.
     above = np.minimum.accumulate(row - steps) + steps
   return 1.0 - float(above[-1]) / max(len(one), len(other), 1)

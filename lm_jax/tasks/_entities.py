@@ -1,4 +1,4 @@
-"""What tasks of named entities share."""
+"""Shares code of tasks with named entities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class EntityTask(base.SupervisedTask):
   objective = "label_tokens"
   primary = "f1"
 
-  # Of the data set, beside "train", "dev", "test".
+  # Further names of files, beside "train", "dev", "test".
   names: ClassVar[Mapping[str, Sequence[str]]] = {}
   tfds: ClassVar[str] = ""
 
@@ -34,7 +34,7 @@ class EntityTask(base.SupervisedTask):
     return self.from_tfds(split)
 
   def from_tfds(self, split: str) -> list[Tagged]:
-    """The examples of TFDS, where it has them."""
+    """Reads the examples from TFDS, if it has them."""
     raise NotImplementedError
 
   def judge(
@@ -43,13 +43,13 @@ class EntityTask(base.SupervisedTask):
     library = optional.need("seqeval.metrics", self.name)
     base.require_equal(predicted, examples, self.name)
     right = [list(example.tags) for example in examples]
-    told = [list(tags) for tags in predicted]
-    for example, tags in zip(examples, told, strict=True):
+    answers = [list(tags) for tags in predicted]
+    for example, tags in zip(examples, answers, strict=True):
       base.require_equal(
         tags, example.words, f"{self.name}, example {example.id}"
       )
     report = library.classification_report(
-      right, told, output_dict=True, zero_division=0
+      right, answers, output_dict=True, zero_division=0
     )
     overall = report["micro avg"]
     metrics = {
@@ -58,27 +58,27 @@ class EntityTask(base.SupervisedTask):
       "recall": overall["recall"],
     }
     metrics |= {
-      f"f1/{kind}": found["f1-score"]
-      for kind, found in report.items()
+      f"f1/{kind}": scores["f1-score"]
+      for kind, scores in report.items()
       if not kind.endswith(" avg")
     }
     metrics = {name: float(value) for name, value in metrics.items()}
     entities = optional.need("seqeval.metrics.sequence_labeling", self.name)
-    scores = [
+    f1_scores = [
       _f1(set(entities.get_entities(a)), set(entities.get_entities(b)))
-      for a, b in zip(told, right, strict=True)
+      for a, b in zip(answers, right, strict=True)
     ]
-    return base.Judged(metrics, scores)
+    return base.Judged(metrics, f1_scores)
 
 
-def _f1(told: set, right: set) -> float:
-  """Of one sentence; 1 where it has no entities and none are told."""
-  if not told and not right:
+def _f1(predicted: set, right: set) -> float:
+  """Computes F1 of one sentence; 1 without right and predicted entities."""
+  if not predicted and not right:
     return 1.0
-  return 2 * len(told & right) / (len(told) + len(right))
+  return 2 * len(predicted & right) / (len(predicted) + len(right))
 
 
-# CoNLL-2003's tags by number, as TFDS has them.
+# CoNLL-2003's tags by their numbers in TFDS.
 TAGS = (
   *("O", "B-PER", "I-PER", "B-ORG", "I-ORG"),
   *("B-LOC", "I-LOC", "B-MISC", "I-MISC"),
@@ -86,12 +86,12 @@ TAGS = (
 
 
 def conll2003(split: str, flag: str) -> list[Tagged]:
-  """CoNLL-2003 of TFDS."""
-  theirs = {labelled.TRAIN: "train", labelled.DEV: "dev"}.get(split, "test")
-  found = []
+  """Reads CoNLL-2003 from TFDS."""
+  tfds_split = {labelled.TRAIN: "train", labelled.DEV: "dev"}.get(split, "test")
+  examples = []
   for number, (_, record) in enumerate(
-    labelled.tfds_records("conll2003/conll2003", theirs, flag)
+    labelled.tfds_records("conll2003/conll2003", tfds_split, flag)
   ):
     tags = tuple(x if isinstance(x, str) else TAGS[x] for x in record["ner"])
-    found.append(Tagged(str(number), tuple(record["tokens"]), tags))
-  return found
+    examples.append(Tagged(str(number), tuple(record["tokens"]), tags))
+  return examples

@@ -1,4 +1,4 @@
-"""What tasks share whose answers are texts: translations, summaries."""
+"""Shares code of tasks with generated answers: translations and summaries."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
 
 class TranslationTask(base.SupervisedTask):
-  """BLEU and chrF of sacrebleu, 0 to 100; their means over pairs of languages.
+  """Measures BLEU and chrF (sacrebleu, 0 to 100), averaged over pairs.
 
-  Local files are named with the pair: --task_data=multi30k=PATH:en-de.
+  Pairs are those of source and target language; local files are named with
+  them: --task_data=multi30k=PATH:en-de.
   """
 
   objective = "respond"
@@ -39,8 +40,8 @@ class TranslationTask(base.SupervisedTask):
 
   def examples(self, split: str, place: str = "") -> list[Rewriting]:
     flag = f"--task_data={self.name}" if place else f"--task={self.name}"
-    found = Place.parse(place, self.pairs)
-    return parallel.read(found, flag, split, self.names, self.tfds)
+    parsed = Place.parse(place, self.pairs)
+    return parallel.read(parsed, flag, split, self.names, self.tfds)
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]
@@ -48,31 +49,33 @@ class TranslationTask(base.SupervisedTask):
     base.require_equal(predicted, examples, self.name)
     metrics: dict[str, float] = {}
     by_pair = {
-      pair: _of(pair, predicted, examples) for pair in pairs_of(examples)
+      pair: _of_pair(pair, predicted, examples) for pair in pairs_of(examples)
     }
     for name in ("bleu", "chrf"):
       values = {}
-      for pair, (told, right) in by_pair.items():
+      for pair, (answers, right) in by_pair.items():
         metric = self._metric(name, pair[1], right)
-        values["-".join(pair)] = metric.corpus_score(told, streams(right)).score
+        values["-".join(pair)] = metric.corpus_score(
+          answers, streams(right)
+        ).score
       metrics[name] = sum(values.values()) / max(len(values), 1)
       if len(values) > 1:
         metrics |= {f"{name}/{pair}": value for pair, value in values.items()}
     chrf = self._metric("chrf", "", ())
     scores = [
-      chrf.sentence_score(told, list(example.references)).score / 100
-      for told, example in zip(predicted, examples, strict=True)
+      chrf.sentence_score(answer, list(example.references)).score / 100
+      for answer, example in zip(predicted, examples, strict=True)
     ]
     return base.Judged(metrics, scores)
 
   def signatures(self, examples: Sequence[Rewriting]) -> dict[str, str]:
-    found = {}
+    signatures = {}
     for pair in pairs_of(examples):
-      _, right = _of(pair, [""] * len(examples), examples)
+      _, right = _of_pair(pair, [""] * len(examples), examples)
       for name in ("bleu", "chrf"):
         metric = self._metric(name, pair[1], right, references=streams(right))
-        found[f"{name}/{'-'.join(pair)}"] = str(metric.get_signature())
-    return found
+        signatures[f"{name}/{'-'.join(pair)}"] = str(metric.get_signature())
+    return signatures
 
   def _metric(
     self,
@@ -81,7 +84,7 @@ class TranslationTask(base.SupervisedTask):
     right: Sequence[Sequence[str]],
     **options: Any,
   ) -> Any:
-    """The measure of that name, for references in a language."""
+    """Returns the measure of that name, for references in a language."""
     library = optional.need("sacrebleu.metrics", self.name)
     if name == "chrf":
       return library.CHRF(**options)
@@ -91,25 +94,25 @@ class TranslationTask(base.SupervisedTask):
 
 
 def pairs_of(examples: Sequence[Rewriting]) -> list[Pair]:
-  """The pairs of languages, in their order."""
+  """Lists the pairs of languages, in their order."""
   pairs = ((x.source_language, x.target_language) for x in examples)
   return list(dict.fromkeys(pairs))
 
 
-def _of(
+def _of_pair(
   pair: Pair, predicted: Sequence[str], examples: Sequence[Rewriting]
 ) -> tuple[list[str], list[tuple[str, ...]]]:
-  """Answers and references of a pair of languages."""
+  """Returns answers and references of a pair of languages."""
   chosen = [
-    (told, x.references)
-    for told, x in zip(predicted, examples, strict=True)
+    (answer, x.references)
+    for answer, x in zip(predicted, examples, strict=True)
     if (x.source_language, x.target_language) == pair
   ]
-  return [told for told, _ in chosen], [right for _, right in chosen]
+  return [answer for answer, _ in chosen], [right for _, right in chosen]
 
 
 def streams(right: Sequence[Sequence[str]]) -> list[list[str | None]]:
-  """References as sacrebleu takes them: the first of all, the second, ..."""
+  """Arranges references for sacrebleu: the first of each, the second, ..."""
   most = max(map(len, right), default=1)
   return [
     [texts[i] if i < len(texts) else None for texts in right]
@@ -118,10 +121,10 @@ def streams(right: Sequence[Sequence[str]]) -> list[list[str | None]]:
 
 
 class SummaryTask(base.SupervisedTask):
-  """ROUGE of rouge-score with its stemmer, 0 to 1; of several, the nearest.
+  """Measures ROUGE (rouge-score, stemmed, 0 to 1), against the best reference.
 
-  Lin 2004. ROUGE-Lsum compares sentence by sentence. Other scripts than the
-  Latin one have words of their own (_words.Rouge).
+  Lin 2004. ROUGE-Lsum compares sentence by sentence. Words of other scripts
+  than Latin are split differently (_words.Rouge).
   """
 
   objective = "respond"
@@ -137,18 +140,18 @@ class SummaryTask(base.SupervisedTask):
         ".json": text_pairs.summaries,
       }
       flag = f"--task_data={self.name}"
-      found: list[Rewriting] = splits.read(
+      examples: list[Rewriting] = splits.read(
         place, flag, split, readers, self.names
       )
-      return found
+      return examples
     flag = f"--task={self.name}"
     if not self.tfds:
       raise UsageError(f"{flag}: TFDS has it not; needs --task_data=TASK=PATH")
-    theirs = {labelled.DEV: "validation"}.get(split, split)
+    tfds_split = {labelled.DEV: "validation"}.get(split, split)
     return [
       text_pairs.summary(record, str(number), where)
       for number, (where, record) in enumerate(
-        labelled.tfds_records(self.tfds, theirs, flag)
+        labelled.tfds_records(self.tfds, tfds_split, flag)
       )
     ]
 
@@ -159,11 +162,13 @@ class SummaryTask(base.SupervisedTask):
     tokenizers = optional.need("rouge_score.tokenizers", self.name)
     base.require_equal(predicted, examples, self.name)
     rouge = _words.Rouge(ROUGE, library, tokenizers)
-    found = [
-      rouge.scores([lines(text) for text in x.references], lines(told))
-      for told, x in zip(predicted, examples, strict=True)
+    results = [
+      rouge.scores([lines(text) for text in x.references], lines(answer))
+      for answer, x in zip(predicted, examples, strict=True)
     ]
-    scores = {name: [float(x[name].fmeasure) for x in found] for name in ROUGE}
+    scores = {
+      name: [float(x[name].fmeasure) for x in results] for name in ROUGE
+    }
     metrics = {
       name: sum(values) / max(len(values), 1) for name, values in scores.items()
     }
@@ -173,10 +178,10 @@ class SummaryTask(base.SupervisedTask):
     other = sum(not _words.is_latin(x.references) for x in examples)
     if not other:
       return {}
-    told = f"words of their own script: {other} of {len(examples)} examples"
-    return dict.fromkeys(ROUGE, told)
+    note = f"words of their own script: {other} of {len(examples)} examples"
+    return dict.fromkeys(ROUGE, note)
 
 
 def lines(text: str) -> str:
-  """A sentence a line, as ROUGE-Lsum reads; lines stay as they are."""
+  """Puts each sentence on a line for ROUGE-Lsum; existing lines stay."""
   return text if "\n" in text.strip() else "\n".join(sentences(text))

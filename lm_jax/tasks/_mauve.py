@@ -1,8 +1,8 @@
-"""MAUVE: how near two sets of texts are, by their features.
+"""Computes MAUVE: how similar two sets of texts are, by their features.
 
 Pillutla et al. 2021 (NeurIPS), section 3 and appendix; Pillutla et al. 2023
-(JMLR). The authors' package, mauve-text, is under the GPL, so that this is
-written from the papers, on scikit-learn.
+(JMLR). The authors' package, mauve-text, is under the GPL; so this is
+written from the papers, with scikit-learn.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import warnings
 
 import numpy as np
 
-POINTS = 25  # of the curve
+POINTS = 25  # number of points of the curve
 SCALE = 5.0  # the constant c
 VARIANCE = 0.9  # that PCA keeps
-REDOS = 5  # of k-means, of which the best counts
+REDOS = 5  # restarts of k-means, of which the best counts
 
 
 def mauve(one_NxD: np.ndarray, other_MxD: np.ndarray, seed: int = 0) -> float:
-  """0 to 1, which is for two sets that share all clusters alike.
+  """Computes MAUVE, 0 to 1; 1 if both sets have equal histograms of clusters.
 
   Features of both sets, of unit length, are reduced by PCA and clustered by
-  k-means with k = n / 10, two at least; the two histograms are compared.
+  k-means with k = n / 10, at least two; the two histograms are compared.
 
   Args:
     one_NxD, other_MxD: a row for each text, 2 rows or more.
@@ -34,7 +34,7 @@ def mauve(one_NxD: np.ndarray, other_MxD: np.ndarray, seed: int = 0) -> float:
 def histograms(
   one_NxD: np.ndarray, other_MxD: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """The share of each set in each cluster: float64 [K]."""
+  """Computes the share of each set in each cluster: float64 [K]."""
   from sklearn.cluster import KMeans
   from sklearn.decomposition import PCA
   from sklearn.exceptions import ConvergenceWarning
@@ -43,11 +43,11 @@ def histograms(
 
   both = normalize(np.concatenate([one_NxD, other_MxD]).astype(np.float64))
   clusters = max(2, round(min(len(one_NxD), len(other_MxD)) / 10))
-  # By one thread: sums are not to depend on the number of cores.
+  # With one thread, so that sums do not depend on the number of cores.
   with threadpool_limits(1), warnings.catch_warnings():
     pca = PCA(random_state=seed).fit(both)
-    told = np.cumsum(np.nan_to_num(pca.explained_variance_ratio_))
-    kept = min(int(np.searchsorted(told, VARIANCE)) + 1, len(told))
+    explained = np.cumsum(np.nan_to_num(pca.explained_variance_ratio_))
+    kept = min(int(np.searchsorted(explained, VARIANCE)) + 1, len(explained))
     reduced = pca.transform(both)[:, :kept]
     # Fewer distinct texts than clusters: the others stay empty.
     warnings.simplefilter("ignore", ConvergenceWarning)
@@ -62,10 +62,10 @@ def histograms(
 
 
 def area(p_K: np.ndarray, q_K: np.ndarray) -> float:
-  """Under the curve of (exp(-c KL(q, r)), exp(-c KL(p, r))), r between both.
+  """Area under the curve (exp(-c KL(q, r)), exp(-c KL(p, r))).
 
   r = w p + (1 - w) q for POINTS w from 0 to 1; both ends are (0, 1) and
-  (1, 0). By the trapezoidal rule, the mean over both axes.
+  (1, 0). It uses the trapezoidal rule and averages over both axes.
   """
   points = [(0.0, 1.0)]
   for w in np.linspace(1e-6, 1 - 1e-6, POINTS):
@@ -75,7 +75,7 @@ def area(p_K: np.ndarray, q_K: np.ndarray) -> float:
     )
   points.append((1.0, 0.0))
   x, y = np.array(points).T
-  # Of points at one place of an axis the curve comes down to its end.
+  # At points with equal coordinates the curve goes down.
   by_x, by_y = np.lexsort((-y, x)), np.lexsort((-x, y))
   across = np.trapezoid(y[by_x], x[by_x]), np.trapezoid(x[by_y], y[by_y])
   return float(np.mean(across))

@@ -1,4 +1,4 @@
-"""Accuracy on pairs of a better and a worse sentence, of whatever task."""
+"""Measures accuracy on pairs of a better and a worse sentence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lm_jax.tasks.base import Measure
 
 
 class HasPair(Protocol):
-  """What is compared; any class with these fields will do."""
+  """A pair of sentences; any class with these fields will do."""
 
   @property
   def good(self) -> str: ...
@@ -24,8 +24,8 @@ class Pair(NamedTuple):
   """A better and a worse sentence.
 
   id: names it in its data.
-  groups: what it belongs to, "field/syntax"; each gets an accuracy, among
-    the parts of its level, "field".
+  groups: names such as "field/syntax"; each group gets an accuracy, listed
+    under its level, "field".
   """
 
   id: str
@@ -37,15 +37,15 @@ class Pair(NamedTuple):
 def scores(
   scorer, pairs: Sequence[HasPair]
 ) -> tuple[np.ndarray, np.ndarray, list[float]]:
-  """The model's scores of both, float64 [n], and of each pair 1, 0 or 0.5.
+  """Scores both sentences, float64 [n], and each pair: 1, 0 or 0.5.
 
-  The score is the model's own of the whole sentence, in float32 and summed in
-  float64; 0.5 is a tie. Equal sentences are scored once.
+  A sentence has the model's own score, in float32 and summed in float64; 0.5 is
+  a tie. Equal sentences are scored once.
   """
   texts = [pair.good for pair in pairs] + [pair.bad for pair in pairs]
   distinct = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-  found = scorer.text_scores(list(distinct))[[distinct[t] for t in texts]]
-  good, bad = found[: len(pairs)], found[len(pairs) :]
+  values = scorer.text_scores(list(distinct))[[distinct[t] for t in texts]]
+  good, bad = values[: len(pairs)], values[len(pairs) :]
   right = np.where(good == bad, 0.5, (good > bad).astype(float))
   return good, bad, [float(x) for x in right]
 
@@ -53,7 +53,7 @@ def scores(
 def by_metric(
   name: str, right: Sequence[float], groups: Sequence[tuple[str, ...]]
 ) -> dict[str, list[float]]:
-  """The scores of all pairs, and of those of each group, in their order.
+  """Returns the scores of all pairs and of each group, in their order.
 
   Args:
     name: of the metric.
@@ -69,19 +69,19 @@ def by_metric(
 
 
 def means(items: Mapping[str, Sequence[float]]) -> dict[str, float]:
-  """The accuracy of each of some lists of scores."""
+  """Computes the accuracy of each list of scores."""
   return {name: float(np.mean(own)) for name, own in items.items()}
 
 
 def measure(
   scorer, pairs: Sequence[Pair], name: str, facts: Mapping[str, float]
 ) -> Measure:
-  """What a task of pairs found; empty where the model has no score.
+  """Measures a task of pairs; empty if the model has no score.
 
   Args:
     scorer: the model.
     pairs: not empty.
-    name: of the task.
+    name: name of the task.
     facts: further metrics.
   """
   if not scorer.scoring:

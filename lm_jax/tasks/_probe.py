@@ -1,4 +1,4 @@
-"""Labelled passages: logistic regression on frozen features, and examples."""
+"""Probes frozen features by logistic regression on labelled passages."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PASSAGES = 300
 def measure(
   scorer, dataset, task: str, limit: int = 0, seed: int = 0
 ) -> base.Measure:
-  """Accuracy on passages of held-out messages; empty without labels.
+  """Measures accuracy on passages of held-out messages; empty without labels.
 
   Args:
     scorer: the model.
-    dataset: its corpus has the labels, or not.
-    task: of lm_jax/examples/passages.py.
-    limit, seed: as in Task, of the passages that are tested on.
+    dataset: with the corpus, which may have labels.
+    task: one of lm_jax/examples/passages.py.
+    limit, seed: see Task; for the test passages.
   """
   train, test = (
     drawn(dataset.corpus, task, split) for split in ("train", "test")
@@ -36,7 +36,7 @@ def measure(
   answers = answered(scorer, train, test)
   right = [float(a == p.label) for a, p in zip(answers, test, strict=True)]
   names = passages.LABELS[task]
-  told = [
+  predictions = [
     {"task": task, "id": str(number), "score": score, "asked": p.text}
     | {"right": names[p.label], "answer": names[answer]}
     for number, p, answer, score in zip(
@@ -45,21 +45,21 @@ def measure(
   ]
   name = f"probe/{task}"
   metrics = {name: sum(right) / len(right)}
-  return base.Measure(metrics, {name: right}, told, "features")
+  return base.Measure(metrics, {name: right}, predictions, "features")
 
 
 def answered(
   scorer, train: Sequence[Any], test: Sequence[Any]
 ) -> Sequence[int]:
-  """Labels by a logistic regression on mean-pooled last-layer states.
+  """Predicts labels by logistic regression on mean-pooled last-layer states.
 
-  Features are standardized on the training passages; C = 1 (scikit-learn). By
-  one thread, so that sums do not depend on the number of cores.
+  Features are standardized on the training passages; C = 1 (scikit-learn). It
+  uses one thread, so that sums do not depend on the number of cores.
 
   Args:
     scorer: the model.
-    train, test: passages with fields text and label; of those of `test` the
-      label is not looked at.
+    train, test: passages with fields text and label; the labels of `test` are
+      not used.
   """
   from sklearn.linear_model import LogisticRegression
   from sklearn.pipeline import make_pipeline
@@ -77,12 +77,12 @@ def answered(
 
 
 def examples(task: str, form: Form, split: str) -> list[Example]:
-  """Passages of the embedded corpus, for whatever model.
+  """Makes examples of passages of the embedded corpus, for any model.
 
   Args:
-    task: of lm_jax/examples/passages.py.
+    task: one of lm_jax/examples/passages.py.
     form: of the task.
-    split: of lm_jax/examples/labelled.py.
+    split: one of lm_jax/examples/labelled.py.
   """
   split = "validation" if split == labelled.DEV else split
   corpus = open_corpus(DataOptions(corpus="sotu"))
@@ -97,5 +97,5 @@ def examples(task: str, form: Form, split: str) -> list[Example]:
 def drawn(
   corpus: Corpus, task: str, split: str
 ) -> tuple[passages.Passage, ...]:
-  """What is drawn from a split, for whatever model."""
+  """Draws the passages of a split, the same for every model."""
   return tuple(passages.passages(corpus, task, split, PASSAGES, base.SEED))

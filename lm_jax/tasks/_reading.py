@@ -1,4 +1,4 @@
-"""What tasks of extractive answering share, and their measures."""
+"""Shares code and measures of extractive question answering."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 class ReadingTask(base.SupervisedTask):
-  """Exact match and F1 over words, by SQuAD's official rule.
+  """Measures exact match and F1 over words, by SQuAD's official rule.
 
   Rajpurkar et al. 2016, section 6.1; of several right answers the best counts.
-  Where a passage has no spaces between words, as in Chinese, every character
-  is one, and punctuation of any script is left out (as CMRC 2018 and MLQA
-  have it; for XQuAD's Chinese and Thai XTREME has SQuAD's rule as it is).
+  If a passage has no spaces between words, as in Chinese, every character is a
+  word, and punctuation of any script is left out (as in CMRC 2018 and MLQA;
+  XTREME uses SQuAD's rule unchanged for XQuAD's Chinese and Thai).
   """
 
   objective = "extract"
   primary = "f1"
 
-  # May a passage have no answer? Then "" is the right one.
+  # Whether a passage may have no answer; then "" is the right one.
   unanswerable: ClassVar[bool] = False
   names: ClassVar[Mapping[str, Sequence[str]]] = squad.NAMES
-  # The split that a data set of one file is; "": it is cut in three.
+  # The split that a data set of one file belongs to; "": it is cut in three.
   whole: ClassVar[str] = ""
   tfds: ClassVar[str] = ""
   splits: ClassVar[Mapping[str, str]] = {
@@ -44,20 +44,20 @@ class ReadingTask(base.SupervisedTask):
   def examples(self, split: str, place: str = "") -> list[Question]:
     if place:
       flag = f"--task_data={self.name}"
-      found: list[Question] = splits.read(
+      questions: list[Question] = splits.read(
         *(place, flag, split, squad.READERS, self.names, self.whole),
         group=lambda example: example.context,
       )
     elif self.tfds:
-      found = self._from_tfds(split)
+      questions = self._from_tfds(split)
     else:
       raise UsageError(
         f"--task={self.name}: TFDS has it not; name its files by"
         f" --task_data={self.name}=PATH"
       )
     if not self.unanswerable:
-      squad.require_answers(found, f"--task={self.name}", "squad2")
-    return found
+      squad.require_answers(questions, f"--task={self.name}", "squad2")
+    return questions
 
   def _from_tfds(self, split: str) -> list[Question]:
     if split not in self.splits:
@@ -65,8 +65,8 @@ class ReadingTask(base.SupervisedTask):
     source = labelled.tfds_records(
       self.tfds, self.splits[split], f"--task={self.name}"
     )
-    found = (squad.question(x, str(x["id"]), where) for where, x in source)
-    return list(squad.told(found, self.tfds))
+    questions = (squad.question(x, str(x["id"]), where) for where, x in source)
+    return list(squad.warn_of_unplaced(questions, self.tfds))
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Question]
@@ -74,14 +74,14 @@ class ReadingTask(base.SupervisedTask):
     base.require_equal(predicted, examples, self.name)
     exact, f1 = (
       [
-        best(score, told, example)
-        for told, example in zip(predicted, examples, strict=True)
+        best(score, answer, example)
+        for answer, example in zip(predicted, examples, strict=True)
       ]
       for score in (exact_match, word_f1)
     )
     metrics = {"exact_match": mean(exact), "f1": mean(f1)}
     if self.unanswerable:
-      # As the official script calls them.
+      # The official script's names.
       for name, has in (("HasAns", True), ("NoAns", False)):
         chosen = [i for i, x in enumerate(examples) if bool(x.answers) == has]
         for measure, values in (("exact", exact), ("f1", f1)):
@@ -95,27 +95,30 @@ def mean(values: Sequence[float]) -> float:
 
 
 def best(
-  score: Callable[[str, str], float], told: str, example: Question
+  score: Callable[[str, str], float], answer: str, example: Question
 ) -> float:
-  """The score against the nearest right answer; "" is that of no answer."""
+  """Scores an answer against the nearest right one; "" if there is none."""
   right = [a.text for a in example.answers if words(a.text)] or [""]
   if scripts.unspaced([example.context]):
-    told, right = scripts.spaced(told), [scripts.spaced(text) for text in right]
-  return max(score(told, text) for text in right)
+    answer, right = (
+      scripts.spaced(answer),
+      [scripts.spaced(text) for text in right],
+    )
+  return max(score(answer, text) for text in right)
 
 
 def words(text: str) -> list[str]:
-  """As answers are compared: lower case, no punctuation, no articles."""
+  """Splits an answer: lower case, no punctuation, no articles."""
   return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
 
 
-def exact_match(told: str, right: str) -> float:
-  return float(words(told) == words(right))
+def exact_match(answer: str, right: str) -> float:
+  return float(words(answer) == words(right))
 
 
-def word_f1(told: str, right: str) -> float:
-  """Harmonic mean of precision and recall over words, counted as a bag."""
-  a, b = words(told), words(right)
+def word_f1(answer: str, right: str) -> float:
+  """Computes harmonic mean of precision and recall over a bag of words."""
+  a, b = words(answer), words(right)
   if not a or not b:
     return float(a == b)
   common = sum((collections.Counter(a) & collections.Counter(b)).values())

@@ -1,4 +1,4 @@
-"""How much a text repeats itself, and how much texts differ, in words."""
+"""Measures repetition within texts and differences between texts, in words."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ def _grams(text: str, n: int) -> list[tuple[str, ...]]:
 
 
 def repetition(texts: Sequence[str], n: int) -> float:
-  """The mean over texts of 1 - different n-grams / n-grams; 0 without any.
+  """Averages 1 - different n-grams / n-grams over texts; 0 without any.
 
   >>> repetition(["a b a b a b", "a b c"], 2)
   0.3
   """
-  found = [_grams(text, n) for text in texts]
-  shares = [1 - len(set(grams)) / len(grams) if grams else 0 for grams in found]
+  grams_by_text = [_grams(text, n) for text in texts]
+  shares = [
+    1 - len(set(grams)) / len(grams) if grams else 0 for grams in grams_by_text
+  ]
   return float(np.mean(shares))
 
 
 def distinct(texts: Sequence[str], n: int) -> float:
-  """Different n-grams of all texts by the number of words.
+  """Divides the different n-grams of all texts by the number of words.
 
   >>> distinct(["a b", "a b"], 1)
   0.5

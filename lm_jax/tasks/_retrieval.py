@@ -1,4 +1,4 @@
-"""Searches in a collection: frozen embeddings beside BM25, or fine-tuned."""
+"""Measures search in a collection, by embeddings and by BM25."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _MAIN = "nDCG@10"
 
 
 class Retrieval(base.DataTask, base.SupervisedTask):
-  """Queries, each with relevant documents, in local files.
+  """Queries with relevant documents, in local files.
 
-  `measure` searches for all judged queries by frozen embeddings (the model's
-  pooling, the mean by default; cosines; exact), and by BM25 for comparison.
+  `measure` searches with all judged queries by frozen embeddings (the model's
+  pooling, by default the mean; cosines; exact), and by BM25 for comparison.
   """
 
   objective = "embed"
@@ -36,21 +36,21 @@ class Retrieval(base.DataTask, base.SupervisedTask):
       source = split if split in given else labelled.TRAIN
     if given and source not in given:
       return []
-    found = self.collection(place, source)
-    names = found.judged
+    collection = self.collection(place, source)
+    names = collection.judged
     if not given:
       names = searches.chosen(names, split)
     elif source == labelled.TRAIN and labelled.DEV not in given:
       held = searches.held_out(names)
       names = [x for x in names if (x in held) == (split == labelled.DEV)]
-    wanted = searches.of_collection(found, names)
+    wanted = searches.from_collection(collection, names)
     return searches.pairs(wanted) if split == labelled.TRAIN else wanted
 
   def collection(self, place: str, split: str = labelled.TEST) -> Collection:
-    """What is searched, with the judgements of a split.
+    """Returns the collection to search, with the judgements of a split.
 
     Raises:
-      UsageError: no place is given; as lm_jax.examples.collection.read.
+      UsageError: no place is given; see also lm_jax.examples.collection.read.
     """
     where = f"--task_data={self.name}={place}"
     if not place:
@@ -63,7 +63,7 @@ class Retrieval(base.DataTask, base.SupervisedTask):
   def judge(
     self, predicted: Sequence[Mapping[str, float]], examples: Sequence[Search]
   ) -> base.Judged:
-    """Of rankings, one for each query."""
+    """Judges rankings, one for each query."""
     run, relevance = {}, {}
     for i, (ranking, search) in enumerate(
       zip(predicted, examples, strict=True)
@@ -72,24 +72,24 @@ class Retrieval(base.DataTask, base.SupervisedTask):
         raise ValueError(f"search {search.id} is of no collection")
       run[str(i)] = dict(ranking)
       relevance[str(i)] = search.collection.relevance[search.id]
-    found = measures.judge(run, relevance, list(run))
-    scores = [values[_MAIN] for values in found.queries.values()]
-    return base.Judged(found.metrics, scores)
+    result = measures.judge(run, relevance, list(run))
+    scores = [values[_MAIN] for values in result.queries.values()]
+    return base.Judged(result.metrics, scores)
 
   def measure(
     self, scorer: Any, dataset: Any, quick: bool = False
   ) -> base.Measure:
-    found = self.collection(self.place)
-    names = _drawn(found.judged, self.limit, self.seed)
-    queries = {name: found.queries[name] for name in names}
-    texts = {key: each.whole for key, each in found.documents.items()}
+    collection = self.collection(self.place)
+    names = _drawn(collection.judged, self.limit, self.seed)
+    queries = {name: collection.queries[name] for name in names}
+    texts = {key: each.full_text for key, each in collection.documents.items()}
     runs = {
-      "": dense.search(scorer, found, queries, _DEPTH),
+      "": dense.search(scorer, collection, queries, _DEPTH),
       "bm25_": bm25.BM25(texts).search(queries, _DEPTH),
     }
     metrics, judged = {}, {}
     for prefix, run in runs.items():
-      judged[prefix] = measures.judge(run, found.relevance, names)
+      judged[prefix] = measures.judge(run, collection.relevance, names)
       for name, value in judged[prefix].metrics.items():
         metrics[f"{self.name}/{prefix}{name}"] = value
     scores = [judged[""].queries[name][_MAIN] for name in names]

@@ -1,4 +1,4 @@
-"""ROUGE of texts in any script."""
+"""Computes ROUGE of texts in any script."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lm_jax.data.scripts import mostly, words
 
 
 class Rouge:
-  """ROUGE of rouge-score, its stemmer on; 1 for texts that are the same.
+  """ROUGE of rouge-score with its stemmer; equal texts score 1.
 
-  rouge-score knows the letters a to z, and finds no word in Hindi, Chinese
-  or Russian. Where references are not in these letters for the most part,
-  `words` finds the words; else numbers are rouge-score's own. References
-  alone decide, so that no answer can choose how it is measured.
+  rouge-score knows the letters a to z and finds no words in Hindi, Chinese or
+  Russian. If references are mostly not in these letters, `words` splits them;
+  else the numbers are rouge-score's own. Only references decide, so that no
+  answer can choose its measure.
   """
 
   def __init__(self, names: Sequence[str], library: Any, tokenizers: Any):
@@ -24,22 +24,22 @@ class Rouge:
     self._by_script = library.RougeScorer(names, tokenizer=self)
 
   def tokenize(self, text: str) -> list[str]:
-    """As rouge_score.tokenizers.Tokenizer; English words are stemmed as ever.
+    """Splits like rouge_score.tokenizers.Tokenizer; stems English words.
 
-    A text without letters and digits is counted by its other characters.
+    A text without letters and digits is split into its other characters.
     """
-    found: list[str] = []
+    tokens: list[str] = []
     for word in words(text) or "".join(text.split()):
       stems = self._default.tokenize(word) if word.isascii() else []
-      found += stems or [word]
-    return found
+      tokens += stems or [word]
+    return tokens
 
-  def scores(self, references: Sequence[str], told: str) -> Any:
-    """By measure, against the nearest of some references."""
+  def scores(self, references: Sequence[str], answer: str) -> Any:
+    """Scores an answer against the best of some references, by measure."""
     scorer = self._official if is_latin(references) else self._by_script
-    return scorer.score_multi(references, told)
+    return scorer.score_multi(references, answer)
 
 
 def is_latin(texts: Iterable[str]) -> bool:
-  """Are texts for the most part in the letters that rouge-score knows?"""
+  """Returns whether texts are mostly in the letters that rouge-score knows."""
   return mostly(texts, lambda sign: sign.isascii())

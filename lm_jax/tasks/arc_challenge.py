@@ -1,4 +1,4 @@
-"""ARC, the questions that word statistics do not answer."""
+"""Measures ARC-Challenge: questions that word statistics do not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ARC, the easy questions: science at school, of three to five choices."""
+"""Measures ARC-Easy: school science with three to five choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface of what measures."""
+"""Defines the interface of tasks."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from lm_jax.examples import labelled
 from lm_jax.examples.labelled import Example, Form
 from lm_jax.support.errors import UsageError
 
-# Items are the same for every run of an experiment, whatever its seed.
+# Items are the same for every run of an experiment, for any seed.
 SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-  """What a task found.
+  """Results of a task.
 
-  metrics: by name; empty where the task does not apply.
-  items: the score of each item, in an order that is the same for every model
-    (it is what paired tests over items need), by metric.
+  metrics: by name; empty if the task does not apply.
+  items: scores of all items by metric, in the same order for every model, as
+    paired tests over items need it.
   predictions: an object for each item, in that order, ready for JSON: "task",
-    "id", "score" (1 is right, 0 wrong) and whatever shows what was asked and
-    answered.
-  scoring: what was read of the model where that is not its scores: "features".
-  signatures: how metrics were computed, as their library signs it, by name.
-  parts: of metrics of a part of the items, how items are parted: "term"; by
-    name.
+    "id", "score" (1 is right, 0 wrong), and the question and the answer.
+  scoring: what was read from the model if not its scores, such as "features".
+  signatures: settings of metrics in their library's own notation, by name.
+  parts: for metrics of a part of the items, the level of the part, such as
+    "term"; by name.
   """
 
   metrics: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -39,13 +38,13 @@ class Measure:
 
 
 class Task:
-  """A yardstick that compares models of different objectives.
+  """A measure that can compare models of different objectives.
 
   To add one, write one file beside this one with one subclass.
 
   Attributes:
-    limit: items, drawn by the seed; 0: all.
-    seed: of that, and of what is sampled.
+    limit: number of items, drawn by the seed; 0: all.
+    seed: for drawing items and for sampling.
     asked_by: the flag that names it, for messages.
   """
 
@@ -53,9 +52,9 @@ class Task:
   seed: int = 0
   asked_by: str = "--tasks"
 
-  # Cheap enough to be measured along the learning curve, on fewer items?
+  # Whether it is cheap enough for the learning curve, on fewer items.
   quick: bool = False
-  # The kind of scores that it needs, as Objective.scoring names it; "": any.
+  # The kind of scores that it needs, a value of Objective.scoring; "": any.
   scoring: ClassVar[str] = ""
 
   def measure(self, scorer: Any, dataset: Any, quick: bool = False) -> Measure:
@@ -63,24 +62,24 @@ class Task:
 
     Args:
       scorer: the model (lm_jax/inference/score.py); no loss is computed here.
-      dataset: what it was trained on (lm_jax/data/rows.py), of which only
-        held-out text is scored.
-      quick: on fewer items, for a learning curve.
+      dataset: its training data (lm_jax/data/rows.py); only held-out text is
+        scored.
+      quick: use fewer items, for a learning curve.
     """
     raise NotImplementedError
 
 
 class DataTask(Task):
-  """A yardstick with data of its own, of TFDS or of local files.
+  """A task with its own data, from TFDS or from local files.
 
-  It is measured where it is asked for by name only.
+  It is measured only if it is named.
 
   Attributes:
-    place: of local files, as --task_data names it; "" for the default ones.
-    samples: texts for each prompt, where the model writes.
-    run_generated_code: may programs that the model wrote be run?
+    place: of local files, from --task_data; "": the default data.
+    samples: texts to generate for each prompt.
+    run_generated_code: whether programs of the model may be run.
     embedder: a model (lm_jax/inference/score.py) whose features compare texts;
-      None for the one that is measured.
+      None: the measured model.
   """
 
   place: str = ""
@@ -90,31 +89,31 @@ class DataTask(Task):
 
   @property
   def reads_corpus(self) -> bool:
-    """Does it read the corpus that a model was trained on?"""
+    """True if it reads the corpus that a model was trained on."""
     return False
 
   @property
   def name(self) -> str:
-    """That of its file."""
+    """Name of its file."""
     return type(self).__module__.rpartition(".")[2]
 
   @property
   def flag(self) -> str:
-    """Names its data in messages."""
+    """The flag that names its data, for messages."""
     if self.place:
       return f"--task_data={self.name}={self.place}"
     return f"{self.asked_by}={self.name}"
 
   def error(self, what: str) -> UsageError:
-    """What is wrong with its data."""
+    """Makes an error about its data."""
     return UsageError(f"{self.flag}: {what}")
 
 
 class Judged(NamedTuple):
-  """How good answers are.
+  """Scores of answers.
 
-  metrics: over all of them, by name.
-  scores: of each, 0 to 1, for tests that pair two models' answers.
+  metrics: over all answers, by name.
+  scores: of each answer, 0 to 1, for tests that pair the answers of two models.
   """
 
   metrics: dict[str, float]
@@ -122,37 +121,36 @@ class Judged(NamedTuple):
 
 
 class SupervisedTask(Task):
-  """Examples with right answers, which a model can be fine-tuned on.
+  """A task with right answers, on which a model can be fine-tuned.
 
-  By itself it measures nothing: how a model answers depends on how it was
-  fine-tuned (lm_jax/finetuning).
+  By itself it measures nothing: the way a model answers depends on its
+  fine-tuning (lm_jax/finetuning).
   """
 
-  # Which objective fine-tunes for it, where the architecture allows it; the
-  # file of that name in lm_jax/finetuning/heads reads and answers examples.
+  # The objective for fine-tuning, if the architecture allows it; the file of
+  # that name in lm_jax/finetuning/heads reads and answers examples.
   objective: ClassVar[str]
-  # Another task whose fine-tuned models answer this one, too.
+  # Another task whose fine-tuned models also answer this one.
   answered_by: ClassVar[str] = ""
   # The metric that chooses between checkpoints and trials; higher is better.
   primary: ClassVar[str]
-  # The one that did in runs whose checkpoints do not say which, where it was
-  # another.
+  # The former one, if different, for runs whose checkpoints do not name it.
   former_primary: ClassVar[str] = ""
 
   @property
   def name(self) -> str:
-    """That of its file."""
+    """Name of its file."""
     return type(self).__module__.rpartition(".")[2]
 
   def examples(self, split: str, place: str = "") -> Sequence[Any]:
-    """The examples of a split, in an order that never changes.
+    """Returns the examples of a split, always in the same order.
 
     Args:
       split: labelled.TRAIN, labelled.DEV or labelled.TEST.
-      place: of local files, as --task_data names it; "" reads TFDS.
+      place: of local files, from --task_data; "" reads TFDS.
 
     Raises:
-      UsageError: they can't be had, or what is wrong with one.
+      UsageError: they are not available, or one is not valid.
     """
     raise NotImplementedError
 
@@ -160,21 +158,21 @@ class SupervisedTask(Task):
     """Compares answers with the right ones, by the task's own measures.
 
     Args:
-      predicted: an answer for each example, in the form of its kind.
-      examples: as `examples` gave them.
+      predicted: an answer for each example, in the form of its objective.
+      examples: from `examples`.
     """
     raise NotImplementedError
 
   def others(self, place: str = "") -> Mapping[str, Sequence[Any]]:
-    """Further test sets, by name; what is found of them is "NAME_METRIC".
+    """Returns further test sets by name; their metrics are "NAME_METRIC".
 
     Args:
-      place: as in `examples`; what is not there is left out.
+      place: see `examples`; missing test sets are left out.
     """
     return {}
 
   def signatures(self, examples: Sequence[Any]) -> dict[str, str]:
-    """How its metrics are computed, as their library signs it, by name."""
+    """Returns settings of metrics in their library's notation, by name."""
     return {}
 
   def measure(self, scorer: Any, dataset: Any, quick: bool = False) -> Measure:
@@ -182,36 +180,39 @@ class SupervisedTask(Task):
 
 
 class LabelledTask(SupervisedTask):
-  """Examples with right answers: to be prompted for, or to be trained on.
+  """A task with right answers, for prompting or for fine-tuning.
 
   To add one, write one file beside this one with a subclass, and a template
-  of its name (docs/prompting.md). By itself it measures nothing: the answers
-  are asked for by `evaluate --shots`. One whose labels are candidate answers
-  names `choices`, and says `objective = "multiple_choice"`.
+  of its name (docs/prompting.md). By itself it measures nothing;
+  `evaluate --shots` asks for the answers. A task whose labels are candidate
+  answers sets `choices` and `objective = "multiple_choice"`.
   """
 
   objective = "classify"
   primary = "accuracy"
 
   form: ClassVar[Form]
-  # Where each label stands for a candidate answer that is a text of the
-  # example: the fields that hold those, in the order of the labels.
+  # If each label stands for a candidate answer in the example: the fields that
+  # hold these, in the order of the labels.
   choices: ClassVar[tuple[str, ...]] = ()
 
   def candidates(self, example: Example) -> Mapping[str, tuple[str, ...]]:
-    """The texts of each candidate answer as multiple choice reads it, by label.
+    """Returns the texts of each candidate for multiple choice, by label.
 
-    By default the first of the example's other fields, and behind it the rest
+    By default these are the first of the example's other fields, and the rest
     of them with the candidate as one text.
     """
     shared = [
       x for name, x in example.fields.items() if name not in self.choices
     ]
-    found = {}
+    texts_by_label = {}
     for label, name in zip(self.form.labels, self.choices, strict=True):
       texts = (*shared[1:], example.fields[name])
-      found[label] = (shared[0], " ".join(text for text in texts if text))
-    return found
+      texts_by_label[label] = (
+        shared[0],
+        " ".join(text for text in texts if text),
+      )
+    return texts_by_label
 
   def examples(self, split: str, place: str = "") -> list[Example]:
     if place:
@@ -223,22 +224,22 @@ class LabelledTask(SupervisedTask):
   def metrics(
     self, predicted: Sequence[str], right: Sequence[str]
   ) -> dict[str, float]:
-    """What is customary for it besides accuracy, by name."""
+    """Returns its usual metrics besides accuracy, by name."""
     return {}
 
   def measures(
     self, predicted: Sequence[str], examples: Sequence[Example]
   ) -> dict[str, float]:
-    """As `metrics`, where these depend on more than the right answers.
+    """Returns `metrics`; overridden if these depend on whole examples.
 
     Args:
       predicted: an answer for each example.
-      examples: of which id and label are told.
+      examples: with their ids and labels.
     """
     return self.metrics(predicted, [example.label for example in examples])
 
   def written(self, example: Example) -> str:
-    """The right answer as a model is taught to write it."""
+    """Returns the right answer as a model is taught to write it."""
     return example.label
 
   def judge(
@@ -246,21 +247,23 @@ class LabelledTask(SupervisedTask):
   ) -> Judged:
     require_equal(predicted, examples, self.name)
     right = [example.label for example in examples]
-    told = list(predicted)
+    answers = list(predicted)
     if not self.form.labels:
-      told, right = (list(map(self.normal, texts)) for texts in (told, right))
-    scores = [float(p == r) for p, r in zip(told, right, strict=True)]
+      answers, right = (
+        list(map(self.normal, texts)) for texts in (answers, right)
+      )
+    scores = [float(p == r) for p, r in zip(answers, right, strict=True)]
     accuracy = sum(scores) / max(len(scores), 1)
-    found = {"accuracy": accuracy} | self.measures(told, examples)
-    return Judged(found, scores)
+    metrics = {"accuracy": accuracy} | self.measures(answers, examples)
+    return Judged(metrics, scores)
 
   def normal(self, answer: str) -> str:
-    """The form in which two answers in free text are compared."""
+    """Normalizes an answer in free text for comparison."""
     return " ".join(answer.split()).strip(" .。．").casefold()
 
 
 def require_equal(predicted: Any, examples: Any, what: str) -> None:
-  """Raises UsageError where there is not one answer for each example."""
+  """Raises UsageError unless there is one answer for each example."""
   if len(predicted) != len(examples):
     raise UsageError(
       f"{what}: {len(predicted)} answers to {len(examples)} examples; must be"

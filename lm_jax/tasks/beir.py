@@ -1,4 +1,4 @@
-"""A collection in the format of BEIR, or in JSONL; beside BM25."""
+"""Measures search in a collection in the format of BEIR, or in JSONL."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from lm_jax.tasks import _retrieval
 
 
 class Beir(_retrieval.Retrieval):
-  """Thakur et al. 2021: the queries that qrels/test.tsv judges.
+  """Searches with the queries that qrels/test.tsv judges; also BM25.
 
-  It is fine-tuned on qrels/train.tsv, if there is one, and chooses checkpoints
-  by qrels/dev.tsv. A collection without splits has its queries drawn into
-  three, as Cranfield's are.
+  Thakur et al. 2021. It is fine-tuned on qrels/train.tsv, if there is one, and
+  qrels/dev.tsv chooses checkpoints. The queries of a collection without splits
+  are drawn into three, as in Cranfield.
   """

@@ -1,4 +1,4 @@
-"""Bits per byte of held-out text, where a model has an exact likelihood."""
+"""Measures bits per byte of held-out text, for exact likelihoods."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ BATCH = 16
 
 
 class BitsPerByte(base.Task):
-  """-log2 p(text) per UTF-8 byte of the validation rows.
+  """Computes -log2 p(text) per UTF-8 byte of the validation rows.
 
   Each document's piece is scored given the boundary token. A model without
-  an exact likelihood has none.
+  an exact likelihood has no result.
   """
 
   scoring = "log_likelihood"
@@ -38,7 +38,7 @@ class BitsPerByte(base.Task):
 
 
 def chosen_rows(batches: Sequence[Rows], places: Sequence[int]) -> list[Rows]:
-  """Some rows of batches, in batches of at most BATCH."""
+  """Selects rows of batches, in batches of at most BATCH."""
   whole = jax.tree.map(lambda *parts: np.concatenate(parts), *batches)
   return [
     jax.tree.map(lambda x, at=places[i : i + BATCH]: x[at], whole)
@@ -47,12 +47,12 @@ def chosen_rows(batches: Sequence[Rows], places: Sequence[int]) -> list[Rows]:
 
 
 def bits(scorer, batches, byte_counts) -> float:
-  """-log2 p(rows) / bytes.
+  """Computes -log2 p(rows) / bytes.
 
   Args:
     scorer: the model.
     batches: rows.
-    byte_counts: bytes of the text behind each row of the batches.
+    byte_counts: bytes of the text of each row of the batches.
   """
   nats = 0.0
   for rows in batches:

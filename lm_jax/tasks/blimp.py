@@ -1,4 +1,4 @@
-"""BLiMP: is the grammatical sentence of each of 67,000 pairs preferred?"""
+"""Measures BLiMP: is the grammatical sentence of a pair preferred?"""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from lm_jax.data import paths
 from lm_jax.examples import records
 from lm_jax.tasks import _pairs, base
 
-# What the fields are called: by us, in BLiMP and ZhoBLiMP, in JBLiMP, and in
+# Names of the fields: in lm_jax, in BLiMP and ZhoBLiMP, in JBLiMP, and in
 # MultiBLiMP.
 _GOOD = ("good", "sentence_good", "good_sentence", "sen")
 _BAD = ("bad", "sentence_bad", "bad_sentence", "wrong_sen")
 _UID = ("uid", "UID", "paradigm", "phenomenon")
 _NUMBER = ("pair_id", "pairID", "ID")
-# What the pairs of a paradigm belong to; other languages' have no field.
+# Groups of the pairs of a paradigm; other languages have no field.
 _GROUPS = {
   "field": ("field",),
   "term": ("term", "linguistics_term", "phenomenon"),
@@ -24,15 +24,15 @@ _GROUPS = {
 
 
 class Blimp(base.DataTask):
-  """Warstadt et al. 2020: accuracy by the model's own score, ties as half.
+  """Measures accuracy by the model's own score; ties count half.
 
-  Over all pairs, by field, by phenomenon (term) and by paradigm (uid), of
-  which each has 1,000 pairs. A sentence is scored as it stands. Files of the
-  same kind in other languages are read alike, ZhoBLiMP (Liu et al. 2024) and
-  JBLiMP (Someya and Oseki 2023) with the names of their fields; a directory of
-  .jsonl files, one a paradigm, is read whole.
-  With a limit as many pairs of each paradigm are drawn, or one more of some, so
-  that the mean is over paradigms as it is without.
+  Warstadt et al. 2020. It is given over all 67,000 pairs, by field, by
+  phenomenon (term) and by paradigm (uid); each paradigm has 1,000 pairs.
+  Sentences are scored unchanged. Similar files in other languages are read too,
+  ZhoBLiMP (Liu et al. 2024) and JBLiMP (Someya and Oseki 2023) with the names
+  of their fields; all .jsonl files of a directory, one per paradigm, are read.
+  With a limit equally many pairs of each paradigm are drawn (or one more of
+  some), so that the mean is still over paradigms.
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
@@ -61,7 +61,7 @@ class Blimp(base.DataTask):
     paradigms = self._paradigms()
     if paradigms:
       for path in paradigms:
-        yield from records.of_file(path)
+        yield from records.read_file(path)
       return
     if self.place:
       yield from records.read(self.place, self.flag)
@@ -70,14 +70,14 @@ class Blimp(base.DataTask):
       yield from records.read("", self.flag, f"blimp/{name}", "train")
 
   def _paradigms(self) -> list[pathlib.Path]:
-    """The files of a directory that has one for each; [] of other places."""
+    """Lists the files of a directory with one per paradigm; else []."""
     folder = pathlib.Path(self.place).expanduser()
     if not self.place or not folder.is_dir():
       return []
-    found = [
+    files = [
       pathlib.Path(name)
       for name in paths.expand(str(folder))
       if name.endswith((".jsonl", ".jsonl.gz"))
     ]
-    named = any(path.name.partition(".")[0] in records.SPLITS for path in found)
-    return [] if named else found
+    named = any(path.name.partition(".")[0] in records.SPLITS for path in files)
+    return [] if named else files

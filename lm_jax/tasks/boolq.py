@@ -1,4 +1,4 @@
-"""BoolQ: is a question about a passage answered by yes or by no?"""
+"""Measures BoolQ: yes-no questions about a passage."""
 
 from __future__ import annotations
 

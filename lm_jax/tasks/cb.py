@@ -1,4 +1,4 @@
-"""CB: does a clause that is embedded in a text follow from it?"""
+"""Measures CB: does an embedded clause follow from a text?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cloze: a word left out of a held-out sentence, among ten that may fit."""
+"""Measures cloze: a word left out of a held-out sentence, among ten."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lm_jax.examples import cloze_items as blanks_lib
+from lm_jax.examples import cloze_items as cloze_items_lib
 from lm_jax.examples import records
-from lm_jax.examples.cloze_items import Blank
+from lm_jax.examples.cloze_items import ClozeItem
 from lm_jax.tasks import base
 
 ITEMS, CHOICES = 300, 10
 
 
 class Cloze(base.DataTask):
-  """Taylor 1953: which word was left out?
+  """Asks which word was left out (Taylor 1953).
 
-  Nine others are those next to it in frequency, so that frequency does not
-  tell, and chance is 1 in 10. A model that fills blanks ranks them by their
-  likelihood in the blank, and has a perplexity of the right word; any other
-  by its own score of the whole sentence. Sentences are of the corpus's test
-  split, frequencies of its training split; or both of a local file of texts.
+  The nine others are its neighbours in frequency, so that frequency is no hint,
+  and chance is 1 in 10. A model that fills blanks ranks them by their
+  likelihood in the blank, and has a perplexity of the right word; another model
+  ranks them by its own score of the whole sentence. Sentences are from the
+  corpus's test split, frequencies from its training split; or both from a local
+  file of texts.
   """
 
   @property
@@ -35,11 +36,11 @@ class Cloze(base.DataTask):
     blanks = self.blanks(dataset)
     if not blanks:
       raise self.error("no sentence of plain words to leave one out of")
-    asked = [(b.before, word, b.after) for b in blanks for word in b.words]
+    choices = [(b.before, word, b.after) for b in blanks for word in b.words]
     if scorer.fills:
-      sums = scorer.blank_scores(asked).sums
+      sums = scorer.blank_scores(choices).sums
     else:
-      sums = scorer.text_scores(["".join(parts) for parts in asked])
+      sums = scorer.text_scores(["".join(parts) for parts in choices])
     scores_NxC = np.reshape(sums, (len(blanks), CHOICES))
     right, predictions, logs = [], [], []
     for number, (blank, own) in enumerate(zip(blanks, scores_NxC, strict=True)):
@@ -65,8 +66,8 @@ class Cloze(base.DataTask):
     metrics["cloze/items"] = float(len(blanks))
     return base.Measure(metrics, {"cloze": right}, predictions)
 
-  def blanks(self, dataset) -> list[Blank]:
-    return blanks_lib.blanks(
+  def blanks(self, dataset) -> list[ClozeItem]:
+    return cloze_items_lib.make_items(
       lambda split: self._texts(dataset, split),
       *(self.limit or ITEMS, CHOICES, self.seed),
     )

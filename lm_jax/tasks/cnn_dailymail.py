@@ -1,4 +1,4 @@
-"""CNN/DailyMail: the highlights of a news article."""
+"""Measures CNN/DailyMail: highlights of a news article."""
 
 from __future__ import annotations
 

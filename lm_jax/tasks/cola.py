@@ -1,4 +1,4 @@
-"""CoLA: is an English sentence acceptable?"""
+"""Measures CoLA: is an English sentence acceptable?"""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class Cola(base.LabelledTask):
   )
 
   def metrics(self, predicted, right):
-    found = _labels.matthews(predicted, right, self.form.labels)
-    return {"matthews": found}
+    matthews = _labels.matthews(predicted, right, self.form.labels)
+    return {"matthews": matthews}

@@ -1,4 +1,4 @@
-"""CoLA in pairs: an acceptable sentence against an unacceptable one like it."""
+"""Measures CoLA in pairs: acceptable against similar unacceptable sentences."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from lm_jax.tasks.cola import Cola
 
 
 class ColaPairs(base.DataTask):
-  """Accuracy by the model's own score, ties as half.
+  """Measures accuracy by the model's own score; ties count half.
 
-  CoLA (Warstadt et al. 2019) has no minimal pairs, so that these are made of
-  its sentences: each unacceptable one is paired with the acceptable one of
-  the same split that differs in the fewest words, two at most (words are
-  inserted, deleted or replaced); nearest first, none used twice. Both splits
-  with labels are read. Pairs of unlike length favour the shorter sentence, so
-  that those of equal length are also told apart.
+  CoLA (Warstadt et al. 2019) has no minimal pairs, so they are made from its
+  sentences: each unacceptable one is paired with the acceptable one of the same
+  split that differs in the fewest words, at most two (words are inserted,
+  deleted or replaced); nearest first, none used twice. Both splits with labels
+  are read. Pairs of different length favour the shorter sentence, so pairs of
+  equal length also have a separate accuracy.
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:

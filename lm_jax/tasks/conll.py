@@ -1,4 +1,4 @@
-"""Entities of any CoNLL file; by default English CoNLL-2003."""
+"""Measures entities in any CoNLL file; by default English CoNLL-2003."""
 
 from __future__ import annotations
 

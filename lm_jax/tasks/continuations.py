@@ -1,4 +1,4 @@
-"""Continuations of held-out documents: how near to what people wrote?"""
+"""Measures continuations of held-out documents against those by people."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ TOP_P = 0.95
 
 
 class Continuations(base.DataTask):
-  """The first 32 words of passages of 96, gone on with by nucleus sampling.
+  """Continues the first 32 words of 96-word passages by nucleus sampling.
 
-  p = 0.95 (Holtzman et al. 2020), and 64 words of it are kept. MAUVE
-  (Pillutla et al. 2021) against the true continuations, on mean-pooled
-  features of --embedder, or else of the model itself: then it is told as
-  mauve_own and does not compare between models. rep-n: the share of a text's
-  n-grams of words that came before in it (Welleck et al. 2020, their
-  seq-rep-n); distinct-n: different n-grams of all texts by words (Li et al.
-  2016). Both are told of the true texts, too. 500 passages of the corpus's
-  test split, or of local documents.
+  p = 0.95 (Holtzman et al. 2020), and 64 words are kept. MAUVE (Pillutla et al.
+  2021) compares with the true continuations, on mean-pooled features of
+  --embedder, or else of the model itself; the latter is called mauve_own and is
+  not comparable between models. rep-n: share of a text's n-grams of words that
+  occur earlier in it (Welleck et al. 2020, their seq-rep-n); distinct-n:
+  different n-grams of all texts per word (Li et al. 2016). Both are also given
+  for the true texts. There are 500 passages of the corpus's test split, or of
+  local documents.
   """
 
   @property
@@ -34,14 +34,14 @@ class Continuations(base.DataTask):
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
     scorer.require_generator(self.name)
     limit = self.limit or ITEMS
-    found = list(passages(self._documents(dataset)))
-    found = records.chosen(found, limit, self.seed)
-    if len(found) < 2:
+    items = list(passages(self._documents(dataset)))
+    items = records.chosen(items, limit, self.seed)
+    if len(items) < 2:
       raise self.error(
         f"fewer than 2 passages of {PROMPT + CONTINUATION} words"
       )
     texts = scorer.continuations(
-      [p.prompt for p in found],
+      [p.prompt for p in items],
       seed=self.seed,
       max_new_tokens=TOKENS,
       do_sample=True,
@@ -49,7 +49,7 @@ class Continuations(base.DataTask):
       top_k=0,
     )
     written = [" ".join(text.split()[:CONTINUATION]) for (text,) in texts]
-    true = [p.true for p in found]
+    true = [p.true for p in items]
     embedder, kind = self.embedder, "mauve"
     if embedder is None:
       embedder, kind = scorer, "mauve_own"
@@ -62,7 +62,7 @@ class Continuations(base.DataTask):
         metrics[f"{self.name}/{name}rep_{n}"] = repetition(some, n)
       for n in (1, 2):
         metrics[f"{self.name}/{name}distinct_{n}"] = distinct(some, n)
-    metrics[f"{self.name}/items"] = float(len(found))
+    metrics[f"{self.name}/items"] = float(len(items))
     scores = [1.0 - repetition([text], 4) for text in written]
     predictions = [
       {
@@ -73,13 +73,13 @@ class Continuations(base.DataTask):
         "true": passage.true,
         "written": written[i],
       }
-      for i, passage in enumerate(found)
+      for i, passage in enumerate(items)
     ]
-    items = {f"{self.name}/no_rep_4": scores}
-    return base.Measure(metrics, items, predictions, "generated")
+    by_metric = {f"{self.name}/no_rep_4": scores}
+    return base.Measure(metrics, by_metric, predictions, "generated")
 
   def _documents(self, dataset) -> Iterator[tuple[str, str]]:
-    """Names and texts."""
+    """Yields names and texts of documents."""
     if self.place:
       for where, record in records.read(self.place, self.flag):
         yield where.rpartition(" ")[2], records.text(record, ("text",), where)

@@ -1,4 +1,4 @@
-"""COPA: which of two sentences is the cause, or the effect?"""
+"""Measures COPA: which of two sentences is the cause, or the effect?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RECAST = Form(
   fields={name: (name,) for name in ("premise", "hypothesis")},
   labels=("entailment", "not_entailment"),
 )
-# As people were asked.
+# The questions that people were asked.
 _QUESTIONS = {
   "cause": "What was the cause of this?",
   "effect": "What happened as a result?",
@@ -24,11 +24,11 @@ _QUESTIONS = {
 class Copa(base.LabelledTask):
   """Roemmele et al. 2011, of SuperGLUE (Wang et al. 2019); accuracy.
 
-  A local file may have it recast as entailment: a premise with each of its
-  two alternatives, labelled "entailment" and "not_entailment". They are put
-  together again; what was asked for, cause or effect, is not told there.
-  Fine-tuning reads the premise with each alternative (multiple_choice, as
-  SuperGLUE's baseline), before which COPA's own question stands.
+  A local file may have it recast as entailment: a premise with each of its two
+  alternatives, labelled "entailment" and "not_entailment". They are joined
+  again; such a file does not say whether cause or effect was asked for.
+  Fine-tuning reads the premise with each alternative (multiple_choice, as in
+  SuperGLUE's baseline), after COPA's own question.
   """
 
   objective = "multiple_choice"
@@ -50,13 +50,13 @@ class Copa(base.LabelledTask):
   def examples(self, split: str, place: str = "") -> list[Example]:
     flag = f"--task_data={self.name}"
     path = labelled.file_of(place, flag, split, self.form) if place else None
-    if path is None or "hypothesis" not in next(records.of_file(path))[1]:
+    if path is None or "hypothesis" not in next(records.read_file(path))[1]:
       return super().examples(split, place)
     return rejoined(labelled.from_path(_RECAST, path), str(path))
 
 
 def rejoined(recast: Sequence[Example], where: str) -> list[Example]:
-  """Questions of two choices, in the order in which the first one came.
+  """Joins questions of two choices, in the order of their first one.
 
   Raises:
     UsageError: a premise has not one right and one wrong alternative.
@@ -64,7 +64,7 @@ def rejoined(recast: Sequence[Example], where: str) -> list[Example]:
   by_premise: dict[str, list[Example]] = {}
   for example in recast:
     by_premise.setdefault(example.fields["premise"], []).append(example)
-  found = []
+  examples = []
   for premise, both in by_premise.items():
     right = [e.label == "entailment" for e in both]
     if sorted(right) != [False, True]:
@@ -77,5 +77,5 @@ def rejoined(recast: Sequence[Example], where: str) -> list[Example]:
       f"choice{i}": e.fields["hypothesis"] for i, e in enumerate(both, start=1)
     }
     label = f"choice{1 + right.index(True)}"
-    found.append(Example(both[0].id, fields, label))
-  return found
+    examples.append(Example(both[0].id, fields, label))
+  return examples

@@ -1,4 +1,4 @@
-"""DailyDialog: what is said next in a conversation."""
+"""Measures DailyDialog: the next turn of a conversation."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lm_jax.tasks import _reading, base
 class Dailydialog(base.SupervisedTask):
   """Li et al. 2017; F1 over words, and distinct-n (Li et al. 2016) of replies.
 
-  Loss is on the reply alone, so that a run's perplexity is exp of its
-  validation loss. PATH:de takes the turns of another language.
+  Only the reply has loss, so that a run's perplexity is exp of its validation
+  loss. PATH:de reads the turns of another language.
   """
 
   objective = "respond"
@@ -35,19 +35,19 @@ class Dailydialog(base.SupervisedTask):
     read = functools.partial(text_pairs.replies, language=language or "en")
     readers = {".jsonl": read, ".txt": read}
     flag = "--task_data=dailydialog"
-    found: list[Rewriting] = splits.read(
+    examples: list[Rewriting] = splits.read(
       *(path, flag, split, readers, self.names),
       group=lambda example: example.id.rpartition(".")[0],
     )
-    return found
+    return examples
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]
   ) -> base.Judged:
     base.require_equal(predicted, examples, self.name)
     scores = [
-      max(_f1(told, text) for text in x.references)
-      for told, x in zip(predicted, examples, strict=True)
+      max(_f1(answer, text) for text in x.references)
+      for answer, x in zip(predicted, examples, strict=True)
     ]
     metrics = {"f1": _reading.mean(scores)}
     for n in (1, 2):
@@ -55,17 +55,17 @@ class Dailydialog(base.SupervisedTask):
     return base.Judged(metrics, scores)
 
 
-def _f1(told: str, right: str) -> float:
-  """Over words; over characters where the right text has no spaces."""
+def _f1(answer: str, right: str) -> float:
+  """Computes F1 over words, or over characters in scripts without spaces."""
   if scripts.unspaced([right]):
-    told, right = scripts.spaced(told), scripts.spaced(right)
-  return _reading.word_f1(told, right)
+    answer, right = scripts.spaced(answer), scripts.spaced(right)
+  return _reading.word_f1(answer, right)
 
 
 def distinct(texts: Sequence[str], n: int) -> float:
-  """Different n-grams of words by all of them, over all texts."""
+  """Divides different n-grams of words by all n-grams, over all texts."""
   words = [scripts.split(text) for text in texts]
-  found = [
+  grams = [
     tuple(one[i : i + n]) for one in words for i in range(len(one) - n + 1)
   ]
-  return len(set(found)) / max(len(found), 1)
+  return len(set(grams)) / max(len(grams), 1)

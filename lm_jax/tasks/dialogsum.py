@@ -1,4 +1,4 @@
-"""DialogSum: what was said in a conversation; several are right."""
+"""Measures DialogSum: summaries of conversations, with several references."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The era of a passage of the embedded corpus: of features, or asked for."""
+"""Measures the era of a passage of the embedded corpus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from lm_jax.tasks import _probe, base
 class Era(base.LabelledTask):
   """One of four eras; chance is one in four.
 
-  Without shots, a linear probe.
+  Without shots it is a linear probe on frozen features; with shots the model is
+  asked.
   """
 
   form = Form(fields={"text": ("text",)}, labels=passages.LABELS["era"])

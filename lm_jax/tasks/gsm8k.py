@@ -1,4 +1,4 @@
-"""GSM8K: word problems, whose answer is a number."""
+"""Measures GSM8K: word problems with a number as answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBER = re.compile(
 
 
 def _split(record: dict[str, Any]) -> dict[str, Any]:
-  """The reasoning and the number, of an answer that holds both.
+  """Splits an answer into the reasoning and the number.
 
   The calculator's annotations are left out, and the last sentence is that of
   Wei et al. 2022.
@@ -27,8 +27,8 @@ def _split(record: dict[str, Any]) -> dict[str, Any]:
   reason = re.sub(r"<<[^>]*>>", "", reason)
   reason = " ".join(reason.split())
   label = number.strip().replace(",", "")
-  told = f"{reason} The answer is {label}."
-  return record | {"rationale": told, "label": label}
+  rationale = f"{reason} The answer is {label}."
+  return record | {"rationale": rationale, "label": label}
 
 
 class Gsm8k(base.LabelledTask):
@@ -42,15 +42,15 @@ class Gsm8k(base.LabelledTask):
   )
 
   def normal(self, answer: str) -> str:
-    """The first number in it, without commas, and one way to write it.
+    """Extracts the first number, without commas, in one spelling.
 
     >>> [Gsm8k().normal(x) for x in ("-$1,000.50", ".5 km", "3/4")]
     ['-1000.5', '0.5', '3']
     """
-    found = _NUMBER.search(answer.replace("\N{MINUS SIGN}", "-"))
-    if not found:
+    match = _NUMBER.search(answer.replace("\N{MINUS SIGN}", "-"))
+    if not match:
       return super().normal(answer)
-    whole = (found["whole"] or "").replace(",", "").lstrip("0") or "0"
-    part = (found["part"] or found["only"] or "").rstrip("0")
+    whole = (match["whole"] or "").replace(",", "").lstrip("0") or "0"
+    part = (match["part"] or match["only"] or "").rstrip("0")
     number = f"{whole}.{part}" if part else whole
-    return number if number == "0" else found["sign"] + number
+    return number if number == "0" else match["sign"] + number

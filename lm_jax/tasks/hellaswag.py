@@ -1,4 +1,4 @@
-"""HellaSwag: which of four endings follows what somebody does?"""
+"""Measures HellaSwag: which of four endings follows an activity?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMES = tuple(f"ending{i}" for i in range(4))
 
 
 def clean(text: str) -> str:
-  """Without the marks of WikiHow, as lm-evaluation-harness does it.
+  """Removes the marks of WikiHow, like lm-evaluation-harness.
 
   >>> clean("How to fly [title] Jump. [step]Do  it.")
   'How to fly. Jump. Do it.'

@@ -1,4 +1,4 @@
-"""HumanEval: functions written after their docstrings, and run on tests."""
+"""Measures HumanEval: writes functions from docstrings, and runs tests."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ KS = (1, 10, 100)
 
 
 class Humaneval(base.DataTask):
-  """Chen et al. 2021: pass@k, by their unbiased estimator.
+  """Measures pass@k by the unbiased estimator of Chen et al. 2021.
 
-  One greedy text for each problem; of several (--samples) each is drawn with
-  temperature 0.8 and top_p 0.95. Programs are run only where
-  --run_generated_code allows it, and shut in (lm_jax/sandbox).
+  There is one greedy text for each problem; several (--samples) are drawn with
+  temperature 0.8 and top_p 0.95. Programs are run only if --run_generated_code
+  allows it, in a sandbox (lm_jax/sandbox).
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
@@ -57,11 +57,11 @@ class Humaneval(base.DataTask):
         for text in some
       ]
     )
-    found = [
+    by_problem = [
       outcomes[start : start + self.samples]
       for start in range(0, len(outcomes), self.samples)
     ]
-    passed = [sum(o.passed for o in some) for some in found]
+    passed = [sum(o.passed for o in some) for some in by_problem]
     metrics = {
       f"humaneval/pass@{k}": float(
         np.mean([pass_at_k(self.samples, c, k) for c in passed])
@@ -82,7 +82,7 @@ class Humaneval(base.DataTask):
         "confined": confinement,
       }
       for problem, some, own, score in zip(
-        problems, written, found, right, strict=True
+        problems, written, by_problem, right, strict=True
       )
     ]
     items = {"humaneval/pass@1": right}

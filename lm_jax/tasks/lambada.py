@@ -1,4 +1,4 @@
-"""LAMBADA: the last word of a passage, which needs more than its sentence."""
+"""Measures LAMBADA: the last word of a passage."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from lm_jax.tasks import base
 class Lambada(base.DataTask):
   """Paperno et al. 2016, as lm-evaluation-harness measures it.
 
-  The last word is what follows the last space. Accuracy: is each of its
-  tokens the likeliest one there? Perplexity: exp of the mean of -log p(word),
-  which no tokenizer decides. "cut" is the share of passages that do not fit
-  the model and lost their first tokens. For models with a likelihood only.
+  The last word is the text after the last space; it needs more context than its
+  sentence. Accuracy: each of its tokens is the likeliest one. Perplexity: exp
+  of the mean of -log p(word), which does not depend on the tokenizer. "cut" is
+  the share of passages that do not fit the model and lost their first tokens.
+  It is for models with a likelihood only.
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
@@ -30,12 +31,12 @@ class Lambada(base.DataTask):
         raise self.error(f"{where}: one word, and nothing before it")
       passages.append((where, before, space + word))
     passages = records.chosen(passages, self.limit, self.seed)
-    found = scorer.choices([(a, b) for _, a, b in passages])
-    right = [float(x) for x in found.greedy]
+    result = scorer.choices([(a, b) for _, a, b in passages])
+    right = [float(x) for x in result.greedy]
     metrics = {
       "lambada": float(np.mean(right)),
-      "lambada/perplexity": math.exp(-float(found.sums.mean())),
-      "lambada/cut": found.cut / len(passages),
+      "lambada/perplexity": math.exp(-float(result.sums.mean())),
+      "lambada/cut": result.cut / len(passages),
       "lambada/items": float(len(passages)),
     }
     predictions = [
@@ -45,7 +46,7 @@ class Lambada(base.DataTask):
         "score": right[i],
         "before": before,
         "word": word.strip(),
-        "log_likelihood": float(found.sums[i]),
+        "log_likelihood": float(result.sums[i]),
       }
       for i, (where, before, word) in enumerate(passages)
     ]

@@ -1,4 +1,4 @@
-"""Real held-out sentences against changed ones: is the real one preferred?"""
+"""Measures preference of real held-out sentences over changed ones."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ QUICK_PAIRS = 90
 
 
 class MinimalPairs(base.Task):
-  """How often the real sentence scores above the changed one.
+  """Measures how often the real sentence scores above the changed one.
 
-  As BLiMP (Warstadt et al. 2020) by the model's own score of the whole
-  sentence, here computed in float32 and summed in float64.
+  Like BLiMP (Warstadt et al. 2020) it uses the model's own score of the whole
+  sentence, computed in float32 and summed in float64.
   """
 
   quick = True
@@ -53,7 +53,7 @@ class MinimalPairs(base.Task):
 
 @functools.lru_cache(maxsize=4)
 def fitting_pairs(dataset) -> list[minimal_pairs.MinimalPair]:
-  """The pairs whose sentences both fit a row; the same for every model."""
+  """Returns the pairs whose sentences fit a row; the same for every model."""
   encode, specials = dataset.tokenizer.encode, dataset.specials
   room = dataset.length - len(specials.before) - len(specials.after)
   return [

@@ -1,4 +1,4 @@
-"""MNLI: does a hypothesis follow, contradict, or neither?"""
+"""Measures MNLI: does a hypothesis follow, contradict, or neither?"""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MISMATCHED = ("dev_mismatched", "validation_mismatched")
 class Mnli(base.LabelledTask):
   """Williams et al. 2018, of GLUE; accuracy on the matched genres.
 
-  Where the mismatched ones are there, too, a fine-tuned model answers them,
-  which is told as mismatched_accuracy.
+  If there are mismatched ones too, a fine-tuned model answers them, which gives
+  mismatched_accuracy.
   """
 
   form = Form(
@@ -38,7 +38,7 @@ class Mnli(base.LabelledTask):
           for number, (where, record) in enumerate(source)
         ]
       }
-    found = [p for p in labelled.paths(place, MISMATCHED) if p.is_file()]
-    if not found:
+    files = [p for p in labelled.paths(place, MISMATCHED) if p.is_file()]
+    if not files:
       return {}
-    return {"mismatched": labelled.from_path(self.form, found[0])}
+    return {"mismatched": labelled.from_path(self.form, files[0])}

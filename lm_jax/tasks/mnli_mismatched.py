@@ -1,4 +1,4 @@
-"""MNLI's other test set: genres that its training set has not."""
+"""Measures MNLI on genres that are not in its training set."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class MnliMismatched(base.LabelledTask):
     task = Mnli()
     if split != TEST:
       return task.examples(split, place)
-    found = task.others(place)
-    if not found:
+    sets = task.others(place)
+    if not sets:
       tried = ", ".join(map(str, labelled.paths(place, MISMATCHED)))
       raise UsageError(
         f"--task_data={self.name}={place}: no such file; tried {tried}"
       )
-    return found["mismatched"]
+    return sets["mismatched"]

@@ -1,4 +1,4 @@
-"""IMDb: is a film review positive or negative?"""
+"""Measures IMDb: is a film review positive or negative?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MRPC: do two sentences say the same?"""
+"""Measures MRPC: do two sentences say the same?"""
 
 from __future__ import annotations
 

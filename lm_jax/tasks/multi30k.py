@@ -1,4 +1,4 @@
-"""Multi30k: descriptions of photographs, translated; English to German."""
+"""Measures Multi30k: translated descriptions of photographs."""
 
 from __future__ import annotations
 

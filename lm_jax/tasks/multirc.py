@@ -1,4 +1,4 @@
-"""MultiRC: is an answer to a question about a passage right?"""
+"""Measures MultiRC: is an answer to a question about a passage right?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lm_jax.tasks import _labels, base
 class Multirc(base.LabelledTask):
   """Khashabi et al. 2018, of SuperGLUE (Wang et al. 2019, section 3).
 
-  An example is an answer; several answers to a question may be right. F1 of
-  "True" over all answers (f1a), and the share of questions all of whose
-  answers are judged rightly (exact_match); with --limit, all that were drawn.
+  An example is an answer; several answers to a question may be right. It gives
+  the F1 of "True" over all answers (f1a), and the share of questions with all
+  answers judged correctly (exact_match); with --limit, all drawn answers.
   """
 
   primary = "f1a"
@@ -43,13 +43,15 @@ class Multirc(base.LabelledTask):
       return [
         self.form.example(record, name, where) for where, (name, record) in flat
       ]
-    has = superglue.told(superglue.multirc, lambda found: "label" in found[2])
-    found: list[Example] = splits.read(
+    has = superglue.answer_check(
+      superglue.multirc, lambda item: "label" in item[2]
+    )
+    examples: list[Example] = splits.read(
       *(place, f"--task_data={self.name}", split, {".jsonl": self._read}),
       group=question_of,
-      told=has,
+      has_answers=has,
     )
-    return found
+    return examples
 
   def _read(self, path: pathlib.Path) -> Iterator[Example]:
     for where, name, record in superglue.multirc(path):
@@ -59,9 +61,9 @@ class Multirc(base.LabelledTask):
     self, predicted: Sequence[str], examples: Sequence[Example]
   ) -> dict[str, float]:
     whole: dict[str, bool] = {}
-    for told, example in zip(predicted, examples, strict=True):
+    for answer, example in zip(predicted, examples, strict=True):
       key = question_of(example)
-      whole[key] = whole.get(key, True) and told == example.label
+      whole[key] = whole.get(key, True) and answer == example.label
     right = [example.label for example in examples]
     return {
       "f1a": _labels.f1(predicted, right, "True"),
@@ -70,5 +72,5 @@ class Multirc(base.LabelledTask):
 
 
 def question_of(example: Example) -> str:
-  """Names the question that an example answers."""
+  """Returns the name of the question that an example answers."""
   return example.id.rpartition("-")[0] or example.id

@@ -1,4 +1,4 @@
-"""The president's party of a passage: of frozen features, or asked for."""
+"""Measures the president's party of a passage of the embedded corpus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from lm_jax.tasks import _probe, base
 class Party(base.LabelledTask):
   """One of two parties; chance is one in two.
 
-  Without shots, a linear probe.
+  Without shots it is a linear probe on frozen features; with shots the model is
+  asked.
   """
 
   form = Form(fields={"text": ("text",)}, labels=passages.LABELS["party"])

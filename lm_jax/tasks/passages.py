@@ -1,4 +1,4 @@
-"""Pairs of a query and its passage in JSONL, with hard negatives or none."""
+"""Measures search with pairs of a query and its passage in JSONL."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from lm_jax.tasks import _retrieval
 
 
 class Passages(_retrieval.Retrieval):
-  """{"query", "positive", "negatives"} a line, in PATH_train.jsonl and so on.
+  """Reads {"query", "positive", "negatives"} lines, in PATH_train.jsonl etc.
 
-  The passages of a split's file are what its queries are searched in.
+  The queries of a split's file search the passages of that file.
   """
 
   def examples(self, split: str, place: str = "") -> list[Search]:
@@ -27,9 +27,9 @@ class Passages(_retrieval.Retrieval):
     train = labelled.file_of(place, flag, labelled.TRAIN)
     if train is None:
       return []
-    found = searches.read_pairs(train)
+    pairs = searches.read_pairs(train)
     if labelled.file_of(place, flag, labelled.DEV) is None:
-      held = searches.held_out(search.id for search in found)
+      held = searches.held_out(search.id for search in pairs)
       choosing = split == labelled.DEV
-      found = [x for x in found if (x.id in held) == choosing]
-    return searches.pairs(found) if split == labelled.TRAIN else found
+      pairs = [x for x in pairs if (x.id in held) == choosing]
+    return searches.pairs(pairs) if split == labelled.TRAIN else pairs

@@ -1,4 +1,4 @@
-"""PIQA: which of two ways reaches a goal in the physical world?"""
+"""Measures PIQA: which of two ways reaches a physical goal?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lm_jax.tasks import base
 class Piqa(base.LabelledTask):
   """Bisk et al. 2020; accuracy by the likelihood of the solutions.
 
-  The published files have their labels beside them: dev.jsonl and
+  The labels of the published files are in files beside them: dev.jsonl and
   dev-labels.lst. Fine-tuning reads the goal with each solution
   (multiple_choice).
   """
@@ -34,15 +34,16 @@ class Piqa(base.LabelledTask):
     labels = path.with_name(f"{path.name.partition('.')[0]}-labels.lst")
     if not labels.is_file():
       return super().examples(split, place)
-    found = list(records.of_file(path))
-    told = [line.strip() for _, line in lines.texts(labels)]
-    if len(told) != len(found):
+    examples = list(records.read_file(path))
+    answers = [line.strip() for _, line in lines.texts(labels)]
+    if len(answers) != len(examples):
       raise UsageError(
-        f"{labels}: has {len(told)} labels, and {path} {len(found)} examples"
+        f"{labels}: has {len(answers)} labels, and {path} {len(examples)}"
+        " examples"
       )
     return [
       self.form.example({**record, "label": label}, str(number), where)
       for number, ((where, record), label) in enumerate(
-        zip(found, told, strict=True), start=1
+        zip(examples, answers, strict=True), start=1
       )
     ]

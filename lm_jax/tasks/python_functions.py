@@ -1,4 +1,4 @@
-"""Python: a line left out of a function, from what stands around it."""
+"""Measures filling a line left out of a Python function."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ ITEMS, TOKENS = 200, 64
 
 
 class PythonFunctions(base.DataTask):
-  """Fill-in-the-middle of single lines (Fried et al. 2023, section 4.1).
+  """Measures fill-in-the-middle of single lines.
 
-  Models that fill blanks see both sides, and are told how many tokens the
-  line has; others go on with what stands before it, up to the end of the
-  line. So the two do not compare, and the metrics say which it was. Exact
-  match, without white space; edit similarity, 1 - Levenshtein distance /
-  longer length. By default one function of each of 200 files of the running
-  Python's standard library, drawn by the seed; else the .py files of a
-  directory.
+  Fried et al. 2023, section 4.1. Models that fill blanks see both sides and the
+  number of tokens of the line; others continue the text before it to the end of
+  the line. The two are not comparable, and have metrics of different names.
+  Metrics are exact match, without white space, and edit similarity, 1 -
+  Levenshtein distance / longer length. By default the data are one function of
+  each of 200 files of the running Python's standard library, drawn by the seed;
+  else .py files of a directory.
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
@@ -68,6 +68,6 @@ class PythonFunctions(base.DataTask):
     return base.Measure(metrics, items, predictions, "generated")
 
   def holes(self) -> list[Hole]:
-    """One of each file, at most, in an order drawn by the seed."""
+    """Makes at most one hole per file, in an order drawn by the seed."""
     limit = self.limit or ITEMS
     return python_source.holes(self.place, self.flag, limit, self.seed)

@@ -1,4 +1,4 @@
-"""QNLI: does a sentence hold the answer to a question?"""
+"""Measures QNLI: does a sentence hold the answer to a question?"""
 
 from __future__ import annotations
 

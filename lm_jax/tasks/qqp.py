@@ -1,4 +1,4 @@
-"""QQP: do two questions ask the same?"""
+"""Measures QQP: do two questions ask the same?"""
 
 from __future__ import annotations
 

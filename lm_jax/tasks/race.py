@@ -1,4 +1,4 @@
-"""RACE: which of four answers to a question about a passage is right?"""
+"""Measures RACE: which of four answers about a passage is right?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Race(base.LabelledTask):
   JSONL of the same objects. Fine-tuning reads the passage with the question
   and one answer, four times (multiple_choice); a passage that is too long is
   cut at its end. With `--objective=classify` it reads all four answers as one
-  text, which no published result is of.
+  text, for which there are no published results.
   """
 
   objective = "multiple_choice"
@@ -36,23 +36,23 @@ class Race(base.LabelledTask):
 
   def examples(self, split: str, place: str = "") -> list[Example]:
     if not place:
-      return self._made(self._of_tfds(split))
+      return self._made(self._from_tfds(split))
     flag = f"--task_data={self.name}"
     names = {key: splits.NAMES[key] for key in (TRAIN, DEV, TEST)}
-    found = {key: race.folders(place, some) for key, some in names.items()}
-    if not any(found.values()):
+    folders = {key: race.folders(place, some) for key, some in names.items()}
+    if not any(folders.values()):
       readers = {".jsonl": self._read}
       listed: list[Example] = splits.read(
         *(place, flag, split, readers), group=passage_of
       )
       return listed
-    if not found[TEST]:
-      found |= {TEST: found[DEV], DEV: []}
+    if not folders[TEST]:
+      folders |= {TEST: folders[DEV], DEV: []}
     return self._made(
-      one for folder in found[split] for one in race.of_folder(folder)
+      one for folder in folders[split] for one in race.read_folder(folder)
     )
 
-  def _of_tfds(self, split: str) -> Iterator[tuple[str, str, Record]]:
+  def _from_tfds(self, split: str) -> Iterator[tuple[str, str, Record]]:
     for level in LEVELS:
       source = labelled.tfds_records(
         *(f"race/{level}", self.form.splits[split], f"--task={self.name}")
@@ -61,7 +61,7 @@ class Race(base.LabelledTask):
         yield from race.questions(record, where, f"{level}{number}")
 
   def _read(self, path: pathlib.Path) -> list[Example]:
-    return self._made(race.of_lines(path))
+    return self._made(race.read_jsonl(path))
 
   def _made(self, source: Iterable[tuple[str, str, Record]]) -> list[Example]:
     return [
@@ -69,35 +69,35 @@ class Race(base.LabelledTask):
     ]
 
   def candidates(self, example: Example) -> dict[str, tuple[str, str]]:
-    """The passage, and the question with each answer.
+    """Returns the passage, and the question with each answer.
 
-    The answer stands in the question's blanks, or else behind it (fairseq's
+    The answer fills the question's blanks, or else follows it (fairseq's
     preprocess_RACE.py of Liu et al. 2019). Departure: a run of underscores is
     one blank.
     """
     parts = _BLANK.split(example.fields["question"])
-    found = {}
+    texts_by_letter = {}
     for letter in self.choices:
       answer = example.fields[letter]
       asked = answer.join(parts) if len(parts) > 1 else f"{parts[0]} {answer}"
-      found[letter] = (example.fields["article"], asked)
-    return found
+      texts_by_letter[letter] = (example.fields["article"], asked)
+    return texts_by_letter
 
   def measures(
     self, predicted: Sequence[str], examples: Sequence[Example]
   ) -> dict[str, float]:
-    found = {}
+    accuracy = {}
     for level in LEVELS:
       right = [
-        told == example.label
-        for told, example in zip(predicted, examples, strict=True)
+        answer == example.label
+        for answer, example in zip(predicted, examples, strict=True)
         if example.id.startswith(level)
       ]
       if right:
-        found[level] = sum(right) / len(right)
-    return found
+        accuracy[level] = sum(right) / len(right)
+    return accuracy
 
 
 def passage_of(example: Example) -> str:
-  """Names the passage that an example asks about."""
+  """Returns the name of the passage that an example asks about."""
   return example.id.rpartition("-")[0]

@@ -1,4 +1,4 @@
-"""ReCoRD: which name of a passage is left out of a sentence about it?"""
+"""Measures ReCoRD: which name is left out of a sentence about a passage?"""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from lm_jax.tasks import _reading, base
 class Record(base.DataTask, _reading.ReadingTask):
   """Zhang et al. 2018, of SuperGLUE; F1 and exact match, the best of answers.
 
-  Fine-tuned models find the name as a span of the passage. Without
-  fine-tuning each name of the passage is put into the sentence, and the
-  sentence that the model finds likeliest behind the passage tells which
-  (as lm-evaluation-harness does it).
+  Fine-tuned models mark the name as a span of the passage. Without fine-tuning
+  each name of the passage is put into the sentence; the answer is the name
+  whose sentence is the likeliest after the passage (as in
+  lm-evaluation-harness).
   """
 
   tfds = "super_glue/record"
 
   def clozes(self, split: str, place: str) -> list[Cloze]:
-    """The queries of a split."""
+    """Reads the queries of a split."""
     flag = f"--task_data={self.name}"
     if place:
-      has = superglue.told(superglue.record, lambda cloze: cloze.answers)
-      found: list[Cloze] = splits.read(
+      has = superglue.answer_check(
+        superglue.record, lambda cloze: cloze.answers
+      )
+      clozes: list[Cloze] = splits.read(
         *(place, flag, split, {".jsonl": superglue.record}),
         group=lambda cloze: cloze.passage,
-        told=has,
+        has_answers=has,
       )
-      return found
+      return clozes
     if split not in self.splits:
       return []
     source = labelled.tfds_records(
@@ -59,17 +61,17 @@ class Record(base.DataTask, _reading.ReadingTask):
   def measure(
     self, scorer: Any, dataset: Any, quick: bool = False
   ) -> base.Measure:
-    found = self.clozes(TEST, self.place)
-    found = records.chosen(found, self.limit, self.seed)
-    pairs = [pair for cloze in found for pair in filled(cloze)]
+    clozes = self.clozes(TEST, self.place)
+    clozes = records.chosen(clozes, self.limit, self.seed)
+    pairs = [pair for cloze in clozes for pair in filled(cloze)]
     scores = iter(scorer.choices(pairs).sums)
     exact, f1, predictions = [], [], []
-    for cloze in found:
+    for cloze in clozes:
       own = [float(next(scores)) for _ in cloze.entities]
-      told = cloze.entities[own.index(max(own))]
+      answer = cloze.entities[own.index(max(own))]
       right = [text for text, _ in cloze.answers]
-      exact.append(max(_reading.exact_match(told, text) for text in right))
-      f1.append(max(_reading.word_f1(told, text) for text in right))
+      exact.append(max(_reading.exact_match(answer, text) for text in right))
+      f1.append(max(_reading.word_f1(answer, text) for text in right))
       predictions.append(
         {
           "task": self.name,
@@ -79,18 +81,18 @@ class Record(base.DataTask, _reading.ReadingTask):
           "query": cloze.query,
           "choices": cloze.entities,
           "right": right,
-          "predicted": told,
+          "predicted": answer,
           "scores": own,
         }
       )
     items = {f"{self.name}/f1": f1, f"{self.name}/exact_match": exact}
     metrics = {name: _reading.mean(values) for name, values in items.items()}
-    metrics[f"{self.name}/items"] = float(len(found))
+    metrics[f"{self.name}/items"] = float(len(clozes))
     return base.Measure(metrics, items, predictions)
 
 
 def filled(cloze: Cloze) -> Iterator[tuple[str, str]]:
-  """The passage, and the sentence with each of the names in its place."""
+  """Yields the passage, and the sentence with each name filled in."""
   passage = cloze.passage.replace("\n@highlight\n", "\n").rstrip()
   for entity in cloze.entities:
     yield passage, "\n" + cloze.query.replace(PLACEHOLDER, entity)

@@ -1,4 +1,4 @@
-"""RTE: does a hypothesis follow from a premise?"""
+"""Measures RTE: does a hypothesis follow from a premise?"""
 
 from __future__ import annotations
 

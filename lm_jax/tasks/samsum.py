@@ -1,4 +1,4 @@
-"""SAMSum: what was said in a chat."""
+"""Measures SAMSum: summaries of chats."""
 
 from __future__ import annotations
 

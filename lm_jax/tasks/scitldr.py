@@ -1,4 +1,4 @@
-"""SciTLDR: a scientific abstract in a sentence; several are right."""
+"""Measures SciTLDR: an abstract in one sentence, with several references."""
 
 from __future__ import annotations
 

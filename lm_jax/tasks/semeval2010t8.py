@@ -1,4 +1,4 @@
-"""SemEval-2010 task 8: how two marked words of a sentence are related."""
+"""Measures SemEval-2010 task 8: the relation of two marked words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lm_jax.tasks import _labels, base
 class Semeval2010t8(base.LabelledTask):
   """Hendrickx et al. 2010; macro-F1 of nine relations, by the official rule.
 
-  The entities stay marked in the text, <e1>...</e1> and <e2>...</e2>.
+  The entities are marked in the text, <e1>...</e1> and <e2>...</e2>.
   """
 
   primary = "macro_f1"
@@ -33,21 +33,21 @@ class Semeval2010t8(base.LabelledTask):
 
     flag, readers = f"--task_data={self.name}", {".jsonl": read, ".txt": read}
     readers[".TXT"] = read
-    found: list[Example] = splits.read(
+    examples: list[Example] = splits.read(
       place, flag, split, readers, semeval.NAMES
     )
-    return found
+    return examples
 
   def metrics(self, predicted, right):
     return {"macro_f1": macro_f1(predicted, right)}
 
 
 def macro_f1(predicted: Sequence[str], right: Sequence[str]) -> float:
-  """Mean F1 of the nine relations, the official (9+1)-way score.
+  """Computes mean F1 of the nine relations, the official (9+1)-way score.
 
-  What is right must be right in its direction; what is predicted of a
-  relation, and what there is of it, is counted in both directions. "Other" is
-  no relation of its own, but what is taken for it, or it for, is wrong.
+  A hit must have the right direction; predictions and examples of a relation
+  are counted in both directions. "Other" is not one of the relations, but
+  confusing it with one is an error.
   """
   predicted = _labels.known(predicted, semeval.LABELS)
   scores = []

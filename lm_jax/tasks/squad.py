@@ -1,4 +1,4 @@
-"""SQuAD 1.1: answers are spans of a passage of Wikipedia."""
+"""Measures SQuAD 1.1: answers are spans of a passage of Wikipedia."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQuAD 2.0: as squad, and half of the questions have no answer."""
+"""Measures SQuAD 2.0: SQuAD where half of the questions have no answer."""
 
 from __future__ import annotations
 

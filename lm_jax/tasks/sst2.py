@@ -1,4 +1,4 @@
-"""SST-2: is a sentence of a film review positive or negative?"""
+"""Measures SST-2: is a sentence of a film review positive or negative?"""
 
 from __future__ import annotations
 

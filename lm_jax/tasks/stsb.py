@@ -1,4 +1,4 @@
-"""STS-B: how near are two sentences in meaning, from 0 to 5?"""
+"""Measures STS-B: the similarity of two sentences, from 0 to 5."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lm_jax.examples.labelled import Example, Form
 from lm_jax.tasks import base
 
 MOST = 5.0
-# What stands for an answer that is no number, as in T5's evaluation.
+# Stands for an answer that is no number, as in T5's evaluation.
 NONE = -1.0
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 
 
 def _prepare(record: dict[str, Any]) -> dict[str, Any]:
-  """With the score as a short text: TFDS has 3.8 as 3.799999952."""
+  """Shortens the score, as text: TFDS has 3.8 as 3.799999952."""
   name = "label" if "label" in record else "score"
   try:
     score = float(record[name])
@@ -31,10 +31,10 @@ def _prepare(record: dict[str, Any]) -> dict[str, Any]:
 class Stsb(base.LabelledTask):
   """Cer et al. 2017, of GLUE; Pearson's and Spearman's correlations.
 
-  A head of one output learns the score (regress). What has no head writes it,
-  rounded to a fifth (Raffel et al. 2020, section 2.1); an answer that is no
-  number counts as -1, as there. A score of an example, for tests in pairs, is
-  1 - |difference| / 5.
+  A head of one output learns the score (regress). A model without head writes
+  it, rounded to a fifth (Raffel et al. 2020, section 2.1); an answer that is no
+  number counts as -1, as there. For paired tests the score of an example is 1 -
+  |difference| / 5.
   """
 
   objective = "regress"
@@ -52,8 +52,8 @@ class Stsb(base.LabelledTask):
   ) -> base.Judged:
     base.require_equal(predicted, examples, self.name)
     scores = [
-      1 - min(abs(number(told) - float(example.label)), MOST) / MOST
-      for told, example in zip(predicted, examples, strict=True)
+      1 - min(abs(number(answer) - float(example.label)), MOST) / MOST
+      for answer, example in zip(predicted, examples, strict=True)
     ]
     return base.Judged(self.measures(predicted, examples), scores)
 
@@ -62,29 +62,29 @@ class Stsb(base.LabelledTask):
   ) -> dict[str, float]:
     from scipy import stats
 
-    told = [number(answer) for answer in predicted]
+    scores = [number(answer) for answer in predicted]
     wanted = [float(text) for text in right]
-    if min(len(set(told)), len(set(wanted))) < 2:
-      # Of what does not vary there is no correlation: nothing was found.
+    if min(len(set(scores)), len(set(wanted))) < 2:
+      # Constant values have no correlation: nothing was learnt.
       return {"pearson": 0.0, "spearman": 0.0}
     return {
-      "pearson": float(stats.pearsonr(told, wanted).statistic),
-      "spearman": float(stats.spearmanr(told, wanted).statistic),
+      "pearson": float(stats.pearsonr(scores, wanted).statistic),
+      "spearman": float(stats.spearmanr(scores, wanted).statistic),
     }
 
   def written(self, example: Example) -> str:
     return fifths(float(example.label))
 
   def normal(self, answer: str) -> str:
-    """The first number in it, rounded to a fifth."""
-    found = _NUMBER.search(answer)
-    if not found:
+    """Rounds the first number in an answer to a fifth."""
+    match = _NUMBER.search(answer)
+    if not match:
       return super().normal(answer)
-    return fifths(float(found.group()))
+    return fifths(float(match.group()))
 
 
 def fifths(score: float) -> str:
-  """A score rounded to a fifth, as text.
+  """Rounds a score to a fifth, as text.
 
   >>> fifths(3.25), fifths(5)
   ('3.2', '5.0')
@@ -93,9 +93,9 @@ def fifths(score: float) -> str:
 
 
 def number(answer: Any) -> float:
-  """An answer as a number; NONE where it is none."""
+  """Parses an answer as a number; NONE if it is none."""
   try:
-    found = float(answer)
+    value = float(answer)
   except (TypeError, ValueError):
     return NONE
-  return found if math.isfinite(found) else NONE
+  return value if math.isfinite(value) else NONE

@@ -1,4 +1,4 @@
-"""SubjQA: questions about reviews; more than half have no answer."""
+"""Measures SubjQA: questions about reviews, most without an answer."""
 
 from __future__ import annotations
 

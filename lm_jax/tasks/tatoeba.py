@@ -1,4 +1,4 @@
-"""Tatoeba: short sentences between many languages, by one model."""
+"""Measures Tatoeba: translation between many languages by one model."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Tatoeba(_generated.TranslationTask):
   """Many to many, a token for each language (Fan et al. 2021); BLEU and chrF.
 
   --task_data=tatoeba=FILE.jsonl:deu-eng,eng-deu,fra-deu names the pairs; by
-  default all into English and out of it. Splits are by English sentence, one
-  in twenty for each of dev and test, so that none is in two.
+  default all pairs with English. Splits are by English sentence, one in twenty
+  for each of dev and test, so that none is in two.
   """
 
   pairs = ()
@@ -27,8 +27,8 @@ class Tatoeba(_generated.TranslationTask):
       raise UsageError(
         f"--task_data=tatoeba={path}: must be a .jsonl of lang, src and eng"
       )
-    found = parallel.tatoeba(pathlib.Path(path).expanduser(), pairs)
-    chosen = [example for of, example in found if of == split]
+    translations = parallel.tatoeba(pathlib.Path(path).expanduser(), pairs)
+    chosen = [example for of, example in translations if of == split]
     if not chosen and split == labelled.TEST:
       raise UsageError(f"{path}: has no sentence for testing between {pairs}")
     return chosen

@@ -1,4 +1,4 @@
-"""Titles that find their texts: pairs of a collection without judgements."""
+"""Measures search after training on titles and texts of a collection."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from lm_jax.tasks import _retrieval
 
 
 class Titles(_retrieval.Retrieval):
-  """Learns from (title, text), and is judged by the test queries.
+  """Trains on (title, text), and is judged by the test queries.
 
-  Checkpoints are chosen by how well held-out titles, one in ten, find
-  their texts, so that no judgement is seen before the test.
+  One in ten titles is held out; their search for their texts chooses
+  checkpoints, so that no judgement is seen before the test.
   """
 
   def examples(self, split: str, place: str = "") -> list[Search]:
     if split == labelled.TEST:
       return super().examples(split, place)
-    found = self.collection(place)
-    pairs = searches.titles(found)
+    collection = self.collection(place)
+    pairs = searches.titles(collection)
     held = searches.held_out(pair.id for pair in pairs)
     if split == labelled.TRAIN:
       return [pair for pair in pairs if pair.id not in held]
     texts = {pair.id: pair.positives[0] for pair in pairs}
     bodies = dataclasses.replace(
-      collection_lib.of_texts(found.name, texts),
+      collection_lib.from_texts(collection.name, texts),
       relevance={name: {name: 1} for name in held},
     )
     return [

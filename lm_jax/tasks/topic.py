@@ -1,4 +1,4 @@
-"""AG News: the topic of a news item, one of four."""
+"""Measures AG News: the topic of a news item, one of four."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lm_jax.tasks import _labels, base
 
 
 def _joined(record: Record) -> Record:
-  """Title and description as one text."""
+  """Joins title and description into one text."""
   if "text" in record or "description" not in record:
     return record
   parts = (record.get("title", ""), record["description"])

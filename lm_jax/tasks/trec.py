@@ -1,4 +1,4 @@
-"""TREC: what kind of answer does a question ask for?"""
+"""Measures TREC: the kind of answer that a question asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a text says as triples: subject, relation, object."""
+"""Measures triples of subject, relation and object from a text."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lm_jax.tasks import base
 
 
 class Triples(base.SupervisedTask):
-  """Exact triples, F1 over all of them (micro), case aside.
+  """Measures F1 over all exact triples (micro), ignoring case.
 
-  Written as text, "a | r | b ; c | r | d" (Huguet Cabot and Navigli 2021), of
-  any JSONL of texts and triples, or of SemEval-2010 task 8.
+  Triples are written as text, "a | r | b ; c | r | d" (Huguet Cabot and Navigli
+  2021). The data are any JSONL of texts and triples, or SemEval-2010 task 8.
   """
 
   objective = "respond"
@@ -27,31 +27,32 @@ class Triples(base.SupervisedTask):
       )
     readers = dict.fromkeys((".jsonl", ".txt", ".TXT"), text_pairs.triples)
     flag = "--task_data=triples"
-    found: list[Rewriting] = splits.read(
+    examples: list[Rewriting] = splits.read(
       place, flag, split, readers, semeval.NAMES
     )
-    return found
+    return examples
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]
   ) -> base.Judged:
     base.require_equal(predicted, examples, self.name)
-    hits = told = there = 0
+    hits = predictions = references = 0
     scores = []
     for text, example in zip(predicted, examples, strict=True):
-      a, b = _found(text), _found(example.references[0])
+      a, b = _triples(text), _triples(example.references[0])
       both = len(a & b)
-      hits, told, there = hits + both, told + len(a), there + len(b)
+      hits += both
+      predictions, references = predictions + len(a), references + len(b)
       scores.append(2 * both / (len(a) + len(b)) if a or b else 1.0)
     metrics = {
-      "f1": 2 * hits / max(told + there, 1),
-      "precision": hits / max(told, 1),
-      "recall": hits / max(there, 1),
+      "f1": 2 * hits / max(predictions + references, 1),
+      "precision": hits / max(predictions, 1),
+      "recall": hits / max(references, 1),
     }
     return base.Judged(metrics, scores)
 
 
-def _found(text: str) -> set[tuple[str, ...]]:
+def _triples(text: str) -> set[tuple[str, ...]]:
   return {
     tuple(part.casefold() for part in one) for one in text_pairs.parsed(text)
   }

@@ -1,4 +1,4 @@
-"""WiC: has a word the same meaning in two sentences?"""
+"""Measures WiC: does a word have the same meaning in two sentences?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lm_jax.tasks import base
 
 
 def _prepare(record: dict[str, Any]) -> dict[str, Any]:
-  """Marks the word where it stands in each sentence."""
+  """Marks the word in each sentence."""
   if "start1" not in record:
     return record
   marked = {
@@ -23,7 +23,7 @@ def _prepare(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _marked(text: str, start: Any, end: Any, name: str) -> str:
-  """The text with stars around some of its characters."""
+  """Puts stars around some characters of a text."""
   if not 0 <= int(start) < int(end) <= len(text):
     raise ValueError(
       f"{name}={start}: is no place of a word in a text of {len(text)}"
@@ -37,8 +37,8 @@ class Wic(base.LabelledTask):
   """Pilehvar and Camacho-Collados 2019, of SuperGLUE; accuracy.
 
   The word is marked in both sentences, "* word *", as T5 marks words of WSC
-  (Raffel et al. 2020, appendix B); SuperGLUE's own baseline takes the states
-  of the two words instead.
+  (Raffel et al. 2020, appendix B); SuperGLUE's own baseline uses the
+  states of the two words instead.
   """
 
   form = Form(

@@ -1,4 +1,4 @@
-"""WinoGrande: which of two names does a pronoun's place stand for?"""
+"""Measures WinoGrande: which of two names belongs in a blank?"""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from lm_jax.tasks import base
 
 
 class Winogrande(base.DataTask):
-  """Sakaguchi et al. 2020, by partial scoring (Trinh and Le 2018).
+  """Scores both names by partial scoring (Trinh and Le 2018).
 
-  As lm-evaluation-harness: what follows the blank is scored behind the text
-  with each name in the blank; not a LabelledTask, since the two prompts
-  differ and not the choices. Scores behind a model's own likelihood are its
-  objective's. Accuracy, ties as half; per token or byte it would be the same.
+  Sakaguchi et al. 2020; like lm-evaluation-harness: the text after the blank is
+  scored after the text with each name in the blank. It is not a LabelledTask,
+  since the two prompts differ and not the choices. A model without an exact
+  likelihood has its objective's own scores. Ties count half in the accuracy;
+  scores per token or byte would give the same.
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
@@ -36,17 +37,17 @@ class Winogrande(base.DataTask):
       for name in names
     ]
     scores = scorer.choices(pairs).sums.reshape(-1, 2)
-    found, predictions = [], []
+    right_scores, predictions = [], []
     for (where, before, names, after, right), own in zip(
       items, scores, strict=True
     ):
       best = np.flatnonzero(own == own.max())
-      found.append(float(right in best) / len(best))
+      right_scores.append(float(right in best) / len(best))
       predictions.append(
         {
           "task": self.name,
           "id": where.rpartition(" ")[2],
-          "score": found[-1],
+          "score": right_scores[-1],
           "text": f"{before}_ {after}",
           "choices": names,
           "right": names[right],
@@ -55,7 +56,7 @@ class Winogrande(base.DataTask):
         }
       )
     metrics = {
-      "winogrande": float(np.mean(found)),
+      "winogrande": float(np.mean(right_scores)),
       "winogrande/items": float(len(items)),
     }
-    return base.Measure(metrics, {"winogrande": found}, predictions)
+    return base.Measure(metrics, {"winogrande": right_scores}, predictions)

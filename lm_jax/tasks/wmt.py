@@ -1,4 +1,4 @@
-"""WMT: news translated; English to German of WMT16 by default."""
+"""Measures WMT: translated news; WMT16 English to German by default."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lm_jax.tasks import _generated
 class Wmt(_generated.TranslationTask):
   """Bojar et al. 2016; BLEU and chrF.
 
-  --task_data names another set of TFDS, wmt14_translate/fr-en:en-fr, or files.
+  --task_data names another TFDS set, wmt14_translate/fr-en:en-fr, or files.
   """
 
   names: ClassVar[Mapping[str, Sequence[str]]] = {

@@ -1,4 +1,4 @@
-"""WNLI: does a sentence follow in which a name stands for a pronoun?"""
+"""Measures WNLI: does a sentence with a pronoun replaced follow?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Wnli(base.LabelledTask):
   """Levesque et al. 2012, recast in GLUE; accuracy.
 
   The majority of its development set is "not_entailment", and pairs of it
-  contradict the training set: chance is not to be expected.
+  contradict the training set: chance level is not to be expected.
   """
 
   form = Form(

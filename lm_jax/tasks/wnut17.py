@@ -1,4 +1,4 @@
-"""WNUT-17: rare and emerging entities in posts, six kinds."""
+"""Measures WNUT-17: rare and emerging entities in posts, six kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WSC: does a pronoun stand for a given name?"""
+"""Measures WSC: does a pronoun stand for a given name?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lm_jax.tasks import base
 
 
 def _prepare(record: dict[str, Any]) -> dict[str, Any]:
-  """Marks the two spans, which the published file has in "target"."""
+  """Marks the two spans, which are in "target" of the published file."""
   target = record.get("target")
   if isinstance(target, dict):
     record = record | target
@@ -27,10 +27,10 @@ def _prepare(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _place(text: str, index: Any, span: Any, name: str) -> tuple[int, int]:
-  """Where a span is, which begins with the word of that number.
+  """Locates a span that begins with the word of that number.
 
-  Its characters where they stand there; else, as some published ones differ
-  in a capital or a comma, as many words as it has.
+  These are its characters if they are there; else, since some published spans
+  differ in a capital or a comma, as many words as it has.
   """
   words = list(re.finditer(r"\S+", text))
   if not 0 <= int(index) < len(words):
@@ -45,8 +45,8 @@ def _place(text: str, index: Any, span: Any, name: str) -> tuple[int, int]:
 class Wsc(base.LabelledTask):
   """Levesque et al. 2012, as a choice of SuperGLUE; accuracy.
 
-  The two are marked in the text, "* name *" and "# pronoun #", as T5 has it
-  (Raffel et al. 2020, appendix B).
+  The two are marked in the text, "* name *" and "# pronoun #", as in T5 (Raffel
+  et al. 2020, appendix B).
   """
 
   form = Form(

@@ -1,4 +1,4 @@
-"""XQuAD: SQuAD's questions in eleven languages, to be tested on."""
+"""Measures XQuAD: SQuAD's questions in eleven languages, for testing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lm_jax.tasks import _reading
 class Xquad(_reading.ReadingTask):
   """Artetxe et al. 2020; exact match and F1. English by default.
 
-  Another language is named by its file: --task_data=xquad=xquad.de.json.
+  Name another language by its file: --task_data=xquad=xquad.de.json.
   """
 
   names: ClassVar[Mapping[str, Sequence[str]]] = {TEST: ("xquad.en",)}

@@ -1,4 +1,4 @@
-"""XSum: what a news article says, in one sentence."""
+"""Measures XSum: a news article in one sentence."""
 
 from __future__ import annotations
 

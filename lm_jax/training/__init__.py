@@ -1,1 +1,1 @@
-"""From a configuration to a trained model, and what a run records."""
+"""Trains a model from a configuration, and records the run."""

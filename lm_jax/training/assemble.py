@@ -1,4 +1,4 @@
-"""From a configuration and a tokenizer to the compiled program."""
+"""Assembles the compiled program of a configuration and a tokenizer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lm_jax.types import Spec, Specials
 
 
 class Vocabulary(Protocol):
-  """A tokenizer, or a data set, as the network knows it."""
+  """A tokenizer or a data set, as far as the network needs it."""
 
   vocabulary_size: int
   specials: Specials
@@ -76,7 +76,7 @@ def make_plan(config: Config, vocabulary: Vocabulary) -> Plan:
 
 
 def make_network(built: Built, spec: Spec) -> Network:
-  """The objective's stacks and heads, for its longest stream."""
+  """Makes the objective's stacks and heads, for its longest stream."""
   longest = longest_stream(built, spec)
   trunk, adaptation = built.trunk, built.adaptation
   ahead = adaptation.ahead if adaptation else 0
@@ -90,7 +90,7 @@ def make_network(built: Built, spec: Spec) -> Network:
     behind = ""
     if adaptation and ahead:
       behind = f" behind the {ahead} of --adapt.method={adaptation.name}"
-    # Where a row holds several texts, each has a share of its columns.
+    # If a row holds several texts, each has a share of its columns.
     share = max(spec.length // longest, 1)
     fits = spec.length - share * (longest + ahead - limit)
     hint = f"; --length={fits} would fit" if fits > 0 else ""
@@ -114,7 +114,7 @@ def make_network(built: Built, spec: Spec) -> Network:
 
 
 def max_positions(built: Built, longest: int) -> int:
-  """Rows of the table of positions; 0: as many as there are needed."""
+  """Rows of the table of positions; 0: as many as needed."""
   limit = built.trunk.max_positions
   return max(limit, longest) if limit and built.stretch else limit
 
@@ -127,13 +127,13 @@ def longest_stream(built: Built, spec: Spec) -> int:
     abstract_rows(1, spec.length, built.objective.supervised),
   )
   streams = [problem.inputs, problem.source]
-  found = [s for s in streams if s is not None]
-  least = 0 if any(s.longest for s in found) else spec.length
-  return max(least, *(s.positions for s in found))
+  present = [s for s in streams if s is not None]
+  least = 0 if any(s.longest for s in present) else spec.length
+  return max(least, *(s.positions for s in present))
 
 
 def enable_compilation_cache(cache: str) -> None:
-  """Compiled programs are kept beside the prepared data, for later runs."""
+  """Keeps compiled programs beside the prepared data, for later runs."""
   from lm_jax.support import cache as cache_lib
 
   program_cache.enable(cache_lib.root(cache) / "xla")

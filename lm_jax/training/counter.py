@@ -1,4 +1,4 @@
-"""Counters on the device, exact below 2^64."""
+"""Counts on the device, exactly below 2^64."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lm_jax.types import Array
 
 
 def zero() -> Array:
-  """A counter on the device: uint32 [2], the low limb and the high one.
+  """Makes a counter on the device: uint32 [2], low and high limb.
 
   It is exact below 2^64 without 64-bit types (int32 wraps at 2^31 and float32
   stalls at 2^24).
@@ -25,16 +25,16 @@ def add(counter: Array, n: Array) -> Array:
 
 
 def share(counter: Array, amount: int) -> Array:
-  """The fraction `counter / amount`, a float32 scalar, without leaving jit.
+  """Computes the fraction `counter / amount`, a float32 scalar, inside jit.
 
-  It lets a schedule follow a budget of tokens or targets, which are known on
-  the device only, with no transfer to the host.
+  So a schedule can follow a budget of tokens or targets, which only the device
+  knows, without a transfer to the host.
   """
   low, high = counter.astype(jnp.float32)
   return low / np.float32(amount) + high * np.float32(2**32 / amount)
 
 
 def value(counter: Array) -> int:
-  """The count, on the host; this waits for the device."""
+  """Returns the count on the host; this waits for the device."""
   low, high = np.asarray(counter)
   return int(low) + (int(high) << 32)

@@ -1,8 +1,9 @@
-"""Shorter rows first: --curriculum, in stages of a run.
+"""Trains on shorter rows first: the stages of --curriculum.
 
 GPT-BERT's recipe (Charpentier and Samuel 2024) reads rows of 128 tokens until
 70 % of its steps, of 256 until 90 % and of 512 then: 0.7:128,0.9:256 with
---length=512. Every step reads as many tokens: of shorter rows there are more.
+--length=512. Every step reads equally many tokens: the shorter the rows, the
+more there are.
 """
 
 from __future__ import annotations
@@ -25,32 +26,32 @@ SHORTEST = 16
 class Stage:
   """A part of a run whose steps have one shape.
 
-  until: the share of the budget at which the next one begins; 1 for the last.
-  length, batch_size: of its rows, and how many a step reads.
+  until: the share of the budget at which the next stage begins; 1 for the last.
+  length, batch_size: tokens of its rows, and rows per step.
   """
 
   until: float
   length: int
   batch_size: int
 
-  def of(self, config: Config) -> Config:
-    """The run's configuration, for this stage's data and program."""
+  def configure(self, config: Config) -> Config:
+    """Returns the run's configuration with this stage's shape."""
     return dataclasses.replace(
       config, length=self.length, batch_size=self.batch_size
     )
 
 
 def stages(config: Config) -> tuple[Stage, ...]:
-  """The stages of a run; the last has the run's own shape.
+  """Returns the stages of a run; the last has the run's own shape.
 
   Raises:
-    UsageError: --curriculum is none, or its rows do not fill a batch.
+    UsageError: --curriculum is not valid, or its rows do not fill a batch.
   """
-  found: list[Stage] = []
+  shorter: list[Stage] = []
   for part in filter(None, config.curriculum.split(",")):
-    found.append(_stage(part, config, found[-1].until if found else 0.0))
+    shorter.append(_stage(part, config, shorter[-1].until if shorter else 0.0))
   last = Stage(1.0, config.length, config.batch_size)
-  return (*found, last)
+  return (*shorter, last)
 
 
 def _stage(part: str, config: Config, before: float) -> Stage:
@@ -86,9 +87,9 @@ def _stage(part: str, config: Config, before: float) -> Stage:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-  """What runs a stage: its program, and its rows.
+  """The program and the rows of a stage.
 
-  until: of `train.fit`: None for a run of one stage.
+  until: see `train.fit`; None for a run of one stage.
   """
 
   until: float | None
@@ -98,7 +99,7 @@ class Part:
   workers: int
 
   def batches(self, start: int) -> Any:
-    """The rows from a step of the run on; to be closed."""
+    """Iterates over the rows from a step of the run on; close it."""
     plan = self.program.plan
     process, processes = sharding.share(plan.mesh)
     return self.dataset.batches(
@@ -112,27 +113,29 @@ class Part:
 
 
 def parts(config: Config, dataset: Dataset, program: Program) -> list[Part]:
-  """The stages of a run, ready to be compiled.
+  """Makes the stages of a run, ready to be compiled.
 
   Args:
     config: of the run.
-    dataset, program: of the last stage, which is the whole run without others.
+    dataset, program: of the last stage, which is the whole run if it is alone.
 
   Raises:
-    UsageError: as `stages`, or there are fewer rows than a batch takes.
+    UsageError: see `stages`; or there are fewer rows than a batch needs.
   """
   *shorter, last = stages(config)
   seed, workers = config.seed, config.data.workers
   whole = Part(last.until, program, dataset, seed, workers)
   if not shorter:
     return [dataclasses.replace(whole, until=None)]
-  # All have the table of positions that the longest rows need.
+  # All stages have the table of positions for the longest rows.
   positions = dict(program.plan.network.trunks)["main"].max_positions
   trunk = config.trunk | {"max_positions": positions}
-  found = []
+  stage_parts = []
   for stage in shorter:
     rows = rows_lib.load(config.data, stage.length)
     rows.batch(seed, 0, stage.batch_size)  # Raises where there are few.
-    own = make_program(dataclasses.replace(stage.of(config), trunk=trunk), rows)
-    found.append(Part(stage.until, own, rows, seed, workers))
-  return [*found, whole]
+    own = make_program(
+      dataclasses.replace(stage.configure(config), trunk=trunk), rows
+    )
+    stage_parts.append(Part(stage.until, own, rows, seed, workers))
+  return [*stage_parts, whole]

@@ -1,10 +1,10 @@
-"""Model FLOPs: the dot products that a loss asks of the plain network.
+"""Counts model FLOPs: the dot products of a loss on the plain network.
 
 One multiply-add is 2 FLOPs. Attention is square (T x T, or T x S), nothing is
 recomputed, and the backward pass costs twice the forward one, so that the
-figure is the same on every backend, whatever its kernels skip or repeat. Where
-only a part of the parameters is trained, the backward pass costs less:
-lm_jax/training/frozen.py counts it.
+figure is the same on every backend, for any kernels. If only a part of the
+parameters is trained, the backward pass costs less: lm_jax/training/frozen.py
+counts it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from lm_jax.types import SUMS, Apply, Array, Head, Stream, Trunk
 
 
 def embedding_width(trunk: Trunk) -> int:
-  """The width of the embedding table: `width` unless it is factorized."""
+  """Width of the embedding table: `width` unless it is factorized."""
   return trunk.embedding_width or trunk.width
 
 
 def forward_hidden(
   trunk: Trunk, batch: int, length: int, source_length: int | None = None
 ) -> int:
-  """FLOPs of one forward pass of a stack over [batch, length] tokens.
+  """Counts FLOPs of a forward pass of a stack over [batch, length] tokens.
 
   Args:
     trunk: of the stack.
@@ -66,7 +66,7 @@ def _layer(trunk: Trunk, batch: int, length: int) -> int:
 
 
 def _apart(trunk: Trunk, batch: int, length: int) -> int:
-  """Every distance projected, once for all rows, and scored by each query."""
+  """FLOPs of projecting all distances once, and scoring them per query."""
   width = trunk.heads * (trunk.head_width or trunk.width // trunk.heads)
   distances = 2 * length - 1
   return 2 * distances * (trunk.width + batch * length) * width
@@ -88,24 +88,24 @@ def _embed(trunk: Trunk, tokens: int) -> int:
 
 
 def forward_vocabulary(trunk: Trunk, rows: int) -> int:
-  """FLOPs of vocabulary logits at `rows` positions, forward."""
+  """Counts FLOPs of vocabulary logits at `rows` positions, forward."""
   width = embedding_width(trunk)
   factorized = width != trunk.width
   flops = 2 * rows * width * trunk.vocabulary
   if trunk.output_transform or (factorized and trunk.tied):
     return flops + 2 * rows * trunk.width * width
-  # Untied, and nothing before it: the output matrix reads the states as is.
+  # Untied, without transform: the output matrix reads the states directly.
   return 2 * rows * trunk.width * trunk.vocabulary
 
 
 def forward_head(head: Head, trunk: Trunk, batch: int, tokens: int) -> int:
-  """FLOPs of a head's forward pass.
+  """Counts FLOPs of a head's forward pass.
 
   Args:
     head: reads `batch` rows if it pools, or else `tokens` positions.
     trunk: of the stack that the head sits on.
     batch: B.
-    tokens: positions of the whole batch at which logits are asked for.
+    tokens: positions of the whole batch that need logits.
   """
   rows = tokens if head.pool == "none" else batch
   transform = trunk.width if head.transform else 0
@@ -113,11 +113,11 @@ def forward_head(head: Head, trunk: Trunk, batch: int, tokens: int) -> int:
 
 
 class Counter:
-  """An `Apply` that counts what a loss asks of another one.
+  """An `Apply` that counts the calls of a loss to another `Apply`.
 
-  Trace the loss once, forward only, for instance under `jax.eval_shape`: a
-  call inside a scan, a vmap or a cond counts as the one call that it is traced
-  as. A training step costs 3 * forward.
+  Trace the loss once, forward only, for instance under `jax.eval_shape`: a call
+  inside a scan, a vmap or a cond is traced once and counts once. A training
+  step costs 3 * forward.
 
   forward: FLOPs of the calls so far.
   positions: stream tokens computed so far, of every stack, sources included.
@@ -173,7 +173,7 @@ class Counter:
 
 
 def plain(network: Any) -> Any:
-  """The network whose dot products model FLOPs are defined by."""
+  """Returns the network whose dot products define model FLOPs."""
   trunks = tuple(
     (name, dataclasses.replace(trunk, attention="plain", remat="none"))
     for name, trunk in network.trunks
@@ -182,14 +182,14 @@ def plain(network: Any) -> Any:
 
 
 def dots(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> int:
-  """FLOPs of all dot products of a jaxpr, those of its calls included.
+  """Counts FLOPs of all dot products of a jaxpr, including its calls.
 
-  A scan counts its body times its length, a cond its dearest branch; sums
-  that are computed as products (lm_jax.types.SUMS) do not count.
+  A scan counts its body times its length, a cond its most expensive branch;
+  sums that are computed as products (lm_jax.types.SUMS) do not count.
 
   Raises:
-    ValueError: dot products whose number the jaxpr does not tell (in a while
-      loop, a kernel, or the shards of a shard_map).
+    ValueError: the jaxpr does not show how often dot products are computed (in
+      a while loop, a kernel, or the shards of a shard_map).
   """
   if isinstance(jaxpr, core.ClosedJaxpr):
     jaxpr = jaxpr.jaxpr
@@ -218,12 +218,12 @@ def _equation(equation: core.JaxprEqn) -> int:
 
 
 def _jaxprs(params: Mapping[str, Any]) -> list[Any]:
-  found = []
+  inner = []
   for value in params.values():
     items = value if isinstance(value, (tuple, list)) else [value]
     kinds = (core.Jaxpr, core.ClosedJaxpr)
-    found += [item for item in items if isinstance(item, kinds)]
-  return found
+    inner += [item for item in items if isinstance(item, kinds)]
+  return inner
 
 
 def electra_convention(
@@ -232,10 +232,10 @@ def electra_convention(
   predicted: float = 0.15625,
   discriminator: bool = False,
 ) -> float:
-  """Training FLOPs of one sequence as the ELECTRA paper counts them.
+  """Counts training FLOPs of one sequence like the ELECTRA paper.
 
   Clark et al. 2020, appendix on counting FLOPs: the backward pass costs as
-  much as the forward one, embeddings are products with one-hot vectors, and
+  much as the forward pass, embeddings are products with one-hot vectors, and
   element-wise operations count (dropout 4, layer norm 5, GELU 8, softmax 5
   for an element). It is for reproducing the published figures only: 1.29e18
   for ELECTRA-Small, 1.42e18 for BERT-Small.

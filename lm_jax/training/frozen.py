@@ -1,4 +1,4 @@
-"""A program of which a part is trained: its parameters, and what it costs."""
+"""Splits parameters into trained and fixed ones, and counts the cost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SEPARATOR = "."
 
 
 def split(tree: Tree, trained: Callable[[str], bool]) -> tuple[Tree, Tree]:
-  """Nested dicts with the leaves that are trained, and with those held."""
+  """Splits nested dicts into trained and fixed leaves."""
   flat = flatten_dict(tree, sep=_SEPARATOR)
   part = {name: leaf for name, leaf in flat.items() if trained(name)}
   rest = {name: leaf for name, leaf in flat.items() if name not in part}
@@ -30,22 +30,22 @@ def split(tree: Tree, trained: Callable[[str], bool]) -> tuple[Tree, Tree]:
 
 
 def join(part: Tree, rest: Tree) -> Tree:
-  """The tree that was split."""
+  """Joins the two trees of `split`."""
   flat = flatten_dict(part, sep=_SEPARATOR)
   return unflatten_dict(
     flat | flatten_dict(rest, sep=_SEPARATOR), sep=_SEPARATOR
   )
 
 
-def pick(tree: Tree, like: Tree) -> Tree:
-  """The leaves of a tree that another one has."""
+def select_leaves(tree: Tree, like: Tree) -> Tree:
+  """Selects the leaves of a tree that another tree has."""
   flat = flatten_dict(tree, sep=_SEPARATOR)
   names = flatten_dict(like, sep=_SEPARATOR)
   return unflatten_dict({name: flat[name] for name in names}, sep=_SEPARATOR)
 
 
 class Plain:
-  """An `Apply` whose dot products are those that model FLOPs count.
+  """An `Apply` whose dot products define model FLOPs.
 
   positions: stream tokens computed so far, of every stack, sources and soft
     prompts included.
@@ -60,7 +60,7 @@ class Plain:
   ) -> Array:
     read = inputs, source
     if stack == "main":
-      read = self._network.laid_out(inputs, source)
+      read = self._network.add_prompt(inputs, source)
     for stream in read:
       if stream is not None:
         self.positions += stream.tokens_BxT.size
@@ -82,7 +82,7 @@ class Plain:
     positions: Array | None = None,
     stack: str = "main",
   ) -> Array:
-    """Without chunks, whose logits are computed twice."""
+    """Computes -log p(target) without chunks, which compute logits twice."""
     logits_BxPxV = self.head("vocabulary", hidden_BxTxD, positions, stack)
     logp_BxPxV = jax.nn.log_softmax(logits_BxPxV)
     targets_BxPx1 = targets_BxP[:, :, None]
@@ -96,18 +96,18 @@ def measure(
   held: Tree,
   problem: Any,
 ) -> tuple[int, int]:
-  """Model FLOPs and positions of a step that trains a part of a network.
+  """Counts model FLOPs and positions of a step that trains a part.
 
-  FLOPs are the dot products of the plain path (lm_jax/training/flops.py) that
-  the loss and the gradient of the trained parameters take, whole batch at
-  once: those of the forward pass; backward, of each product the gradient of
-  what it reads, where a trained parameter lies before it; and the gradients of
-  the trained parameters. A matrix that is held has none. They are counted in
-  the jaxpr of the gradient, which holds no other.
+  FLOPs are the dot products of the plain path (lm_jax/training/flops.py) in the
+  loss and in the gradient of the trained parameters, for the whole batch: those
+  of the forward pass; in the backward pass the gradient of the input of each
+  product that has a trained parameter before it; and the gradients of the
+  trained parameters. A fixed matrix has none. They are counted in the jaxpr of
+  the gradient, which has no others.
 
   Args:
-    network: as it trains.
-    loss: of an Apply, a problem and a key: a scalar.
+    network: in its training form.
+    loss: takes an Apply, a problem and a key; returns a scalar.
     trained, held, problem: shapes.
   """
   plain = flops.plain(network)
@@ -118,7 +118,7 @@ def measure(
     return loss(seen[-1], problem, key)
 
   def total(trained, held, problem, key):
-    # In a loop over layers the first one could not do with less.
+    # In a scan over layers the first layer could not cost less than the others.
     network, params = unrolled(plain, join(trained, held))
     return nn.apply(counted, network)({"params": params}, problem, key)
 

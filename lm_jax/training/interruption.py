@@ -1,4 +1,4 @@
-"""Signals, noted for a loop to read between two steps."""
+"""Notes signals, which a loop reads between two steps."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 
 from lm_jax.training import stuck
 
-# Seconds until an import is looked at again, and until it is given up.
+# Seconds between checks for a running import, and until giving up.
 _AGAIN, _PATIENCE = 0.02, 1.0
 
 
 class Interruption:
   """Notes TERM, INT, HUP, USR1, USR2 and XCPU in `noted`; a second INT aborts.
 
-  Within the context only, and in the main thread only. One within another
-  takes its place, and each knows what the other has noted. HUP is left alone
-  where it is ignored (`nohup`).
+  It works only within the context and in the main thread. A nested one replaces
+  the outer one, and they share what is noted. HUP is left alone if it is
+  ignored (`nohup`).
 
   Args:
-    raises: the first signal also raises KeyboardInterrupt, which is for where
-      nothing has to be saved. While a module is imported it waits: thrown into
-      the initialization of a C extension, it becomes an ImportError or aborts.
-      An import that takes longer ends with the process.
+    raises: the first signal also raises KeyboardInterrupt, if nothing has to be
+      saved. It waits while a module is imported: raised in the initialization
+      of a C extension, it becomes an ImportError or aborts. A longer import
+      ends with the process.
   """
 
   SIGNALS = (
@@ -63,7 +63,7 @@ class Interruption:
       signal.signal(number, handler)
 
   def ignore(self) -> None:
-    """From here on the process ends as it was going to, whatever comes."""
+    """Ignores all signals from now on: the process ends as planned."""
     for number in self._before:
       self._before[number] = signal.SIG_IGN
       signal.signal(number, signal.SIG_IGN)
@@ -79,7 +79,7 @@ class Interruption:
       self._raise(frame)
 
   def _raise(self, frame: FrameType | None) -> None:
-    """Raises KeyboardInterrupt, as soon as no module is being imported."""
+    """Raises KeyboardInterrupt as soon as no module is being imported."""
     if not _importing(frame):
       raise KeyboardInterrupt
     if time.monotonic() > self._deadline:
@@ -88,7 +88,7 @@ class Interruption:
 
     def again(number: int, frame: FrameType | None) -> None:
       signal.signal(signal.SIGALRM, before)
-      # Another one that has come meanwhile knows of it.
+      # A nested one that was entered meanwhile has noted it.
       if signal.getsignal(signal.SIGTERM) == self._note:
         self._raise(frame)
 
@@ -97,7 +97,7 @@ class Interruption:
 
 
 def caused(error: BaseException) -> bool:
-  """Does an error come of an interruption? Libraries turn one into theirs."""
+  """Returns whether an interruption caused an error of a library."""
   seen: BaseException | None = error
   while seen is not None:
     if type(seen) is KeyboardInterrupt:
@@ -107,7 +107,7 @@ def caused(error: BaseException) -> bool:
 
 
 def _importing(frame: FrameType | None) -> bool:
-  """Does the main thread import a module?"""
+  """Returns whether the main thread is importing a module."""
   while frame is not None:
     if frame.f_code.co_filename.startswith("<frozen importlib"):
       return True

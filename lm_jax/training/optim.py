@@ -1,8 +1,8 @@
-"""Optimizers as directions of descent.
+"""Defines optimizers as directions of descent.
 
-The train step applies `params - learning_rate(fraction) * direction`: how much
-of the budget is spent is known there only, so no optimizer counts steps
-towards a horizon (lm_jax/training/schedule.py).
+The train step applies `params - learning_rate(fraction) * direction`. Only it
+knows how much of the budget is spent, so no optimizer counts steps towards a
+horizon (lm_jax/training/schedule.py).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ADAM_RMS = 0.2
 
 
 def global_norm(tree: PyTree) -> Array:
-  """The Euclidean norm of all leaves together, summed in float32."""
+  """Computes the Euclidean norm of all leaves together, in float32."""
   squares = [
     jnp.sum(jnp.square(leaf.astype(jnp.float32)))
     for leaf in jax.tree.leaves(tree)
@@ -41,34 +41,34 @@ def global_norm(tree: PyTree) -> Array:
 def optimizer(
   options: OptimizerOptions, params_or_shapes: PyTree
 ) -> optax.GradientTransformation:
-  """The direction of descent: clipping, the method, decoupled weight decay.
+  """Makes the direction of descent: clipping, method, decoupled weight decay.
 
   It has neither a learning rate nor a sign: the step is
-  `params - learning_rate * direction`. Leaves are known by the last part of
-  their path: only a "kernel" or an "...embedding" that is not relative decays;
-  a norm's "scale", a "bias", a table of relative positions never does, even
-  where layers stacked by scan make it 2-d. What the methods do by layer
-  (trust ratios, update clipping, orthogonal matrices) is done by layer in a
-  stack too.
+  `params - learning_rate * direction`. The last part of the path decides on
+  weight decay: only a "kernel" or an "...embedding" that is not relative
+  decays; a norm's "scale", a "bias" or a table of relative positions never
+  does, even if layers stacked by scan make it 2-d. Operations by layer (trust
+  ratios, update clipping, orthogonal matrices) are done by layer in a stack
+  too.
 
   adamw: Loshchilov and Hutter 2019, algorithm 2.
   lamb: You et al. 2020, algorithm 2, phi the identity; as in the authors'
-    code, what does not decay gets no trust ratio.
+    code, parameters without decay get no trust ratio.
   adafactor: Shazeer and Stern 2018, algorithms 4 and 5, no first moment;
     matrices with a side below 128 are not factored; steps are absolute unless
     `parameter_scale`, so that learning rates like AdamW's fit.
   lion: Chen et al. 2023, algorithm 2.
   muon: Jordan 2024, on hidden kernels; embeddings, vocabulary, heads and all
     vectors by AdamW. Departures: the scale is 0.2 sqrt(max(in, out)) (Liu et
-    al. 2025, eq. 4), where Jordan's is sqrt(max(1, out / in)); and unless
-    `momentum_correction` is off, the bias of the momentum is corrected, as
-    optax has it: with m <- b m + (1 - b) g, what is made orthogonal at step
-    t is b m / (1 - b^(t + 1)) + (1 - b) g / (1 - b^t) and not b m + (1 - b) g.
-    In the first steps that weighs the newest gradient more.
+    al. 2025, eq. 4), Jordan's is sqrt(max(1, out / in)); and unless
+    `momentum_correction` is off, the bias of the momentum is corrected, as in
+    optax: with m <- b m + (1 - b) g, the matrix to orthogonalize at step t is
+    b m / (1 - b^(t + 1)) + (1 - b) g / (1 - b^t) instead of b m + (1 - b) g. In
+    the first steps that gives the newest gradient more weight.
 
   Args:
     options: of the method.
-    params_or_shapes: what will be trained; only paths and shapes are used.
+    params_or_shapes: the trained parameters; only paths and shapes are used.
   """
   import optax
 
@@ -106,12 +106,12 @@ def optimizer(
 
 
 def _map(rule: Callable[[list[str], Any], Any], tree: PyTree) -> PyTree:
-  def named(path, leaf):
+  def apply_rule(path, leaf):
     parts = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
     # Boxed parameters end in their box's attribute.
     return rule(parts[:-1] if parts[-1] == "value" else parts, leaf)
 
-  return jax.tree_util.tree_map_with_path(named, tree)
+  return jax.tree_util.tree_map_with_path(apply_rule, tree)
 
 
 def _decays(path: list[str], leaf: Any) -> bool:
@@ -121,12 +121,12 @@ def _decays(path: list[str], leaf: Any) -> bool:
 
 
 def _stacked_axes(path: list[str], leaf: Any) -> int:
-  """How many leading axes of a leaf count layers of a scan."""
+  """Number of leading axes of a leaf that count layers of a scan."""
   return max(0, leaf.ndim - (1 if path[-1] in ("scale", "bias") else 2))
 
 
 def _hidden(path: list[str], leaf: Any) -> bool:
-  """Whether Muon is meant for the leaf: a kernel between hidden layers."""
+  """Returns whether Muon applies to a leaf: a kernel between hidden layers."""
   outer = any(part.startswith(("vocabulary", "head")) for part in path)
   return path[-1] == "kernel" and leaf.ndim > 1 and not outer
 
@@ -136,7 +136,7 @@ def _by_layer(
   stacked: PyTree,
   chosen: PyTree | None = None,
 ) -> optax.GradientTransformation:
-  """Applies a stateless transformation to each layer of a stack by itself."""
+  """Applies a stateless transformation to each layer of a stack separately."""
   import optax
 
   def update(updates, state, params=None):
@@ -176,12 +176,12 @@ def _muon(options: OptimizerOptions) -> optax.GradientTransformation:
   scale = optax.stateless_with_tree_map(rescale)
   if options.momentum_correction:
     return optax.chain(muon(options.momentum), scale)
-  # Without momentum of its own there is no bias to be corrected.
+  # Without its own momentum there is no bias to correct.
   return optax.chain(_nesterov(options.momentum), muon(0.0), scale)
 
 
 def _nesterov(beta: float) -> optax.GradientTransformation:
-  """Looks ahead from an average: m <- b m + (1 - b) g gives b m + (1 - b) g."""
+  """Nesterov momentum: m <- b m + (1 - b) g gives b m + (1 - b) g."""
   import optax
 
   def mixed(average, new):

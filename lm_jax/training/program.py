@@ -1,8 +1,8 @@
-"""What is compiled for an arm: the initializer, the step, the validation.
+"""Compiles the program of an arm: initializer, step and validation.
 
 Everything here is a pure function of its arguments. A step's randomness
-depends on (seed, step) alone, so nothing stateful exists between steps, and
-the seeds of an arm share one compiled program.
+depends only on (seed, step), so there is no other state between steps, and the
+seeds of an arm share one compiled program.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ Tree = Any
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class State:
-  """What a step changes, and all that a checkpoint holds.
+  """The state that a step changes and a checkpoint stores.
 
-  params, optimizer: pytrees of arrays, of what is trained; key: uint32 key
-    data of the seed.
+  params, optimizer: pytrees of arrays of the trained parameters; key: uint32
+    key data of the seed.
   step: int32. tokens, targets: two-limb counters (lm_jax/config/budget.py).
-  skipped: int32 [2], updates skipped as not finite: in all, and in a row.
+  skipped: int32 [2], updates skipped because they were not finite: in total,
+    and in a row.
   """
 
   params: Tree
@@ -59,13 +60,13 @@ class State:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """What a program is compiled for; hashable, so that equal plans share it.
+  """Settings that a program is compiled for; hashable, so equal ones share it.
 
-  objective: makes problems and losses; the train step asks no more of it.
-  network: of the objective's stacks and heads, with dropout as the trunk has;
-    where it has an adaptation, that tells which parameters are trained.
-  spec: what the objective may know.
-  batch_size, accumulate: rows of a step, and parts it is computed in.
+  objective: makes problems and losses; the train step uses nothing else of it.
+  network: of the objective's stacks and heads, with the trunk's dropout; its
+    adaptation, if any, decides which parameters are trained.
+  spec: facts about the model for the objective.
+  batch_size, accumulate: rows of a step, and number of parts it is computed in.
   optimizer: its options.
   budget: a currency of tokens or targets drives the schedule on the device.
   """
@@ -81,7 +82,7 @@ class Plan:
 
 
 def abstract_rows(batch_size: int, length: int, labelled: bool = False) -> Rows:
-  """Shapes of the rows of a batch, for tracing."""
+  """Returns shapes of the rows of a batch, for tracing."""
   leaf = jax.ShapeDtypeStruct((batch_size, length), jnp.int32)
   label = leaf if labelled else None
   return Rows(leaf, leaf, leaf, leaf, leaf, label)
@@ -112,7 +113,7 @@ def _draw(plan: Plan, key: Array) -> Tree:
 def total(
   terms: dict[str, Term], problem: Problem, denominators: dict[str, Array]
 ) -> tuple[Array, dict[str, Array]]:
-  """The loss, sum over terms of scale * sum(losses * weight) / denominator.
+  """Sums the loss: scale * sum(losses * weight) / denominator of each term.
 
   Args:
     terms: of the problem, which may be a part of the batch.
@@ -121,8 +122,8 @@ def total(
       the parts of a batch add up to it exactly.
 
   Returns:
-    The scalar; and where there are several terms each one's (scaled) share,
-    and the terms' metrics, by name.
+    The scalar; and by name the (scaled) share of each term, if there are
+    several, and the terms' metrics.
   """
   loss, metrics = jnp.float32(0), {}
   for name, term in terms.items():
@@ -137,25 +138,25 @@ def total(
 
 
 def denominators(problem: Problem) -> dict[str, Array]:
-  """The weights of each term, summed over the batch."""
+  """Sums the weights of each term over the batch."""
   return {name: jnp.sum(w) for name, w in problem.weights.items()}
 
 
 def count_targets(problem: Problem) -> Array:
-  """Predictions that bear loss, over all terms: int32."""
+  """Counts predictions that have loss, over all terms: int32."""
   counts = [jnp.sum(w > 0) for w in problem.weights.values()]
   return sum(counts, start=jnp.int32(0))
 
 
 def count_skipped(skipped: Array, finite: Array) -> Array:
-  """State.skipped after one more step, whose update was finite or not."""
+  """Updates State.skipped after a step with or without a finite update."""
   in_all, in_a_row = skipped
   bad = 1 - finite.astype(jnp.int32)
   return jnp.stack([in_all + bad, (in_a_row + 1) * bad])
 
 
 def loss_function(objective, network):
-  """(variables, problem, rng, rngs) -> terms, the network bound."""
+  """Binds the network: (variables, problem, rng, rngs) -> terms."""
 
   def loss(net, problem, rng):
     return objective.loss(net, problem, rng)
@@ -164,19 +165,19 @@ def loss_function(objective, network):
 
 
 class Program:
-  """The compiled functions of a plan, and what one step costs.
+  """The compiled functions of a plan, and the cost of a step.
 
   flops, positions: of one step, host integers.
-  at_start: does a step take the learning rate at its start, or at its end?
+  at_start: whether a step uses the learning rate at its start or at its end.
   warmup: the share of the budget at which the learning rate is at its peak.
   parameters: number of trained numbers.
-  held_parameters: and of those that are not, which `over` gives.
+  held_parameters: number of fixed ones, which `with_held` sets.
   shapes: of all parameters.
   """
 
   def __init__(self, plan: Plan):
     self.plan = plan
-    # What steps take besides, where parameters are held fixed: these.
+    # The fixed parameters, an additional argument of steps, if there are any.
     self._held: tuple[Tree, ...] = ()
     self._rows = abstract_rows(
       plan.batch_size, plan.spec.length, plan.objective.supervised
@@ -227,9 +228,9 @@ class Program:
   def step(self):
     """The compiled step: (state, rows, fraction) -> (state, metrics).
 
-    Where the loss or the norm of its gradient is not finite, parameters and
-    optimizer stay as they were, and the step is counted as skipped: its rows
-    are read and its FLOPs spent all the same.
+    If the loss or the norm of its gradient is not finite, parameters and
+    optimizer do not change, and the step counts as skipped: its rows are read
+    and its FLOPs spent nevertheless.
 
     fraction: of the budget, at the start or the end of this step
       (`at_start`); float32.
@@ -242,36 +243,36 @@ class Program:
     return lambda *given: compiled(*given, *self._held)
 
   def split(self, params: Tree) -> tuple[Tree, Tree]:
-    """All parameters as those that are trained and those that are held."""
+    """Splits all parameters into trained and fixed ones."""
     adaptation = self.plan.network.adaptation
     if adaptation is None:
       return params, {}
     return frozen.split(params, adaptation.trains)
 
-  def over(self, params: Tree) -> Program:
-    """The same program with the parameters that it holds fixed.
+  def with_held(self, params: Tree) -> Program:
+    """Returns the same program with its fixed parameters.
 
     Args:
-      params: nested dicts of arrays, with those at least.
+      params: nested dicts of arrays, with at least these.
     """
     _, shapes = self.split(self.shapes)
     if not shapes:
       return self
     _, places = self.split(self._places)
-    held = frozen.pick(params, shapes)
-    found = copy.copy(self)
-    found._held = (sharding.put(held, places),)
-    return found
+    held = frozen.select_leaves(params, shapes)
+    program = copy.copy(self)
+    program._held = (sharding.place_arrays(held, places),)
+    return program
 
-  def whole(self, params: Tree) -> Tree:
-    """All parameters, of those that are trained."""
+  def all_params(self, params: Tree) -> Tree:
+    """Joins trained parameters with the fixed ones."""
     return frozen.join(params, self._held[0]) if self._held else params
 
-  def place(self, rows: Rows) -> Rows:
-    """The rows of a batch, put on the devices.
+  def place_rows(self, rows: Rows) -> Rows:
+    """Puts the rows of a batch on the devices.
 
-    Of several processes, each gives the whole batch or the block that
-    `sharding.share` tells.
+    Each of several processes passes the whole batch, or the block of
+    `sharding.share`.
     """
     place = sharding.rows(self.plan.mesh)
     if place.is_fully_addressable:
@@ -284,7 +285,7 @@ class Program:
     )
 
   def abstract_state(self) -> State:
-    """Shapes with shardings, for restoring."""
+    """Returns shapes with shardings, for restoring."""
     return jax.tree.map(
       lambda leaf, place: jax.ShapeDtypeStruct(
         leaf.shape, leaf.dtype, sharding=place
@@ -308,7 +309,7 @@ class Program:
     )
 
   def _measure(self, trained: Tree, held: Tree) -> tuple[int, int]:
-    """Model FLOPs and positions of a step, counted from the loss's calls."""
+    """Counts model FLOPs and positions of a step from the loss's calls."""
     plan, counters = self.plan, []
     key = jax.random.key(0)
     if held:
@@ -389,7 +390,7 @@ class Program:
   def _spent(
     self, fraction: Array, counters: dict[str, Array]
   ) -> tuple[Array, ...]:
-    """The share of the budget before a step, for what asks for it."""
+    """Share of the budget before a step, for an objective that follows it."""
     budget = self.plan.budget
     if not self.plan.objective.follows_budget:
       return ()
@@ -401,10 +402,10 @@ class Program:
   def _learning_rate(
     self, fraction: Array, spent: dict[str, tuple[Array, Array]]
   ) -> Array:
-    """Of a step.
+    """Computes the learning rate of a step.
 
     Args:
-      fraction: of the budget, where the host knows it.
+      fraction: of the budget, if the host knows it.
       spent: counters before and after the step, by currency.
     """
     options, budget = self.plan.optimizer, self.plan.budget
@@ -452,7 +453,7 @@ class Program:
     return jax.lax.scan(add, zeros, (numbers, parts))[0]
 
   def _gathered(self, params: Tree, held: Tree) -> Tree:
-    """All parameters as a loss uses them."""
+    """Gathers all parameters for the loss."""
     if held is not None:
       params = frozen.join(params, held)
     return sharding.gathered(params, self._places)
@@ -460,7 +461,7 @@ class Program:
   def _validate(
     self, params, rows: Rows, number, held: Tree = None
   ) -> dict[str, Array]:
-    """Sums of the loss's terms over held-out rows, corrupted by `number`."""
+    """Sums the loss's terms over held-out rows, corrupted by `number`."""
     plan = self.plan
     key = jax.random.fold_in(jax.random.key(0), number)
     problem = plan.objective.make(key, rows, plan.spec)
@@ -481,27 +482,26 @@ class Program:
     }
 
   def validation_loss(self, params, batches: list[Rows]) -> float:
-    """The objective's own loss over held-out batches, in nats."""
+    """Computes the objective's own loss over held-out batches, in nats."""
     sums: dict[str, np.ndarray] = {}
     for number, rows in enumerate(batches):
-      found = self.validate(params, self.place(rows), number, *self._held)
-      out = jax.device_get(found)
-      for name, pair in out.items():
+      terms = self.validate(params, self.place_rows(rows), number, *self._held)
+      for name, pair in jax.device_get(terms).items():
         sums[name] = sums.get(name, np.zeros(2)) + pair
     return float(sum(loss / max(weight, 1) for loss, weight in sums.values()))
 
 
 @functools.lru_cache(maxsize=32)
 def compile_plan(plan: Plan) -> Program:
-  """The program of a plan; equal plans get the same one."""
+  """Returns the program of a plan; equal plans get the same one."""
   return Program(plan)
 
 
 def trunks_of(objective, trunk: Trunk) -> tuple[tuple[str, Trunk], ...]:
-  """The stacks of an objective, as a Network takes them."""
+  """Returns the stacks of an objective, for a Network."""
   return tuple(objective.stacks(trunk).items())
 
 
 def heads_of(objective, spec: Spec) -> tuple[tuple[str, Head], ...]:
-  """The heads of an objective, as a Network takes them."""
+  """Returns the heads of an objective, for a Network."""
   return tuple(objective.heads(spec).items())

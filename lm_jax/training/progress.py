@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, and lines anywhere else."""
+"""Shows the progress of a run: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping
 
 from tqdm import tqdm
 
-# Of the logged steps a line is written after so much of the budget, or so many
-# seconds, whichever comes first: logs stay short.
+# A line is written for a logged step after this share of the budget, or this
+# many seconds, whichever comes first: logs stay short.
 SHARE, SECONDS = 0.02, 30
 
 
 class Progress:
-  """Tells on standard error how a run goes on.
+  """Reports the progress of a run on standard error.
 
   Args:
     title: of the run, before each line.
-    shown: whether to say anything.
+    shown: whether to write anything.
   """
 
   def __init__(self, title: str, shown: bool = True):
@@ -31,7 +31,7 @@ class Progress:
 
   @contextlib.contextmanager
   def bar(self) -> Iterator[None]:
-    """Shows a bar while it is entered, on a terminal."""
+    """Shows a bar within the context, on a terminal."""
     with tqdm(
       total=100,
       desc=self.title,
@@ -47,7 +47,7 @@ class Progress:
     self._bar = None
 
   def say(self, text: str) -> None:
-    """Writes a line, off a terminal: what the run does besides its steps."""
+    """Writes a line, off a terminal, about anything besides the steps."""
     if self._lines:
       sys.stderr.write(f"{self.title}: {text}\n")
       sys.stderr.flush()
@@ -56,7 +56,7 @@ class Progress:
     """Starts the clock.
 
     Args:
-      share: of the budget that is spent.
+      share: the spent share of the budget.
       spent: a ledger's numbers by name.
     """
     self._start = self._written = (time.monotonic(), share)
@@ -73,12 +73,12 @@ class Progress:
     spent: Mapping[str, float],
     values: Mapping[str, float],
   ) -> None:
-    """Tells the numbers of a logged step, or of an evaluation.
+    """Shows the numbers of a logged step, or of an evaluation.
 
     Args:
-      share: of the budget that was spent there.
-      spent: a ledger's numbers by name, and "skipped" if that is known.
-      values: a step's have a "loss" among them.
+      share: the share of the budget spent then.
+      spent: a ledger's numbers by name, and "skipped" if it is known.
+      values: those of a step include "loss".
     """
     head = f"step {spent['steps']:,}, {100 * min(share, 1):.1f} %"
     if "loss" not in values:
@@ -99,7 +99,7 @@ class Progress:
     self.say(f"{head}: {', '.join(parts)}")
 
   def _rate(self, spent: Mapping[str, float]) -> list[str]:
-    """Tokens a second of training since the last line."""
+    """Tokens per second of training since the last line."""
     tokens, seconds = self._before
     self._before = spent["tokens"], spent["seconds"]
     passed = spent["seconds"] - seconds
@@ -108,7 +108,7 @@ class Progress:
     return [f"{(spent['tokens'] - tokens) / passed:,.0f} tokens/s"]
 
   def _left(self, now: float, share: float) -> list[str]:
-    """The time until the budget is spent, evaluations counted."""
+    """Time until the budget is spent, with evaluations."""
     start, before = self._start
     if not before < share < 1:
       return []
@@ -117,7 +117,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-  """A duration as people say it: "41 s", "12 min", "3.5 h"."""
+  """Formats a duration for people: "41 s", "12 min", "3.5 h"."""
   if seconds < 100:
     return f"{seconds:.0f} s"
   if seconds < 6000:

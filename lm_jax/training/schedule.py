@@ -1,7 +1,7 @@
-"""Learning rates as functions of the share of the budget that is spent.
+"""Computes learning rates from the spent share of the budget.
 
-A step takes the schedule's rate at its start, as Transformers and optax have
-it, or at its end (`OptimizerOptions.rate_at`).
+A step uses the schedule's rate at its start, as in Transformers and optax, or
+at its end (`OptimizerOptions.rate_at`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from lm_jax.config.optimizer import START, OptimizerOptions
 from lm_jax.types import Array
 
-# How far below a whole number the steps of a warm-up may lie: 0.29 * 100 is
+# Tolerance for rounding the steps of a warm-up to a whole number: 0.29 * 100 is
 # 28.999999999999996.
 _ROUNDING = 1e-6
 
@@ -23,10 +23,10 @@ _ROUNDING = 1e-6
 def schedule(
   options: OptimizerOptions, steps: int | None = None
 ) -> Callable[[Array | float], Array]:
-  """The learning rate as a function of the share of the budget spent.
+  """Returns the learning rate as a function of the spent share of the budget.
 
-  With f the share, w `warmup`, p the peak and e = final * p: p f / w up to
-  w; then, with t = (f - w) / (1 - w),
+  With f the share, w `warmup`, p the peak and e = final * p, it is p f / w up
+  to w; then, with t = (f - w) / (1 - w),
     cosine: e + (p - e) (1 + cos(pi t)) / 2 (Loshchilov and Hutter 2017, eq. 5)
     linear: p - (p - e) t
     wsd: p, and linearly to e over the last `decay` (Hu et al. 2024, section
@@ -40,9 +40,9 @@ def schedule(
 
   Args:
     options: of the optimizer.
-    steps: of the run, where they are known. A single step has the peak. By
-      the share at their start, the warm-up takes a whole number of steps,
-      rounded down: a warm-up shorter than a step is none.
+    steps: of the run, if known. A single step has the peak. With the share at
+      their start, the warm-up takes a whole number of steps, rounded down: a
+      warm-up shorter than a step is ignored.
 
   Returns:
     A traceable function of a scalar, clipped to [0, 1], to a float32 scalar.
@@ -58,12 +58,12 @@ def schedule(
 def counted(
   options: OptimizerOptions,
 ) -> Callable[[Array, Array], Array]:
-  """The learning rate of a step whose cost shows only when it is taken.
+  """Returns the learning rate for steps whose cost is known only afterwards.
 
   Returns:
     A traceable function of the shares of the budget spent before the step
     and after it. A step that takes the whole budget has the peak, and a
-    warm-up shorter than the step is none.
+    warm-up shorter than the step is ignored.
   """
   rate = _course(options)
 
@@ -79,7 +79,7 @@ def counted(
 
 
 def _course(options: OptimizerOptions) -> Callable[[Any, Any], Array]:
-  """(share, length of the warm-up) -> rate."""
+  """Returns the function (share, length of the warm-up) -> rate."""
   peak, final = options.learning_rate, options.final
 
   def after_warmup(f, warmup):

@@ -1,7 +1,7 @@
-"""Ends a process whose main thread no signal reaches.
+"""Ends a process whose main thread does not react to signals.
 
-Python handles a signal when its main thread runs Python; a library that waits
-in C for ever keeps it from that, and only SIGKILL would end the process.
+Python handles a signal only when its main thread runs Python code; if a library
+waits in C for ever, only SIGKILL would end the process.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ import time
 # Seconds after which a second TERM or INT ends a process that has not handled
 # the first. Schedulers send several at once, and a step may take a while.
 PATIENCE = 5.0
-_SLACK = 1.0  # between a signal's arrival and its being seen here
+_SLACK = 1.0  # seconds between a signal's arrival and its notice here
 _NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
 _answered = -math.inf  # the clock when Python last handled a signal
 
 
 def answer() -> None:
-  """Tells the watch that a signal is handled; for every handler of one."""
+  """Records that a signal was handled; every handler must call it."""
   global _answered
   _answered = time.monotonic()
 
 
 class Watch:
-  """Within it, in the main thread, a second signal ends a stuck process."""
+  """Ends a stuck process at the second signal, within the context.
+
+  It works in the main thread only.
+  """
 
   def __enter__(self) -> Watch:
     self._thread: threading.Thread | None = None

@@ -1,7 +1,7 @@
-"""The train loop: it names no objective, no model and no currency.
+"""Runs the train loop, for any objective, model and currency.
 
-Between two steps there is nothing but the state: a run resumes from a step
-number, reads the rows of that step and corrupts them as it would have done.
+Between two steps there is only the state: a run resumes from a step number,
+reads the rows of that step and corrupts them in the same way.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lm_jax.training.program import Program, State
 from lm_jax.training.progress import Progress
 
 DONE, DIVERGED, INTERRUPTED = "done", "diverged", "interrupted"
-# Of a stage: the run goes on with another program.
+# Status of a stage: the run continues with another program.
 STAGE_DONE = "stage done"
 
 Log = Callable[[int, dict[str, float]], None]
@@ -33,25 +33,26 @@ Log = Callable[[int, dict[str, float]], None]
 
 @dataclasses.dataclass(frozen=True)
 class Hooks:
-  """What happens besides the steps; each is called between two of them.
+  """Functions to call between two steps.
 
   log: takes a step and the values of a line of metrics.jsonl.
   evaluate: takes the state, returns values to log.
   save: takes the state, the ledger and the last evaluation's values.
-  enough: after an evaluation: does the run end here, its budget not spent?
+  should_stop: called after an evaluation: whether to end the run before its
+    budget is spent.
   """
 
   log: Log
   evaluate: Callable[[State], dict[str, float]]
   save: Callable[[State, Ledger, dict[str, float]], None]
-  enough: Callable[[], bool] = lambda: False
+  should_stop: Callable[[], bool] = lambda: False
 
 
 @dataclasses.dataclass(frozen=True)
 class Intervals:
-  """Steps between events; 0 is never, and the end always has all three.
+  """Steps between events; 0: never; the end always has all three.
 
-  skip_limit: so many steps in a row without an update are divergence.
+  skip_limit: this many steps in a row without an update mean divergence.
   """
 
   log: int
@@ -61,7 +62,7 @@ class Intervals:
 
 
 class Outcome(NamedTuple):
-  """How a run ended: DONE, DIVERGED or INTERRUPTED; where, and if so why."""
+  """Status of a finished run (DONE, DIVERGED, INTERRUPTED), state and error."""
 
   status: str
   state: State
@@ -81,26 +82,26 @@ def fit(
   progress: bool = True,
   until: float | None = None,
 ) -> Outcome:
-  """Trains until the budget, or a stage's share of it, is spent.
+  """Trains until the budget, or the share of a stage, is spent.
 
   Args:
     program: the compiled functions.
-    state: of the step to go on from; donated.
+    state: of the step to continue from; donated.
     ledger: of that step; changed in place.
     batches: rows, from that step on.
     budget: of program.plan.
-    intervals, hooks: what else happens, and when.
-    interruption: read once a step; when it is noted, the run is saved.
+    intervals, hooks: the other events, and their steps.
+    interruption: read once a step; if it is noted, the run is saved.
     title: of the run, for its progress.
-    progress: show it, as a bar on a terminal and as lines elsewhere.
-    until: the share of the budget at which the program's stage ends; None for
-      a run that has no other program.
+    progress: whether to show it, as a bar on a terminal and as lines elsewhere.
+    until: the share of the budget at which the program's stage ends; None for a
+      run with a single program.
 
   Returns:
-    The last state was saved unless the run diverged: the updates of
-    `skip_limit` steps in a row were skipped, or a number of the state or of an
-    evaluation is not finite. STAGE_DONE comes with nothing
-    measured or saved that was not due.
+    The outcome. The last state was saved unless the run diverged: the updates
+    of `skip_limit` steps in a row were skipped, or a number of the state or of
+    an evaluation is not finite. With STAGE_DONE nothing was measured or saved
+    beyond what was due.
   """
   shown = Progress(title, progress)
   loop = _Loop(program, state, ledger, budget, intervals, hooks, until, shown)
@@ -128,13 +129,13 @@ def fit(
     loop.save({} if stop else loop.last_evaluation())
     if loop.diverged:
       return Outcome(DIVERGED, loop.state, loop.diverged)
-    # It may also have come in the last evaluation.
+    # The interruption may also have come during the last evaluation.
     stop = stop or anywhere(interruption.noted)
     return Outcome(INTERRUPTED if stop else DONE, loop.state, None)
 
 
 class _Loop:
-  """The loop's few variables, so that `fit` reads top to bottom."""
+  """Variables of the loop, so that `fit` reads top to bottom."""
 
   def __init__(
     self, program, state, ledger, budget, intervals, hooks, until, progress
@@ -148,10 +149,10 @@ class _Loop:
     self.hooks: Hooks = hooks
     self.until: float | None = until
     self.progress: Progress = progress
-    # What several processes decide, they decide alike.
+    # All processes must take the same decisions.
     self.votes = Votes(ledger.seconds)
     self.steps = budget.steps(program.flops, program.positions, ledger)
-    self.stopped = hooks.enough()  # by an evaluation
+    self.stopped = hooks.should_stop()  # by an evaluation
     self.evaluated: dict[str, float] = {}  # at the last step
     self.over = self._finished()  # as of the last step
     self.diverged: str | None = None  # why
@@ -159,7 +160,7 @@ class _Loop:
     self.memory = memory.Watch()
     # Metrics are fetched a step late, so that the device never waits.
     self.pending: tuple[dict[str, float], dict[str, Any]] | None = None
-    # Of State.skipped: the next step to be looked at, and what it gave.
+    # The next step whose State.skipped is read, and its value.
     self.look = 0
     self.looking: Any = None
     self._plan_look(ledger.steps, state.skipped)
@@ -170,9 +171,9 @@ class _Loop:
     return int(100 * min(1.0, self._spent()))
 
   def run(self, rows) -> None:
-    """One step, and what is due after it."""
+    """Runs one step, and everything that is due after it."""
     ledger = self.ledger
-    rows = self.program.place(rows)
+    rows = self.program.place_rows(rows)
     self.state, metrics = self.step(self.state, rows, self._fraction())
     ledger.charge(self.program.flops, self.program.positions)
     if self.budget.currency in ("tokens", "targets"):
@@ -191,22 +192,22 @@ class _Loop:
       return
     if _due(ledger.steps, self.intervals.evaluate):
       self.evaluated = self.evaluate()
-      self.stopped = self.hooks.enough()
+      self.stopped = self.hooks.should_stop()
       self.over = self._finished()
     if _due(ledger.steps, self.intervals.save):
       self.save(self.evaluated)
 
   def last_evaluation(self) -> dict[str, float]:
-    """That of the last step, which a run that was stopped has had."""
+    """Returns the last step's evaluation; computes it now if it was not due."""
     return self.evaluated or self.evaluate()
 
   def evaluate(self) -> dict[str, float]:
-    """Measures, unless the run diverged; the clock stands still."""
+    """Measures, unless the run diverged; the clock is stopped."""
     self.settle()
     if self.diverged:
       return {}
     values = self.hooks.evaluate(self.state)
-    if values:  # else nothing is measured on the way
+    if values:  # else nothing is measured during the run
       if not all(map(math.isfinite, values.values())):
         step = self.ledger.steps
         self._diverge(f"what it gives at step {step} is not finite")
@@ -215,7 +216,7 @@ class _Loop:
     return values
 
   def save(self, evaluated: dict[str, float]) -> None:
-    """Saves, unless the run diverged; the clock stands still."""
+    """Saves, unless the run diverged; the clock is stopped."""
     self.settle()
     if not self.diverged:
       self.hooks.save(self.state, self.ledger, evaluated)
@@ -226,13 +227,13 @@ class _Loop:
     return staged or self.exhausted()
 
   def exhausted(self) -> bool:
-    """Is the budget spent, too small for a step more, or not needed?"""
+    """Returns whether the budget is spent, too small, or no longer needed."""
     if self.stopped:
       return True
     if self.steps is not None:
       return self.ledger.steps >= self.steps
     if self._clocked() and self.ledger.steps == 1 and self.program.warmup:
-      # A warm-up by the clock starts at rate 0: if that step took all of the
+      # A warm-up by the clock starts at rate 0: if that step took the whole
       # time, nothing has been learnt.
       return False
     return self._spent() >= 1
@@ -241,28 +242,28 @@ class _Loop:
     return self.budget.currency == "seconds"
 
   def _fraction(self) -> np.float32:
-    """Of the budget, at the start or the end of the coming step."""
+    """Fraction of the budget at the start or the end of the next step."""
     to_come = 0 if self.program.at_start else 1
-    if self.steps is None:  # What a step will take is not known.
+    if self.steps is None:  # The cost of a step is not known.
       spent = self._spent()
       late = self._clocked() and spent >= 1
       return np.float32(self.program.warmup if late else min(1.0, spent))
     if self.until is None:
       return np.float32((self.ledger.steps + to_come) / self.steps)
-    # Another stage's steps may cost another sum.
+    # Steps of other stages may have other costs.
     at = dataclasses.replace(self.ledger)
     if to_come:
       at.charge(self.program.flops, self.program.positions)
     return np.float32(min(1.0, at.fraction(self.budget)))
 
   def _spent(self) -> float:
-    """The fraction of the budget."""
+    """Fraction of the budget that is spent."""
     if self.budget.currency == "seconds":
       return self.votes.seconds(self.ledger.seconds) / self.budget.amount
     return self.ledger.fraction(self.budget)
 
   def _fetch(self) -> None:
-    """Looks at what is due from an earlier step, and writes its log line."""
+    """Reads due values of an earlier step, and writes its log line."""
     if self.looking is not None:
       looking, self.looking = self.looking, None
       self._plan_look(self.look, looking)
@@ -278,8 +279,9 @@ class _Loop:
     self._write(spent, numbers)
 
   def _plan_look(self, step: int, skipped: Any) -> None:
-    """Looks next where the limit may be reached, and not before: for as long
-    as all is finite, once in `skip_limit` steps.
+    """Plans to read State.skipped when the limit may be reached.
+
+    While all is finite, that is once in `skip_limit` steps.
     """
     limit = self.intervals.skip_limit
     in_a_row = int(jax.device_get(skipped)[1])
@@ -292,7 +294,7 @@ class _Loop:
       )
 
   def settle(self) -> None:
-    """Waits for the device, so that all that was spent and lost is known."""
+    """Waits for the device, so that all costs and skipped steps are known."""
     self._fetch()
     jax.block_until_ready(self.state.step)
     self._tick()
@@ -303,7 +305,7 @@ class _Loop:
     self._count(self.state.tokens, self.state.targets)
 
   def share(self, spent: Mapping[str, float]) -> float:
-    """The fraction of the budget that a ledger's numbers are."""
+    """Fraction of the budget for a ledger's numbers."""
     if self.steps is not None and self.until is None:
       return spent["steps"] / self.steps
     return spent[self.budget.currency] / self.budget.amount
@@ -328,7 +330,7 @@ class _Loop:
 
 @jax.jit
 def _finite(state: State) -> Any:
-  """Is every number of the state finite? A bool scalar."""
+  """Returns whether all numbers of the state are finite, a bool scalar."""
   floats = [
     leaf
     for leaf in jax.tree.leaves(state)

@@ -104,10 +104,10 @@ def test_it_learns_and_holds_the_model_fixed(name, base):
 @pytest.mark.parametrize("name", adapting.NAMES)
 def test_how_near_to_the_model_it_starts(name):
   program, state = adapting.start(_program(name))
-  params, rows = program.whole(state.params), adapting.documents(program)
+  params, rows = program.all_params(state.params), adapting.documents(program)
   network = program.plan.network.clone(deterministic=True)
   found = _hidden(network, params, rows)
-  plain = frozen.pick(params, toy.program("clm", **BIASED).shapes)
+  plain = frozen.select_leaves(params, toy.program("clm", **BIASED).shapes)
   expected = _hidden(network.clone(adaptation=None), plain, rows)
   apart = float(np.abs(found - expected).max())
   print(f"{name}: {apart:.1e} of {np.abs(expected).max():.1e}")
@@ -300,7 +300,7 @@ for name, mesh in json.loads(sys.argv[1]):
   )
   program, state = adapting.start(program)
   state = jax.device_put(state, program.shardings)
-  rows = program.place(adapting.documents(program))
+  rows = program.place_rows(adapting.documents(program))
   for _ in range(2):
     state, metrics = adapting.step(program, state, rows)
   found[f"{name} {mesh}"] = float(metrics["loss"])

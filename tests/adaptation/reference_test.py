@@ -301,7 +301,7 @@ def test_a_soft_prompt_comes_before_what_is_seen_both_ways():
   ones = jnp.ones((1, 5), jnp.int32)
   rank = jnp.array([[0, 0, 1, 2, 3]])
   stream = layout.stream(ones, ones, "ranked", rank)
-  laid_out, _ = soft.lay_out(trunk, stream, None)
+  laid_out, _ = soft.add_prompt(trunk, stream, None)
   assert isinstance(laid_out, Stream)
   seen = np.asarray(
     laid_out.key_rank_BxT[0][None] <= laid_out.query_rank_BxT[0][:, None]

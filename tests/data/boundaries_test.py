@@ -52,7 +52,7 @@ def _sentences(dataset, row_FxL):
 def test_sentences_stay_in_their_paragraph_and_document(dataset):
   _, dataset = dataset
   (table,) = dataset.tables
-  taken = table.take("train", np.arange(table.rows("train")))
+  taken = table.read_rows("train", np.arange(table.rows("train")))
   headings = starts = 0
   for row_FxL in taken:
     for _, text in _sentences(dataset, row_FxL):
@@ -68,7 +68,7 @@ def test_a_segment_is_of_one_document(dataset):
   options, dataset = dataset
   for other in (options, dataclasses.replace(options, packing="document")):
     (table,) = rows.load(other, LENGTH).tables
-    taken = table.take("train", np.arange(table.rows("train")))
+    taken = table.read_rows("train", np.arange(table.rows("train")))
     whole = ends = 0
     for row_FxL in taken:
       segment_L, tokens_L = row_FxL[pack.SEGMENT], row_FxL[pack.TOKENS]

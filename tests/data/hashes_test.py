@@ -39,18 +39,18 @@ def test_a_hash_is_remembered_while_the_file_stays_as_it_is(tmp_path, counted):
   paths = [tmp_path / f"{i}.txt" for i in range(3)]
   for path in paths:
     path.write_text(f"text {path.name}")
-  found = hashes.of_files(str(tmp_path), paths)
+  found = hashes.hash_files(str(tmp_path), paths)
   for each in found:
     data = each.path.read_bytes()
     assert each.sha256 == hashlib.sha256(data).hexdigest()
-  assert hashes.of_files(str(tmp_path), paths) == found
+  assert hashes.hash_files(str(tmp_path), paths) == found
   assert counted == ["0.txt", "1.txt", "2.txt"]
   # Of the same size, and even of the same time: a file put in its place.
   other = tmp_path / "other"
   other.write_text("text 1.bxt")
   shutil.copystat(paths[1], other)
   other.replace(paths[1])
-  again = hashes.of_files(str(tmp_path), paths)
+  again = hashes.hash_files(str(tmp_path), paths)
   assert again[1].sha256 == hashlib.sha256(b"text 1.bxt").hexdigest()
   assert counted[3:] == ["1.txt"]
 
@@ -60,7 +60,7 @@ def test_a_file_that_was_just_written_is_not_remembered(tmp_path, counted):
   path.write_text("one")
   hashes._YOUNG_NS = 10**18  # the fixture gives it back
   for _ in range(2):
-    hashes.of_file(str(tmp_path), path)
+    hashes.hash_file(str(tmp_path), path)
   assert counted == ["a", "a"]
 
 
@@ -68,7 +68,7 @@ def test_a_file_that_was_just_written_is_not_remembered(tmp_path, counted):
 def test_a_damaged_table_is_not_believed(tmp_path, counted, how):
   path = tmp_path / "a"
   path.write_text("one")
-  wanted = hashes.of_file(str(tmp_path), path)
+  wanted = hashes.hash_file(str(tmp_path), path)
   table = tmp_path / "hashes" / hashes.TABLE
   data = bytearray(table.read_bytes())
   match how:
@@ -82,7 +82,7 @@ def test_a_damaged_table_is_not_believed(tmp_path, counted, how):
       data = bytes(len(data))
   table.write_bytes(data)
   for _ in range(2):  # The second is remembered behind the damage.
-    assert hashes.of_file(str(tmp_path), path) == wanted
+    assert hashes.hash_file(str(tmp_path), path) == wanted
   assert counted == ["a", "a"]
 
 
@@ -93,10 +93,10 @@ def test_the_table_is_written_anew_when_little_of_it_is_of_use(
   path = tmp_path / "a"
   for number in range(30):
     path.write_text(f"text {number}")
-    found = hashes.of_file(str(tmp_path), path)
+    found = hashes.hash_file(str(tmp_path), path)
   table = tmp_path / "hashes" / hashes.TABLE
   assert table.read_bytes().count(b"\n") < 15
-  assert hashes.of_file(str(tmp_path), path) == found
+  assert hashes.hash_file(str(tmp_path), path) == found
   assert len(counted) == 30
 
 
@@ -105,7 +105,7 @@ def test_many_files_take_a_constant_number_of_entries(tmp_path):
   for path in paths:
     path.touch()
     _old(path)
-  hashes.of_files(str(tmp_path / "cache"), paths)
+  hashes.hash_files(str(tmp_path / "cache"), paths)
   # The table and the lock: neither grows in number with the files.
   assert len(list((tmp_path / "cache").rglob("*"))) <= 3
 
@@ -171,7 +171,7 @@ def test_a_file_that_got_another_name_is_the_same(tmp_path):
   path = tmp_path / "a"
   path.write_text("one")
   _old(path)
-  found = hashes.of_file(str(tmp_path), path)
+  found = hashes.hash_file(str(tmp_path), path)
   os.link(path, tmp_path / "b")
   path.chmod(0o600)
   hashes.require_same([found])
@@ -185,14 +185,14 @@ def test_a_cache_that_may_only_be_read_remembers_nothing(tmp_path, monkeypatch):
   path.write_text("one")
   (tmp_path / "cache" / "hashes").mkdir(parents=True)
   monkeypatch.setattr(os, "access", lambda *args: False)
-  found = hashes.of_file(str(tmp_path / "cache"), path)
+  found = hashes.hash_file(str(tmp_path / "cache"), path)
   assert found.sha256 == hashlib.sha256(b"one").hexdigest()
   assert not list((tmp_path / "cache" / "hashes").iterdir())
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
   with pytest.raises(UsageError, match="gone: cannot be read: No such file"):
-    hashes.of_file(str(tmp_path), pathlib.Path(tmp_path, "gone"))
+    hashes.hash_file(str(tmp_path), pathlib.Path(tmp_path, "gone"))
 
 
 def test_names_that_are_not_utf8_have_keys():
@@ -204,4 +204,4 @@ def test_names_that_are_not_utf8_have_keys():
 def test_a_cache_that_can_not_be_is_a_line(place, tmp_path):
   (tmp_path / "file").write_bytes(b"")
   with pytest.raises(UsageError, match=r"--data\.cache: cannot write to"):
-    hashes.of_file(str(tmp_path / place), tmp_path / "file")
+    hashes.hash_file(str(tmp_path / place), tmp_path / "file")

@@ -68,7 +68,7 @@ def test_prompts_pair_with_the_lines_of_their_file(tmp_path):
 def test_queries_have_the_numbers_of_their_lines(tmp_path):
   path = tmp_path / "queries.txt"
   path.write_bytes(f"\ufefffirst{ODD}still\n\nthird\r\n".encode())
-  none = collection.of_texts("none", {})
+  none = collection.from_texts("none", {})
   found = queries.read(["typed"], str(path), none, "--collection=x")
   assert found.texts == {"1": "typed", "2": f"first{ODD}still", "4": "third"}
 

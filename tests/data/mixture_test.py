@@ -71,7 +71,7 @@ def test_a_mixture_is_what_it_is_by_hand(folder):
     epoch, place = divmod(seen[part], counts[part])
     entropy = [7, epoch, part][: 2 + (part > 0)]
     row = order.Permutation(entropy, counts[part])(np.array([place]))
-    expected.append(tables[part].take("train", row)[0, 0])
+    expected.append(tables[part].read_rows("train", row)[0, 0])
     seen[part] += 1
   assert all(s > c for s, c in zip(seen, counts, strict=True))
   size = 8
@@ -100,7 +100,7 @@ def test_without_weights_the_sizes_decide_and_an_epoch_is_of_all(folder):
   count = dataset.rows("train")
   whole = dataset.batch(0, 0, count).tokens_BxL
   taken = [
-    table.take("train", np.arange(table.rows("train")))[:, 0].tolist()
+    table.read_rows("train", np.arange(table.rows("train")))[:, 0].tolist()
     for table in dataset.tables
   ]
   assert sorted(whole.tolist()) == sorted(itertools.chain(*taken))

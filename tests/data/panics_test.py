@@ -46,7 +46,7 @@ def test_a_panic_writes_nothing_and_names_the_users_file(
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")
 def test_a_forked_child_has_its_standard_error(capfd):
-  with panics.unsaid():
+  with panics.silence_panics():
     child = os.fork()
     if not child:
       os.write(2, b"child\n")
@@ -59,14 +59,14 @@ def test_what_others_write_meanwhile_comes_later(capfd):
   inside, written = threading.Event(), threading.Event()
 
   def other():
-    with panics.unsaid():
+    with panics.silence_panics():
       inside.set()
       written.wait(10)
 
   thread = threading.Thread(target=other)
   thread.start()
   inside.wait(10)
-  with panics.unsaid():
+  with panics.silence_panics():
     os.write(2, b"told\n")
   assert capfd.readouterr().err == ""  # the other thread is still inside
   written.set()

@@ -88,10 +88,12 @@ def test_a_table_of_many_chunks_and_shards_holds_the_corpus(
     for document in opened.documents(split):
       texts[document.metadata["name"]] += document.text
     index = np.arange(found.rows(split))
-    taken = found.take(split, index)
+    taken = found.read_rows(split, index)
     whole = tokenizer.decode(taken[:, pack.TOKENS].ravel().tolist())
     assert whole == "".join(texts.values())
-    np.testing.assert_array_equal(found.take(split, index[::-3]), taken[::-3])
+    np.testing.assert_array_equal(
+      found.read_rows(split, index[::-3]), taken[::-3]
+    )
     lengths = [len(text.encode()) for text in texts.values()]
     assert found.bytes(split).sum() == sum(lengths)
     # Of the tokenizer "bytes" each byte is a token.
@@ -109,17 +111,17 @@ def test_a_table_of_many_chunks_and_shards_holds_the_corpus(
 
 def test_a_killed_process_ends_the_preparation(options, tmp_path, monkeypatch):
   pids = []
-  real = worker_process.Crew.__init__
+  real = worker_process.WorkerPool.__init__
 
   def make(self, *args):
     real(self, *args)
     pids.extend(self.pids)
     os.kill(pids[0], signal.SIGKILL)
 
-  monkeypatch.setattr(worker_process.Crew, "__init__", make)
+  monkeypatch.setattr(worker_process.WorkerPool, "__init__", make)
   threads = threading.active_count()
   with pytest.raises(
-    worker_process.ChildDied, match=r"tokenizes, \d+, was killed"
+    worker_process.WorkerDied, match=r"tokenizes, \d+, was killed"
   ):
     _prepared(options, tmp_path / "table", monkeypatch, 2)
   assert threading.active_count() == threads
@@ -129,15 +131,17 @@ def test_a_killed_process_ends_the_preparation(options, tmp_path, monkeypatch):
 
 
 def test_a_full_disk_in_a_process_is_told_as_such(tmp_path):
-  crew = worker_process.Crew("lm_jax.data.chunks", "a process", _recipe(), 1)
+  workers = worker_process.WorkerPool(
+    "lm_jax.data.chunks", "a process", _recipe(), 1
+  )
   try:
     with pytest.raises(FileNotFoundError, match="nowhere"):
-      crew.ask(str(tmp_path / "nowhere"))
+      workers.ask(str(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError):  # It goes on answering.
-      crew.ask(str(tmp_path / "nowhere"))
-    crew.check()
+      workers.ask(str(tmp_path / "nowhere"))
+    workers.check()
   finally:
-    crew.close()
+    workers.close()
 
 
 def _recipe():

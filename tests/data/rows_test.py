@@ -137,14 +137,14 @@ def _read_for(iterator, seconds):
 def test_a_killed_reader_is_an_error_at_once(dataset, met_by, monkeypatch):
   with contextlib.closing(dataset.batches(3, 4, workers=2)) as iterator:
     if met_by == "read":
-      monkeypatch.setattr(iterator._crew, "check", lambda: None)
+      monkeypatch.setattr(iterator._workers, "check", lambda: None)
     for _ in range(5):
       next(iterator)
     (victim, other) = iterator.pids
     os.kill(victim, signal.SIGKILL)
     os.kill(other, signal.SIGTERM)  # Not heard: the parent decides.
     message = rf"a reader process, {victim}, was killed by SIGKILL"
-    with pytest.raises(worker_process.ChildDied, match=message) as met:
+    with pytest.raises(worker_process.WorkerDied, match=message) as met:
       _read_for(iterator, 5)
     # Nothing is printed behind the message.
     assert not getattr(met.value, "__notes__", ())
@@ -316,7 +316,7 @@ def test_sentences_of_a_run_of_before_end_as_they_did(tmp_path):
     loaded = rows.load(DataOptions(**common, sentence_ends=ends), 64)
     names[ends] = loaded.fingerprint
     [table] = loaded.tables
-    found = table.take("train", np.arange(table.rows("train")))
+    found = table.read_rows("train", np.arange(table.rows("train")))
     counts[ends] = int((np.diff(found[:, pack.SENTENCE]) > 0).sum())
   [part] = loaded.corpora
   facts = part.fingerprint, loaded.tokenizer.fingerprint, "packed", 64

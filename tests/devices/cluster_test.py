@@ -14,12 +14,12 @@ WHOLE = {"coordinator": "node1:1234", "num_processes": "4", "process_id": "3"}
 
 
 def test_flags_of_a_cluster():
-  assert cluster.named({"seed": "1"}) is None
-  assert cluster.named({"distributed": "false"}) is None
-  assert cluster.named({"distributed": "true"}) == Cluster()
-  assert cluster.named(WHOLE) == Cluster("node1:1234", 4, 3)
+  assert cluster.from_flags({"seed": "1"}) is None
+  assert cluster.from_flags({"distributed": "false"}) is None
+  assert cluster.from_flags({"distributed": "true"}) == Cluster()
+  assert cluster.from_flags(WHOLE) == Cluster("node1:1234", 4, 3)
   given = WHOLE | {"distributed": "true", "join_timeout": "9"}
-  assert cluster.named(given) == Cluster("node1:1234", 4, 3, 9)
+  assert cluster.from_flags(given) == Cluster("node1:1234", 4, 3, 9)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_flags_of_a_cluster():
 )
 def test_flags_that_make_no_cluster(changes, message):
   with pytest.raises(UsageError) as error:
-    cluster.named(WHOLE | changes)
+    cluster.from_flags(WHOLE | changes)
   assert message in str(error.value)
 
 
@@ -46,7 +46,7 @@ def test_flags_that_make_no_cluster(changes, message):
 def test_all_three_flags_or_none(name):
   rest = {key: text for key, text in WHOLE.items() if key != name}
   with pytest.raises(UsageError, match=f"^--{name}: missing; "):
-    cluster.named(rest)
+    cluster.from_flags(rest)
 
 
 def ends(command, others, timeout=two_processes.JOIN):

@@ -13,7 +13,10 @@ def test_a_process_alone_agrees_with_itself():
   votes = distributed.Votes(1.5)
   assert votes.seconds(2.5) == 2.5
   assert not votes.stop(False, 2.5) and votes.stop(True, 2.5)
-  with pytest.raises(UsageError, match="^mine$"), distributed.together():
+  with (
+    pytest.raises(UsageError, match="^mine$"),
+    distributed.raise_everywhere(),
+  ):
     raise UsageError("mine")
 
 
@@ -51,6 +54,6 @@ def test_the_rows_a_process_reads(held, count, expected, monkeypatch):
 def test_put_and_fetch_on_one_process():
   mesh = sharding.make_mesh()
   tree = {"a": np.arange(6.0, dtype=np.float32)}
-  placed = sharding.put(tree, {"a": sharding.replicated(mesh)})
+  placed = sharding.place_arrays(tree, {"a": sharding.replicated(mesh)})
   assert isinstance(placed["a"], jax.Array)
   np.testing.assert_array_equal(sharding.fetch(placed["a"]), tree["a"])

@@ -46,7 +46,7 @@ def run(mesh):
   state = toy.initial(program)
   losses = []
   for number in range(STEPS):
-    rows = program.place(toy.rows_for(program, number))
+    rows = program.place_rows(toy.rows_for(program, number))
     fraction = (number + 1) / STEPS
     state, metrics = toy.step(program, state, rows, fraction)
     losses.append(float(metrics["loss"]))

@@ -36,12 +36,12 @@ def test_a_directory_of_plain_files_without_a_prefix(tmp_path):
 
 
 def test_a_title_is_searched_once():
-  assert Document("1", "A fox", "a fox ran").whole == "a fox ran"
+  assert Document("1", "A fox", "a fox ran").full_text == "a fox ran"
   assert Document("1", "A fox", "a fox ran").body == "ran"
-  assert Document("1", "Fox", "It ran").whole == "Fox It ran"
+  assert Document("1", "Fox", "It ran").full_text == "Fox It ran"
   assert Document("1", "Fox", "It ran").body == "It ran"
-  assert Document("1", "", "It ran").whole == "It ran"
-  assert Document("1", "Fox", "").whole == "Fox"
+  assert Document("1", "", "It ran").full_text == "It ran"
+  assert Document("1", "Fox", "").full_text == "Fox"
 
 
 def test_fingerprints_tell_documents_apart(tmp_path):

@@ -24,7 +24,7 @@ def test_splits_are_drawn_once_for_all():
 
 def test_documents_that_are_relevant_and_not_empty(tmp_path):
   found = collection.read(small.jsonl(tmp_path), "x")
-  first, second = searches.of_collection(found, ["q1", "q2"])
+  first, second = searches.from_collection(found, ["q1", "q2"])
   assert first.query == "foxes running"
   assert len(first.positives) == len(second.positives) == 2
   assert second.positives[0] == "Boats sail on the lake, and a fox looks on."
@@ -34,7 +34,7 @@ def test_documents_that_are_relevant_and_not_empty(tmp_path):
     *[("q2", 1)] * 2,
   ]
   found.relevance["q3"]["d5"] = 1
-  (third,) = searches.of_collection(found, ["q3"])
+  (third,) = searches.from_collection(found, ["q3"])
   assert len(third.positives) == 2  # Its title is a text, too.
 
 

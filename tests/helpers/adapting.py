@@ -81,7 +81,7 @@ def start(program: Program, seed: int = 0, base=None) -> tuple[Program, State]:
   key = jax.random.key_data(jax.random.key(seed))
   params = unflatten_dict(own, sep=".")
   state = dataclasses.replace(zeros, params=params, key=key)
-  return program.over(unflatten_dict(base, sep=".")), state
+  return program.with_held(unflatten_dict(base, sep=".")), state
 
 
 def step(program: Program, state: State, rows, fraction: float = 0.5):

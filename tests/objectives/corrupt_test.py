@@ -102,7 +102,9 @@ def test_lay_spans(trailing):
   # From the tightest fit to some room.
   count = lengths.sum(axis=1) + spans + trailing + rng.integers(0, 4, n)
   count = np.minimum(count, size)
-  lay = jax.jit(lambda *args: corrupt.lay_spans(*args, size, trailing=trailing))
+  lay = jax.jit(
+    lambda *args: corrupt.place_spans(*args, size, trailing=trailing)
+  )
   noise, first = (np.asarray(x) for x in lay(keys(n), lengths, count))
   for b in range(n):
     assert not np.any(noise[b, count[b] :]) and not noise[b, 0]

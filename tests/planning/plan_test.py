@@ -76,7 +76,7 @@ def eight():
 
 
 def sizes(mesh):
-  paper = plan.of_program(abstract(mesh))
+  paper = plan.from_program(abstract(mesh))
   return {f"{c.kind} of {c.chips}, {c.what}": c.size for c in paper.collectives}
 
 
@@ -96,7 +96,7 @@ def test_sizes_by_hand():
 
 
 def test_bytes_of_bfloat16_by_hand():
-  low = plan.of_program(abstract({"data": 2, "fsdp": 4}, "bfloat16"))
+  low = plan.from_program(abstract({"data": 2, "fsdp": 4}, "bfloat16"))
   gather, scatter, shard, rest = (c.size for c in low.collectives)
   assert gather == 2 * 2 * KERNELS
   assert scatter == 2 * (KERNELS - TABLE) == 4 * shard
@@ -114,7 +114,7 @@ def test_bytes_sent_by_hand():
 
 
 def test_memory_by_hand():
-  paper = plan.of_program(abstract({"data": 2, "fsdp": 4}))
+  paper = plan.from_program(abstract({"data": 2, "fsdp": 4}))
   own = 4 * (KERNELS // 4 + NORMS)
   assert paper.memory["parameters"] == paper.memory["gradients"] == own
   assert paper.memory["optimizer"] == pytest.approx(2 * own, abs=64)

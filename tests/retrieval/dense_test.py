@@ -19,7 +19,7 @@ def found(tmp_path):
 
 def by_hand(found, query, similarity, length=1000):
   model = Letters()
-  texts = [document.whole for document in found.documents.values()]
+  texts = [document.full_text for document in found.documents.values()]
   vector_NxD = np.float64(model.text_features(texts, length=length))
   (asked_D,) = np.float64(model.text_features([query], length=length))
   scores_N = vector_NxD @ asked_D
@@ -51,8 +51,8 @@ def test_chunks_prefixes_and_cut_documents(found, monkeypatch):
     pool="last", length=20, query_prefix="Q:", document_prefix="D:"
   )
   made = Encoder(model, ways)
-  index = dense.embedded(made, found)
-  texts = [f"D:{d.whole}" for d in found.documents.values()]
+  index = dense.embed_collection(made, found)
+  texts = [f"D:{d.full_text}" for d in found.documents.values()]
   assert model.asked == [
     (tuple(texts[:4]), "last", 20),
     (tuple(texts[4:]), "last", 20),
@@ -69,19 +69,19 @@ def test_an_index_is_made_once_and_never_for_another(found, tmp_path):
   place = tmp_path / "index"
   model = Letters()
   made = Encoder(model)
-  first = dense.kept(made, found, "digest", place)
+  first = dense.load_or_build(made, found, "digest", place)
   count = len(model.asked)
-  again = dense.kept(made, found, "digest", place)
+  again = dense.load_or_build(made, found, "digest", place)
   assert len(model.asked) == count  # Nothing was embedded.
   asked = made.queries(["boats"])
   assert first.search(asked, ["q"], 5) == again.search(asked, ["q"], 5)
   with pytest.raises(UsageError, match="made with model='digest', and this"):
-    dense.kept(made, found, "other", place)
+    dense.load_or_build(made, found, "other", place)
   longer = Encoder(model, Encoding(length=5))
   with pytest.raises(UsageError, match="made with length=1000, and this is l"):
-    dense.kept(longer, found, "digest", place)
+    dense.load_or_build(longer, found, "digest", place)
   small.lines(tmp_path / "b_docs.jsonl", [{"id": "d1", "text": "x"}])
   small.lines(tmp_path / "b_queries.jsonl", [{"id": "q1", "text": "x"}])
   other = collection.read(str(tmp_path / "b"), "x")
   with pytest.raises(UsageError, match="made with documents="):
-    dense.kept(made, other, "digest", place)
+    dense.load_or_build(made, other, "digest", place)

@@ -181,7 +181,7 @@ FORGERIES = {
   "def spy(*a, **k): forge([a, k, sys._getframe(1).f_locals])\n"
   "for n in ('exec', 'compile', 'print', 'type', 'PermissionError', 'set'):\n"
   "  setattr(builtins, n, spy)\n"
-  "for n in ('run', '_told', 'functools', 'os', 'contextlib'):\n"
+  "for n in ('run', '_failure', 'functools', 'os', 'contextlib'):\n"
   "  setattr(__main__, n, spy)\n"
   "try: sys.settrace(None)\nexcept BaseException: pass",
   "atexit": "import atexit\natexit.register(forge, sys._getframe(2).f_locals)"

@@ -7,7 +7,7 @@ from lm_jax.support.errors import UsageError
 
 
 def _raised(error, cause=None):
-  with disk.named("--workdir=x", "; wait"):
+  with disk.disk_errors_as_usage("--workdir=x", "; wait"):
     raise error from cause
 
 
@@ -48,7 +48,7 @@ def test_other_errors_are_themselves():
 def test_a_write_that_fails_for_real(tmp_path):
   with (
     pytest.raises(UsageError, match="No space left on device"),
-    disk.named("--workdir=x"),
+    disk.disk_errors_as_usage("--workdir=x"),
     open("/dev/full", "w") as file,
   ):
     file.write("x")

@@ -76,7 +76,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_a_directory_that_takes_no_files_is_told_as_such():
   with (
     pytest.raises(UsageError, match="^--run=/proc/x: can't be written: Perm"),
-    disk.named("--run=/proc/x"),
+    disk.disk_errors_as_usage("--run=/proc/x"),
   ):
     log.write_atomically("/proc/x", "new")
 

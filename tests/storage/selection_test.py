@@ -11,7 +11,7 @@ def test_the_first_of_the_best_is_chosen():
   for step, value in ((10, 0.5), (20, 0.75), (30, 0.75), (40, 0.25)):
     selection.note(step, value)
   assert selection.best == 20
-  assert not selection.enough
+  assert not selection.should_stop
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_patience_counts_what_is_no_better(values, stops):
   found = []
   for step, value in enumerate(values, 1):
     selection.note(step, value)
-    found.append(selection.enough)
+    found.append(selection.should_stop)
   assert found == stops
 
 

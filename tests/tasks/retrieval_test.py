@@ -102,7 +102,9 @@ def test_titles_are_held_out_to_choose_by(tmp_path):
   (held,) = dev
   assert held.id not in {pair.id for pair in train}
   # What is searched has no title in it.
-  texts = [document.whole for document in held.collection.documents.values()]
+  texts = [
+    document.full_text for document in held.collection.documents.values()
+  ]
   assert held.positives[0] in texts and held.query not in texts
   best = {held.id: 1.0}
   assert Titles().judge([best], dev).metrics["nDCG@10"] == 1

@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from lm_jax.examples.cloze_items import blanks
+from lm_jax.examples.cloze_items import make_items
 from lm_jax.examples.labelled import TEST, Example
 from lm_jax.examples.sentence_pairs import distance, nearest
 from lm_jax.support.errors import UsageError
@@ -425,6 +425,6 @@ def test_words_of_a_blank_are_equally_frequent():
       return iter(["The long road goes to waxx and then on."])
     return iter(texts)
 
-  (blank,) = blanks(of, 5, 4, 0)
+  (blank,) = make_items(of, 5, 4, 0)
   assert blank.word == "waxx"
   assert sorted(blank.words) == ["raxx", "rbxx", "waxx", "wbxx"]

@@ -44,7 +44,7 @@ class FakeProgram:
     self.losses, self.params = losses or {}, params or {}
     self.during = during or (lambda step: None)
 
-  def place(self, rows):
+  def place_rows(self, rows):
     return rows
 
   def step(self, state, rows, fraction):

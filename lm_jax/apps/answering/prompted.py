@@ -56,7 +56,7 @@ class PromptReader(Reader):
 
   def answer(self, question: str, documents: Sequence[Document]) -> Answer:
     tool = tools.Tool(self._template, {"question": question})
-    text = "\n\n".join(document.whole for document in documents)
+    text = "\n\n".join(document.full_text for document in documents)
     (result,) = tool.run(
       self._generator, [self._fitting(text, tool)], self._options
     )

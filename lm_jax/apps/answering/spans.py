@@ -38,7 +38,7 @@ class SpanReader(Reader):
     self._model = model
 
   def answer(self, question: str, documents: Sequence[Document]) -> Answer:
-    texts = [document.whole for document in documents]
+    texts = [document.full_text for document in documents]
     best = Answer("", "", float("-inf"))
     for number, text, score in self._spans(question, texts):
       if score > best.score:

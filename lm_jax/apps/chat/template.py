@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.data.worker_process import Child, ChildDied
+from lm_jax.data.worker_process import Worker, WorkerDied
 from lm_jax.hugging_face import read, source_files, tokenizers
 from lm_jax.support import links, registry, strict_json
 from lm_jax.support.errors import UsageError
@@ -152,7 +152,7 @@ class ChatTemplate:
     self.source = source
     self._variables = dict(variables)
     self._seconds = seconds
-    self._child: Child | None = None
+    self._child: Worker | None = None
 
   def render(self, messages: Sequence[Message], answering: bool = True) -> str:
     """Renders a conversation as text.
@@ -185,7 +185,7 @@ class ChatTemplate:
 
   def _ask(self, question: Any) -> Any:
     if self._child is None:
-      self._child = Child(
+      self._child = Worker(
         "lm_jax.apps.chat.rendering", "the chat template", self.source.text
       )
     child, late = self._child, threading.Event()
@@ -198,7 +198,7 @@ class ChatTemplate:
     timer.start()
     try:
       answer = json.loads(child.ask(question))
-    except ChildDied:
+    except WorkerDied:
       self.close()
       if not late.is_set():
         raise

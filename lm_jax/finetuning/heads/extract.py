@@ -44,7 +44,7 @@ class Extract(base.Kind):
     for window in windows(examples, tokenizer, length):
       example = examples[window.example]
       if example.answers and _placed(example) is None:
-        continue  # Nothing tells where it is; see squad.told.
+        continue  # Nothing tells where it is; see squad.warn_of_unplaced.
       label_n = window.may()
       first, last = window.answer
       label_n[first] |= START

@@ -131,7 +131,7 @@ def test_what_cannot_be_an_item(tokenizer, search, message):
 
 def test_the_answer_is_a_search_of_the_collection(tmp_path, monkeypatch):
   found = collection.read(small.jsonl(tmp_path), "x")
-  asked = searches.of_collection(found, ["q3", "q1"])
+  asked = searches.from_collection(found, ["q3", "q1"])
   seen = {}
 
   def search(scorer, collection, queries, k):
