@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from lm_jax.config import optimizer
+from lm_jax.training import plan as plan_lib
 
 LAYERS, WIDTH, HEADS, BATCH, LENGTH, VOCABULARY = 12, 384, 6, 4, 128, 4096
 ROUNDS = 8
@@ -28,7 +29,6 @@ def make_plan() -> Any:
   from lm_jax.devices import sharding
   from lm_jax.models.network import Network
   from lm_jax.objectives.clm import CausalLM
-  from lm_jax.training import program
   from lm_jax.types import Spec, Specials, Trunk
 
   trunk = Trunk(
@@ -39,7 +39,7 @@ def make_plan() -> Any:
     vocabulary=VOCABULARY,
     bias=True,
   )
-  return program.Plan(
+  return plan_lib.Plan(
     objective=CausalLM(),
     network=Network((("main", trunk),)),
     spec=Spec("causal_decoder", LENGTH, VOCABULARY, Specials()),

@@ -24,6 +24,7 @@ from benchmarks import _transformers_train as theirs_lib
 from benchmarks import peers
 from lm_jax.config import optimizer
 from lm_jax.inference import load
+from lm_jax.training import plan as plan_lib
 
 LEARNING_RATE = 1e-3
 MODES = theirs_lib.MODES
@@ -77,7 +78,6 @@ def make_plan(objective: str, case: Case, **trunk_options: Any) -> Any:
   from lm_jax.models.network import Network
   from lm_jax.objectives.base import Objective
   from lm_jax.support import registry
-  from lm_jax.training import program
   from lm_jax.types import Spec, Specials
 
   trunk = dataclasses.replace(
@@ -98,10 +98,10 @@ def make_plan(objective: str, case: Case, **trunk_options: Any) -> Any:
   options = {"generator": case.generator} if objective == "rtd" else {}
   made = registry.find("lm_jax.objectives", objective, Objective, "")(**options)
   spec = Spec(case.architecture, case.length, case.vocabulary, Specials())
-  return program.Plan(
+  return plan_lib.Plan(
     objective=made,
     network=Network(
-      program.trunks_of(made, trunk), program.heads_of(made, spec)
+      plan_lib.trunks_of(made, trunk), plan_lib.heads_of(made, spec)
     ),
     spec=spec,
     batch_size=case.batch,

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_jax.generation import batches
+from lm_jax.generation import batches, read_options
 from lm_jax.generation.generate import Generator
 from lm_jax.inference import load
 from lm_jax.prompting import judges
@@ -244,8 +244,6 @@ def generation(asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
   """
   from lm_eval.models.utils import normalize_gen_kwargs
 
-  from lm_jax.generation import options as options_lib
-
   given = dict(normalize_gen_kwargs(dict(asked), MOST_NEW))
   stops = [stop for stop in given.pop("until") if stop]
   options = {
@@ -257,7 +255,7 @@ def generation(asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
   temperature = given.pop("temperature", None)
   if options["do_sample"] and temperature is not None:
     options["temperature"] = temperature
-  options |= options_lib.from_values(given, "gen_kwargs")
+  options |= read_options.from_values(given, "gen_kwargs")
   return options, stops
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from lm_jax.adaptation import _peft, base
 from lm_jax.adaptation._peft import Fields, Module, Tensors
 from lm_jax.adaptation.base import Leaves
-from lm_jax.models.layers import GATED, GROUPS, parameter
+from lm_jax.models.dense import GROUPS, parameter
+from lm_jax.models.layers import GATED
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Array, Trunk
 

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 import flax.linen as nn
 
 from lm_jax.adaptation import base
-from lm_jax.models.layers import ACTIVATIONS, parameter
+from lm_jax.models.dense import parameter
+from lm_jax.models.layers import ACTIVATIONS
 from lm_jax.types import Array, Trunk
 
 PARTS = ("attention", "feedforward")

@@ -93,7 +93,7 @@ class Adaptation:
     """Computes the replacement of y = x W, before the bias, in a projection.
 
     Args:
-      dense: the lm_jax.models.layers.Dense, with its name, axes and dtype.
+      dense: the lm_jax.models.dense.Dense, with its name, axes and dtype.
       x_NxI: its input.
       kernel_IxO: W, float32.
       y_NxO: x W.

@@ -9,7 +9,7 @@ import flax.linen as nn
 import numpy as np
 
 from lm_jax.adaptation import _prefix, base
-from lm_jax.models.layers import parameter
+from lm_jax.models.dense import parameter
 from lm_jax.types import Array, Trunk
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lm_jax.adaptation import _prefix, base
-from lm_jax.models.layers import Dense, parameter
+from lm_jax.models.dense import Dense, parameter
 from lm_jax.types import Array, Trunk
 
 

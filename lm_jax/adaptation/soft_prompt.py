@@ -13,7 +13,7 @@ from lm_jax import specials as specials_lib
 from lm_jax.adaptation import _peft, base
 from lm_jax.adaptation._peft import Fields, Module, Tensors
 from lm_jax.adaptation.base import Leaves
-from lm_jax.models.layers import parameter
+from lm_jax.models.dense import parameter
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Array, Spec, Stream, Trunk
 

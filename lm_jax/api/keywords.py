@@ -15,7 +15,8 @@ from typing import Any
 
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError, short
-from lm_jax.support.options import Option, show
+from lm_jax.support.options import Option
+from lm_jax.support.values import show
 
 SWEEP = "sweep"
 _OWN = {"objective_options": "objective"}  # "objective" alone is its name

@@ -18,6 +18,7 @@ import numpy as np
 from lm_jax import loaded_model
 from lm_jax.config import Config
 from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.generation import read_options
 from lm_jax.hugging_face import pretrained
 from lm_jax.inference import compiled
 from lm_jax.inference import inputs as inputs_lib
@@ -429,13 +430,12 @@ class LanguageModel:
       UsageError: a model that can't, an option or prompt out of range.
     """
     from lm_jax.generation import defaults
-    from lm_jax.generation import options as options_lib
 
     own = (
       defaults.from_directory(self._model.source) if self._model.source else {}
     )
     where = defaults.file_of(self._model.source) if own else ""
-    flags = options_lib.read(options, own, str(where))
+    flags = read_options.read(options, own, str(where))
     if inputs_lib.are_texts(prompts):
       texts = inputs_lib.texts(prompts, "prompts")
       show = None

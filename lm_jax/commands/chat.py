@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lm_jax.apps.chat.session import MAX_NEW_TOKENS, Form
 from lm_jax.generation import options as options_lib
+from lm_jax.generation import read_options
 from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, option, texts_of_others
@@ -61,7 +62,7 @@ def settings() -> dict[str, Option]:
 
 def main(flags: Flags) -> int:
   """Talks as flags ask; returns the exit code."""
-  values = options_lib.from_flags(flags.settings)
+  values = read_options.from_flags(flags.settings)
   options_lib.Generation(**values).check()
   from lm_jax.apps.chat import conversation as conversation_lib
   from lm_jax.apps.chat import session as session_lib

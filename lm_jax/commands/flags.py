@@ -13,7 +13,8 @@ from absl import flags
 
 from lm_jax.support import invocation, registry
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, show
+from lm_jax.support.options import Option
+from lm_jax.support.values import show
 
 WIDTH = 80
 # Help lists these flags before all others.

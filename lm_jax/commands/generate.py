@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lm_jax.data import lines
 from lm_jax.generation import options as options_lib
+from lm_jax.generation import read_options as read_options_lib
 from lm_jax.generation.options import Generation
 from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, option, texts_of_others
-from lm_jax.support.options import show as show_value
 from lm_jax.support.printable import printable
+from lm_jax.support.values import show as show_value
 
 if TYPE_CHECKING:  # It imports jax.
   from lm_jax.apps.chat.tools import Tool
@@ -120,7 +121,7 @@ def main(flags: Flags) -> int:
       file=sys.stderr,
     )
   if tool:
-    own = options_lib.under(tool.template.generation, own)
+    own = read_options_lib.under(tool.template.generation, own)
   where = str(defaults.file_of(flags.model) or "") if not tool else ""
   options = read_options(flags.settings, own, where)
   from lm_jax.generation.generate import Generator
@@ -220,9 +221,9 @@ def read_options(
     defaults: of those that were not given, in place of the usual ones.
     where: the file that the defaults are of, for messages.
   """
-  values = options_lib.from_flags(given)
+  values = read_options_lib.from_flags(given)
   own = (defaults or {}).keys() - values.keys()
-  options = Generation(**options_lib.under(values, defaults or {}))
+  options = Generation(**read_options_lib.under(values, defaults or {}))
   return options.check("--", own, where)
 
 

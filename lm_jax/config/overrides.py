@@ -14,7 +14,8 @@ from lm_jax.data import own_builders
 from lm_jax.objectives.base import Objective
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, options, show
+from lm_jax.support.options import Option, options
+from lm_jax.support.values import show
 
 # What only `finetune` takes.
 OF_TASKS = ("task", "task_data", "train_examples", "patience")

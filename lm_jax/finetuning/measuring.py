@@ -16,7 +16,8 @@ from lm_jax.loaded_model import Trained
 from lm_jax.storage.checkpoint import Checkpoints
 from lm_jax.storage.selection import Selection
 from lm_jax.tasks.base import Measure
-from lm_jax.training.program import Program, State
+from lm_jax.training.plan import State
+from lm_jax.training.program import Program
 
 DEV = "dev_"  # before a metric of the split that checkpoints are chosen by
 

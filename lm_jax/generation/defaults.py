@@ -10,6 +10,7 @@ from typing import Any
 from absl import logging
 
 from lm_jax.generation import options as options_lib
+from lm_jax.generation import read_options
 from lm_jax.generation.options import Generation
 from lm_jax.hugging_face import source_files
 from lm_jax.support import links, strict_json
@@ -83,7 +84,7 @@ def from_directory(directory: str | pathlib.Path) -> dict[str, Any]:
       given["decoder_start_token_id"] = start
   else:
     given.pop("decoder_start_token_id", None)  # the family reads it there
-  defaults = options_lib.from_values(given, str(path))
+  defaults = read_options.from_values(given, str(path))
   _require_valid(defaults, path, values)
   _say_unfollowed(str(path), _unfollowed(values))
   return defaults

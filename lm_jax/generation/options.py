@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from typing import Any, Literal
 
-from lm_jax.support import registry
-from lm_jax.support.errors import UsageError, short
-from lm_jax.support.options import Option, option, options, show
+from lm_jax.generation.sequence_bias import OutOfRange, bias
+from lm_jax.support.errors import UsageError
+from lm_jax.support.options import Option, option, options
+from lm_jax.support.values import show
 
 # Numbers that a compiled program takes as arguments, and the value with which
 # each does nothing: only whether they do something is compiled in.
@@ -243,22 +243,22 @@ class Generation:
       one.require(getattr(self, name), before(name))
     try:
       return self._checked()
-    except _OutOfRange as error:
+    except OutOfRange as error:
       raise UsageError(f"{before(error.name)}{error.text}") from None
 
   def _checked(self) -> Generation:
     if self.min_new_tokens > self.max_new_tokens and not self.max_length:
-      raise _OutOfRange(
+      raise OutOfRange(
         "min_new_tokens",
         self.min_new_tokens,
         f"is above max_new_tokens={self.max_new_tokens}",
       )
     if not all(self.bad_words_ids):
-      raise _OutOfRange("bad_words_ids", "", "must be ids")
+      raise OutOfRange("bad_words_ids", "", "must be ids")
     _ = self.biases
     decay = self.exponential_decay_length_penalty
     if decay and (len(decay) != 2 or decay[0] < 0 or decay[1] <= 0):
-      raise _OutOfRange(
+      raise OutOfRange(
         "exponential_decay_length_penalty",
         show(decay),
         "must be a number of tokens and a factor above 0",
@@ -269,32 +269,32 @@ class Generation:
   def _check_together(self) -> None:
     count, beams = self.num_return_sequences, self.num_beams
     if self.beams and count > beams:
-      raise _OutOfRange(
+      raise OutOfRange(
         "num_return_sequences",
         count,
         f"a search with num_beams={beams} has no more than that",
       )
     if count > 1 and not self.beams and not self.do_sample:
-      raise _OutOfRange(
+      raise OutOfRange(
         "num_return_sequences",
         count,
         "without do_sample or num_beams all would be the same",
       )
     groups = self.num_beam_groups
     if groups > 1 and (beams % groups or self.do_sample):
-      raise _OutOfRange(
+      raise OutOfRange(
         "num_beam_groups",
         groups,
         f"must divide num_beams={beams}, and goes without do_sample",
       )
     if groups > 1 and not self.diversity_penalty:
-      raise _OutOfRange(
+      raise OutOfRange(
         "diversity_penalty", 0, "groups of beams would all be the same"
       )
     if self.contrastive and (
       self.do_sample or self.beams or count > 1 or self.top_k < 2
     ):
-      raise _OutOfRange(
+      raise OutOfRange(
         "penalty_alpha",
         self.penalty_alpha,
         "contrastive search gives one text, goes without do_sample and"
@@ -340,137 +340,6 @@ class Generation:
   def values(self) -> dict[str, float]:
     """What a program takes as arguments."""
     return {name: float(getattr(self, name)) for name in NEUTRAL}
-
-
-class _OutOfRange(Exception):
-  """An option's value that can't be; `text` is said of it."""
-
-  def __init__(self, name: str, value: Any, why: str):
-    super().__init__(name)
-    self.name = name
-    self.text = f"{name}={value}: {why}"
-
-
-def bias(text: str) -> tuple[tuple[int, ...], float]:
-  """Ids and what is added, of "5,6:-2.5".
-
-  >>> bias("5,6:-2.5")
-  ((5, 6), -2.5)
-  """
-  ids, _, more = text.rpartition(":")
-  try:
-    found = tuple(map(int, ids.split(","))), float(more)
-  except ValueError:
-    raise _OutOfRange(
-      "sequence_bias", text, "must be ids and a number, as in 5,6:-2.5"
-    ) from None
-  if min(found[0]) < 0 or not math.isfinite(found[1]):
-    raise _OutOfRange("sequence_bias", text, "must be ids and a finite number")
-  return found
-
-
-def from_flags(given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-  """The values of those that were given among flags, each by itself valid."""
-  return {
-    path: each.parse_all(given[path])
-    for path, each in schema().items()
-    if path in given
-  }
-
-
-def from_values(given: Mapping[str, Any], where: str) -> dict[str, Any]:
-  """The options that values in JSON or Python stand for, each by itself valid.
-
-  Args:
-    given: by name, as Transformers takes them, too.
-    where: names them in messages.
-
-  Raises:
-    UsageError: an unknown name, or a value of another kind.
-  """
-  known = schema()
-  found = {}
-  for name, value in given.items():
-    if name not in known:
-      raise registry.unknown(where, name, known)
-    if name == "early_stopping" and isinstance(value, bool):
-      value = str(value).lower()
-    if name == "eos_token_id" and isinstance(value, int):
-      value = (value,)
-    if name == "decoder_start_token_id" and isinstance(value, (list, tuple)):
-      # One for each prompt; they may be the same.
-      value = value[0] if len(set(value)) == 1 else value
-    if name == "stop_strings" and isinstance(value, str):
-      value = (value,)
-    if name == "sequence_bias":
-      value = _biases(value, where)
-    if name == "bad_words_ids" and isinstance(value, (list, tuple)):
-      value = tuple(dict.fromkeys(map(_as_tuple, value)))
-    found[name] = known[name].check(value, where)
-  return found
-
-
-def _as_tuple(value: Any) -> Any:
-  return tuple(value) if isinstance(value, list) else value
-
-
-def _biases(value: Any, where: str) -> Any:
-  """A bias of sequences as the texts of flags.
-
-  Transformers has lists of [ids, number], in Python also ids to numbers.
-  """
-  pairs = list(value.items()) if isinstance(value, dict) else value
-  if not isinstance(pairs, (list, tuple)):
-    return value
-  found = []
-  for pair in pairs:
-    if isinstance(pair, str):
-      found.append(pair)
-      continue
-    try:
-      ids, more = pair
-      found.append(f"{show(ids)}:{float(more)!r}")
-    except (TypeError, ValueError):
-      raise UsageError(
-        f"{where}: sequence_bias={short(value)}: must be a list of ids and a"
-        " number each, [[[5, 6], -2.5]]"
-      ) from None
-  return tuple(found)
-
-
-def read(
-  given: Mapping[str, Any],
-  defaults: Mapping[str, Any] | None = None,
-  where: str = "",
-) -> Generation:
-  """Options from Python, by name.
-
-  defaults: of those that are not given, in place of the usual ones; of the
-    file `where`.
-
-  Raises:
-    UsageError: an unknown one, or a value that it can't have.
-  """
-  values = from_values(given, "generate")
-  own = (defaults or {}).keys() - values.keys()
-  return Generation(**under(values, defaults or {})).check("", own, where)
-
-
-def under(
-  given: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> dict[str, Any]:
-  """The options that were given, and for the others those of a model's own.
-
-  A number of tokens that was given goes before every other bound of it.
-  """
-  found = {**defaults, **given}
-  if "max_new_tokens" in given and "max_length" not in given:
-    found.pop("max_length", None)
-  if found.get("min_new_tokens") and "min_new_tokens" not in given:
-    most = found.get("max_new_tokens", Generation.max_new_tokens)
-    if "max_new_tokens" in given or not found.get("max_length"):
-      found["min_new_tokens"] = min(found["min_new_tokens"], most)
-  return found
 
 
 def schema(prefix: str = "") -> dict[str, Option]:

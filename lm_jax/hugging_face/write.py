@@ -15,7 +15,8 @@ from lm_jax.families.base import Family, Tensor
 from lm_jax.hugging_face import weights as weights_lib
 from lm_jax.hugging_face.model import Model
 from lm_jax.hugging_face.source_files import Stored
-from lm_jax.models.layers import GATED, GROUPS
+from lm_jax.models.dense import GROUPS
+from lm_jax.models.layers import GATED
 from lm_jax.models.transformer import encoder_of
 from lm_jax.storage.digest import flatten
 from lm_jax.support.errors import UsageError

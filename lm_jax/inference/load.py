@@ -24,7 +24,7 @@ from lm_jax.storage.selection import Selection
 from lm_jax.support.errors import UsageError
 from lm_jax.training import frozen
 from lm_jax.training.assemble import enable_compilation_cache, make_plan
-from lm_jax.training.program import Plan, parameter_shapes
+from lm_jax.training.plan import Plan, parameter_shapes
 from lm_jax.types import Head, Spec, Specials
 
 # Under which a checkpoint's stamp has the digest of the model that is adapted.

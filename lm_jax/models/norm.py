@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax.models import products
-from lm_jax.models.layers import parameter
+from lm_jax.models.dense import parameter
 from lm_jax.types import Array, Trunk
 
 

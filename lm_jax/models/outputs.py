@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from lm_jax.models import products
-from lm_jax.models.layers import activation, dense, parameter
+from lm_jax.models.dense import dense, parameter
+from lm_jax.models.layers import activation
 from lm_jax.models.norm import Norm
 from lm_jax.types import Array, Head, Trunk
 

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from lm_jax import visibility
 from lm_jax.models import attention
-from lm_jax.models.layers import dense, parameter, sinusoid
+from lm_jax.models.dense import dense, parameter
+from lm_jax.models.positions import sinusoid
 from lm_jax.types import Array, Stream, Trunk
 
 

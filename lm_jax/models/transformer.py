@@ -9,9 +9,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from lm_jax.models import layers, products
+from lm_jax.models import positions, products
 from lm_jax.models.cache import Cache, LayerCache
-from lm_jax.models.layers import Attention, FeedForward, dense, parameter
+from lm_jax.models.dense import dense, parameter
+from lm_jax.models.layers import Attention, FeedForward
 from lm_jax.models.norm import Norm
 from lm_jax.models.relative_attention import RelativeAttention
 from lm_jax.support.errors import UsageError
@@ -90,7 +91,7 @@ class Embedder(nn.Module):
       x_BxTxE = x_BxTxE + table.astype(dtype)[position_BxT]
     elif trunk.positions in ("sinusoidal", "fairseq"):
       fairseq = trunk.positions == "fairseq"
-      wave = layers.sinusoid(position_BxT, x_BxTxE.shape[-1], fairseq)
+      wave = positions.sinusoid(position_BxT, x_BxTxE.shape[-1], fairseq)
       x_BxTxE = x_BxTxE + wave.astype(dtype)
     if trunk.token_types:
       type_BxT = stream.type_BxT
@@ -245,9 +246,9 @@ class Blocks(nn.Module):
     bias = None
     keys = stream if cache is None else cache.slots
     if trunk.positions == "relative":
-      bias = layers.RelativeBias(trunk, name="relative")(stream, keys)
+      bias = positions.RelativeBias(trunk, name="relative")(stream, keys)
     elif trunk.positions == "alibi":
-      bias = layers.alibi_bias(stream, keys, trunk.heads)
+      bias = positions.alibi_bias(stream, keys, trunk.heads)
     shared = None
     if trunk.adaptation is not None:
       shared = trunk.adaptation.shared(trunk)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from lm_jax import layout
-from lm_jax.objectives import base
+from lm_jax.objectives import _scores, base
 from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
 
@@ -33,7 +33,7 @@ class CausalLM(base.Objective):
     return Problem(inputs, None, target_BxL, {"nll": weight_BxL})
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
-    return base.left_to_right_score(apply, rows, spec)
+    return _scores.left_to_right_score(apply, rows, spec)
 
   def read(self, rows: Rows, spec: Spec) -> Problem:
     return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import Part, take
-from lm_jax.objectives import base, corrupt, span_corruption
+from lm_jax.objectives import _scores, base, corrupt, span_corruption
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
@@ -142,7 +142,7 @@ class Denoising(base.Objective):
     def answer_of(i):
       return answer, index_BxL[:, i][:, None]
 
-    return base.infilling_score(
+    return _scores.infilling_score(
       apply, rows, spec, spec.specials.mask, answer_of
     )
 

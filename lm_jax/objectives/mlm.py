@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import take
-from lm_jax.objectives import base, corrupt
+from lm_jax.objectives import _scores, base, corrupt
 from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
 
@@ -142,7 +142,7 @@ def masked_score(
     target_Bx1 = rows.tokens_BxL[:, i][:, None]
     return -apply.nll(state_BxLxD, target_Bx1, position_Bx1)[:, 0]
 
-  score_BxL = base.one_at_a_time(score_one, rows, spec)
+  score_BxL = _scores.one_at_a_time(score_one, rows, spec)
   if not back:
     return score_BxL
   return jnp.where(layout.starts(rows.segment_BxL), 0.0, score_BxL)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import take
-from lm_jax.objectives import base, corrupt
+from lm_jax.objectives import _scores, base, corrupt
 from lm_jax.support.errors import UsageError
 from lm_jax.types import NEVER, Architecture, Array, Problem, Rows, Spec, Stream
 
@@ -125,7 +125,7 @@ class PermutationLM(base.Objective):
       )
       return -nll_Bx1[:, 0]
 
-    return base.one_at_a_time(score_one, rows, spec)
+    return _scores.one_at_a_time(score_one, rows, spec)
 
   def fill(self, apply, rows: Rows, spec: Spec, positions_BxP: Array) -> Array:
     """Puts blanks last in the order: each sees all known tokens."""

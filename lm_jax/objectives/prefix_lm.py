@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import Part
-from lm_jax.objectives import base
+from lm_jax.objectives import _scores, base
 from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
 
@@ -43,8 +43,8 @@ class PrefixLM(base.Objective):
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     if spec.architecture == "encoder_decoder":
       boundary = spec.specials.boundary
-      return base.whole_text_score(apply, rows, spec, boundary)
-    return base.left_to_right_score(apply, rows, spec)
+      return _scores.whole_text_score(apply, rows, spec, boundary)
+    return _scores.left_to_right_score(apply, rows, spec)
 
   def prompt(self, rows: Rows, spec: Spec) -> Problem:
     if spec.architecture == "encoder_decoder":

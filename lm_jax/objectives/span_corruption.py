@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import Part
-from lm_jax.objectives import base, corrupt
+from lm_jax.objectives import _scores, base, corrupt
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
@@ -88,7 +88,7 @@ class SpanCorruption(base.Objective):
         jnp.concatenate([segment_Bx1, segment_Bx1], axis=1),
       ), 1
 
-    return base.infilling_score(apply, rows, spec, sentinel, answer_of)
+    return _scores.infilling_score(apply, rows, spec, sentinel, answer_of)
 
   def prompt(self, rows: Rows, spec: Spec) -> Problem:
     """Puts a sentinel after the text for its continuation."""

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
-from lm_jax.objectives import base, corrupt, span_corruption
+from lm_jax.objectives import _scores, base, corrupt, span_corruption
 from lm_jax.objectives.prefix_lm import segment_sizes
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Architecture, Array, Problem, Rows, Spec
@@ -106,7 +106,7 @@ class MixtureOfDenoisers(base.Objective):
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     """Computes exact log-likelihood in S mode after an empty text: [B, L]."""
     sequential = spec.specials.sequential
-    return base.whole_text_score(apply, rows, spec, sequential)
+    return _scores.whole_text_score(apply, rows, spec, sequential)
 
   def prompt(self, rows: Rows, spec: Spec) -> Problem:
     """Lays out a text to be continued, in S mode."""

@@ -22,7 +22,8 @@ from lm_jax.planning import residuals, traffic
 from lm_jax.planning.chips import Chip
 from lm_jax.planning.traffic import Collective
 from lm_jax.training.assemble import make_network
-from lm_jax.training.program import Plan, Program
+from lm_jax.training.plan import Plan
+from lm_jax.training.program import Program
 from lm_jax.types import MESH_AXES, Spec
 
 # Default rows for each of the chips that share a batch.

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from lm_jax.models.outputs import chunks_for
-from lm_jax.training.program import Program, abstract_rows
+from lm_jax.training.plan import abstract_rows
+from lm_jax.training.program import Program
 from lm_jax.types import Trunk
 
 

@@ -19,7 +19,8 @@ import jax.numpy as jnp
 from lm_jax.devices import sharding
 from lm_jax.storage.digest import flatten
 from lm_jax.training import flops
-from lm_jax.training.program import Plan, Program, abstract_rows
+from lm_jax.training.plan import Plan, abstract_rows
+from lm_jax.training.program import Program
 from lm_jax.types import MESH_AXES, Array, Stream, Trunk
 
 

@@ -9,7 +9,7 @@ from lm_jax.data.rows import Dataset
 from lm_jax.inference.score import Scorer
 from lm_jax.support import registry
 from lm_jax.tasks.base import DataTask, Measure, Task
-from lm_jax.training.program import Plan
+from lm_jax.training.plan import Plan
 
 TASKS = "lm_jax.tasks"
 

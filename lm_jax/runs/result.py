@@ -15,7 +15,8 @@ from lm_jax.devices import distributed
 from lm_jax.storage import code, identity, result_file, workdir
 from lm_jax.storage.digest import digest
 from lm_jax.storage.log import write_atomically
-from lm_jax.training.program import Program, State
+from lm_jax.training.plan import State
+from lm_jax.training.program import Program
 
 
 def path(config: Config) -> Path:

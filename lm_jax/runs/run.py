@@ -28,7 +28,7 @@ from lm_jax.support import version
 from lm_jax.training import curriculum, train
 from lm_jax.training.assemble import enable_compilation_cache, make_program
 from lm_jax.training.interruption import Interruption
-from lm_jax.training.program import State
+from lm_jax.training.plan import State
 from lm_jax.training.progress import Progress
 from lm_jax.types import Spec
 

@@ -14,7 +14,8 @@ from lm_jax.inference import continued
 from lm_jax.inference import load as load_lib
 from lm_jax.storage import checkpoint, identity
 from lm_jax.support.errors import UsageError
-from lm_jax.training.program import Program, State
+from lm_jax.training.plan import State
+from lm_jax.training.program import Program
 
 
 def start(

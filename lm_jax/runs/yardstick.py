@@ -9,7 +9,8 @@ from lm_jax.config import Config
 from lm_jax.runs import measure as measuring
 from lm_jax.storage import checkpoint
 from lm_jax.tasks.base import Measure
-from lm_jax.training.program import Program, State
+from lm_jax.training.plan import State
+from lm_jax.training.program import Program
 
 VALIDATION_LOSS = "validation_loss"
 

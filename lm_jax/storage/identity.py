@@ -16,7 +16,7 @@ from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.storage.digest import sha256
 from lm_jax.support import registry
-from lm_jax.support.options import show
+from lm_jax.support.values import show
 
 # Options that may differ between two calls for the same run: they do not change
 # what is computed (another mesh changes rounding only).

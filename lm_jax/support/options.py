@@ -10,22 +10,13 @@ import dataclasses
 import math
 import typing
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from lm_jax.support import registry
-from lm_jax.support.errors import UsageError, short
+from lm_jax.support.errors import UsageError
+from lm_jax.support.values import check, is_literal, parse, show
 
 if TYPE_CHECKING:
   from _typeshed import DataclassInstance
-
-_FORM = {
-  bool: "true or false",
-  int: "a whole number",
-  float: "a finite number",
-}
-# Of whole numbers, both ways: what counts or names something is below it, and
-# int32 holds it. It keeps nonsense from becoming a size.
-_MOST = 2**31 - 1
 
 
 def option(default: Any, help_line: str, **metadata: Any) -> Any:
@@ -114,7 +105,7 @@ class Option:
   @property
   def choices(self) -> tuple[str, ...]:
     """The valid values, where they are few."""
-    return typing.get_args(self.kind) if _is_literal(self.kind) else ()
+    return typing.get_args(self.kind) if is_literal(self.kind) else ()
 
   def parse(self, text: str) -> Any:
     """The value that a text stands for, or UsageError."""
@@ -125,7 +116,7 @@ class Option:
         f"--{self.path}={text}: is not UTF-8; where it names a file, name its"
         " directory, a glob or a link"
       ) from None
-    value = _parse(self.kind, text, f"--{self.path}")
+    value = parse(self.kind, text, f"--{self.path}")
     self.require(value, "--", text)
     return value
 
@@ -159,13 +150,13 @@ class Option:
     if not self.repeat:
       return self.parse(texts[-1])
     item = typing.get_args(self.kind)[0]
-    values = tuple(_parse(item, text, f"--{self.path}") for text in texts)
+    values = tuple(parse(item, text, f"--{self.path}") for text in texts)
     self.require(values, "--")
     return values
 
   def check(self, value: Any, where: str) -> Any:
     """The value that a JSON value stands for, or UsageError."""
-    return _check(self.kind, value, f"{where}: {self.path}")
+    return check(self.kind, value, f"{where}: {self.path}")
 
 
 def options(
@@ -272,83 +263,11 @@ def check_ranges(instance: Any, prefix: str = "") -> None:
     one.require(value, "--")
 
 
-def show(value: Any) -> str:
-  """A value as one would write it after a flag."""
-  if isinstance(value, bool):
-    return str(value).lower()
-  if isinstance(value, (tuple, list)):
-    return ",".join(map(show, value))
-  return str(value)
-
-
-def _is_literal(kind: Any) -> bool:
-  return typing.get_origin(kind) is Literal
-
-
 def _require_supported(kind: Any, where: str) -> None:
   if typing.get_origin(kind) is tuple:
     item, *rest = typing.get_args(kind)
     if rest == [...]:
       return _require_supported(item, where)
-  elif kind in (bool, int, float, str) or _is_literal(kind):
+  elif kind in (bool, int, float, str) or is_literal(kind):
     return None
   raise TypeError(f"{where}: {kind} can't be a flag")
-
-
-def _bad(where: str, value: Any, kind: Any) -> UsageError:
-  shown = value[:80] if isinstance(value, str) else short(value)
-  return UsageError(f"{where}={shown}: must be {_FORM.get(kind, 'text')}")
-
-
-def _in_range(kind: Any, value: Any, where: str) -> Any:
-  """The value, of its kind, or UsageError where no run can have it."""
-  if kind is float and not math.isfinite(value):
-    raise _bad(where, value, kind)
-  if kind is int and abs(value) > _MOST:
-    raise UsageError(f"{where}={short(value)}: must be at most {_MOST}")
-  if kind is str and "\0" in value:
-    raise UsageError(f"{where}={short(value)}: must be text without NUL")
-  return value
-
-
-def _parse(kind: Any, text: str, where: str) -> Any:
-  if typing.get_origin(kind) is tuple:
-    item = typing.get_args(kind)[0]
-    return tuple(_parse(item, t, where) for t in text.split(",") if t)
-  if _is_literal(kind):
-    by_text = {str(value): value for value in typing.get_args(kind)}
-    if text not in by_text:
-      raise registry.unknown(where, text, [c or '""' for c in by_text])
-    return by_text[text]
-  if kind is bool:
-    if text.lower() not in ("true", "false"):
-      raise _bad(where, text, kind)
-    return text.lower() == "true"
-  try:
-    value = kind(text)
-  except ValueError:
-    raise _bad(where, text, kind) from None
-  return _in_range(kind, value, where)
-
-
-def _check(kind: Any, value: Any, where: str) -> Any:
-  if typing.get_origin(kind) is tuple:
-    if not isinstance(value, (list, tuple)):
-      raise UsageError(f"{where}={short(value)}: must be a list")
-    item = typing.get_args(kind)[0]
-    return tuple(_check(item, v, where) for v in value)
-  if _is_literal(kind):
-    valid = typing.get_args(kind)
-    if not isinstance(value, str) or value not in valid:
-      shown = [str(v) or '""' for v in valid]
-      text = value[:80] if isinstance(value, str) else short(value)
-      raise registry.unknown(where, text, shown)
-    return value
-  if kind is float and type(value) is int:
-    try:
-      return float(value)
-    except OverflowError:
-      raise _bad(where, value, kind) from None
-  if type(value) is not kind:
-    raise _bad(where, value, kind)
-  return _in_range(kind, value, where)

@@ -14,14 +14,8 @@ from lm_jax.config.budget import Budget
 from lm_jax.devices import program_cache, sharding
 from lm_jax.models.network import Network
 from lm_jax.support.errors import UsageError
-from lm_jax.training.program import (
-  Plan,
-  Program,
-  abstract_rows,
-  compile_plan,
-  heads_of,
-  trunks_of,
-)
+from lm_jax.training.plan import Plan, abstract_rows, heads_of, trunks_of
+from lm_jax.training.program import Program, compile_plan
 from lm_jax.types import Spec, Specials
 
 

@@ -8,7 +8,6 @@ seeds of an arm share one compiled program.
 from __future__ import annotations
 
 import copy
-import dataclasses
 import functools
 from typing import Any
 
@@ -16,152 +15,33 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 
-from lm_jax.config import budget as budget_lib
 from lm_jax.config import optimizer as optimizer_lib
 from lm_jax.devices import compilation, sharding
+from lm_jax.training import cost, frozen, optim, schedule
 from lm_jax.training import counter as counter_lib
-from lm_jax.training import flops, frozen, optim, schedule
+from lm_jax.training.plan import (
+  Plan,
+  State,
+  abstract_rows,
+  draw_parameters,
+  parameter_shapes,
+)
+from lm_jax.training.terms import (
+  count_skipped,
+  count_targets,
+  denominators,
+  loss_function,
+  total,
+)
 from lm_jax.types import (
   PADDING,
   Array,
-  Head,
   Problem,
   Rows,
-  Spec,
-  Term,
-  Trunk,
 )
 
 Tree = Any
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class State:
-  """The state that a step changes and a checkpoint stores.
-
-  params, optimizer: pytrees of arrays of the trained parameters; key: uint32
-    key data of the seed.
-  step: int32. tokens, targets: two-limb counters (lm_jax/config/budget.py).
-  skipped: int32 [2], updates skipped because they were not finite: in total,
-    and in a row.
-  """
-
-  params: Tree
-  optimizer: Tree
-  key: Array
-  step: Array
-  tokens: Array
-  targets: Array
-  skipped: Array
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-  """Settings that a program is compiled for; hashable, so equal ones share it.
-
-  objective: makes problems and losses; the train step uses nothing else of it.
-  network: of the objective's stacks and heads, with the trunk's dropout; its
-    adaptation, if any, decides which parameters are trained.
-  spec: facts about the model for the objective.
-  batch_size, accumulate: rows of a step, and number of parts it is computed in.
-  optimizer: its options.
-  budget: a currency of tokens or targets drives the schedule on the device.
-  """
-
-  objective: Any
-  network: Any
-  spec: Spec
-  batch_size: int
-  accumulate: int
-  optimizer: optimizer_lib.OptimizerOptions
-  budget: budget_lib.Budget
-  mesh: Mesh
-
-
-def abstract_rows(batch_size: int, length: int, labelled: bool = False) -> Rows:
-  """Returns shapes of the rows of a batch, for tracing."""
-  leaf = jax.ShapeDtypeStruct((batch_size, length), jnp.int32)
-  label = leaf if labelled else None
-  return Rows(leaf, leaf, leaf, leaf, leaf, label)
-
-
-@functools.lru_cache(maxsize=8)
-def parameter_shapes(plan: Plan) -> Tree:
-  """Returns the shapes of a plan's parameters, boxed; compiles nothing."""
-  return jax.eval_shape(functools.partial(_draw, plan), jax.random.key(0))
-
-
-def _draw(plan: Plan, key: Array) -> Tree:
-  """Draws what the loss calls, by tracing the loss itself; boxed."""
-
-  def loss(net, problem, rng):
-    return plan.objective.loss(net, problem, rng)
-
-  supervised = plan.objective.supervised
-  rows = jax.tree.map(
-    lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-    abstract_rows(plan.batch_size, plan.spec.length, supervised),
-  )
-  problem = plan.objective.make(key, rows, plan.spec)
-  initialize = nn.init(loss, plan.network.clone(deterministic=True))
-  return initialize({"params": key}, problem, key)["params"]
-
-
-def total(
-  terms: dict[str, Term], problem: Problem, denominators: dict[str, Array]
-) -> tuple[Array, dict[str, Array]]:
-  """Sums the loss: scale * sum(losses * weight) / denominator of each term.
-
-  Args:
-    terms: of the problem, which may be a part of the batch.
-    problem: has the weights.
-    denominators: the weights summed over the whole batch, per term, so that
-      the parts of a batch add up to it exactly.
-
-  Returns:
-    The scalar; and by name the (scaled) share of each term, if there are
-    several, and the terms' metrics.
-  """
-  loss, metrics = jnp.float32(0), {}
-  for name, term in terms.items():
-    share = problem.weights[name] / jnp.maximum(denominators[name], 1)
-    value = term.scale * jnp.sum(term.losses * share)
-    loss = loss + value
-    if len(terms) > 1:
-      metrics[f"loss/{name}"] = value
-    for key, values in term.metrics.items():
-      metrics[key] = jnp.sum(values * share)
-  return loss, metrics
-
-
-def denominators(problem: Problem) -> dict[str, Array]:
-  """Sums the weights of each term over the batch."""
-  return {name: jnp.sum(w) for name, w in problem.weights.items()}
-
-
-def count_targets(problem: Problem) -> Array:
-  """Counts predictions that have loss, over all terms: int32."""
-  counts = [jnp.sum(w > 0) for w in problem.weights.values()]
-  return sum(counts, start=jnp.int32(0))
-
-
-def count_skipped(skipped: Array, finite: Array) -> Array:
-  """Updates State.skipped after a step with or without a finite update."""
-  in_all, in_a_row = skipped
-  bad = 1 - finite.astype(jnp.int32)
-  return jnp.stack([in_all + bad, (in_a_row + 1) * bad])
-
-
-def loss_function(objective, network):
-  """Binds the network: (variables, problem, rng, rngs) -> terms."""
-
-  def loss(net, problem, rng):
-    return objective.loss(net, problem, rng)
-
-  return nn.apply(loss, network)
 
 
 class Program:
@@ -208,7 +88,7 @@ class Program:
       targets=whole,
       skipped=whole,
     )
-    self.flops, self.positions = self._measure(shapes, held)
+    self.flops, self.positions = cost.of_step(plan, self._rows, shapes, held)
     batch = sharding.rows(plan.mesh)
     self.initial = jax.jit(self._initial, out_shardings=self.shardings)
     self._step = jax.jit(
@@ -297,7 +177,7 @@ class Program:
   def _initial(self, seed: Array) -> State:
     plan, key = self.plan, jax.random.key(seed)
     params_key, run_key = jax.random.split(key)
-    params, _ = self.split(nn.meta.unbox(_draw(plan, params_key)))
+    params, _ = self.split(nn.meta.unbox(draw_parameters(plan, params_key)))
     return State(
       params=params,
       optimizer=self._optimizer.init(params),
@@ -307,36 +187,6 @@ class Program:
       targets=counter_lib.zero(),
       skipped=jnp.zeros(2, jnp.int32),
     )
-
-  def _measure(self, trained: Tree, held: Tree) -> tuple[int, int]:
-    """Counts model FLOPs and positions of a step from the loss's calls."""
-    plan, counters = self.plan, []
-    key = jax.random.key(0)
-    if held:
-      problem = jax.eval_shape(
-        lambda rows: plan.objective.make(key, rows, plan.spec), self._rows
-      )
-
-      def loss(net, problem, key):
-        terms = plan.objective.loss(net, problem, key)
-        return total(terms, problem, denominators(problem))[0]
-
-      return frozen.measure(plan.network, loss, trained, held, problem)
-
-    def counted(net, problem, rng):
-      counter = flops.Counter(
-        net, dict(plan.network.trunks), dict(plan.network.head_specs)
-      )
-      counters.append(counter)
-      return plan.objective.loss(counter, problem, rng)
-
-    def trace(params, rows, key):
-      problem = plan.objective.make(key, rows, plan.spec)
-      network = plan.network.clone(deterministic=True)
-      return nn.apply(counted, network)({"params": params}, problem, key)
-
-    jax.eval_shape(trace, trained, self._rows, key)
-    return 3 * counters[-1].forward, counters[-1].positions
 
   def _train_step(
     self, state: State, rows: Rows, fraction: Array, held: Tree = None
@@ -495,13 +345,3 @@ class Program:
 def compile_plan(plan: Plan) -> Program:
   """Returns the program of a plan; equal plans get the same one."""
   return Program(plan)
-
-
-def trunks_of(objective, trunk: Trunk) -> tuple[tuple[str, Trunk], ...]:
-  """Returns the stacks of an objective, for a Network."""
-  return tuple(objective.stacks(trunk).items())
-
-
-def heads_of(objective, spec: Spec) -> tuple[tuple[str, Head], ...]:
-  """Returns the heads of an objective, for a Network."""
-  return tuple(objective.heads(spec).items())

@@ -21,7 +21,8 @@ from lm_jax.devices import memory
 from lm_jax.devices.distributed import Votes, anywhere, exchange
 from lm_jax.training import counter
 from lm_jax.training.interruption import Interruption
-from lm_jax.training.program import Program, State
+from lm_jax.training.plan import State
+from lm_jax.training.program import Program
 from lm_jax.training.progress import Progress
 
 DONE, DIVERGED, INTERRUPTED = "done", "diverged", "interrupted"

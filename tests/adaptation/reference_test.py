@@ -13,7 +13,8 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from lm_jax import layout
 from lm_jax.adaptation import adapter as adapter_lib
-from lm_jax.models.layers import Attention, Dense
+from lm_jax.models.dense import Dense
+from lm_jax.models.layers import Attention
 from lm_jax.models.network import Network
 from lm_jax.types import Stream, Trunk
 

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from lm_jax.generation import defaults
+from lm_jax.generation import defaults, read_options
 from lm_jax.generation import options as options_lib
-from lm_jax.generation.options import Generation, read
+from lm_jax.generation.options import Generation
+from lm_jax.generation.read_options import read
 from lm_jax.support.errors import UsageError
 
 
@@ -103,7 +104,7 @@ def test_sequences_in_json_python_and_flags(tmp_path):
   assert found.bad_words_ids == ((5,),)
   assert read({"sequence_bias": {(5, 6): -2.5}}).biases == (((5, 6), -2.5),)
   given = {"bad_words_ids": ["5,6", "7"], "sequence_bias": ["5,6:-2.5"]}
-  flags = Generation(**options_lib.from_flags(given)).check()
+  flags = Generation(**read_options.from_flags(given)).check()
   assert flags.bad_words_ids == ((5, 6), (7,))
   assert flags.biases == (((5, 6), -2.5),)
   with pytest.raises(UsageError, match="--sequence_bias=5,x:1: must be ids"):

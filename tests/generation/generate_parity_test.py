@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax.generation import filters
-from lm_jax.generation import options as options_lib
+from lm_jax.generation import filters, read_options
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
 from lm_jax.inference import load
@@ -165,7 +164,7 @@ def test_the_same_tokens(both, search):
     skip = 1 if paired else len(prompt)
     end = model.config.eos_token_id
     expected = [_ended(row[skip:], end) for row in theirs]
-    found = generator.continue_ids([prompt], options_lib.read(ours))
+    found = generator.continue_ids([prompt], read_options.read(ours))
     assert [result.ids for result in found] == expected
     seen.update(*expected)
   assert len(seen) >= 20, f"{len(seen)} different tokens tell little"

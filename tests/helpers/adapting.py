@@ -17,7 +17,8 @@ from lm_jax.adaptation.base import Adaptation, is_own
 from lm_jax.hugging_face.model import abstract
 from lm_jax.inference import load
 from lm_jax.support import registry
-from lm_jax.training.program import Program, State
+from lm_jax.training.plan import State
+from lm_jax.training.program import Program
 
 # A probe trains what an objective has beside the stack, and clm has nothing.
 NAMES = [n for n in registry.names("lm_jax.adaptation") if n != "probe"]

@@ -20,7 +20,8 @@ from lm_jax.finetuning.heads.base import NO_LABEL, Item
 from lm_jax.models.network import Network
 from lm_jax.objectives.base import Objective
 from lm_jax.support import registry
-from lm_jax.training.program import Plan, Program, State, heads_of, trunks_of
+from lm_jax.training.plan import Plan, State, heads_of, trunks_of
+from lm_jax.training.program import Program
 from lm_jax.types import ARCHITECTURES, PADDING, Rows, Spec, Specials, Trunk
 
 SPECIALS = Specials(sentinels=10)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference
 
-from lm_jax.models import attention, layers
+from lm_jax.models import attention, layers, positions
 from lm_jax.types import Stream, Trunk
 
 
@@ -159,7 +159,7 @@ def _stream(position_BxT, segment_BxT, mask="full", rank_BxT=None):
 def test_alibi_falls_with_the_distance_either_way():
   position = np.array([[0, 1, 2, 0, 5]])
   stream = _stream(position, np.ones_like(position))
-  bias = layers.alibi_bias(stream, stream, 2)
+  bias = positions.alibi_bias(stream, stream, 2)
   for head, slope in enumerate([2.0**-4, 2.0**-8]):
     for i, a in enumerate(position[0]):
       for j, b in enumerate(position[0]):
@@ -186,8 +186,8 @@ def test_rotary_scores_depend_on_the_distance_only():
   def score(query_at, key_at):
     at = lambda x: jnp.full((1, 1), x)  # noqa: E731
     turned = (
-      layers.rotate(q, at(query_at), 1e4),
-      layers.rotate(k, at(key_at), 1e4),
+      positions.rotate(q, at(query_at), 1e4),
+      positions.rotate(k, at(key_at), 1e4),
     )
     return np.einsum("bthk,bthk->bh", *turned)
 
@@ -199,7 +199,7 @@ def test_rotary_scores_depend_on_the_distance_only():
       )
   assert np.all(np.abs(score(0, 0) - score(0, 7)) > 1e-2)
   np.testing.assert_allclose(  # a turn keeps lengths
-    np.linalg.norm(layers.rotate(q, jnp.full((1, 1), 33), 1e4)),
+    np.linalg.norm(positions.rotate(q, jnp.full((1, 1), 33), 1e4)),
     np.linalg.norm(q),
     rtol=1e-6,
   )

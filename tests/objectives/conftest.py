@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lm_jax.models.network import Network
-from lm_jax.training import program
+from lm_jax.training import plan
 from lm_jax.types import ABSENT, ANSWER, PADDING, Rows, Spec, Specials, Trunk
 
 
@@ -113,7 +113,7 @@ class Tiny:
       **kwargs,
     )
     return Network(
-      program.trunks_of(objective, trunk), program.heads_of(objective, spec)
+      plan.trunks_of(objective, trunk), plan.heads_of(objective, spec)
     )
 
   def parameters(self, objective, spec, network, seed=0):
@@ -130,7 +130,7 @@ class Tiny:
       return nn.init(loss, network)(key, objective.make(key, rows, spec), key)
 
     shapes = nn.meta.unbox(
-      jax.eval_shape(initialize, program.abstract_rows(4, spec.length))
+      jax.eval_shape(initialize, plan.abstract_rows(4, spec.length))
     )
     rng = np.random.default_rng(seed)
 

@@ -12,7 +12,8 @@ import pytest
 
 from lm_jax.objectives.embed import NEGATIVE, PASSAGE, QUERY, Embed
 from lm_jax.support.errors import UsageError
-from lm_jax.training import program
+from lm_jax.training import plan
+from lm_jax.training import terms as terms_lib
 from lm_jax.types import CONTEXT, PADDING, Rows
 
 LENGTH = 48
@@ -122,7 +123,7 @@ def loss_of(tiny, objective, spec, network, params, packed):
 
   def loss(net, problem):
     terms = objective.loss(net, problem, jax.random.key(0))
-    return program.total(terms, problem, program.denominators(problem))
+    return terms_lib.total(terms, problem, terms_lib.denominators(problem))
 
   return tiny.apply(network, loss)(params, problem)
 
@@ -142,7 +143,7 @@ def test_the_loss_is_that_of_texts_read_alone(tiny, architecture, options):
   objective = Embed(**options)
   spec = tiny.spec(architecture, LENGTH)
   network = tiny.network(objective, spec)
-  shape = program.abstract_rows(4, LENGTH, labelled=True)
+  shape = plan.abstract_rows(4, LENGTH, labelled=True)
   params = parameters(tiny, objective, spec, network, shape)
   vector = vectors(tiny, objective, spec, network, params)
   wanted, right = expected(objective, vector)
@@ -198,7 +199,7 @@ def test_it_is_multiple_negatives_ranking(tiny, symmetric):
 
   def loss(state):
     terms = objective.loss(Given(state), problem, jax.random.key(0))
-    return program.total(terms, problem, program.denominators(problem))[0]
+    return terms_lib.total(terms, problem, terms_lib.denominators(problem))[0]
 
   ours, gradient = jax.value_and_grad(loss)(state)
   theirs = torch.tensor(state, requires_grad=True)

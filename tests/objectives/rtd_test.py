@@ -11,7 +11,7 @@ import scipy.stats
 
 from lm_jax.objectives import rtd
 from lm_jax.objectives.rtd import ReplacedTokenDetection
-from lm_jax.training import program
+from lm_jax.training import terms as terms_lib
 from lm_jax.types import Trunk
 
 
@@ -62,9 +62,9 @@ def learned(tiny):
   def losses(params, problem):
     apply = nn.apply(record, network)
     terms, read = apply({"params": params}, problem)
-    whole = program.denominators(problem)
+    whole = terms_lib.denominators(problem)
     values = [
-      program.total({name: terms[name]}, problem, whole)[0]
+      terms_lib.total({name: terms[name]}, problem, whole)[0]
       for name in ("nll", "replaced")
     ]
     metrics = terms["replaced"].metrics

@@ -6,7 +6,8 @@ import pytest
 
 from lm_jax.storage import workdir
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, option, options, show
+from lm_jax.support.options import Option, option, options
+from lm_jax.support.values import show
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ import toy
 from lm_jax.config import Config, optimizer
 from lm_jax.storage.digest import digest
 from lm_jax.training import assemble, counter
-from lm_jax.training.program import loss_function
+from lm_jax.training.terms import loss_function
 from lm_jax.types import PADDING, Specials
 
 

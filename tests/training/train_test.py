@@ -12,7 +12,8 @@ import pytest
 
 from lm_jax.config.budget import Budget, Ledger
 from lm_jax.training import counter, train
-from lm_jax.training.program import State, count_skipped
+from lm_jax.training.plan import State
+from lm_jax.training.terms import count_skipped
 
 FLOPS, POSITIONS = 5, 3
 

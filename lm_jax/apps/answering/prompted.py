@@ -9,8 +9,7 @@ from lm_jax.apps.answering.base import Answer, Reader
 from lm_jax.apps.chat import template as chat_template
 from lm_jax.apps.chat import tools
 from lm_jax.examples.collection import Document
-from lm_jax.generation import options as options_lib
-from lm_jax.generation import prompts
+from lm_jax.generation import prompts, read_options
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
 from lm_jax.support.errors import UsageError
@@ -51,7 +50,7 @@ class PromptReader(Reader):
         f"--reader_template={template}: has no field question; its fields are"
         f" {', '.join(self._template.fields)}"
       )
-    values = options_lib.under({}, self._template.generation)
+    values = read_options.under({}, self._template.generation)
     self._options = options or Generation(**values).check()
 
   def answer(self, question: str, documents: Sequence[Document]) -> Answer:

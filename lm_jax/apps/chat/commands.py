@@ -13,8 +13,8 @@ from lm_jax.apps.chat.session import Session, notice
 from lm_jax.generation import options as options_lib
 from lm_jax.support import columns, registry
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import show
 from lm_jax.support.printable import printable
+from lm_jax.support.values import show
 
 SIGN = "/"
 

@@ -12,7 +12,7 @@ import pytest
 
 from lm_jax.objectives.base import Objective
 from lm_jax.support import registry
-from lm_jax.training import program
+from lm_jax.training import terms as terms_lib
 from lm_jax.types import ARCHITECTURES
 
 PACKAGE = "lm_jax.objectives"
@@ -135,8 +135,8 @@ class Case:
     def loss(params, problem, key):
       apply = nn.apply(record, self.network)
       terms, kept = apply({"params": params}, problem, key)
-      whole = program.denominators(problem)
-      return program.total(terms, problem, whole)[0], kept
+      whole = terms_lib.denominators(problem)
+      return terms_lib.total(terms, problem, whole)[0], kept
 
     def run(params, variants, key):
       def one(rows):

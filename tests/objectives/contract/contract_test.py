@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from lm_jax.training import program
+from lm_jax.training import plan
 
 
 def same(tree, other):
@@ -28,7 +28,7 @@ def test_it_runs(case):
 
 def test_shapes_are_static(case):
   """They follow from shapes alone; integers and float32 throughout."""
-  rows = program.abstract_rows(4, case.spec.length)
+  rows = plan.abstract_rows(4, case.spec.length)
   shapes = jax.eval_shape(
     lambda key, rows: case.objective.make(key, rows, case.spec),
     jax.random.key(0),

@@ -1,0 +1,109 @@
+"""What a program is compiled for, and the shapes of its parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from lm_jax.config import budget as budget_lib
+from lm_jax.config import optimizer as optimizer_lib
+from lm_jax.types import (
+  Array,
+  Head,
+  Rows,
+  Spec,
+  Trunk,
+)
+
+Tree = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """Settings that a program is compiled for; hashable, so equal ones share it.
+
+  objective: makes problems and losses; the train step uses nothing else of it.
+  network: of the objective's stacks and heads, with the trunk's dropout; its
+    adaptation, if any, decides which parameters are trained.
+  spec: facts about the model for the objective.
+  batch_size, accumulate: rows of a step, and number of parts it is computed in.
+  optimizer: its options.
+  budget: a currency of tokens or targets drives the schedule on the device.
+  """
+
+  objective: Any
+  network: Any
+  spec: Spec
+  batch_size: int
+  accumulate: int
+  optimizer: optimizer_lib.OptimizerOptions
+  budget: budget_lib.Budget
+  mesh: Mesh
+
+
+def abstract_rows(batch_size: int, length: int, labelled: bool = False) -> Rows:
+  """Returns shapes of the rows of a batch, for tracing."""
+  leaf = jax.ShapeDtypeStruct((batch_size, length), jnp.int32)
+  label = leaf if labelled else None
+  return Rows(leaf, leaf, leaf, leaf, leaf, label)
+
+
+@functools.lru_cache(maxsize=8)
+def parameter_shapes(plan: Plan) -> Tree:
+  """Returns the shapes of a plan's parameters, boxed; compiles nothing."""
+  return jax.eval_shape(
+    functools.partial(draw_parameters, plan), jax.random.key(0)
+  )
+
+
+def draw_parameters(plan: Plan, key: Array) -> Tree:
+  """Draws what the loss calls, by tracing the loss itself; boxed."""
+
+  def loss(net, problem, rng):
+    return plan.objective.loss(net, problem, rng)
+
+  supervised = plan.objective.supervised
+  rows = jax.tree.map(
+    lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
+    abstract_rows(plan.batch_size, plan.spec.length, supervised),
+  )
+  problem = plan.objective.make(key, rows, plan.spec)
+  initialize = nn.init(loss, plan.network.clone(deterministic=True))
+  return initialize({"params": key}, problem, key)["params"]
+
+
+def trunks_of(objective, trunk: Trunk) -> tuple[tuple[str, Trunk], ...]:
+  """Returns the stacks of an objective, for a Network."""
+  return tuple(objective.stacks(trunk).items())
+
+
+def heads_of(objective, spec: Spec) -> tuple[tuple[str, Head], ...]:
+  """Returns the heads of an objective, for a Network."""
+  return tuple(objective.heads(spec).items())
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class State:
+  """The state that a step changes and a checkpoint stores.
+
+  params, optimizer: pytrees of arrays of the trained parameters; key: uint32
+    key data of the seed.
+  step: int32. tokens, targets: two-limb counters (lm_jax/config/budget.py).
+  skipped: int32 [2], updates skipped because they were not finite: in total,
+    and in a row.
+  """
+
+  params: Tree
+  optimizer: Tree
+  key: Array
+  step: Array
+  tokens: Array
+  targets: Array
+  skipped: Array
