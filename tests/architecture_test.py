@@ -14,6 +14,7 @@ FILES = sorted((ROOT / "lm_jax").rglob("*.py"))
 # rooms of its own floor, as long as no circle comes of that.
 FLOORS = (
   ("support",),
+  ("trunk",),
   ("types", "visibility"),
   ("specials",),
   ("layout",),

@@ -7,19 +7,16 @@ import json
 import pathlib
 from typing import Any
 
-from lm_jax.config.optimizer import OptimizerOptions
-from lm_jax.config.run import (
-  METHOD,
-  VOCABULARY,
-  Config,
+from lm_jax.config.named_options import (
   adaptation_class,
   adaptation_schema,
-  flatten,
   objective_schema,
   require_option,
   schema,
   versioned,
 )
+from lm_jax.config.optimizer import OptimizerOptions
+from lm_jax.config.run import METHOD, VOCABULARY, Config, flatten
 from lm_jax.data.options import DataOptions
 from lm_jax.support import registry, strict_json
 from lm_jax.support.errors import UsageError, short
