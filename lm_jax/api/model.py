@@ -6,27 +6,17 @@ lm.score(["The state of the Union is strong."])
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import jax
 import numpy as np
 
-from lm_jax import loaded_model
-from lm_jax.config import Config
-from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.api.arrays import ArrayModel
 from lm_jax.generation import read_options
-from lm_jax.hugging_face import pretrained
-from lm_jax.inference import compiled
 from lm_jax.inference import inputs as inputs_lib
 from lm_jax.inference import load as load_lib
-from lm_jax.inference import score as score_lib
-from lm_jax.inference.score import Scorer, for_measuring
-from lm_jax.loaded_model import Trained
-from lm_jax.storage.digest import flatten
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Array
 
@@ -90,7 +80,7 @@ def evaluate(
   return evaluate_lib.evaluate(flags.from_values(path, names, places, options))
 
 
-class LanguageModel:
+class LanguageModel(ArrayModel):
   """A trained model; made by `load`.
 
   All results are NumPy arrays in float32, computed in float32, but for sums
@@ -108,69 +98,6 @@ class LanguageModel:
       Only equal kinds compare.
   """
 
-  def __init__(self, model: Trained):
-    self._model = model
-    self.config: Config = model.config
-    self.tokenizer: Tokenizer | None = model.tokenizer
-    self.outputs: tuple[str, ...] = tuple(model.outputs)
-    self.scoring: str = loaded_model.scoring(model)
-    self._params = model.params
-    self._spec = model.spec
-    self._network = for_measuring(model.network)
-    trunk = dict(model.network.trunks)["main"]
-    adaptation = model.network.adaptation
-    self._ahead = adaptation.ahead if adaptation else 0
-    # As texts find it: what is ahead of them takes positions.
-    self._trunk = dataclasses.replace(
-      trunk, max_positions=trunk.max_positions - self._ahead
-    )
-
-  def __repr__(self) -> str:
-    """What it is, in a line."""
-    trunk, spec = self._trunk, self._spec
-    what = self.config.family or self.config.objective
-    facts = [
-      f"{what}, {spec.architecture} of {trunk.layers} x {trunk.width}",
-      f"{self.num_parameters():,} parameters",
-      f"vocabulary {spec.vocabulary:,}",
-      f"length {spec.length:,}",
-    ]
-    where = self._model.source
-    return f"LanguageModel({', '.join(facts + [repr(where)] * bool(where))})"
-
-  @property
-  def params(self) -> Any:
-    """Its parameters: a pytree of float32 arrays, for `apply`."""
-    return self._params
-
-  def with_params(self, params: Any) -> LanguageModel:
-    """The same model with other parameters, say after steps of your own.
-
-    Args:
-      params: of the structure and the shapes of `params`.
-
-    Raises:
-      UsageError: they are of others.
-    """
-    own, other = map(_shapes, (self._params, params))
-    wrong = sorted(own.items() ^ other.items())
-    if wrong:
-      name = wrong[0][0]
-      raise UsageError(
-        f"params: {name} must be {own.get(name, 'left out')} and is"
-        f" {other.get(name, 'absent')}"
-      )
-    return LanguageModel(self._model._replace(params=params))
-
-  def num_parameters(self) -> int:
-    """How many numbers `params` holds; tied ones count once."""
-    return sum(leaf.size for leaf in jax.tree.leaves(self._params))
-
-  @functools.cached_property
-  def _scorer(self) -> Scorer:
-    _require_tokenizer(self._model, "texts")
-    return score_lib.scorer(self._model)
-
   @functools.cached_property
   def _filler(self) -> Filler:
     from lm_jax.generation.infill import Filler
@@ -182,191 +109,6 @@ class LanguageModel:
     from lm_jax.generation.generate import Generator
 
     return Generator(self._model, "generate")
-
-  def logits(
-    self,
-    input_ids: Array,
-    attention_mask: Array | None = None,
-    token_type_ids: Array | None = None,
-    decoder_input_ids: Array | None = None,
-    position_ids: Array | None = None,
-    mems: Sequence[Array] = (),
-    output: str = "",
-  ) -> np.ndarray:
-    """The logits of one of `outputs`, as Transformers' `.logits` are.
-
-    Over the vocabulary they are [B, T, V]: an encoder sees both ways, and a
-    decoder the past, so that position t of it tells of token t + 1. A head of
-    tokens gives [B, T, size] (question answering: start and end), or [B, T]
-    of a discriminator; a head of texts [B, size], or
-    [B, D] of a bare pooler.
-
-    Args:
-      input_ids: integers [B, T], read by the encoder where there is one.
-      attention_mask: [B, T], 0 on padding, on either side; by default none.
-        Logits on padding have no meaning.
-      token_type_ids: [B, T], where the model has token types.
-      decoder_input_ids: [B, T'] of an encoder_decoder, whose logits are
-        [B, T', V]. Its heads read input_ids shifted by one unless it is given.
-      position_ids: [B, T]; by default they count from 0 behind the padding
-        (Transformers counts padding on the left, too, unless it is told).
-      mems: of XLNet: what `mems` gave for the segments before.
-      output: one of `outputs`; the first by default.
-
-    Raises:
-      UsageError: an argument that the model lacks or needs, ids that it has
-        not, or a model without outputs.
-    """
-    return np.asarray(
-      self.apply(
-        self._params,
-        input_ids,
-        attention_mask,
-        token_type_ids,
-        decoder_input_ids,
-        position_ids,
-        mems,
-        output,
-      )
-    )
-
-  def apply(
-    self,
-    params: Any,
-    input_ids: Array,
-    attention_mask: Array | None = None,
-    token_type_ids: Array | None = None,
-    decoder_input_ids: Array | None = None,
-    position_ids: Array | None = None,
-    mems: Sequence[Array] = (),
-    output: str = "",
-  ) -> jax.Array:
-    """`logits` as a pure function of the parameters and the inputs.
-
-    It may be jitted, differentiated and vectorised like any function of JAX;
-    nothing is dropped out, and everything is float32. Inside jit the values of
-    ids are not checked, since they are not known.
-
-    Args:
-      params: as `params`, of the same shapes.
-      input_ids, attention_mask, token_type_ids, decoder_input_ids,
-        position_ids, mems, output: as of `logits`; `output` is no array.
-
-    Raises:
-      UsageError: as `logits`.
-    """
-    name = output or next(iter(self.outputs), "")
-    if name not in self.outputs:
-      valid = ", ".join(self.outputs) or "none: hidden() has its states"
-      raise UsageError(f"logits: output={name}: valid are {valid}")
-    inputs, source = inputs_lib.streams(
-      self._trunk,
-      self._spec,
-      input_ids,
-      attention_mask,
-      token_type_ids,
-      decoder_input_ids,
-      position_ids,
-      shifted=name != loaded_model.VOCABULARY,
-      starts_with_last=pretrained.starts_with_last(self.config),
-    )
-    head = self._model.outputs[name]
-    end = self._spec.specials.end
-    if head is not None and head.pool == "end":
-      read = inputs if source is None else source
-      inputs_lib.require_token(read, end, name)
-    run = compiled.logits(self._network, name, head, end)
-    past = self._past(mems)
-    found = run(params, inputs, source, past)
-    if head is not None and name == self._model.objective.scores_by(self._spec):
-      return found[:, :, 0]  # a discriminator's
-    return found
-
-  def mems(
-    self,
-    input_ids: Array,
-    attention_mask: Array | None = None,
-    token_type_ids: Array | None = None,
-    mems: Sequence[Array] = (),
-    mem_len: int = 0,
-  ) -> tuple[np.ndarray, ...]:
-    """XLNet's memory of a segment: float32 [B, M, D] for each layer.
-
-    Args:
-      input_ids, attention_mask, token_type_ids: as of `logits`.
-      mems: of the segments before this one.
-      mem_len: states to keep; 0 keeps all.
-
-    Raises:
-      UsageError: the model is no XLNet, or `logits` would raise.
-    """
-    self._past(mems)
-    self._require_memory()
-    inputs, _ = inputs_lib.streams(
-      self._trunk, self._spec, input_ids, attention_mask, token_type_ids
-    )
-    found = compiled.memory(self._network, mem_len)(
-      self._params, inputs, tuple(mems)
-    )
-    return tuple(map(np.asarray, found))
-
-  def _require_memory(self) -> None:
-    if self._trunk.positions != "xlnet":
-      raise UsageError("mems: only an XLNet has a memory")
-    if self._ahead:
-      raise UsageError("mems: a model with a soft prompt has no memory")
-
-  def _past(self, mems: Sequence[Array]) -> tuple[Array, ...]:
-    if mems:
-      self._require_memory()
-    if mems and len(mems) != self._trunk.layers:
-      raise UsageError(
-        f"mems: {len(mems)} are given, and the model has {self._trunk.layers} "
-        "layers"
-      )
-    return tuple(mems)
-
-  def hidden(
-    self,
-    texts_or_ids: str | Sequence[str] | Array,
-    attention_mask: Array | None = None,
-    token_type_ids: Array | None = None,
-    decoder_input_ids: Array | None = None,
-    position_ids: Array | None = None,
-    mems: Sequence[Array] = (),
-  ) -> list[np.ndarray] | np.ndarray:
-    """Last-layer states, as the objective has a whole text read.
-
-    An encoder and the prefix of a prefix_decoder see both ways; an
-    encoder_decoder gives the decoder's states, which reads the text behind
-    its start token unless it is given something else.
-
-    Args:
-      texts_or_ids: texts, or integers [B, T] as `logits` takes them.
-      attention_mask, token_type_ids, decoder_input_ids, position_ids, mems:
-        of ids, as `logits` takes them.
-
-    Returns:
-      For texts a list of float32 [T, D], one state for each token, and for
-      each special token that the model has around a text; for ids float32
-      [B, T, D].
-    """
-    if inputs_lib.are_texts(texts_or_ids):
-      return self._scorer.text_states(inputs_lib.texts(texts_or_ids))
-    inputs, source = inputs_lib.streams(
-      self._trunk,
-      self._spec,
-      texts_or_ids,
-      attention_mask,
-      token_type_ids,
-      decoder_input_ids,
-      position_ids,
-      shifted=True,
-      starts_with_last=pretrained.starts_with_last(self.config),
-      whole=True,
-    )
-    run = compiled.states(self._network)
-    return np.asarray(run(self._params, inputs, source, self._past(mems)))
 
   def embed(self, texts: str | Iterable[str]) -> np.ndarray:
     """Mean of each text's last-layer states, long ones cut: [n, D]."""
@@ -512,13 +254,3 @@ class LanguageModel:
 
     path = os.path.expanduser(os.fspath(path))
     return export.save(self._model, path, family)
-
-
-def _require_tokenizer(model: Trained, what: str) -> Tokenizer:
-  if model.tokenizer is None:
-    raise UsageError(f"{what}: the model has no tokenizer files beside it")
-  return model.tokenizer
-
-
-def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
-  return {name: leaf.shape for name, leaf in flatten(params).items()}
