@@ -127,7 +127,7 @@ def _keeps(argv: Sequence[str]) -> bool:
 
 
 def _say(line: str) -> None:
-  """In one piece: threads of a save that failed may still be writing."""
+  """Writes a line in one piece, as other threads may still be writing."""
   sys.stderr.write(f"lm_jax: {line}\n")
 
 
@@ -139,7 +139,7 @@ def _nobody_reads() -> bool:
 
 
 def _out_of_memory(error: BaseException) -> str:
-  """What to do where there is too little memory, or too few processes.
+  """Says what to do where memory or processes run out.
 
   "" of another error.
   """

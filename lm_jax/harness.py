@@ -97,7 +97,7 @@ class HarnessModel(TemplateLM):
 
   @property
   def eot_token_id(self) -> int:
-    """What stands in front of a text without context."""
+    """The id in front of a text without context."""
     specials = self._specials
     return (*specials.before, specials.boundary)[0]
 
@@ -108,7 +108,7 @@ class HarnessModel(TemplateLM):
 
   @property
   def tokenizer_name(self) -> str:
-    """Under which the harness keeps requests."""
+    """The name under which the harness caches requests."""
     return f"lm_jax-{self._tokenizer.fingerprint}"
 
   def tok_encode(

@@ -53,7 +53,7 @@ def take(values_BxT: Array, positions_BxP: Array) -> Array:
 
 
 def compact(keep_BxT: Array, size: int) -> tuple[Array, Array]:
-  """Where the kept tokens are, moved to the front in their order.
+  """Returns the columns of kept tokens, moved to the front in their order.
 
   Returns int32 [B, size] indices into T and bool [B, size]: is there a token?
   More than `size` kept tokens are cut at the end.
@@ -120,7 +120,7 @@ def in_place(rows: Rows, spec: Spec, prefix_BxL: Array | None = None) -> Stream:
 
 
 def shift(answer: Part, spec: Spec) -> Array:
-  """What a decoder reads to predict `answer`: int32 [B, A].
+  """Returns what a decoder reads to predict `answer`: int32 [B, A].
 
   Each segment of the answer starts from the boundary token, or, in a decoder
   that has an encoder, from the token that such start from; all else is the

@@ -63,6 +63,6 @@ def outputs_of(
 
 
 def scoring(model: Trained) -> str:
-  """What its scores are; "" where it lacks the output to read them from."""
+  """Returns the kind of its scores; "" where it lacks the output for them."""
   needed = model.objective.scores_by(model.spec)
   return model.objective.scoring if needed in model.outputs else ""

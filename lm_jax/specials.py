@@ -1,4 +1,4 @@
-"""Which ids are special tokens: tests, random text, specials.json."""
+"""Special tokens: tests, random text, specials.json."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def runs(specials: Specials) -> tuple[tuple[int, int], ...]:
   >>> runs(Specials(sentinels=3))
   ((0, 12),)
   """
-  found: list[tuple[int, int]] = []
+  spans: list[tuple[int, int]] = []
   for i in specials.ids:
-    if found and found[-1][1] == i:
-      found[-1] = found[-1][0], i + 1
+    if spans and spans[-1][1] == i:
+      spans[-1] = spans[-1][0], i + 1
     else:
-      found.append((i, i + 1))
-  return tuple(found)
+      spans.append((i, i + 1))
+  return tuple(spans)
 
 
 def is_special(tokens: Array, specials: Specials) -> Array:
@@ -113,7 +113,7 @@ def require(specials: Specials, names: Iterable[str], objective: str) -> None:
 
 
 def to_json(specials: Specials) -> str:
-  """What specials.json holds: the fields of Specials."""
+  """Returns the content of specials.json: the fields of Specials."""
   return json.dumps(dataclasses.asdict(specials), indent=1) + "\n"
 
 
@@ -183,7 +183,7 @@ def _is_id(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-  """As the file has it, cut."""
+  """Shows a value of a file, cut."""
   plain = value is None or isinstance(value, str | int | float)
   text = json.dumps(value) if plain else short(value, 40)
   return text if len(text) <= 40 else f"{text[:37]}..."

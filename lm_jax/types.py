@@ -1,4 +1,4 @@
-"""What flows between the parts: rows -> problem -> losses.
+"""The data that flows between the parts: rows -> problem -> losses.
 
 Shape suffixes, everywhere in lm_jax: B batch, L row length, T stream length,
 S source length, P predicted positions, D width, H heads, K head width,
@@ -58,7 +58,7 @@ def _pytree(*static: str):
 @_pytree()
 @dataclasses.dataclass(frozen=True)
 class Rows:
-  """What the data layer yields: linguistic facts as int32 arrays [B, L].
+  """Rows of the data layer: linguistic facts as int32 arrays [B, L].
 
   Every segment (a document, or a piece of one) starts with the boundary token.
 
@@ -84,7 +84,7 @@ class Rows:
 @_pytree("mask", "longest")
 @dataclasses.dataclass(frozen=True)
 class Stream:
-  """What a stack reads: int32 arrays [B, T].
+  """Tokens that a stack reads: int32 arrays [B, T].
 
   Token i attends to token j iff they share a segment and
   key_rank[j] <= query_rank[i] (lm_jax/visibility.py). `mask` is static and
@@ -112,7 +112,7 @@ class Stream:
 @_pytree()
 @dataclasses.dataclass(frozen=True)
 class Problem:
-  """What an objective makes of rows.
+  """The problem that an objective makes of rows.
 
   inputs: the stream that the main stack reads.
   source: the encoder's stream (encoder_decoder only).
@@ -183,18 +183,18 @@ class Specials:
   def ids(self) -> tuple[int, ...]:
     """All of them, ascending."""
     first, step = self.first_sentinel, self.sentinel_step
-    found = {
+    known = {
       *(self.pad, self.unknown, self.boundary, self.end, self.separator),
       *(self.mask, self.regular, self.sequential, self.extreme, self.start),
       *(first + step * i for i in range(self.sentinels)),
       *(*self.before, *self.after, *self.others),
     }
-    return tuple(sorted(found - {ABSENT}))
+    return tuple(sorted(known - {ABSENT}))
 
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-  """What an objective may know of the model and the data; hashable."""
+  """Facts of the model and the data that an objective may know; hashable."""
 
   architecture: Architecture
   length: int

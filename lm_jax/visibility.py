@@ -1,4 +1,4 @@
-"""Which token may attend to which: two integers per token.
+"""Attention between tokens, said by two integers per token.
 
 Token i attends to token j iff they share a segment and
 key_rank[j] <= query_rank[i]. Every attention pattern of this project is a

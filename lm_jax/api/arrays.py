@@ -1,4 +1,4 @@
-"""What a model computes of token ids, as arrays."""
+"""Arrays that a model computes from token ids."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class ArrayModel:
     return type(self)(self._model._replace(params=params))
 
   def num_parameters(self) -> int:
-    """How many numbers `params` holds; tied ones count once."""
+    """Number of parameters; tied ones count once."""
     return sum(leaf.size for leaf in jax.tree.leaves(self._params))
 
   @functools.cached_property
@@ -195,10 +195,10 @@ class ArrayModel:
       inputs_lib.require_token(read, end, name)
     run = compiled.logits(self._network, name, head, end)
     past = self._past(mems)
-    found = run(params, inputs, source, past)
+    outputs = run(params, inputs, source, past)
     if head is not None and name == self._model.objective.scores_by(self._spec):
-      return found[:, :, 0]  # a discriminator's
-    return found
+      return outputs[:, :, 0]  # a discriminator's
+    return outputs
 
   def mems(
     self,
@@ -223,10 +223,10 @@ class ArrayModel:
     inputs, _ = inputs_lib.streams(
       self._trunk, self._spec, input_ids, attention_mask, token_type_ids
     )
-    found = compiled.memory(self._network, mem_len)(
+    states = compiled.memory(self._network, mem_len)(
       self._params, inputs, tuple(mems)
     )
-    return tuple(map(np.asarray, found))
+    return tuple(map(np.asarray, states))
 
   def _require_memory(self) -> None:
     if self._trunk.positions != "xlnet":

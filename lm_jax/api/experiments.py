@@ -70,13 +70,13 @@ class Experiment:
   statuses: Mapping[str, str]
 
   def results(self, by: str = "run") -> DataFrame:
-    """As `lm_jax.results` of its directory."""
+    """Reads the results of its directory as a table (`lm_jax.results`)."""
     from lm_jax.api import frames
 
     return frames.results(self.directory, by)
 
   def plot(self, figure: str = "") -> Figure:
-    """As `lm_jax.plot` of its directory."""
+    """Plots the results of its directory (`lm_jax.plot`)."""
     from lm_jax.api import frames
 
     return frames.plot(self.directory, figure)

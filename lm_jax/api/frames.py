@@ -18,7 +18,7 @@ BY = ("run", "arm")
 
 
 def results(directory: str | os.PathLike, by: str = "run") -> DataFrame:
-  """What a directory holds, as a table.
+  """Reads the results of a directory as a table.
 
   Args:
     directory: of an experiment (`compare`), a run (`train`), an evaluation
@@ -127,5 +127,5 @@ def _makers(root: pathlib.Path) -> dict[str, Any]:
     return {"scores": lambda: figures.drawn("%", bars) if bars else None}
   if (root / protocol.FILE).is_file():
     raise UsageError(f"plot: directory={root}: a protocol has no figures")
-  found = plots.figures(compare.analyse(_experiment(root)))
-  return {stem: make for stem, _, make in found}
+  makers = plots.figures(compare.analyse(_experiment(root)))
+  return {stem: make for stem, _, make in makers}

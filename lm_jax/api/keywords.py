@@ -38,16 +38,16 @@ def flags(
   Raises:
     UsageError: an unknown option, or a value of another kind.
   """
-  found: dict[str, list[str]] = {}
+  texts: dict[str, list[str]] = {}
   for name, value in values.items():
     if name == SWEEP and name in known:
-      found[name] = _sweeps(command, value)
+      texts[name] = _sweeps(command, value)
       continue
     for path, leaf in _leaves(command, known, name, value):
       if path not in known:
         raise _unknown(command, path, known)
-      found[path] = [_text(command, known[path], leaf)]
-  return found
+      texts[path] = [_text(command, known[path], leaf)]
+  return texts
 
 
 def command_line(command: str, given: Mapping[str, list[str]]) -> list[str]:
@@ -104,7 +104,7 @@ def _sweeps(command: str, value: Any) -> list[str]:
       f"{command}: {SWEEP}={short(value)}: must be a dict of options and their"
       ' values, {"optimizer.learning_rate": [1e-3, 3e-3]}'
     )
-  found = []
+  texts = []
   for path, values in value.items():
     if isinstance(values, str) or not hasattr(values, "__iter__"):
       values = [values]
@@ -115,8 +115,8 @@ def _sweeps(command: str, value: Any) -> list[str]:
         for leaf in values
       ]
     )
-    found.append(f"{path}={out.getvalue()}")
-  return found
+    texts.append(f"{path}={out.getvalue()}")
+  return texts
 
 
 def _unknown(
@@ -132,7 +132,7 @@ def _unknown(
 
 
 def _as_keyword(path: str) -> str:
-  """How an option is given: optimizer={"learning_rate": ...}."""
+  """Shows how an option is given: optimizer={"learning_rate": ...}."""
   group, _, name = path.rpartition(".")
   names = {own: keyword for keyword, own in _OWN.items()}
   return f'{names.get(group, group)}={{"{name}": ...}}' if group else path

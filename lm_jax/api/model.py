@@ -185,10 +185,10 @@ class LanguageModel(ArrayModel):
         if len(texts) * flags.num_return_sequences != 1:
           raise UsageError("stream: is of one text")
         show = lambda _, piece: stream(piece)  # noqa: E731
-      found = self._generator.generate(
+      generated = self._generator.generate(
         texts, flags, truncate, show, source_language, target_language
       )
-      return [result.text for result in found]
+      return [result.text for result in generated]
     if stream or truncate or source_language or target_language:
       raise UsageError(
         "stream, truncate, source_language, target_language: are of texts, not"
@@ -201,10 +201,10 @@ class LanguageModel(ArrayModel):
     ]
     generator = self._generator
     start = list(generator.decoder_prompt(flags, decoder_input_ids))
-    found = generator.continue_ids(ids, flags, start)
+    generated = generator.continue_ids(ids, flags, start)
     if self._spec.architecture == "encoder_decoder":
       ids = [start or [self._spec.specials.start]] * len(ids)
-    whole = [ids[result.prompt] + result.ids for result in found]
+    whole = [ids[result.prompt] + result.ids for result in generated]
     out = np.full(
       (len(whole), max(map(len, whole))), self._spec.specials.pad, np.int32
     )

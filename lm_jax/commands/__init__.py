@@ -1,1 +1,1 @@
-"""What the command line knows: flags, listings, the doctor."""
+"""The commands, one file each."""

@@ -14,7 +14,7 @@ from lm_jax.support.options import Option, option, texts_of_others
 
 
 def report(cache: str = "") -> tuple[str, list[str]]:
-  """What there is, a line each, and which required packages are missing.
+  """Describes the machine, a line each, and names missing packages.
 
   Args:
     cache: what --data.cache names, "" for the default.
@@ -39,7 +39,7 @@ def report(cache: str = "") -> tuple[str, list[str]]:
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """Whether a run is planned, and for which chips.
+  """Flags of the doctor, and of a plan for many chips.
 
   settings: texts of the flags of `train` by path: the run that is planned.
   """

@@ -10,7 +10,7 @@ from lm_jax.support.options import option
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """What is written, where to, and in which form."""
+  """The model that is written, the place and the form."""
 
   model: str = option("", "a run directory", needed="a run directory")
   to: str = option(

@@ -156,7 +156,7 @@ def usage(
 
 
 def _rank(option: Option) -> int:
-  """Where an option stands in its group: the most used first."""
+  """Ranks an option in its group: the most used come first."""
   used = option.path in MOST_USED
   return MOST_USED.index(option.path) if used else len(MOST_USED)
 

@@ -249,13 +249,13 @@ def _of_file(path: pathlib.Path) -> list[str]:
   with the lines; one of JSONL is passed over, as by every reader.
   """
   if ".jsonl" in path.suffixes:
-    found = [
+    prompts = [
       lines.parsed(data, f"--prompts={path}, line {number}")
       for number, data in enumerate(lines.raw(path), start=1)
       if data.strip()
     ]
   else:
-    found = [line for _, line in lines.texts(path)]
-  if not found or not all(isinstance(text, str) for text in found):
+    prompts = [line for _, line in lines.texts(path)]
+  if not prompts or not all(isinstance(text, str) for text in prompts):
     raise UsageError(f"--prompts={path}: must hold texts, one a line")
-  return found
+  return prompts

@@ -16,7 +16,7 @@ ENDS = (".graphml", ".jsonld", ".png")
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """What is read, by which models, and where the graph is written."""
+  """The text, the models that read it, and the files that are written."""
 
   model: str = option(
     "",

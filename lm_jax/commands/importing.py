@@ -10,14 +10,14 @@ from lm_jax.support.options import option
 
 @dataclasses.dataclass(frozen=True)
 class Cache:
-  """Where prepared data is kept."""
+  """The cache of prepared data."""
 
   cache: str = option("", "directory of prepared data")
 
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """What is imported, and where to."""
+  """The model that is imported, and the run directory."""
 
   model: str = option(
     "", "a Hugging Face directory", needed="a Hugging Face directory"

@@ -50,7 +50,7 @@ _CORPORA = {
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """What is listed.
+  """The kind of names that is listed.
 
   settings: texts of the flags that say how a corpus is read, by path.
   """

@@ -27,7 +27,7 @@ PAIRED = "paired.json"
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """Whose pages are written again, or which predictions are compared."""
+  """The directory whose pages are written, or predictions to compare."""
 
   workdir: str = option(
     "",
@@ -67,8 +67,8 @@ def main(flags: Flags) -> int:
 def _evaluation(directory: str) -> int:
   from lm_jax.evaluation import report, text
 
-  found = report.write(directory)
-  for outcome in found.outcomes:
+  evaluation = report.write(directory)
+  for outcome in evaluation.outcomes:
     print("\n".join([*text.head(outcome.rows), *text.body(outcome.rows)]))
   print(f"{directory}/report.html")
   return 0
@@ -102,8 +102,8 @@ def _compare(flags: Flags) -> int:
   elif flags.format == "csv":
     print(paired.as_csv(pairs, baseline), end="")
   else:
-    found = paired.summary(pairs, baseline, notes)
-    print(blocks.plain(found), end="")
+    summary = paired.summary(pairs, baseline, notes)
+    print(blocks.plain(summary), end="")
   if not directory:
     return 0
   command = ["report"]

@@ -36,7 +36,7 @@ _DENSE, _READER = "dense", "reader"
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """What is searched for, how, and what is printed."""
+  """The collection, the queries, the method, and what is printed."""
 
   collection: str = option(
     "",
@@ -153,16 +153,16 @@ def main(flags: Flags) -> int:
     flags = dataclasses.replace(flags, method=method)
   _check(flags)
   where = f"--collection={flags.collection}"
-  found = collection_lib.read(flags.collection, where, flags.split)
+  collection = collection_lib.read(flags.collection, where, flags.split)
   if flags.judge:
     run = trec.read(pathlib.Path(flags.judge))
-    _require_known(run, found, f"--judge={flags.judge}")
-    _print_judged({flags.judge: run}, found, flags)
+    _require_known(run, collection, f"--judge={flags.judge}")
+    _print_judged({flags.judge: run}, collection, flags)
     return 0
-  asks = queries_lib.read(flags.query, flags.queries, found, where)
+  asks = queries_lib.read(flags.query, flags.queries, collection, where)
   deep = asks.from_collection or flags.run or flags.format == "trec"
   top_k = flags.top_k or (_DEEP if deep else _SHOWN)
-  runs = search(flags, found, asks.texts, max(top_k, flags.passages))
+  runs = search(flags, collection, asks.texts, max(top_k, flags.passages))
   run = {
     query: dict(list(hits.items())[:top_k])
     for query, hits in runs[flags.method].items()
@@ -175,14 +175,14 @@ def main(flags: Flags) -> int:
       print(line)
     return 0
   if flags.reader:
-    answers = _answers(flags, found, asks.texts, runs[flags.method])
-    for line in _answered(answers, found, asks, flags.format):
+    answers = _answers(flags, collection, asks.texts, runs[flags.method])
+    for line in _answered(answers, collection, asks, flags.format):
       print(line)
   elif flags.format == "jsonl" or not asks.from_collection:
-    for line in _shown(run, found, asks.texts, flags.format):
+    for line in _shown(run, collection, asks.texts, flags.format):
       print(line, flush=True)
   if asks.from_collection and flags.format == "text" and not flags.reader:
-    _print_judged(runs, found, flags)
+    _print_judged(runs, collection, flags)
   return 0
 
 

@@ -16,7 +16,7 @@ _MOST = Decimal("1e30")
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-  """How much of one currency a run may spend.
+  """The amount of one currency that a run may spend.
 
   What a step costs in flops, positions and steps is known before it is taken:
   such a budget is never exceeded. In tokens, targets and seconds it is known
@@ -71,7 +71,7 @@ class Budget:
     positions_per_step: int,
     spent: Ledger | None = None,
   ) -> int | None:
-    """How many steps the budget buys, or None if only the run can tell.
+    """Number of steps that the budget buys; None if only the run can tell.
 
     Args:
       flops_per_step: model FLOPs, forward and backward.
@@ -100,7 +100,7 @@ class Budget:
 
 @dataclasses.dataclass
 class Ledger:
-  """What a run has spent; exact, and plain numbers in JSON.
+  """The amounts that a run has spent; exact, and plain numbers in JSON.
 
   steps: optimizer steps.
   tokens: tokens read, padding left out.
@@ -125,7 +125,7 @@ class Ledger:
     self.seconds += seconds
 
   def spent(self, currency: str) -> int | float:
-    """What was spent in a currency of CURRENCIES."""
+    """Returns the amount spent in one of CURRENCIES."""
     return self.as_dict()[currency]
 
   def fraction(self, budget: Budget) -> float:
@@ -133,5 +133,5 @@ class Ledger:
     return self.spent(budget.currency) / budget.amount
 
   def as_dict(self) -> dict[str, int | float]:
-    """For JSON; `Ledger(**ledger.as_dict())` is the ledger again."""
+    """Returns plain numbers for JSON, which make the ledger again."""
     return dataclasses.asdict(self)

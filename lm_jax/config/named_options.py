@@ -45,8 +45,8 @@ def adaptation_schema(name: str) -> dict[str, Option]:
 
 def versioned(objective: str) -> dict[str, Option]:
   """The options whose default is not what runs did before there was one."""
-  found = schema() | objective_schema(objective)
-  return {path: o for path, o in found.items() if o.absent is not None}
+  known = schema() | objective_schema(objective)
+  return {path: o for path, o in known.items() if o.absent is not None}
 
 
 def is_open(config: Config, path: str) -> bool:

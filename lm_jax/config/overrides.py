@@ -81,16 +81,16 @@ def with_defaults(
   Where those differ there is no default, and the help line has them.
   """
   trees = [config_lib.given(config) for config in configs]
-  found = dict(known)
+  changed = dict(known)
   for path, option in known.items():
     values = [tree[path] for tree in trees if path in tree]
     if values and values.count(values[0]) == len(trees):
-      found[path] = dataclasses.replace(option, default=values[0])
+      changed[path] = dataclasses.replace(option, default=values[0])
     elif values:
       shown = ", ".join(dict.fromkeys(map(show, values)))
       help_line = f"{option.help}; the arms have {shown}"
-      found[path] = dataclasses.replace(option, default=None, help=help_line)
-  return found
+      changed[path] = dataclasses.replace(option, default=None, help=help_line)
+  return changed
 
 
 def override(config: Config, settings: Mapping[str, str]) -> Config:

@@ -1,4 +1,4 @@
-"""From a configuration to its parts: defaults written out, all checked."""
+"""Makes the parts of a configuration: defaults written out, all checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is: the configuration, its file, and the parts it names.
+"""The configuration of a run.
 
 A `Config` says what was asked for: a field left alone stays "the default",
 so that another size or objective may still be put under it. `resolve` writes

@@ -93,8 +93,8 @@ def schema() -> dict[str, Option]:
     "a published shape: `list sizes`; with --size, its kind of that size. What"
     " is not given below is as the size, or the preset, has it",
   )
-  found = options(Trunk, "trunk.", _HELPS)
-  fields = [found[f"trunk.{name}"] for name in (*FIELDS, *FROM_DATA)]
+  known = options(Trunk, "trunk.", _HELPS)
+  fields = [known[f"trunk.{name}"] for name in (*FIELDS, *FROM_DATA)]
   return {
     preset.path: preset,
     **{o.path: dataclasses.replace(o, default=None) for o in fields},
@@ -127,7 +127,7 @@ def make(
 
 
 def at_size(preset: str, size: str) -> dict[str, Any]:
-  """What makes a preset's kind of trunk as large as a size, or UsageError."""
+  """Returns the changes that give a preset's kind of trunk another size."""
   require(size, preset)
   return sizes.shape(preset, size)
 
@@ -234,7 +234,7 @@ def check(trunk: Trunk) -> None:
 
 
 def _check_layers(trunk: Trunk) -> None:
-  """What layers of one stack may have of their own, or in common."""
+  """Raises UsageError where layers cannot share or differ as asked."""
   if trunk.encoder_heads and trunk.width % trunk.encoder_heads:
     raise UsageError(
       f"--trunk.encoder_heads={trunk.encoder_heads}: must divide"

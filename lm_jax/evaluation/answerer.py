@@ -65,7 +65,7 @@ class Answerer(Scorer):
 
   @property
   def chooses_by(self) -> str:
-    """What the scores of choices are: "log_likelihood" or as `scoring`."""
+    """The kind of the scores of choices: "log_likelihood" or `scoring`."""
     return self._judge.kind
 
   @property
@@ -116,7 +116,7 @@ class Answerer(Scorer):
   def continuations(
     self, texts: Sequence[str], seed: int = 0, **options: Any
   ) -> list[list[str]]:
-    """What it writes behind each prompt; too long ones lose first tokens.
+    """Continues each prompt; prompts that are too long lose first tokens.
 
     Args:
       texts: prompts.
@@ -137,5 +137,5 @@ class Answerer(Scorer):
     return max(1, len(self._tokenizer.encode(text)))
 
   def fill(self, before: str, blanks: int, after: str) -> str:
-    """What it writes into so many blanks between two texts (mask-predict)."""
+    """Fills a number of blanks between two texts (mask-predict)."""
     return self._filler.between(before, blanks, after, _STEPS)

@@ -86,23 +86,23 @@ def evaluate(
     kept = None
     if flags.workdir:
       kept = stack.enter_context(store.opened(flags, empty))
-    found = []
+    outcomes = []
     for one in planned:
       outcome = _outcome(
         one, subject, questions, flags, files[one.name], kept, tell
       )
       if outcome is not None:
-        found.append(outcome)
-    rows = [row for outcome in found for row in outcome.rows]
+        outcomes.append(outcome)
+    rows = [row for outcome in outcomes for row in outcome.rows]
     if tell and (told := averages.lines(rows)):
       tell(told)
     if flags.predictions:
-      records = [p for outcome in found for p in outcome.predictions]
+      records = [p for outcome in outcomes for p in outcome.predictions]
       with disk.disk_errors_as_usage(f"--predictions={flags.predictions}"):
         predictions.write(flags.predictions, records)
     if kept is not None:
       report.write(flags.workdir)
-  return Evaluation(empty.model, empty.flags, empty.versions, tuple(found))
+  return Evaluation(empty.model, empty.flags, empty.versions, tuple(outcomes))
 
 
 def _outcome(
@@ -114,7 +114,7 @@ def _outcome(
   kept: store.Store | None,
   tell: Tell | None,
 ) -> Outcome | None:
-  """What is found for a task, or was before; None if it does not apply."""
+  """Measures a task, or reuses its outcome; None if it does not apply."""
   say = tell or (lambda lines: None)
   source = ""
   if one.way == PROMPT:
@@ -148,7 +148,7 @@ def _outcome(
 def _measured(
   one: TaskPlan, subject: Subject, flags: EvaluateFlags
 ) -> Outcome | None:
-  """What a task finds that is not prompted for."""
+  """Measures a task without prompts."""
   if one.way != OWN:
     assert isinstance(one.task, SupervisedTask)
     return fine_tuned.measure(subject, one.task, flags)
@@ -164,17 +164,17 @@ def _measured(
       ).scorer
   if not isinstance(task, DataTask) or task.reads_corpus:
     dataset = subject.dataset
-  found = task.measure(subject.scorer, dataset)
+  measure = task.measure(subject.scorer, dataset)
   scoring = subject.scorer.scoring
-  if found.metrics:
-    return results.of_measure(one.name, found, OWN, scoring)
+  if measure.metrics:
+    return results.of_measure(one.name, measure, OWN, scoring)
   if not one.named:
     return None
   raise UsageError(f"--tasks={one.name}: {_why_not(task, scoring, dataset)}")
 
 
 def _why_not(task: Task, scoring: str, dataset: Dataset | None) -> str:
-  """Why a task does not apply, and to which models it does."""
+  """Says why a task does not apply, and to which models it does."""
   if task.scoring and task.scoring != scoring:
     return (
       f"needs a {task.scoring}, and the model's scores are"

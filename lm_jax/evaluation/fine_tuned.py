@@ -50,18 +50,18 @@ def answers(own: str, task: SupervisedTask) -> bool:
 def measure(
   subject: Subject, task: SupervisedTask, flags: EvaluateFlags
 ) -> Outcome:
-  """What the model's own head answers.
+  """Measures the answers of the model's own head.
 
   Raises:
     UsageError: the task's examples can't be had.
   """
   config = subject.model.config
   place = flags.places.get(task.name, "")
-  found = evaluation.measure(
+  answers_measure = evaluation.measure(
     subject.model, task, place, labelled.TEST, flags.limit, flags.seed
   )
   how = results.HEAD, config.objective
-  outcome = results.of_measure(task.name, found, *how)
+  outcome = results.of_measure(task.name, answers_measure, *how)
   if not (isinstance(task, LabelledTask) and task.form.labels):
     return outcome
   chance = 1 / len(task.form.labels)

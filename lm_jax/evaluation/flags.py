@@ -21,7 +21,7 @@ _PROMPTS = "prompts"
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateFlags:
-  """What is measured of which model; the fields are flags."""
+  """The model, its tasks and how they are measured; the fields are flags."""
 
   model: str = option(
     "",

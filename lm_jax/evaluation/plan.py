@@ -1,4 +1,4 @@
-"""Which way each task is measured."""
+"""Decides in which way each task is measured."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def plan(flags: EvaluateFlags, source: ModelDirectory) -> list[TaskPlan]:
     raise UsageError("--shots: needs --tasks, of those with labels")
   own = source.task
   names: Sequence[str] = flags.tasks or ((own,) if own else ())
-  found = [_named(name, own, flags) for name in names]
+  plans = [_named(name, own, flags) for name in names]
   if not names:
-    found = [
+    plans = [
       TaskPlan(name, cls(), OWN, named=False)
       for name, cls in registry.every(TASKS, Task).items()
       if cls.measure is not SupervisedTask.measure
       and not issubclass(cls, DataTask)
     ]
-  _check(flags, found)
-  return found
+  _check(flags, plans)
+  return plans
 
 
 def _task(name: str) -> Task:

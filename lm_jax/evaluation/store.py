@@ -30,7 +30,7 @@ _HINT = "remove it to measure again"
 
 
 class Store:
-  """What a directory holds of a model, task by task.
+  """The outcomes of a model in a directory, task by task.
 
   Args:
     directory: of the evaluation.
@@ -69,7 +69,7 @@ class Store:
     return dataclasses.replace(self._empty, flags=flags, outcomes=outcomes)
 
   def get(self, task: str, stamp: str) -> Outcome | None:
-    """What was found for a task, if that is what would be found again."""
+    """Returns the outcome of a task, if it would be the same again."""
     if self._stamps.get(task) != stamp or task not in self._outcomes:
       return None
     path = self._path(task)
@@ -137,7 +137,7 @@ def opened(flags: EvaluateFlags, empty: Evaluation) -> Iterator[Store]:
 
 
 def files(place: str, own: str = "") -> dict[str, FileState]:
-  """What may be read of a task's data, as it is now.
+  """Lists the files of a task's data in their present state.
 
   Args:
     place: of its local files; "" for none.
@@ -176,7 +176,7 @@ def require_same(
 
 
 def stamp(found: Mapping[str, FileState], template: str) -> str:
-  """Of what a task's numbers depend on besides flags and model.
+  """Stamps what a task's numbers depend on besides flags and model.
 
   Args:
     found: that `files` gave.
@@ -187,7 +187,7 @@ def stamp(found: Mapping[str, FileState], template: str) -> str:
 
 
 def read(directory: str) -> tuple[Evaluation, dict[str, str]] | None:
-  """What results.json holds, without predictions, and stamps by task.
+  """Reads results.json, without predictions, and the stamps by task.
 
   None where there is no such file.
 
@@ -220,8 +220,8 @@ def read(directory: str) -> tuple[Evaluation, dict[str, str]] | None:
     row = _row(entry, where)
     by_task.setdefault(row.task, []).append(row)
   outcomes = tuple(Outcome(name, tuple(r)) for name, r in by_task.items())
-  found = Evaluation(tree["model"], tree["flags"], tree["versions"], outcomes)
-  return found, tree["stamps"]
+  content = Evaluation(tree["model"], tree["flags"], tree["versions"], outcomes)
+  return content, tree["stamps"]
 
 
 def _row(entry: Any, where: str) -> Row:

@@ -53,7 +53,7 @@ class Subject:
 
   @functools.cached_property
   def dataset(self) -> Dataset:
-    """What it was trained on.
+    """The data that the model was trained on.
 
     Raises:
       UsageError: the corpus is gone or has changed.
@@ -72,7 +72,7 @@ class Subject:
     return dataset
 
   def about(self) -> dict[str, Any]:
-    """What it is, for results.json."""
+    """Describes the model for results.json."""
     config, params = self.model.config, self.model.params
     return {
       "path": self.path,

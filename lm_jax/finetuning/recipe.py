@@ -116,7 +116,7 @@ def configured(given: Mapping[str, str]) -> Config:
 
 
 def based(task: SupervisedTask, given: Mapping[str, str]) -> Config:
-  """What a run starts from: a model, or a new one of a size.
+  """Makes the configuration that a run starts from: a model's, or a new one.
 
   Args:
     task: what it is fine-tuned for.

@@ -1,4 +1,4 @@
-"""What may be asked of a generation, with the names of Transformers."""
+"""Options of a generation, with the names of Transformers."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ class Generation:
         )
 
   def static(self, draft: bool = False) -> Generation:
-    """What is compiled in: equal for options of one program.
+    """Returns what is compiled in: equal for options of one program.
 
     draft: is there a draft model?
     """
@@ -338,7 +338,7 @@ class Generation:
 
   @property
   def values(self) -> dict[str, float]:
-    """What a program takes as arguments."""
+    """The numbers that a program takes as arguments."""
     return {name: float(getattr(self, name)) for name in NEUTRAL}
 
 

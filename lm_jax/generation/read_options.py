@@ -31,7 +31,7 @@ def from_values(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     UsageError: an unknown name, or a value of another kind.
   """
   known = schema()
-  found = {}
+  values = {}
   for name, value in given.items():
     if name not in known:
       raise registry.unknown(where, name, known)
@@ -48,8 +48,8 @@ def from_values(given: Mapping[str, Any], where: str) -> dict[str, Any]:
       value = _biases(value, where)
     if name == "bad_words_ids" and isinstance(value, (list, tuple)):
       value = tuple(dict.fromkeys(map(_as_tuple, value)))
-    found[name] = known[name].check(value, where)
-  return found
+    values[name] = known[name].check(value, where)
+  return values
 
 
 def _as_tuple(value: Any) -> Any:
@@ -64,20 +64,20 @@ def _biases(value: Any, where: str) -> Any:
   pairs = list(value.items()) if isinstance(value, dict) else value
   if not isinstance(pairs, (list, tuple)):
     return value
-  found = []
+  texts = []
   for pair in pairs:
     if isinstance(pair, str):
-      found.append(pair)
+      texts.append(pair)
       continue
     try:
       ids, more = pair
-      found.append(f"{show(ids)}:{float(more)!r}")
+      texts.append(f"{show(ids)}:{float(more)!r}")
     except (TypeError, ValueError):
       raise UsageError(
         f"{where}: sequence_bias={short(value)}: must be a list of ids and a"
         " number each, [[[5, 6], -2.5]]"
       ) from None
-  return tuple(found)
+  return tuple(texts)
 
 
 def read(
@@ -105,11 +105,11 @@ def under(
 
   A number of tokens that was given goes before every other bound of it.
   """
-  found = {**defaults, **given}
+  merged = {**defaults, **given}
   if "max_new_tokens" in given and "max_length" not in given:
-    found.pop("max_length", None)
-  if found.get("min_new_tokens") and "min_new_tokens" not in given:
-    most = found.get("max_new_tokens", Generation.max_new_tokens)
-    if "max_new_tokens" in given or not found.get("max_length"):
-      found["min_new_tokens"] = min(found["min_new_tokens"], most)
-  return found
+    merged.pop("max_length", None)
+  if merged.get("min_new_tokens") and "min_new_tokens" not in given:
+    most = merged.get("max_new_tokens", Generation.max_new_tokens)
+    if "max_new_tokens" in given or not merged.get("max_length"):
+      merged["min_new_tokens"] = min(merged["min_new_tokens"], most)
+  return merged

@@ -23,11 +23,11 @@ def bias(text: str) -> tuple[tuple[int, ...], float]:
   """
   ids, _, more = text.rpartition(":")
   try:
-    found = tuple(map(int, ids.split(","))), float(more)
+    pair = tuple(map(int, ids.split(","))), float(more)
   except ValueError:
     raise OutOfRange(
       "sequence_bias", text, "must be ids and a number, as in 5,6:-2.5"
     ) from None
-  if min(found[0]) < 0 or not math.isfinite(found[1]):
+  if min(pair[0]) < 0 or not math.isfinite(pair[1]):
     raise OutOfRange("sequence_bias", text, "must be ids and a finite number")
-  return found
+  return pair

@@ -9,8 +9,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flax.traverse_util import unflatten_dict
-
 from lm_jax.data import tokenizer as tokenizer_lib
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.families._fields import Fields
@@ -19,11 +17,11 @@ from lm_jax.hugging_face import card, sentences, source_files
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face import write as write_lib
+from lm_jax.hugging_face.merged import merged, without_dropout
 from lm_jax.hugging_face.model import Model
 from lm_jax.loaded_model import Trained
 from lm_jax.models.unrolled import unroll_stack
 from lm_jax.storage import litter, workdir
-from lm_jax.storage.digest import flatten
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Head, Trunk
@@ -78,7 +76,7 @@ def save(
       adapts it can't be merged.
   """
   check(to, family, dtype)
-  model = _without_dropout(merged(model))
+  model = without_dropout(merged(model))
   parts = parts_of(model, family)
 
   def fill(whole: pathlib.Path) -> None:
@@ -87,36 +85,6 @@ def save(
 
   write_whole(to, fill)
   return [str(pathlib.Path(to, part.name)) for part in parts]
-
-
-def merged(model: Trained) -> Trained:
-  """The model without an adaptation, which computes the same.
-
-  Raises:
-    UsageError: there is no such model.
-  """
-  adaptation = model.network.adaptation
-  if adaptation is None:
-    return model
-  if not adaptation.merges:
-    raise UsageError(
-      f"export: {adaptation.name} can't be merged into the model:"
-      f" {adaptation.apart}; --adapter writes what PEFT can read of it"
-    )
-  leaves = adaptation.merged(flatten(model.params))
-  return model._replace(
-    network=model.network.clone(adaptation=None),
-    params=unflatten_dict(leaves, sep="."),
-  )
-
-
-def _without_dropout(model: Trained) -> Trained:
-  """The model, its heads as they compute when nothing is learnt."""
-  outputs = {
-    name: dataclasses.replace(head, dropout=0.0) if head else None
-    for name, head in model.outputs.items()
-  }
-  return model._replace(outputs=outputs)
 
 
 def write_whole(to: str, fill: Callable[[pathlib.Path], None]) -> None:

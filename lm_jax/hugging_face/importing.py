@@ -31,7 +31,7 @@ UNFINISHED = "import.unfinished"
 
 
 class Imported(NamedTuple):
-  """What result.json holds, and whether it was there before."""
+  """The content of result.json, and whether it existed before."""
 
   result: dict[str, Any]
   reused: bool
@@ -72,9 +72,9 @@ def run(
     _check_space(directory, foreign)
   path = workdir.create(directory)
   with checkpoint.hold(path):
-    found = _finished(path, source)
-    if found is not None:
-      return Imported(found, True)
+    existing = _finished(path, source)
+    if existing is not None:
+      return Imported(existing, True)
     (path / UNFINISHED).touch()
     params = pretrained.parameters(foreign, sharding.make_mesh(sizes))
     _save(path, params)
@@ -87,7 +87,7 @@ def run(
 
 
 def _config(foreign: Foreign, directory: str) -> Config:
-  """Of the run: its tokenizer is its own, wherever the cache is."""
+  """Makes the configuration of the run, with a tokenizer of its own."""
   config = foreign.config
   if foreign.tokenizer is not None:
     own = str(pathlib.Path(directory, TOKENIZER).absolute())
@@ -99,7 +99,7 @@ def _config(foreign: Foreign, directory: str) -> Config:
 
 
 def _files(foreign: Foreign) -> list[hashes.Hashed]:
-  """What tells one model from others: its files with their SHA-256."""
+  """Hashes the files of a model, which tell it from others."""
   with Weights(foreign.directory) as weights:
     names = weights.files()
   files = [foreign.directory / name for name in ("config.json", *names)]
@@ -110,7 +110,7 @@ def _files(foreign: Foreign) -> list[hashes.Hashed]:
 def _finished(
   path: pathlib.Path, source: dict[str, str]
 ) -> dict[str, Any] | None:
-  """What result.json holds, if this very model was imported before."""
+  """Returns the content of result.json, if this model was imported before."""
   file = path / "result.json"
   if not file.exists():
     return None
@@ -131,8 +131,8 @@ def _check_own(directory: str) -> None:
   An import replaces what an interrupted one has left.
   """
   path = pathlib.Path(directory)
-  found = {x.name for x in path.iterdir()} if path.exists() else set()
-  if found - {"lock"} and not found & {"config.json", UNFINISHED}:
+  names = {x.name for x in path.iterdir()} if path.exists() else set()
+  if names - {"lock"} and not names & {"config.json", UNFINISHED}:
     raise UsageError(
       f"--workdir={directory}: is there and not empty, and holds no run; name "
       "another"

@@ -1,4 +1,4 @@
-"""What api.py calls of a network, compiled once for each shape of inputs."""
+"""Functions of a network, compiled once for each shape of inputs."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def params_for(
   program: Program,
   model: Trained | None = None,
 ) -> Any:
-  """What `program` trains of config.model, in its places.
+  """Takes the parameters that `program` trains from config.model.
 
   Those of outputs that the model lacks start anew, which is logged; so do an
   adaptation's own.
@@ -186,14 +186,14 @@ def _interpolated(table_PxE: Any, rows: int, offset: int) -> np.ndarray:
 
 def _starts(objective: Objective, old: Any, wanted: Any) -> dict[str, Any]:
   """Parameters of other outputs that those of an objective start from."""
-  found = {}
+  starts = {}
   for mine, theirs in objective.starts_from.items():
     for name, leaf in wanted.items():
       source = theirs + name.removeprefix(mine)
       fresh = name.startswith(f"{mine}.") and name not in old
       if fresh and source in old and old[source].shape == leaf.shape:
-        found[name] = old[source]
-  return found
+        starts[name] = old[source]
+  return starts
 
 
 def fitting(config: Config, vocabulary: Vocabulary) -> Config:
@@ -233,7 +233,7 @@ _FREE = tuple(f"trunk.{name}" for name in trunk_lib.FREE)
 
 
 def continued(directory: str, given: Collection[str]) -> Config:
-  """What a further run on a model starts from: the settings of its own run.
+  """Returns the settings of a model's own run, for a further run on it.
 
   It keeps the model's tokenizer, whatever the corpus.
 

@@ -25,7 +25,7 @@ class ModelDirectory:
 
   @functools.cached_property
   def is_hugging_face(self) -> bool:
-    """Whether its config.json is that of Transformers."""
+    """True if its config.json is that of Transformers."""
     try:
       return _fields.is_content(strict_json.parse(self._text, self.path))
     except UsageError:

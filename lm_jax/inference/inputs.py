@@ -1,4 +1,4 @@
-"""What a model reads, from texts or ids as Transformers users give them.
+"""Inputs of a model, from texts or ids as Transformers users give them.
 
 Ids that are traced (inside jit or grad) have shapes and no values: these are
 taken on trust.
@@ -41,11 +41,11 @@ def texts(value: str | Iterable[str], name: str = "texts") -> list[str]:
     return [value]
   if not isinstance(value, Iterable):
     raise UsageError(f"{name}={short(value)}: must be a text or a list of them")
-  found = list(value)
-  for number, text in enumerate(found):
+  encoded = list(value)
+  for number, text in enumerate(encoded):
     if not isinstance(text, str):
       raise UsageError(f"{name}[{number}]={short(text)}: must be a text")
-  return [str(text) for text in found]  # numpy's are texts, too
+  return [str(text) for text in encoded]  # numpy's are texts, too
 
 
 def text(value: str, name: str = "text") -> str:
@@ -67,7 +67,7 @@ def streams(
   starts_with_last: bool = False,
   whole: bool = False,
 ) -> tuple[Stream, Stream | None]:
-  """What the main stack reads, checked: inputs, and the encoder's source.
+  """Checks and returns what the main stack reads: inputs and source.
 
   Args:
     trunk, spec: of the model.
@@ -144,7 +144,7 @@ def rows(
 
 
 def _real(attention_mask: Array, shape: tuple[int, ...]) -> Array:
-  """Which tokens are no padding: int32 [B, T], 0 or 1."""
+  """Attention mask: int32 [B, T], 1 where a token is no padding."""
   if _traced(attention_mask):
     real_BxT = jnp.asarray(attention_mask != 0, jnp.int32)
     return _ids(real_BxT, "attention_mask", 2, shape)

@@ -1,4 +1,4 @@
-"""What a head reads: each token, or the one that stands for a text."""
+"""States that a head reads: each token's, or one for a text."""
 
 from __future__ import annotations
 

@@ -204,19 +204,19 @@ class Scorer:
         f"a text of {longest} tokens, with the special ones around it: the "
         f"model reads {self.spec.length}"
       )
-    found: list[Any] = [None] * len(texts)
+    scores: list[Any] = [None] * len(texts)
     longest = self.spec.length
     for index, rows in self._batches(texts, lengths, BUCKET, longest):
       for i, values in zip(index, function(rows), strict=False):
-        found[i] = values[: lengths[i]]
-    return found
+        scores[i] = values[: lengths[i]]
+    return scores
 
   def _run(self, kind: str, rows: Rows) -> np.ndarray:
     run = _compiled(self.objective, self._network, self.spec, kind)
     return sharding.fetch(run(self._params, rows))
 
   def text_lengths(self, texts: Sequence[str]) -> np.ndarray:
-    """In tokens, with the special ones around each: int64 [n]."""
+    """Counts tokens, with the special ones around each text: int64 [n]."""
     specials = self._tokenizer.specials
     around = len(specials.before) + len(specials.after)
     counts = [around + len(self._tokenizer.encode(text)) for text in texts]

@@ -1,4 +1,4 @@
-"""Which configurations are one and the same run, whatever they are called."""
+"""Tells configurations that are one and the same run, whatever their names."""
 
 from __future__ import annotations
 

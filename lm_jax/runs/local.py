@@ -93,7 +93,7 @@ def exit_code(statuses: dict[str, str]) -> int:
 
 
 def is_complete(config: Config) -> bool:
-  """Whether the run's directory holds the result of this configuration.
+  """Returns whether the run's directory holds its result.
 
   One that has diverged would do so again.
   """

@@ -104,7 +104,7 @@ class Arm:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-  """What one entry of the table is made of.
+  """The runs behind one entry of the table.
 
   trials: runs of the first seed, one for each combination of swept values.
   """
@@ -121,7 +121,7 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-  """What was asked for; `shared` are texts of settings by path."""
+  """A protocol that was checked; `shared` are texts of settings by path."""
 
   arms: tuple[Arm, ...]
   tasks: tuple[str, ...]
@@ -142,28 +142,28 @@ def arms_of(names: Sequence[str]) -> tuple[Arm, ...]:
     UsageError: a name twice, no such directory, or an experiment without a
       model that is done.
   """
-  found: list[Arm] = []
+  arms: list[Arm] = []
   for text in names:
     label, equals, place = text.rpartition("=")
     path = pathlib.Path(place).expanduser()
     if not path.is_dir():
       raise UsageError(f"--models={text}: no such directory")
     if (path / record.FILE).exists():
-      found += _experiment(path, f"{label}/" if equals else "", text)
+      arms += _experiment(path, f"{label}/" if equals else "", text)
     else:
-      found.append(Arm(label or path.resolve().name, (str(path),)))
-  names_found = [arm.name for arm in found]
+      arms.append(Arm(label or path.resolve().name, (str(path),)))
+  names_found = [arm.name for arm in arms]
   for name in names_found:
     if names_found.count(name) > 1:
       raise UsageError(
         f"--models: two are called {name}; NAME=DIRECTORY gives another name"
       )
-  for one, other in itertools.combinations(found, 2):
+  for one, other in itertools.combinations(arms, 2):
     if one.resolved == other.resolved:
       raise UsageError(
         f"--models: {one.name} and {other.name} are one and the same model"
       )
-  return tuple(found)
+  return tuple(arms)
 
 
 def _experiment(path: pathlib.Path, prefix: str, text: str) -> list[Arm]:
@@ -244,13 +244,13 @@ def cells(protocol: Protocol) -> list[Cell]:
   Raises:
     UsageError: a combination is impossible, before anything is run.
   """
-  found = []
+  made = []
   for arm, task, method in itertools.product(
     protocol.arms, protocol.tasks, protocol.methods
   ):
     if method != PROMPT:
-      found.append(_cell(protocol, arm, task, method))
-  return found
+      made.append(_cell(protocol, arm, task, method))
+  return made
 
 
 def _cell(protocol: Protocol, arm: Arm, task: str, method: str) -> Cell:
@@ -323,10 +323,10 @@ def best_trial(cell: Cell) -> Config | None:
     path = pathlib.Path(config.workdir, "result.json")
     if not path.exists():  # interrupted before it
       continue
-    found = strict_json.read(path)
-    curve = found.get("selected", {}).get("curve", ())
-    if found.get("status") == "done" and curve:
-      metrics[found["selected"].get("metric")] = config.workdir
+    scores = strict_json.read(path)
+    curve = scores.get("selected", {}).get("curve", ())
+    if scores.get("status") == "done" and curve:
+      metrics[scores["selected"].get("metric")] = config.workdir
       scored.append((max(value for _, value in curve), -number))
   if len(metrics) > 1:
     names = ", ".join(f"{place} by {name}" for name, place in metrics.items())

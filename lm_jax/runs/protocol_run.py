@@ -114,13 +114,13 @@ def _ask(asked: Protocol, arm: Arm, task: str) -> None:
     )
     result: dict[str, Any] = {"name": place.name, "seed": seed}
     try:
-      found = evaluate.evaluate(question)
+      evaluation = evaluate.evaluate(question)
     except UsageError as error:
       result |= {"status": "failed", "error": str(error)}
     else:
-      [outcome] = found.outcomes
+      [outcome] = evaluation.outcomes
       asked_with = f"{task}/{asked.shots} shots/"
-      value = found.get(f"{asked_with}{metric}")
+      value = evaluation.get(f"{asked_with}{metric}")
       scores = [float(p["score"]) for p in outcome.predictions]
       if value is None:
         result |= {"status": "failed", "error": f"gives no {metric}"}
@@ -129,7 +129,7 @@ def _ask(asked: Protocol, arm: Arm, task: str) -> None:
           "status": train.DONE,
           "metrics": {
             f"{task}/{name.removeprefix(asked_with)}": value
-            for name, value in found.items()
+            for name, value in evaluation.items()
             if name.startswith(asked_with)
           },
           "items": {task: scores},

@@ -108,9 +108,9 @@ def _read(directory: str) -> dict | None:
   path = pathlib.Path(directory, FILE)
   if not path.exists():
     return None
-  found = strict_json.read(path)
-  runs = found.get("runs") if isinstance(found, dict) else None
-  if not isinstance(runs, list) or not isinstance(found.get("name"), str):
+  content = strict_json.read(path)
+  runs = content.get("runs") if isinstance(content, dict) else None
+  if not isinstance(runs, list) or not isinstance(content.get("name"), str):
     raise UsageError(
       f"{path}: must be an object with a name and a list of runs"
     )
@@ -125,4 +125,4 @@ def _read(directory: str) -> dict | None:
         f"{path}: the run {short(run)}: must be an object with an arm, a seed "
         "and a name for its directory"
       )
-  return found
+  return content

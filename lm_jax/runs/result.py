@@ -24,7 +24,7 @@ def path(config: Config) -> Path:
 
 
 def finished(config: Config) -> dict[str, Any] | None:
-  """What result.json holds, if the run is at its end.
+  """Returns the content of result.json, if the run is at its end.
 
   Raises:
     UsageError: the file is damaged, or of a run of another configuration.
@@ -40,7 +40,7 @@ def finished(config: Config) -> dict[str, Any] | None:
 
 
 def write(config: Config, result: dict[str, Any]) -> None:
-  """Of several processes, the first one writes."""
+  """Writes result.json; of several processes the first one does."""
   if distributed.is_first():
     write_atomically(path(config), json.dumps(result) + "\n")
 

@@ -138,7 +138,7 @@ def _dataset(config: Config) -> Any:
 
 
 def _flags(config: Config) -> dict[str, Any]:
-  """What must be the same in all processes of a run, by flag."""
+  """Returns what must be the same in all processes of a run, by flag."""
   values = dict(config_lib.flat(config))
   del values["data.cache"]
   versions = {"jax": jax.__version__, "lm_jax": version.__version__}
@@ -201,8 +201,10 @@ def _train(
     checkpoints.wait()
     if config.eval in ("final", "none"):
       return {}
-    found = own_loss(state)
-    return found if config.eval == "loss" else found | measured.evaluate(state)
+    measure = own_loss(state)
+    return (
+      measure if config.eval == "loss" else measure | measured.evaluate(state)
+    )
 
   stamp = identity.stamp(config, dataset, base.digest if base else "")
 
@@ -276,11 +278,11 @@ def _train(
       with checkpoint.Checkpoints(
         directory / "checkpoints", read_only=True
       ) as checkpoints:
-        found = measured.evaluate_best(state, checkpoints)
-      result["metrics"] |= found.metrics
-      result["items"] = found.items
-      if distributed.is_first() and found.predictions:
-        lines = [json.dumps(p, ensure_ascii=False) for p in found.predictions]
+        measure = measured.evaluate_best(state, checkpoints)
+      result["metrics"] |= measure.metrics
+      result["items"] = measure.items
+      if distributed.is_first() and measure.predictions:
+        lines = [json.dumps(p, ensure_ascii=False) for p in measure.predictions]
         text = "\n".join(lines) + "\n"
         write_atomically(directory / "predictions.jsonl", text)
     result |= measured.result()

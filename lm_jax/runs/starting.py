@@ -1,4 +1,4 @@
-"""Where a run starts: its own checkpoint, another model, or nothing."""
+"""The start of a run: its own checkpoint, another model, or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run measures, on its way and at its end."""
+"""Measurements of a run, on its way and at its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VALIDATION_LOSS = "validation_loss"
 
 
 class Pretraining:
-  """What a run on plain text measures; Finetuning has the same interface."""
+  """Measures a run on plain text; Finetuning has the same interface."""
 
   metric = VALIDATION_LOSS
   highest = always = False
@@ -35,8 +35,8 @@ class Pretraining:
     return False
 
   def evaluate(self, state: State) -> dict[str, float]:
-    found = self._measure(state, quick=True).metrics
-    return {name: value for name, value in found.items() if "/" not in name}
+    metrics = self._measure(state, quick=True).metrics
+    return {name: value for name, value in metrics.items() if "/" not in name}
 
   def evaluate_best(
     self, state: State, checkpoints: checkpoint.Checkpoints
@@ -53,7 +53,7 @@ class Pretraining:
 
 
 def make(config: Config, dataset: Any, program: Program) -> Any:
-  """What the run measures, on its way and at its end."""
+  """Makes the measurements of a run, on its way and at its end."""
   if not config.task:
     return Pretraining(dataset, program)
   from lm_jax.finetuning.measuring import Finetuning

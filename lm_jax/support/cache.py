@@ -160,12 +160,12 @@ def _sync_one(path: pathlib.Path) -> None:
 
 def seal(folder: pathlib.Path) -> None:
   """Writes down the digests of all files of an entry; a builder's last step."""
-  found = {
+  digests = {
     str(path.relative_to(folder)): checksum(path)
     for path in sorted(folder.rglob("*"))
     if path.is_file()
   }
-  (folder / DIGESTS).write_text(json.dumps(found), "utf-8")
+  (folder / DIGESTS).write_text(json.dumps(digests), "utf-8")
 
 
 def checksum(path: pathlib.Path) -> list[int]:
@@ -190,12 +190,12 @@ def require_whole(folder: pathlib.Path, names: Iterable[str]) -> None:
   if not path.exists():
     return
   try:
-    found = strict_json.read(path)
+    files = strict_json.read(path)
   except UsageError as error:
     raise damaged(folder, str(error)) from None
   for name in names:
     file = folder / name
-    wanted = found.get(name) if isinstance(found, dict) else None
+    wanted = files.get(name) if isinstance(files, dict) else None
     if wanted is None or not file.is_file() or wanted != checksum(file):
       raise damaged(folder, f"{name} is not what was written")
 

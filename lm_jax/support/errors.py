@@ -1,4 +1,4 @@
-"""What goes wrong for a reason that the user can mend; no heavy imports."""
+"""Errors that the user can mend; no heavy imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How this program was called, for help and for what is kept of a command."""
+"""The way this program was called, for help and for records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 def program() -> str:
-  """What a user types before a command: "lm_jax" where it is installed."""
+  """Returns what a user types before a command: "lm_jax" if installed."""
   path = pathlib.Path(sys.argv[0])
   if path.name == "lm_jax":
     return "lm_jax"

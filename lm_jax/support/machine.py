@@ -40,7 +40,7 @@ def processor() -> str:
 
 
 def threads() -> int:
-  """Of XLA's pool on the CPU."""
+  """Number of threads of XLA's pool on the CPU."""
   for name in _VARIABLES:
     text = os.environ.get(name, "")
     if text.isdecimal() and 0 < int(text) <= MOST_THREADS:
@@ -105,12 +105,12 @@ OPTIONAL = ("torch", "transformers")
 
 def versions() -> dict[str, str]:
   """The versions of what is installed, by package."""
-  found = {"lm_jax": version.__version__, "python": platform.python_version()}
+  by_name = {"lm_jax": version.__version__, "python": platform.python_version()}
   for name in (*REQUIRED, *OPTIONAL):
     number = _version(name)
     if number:
-      found[name] = number
-  return found
+      by_name[name] = number
+  return by_name
 
 
 def describe() -> str:

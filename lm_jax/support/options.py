@@ -172,13 +172,13 @@ def options(
     helps: help lines of fields that carry none.
   """
   hints = typing.get_type_hints(cls)
-  found: dict[str, Option] = {}
+  known: dict[str, Option] = {}
   for field in dataclasses.fields(cls):
     if not field.metadata.get("flag", True):
       continue
     path, kind = prefix + field.name, hints[field.name]
     if dataclasses.is_dataclass(kind):
-      found |= options(typing.cast(type, kind), path + ".")
+      known |= options(typing.cast(type, kind), path + ".")
       continue
     if typing.get_origin(kind) is dict:
       continue
@@ -190,7 +190,7 @@ def options(
     repeat = field.metadata.get("repeat", False)
     absent = field.metadata.get("absent")
     given = {n: field.metadata.get(n) for n in Bounds._fields}
-    found[path] = Option(
+    known[path] = Option(
       path,
       kind,
       default,
@@ -202,7 +202,7 @@ def options(
       field.metadata.get("needed", ""),
       field.metadata.get("hint", ""),
     )
-  return found
+  return known
 
 
 def texts_of_others() -> Any:

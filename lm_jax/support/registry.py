@@ -35,10 +35,10 @@ def names(package: str) -> list[str]:
   spec = importlib.util.find_spec(package)
   if spec is None:
     return []
-  found = pkgutil.iter_modules(spec.submodule_search_locations)
+  modules = pkgutil.iter_modules(spec.submodule_search_locations)
   return sorted(
     module.name
-    for module in found
+    for module in modules
     if module.name not in SHARED and not module.name.startswith("_")
   )
 
@@ -127,9 +127,9 @@ def nearest(name: str, valid: Iterable[str]) -> list[str]:
     by_last.setdefault(other.rpartition(".")[2], []).append(other)
   close = [last] if last in by_last else []
   close = close or difflib.get_close_matches(last, by_last, n=3, cutoff=0.6)
-  found = [other for end in close for other in by_last[end]]
-  found.sort(key=lambda other: other.rpartition(".")[0] != group)
-  return found[:3]
+  near = [other for end in close for other in by_last[end]]
+  near.sort(key=lambda other: other.rpartition(".")[0] != group)
+  return near[:3]
 
 
 def unknown(

@@ -1,4 +1,4 @@
-"""What a step costs: model FLOPs and positions."""
+"""The cost of a step: model FLOPs and positions."""
 
 from __future__ import annotations
 

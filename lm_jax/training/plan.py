@@ -1,4 +1,4 @@
-"""What a program is compiled for, and the shapes of its parameters."""
+"""Plans that programs are compiled for, and shapes of parameters."""
 
 from __future__ import annotations
 
