@@ -52,8 +52,13 @@ def run(tmp_path, monkeypatch):
   fake = FakeRuns()
   monkeypatch.setattr("lm_jax.runs.run.Run", fake)
   # The report has tests of its own, and its figures cost seconds.
-  monkeypatch.setattr(report, "write", lambda directory: None)
-  monkeypatch.setattr(report, "table", lambda where: f"table of {where}")
+  monkeypatch.setattr(
+    report.Report,
+    "load",
+    lambda where: types.SimpleNamespace(
+      write=lambda: None, text=lambda: f"table of {where}"
+    ),
+  )
   monkeypatch.chdir(tmp_path)
   return fake
 

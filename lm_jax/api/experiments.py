@@ -163,7 +163,8 @@ def compare(progress: bool = True, **options: Any) -> Experiment:
 
   given = keywords.flags("compare", command.schema(), options)
   line = shlex.join(keywords.command_line("compare", given))
-  return Experiment(*command.run(given, line, progress))
+  directory, statuses, _ = command.run(given, line, progress)
+  return Experiment(directory, statuses)
 
 
 def _run(directory: str, result: Mapping[str, Any]) -> Run:

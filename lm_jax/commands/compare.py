@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import math
 import pathlib
 import sys
@@ -14,7 +13,7 @@ from lm_jax import experiments
 from lm_jax.commands import train
 from lm_jax.commands.flags import Given
 from lm_jax.config import Config, overrides
-from lm_jax.report import subject
+from lm_jax.report import Report, subject
 from lm_jax.runs import grid, local, record
 from lm_jax.storage import lock, workdir
 from lm_jax.support import invocation, registry
@@ -104,7 +103,7 @@ def main(given: Given) -> int:
     given: texts by path.
   """
   command = invocation.line(["compare", *given.words])
-  directory, statuses = run(given, command)
+  _, statuses, report = run(given, command)
   code = local.exit_code(statuses)
   if code == local.EXIT[local.INTERRUPTED]:
     print(
@@ -112,14 +111,14 @@ def main(given: Given) -> int:
       file=sys.stderr,
     )
     return code
-  report = importlib.import_module("lm_jax.report")
-  print(report.table(directory))
+  if report is not None:
+    print(report.text())
   return code
 
 
 def run(
   given: Mapping[str, Sequence[str]], command: str, progress: bool = True
-) -> tuple[str, dict[str, str]]:
+) -> tuple[str, dict[str, str], Report | None]:
   """Runs the experiment that flags ask for, and writes its report.
 
   Args:
@@ -128,8 +127,8 @@ def run(
     progress: whether to say how it goes.
 
   Returns:
-    its directory, and the status of each run by name; none for those that
-    were not begun, since it was interrupted, and without a report then.
+    its directory, the status of each run by name (none for those that were
+    not begun), and its report (None if it was interrupted).
 
   Raises:
     UsageError: it is impossible, or its directory is taken.
@@ -172,8 +171,10 @@ def run(
     )
     statuses = local.execute(runs, progress)
   if local.INTERRUPTED not in statuses.values():
-    importlib.import_module("lm_jax.report").write(directory)
-  return directory, statuses
+    report = Report.load(directory)
+    report.write()
+    return directory, statuses, report
+  return directory, statuses, None
 
 
 def _packed_alike(configs: list[Config], progress: bool) -> list[Config]:

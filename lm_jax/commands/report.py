@@ -59,8 +59,9 @@ def main(flags: Flags) -> int:
   if pathlib.Path(directory, protocol.FILE).is_file():
     print(protocol.write(directory), end="")
     return 0
-  report.write(directory)
-  print(report.table(directory))
+  experiment = report.Report.load(directory)
+  experiment.write()
+  print(experiment.text())
   return 0
 
 

@@ -22,12 +22,12 @@ from lm_jax.report import (
   web,
 )
 
-__all__ = ["Report", "publish", "table", "write"]
+__all__ = ["Report", "Written", "publish", "table", "write"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
-  """The files that `write` wrote, and how many of the runs are done."""
+class Written:
+  """The files of a report, and how many of the runs are done."""
 
   csv: Path
   markdown: Path
@@ -86,38 +86,57 @@ def publish(
     replace(root / name, text.encode("utf-8", "replace"))
 
 
+class Report:
+  """An experiment, read and analysed once.
+
+  Args:
+    experiment: of `collect.load`.
+  """
+
+  def __init__(self, experiment: collect.Experiment):
+    self._experiment = experiment
+    self._analysis = compare.analyse(experiment)
+    self._ranks = ranking.rankings(experiment, self._analysis.metric)
+
+  @classmethod
+  def load(cls, directory: str | os.PathLike[str]) -> Report:
+    """Reads the experiment of a directory; raises UsageError as `collect`."""
+    return cls(collect.load(directory))
+
+  def text(self) -> str:
+    """Returns the report for a terminal, at most 100 columns."""
+    return blocks.plain(page.summary(self._analysis, self._ranks))
+
+  def write(self) -> Written:
+    """Writes the files into the experiment's directory.
+
+    Raises OSError if they can't be written.
+    """
+    experiment = self._experiment
+    images, figures = plots.draw(self._analysis)
+    root = experiment.directory
+    publish(
+      root,
+      experiment.subject.title,
+      page.build(self._analysis, self._ranks, images),
+      collect.table_csv(experiment),
+      figures,
+    )
+    return Written(
+      root / "results.csv",
+      root / "report.md",
+      root / "report.html",
+      figures=tuple(root / "figures" / name for name in figures),
+      done=experiment.count(),
+      planned=len(experiment.runs),
+    )
+
+
 def table(directory: str | os.PathLike[str]) -> str:
-  """Writes the report as plain text for a terminal, at most 100 columns.
-
-  Raises UsageError as `collect.load` does.
-  """
-  analysis = compare.analyse(collect.load(directory))
-  ranks = ranking.rankings(analysis.experiment, analysis.metric)
-  return blocks.plain(page.summary(analysis, ranks))
+  """Returns the report of an experiment as plain text."""
+  return Report.load(directory).text()
 
 
-def write(directory: str | os.PathLike[str]) -> Report:
-  """Writes the report's files into an experiment directory.
-
-  Raises UsageError as `collect.load` does, OSError if it can't be written.
-  """
-  experiment = collect.load(directory)
-  analysis = compare.analyse(experiment)
-  ranks = ranking.rankings(experiment, analysis.metric)
-  images, figures = plots.draw(analysis)
-  root = experiment.directory
-  publish(
-    root,
-    experiment.subject.title,
-    page.build(analysis, ranks, images),
-    collect.table_csv(experiment),
-    figures,
-  )
-  return Report(
-    root / "results.csv",
-    root / "report.md",
-    root / "report.html",
-    figures=tuple(root / "figures" / name for name in figures),
-    done=experiment.count(),
-    planned=len(experiment.runs),
-  )
+def write(directory: str | os.PathLike[str]) -> Written:
+  """Writes the report of an experiment into its directory."""
+  return Report.load(directory).write()
