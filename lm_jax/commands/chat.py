@@ -12,14 +12,13 @@ from lm_jax.apps.chat.session import MAX_NEW_TOKENS, Form
 from lm_jax.generation import options as options_lib
 from lm_jax.generation import read_options
 from lm_jax.inference import load
+from lm_jax.support import status
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, option, texts_of_others
 
 if TYPE_CHECKING:  # They import jax.
   from lm_jax.apps.chat.session import Session
   from lm_jax.apps.chat.terminal import Lines
-
-_INTERRUPTED = 75
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +93,7 @@ def main(flags: Flags) -> int:
     return 0
   except KeyboardInterrupt:
     print("lm_jax: interrupted", file=sys.stderr)
-    return _INTERRUPTED
+    return status.EXIT[status.INTERRUPTED]
   finally:
     assistant.close()
 

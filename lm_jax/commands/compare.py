@@ -16,7 +16,7 @@ from lm_jax.config import Config, overrides
 from lm_jax.report import Report, subject
 from lm_jax.runs import grid, local, record
 from lm_jax.storage import lock, workdir
-from lm_jax.support import invocation, registry
+from lm_jax.support import invocation, registry, status
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, option, options, texts_of_others
 from lm_jax.support.options import read as read_flags
@@ -105,7 +105,7 @@ def main(given: Given) -> int:
   command = invocation.line(["compare", *given.words])
   _, statuses, report = run(given, command)
   code = local.exit_code(statuses)
-  if code == local.EXIT[local.INTERRUPTED]:
+  if code == status.EXIT[status.INTERRUPTED]:
     print(
       "lm_jax: interrupted; the same command goes on from here",
       file=sys.stderr,
@@ -170,7 +170,7 @@ def run(
       directory, name, text, command, baseline, configs, title, changed
     )
     statuses = local.execute(runs, progress)
-  if local.INTERRUPTED not in statuses.values():
+  if status.INTERRUPTED not in statuses.values():
     report = Report.load(directory)
     report.write()
     return directory, statuses, report

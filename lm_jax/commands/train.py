@@ -11,6 +11,7 @@ from lm_jax import config as config_lib
 from lm_jax.config import Config, overrides
 from lm_jax.devices import cluster, distributed
 from lm_jax.inference import continued
+from lm_jax.support import status
 from lm_jax.support.options import Option
 
 Runner = Callable[[Mapping[str, str]], tuple[Config, dict[str, Any]]]
@@ -91,7 +92,6 @@ def as_process(given: Mapping[str, Sequence[str]], run: Runner) -> int:
     given: texts by path, those of the cluster among them.
     run: from the texts of settings to a configuration and its result.
   """
-  from lm_jax.runs import local
   from lm_jax.storage import machines
 
   last = {path: texts[-1] for path, texts in given.items()}
@@ -101,7 +101,7 @@ def as_process(given: Mapping[str, Sequence[str]], run: Runner) -> int:
   with cluster.joined(processes):
     config, result = run(settings)
     tell(config, result)
-  return local.EXIT[result["status"]]
+  return status.EXIT[result["status"]]
 
 
 def tell(config: Config, result: Mapping[str, Any]) -> None:

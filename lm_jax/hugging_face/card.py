@@ -17,6 +17,7 @@ from lm_jax.report import metrics
 from lm_jax.storage import result_file
 from lm_jax.storage.digest import digest
 from lm_jax.support import registry, version
+from lm_jax.support.status import DONE
 
 FILE = "README.md"
 # What the hub calls the task of a class, by the end of its name.
@@ -84,7 +85,7 @@ def _result(model: Trained) -> dict[str, Any]:
   if not model.source or not path.is_file():
     return {}
   result = result_file.read(path, "remove it to export without its numbers")
-  if result["status"] != "done":
+  if result["status"] != DONE:
     return {}
   # A chosen step, or a part of a model, has another digest than the last one.
   whole = not model.config.task and not model.config.adapt

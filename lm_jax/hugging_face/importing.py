@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import pathlib
 import shutil
@@ -23,7 +22,9 @@ from lm_jax.hugging_face.weights import Weights
 from lm_jax.storage import checkpoint, disk, result_file, workdir
 from lm_jax.storage.digest import flatten
 from lm_jax.storage.log import write_atomically
+from lm_jax.storage.result_file import Result
 from lm_jax.support.errors import UsageError
+from lm_jax.support.status import DONE
 
 TOKENIZER = "tokenizer.json"
 # Tells what an import has begun, which the next one may replace.
@@ -80,10 +81,10 @@ def run(
     _save(path, params)
     _describe(path, config, foreign)
     hashes.require_same(files)
-    result = _result(config, foreign, params) | {"source": source}
-    write_atomically(path / "result.json", json.dumps(result) + "\n")
+    result = _result(config, foreign, params, source)
+    result.write(path / "result.json")
     (path / UNFINISHED).unlink()
-  return Imported(result, False)
+  return Imported(result.as_dict(), False)
 
 
 def _config(foreign: Foreign, directory: str) -> Config:
@@ -181,23 +182,27 @@ def _describe(path: pathlib.Path, config: Config, foreign: Foreign) -> None:
   write_atomically(path / "config.json", config_lib.to_json(resolved))
 
 
-def _result(config: Config, foreign: Foreign, params: Any) -> dict[str, Any]:
+def _result(
+  config: Config, foreign: Foreign, params: Any, source: dict[str, str]
+) -> Result:
   leaves = flatten(params).values()
-  return {
-    "name": config.name,
-    "arm": config.arm,
-    "seed": config.seed,
-    "status": "done",
-    "error": None,
-    "step": 0,
-    "digest": checkpoint.digest(params),
-    "objective": config.objective,
-    "architecture": foreign.model.trunk.architecture,
-    "parameters": sum(leaf.size for leaf in leaves),
-    "scoring": config_lib.objective_class(config.objective).scoring,
-    "ledger": Ledger().as_dict(),
-    "metrics": {},
-    "items": {},
-    "family": config.family,
-    "class": foreign.model.architecture,
-  }
+  return Result(
+    name=config.name,
+    arm=config.arm,
+    seed=config.seed,
+    status=DONE,
+    step=0,
+    digest=checkpoint.digest(params),
+    objective=config.objective,
+    architecture=foreign.model.trunk.architecture,
+    parameters=sum(leaf.size for leaf in leaves),
+    scoring=config_lib.objective_class(config.objective).scoring,
+    ledger=Ledger().as_dict(),
+    metrics={},
+    items={},
+    more={
+      "family": config.family,
+      "class": foreign.model.architecture,
+      "source": source,
+    },
+  )

@@ -15,8 +15,8 @@ from lm_jax.report import sheet
 from lm_jax.report import subject as subject_lib
 from lm_jax.support import strict_json
 from lm_jax.support.errors import UsageError, short
+from lm_jax.support.status import DONE as DONE
 
-DONE = "done"
 # No figure of a run is as large, and a plot could not show it.
 _LARGEST = 1e100
 

@@ -26,6 +26,7 @@ from lm_jax.report.estimates import Estimate
 from lm_jax.report.metrics import amount, interval, p_value
 from lm_jax.support import strict_json
 from lm_jax.support.errors import UsageError, short
+from lm_jax.support.status import DONE
 
 FILE = "protocol.json"
 
@@ -95,7 +96,7 @@ def _entry(root: pathlib.Path, cell: Any) -> Entry:
     for name in cell.get("runs", ())
     if (path := root / "runs" / str(name) / "result.json").exists()
   ]
-  done = [r for r in results if r.get("status") == "done"]
+  done = [r for r in results if r.get("status") == DONE]
   metric = f"{cell['task']}/{cell['metric']}"
   scores = [float(r["metrics"][metric]) for r in done]
   per_item = [r["items"].get(cell["task"], ()) for r in done]

@@ -5,7 +5,6 @@ A run that fails is recorded as failed, and the others go on.
 
 from __future__ import annotations
 
-import json
 import pathlib
 import sys
 import time
@@ -17,15 +16,10 @@ from tqdm import tqdm
 
 from lm_jax.config import Config
 from lm_jax.storage import disk, result_file, workdir
-from lm_jax.storage.log import write_atomically
+from lm_jax.storage.result_file import Result
+from lm_jax.support.status import EXIT, FAILED, INTERRUPTED
 from lm_jax.training.interruption import caused
 from lm_jax.training.progress import duration
-
-DONE, DIVERGED, FAILED = "done", "diverged", "failed"
-INTERRUPTED = "interrupted"
-
-# Exit codes, the worst status first.
-EXIT = {INTERRUPTED: 75, FAILED: 1, DIVERGED: 3, DONE: 0}
 
 
 class Runnable(Protocol):
@@ -132,14 +126,14 @@ def _attempt(run: Runnable, progress: bool) -> tuple[str, str]:
       return INTERRUPTED, ""
     line = f"{type(error).__name__}: {error}".rstrip(": ")
     workdir.create(config.workdir)
-    failure = {
-      "status": FAILED,
-      "objective": config.objective,
-      "architecture": config.architecture,
-      "error": line,
-      "traceback": traceback.format_exc(),
-    }
+    failure = Result(
+      status=FAILED,
+      objective=config.objective,
+      architecture=config.architecture,
+      error=line,
+      traceback=traceback.format_exc(),
+    )
     with disk.disk_errors_as_usage(f"--workdir={config.workdir}"):
-      write_atomically(_result(config), json.dumps(failure) + "\n")
+      failure.write(_result(config))
     return FAILED, f" ({line.partition(chr(10))[0]})"
   return result["status"], ""

@@ -21,6 +21,7 @@ from lm_jax.support import registry, strict_json
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, option, options, texts_of_others
 from lm_jax.support.options import read as read_flags
+from lm_jax.support.status import DONE
 
 FULL, PROMPT = "full", "prompt"
 DEFAULT = "runs/protocol"
@@ -172,7 +173,7 @@ def _experiment(path: pathlib.Path, prefix: str, text: str) -> list[Arm]:
   for run in content.get("runs", ()) if isinstance(content, dict) else ():
     directory = path / "runs" / str(run.get("name"))
     result = directory / "result.json"
-    if result.exists() and strict_json.read(result).get("status") == "done":
+    if result.exists() and strict_json.read(result).get("status") == DONE:
       by_arm.setdefault(str(run.get("arm")), []).append(
         (int(run.get("seed", 0)), str(directory))
       )
@@ -325,7 +326,7 @@ def best_trial(cell: Cell) -> Config | None:
       continue
     scores = strict_json.read(path)
     curve = scores.get("selected", {}).get("curve", ())
-    if scores.get("status") == "done" and curve:
+    if scores.get("status") == DONE and curve:
       metrics[scores["selected"].get("metric")] = config.workdir
       scored.append((max(value for _, value in curve), -number))
   if len(metrics) > 1:

@@ -17,9 +17,10 @@ from lm_jax.runs.protocol import PROMPT, Arm, Cell, Protocol
 from lm_jax.runs.run import Run
 from lm_jax.storage import lock, workdir
 from lm_jax.storage.log import write_atomically
+from lm_jax.storage.result_file import Result
 from lm_jax.support import machine
+from lm_jax.support import status as status_lib
 from lm_jax.support.errors import UsageError
-from lm_jax.training import train
 
 # How each objective answers, as the table says it.
 HEADS = {
@@ -51,7 +52,7 @@ def main(given: Mapping[str, Sequence[str]], command: str) -> int:
   with lock.hold(asked.directory):
     statuses = local.execute(trials)
     chosen = {cell.name: protocol_lib.best_trial(cell) for cell in cells}
-    if local.INTERRUPTED not in statuses.values():
+    if status_lib.INTERRUPTED not in statuses.values():
       others = [
         Run(config)
         for cell in cells
@@ -59,12 +60,12 @@ def main(given: Mapping[str, Sequence[str]], command: str) -> int:
         for config in protocol_lib.further(asked, cell, best)
       ]
       statuses |= local.execute(others)
-    if local.INTERRUPTED not in statuses.values():
+    if status_lib.INTERRUPTED not in statuses.values():
       for arm, task in prompts:
         _ask(asked, arm, task)
     _write(asked, cells, chosen, prompts, command)
   code = local.exit_code(statuses)
-  if code == local.EXIT[local.INTERRUPTED]:
+  if code == status_lib.EXIT[status_lib.INTERRUPTED]:
     print(
       "lm_jax: interrupted; the same command goes on from here",
       file=sys.stderr,
@@ -112,30 +113,28 @@ def _ask(asked: Protocol, arm: Arm, task: str) -> None:
     question = EvaluateFlags(
       directory, (task,), shots=(asked.shots,), task_data=data, draws=1
     )
-    result: dict[str, Any] = {"name": place.name, "seed": seed}
+    result = Result(status=status_lib.FAILED, name=place.name, seed=seed)
     try:
       evaluation = evaluate.evaluate(question)
     except UsageError as error:
-      result |= {"status": "failed", "error": str(error)}
+      result.error = str(error)
     else:
       [outcome] = evaluation.outcomes
       asked_with = f"{task}/{asked.shots} shots/"
       value = evaluation.get(f"{asked_with}{metric}")
       scores = [float(p["score"]) for p in outcome.predictions]
       if value is None:
-        result |= {"status": "failed", "error": f"gives no {metric}"}
+        result.error = f"gives no {metric}"
       else:
-        result |= {
-          "status": train.DONE,
-          "metrics": {
-            f"{task}/{name.removeprefix(asked_with)}": value
-            for name, value in evaluation.items()
-            if name.startswith(asked_with)
-          },
-          "items": {task: scores},
+        result.status = status_lib.DONE
+        result.metrics = {
+          f"{task}/{name.removeprefix(asked_with)}": value
+          for name, value in evaluation.items()
+          if name.startswith(asked_with)
         }
+        result.items = {task: scores}
     place.mkdir(parents=True, exist_ok=True)
-    write_atomically(place / "result.json", json.dumps(result) + "\n")
+    result.write(place / "result.json")
 
 
 def _write(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from lm_jax.config.budget import Ledger
 from lm_jax.devices import distributed
 from lm_jax.storage import code, identity, result_file, workdir
 from lm_jax.storage.digest import digest
-from lm_jax.storage.log import write_atomically
+from lm_jax.storage.result_file import Result
 from lm_jax.training.plan import State
 from lm_jax.training.program import Program
 
@@ -39,10 +38,10 @@ def finished(config: Config) -> dict[str, Any] | None:
   return result if same and whole else None
 
 
-def write(config: Config, result: dict[str, Any]) -> None:
+def write(config: Config, result: Result) -> None:
   """Writes result.json; of several processes the first one does."""
   if distributed.is_first():
-    write_atomically(path(config), json.dumps(result) + "\n")
+    result.write(path(config))
 
 
 def make(
@@ -53,8 +52,8 @@ def make(
   state: State,
   ledger: Ledger,
   history: Sequence[dict[str, Any]],
-) -> dict[str, Any]:
-  """The content of result.json, without what is measured at the end.
+) -> Result:
+  """Makes the result of a run, without what is measured at the end.
 
   Args:
     config: of the run.
@@ -66,24 +65,24 @@ def make(
     history: what was changed on the way, by --allow_change.
   """
   plan = program.plan
-  return {
-    "name": config.name,
-    "arm": config.arm or config.objective,
-    "seed": config.seed,
-    "fingerprint": identity.fingerprint(config),
-    "history": list(history),
-    "status": status,
-    "eval": config.eval,
-    "error": error,
-    "step": ledger.steps,
-    "skipped": int(jax.device_get(state.skipped)[0]),
-    "digest": digest(state.params),
-    "commit": code.commit(),
-    "objective": config.objective,
-    "architecture": plan.spec.architecture,
-    "parameters": program.parameters,
-    "scoring": plan.objective.scoring,
-    "ledger": ledger.as_dict(),
-    "metrics": {},
-    "items": {},
-  }
+  return Result(
+    name=config.name,
+    arm=config.arm or config.objective,
+    seed=config.seed,
+    fingerprint=identity.fingerprint(config),
+    history=list(history),
+    status=status,
+    eval=config.eval,
+    error=error,
+    step=ledger.steps,
+    skipped=int(jax.device_get(state.skipped)[0]),
+    digest=digest(state.params),
+    commit=code.commit(),
+    objective=config.objective,
+    architecture=plan.spec.architecture,
+    parameters=program.parameters,
+    scoring=plan.objective.scoring,
+    ledger=ledger.as_dict(),
+    metrics={},
+    items={},
+  )

@@ -24,6 +24,7 @@ from lm_jax.runs import starting, yardstick
 from lm_jax.runs.yardstick import VALIDATION_LOSS
 from lm_jax.storage import checkpoint, disk, identity, machines, workdir
 from lm_jax.storage.log import MetricsLog, NoLog, write_atomically
+from lm_jax.support import status as status_lib
 from lm_jax.support import version
 from lm_jax.training import curriculum, train
 from lm_jax.training.assemble import enable_compilation_cache, make_program
@@ -260,35 +261,38 @@ def _train(
               progress=shown,
               until=part.until,
             )
-  if distributed.anywhere(interruption.noted) and status == train.DONE:
-    status = train.INTERRUPTED
+  if distributed.anywhere(interruption.noted) and status == status_lib.DONE:
+    status = status_lib.INTERRUPTED
   result = result_lib.make(
     config, program, status, error, state, ledger, history
   )
-  result["machines"] = made_by
+  result.machines = made_by
   if base is not None:
-    result["base"] = base.digest
-  if status == train.DONE:
+    result.base = base.digest
+  if status == status_lib.DONE:
     # Measuring takes a while, and is done again if it is cut short.
-    result_lib.write(config, result | {"status": train.INTERRUPTED})
+    cut_short = dataclasses.replace(result, status=status_lib.INTERRUPTED)
+    result_lib.write(config, cut_short)
+    metrics: dict[str, float] = {}
     if config.eval != "none":
       Progress(title, shown).say("measuring")
-      result["metrics"] = own_loss(state)
+      metrics = own_loss(state)
     if config.eval in ("all", "final"):
       with checkpoint.Checkpoints(
         directory / "checkpoints", read_only=True
       ) as checkpoints:
         measure = measured.evaluate_best(state, checkpoints)
-      result["metrics"] |= measure.metrics
-      result["items"] = measure.items
+      metrics |= measure.metrics
+      result.items = measure.items
       if distributed.is_first() and measure.predictions:
         lines = [json.dumps(p, ensure_ascii=False) for p in measure.predictions]
         text = "\n".join(lines) + "\n"
         write_atomically(directory / "predictions.jsonl", text)
-    result |= measured.result()
-  result["wall_seconds"] = wall()
+    result.metrics = metrics
+    result.more = measured.result()
+  result.wall_seconds = wall()
   result_lib.write(config, result)
-  return result
+  return result.as_dict()
 
 
 def _log(directory: Path, step: int) -> MetricsLog | NoLog:

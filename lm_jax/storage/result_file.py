@@ -2,18 +2,77 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lm_jax.storage.log import write_atomically
 from lm_jax.support import strict_json
 from lm_jax.support.errors import UsageError, short
+from lm_jax.support.status import DIVERGED, DONE, EXIT
 
 FILE = "result.json"
-# Final statuses of a run; see lm_jax/runs/local.py.
-_STATUSES = ("done", "diverged", "failed", "interrupted")
 # Values of --eval by how much is measured at a run's end.
 _MEASURED = {"none": 0, "loss": 1, "final": 2, "all": 2}
+
+
+@dataclasses.dataclass(kw_only=True)
+class Result:
+  """The content of result.json.
+
+  Fields that are None are left out of the file, but for `error`.
+
+  name, arm, seed: where the run stands in an experiment.
+  fingerprint: of its configuration.
+  history: what --allow_change has changed, with steps.
+  eval: what was asked to be measured.
+  error: why it diverged or failed; None of others.
+  digest: of the parameters.
+  ledger: what was spent, by currency.
+  metrics, items: numbers by name, and scores of items by task.
+  machines: on which it was computed.
+  base: digest of the model that it adapts.
+  more: further fields, of fine-tuning and imports.
+  wall_seconds: with compiling and measuring.
+  """
+
+  name: str | None = None
+  arm: str | None = None
+  seed: int | None = None
+  fingerprint: str | None = None
+  history: list[dict[str, Any]] | None = None
+  status: str
+  eval: str | None = None
+  error: str | None = None
+  step: int | None = None
+  skipped: int | None = None
+  digest: str | None = None
+  commit: str | None = None
+  objective: str | None = None
+  architecture: str | None = None
+  parameters: int | None = None
+  scoring: str | None = None
+  ledger: dict[str, Any] | None = None
+  metrics: dict[str, float] | None = None
+  items: dict[str, Any] | None = None
+  machines: list[dict[str, Any]] | None = None
+  base: str | None = None
+  traceback: str | None = None
+  more: dict[str, Any] = dataclasses.field(default_factory=dict)
+  wall_seconds: float | None = None
+
+  def as_dict(self) -> dict[str, Any]:
+    """Returns the fields that the file holds."""
+    fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+    more, wall = fields.pop("more"), fields.pop("wall_seconds")
+    fields |= more | {"wall_seconds": wall}
+    return {n: v for n, v in fields.items() if v is not None or n == "error"}
+
+  def write(self, path: Path) -> None:
+    """Writes the file in one step."""
+    write_atomically(path, json.dumps(self.as_dict()) + "\n")
 
 
 def read(path: Path, hint: str) -> dict[str, Any]:
@@ -33,10 +92,10 @@ def read(path: Path, hint: str) -> dict[str, Any]:
   if not isinstance(result, dict):
     raise UsageError(f"{path}: damaged: must hold a JSON object; {hint}")
   status = result.get("status")
-  if not isinstance(status, str) or status not in _STATUSES:
+  if not isinstance(status, str) or status not in EXIT:
     raise UsageError(
       f"{path}: damaged: status={short(status)}: must be one of"
-      f" {', '.join(_STATUSES)}; {hint}"
+      f" {', '.join(EXIT)}; {hint}"
     )
   for name in ("metrics", "ledger", "items", "source"):
     if not isinstance(result.get(name) or {}, dict):
@@ -55,8 +114,8 @@ def is_final(result: Mapping[str, Any], asked: str) -> bool:
     asked: what to measure, a value of Config.eval. A run that measured less
       continues from its last checkpoint. Older results measured all.
   """
-  if result["status"] == "diverged":
+  if result["status"] == DIVERGED:
     return True
   most = max(_MEASURED.values())
   measured = _MEASURED.get(str(result.get("eval")), most)
-  return result["status"] == "done" and measured >= _MEASURED[asked]
+  return result["status"] == DONE and measured >= _MEASURED[asked]

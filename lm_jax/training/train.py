@@ -19,13 +19,13 @@ import numpy as np
 from lm_jax.config.budget import Budget, Ledger
 from lm_jax.devices import memory
 from lm_jax.devices.distributed import Votes, anywhere, exchange
+from lm_jax.support.status import DIVERGED, DONE, INTERRUPTED
 from lm_jax.training import counter
 from lm_jax.training.interruption import Interruption
 from lm_jax.training.plan import State
 from lm_jax.training.program import Program
 from lm_jax.training.progress import Progress
 
-DONE, DIVERGED, INTERRUPTED = "done", "diverged", "interrupted"
 # Status of a stage: the run continues with another program.
 STAGE_DONE = "stage done"
 
