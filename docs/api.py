@@ -1,12 +1,13 @@
 """Builds the pages of the Python interface from its docstrings, by pdoc.
 
-python docs/api.py api && open api/index.html
+`python docs/api.py api` writes them into api/; index.html is the first.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import pathlib
 import sys
 
 # What users call, and the base classes of what they add.
@@ -50,7 +51,7 @@ def main(folder: str) -> None:
     # A package stands for all modules in it, of which each is named here.
     specs += [name, rf"!{name}\."]
   pdoc.render.configure(docformat="google", search=False)
-  pdoc.pdoc(*specs, output_directory=pdoc.Path(folder))
+  pdoc.pdoc(*specs, output_directory=pathlib.Path(folder))
 
 
 if __name__ == "__main__":
