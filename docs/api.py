@@ -1,6 +1,6 @@
 """Builds the pages of the Python interface from its docstrings, by pdoc.
 
-`python docs/api.py build/api` writes them into build/api; index.html is the first.
+`python docs/api.py build/api` writes them; index.html is the first.
 """
 
 from __future__ import annotations
