@@ -39,9 +39,15 @@ def built(tmp_path_factory):
   """A wheel and an sdist, made of a copy: a build leaves files behind."""
   place = tmp_path_factory.mktemp("built")
   ignored = shutil.ignore_patterns(
-    *(".git", "build", "dist", "*.egg-info", "__pycache__", "runs", ".*_cache")
+    *(".git", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
   )
-  shutil.copytree(ROOT, place / "copy", ignore=ignored)
+
+  def ignore(folder, names):
+    # What users train lies in runs/ here, beside lm_jax/runs.
+    own = {"runs"} if pathlib.Path(folder) == ROOT else set()
+    return ignored(folder, names) | own
+
+  shutil.copytree(ROOT, place / "copy", ignore=ignore)
   subprocess.run(
     [sys.executable, "-c", _BUILD, str(place)],
     cwd=place / "copy",

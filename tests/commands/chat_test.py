@@ -103,7 +103,7 @@ def test_a_script(directory, pipe, tmp_path):
   [
     (b"/set top_k=5\n/sett\n", "lm_jax: line 2: /sett: unknown; did you mean"),
     (b"caf\xe9\n", "lm_jax: line 1: message: is not UTF-8"),
-    (b"/set top_p=2\n", "line 1: --top_p=2.0: must be 0 to 1"),
+    (b"/set top_p=2\n", "line 1: --top_p=2: must be above 0 and at most 1"),
     (b"the " * 9000 + b"\n", "line 1: message: has 9"),
   ],
 )
@@ -118,9 +118,9 @@ def test_a_script_ends_at_its_first_mistake(data, message, directory, pipe):
   [
     ([], "--model: needed"),
     (["--model=nowhere"], "--model=nowhere: not a run directory"),
-    (["--model=D", "--context=-1"], "--context=-1: must be 0 or more"),
+    (["--model=D", "--context=-1"], "--context=-1: must be at least 0"),
     (["--model=D", "--context=99999"], "must be at most 2048"),
-    (["--model=D", "--temperature=0"], "--temperature=0.0: must be above 0"),
+    (["--model=D", "--temperature=0"], "--temperature=0: must be above 0"),
     (["--model=D", "--num_beams=4"], "--num_beams=4: must be 1 where"),
     (["--model=D", "--load=no"], "--load=no: cannot be read"),
     (["--model=D", "--chat_template=no.jinja"], "no.jinja: unknown"),

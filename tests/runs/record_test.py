@@ -1,5 +1,7 @@
 import dataclasses
+import functools
 import json
+import types
 
 import pytest
 
@@ -41,7 +43,11 @@ def test_says_what_the_experiment_is(tmp_path):
 def test_more_and_fewer_seeds_are_the_same_experiment(tmp_path):
   two = _configs(tmp_path, 2)
   _write(tmp_path, two)
-  local.execute(two, _finish, progress=False)
+  runs = [
+    types.SimpleNamespace(config=c, execute=functools.partial(_finish, c))
+    for c in two
+  ]
+  local.execute(runs, progress=False)
   for seeds in (1, 3):
     record.check_same(str(tmp_path), "e", _configs(tmp_path, seeds))
   one = _write(tmp_path, _configs(tmp_path, 1), "second")
