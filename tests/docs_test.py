@@ -152,7 +152,9 @@ def test_pages_of_the_interface_are_built_and_their_links_lead_somewhere(
   names = {str(p.relative_to(tmp_path).with_suffix("")) for p in pages}
   assert names == {"index", "lm_jax"} | {
     f"lm_jax/{name}"
-    for name in ("config", "types", "objectives/base", "tasks/base")
+    for name in (
+      *("api/arrays", "config", "types", "objectives/base", "tasks/base"),
+    )
   } | {"lm_jax/families/base", "lm_jax/adaptation/base"}
   for path, page in pages.items():
     for link in page.links:
