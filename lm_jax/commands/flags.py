@@ -19,9 +19,9 @@ from lm_jax.support.values import show
 WIDTH = 80
 # Help lists these flags before all others.
 MOST_USED = (
-  *("experiment", "objectives", "model", "task", "tasks", "objective"),
-  *("size", "budget", "length", "batch_size", "seed", "seeds", "sweep"),
-  *("baseline", "workdir"),
+  *("experiment", "objectives", "collection", "model", "to", "task", "tasks"),
+  *("prompt", "prompts", "query", "objective", "size", "budget", "length"),
+  *("batch_size", "seeds", "sweep", "baseline", "workdir", "seed"),
 )
 
 
