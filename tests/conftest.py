@@ -10,7 +10,9 @@ import pytest
 
 # Tests are imported by path (--import-mode=importlib), so that helpers of
 # theirs (toy.py, reference.py) are found only if this folder is searched.
-sys.path.append(str(pathlib.Path(__file__).parent / "helpers"))
+# The drills of faults/ are a package.
+_HERE = pathlib.Path(__file__).parent
+sys.path += [str(_HERE / "helpers"), str(_HERE)]
 
 
 def pytest_configure(config):

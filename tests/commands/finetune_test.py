@@ -129,7 +129,7 @@ def test_a_run_of_before_rates_were_read_at_the_start_goes_on(
 ):
   directory = tmp_path / "run"
   flags = ("--budget=steps:3", "--log_every=1", "--eval_every=99")
-  monkeypatch.setattr(run.config_lib, "START", "end")
+  monkeypatch.setattr("lm_jax.config.parts.START", "end")
   assert _finetune(place, directory, *flags) == 0
   monkeypatch.undo()
   ended = _rates(directory)

@@ -332,7 +332,7 @@ def test_the_context_ends_a_text(model):
   ("options", "message"),
   [
     ({"temperature": 0.0}, "temperature=0.0: must be above 0; do_sample=false"),
-    ({"top_p": 1.5}, "top_p=1.5: must be 0 to 1"),
+    ({"top_p": 1.5}, "top_p=1.5: must be above 0 and at most 1"),
     ({"num_return_sequences": 2}, "all would be the same"),
     ({"num_beams": 2, "num_return_sequences": 3}, "no more than that"),
     ({"num_beams": 4, "num_beam_groups": 3}, "must divide num_beams=4"),

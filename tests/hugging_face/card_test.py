@@ -40,7 +40,7 @@ def model_of(tiny, folder, objective="mlm", preset="bert", **changes):
     "items": {"minimal_pairs": [1, 0, 1, 1, 0, 1, 1, 0]},
   }
   (folder / "result.json").write_text(json.dumps(result))
-  model = load.of_program(config, dataset.tokenizer, program, params)
+  model = load.from_plan(config, dataset.tokenizer, program.plan, params)
   return model._replace(source=str(folder))
 
 

@@ -66,7 +66,7 @@ def model_of(tiny, objective, preset, architecture="", **trunk):
   treedef = jax.tree.structure(program.abstract.params)
   params = jax.tree.unflatten(treedef, list(params.values()))
   return lm_jax.LanguageModel(
-    load.of_program(config, dataset.tokenizer, program, params)
+    load.from_plan(config, dataset.tokenizer, program.plan, params)
   )
 
 

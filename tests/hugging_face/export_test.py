@@ -277,6 +277,6 @@ def test_a_run_is_written_as_its_preset(tiny, preset, architecture):
   dataset = rows_lib.load(config.data, config.length)
   program = assemble.make_program(config, dataset)
   params = program.initial(np.uint32(0)).params
-  model = load.of_program(config, dataset.tokenizer, program, params)
+  model = load.from_plan(config, dataset.tokenizer, program.plan, params)
   [part] = export.parts_of(model, "")
   assert part.model.architecture == architecture

@@ -44,7 +44,7 @@ def model_of(tiny, objective, **options):
     lambda leaf: np.float32(rng.normal(0, 0.2, leaf.shape)),
     program.abstract.params,
   )
-  return load.of_program(config, dataset.tokenizer, program, params)
+  return load.from_plan(config, dataset.tokenizer, program.plan, params)
 
 
 @pytest.mark.parametrize("objective", HEADS)

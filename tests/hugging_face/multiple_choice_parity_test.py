@@ -67,7 +67,7 @@ def model_of(tiny, preset):
   ]
   treedef = jax.tree.structure(program.abstract.params)
   params = jax.tree.unflatten(treedef, params)
-  return load.of_program(config, dataset.tokenizer, program, params)
+  return load.from_plan(config, dataset.tokenizer, program.plan, params)
 
 
 @pytest.mark.parametrize("preset", CLASSES)

@@ -111,7 +111,7 @@ def test_candidates_share_a_row_that_is_longer_than_the_table(
   )
   continued.check(config)
   program = assemble.make_program(config, tokenizer)
-  model = load.of_program(config, tokenizer, program, None)
+  model = load.from_plan(config, tokenizer, program.plan, None)
   assert dict(model.network.trunks)["main"].max_positions == rows
   # A text by itself has no more positions than there are.
   assert model.text_length == rows
