@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from absl import flags
 
-from lm_jax.support import invocation, registry
+from lm_jax.support import invocation, plugins, registry
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, show
 
@@ -21,6 +21,11 @@ MOST_USED = (
   *("experiment", "objectives", "model", "task", "tasks", "objective"),
   *("size", "budget", "length", "batch_size", "seed", "seeds", "sweep"),
   *("baseline", "workdir"),
+)
+
+# Every command has it; it is read before the others, since it adds to them.
+PLUGINS = Option(
+  plugins.FLAG[2:], tuple[str, ...], None, plugins.HELP, repeat=True
 )
 
 
@@ -105,6 +110,17 @@ def _plain(error: Exception) -> str:
   if isinstance(error.__context__, UsageError):
     return str(error.__context__)
   return str(error)
+
+
+def asked_plugins(argv: Sequence[str]) -> list[str]:
+  """Returns the directories that --plugins names, before flags are parsed."""
+  found = []
+  words = iter(argv)
+  for word in words:
+    flag, equals, directory = word.partition("=")
+    if flag in (plugins.FLAG, plugins.FLAG[1:]):
+      found.append(directory if equals else next(words, ""))
+  return found
 
 
 def asked_help(argv: Sequence[str]) -> str | None:
