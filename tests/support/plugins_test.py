@@ -178,8 +178,10 @@ def test_an_unknown_name_may_be_one_of_own(capsys):
   assert error.endswith("; one of your own needs --plugins=DIR\n")
 
 
-def test_workers_import_no_objective(folder, tiny, tmp_path):
-  """Data is prepared by processes that know of no plugin, and of no jax."""
+def test_a_run_trains_with_processes_that_prepare_data(folder, tiny, tmp_path):
+  """They know of no objective, and so of no plugin."""
+  (tmp_path / "cache").mkdir()
+  (tmp_path / "cache" / "xla").symlink_to(tiny.cache / "xla")
   words = [
     *("train", "--objective=mine", f"--plugins={folder}", "--budget=steps:2"),
     *("--length=32", "--batch_size=4", "--trunk.layers=1", "--trunk.width=32"),
