@@ -243,11 +243,14 @@ def test_a_prediction_depends_on_what_it_may_see_and_on_no_more(case):
     assert np.any(want) and not np.all(want)
 
 
-def test_most_predictions_do_not_see_their_targets(case):
-  """All that is known of a new objective: BERT keeps some, a leak has all."""
+def test_predictions_do_not_all_see_their_targets(case):
+  """A new objective is held to this alone: a leak shows each of them.
+
+  BERT keeps one in ten, and BART's answer is mostly in what it reads.
+  """
   for _, _, slots, got in predictions(case):
     own = [got[case.places.index(slot[2]), n] for n, slot in enumerate(slots)]
-    assert np.mean(own) <= 0.5
+    assert np.mean(own) < 0.9
     assert np.any(got)  # others are seen
 
 
