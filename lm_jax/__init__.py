@@ -19,6 +19,7 @@ if TYPE_CHECKING:
   from lm_jax.api.model import evaluate as evaluate
   from lm_jax.api.model import load as load
   from lm_jax.support.errors import UsageError as UsageError
+  from lm_jax.support.plugins import plugins as plugins
 
 
 # Where each public name is defined: these need jax, and so are imported when
@@ -33,6 +34,7 @@ _PUBLIC = {
   "finetune": "api.experiments",
   "load": "api.model",
   "plot": "api.frames",
+  "plugins": "support.plugins",
   "results": "api.frames",
   "train": "api.experiments",
 }

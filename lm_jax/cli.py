@@ -22,6 +22,7 @@ from lm_jax.support import (
   columns,
   invocation,
   options,
+  plugins,
   registry,
   streams,
   version,
@@ -193,17 +194,21 @@ def _run(command: str, argv: Sequence[str]) -> int:
   """Runs a command, or prints its help; returns the exit code."""
   if command in _TRAIN:
     memory.keep_freed_memory()
+  for directory in flags.asked_plugins(argv):
+    plugins.add(directory)
   module = importlib.import_module(f"{_PACKAGE}.{COMMANDS[command]}")
   typed = hasattr(module, "Flags")
   known = options.options(module.Flags) if typed else module.flags()
   if hasattr(module, "settings"):
     known |= module.settings()
+  known[flags.PLUGINS.path] = flags.PLUGINS
   group = flags.asked_help(argv)
   if group is not None:
     if hasattr(module, "described"):
-      known = module.described(argv)
+      known = module.described(argv) | {flags.PLUGINS.path: flags.PLUGINS}
     summary = registry.summary(_PACKAGE, COMMANDS[command])
     print(flags.usage(command, summary, known.values(), group=group))
     return 0
   given = flags.parse(command, known, argv, getattr(module, "WORD", ""))
+  given.pop(flags.PLUGINS.path, None)  # added already
   return module.main(options.read(module.Flags, given) if typed else given)

@@ -25,6 +25,7 @@ from lm_jax.prompting.pairs import (
   no_tokens,
   progress,
 )
+from lm_jax.support import plugins as plugins_lib
 from lm_jax.support.errors import UsageError
 
 BAD_USAGE = 2
@@ -57,6 +58,7 @@ class HarnessModel(TemplateLM):
     add_bos_token: do the special tokens that the model reads in front of any
       text stand in front of a prompt? (With "hf" say it, too: by default its
       tokenizer decides, and GPT-2's leaves it out.)
+    plugins: a directory of your own objectives, as of --plugins=DIR.
     ignored: batch_size, max_batch_size and device, which change no number.
 
   Raises:
@@ -67,6 +69,7 @@ class HarnessModel(TemplateLM):
     self,
     pretrained: str,
     add_bos_token: bool = True,
+    plugins: str = "",
     **ignored: Any,
   ):
     super().__init__()
@@ -74,10 +77,12 @@ class HarnessModel(TemplateLM):
     if unknown:
       raise UsageError(
         f"--model_args {unknown[0]}={ignored[unknown[0]]}: unknown; valid:"
-        " pretrained, add_bos_token"
+        " pretrained, add_bos_token, plugins"
       )
     what = f"--model_args pretrained={pretrained}"
     path = os.path.expanduser(pretrained)
+    if plugins:
+      plugins_lib.add(plugins, "--model_args plugins")
     model = load.load(path, "--model_args pretrained")
     if model.tokenizer is None:
       raise UsageError(f"{what}: the model has no tokenizer files beside it")

@@ -1,4 +1,4 @@
-"""What all tests share: the helpers in helpers/, and one flag."""
+"""What all tests share: the helpers in helpers/, and flags."""
 
 import gc
 import importlib.util
@@ -21,6 +21,10 @@ def pytest_configure(config):
     import xla_flags
 
     xla_flags.compile_quickly()
+  from lm_jax.support import plugins
+
+  for directory in config.getoption("own_plugins"):
+    plugins.add(directory)
 
 
 def pytest_collection_finish():
@@ -80,6 +84,13 @@ def pytest_addoption(parser):
     "--optimized",
     action="store_true",
     help="compile programs as users do; the suite then takes twice as long",
+  )
+  parser.addoption(
+    "--plugins",
+    dest="own_plugins",
+    action="append",
+    default=[],
+    help="a directory of one's own objectives, ..., to be tested, too",
   )
   parser.addoption(
     "--rewrite-golden",

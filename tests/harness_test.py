@@ -110,3 +110,8 @@ def test_tasks_need_not_say_how_to_sample(asked, wanted):
   assert stops == list(asked.get("until", []))
   fixed = {"max_new_tokens": 8, "stop_strings": tuple(stops)}
   assert options == fixed | wanted
+
+
+def test_a_directory_of_own_objectives_is_checked():
+  with pytest.raises(UsageError, match="--model_args plugins=nowhere: must be"):
+    HarnessModel(pretrained="runs/mine", plugins="nowhere")

@@ -4,14 +4,18 @@ import ast
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import numpy as np
+import plugging
 import pytest
 
+from lm_jax import cli
 from lm_jax.data import tfds_features_check
 from lm_jax.runs import grid
+from lm_jax.support import plugins
 from lm_jax.support.errors import UsageError
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -39,7 +43,9 @@ ATTRIBUTES = {
 IMPORTERS = {
   "lm_jax/__init__.py": "only files of its own, by its table",
   "lm_jax/cli.py": "only commands of its table",
-  "lm_jax/support/registry.py": "only names of files that stand in the package",
+  "lm_jax/support/registry.py": "only files that stand in the package, or in a"
+  " directory that --plugins of a command names",
+  "lm_jax/support/plugins.py": "only packages of its table",
   "lm_jax/data/catalog.py": "only files that stand in tensorflow_datasets",
   "lm_jax/data/own_builders.py": "only what --data.corpus of a command names",
   "lm_jax/support/optional.py": "only libraries that our own files name",
@@ -199,6 +205,37 @@ def test_a_data_set_of_tfds_itself_is_let_through(tmp_path):
     }
   ).save_config(tmp_path)
   tfds_features_check.check(tmp_path)
+
+
+def test_code_beside_a_run_or_in_the_directory_does_not_run(
+  finished, tmp_path, monkeypatch, capsys
+):
+  """Only --plugins has it run: no model, run or configuration names any."""
+  run = tmp_path / "run"
+  shutil.copytree(finished.workdir, run)
+  config = json.loads((run / "config.json").read_text())
+  for folder in (run, tmp_path):
+    for kind in (*plugins.PACKAGES, "templates"):
+      (folder / kind).mkdir()
+      _plant(folder / kind, "planted")
+  monkeypatch.chdir(tmp_path)
+  evaluate = ["evaluate", f"--model={run}", "--tasks=planted"]
+  for change in (
+    {"objective": "planted"},
+    {"adapt": {"method": "planted"}},
+    {"plugins": [str(tmp_path)]},
+    {},
+  ):
+    (run / "config.json").write_text(json.dumps(config | change))
+    assert cli.main(evaluate) == 2
+    assert cli.main(["train", "--objective=planted", "--workdir=w"]) == 2
+  error = capsys.readouterr().err
+  assert error.count("planted: unknown") >= 4 and "Traceback" not in error
+  ran = [*tmp_path.rglob("RAN")]
+  assert ran == []
+  with plugging.forgotten():
+    assert cli.main(["train", "--help", f"--plugins={tmp_path}"]) == 2
+  assert [*tmp_path.rglob("RAN")]  # so there was something to run
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from absl import flags
 
-from lm_jax.support import invocation, registry
+from lm_jax.support import invocation, plugins, registry
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option
 from lm_jax.support.values import show
@@ -22,6 +22,11 @@ MOST_USED = (
   *("experiment", "objectives", "collection", "model", "to", "task", "tasks"),
   *("prompt", "prompts", "query", "objective", "size", "budget", "length"),
   *("batch_size", "seeds", "sweep", "baseline", "workdir", "seed"),
+)
+
+# Every command has it; it is read before the others, since it adds to them.
+PLUGINS = Option(
+  plugins.FLAG[2:], tuple[str, ...], None, plugins.HELP, repeat=True
 )
 
 
@@ -106,6 +111,17 @@ def _plain(error: Exception) -> str:
   if isinstance(error.__context__, UsageError):
     return str(error.__context__)
   return str(error)
+
+
+def asked_plugins(argv: Sequence[str]) -> list[str]:
+  """Returns the directories that --plugins names, before flags are parsed."""
+  found = []
+  words = iter(argv)
+  for word in words:
+    flag, equals, directory = word.partition("=")
+    if flag in (plugins.FLAG, plugins.FLAG[1:]):
+      found.append(directory if equals else next(words, ""))
+  return found
 
 
 def asked_help(argv: Sequence[str]) -> str | None:

@@ -2,7 +2,8 @@
 
 Those of lm_jax are in experiments/ of the repository, or in `shipped` here if
 it is installed. A user's own are in experiments/ of the current directory, or
-at --experiment=PATH.py; of two with one name the user's wins. An experiment
+at --experiment=PATH.py; of two with one name the user's wins. Those of
+--plugins=DIR have names of their own. An experiment
 imports another one by `from .compare_objectives import COMMON`.
 """
 
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
-from lm_jax.support import registry
+from lm_jax.support import plugins, registry
 from lm_jax.support.errors import UsageError
 
 _FLAG = "--experiment"
@@ -75,8 +76,9 @@ def _import(name: str, where: str) -> ModuleType:
 
 
 def _search(folder: pathlib.Path) -> None:
-  """Searches a folder first, and the experiments of lm_jax after it."""
-  __path__[:] = list(dict.fromkeys([str(folder.resolve()), *_OWN]))
+  """Searches a folder first, then lm_jax's experiments, then the plugins'."""
+  added = map(str, plugins.folders("experiments"))
+  __path__[:] = list(dict.fromkeys([str(folder.resolve()), *_OWN, *added]))
   importlib.invalidate_caches()
 
 

@@ -19,15 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from lm_jax.prompting import front_matter
 from lm_jax.prompting.front_matter import MASK
-from lm_jax.support import registry
+from lm_jax.support import plugins, registry
 from lm_jax.support.errors import UsageError, short
 
 if TYPE_CHECKING:
   from lm_jax.prompting.sandbox import Body
 
-SUFFIX = ".jinja"
+SUFFIX = plugins.TEMPLATE_SUFFIX
 _FENCE = "+++"
-_FOLDER = Path(__file__).parent / "templates"
 _MOST_BYTES = 2**16
 
 Choices = tuple[tuple[str, str], ...]
@@ -106,8 +105,14 @@ class Template:
 
 
 def names() -> list[str]:
-  """The built-in templates, sorted."""
-  return sorted(path.stem for path in _FOLDER.glob(f"*{SUFFIX}"))
+  """The built-in templates and those of --plugins, sorted."""
+  return sorted(_files())
+
+
+def _files() -> dict[str, Path]:
+  """The files of the templates that have a name."""
+  folders = [plugins.SHIPPED_TEMPLATES, *plugins.folders(plugins.TEMPLATES)]
+  return {p.stem: p for f in folders for p in f.glob(f"*{SUFFIX}")}
 
 
 def load(name: str, flag: str = "--template") -> Template:
@@ -128,8 +133,9 @@ def source(name: str, flag: str) -> str:
   where = f"{flag}={name}"
   if "/" in name or name.endswith(SUFFIX):
     return _read(Path(name).expanduser(), where)
-  if name in names():
-    return _read(_FOLDER / f"{name}{SUFFIX}", where)
+  files = _files()
+  if name in files:
+    return _read(files[name], where)
   error = registry.unknown(flag, name, names())
   raise UsageError(f"{error}; or a file, FILE{SUFFIX}")
 

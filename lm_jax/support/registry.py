@@ -1,7 +1,8 @@
 """Finds what can be named: the file system is the registry.
 
-A name is the name of a file in a package. Nothing is imported to list names
-or summaries, so that `list` and usage errors stay fast.
+A name is the name of a file in a package, or in a folder that `plugins` adds
+to it. Nothing is imported to list names or summaries, so that `list` and usage
+errors stay fast.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, TypeVar
 
+from lm_jax.support import plugins
 from lm_jax.support.errors import UsageError
 
 T = TypeVar("T")
@@ -52,7 +54,9 @@ def summary(package: str, name: str) -> str:
     for path in (f"{name}.py", f"{name}/__init__.py"):
       file = pathlib.Path(folder, path)
       if file.exists():
-        text = ast.get_docstring(ast.parse(file.read_bytes())) or ""
+        with plugins.faults_named():
+          parsed = ast.parse(file.read_bytes(), str(file))
+        text = ast.get_docstring(parsed) or ""
         return text.partition("\n")[0]
   raise ModuleNotFoundError(f"{package}.{name}")
 
@@ -67,8 +71,11 @@ def module(package: str, name: str, flag: str) -> ModuleType:
   """
   valid = names(package)
   if name not in valid:
-    raise unknown(flag, name, valid)
-  return importlib.import_module(f"{package}.{name}")
+    error = unknown(flag, name, valid)
+    if package not in plugins.PACKAGES.values():
+      raise error
+    raise UsageError(f"{error}; {plugins.HINT}")
+  return _import(package, name)
 
 
 def find(package: str, name: str, base: type[T], flag: str) -> type[T]:
@@ -88,11 +95,15 @@ def find(package: str, name: str, base: type[T], flag: str) -> type[T]:
 def every(package: str, base: type[T]) -> dict[str, type[T]]:
   """Returns the subclasses of `base` of all files of a package, by name."""
   return {
-    name: _load(
-      package, name, base, importlib.import_module(f"{package}.{name}")
-    )
+    name: _load(package, name, base, _import(package, name))
     for name in names(package)
   }
+
+
+def _import(package: str, name: str) -> ModuleType:
+  """Imports a file; UsageError if it is a user's and has a fault."""
+  with plugins.faults_named():
+    return importlib.import_module(f"{package}.{name}")
 
 
 def _load(package: str, name: str, base: type[T], file: ModuleType) -> type[T]:
@@ -106,10 +117,13 @@ def _load(package: str, name: str, base: type[T], file: ModuleType) -> type[T]:
     and not key.startswith("_")
   ]
   if len(classes) != 1:
-    raise TypeError(
-      f"{file.__name__} must define one subclass of {base.__name__},"
-      f" it defines {len(classes)}"
+    message = (
+      f"must define one subclass of {base.__name__}, it defines {len(classes)}"
     )
+    where = plugins.owner(file.__file__)
+    if where:
+      raise UsageError(f"{where}: {file.__file__}: {message}")
+    raise TypeError(f"{file.__name__} {message}")
   _FOUND[package, name] = (file, classes[0])
   return classes[0]
 

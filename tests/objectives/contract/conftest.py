@@ -24,15 +24,31 @@ def find(name):
   return registry.find(PACKAGE, name, Objective, "--objective")
 
 
-# Those that learn from examples have a contract of their own
-# (tests/objectives/supervised_test.py).
-CASES = [
-  (name, architecture)
-  for name in registry.names(PACKAGE)
-  if not find(name).supervised
-  for architecture in ARCHITECTURES
-  if architecture in find(name).architectures
-]
+def cases() -> dict[str, list[tuple[str, str]]]:
+  """Names and architectures by the fixture that takes them.
+
+  Those that learn from examples have a contract of their own
+  (tests/objectives/supervised_test.py). This file is imported before --plugins
+  is read, and so they are not looked for before the tests are collected.
+  """
+  names = [n for n in registry.names(PACKAGE) if not find(n).supervised]
+  return {
+    "case": [
+      (name, architecture)
+      for name in names
+      for architecture in ARCHITECTURES
+      if architecture in find(name).architectures
+    ],
+    "natural": [(name, find(name).natural) for name in names],
+  }
+
+
+def pytest_generate_tests(metafunc):
+  for fixture, scope in (("case", "module"), ("natural", "function")):
+    if fixture in metafunc.fixturenames:
+      metafunc.parametrize(
+        fixture, cases()[fixture], indirect=True, ids="-".join, scope=scope
+      )
 
 
 class Recorder:
@@ -156,18 +172,12 @@ class Case:
     return jax.tree.map(lambda x: x[0], self.found[0])
 
 
-@pytest.fixture(scope="module", params=CASES, ids="-".join)
+@pytest.fixture(scope="module")
 def case(request, tiny):
   return Case(*request.param, tiny)
 
 
-NATURAL = [
-  (name, find(name).natural)
-  for name in dict.fromkeys(name for name, _ in CASES)
-]
-
-
-@pytest.fixture(params=NATURAL, ids="-".join)
+@pytest.fixture
 def natural(request, tiny):
   """Each objective where it runs unless told otherwise."""
   return Case(*request.param, tiny)
