@@ -133,7 +133,7 @@ def _say(line: str) -> None:
 
 
 def _nobody_reads() -> bool:
-  """Has whoever read standard output gone (`| head`)?"""
+  """Returns whether whoever read standard output has gone (`| head`)."""
   poll = select.poll()
   poll.register(sys.stdout.fileno(), 0)
   return any(event & select.POLLERR for _, event in poll.poll(0))

@@ -177,13 +177,13 @@ class HarnessModel(TemplateLM):
     disable_tqdm: bool = False,
     **kwargs: Any,
   ) -> list[tuple[float, bool]]:
-    found = self._likelihood.scores_of_ids(
+    scored = self._likelihood.scores_of_ids(
       [(tuple(context), tuple(choice)) for _, context, choice in requests]
     )
-    assert found.greedy is not None
+    assert scored.greedy is not None
     results = [
       (float(total), bool(greedy))
-      for total, greedy in zip(found.sums, found.greedy, strict=True)
+      for total, greedy in zip(scored.sums, scored.greedy, strict=True)
     ]
     for (key, _, _), result in zip(requests, results, strict=True):
       if key is not None:
@@ -220,7 +220,7 @@ class HarnessModel(TemplateLM):
   def generate_until(
     self, requests: Sequence[Any], disable_tqdm: bool = False
   ) -> list[str]:
-    found = [""] * len(requests)
+    answers = [""] * len(requests)
     alike: dict[str, list[int]] = {}
     for number, request in enumerate(requests):
       alike.setdefault(repr(request.args[1]), []).append(number)
@@ -234,11 +234,11 @@ class HarnessModel(TemplateLM):
       )
       for number, (text,) in zip(members, written, strict=True):
         ends = [text.index(stop) for stop in stops if stop in text]
-        found[number] = text[: min(ends, default=len(text))]
+        answers[number] = text[: min(ends, default=len(text))]
         self.cache_hook.add_partial(
-          "generate_until", requests[number].args, found[number]
+          "generate_until", requests[number].args, answers[number]
         )
-    return found
+    return answers
 
 
 def generation(asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -265,7 +265,7 @@ def generation(asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def main() -> None:
-  """Is `lm_eval`, which knows this model now."""
+  """Runs `lm_eval`, which knows this model now."""
   from lm_eval.__main__ import cli_evaluate
 
   try:

@@ -38,7 +38,7 @@ def positions(segment_BxT: Array) -> Array:
 
 
 def starts(segment_BxT: Array) -> Array:
-  """Is the token the first of its run of one segment? bool [B, T]."""
+  """Marks the first token of each run of one segment: bool [B, T]."""
   first = jnp.ones_like(segment_BxT[:, :1], dtype=bool)
   return jnp.concatenate(
     [first, segment_BxT[:, 1:] != segment_BxT[:, :-1]], axis=1

@@ -47,7 +47,7 @@ def runs(specials: Specials) -> tuple[tuple[int, int], ...]:
 
 
 def is_special(tokens: Array, specials: Specials) -> Array:
-  """Is each token a special one? bool, of the shape of `tokens`.
+  """Marks special tokens: bool, of the shape of `tokens`.
 
   One comparison with ids from 0 on, two for each further range of ids; NumPy
   gives NumPy.
@@ -69,7 +69,7 @@ def _never_text(specials: Specials) -> Specials:
 
 
 def is_text(tokens: Array, specials: Specials) -> Array:
-  """Does each token stand for text? bool, of the shape of `tokens`.
+  """Marks tokens that stand for text: bool, of the shape of `tokens`.
 
   An unknown token does, where its id is no other special token's. Padding is
   not told by its id; see Rows.part_BxL.
@@ -127,22 +127,22 @@ def from_json(text: str, where: object) -> Specials:
   Raises:
     UsageError: not JSON, fields that are missing or unknown, what is no id.
   """
-  found = strict_json.parse(text, where)
-  if not isinstance(found, dict):
-    raise UsageError(f"{where}: must be an object, not {_short(found)}")
+  members = strict_json.parse(text, where)
+  if not isinstance(members, dict):
+    raise UsageError(f"{where}: must be an object, not {_short(members)}")
   fields = [field.name for field in dataclasses.fields(Specials)]
-  for name in found:
+  for name in members:
     if name not in fields:
       near = difflib.get_close_matches(name[:40], fields, n=1)
       hint = f"nearest: {near[0]}" if near else f"valid: {', '.join(fields)}"
       raise UsageError(f"{where}: unknown field {_short(name)} ({hint})")
   for name in fields:
-    if name not in found:
+    if name not in members:
       raise UsageError(f"{where}: lacks the field {name}")
-    _check(name, found[name], where)
+    _check(name, members[name], where)
   for name in ("before", "after", "others"):
-    found[name] = tuple(found[name])
-  specials = Specials(**found)
+    members[name] = tuple(members[name])
+  specials = Specials(**members)
   if specials.sentinels:
     last = specials.first_sentinel + specials.sentinel_step * (
       specials.sentinels - 1

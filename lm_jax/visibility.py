@@ -36,7 +36,7 @@ def visible(
   key_segment_BxS: Array,
   key_rank_BxS: Array,
 ) -> Array:
-  """May token i attend to token j? bool [B, T, S], i along T, j along S."""
+  """Marks that token i may attend to token j: bool [B, T, S], i along T."""
   same = query_segment_BxT[:, :, None] == key_segment_BxS[:, None, :]
   return same & (key_rank_BxS[:, None, :] <= query_rank_BxT[:, :, None])
 

@@ -115,13 +115,13 @@ def _plain(error: Exception) -> str:
 
 def asked_plugins(argv: Sequence[str]) -> list[str]:
   """Returns the directories that --plugins names, before flags are parsed."""
-  found = []
+  directories = []
   words = iter(argv)
   for word in words:
     flag, equals, directory = word.partition("=")
     if flag in (plugins.FLAG, plugins.FLAG[1:]):
-      found.append(directory if equals else next(words, ""))
-  return found
+      directories.append(directory if equals else next(words, ""))
+  return directories
 
 
 def asked_help(argv: Sequence[str]) -> str | None:

@@ -50,7 +50,7 @@ def versioned(objective: str) -> dict[str, Option]:
 
 
 def is_open(config: Config, path: str) -> bool:
-  """Is it left to the run, what a `versioned` option is?"""
+  """Returns whether a configuration leaves a `versioned` option open."""
   head, _, name = path.rpartition(".")
   if head == "objective":
     return name not in config.objective_options

@@ -190,7 +190,7 @@ def _require_consistent(config: Config) -> None:
 
 
 def _stretch(config: Config) -> bool:
-  """Are the model's learned positions interpolated where rows are longer?"""
+  """Returns whether learned positions are interpolated for longer rows."""
   if config.positions == "own":
     return False
   flag = f"--positions={config.positions}"

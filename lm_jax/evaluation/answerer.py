@@ -70,7 +70,7 @@ class Answerer(Scorer):
 
   @property
   def fills(self) -> bool:
-    """Can it tell what stands in a blank?"""
+    """Returns whether the model can fill a blank."""
     model = self._model
     return model.objective.fills and model.spec.specials.mask != ABSENT
 

@@ -31,7 +31,7 @@ def with_own_data(
 
 
 def answers(own: str, task: SupervisedTask) -> bool:
-  """Does a run that was fine-tuned for a task answer another one, too?
+  """Returns whether a run that was fine-tuned for a task answers another.
 
   Where both take spans, tags or texts: SQuAD's answers XQuAD's questions. The
   labels of classification are each task's own.

@@ -205,8 +205,8 @@ def encoded(config: Config, task: SupervisedTask) -> tuple[Any, Config]:
 
   kind = dataset.find_kind(config.objective)
   # The labels of all examples, however few are trained on.
-  found = splits.load(task.name, config.task_data)
-  fixed = kind.options(task, found[splits.TRAIN])
+  examples = splits.load(task.name, config.task_data)
+  fixed = kind.options(task, examples[splits.TRAIN])
   config = dataclasses.replace(
     config, objective_options={**fixed, **config.objective_options}
   )

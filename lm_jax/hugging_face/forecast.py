@@ -1,4 +1,4 @@
-"""Will a run's model fit Transformers? Known before anything is trained."""
+"""Tells before training whether a run's model will fit Transformers."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def aligned_empty(shape: Any, dtype: np.dtype) -> np.ndarray:
 
 
 def _counts(value: Any) -> bool:
-  """Is it a list of integers that count something? (True is none.)"""
+  """Returns whether it is a list of counts; True is no count."""
   return isinstance(value, list) and all(
     type(x) is int and 0 <= x < 2**63 for x in value
   )

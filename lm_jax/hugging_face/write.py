@@ -137,7 +137,7 @@ def _differences(family: Family, trunk: Trunk, back: Trunk) -> list[str]:
 
 
 def _is_part(family: Family, trunk: Trunk) -> bool:
-  """Is it only the encoder of what the family usually is?"""
+  """Returns whether it is only the encoder of the family's usual model."""
   return trunk.architecture == "encoder" and bool(family.encoders)
 
 

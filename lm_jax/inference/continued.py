@@ -163,7 +163,7 @@ def params_for(
 def _stretched(
   config: Config, name: str, old: Any, new: tuple[int, ...]
 ) -> bool:
-  """Is it a table of positions that `--positions=interpolate` makes longer?"""
+  """Returns whether `--positions=interpolate` makes this table longer."""
   table = config.positions == "interpolate" and name.endswith(_POSITIONS)
   return table and old is not None and old[1:] == new[1:] and old[0] < new[0]
 

@@ -56,9 +56,9 @@ def _trunk(config: Config) -> dict[str, Any]:
 
 def _optimizer(options: OptimizerOptions) -> dict[str, Any]:
   used = _METHODS, options.name
-  found: dict[str, Any] = {}
+  fields: dict[str, Any] = {}
   for table, name in (used, (_SCHEDULES, options.schedule)):
     for field, users in table.items():
       if name not in users:
-        found[f"optimizer.{field}"] = None
-  return found
+        fields[f"optimizer.{field}"] = None
+  return fields

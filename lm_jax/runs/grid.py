@@ -33,7 +33,7 @@ def parse(sweeps: Sequence[str]) -> dict[str, list[str]]:
   Raises:
     UsageError: no path, no value, or one of them twice.
   """
-  found: dict[str, list[str]] = {}
+  by_path: dict[str, list[str]] = {}
   for text in sweeps:
     path, equals, rest = text.partition("=")
     values = next(csv.reader([rest], skipinitialspace=True), [])
@@ -42,10 +42,10 @@ def parse(sweeps: Sequence[str]) -> dict[str, list[str]]:
         f"--sweep={text}: must be an option and its values,"
         " optimizer.learning_rate=1e-3,3e-3"
       )
-    if path in found or len(set(values)) < len(values):
+    if path in by_path or len(set(values)) < len(values):
       raise UsageError(f"--sweep={text}: the same thing twice")
-    found[path] = values
-  return found
+    by_path[path] = values
+  return by_path
 
 
 class _Cell(NamedTuple):

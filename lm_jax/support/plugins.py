@@ -83,8 +83,8 @@ def add(directory: str, flag: str = FLAG) -> None:
 
 def folders(kind: str) -> list[pathlib.Path]:
   """Returns the folders of a kind in the directories that were added."""
-  found = (root / kind for root in _added)
-  return [folder for folder in found if folder.is_dir()]
+  paths = (root / kind for root in _added)
+  return [folder for folder in paths if folder.is_dir()]
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""How runs end, and the exit codes of commands."""
+"""The ends of runs, and the exit codes of commands."""
 
 DONE, DIVERGED, FAILED = "done", "diverged", "failed"
 INTERRUPTED = "interrupted"

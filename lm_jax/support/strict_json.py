@@ -90,7 +90,7 @@ def text_of(path: str | os.PathLike, where: object = None) -> str:
 
 
 def is_file_name(text: str) -> bool:
-  """May a name that a file tells name a file, in a directory of our choice?"""
+  """Returns whether a name in a file may name a file in a directory."""
   separators = set("/\\\0")
   return 0 < len(text.encode()) < 256 and not (
     separators & set(text) or text in (".", "..")
@@ -98,15 +98,15 @@ def is_file_name(text: str) -> bool:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-  found = dict(pairs)
-  if len(found) < len(pairs):
+  members = dict(pairs)
+  if len(members) < len(pairs):
     for name, _ in pairs:
-      if name not in found:
+      if name not in members:
         twice = name
         break
-      del found[name]
+      del members[name]
     raise ValueError(f"the name {twice!r:.80} twice in an object")
-  return found
+  return members
 
 
 def _finite(text: str) -> float:
