@@ -301,6 +301,19 @@ def test_help_shows_what_runs(argv, shown, capsys):
   assert set(shown.split()) <= set(words)
 
 
+def test_help_lists_one_group_of_flags(capsys):
+  assert cli.main(["train", "--help=optimizer"]) == 0
+  lines = capsys.readouterr().out.splitlines()
+  flags = [line.split("=")[0] for line in lines if line.startswith("  --")]
+  assert flags and all(flag.startswith("  --optimizer.") for flag in flags)
+  assert cli.main(["train", "--help=optimiser"]) == 2
+  assert "did you mean optimizer?" in capsys.readouterr().err
+  assert cli.main(["generate", "--help"]) == 0
+  out = capsys.readouterr().out
+  assert out.index("--model=") < out.index("--prompt=") < out.index("--seed=")
+  assert out.index("\nflags:") < out.index("\nsampling:")
+
+
 def test_all_arms_have_documents_where_one_needs_them(run, capsys):
   argv = ["compare", "--objectives=mlm,mlm_nsp", "--seeds=1"]
   assert cli.main([*argv, "--workdir=a"]) == 0

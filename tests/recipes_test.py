@@ -71,6 +71,8 @@ def test_each_kind_has_a_recipe():
 
 
 def test_an_objective_trains(trained, folder, capsys):
+  result = json.loads((trained / "result.json").read_text())
+  assert result["plugins"] == [str(folder.resolve())]
   config = json.loads((trained / "config.json").read_text())
   assert config["objective"] == BY_KIND["objectives"]
   assert config["objective_options"]["least"] == 0.2

@@ -14,6 +14,7 @@ from lm_jax.devices import distributed
 from lm_jax.storage import code, identity, result_file, workdir
 from lm_jax.storage.digest import digest
 from lm_jax.storage.result_file import Result
+from lm_jax.support import plugins
 from lm_jax.training.plan import State
 from lm_jax.training.program import Program
 
@@ -85,4 +86,5 @@ def make(
     ledger=ledger.as_dict(),
     metrics={},
     items={},
+    plugins=plugins.directories() or None,
   )

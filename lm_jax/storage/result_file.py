@@ -34,6 +34,7 @@ class Result:
   metrics, items: numbers by name, and scores of items by task.
   machines: on which it was computed.
   base: digest of the model that it adapts.
+  plugins: directories of --plugins, where there were any.
   more: further fields, of fine-tuning and imports.
   wall_seconds: with compiling and measuring.
   """
@@ -59,6 +60,7 @@ class Result:
   items: dict[str, Any] | None = None
   machines: list[dict[str, Any]] | None = None
   base: str | None = None
+  plugins: list[str] | None = None
   traceback: str | None = None
   more: dict[str, Any] = dataclasses.field(default_factory=dict)
   wall_seconds: float | None = None

@@ -81,6 +81,11 @@ def add(directory: str, flag: str = FLAG) -> None:
   importlib.invalidate_caches()
 
 
+def directories() -> list[str]:
+  """Returns the directories that were added, resolved, for records."""
+  return [str(root) for root in _added]
+
+
 def folders(kind: str) -> list[pathlib.Path]:
   """Returns the folders of a kind in the directories that were added."""
   paths = (root / kind for root in _added)
