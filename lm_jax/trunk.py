@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
+from lm_jax.support.options import option
+
 Architecture = Literal[
   "encoder", "causal_decoder", "prefix_decoder", "encoder_decoder"
 ]
@@ -52,37 +54,74 @@ class Head:
 
 @dataclasses.dataclass(frozen=True)
 class Trunk:
-  """The options of a stack of transformer layers; its fields are flags."""
+  """The options of a stack of transformer layers; its fields are flags.
 
-  layers: int = 4
-  width: int = 128
-  heads: int = 2
-  feedforward: int = 512
-  vocabulary: int = 4096
-  max_positions: int = 512
+  0 in a width, a number of heads or of layers often means "as the plain
+  transformer has it"; the help line says so.
+  """
+
+  layers: int = option(
+    4,
+    "layers of the stack, of the decoder where there are two",
+    least=1,
+    most=MOST_LAYERS,
+  )
+  width: int = option(128, "width of the residual stream", least=1)
+  heads: int = option(2, "attention heads", least=1)
+  feedforward: int = option(
+    512, "width of the hidden layer of the feed-forward network", least=1
+  )
+  vocabulary: int = option(
+    4096, "rows of the embedding table; 0: as many as there are tokens", least=0
+  )
+  max_positions: int = option(
+    512, "learned positions; 0: as many as the rows need", least=0
+  )
   architecture: Architecture = "causal_decoder"
-  # 0 in the next six means "as the plain transformer has it".
-  kv_heads: int = 0
-  head_width: int = 0
-  embedding_width: int = 0
-  encoder_layers: int = 0
-  encoder_heads: int = 0
-  encoder_feedforward: int = 0
-  # Which set of parameters each layer uses, (0, 0, 0, 0) as ALBERT; () gives
-  # each its own.
-  sharing: tuple[int, ...] = ()
-  norm: Literal["layernorm", "rmsnorm"] = "layernorm"
-  norm_placement: Literal["pre", "post"] = "pre"
-  norm_epsilon: float = 1e-5
-  norm_bias: bool = True
-  # Is there a norm before the first layer's attention (pre)? ModernBERT has
-  # the embeddings' instead.
-  first_norm: bool = True
-  embedding_norm: bool = False
-  # Are token embeddings multiplied by sqrt(width)? (M2M-100)
-  embedding_scaling: bool = False
-  # Has the encoder position tables and an embedding norm of its own? (BART)
-  encoder_embeddings: bool = False
+  kv_heads: int = option(
+    0, "heads of keys and values; 0: as many as heads", least=0
+  )
+  head_width: int = option(0, "width of a head; 0: width / heads", least=0)
+  embedding_width: int = option(
+    0, "width of a factorized embedding; 0: width", least=0
+  )
+  encoder_layers: int = option(
+    0,
+    "layers of the encoder of encoder_decoder; 0: layers",
+    least=0,
+    most=MOST_LAYERS,
+  )
+  encoder_heads: int = option(
+    0, "heads of the encoder of encoder_decoder; 0: heads", least=0
+  )
+  encoder_feedforward: int = option(
+    0, "feed-forward width of that encoder; 0: feedforward", least=0
+  )
+  sharing: tuple[int, ...] = option(
+    (),
+    "set of parameters that each layer uses: 0,0,0,0 is ALBERT; empty: "
+    "each its own",
+  )
+  norm: Literal["layernorm", "rmsnorm"] = option(
+    "layernorm", "kind of normalization"
+  )
+  norm_placement: Literal["pre", "post"] = option(
+    "pre", "before each part (pre) or after its residual sum (post)"
+  )
+  norm_epsilon: float = option(1e-5, "added to the variance", least=0)
+  norm_bias: bool = option(True, "a bias in layer norms")
+  first_norm: bool = option(
+    True,
+    "a norm before the first layer's attention (pre); ModernBERT has "
+    "one of the embeddings instead",
+  )
+  embedding_norm: bool = option(False, "normalize the embeddings")
+  embedding_scaling: bool = option(
+    False, "multiply token embeddings by sqrt(width) (M2M-100)"
+  )
+  encoder_embeddings: bool = option(
+    False, "position tables and an embedding norm of the encoder's own (BART)"
+  )
   positions: Literal[
     "learned",
     "sinusoidal",
@@ -92,21 +131,36 @@ class Trunk:
     "xlnet",
     "alibi",
     "none",
-  ] = "rotary"
-  # Rows of the position table before the first position's: 2 in RoBERTa.
-  position_offset: int = 0
-  relative_buckets: int = 32
-  relative_distance: int = 128
-  rotary_base: float = 10000.0
-  # The base in layers of local attention; 0: the same.
-  local_rotary_base: float = 0.0
-  # Longer contexts by scaled frequencies: (factor,) divides all of them, and
-  # (factor, low, high, length) as LLaMA 3.1 those of long wavelength.
-  rotary_scaling: tuple[float, ...] = ()
-  # Are attention scores divided by sqrt(head width)? Not in T5.
-  attention_scaling: bool = True
-  # And those of layer i by i, counted from 1? (GPT-2s of Stanford's Mistral)
-  depth_scaling: bool = False
+  ] = option("rotary", "how positions enter")
+  position_offset: int = option(
+    0,
+    "rows of the position table before the first position's: 2 in RoBERTa",
+    least=0,
+  )
+  relative_buckets: int = option(
+    32, "T5's relative positions: buckets", least=4
+  )
+  relative_distance: int = option(
+    128, "T5's relative positions: where the last bucket starts", least=1
+  )
+  rotary_base: float = option(
+    10000.0, "rotary positions: base of the wavelengths"
+  )
+  local_rotary_base: float = option(
+    0.0, "rotary base in layers of local attention; 0: rotary_base", least=0
+  )
+  rotary_scaling: tuple[float, ...] = option(
+    (),
+    "longer contexts by scaled frequencies: empty; FACTOR divides all; "
+    "FACTOR,LOW,HIGH,LENGTH those of long wavelength (LLaMA 3.1)",
+  )
+  attention_scaling: bool = option(
+    True, "divide attention scores by sqrt(head width); not in T5"
+  )
+  depth_scaling: bool = option(
+    False,
+    "divide the scores of layer i by i, counted from 1 (Stanford's GPT-2s)",
+  )
   activation: Literal[
     "gelu",
     "gelu_tanh",
@@ -117,42 +171,70 @@ class Trunk:
     "geglu",
     "geglu_exact",
     "reglu",
-  ] = "gelu_tanh"
-  bias: bool = False
-  # Projections that have a bias where the others have none, or none where
-  # they have: of "qkv", "out" (of attention), "up" (and gate), "down".
-  bias_except: tuple[Literal["qkv", "out", "up", "down"], ...] = ()
-  tied: bool = True
-  # Are states divided by sqrt(width) before the vocabulary? (T5)
-  output_scaling: bool = False
-  output_bias: bool = False
-  output_transform: bool = False  # BERT's dense, activation and norm
-  output_transform_bias: bool = True
-  # Of the transform; "": the trunk's.
+  ] = option(
+    "gelu_tanh", "of the feed-forward network; those in -glu are gated"
+  )
+  bias: bool = option(False, "biases in the projections")
+  bias_except: tuple[Literal["qkv", "out", "up", "down"], ...] = option(
+    (),
+    "projections that differ from bias: qkv, out (of attention), up "
+    "(and gate), down",
+  )
+  tied: bool = option(True, "the output uses the embedding table")
+  output_scaling: bool = option(
+    False, "divide states by sqrt(width) before the vocabulary (T5)"
+  )
+  output_bias: bool = option(False, "a bias on the vocabulary logits")
+  output_transform: bool = option(
+    False, "BERT's dense layer, activation and norm before it"
+  )
+  output_transform_bias: bool = option(True, "a bias in that dense layer")
   output_activation: Literal[
     "", "gelu", "gelu_tanh", "relu", "silu", "tanh"
-  ] = ""
-  token_types: int = 0
-  # Are token types looked up in the table of tokens, where told? (GPT-2)
-  types_are_tokens: bool = False
-  # Do query tokens (XLNet) start from a vector of their own?
-  query_embedding: bool = False
-  # Width of the local attention window, layer by layer, repeated; 0 is dense:
-  # (256, 0) alternates as in GPT-3.
-  windows: tuple[int, ...] = (0,)
-  dropout: float = 0.0
-  attention_dropout: float = 0.0
-  initializer_range: float = 0.02
-  embedding_range: float = 0.0  # of the embeddings; 0: initializer_range
-  remat: Literal["none", "dots", "full"] = "none"
-  scan: bool = False
-  # "auto" takes the fastest kernel that computes the same, and so does another
-  # name where its kernel doesn't apply; "plain" is the square reference that
-  # model FLOPs are defined by.
-  attention: Literal["auto", "plain", "blocked", "sparse"] = "auto"
+  ] = option("", "activation of that layer; empty: the trunk's")
+  token_types: int = option(
+    0, "kinds of token with an embedding of their own; 0: none", least=0
+  )
+  types_are_tokens: bool = option(
+    False, "look up token types in the table of tokens (GPT-2)"
+  )
+  query_embedding: bool = option(
+    False, "XLNet's query tokens start from a vector of their own"
+  )
+  windows: tuple[int, ...] = option(
+    (0,),
+    "local attention windows, layer by layer, repeated; 0: dense; 256,0 "
+    "alternates as in GPT-3",
+  )
+  dropout: float = option(
+    0.0,
+    "rate on embeddings and on what is added to the residual stream",
+    least=0,
+    below=1,
+  )
+  attention_dropout: float = option(
+    0.0, "rate on attention weights", least=0, below=1
+  )
+  initializer_range: float = option(
+    0.02, "standard deviation of the initial parameters", least=0
+  )
+  embedding_range: float = option(
+    0.0,
+    "standard deviation of the initial embeddings; 0: initializer_range",
+    least=0,
+  )
+  remat: Literal["none", "dots", "full"] = option(
+    "none", "what the backward pass computes again to save memory"
+  )
+  scan: bool = option(False, "compile one layer and loop over it")
+  attention: Literal["auto", "plain", "blocked", "sparse"] = option(
+    "auto",
+    "the kernel; auto: the fastest that computes the same; plain: the "
+    "square reference that model FLOPs are defined by",
+  )
   dtype: Literal["float32", "bfloat16"] = "float32"
   # The stack whose embedding tables this one uses.
   embeddings: str = "main"
-  # What is trained in the place of the stack's own parameters
+  # What is trained instead of the stack's own parameters
   # (lm_jax.adaptation.base.Adaptation); a Network sets it.
   adaptation: Any = dataclasses.field(default=None, metadata={"flag": False})

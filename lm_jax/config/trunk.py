@@ -10,8 +10,8 @@ from typing import Any
 from lm_jax.models import sizes
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, options
-from lm_jax.types import MOST_LAYERS, Architecture, Trunk
+from lm_jax.support.options import Option, check_ranges, options
+from lm_jax.types import Architecture, Trunk
 
 # Set from elsewhere: --architecture, --dtype, and the objective.
 _DERIVED = frozenset({"architecture", "dtype", "embeddings", "adaptation"})
@@ -24,61 +24,6 @@ FIELDS = tuple(
   for field in dataclasses.fields(Trunk)
   if field.name not in (*_DERIVED, *FROM_DATA)
 )
-
-_HELPS = {
-  "vocabulary": "rows of the embedding table; 0: as many as there are tokens",
-  "max_positions": "learned positions; 0: as many as the rows need",
-  "layers": "layers of the stack, of the decoder where there are two",
-  "width": "width of the residual stream",
-  "heads": "attention heads",
-  "feedforward": "width of the hidden layer of the feed-forward network",
-  "kv_heads": "heads of keys and values; 0: as many as heads",
-  "head_width": "width of a head; 0: width / heads",
-  "embedding_width": "width of a factorized embedding; 0: width",
-  "encoder_layers": "layers of the encoder of encoder_decoder; 0: layers",
-  "encoder_heads": "heads of the encoder of encoder_decoder; 0: heads",
-  "encoder_feedforward": "and its feed-forward width; 0: feedforward",
-  "sharing": "the set of parameters that each layer uses: 0,0,0,0 is ALBERT;"
-  " empty: each its own",
-  "norm": "kind of normalization",
-  "norm_bias": "a bias in layer norms",
-  "first_norm": "a norm before the first layer's attention (pre)",
-  "embedding_scaling": "multiply token embeddings by sqrt(width)",
-  "encoder_embeddings": "the encoder has position tables and an embedding"
-  " norm of its own",
-  "position_offset": "rows of the position table before the first position's",
-  "norm_placement": "before each part (pre) or after its residual sum (post)",
-  "norm_epsilon": "added to the variance",
-  "embedding_norm": "normalize the embeddings",
-  "positions": "how positions are told",
-  "relative_buckets": "T5's relative positions: buckets",
-  "relative_distance": "T5's relative positions: where the last bucket starts",
-  "rotary_base": "rotary positions: base of the wavelengths",
-  "local_rotary_base": "the base in layers of local attention; 0: the same",
-  "rotary_scaling": "empty, or FACTOR, or FACTOR,LOW,HIGH,LENGTH (LLaMA 3.1)",
-  "attention_scaling": "divide attention scores by sqrt(head width)",
-  "depth_scaling": "divide those of layer i by i, counted from 1",
-  "activation": "of the feed-forward network; those in -glu are gated",
-  "bias": "biases in the projections",
-  "bias_except": "projections that differ from bias: qkv, out, up, down",
-  "tied": "the output uses the embedding table",
-  "output_bias": "a bias on the vocabulary logits",
-  "output_scaling": "divide states by sqrt(width) before the vocabulary",
-  "output_transform": "BERT's dense layer, activation and norm before it",
-  "output_transform_bias": "a bias in that dense layer",
-  "output_activation": "of that; empty: as the trunk",
-  "token_types": "kinds of token with an embedding of their own; 0: none",
-  "types_are_tokens": "token types are looked up in the table of tokens",
-  "query_embedding": "XLNet's query tokens start from a vector of their own",
-  "windows": "local attention windows, layer by layer, repeated; 0: dense",
-  "dropout": "rate on embeddings and on what is added to the residual stream",
-  "attention_dropout": "rate on attention weights",
-  "attention": "the kernel; auto: the fastest that fits",
-  "initializer_range": "standard deviation of the initial parameters",
-  "embedding_range": "that of the embeddings; 0: initializer_range",
-  "remat": "what the backward pass computes again to save memory",
-  "scan": "compile one layer and loop over it",
-}
 
 
 def schema() -> dict[str, Option]:
@@ -93,7 +38,7 @@ def schema() -> dict[str, Option]:
     "a published shape: `list sizes`; with --size, its kind of that size. What"
     " is not given below is as the size, or the preset, has it",
   )
-  known = options(Trunk, "trunk.", _HELPS)
+  known = options(Trunk, "trunk.")
   fields = [known[f"trunk.{name}"] for name in (*FIELDS, *FROM_DATA)]
   return {
     preset.path: preset,
@@ -142,41 +87,7 @@ def require(size: str, preset: str) -> None:
 
 def check(trunk: Trunk) -> None:
   """Raises UsageError if there can be no such transformer."""
-  for name, least in {
-    "layers": 1,
-    "width": 1,
-    "heads": 1,
-    "feedforward": 1,
-    "kv_heads": 0,
-    "head_width": 0,
-    "embedding_width": 0,
-    "encoder_layers": 0,
-    "encoder_heads": 0,
-    "encoder_feedforward": 0,
-    "position_offset": 0,
-    "vocabulary": 0,
-    "max_positions": 0,
-    "local_rotary_base": 0,
-    "embedding_range": 0,
-    "relative_buckets": 4,
-    "relative_distance": 1,
-    "token_types": 0,
-    "norm_epsilon": 0,
-    "initializer_range": 0,
-  }.items():
-    value = getattr(trunk, name)
-    if value < least:
-      raise UsageError(f"--trunk.{name}={value}: must be at least {least}")
-  for name in ("layers", "encoder_layers"):
-    value = getattr(trunk, name)
-    if value > MOST_LAYERS:
-      raise UsageError(f"--trunk.{name}={value}: must be at most {MOST_LAYERS}")
-  for name in ("dropout", "attention_dropout"):
-    value = getattr(trunk, name)
-    if not 0 <= value < 1:
-      raise UsageError(
-        f"--trunk.{name}={value}: must be at least 0 and below 1"
-      )
+  check_ranges(trunk, "trunk.")
   if not trunk.windows or min(trunk.windows) < 0:
     shown = ",".join(map(str, trunk.windows))
     raise UsageError(

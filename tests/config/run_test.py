@@ -107,7 +107,7 @@ def test_build_applies_size_preset_and_changes():
     ({"trunk": {"width": 6, "heads": 2}}, "--trunk.positions=rotary"),
     ({"trunk": {"dropout": 1.0}}, "--trunk.dropout"),
     ({"trunk": {"windows": ()}}, "--trunk.windows"),
-    ({"trunk": {"layers": 0}}, "--trunk.layers=0: must be at least 1"),
+    ({"trunk": {"layers": 0}}, "--trunk.layers=0: must be 1 to 10000"),
     ({"trunk": {"rotary_scaling": (2.0, 1.0)}}, "rotary_scaling=2.0,1.0"),
     ({"trunk": {"rotary_scaling": (8, 4, 1, 64)}}, "rotary_scaling=8,4,1,64"),
     ({"trunk": {"scan": True, "depth_scaling": True}}, "scan.*depth_scaling"),
