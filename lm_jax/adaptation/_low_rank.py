@@ -16,7 +16,6 @@ from lm_jax.adaptation._peft import Fields, Module, Tensors
 from lm_jax.adaptation.base import Leaves
 from lm_jax.models.dense import GROUPS, parameter
 from lm_jax.models.layers import GATED
-from lm_jax.support.errors import UsageError
 from lm_jax.types import Array, Trunk
 
 DOWN, UP, SCALE = "down.kernel", "up.kernel", "magnitude.scale"
@@ -76,22 +75,20 @@ class LowRank(base.Adaptation):
 
   merges: ClassVar[bool] = True
 
-  rank: int = base.option(8, "rank: columns of A and rows of B")
+  rank: int = base.option(8, "rank: columns of A and rows of B", least=1)
   alpha: float = base.option(
-    16.0, "scale of the update, which is x A B alpha / rank"
+    16.0, "scale of the update, which is x A B alpha / rank", above=0
   )
   targets: tuple[str, ...] = base.option(
     ("query", "value"),
     "projections to adapt: query, key, value, out (of attention), up, gate,"
     " down (of the feed-forward network)",
   )
-  dropout: float = base.option(0.0, "dropout rate on the input of the update")
+  dropout: float = base.option(
+    0.0, "dropout rate on the input of the update", least=0, below=1
+  )
 
   def check(self, trunk: Trunk) -> None:
-    base.require("rank", self.rank, 1)
-    base.require("dropout", self.dropout, 0, 1)
-    if not self.alpha > 0:
-      raise UsageError(f"--adapt.alpha={self.alpha:g}: must be above 0")
     gated = trunk.activation in GATED
     valid = [name for name in GROUPS if gated or name != "gate"]
     base.require_names("targets", self.targets, valid)

@@ -26,14 +26,13 @@ class Prefix(base.Adaptation):
 
   apart: ClassVar[str] = "its keys and values come from no token"
 
-  tokens: int = base.option(20, "number of tokens of the prefix")
+  tokens: int = base.option(20, "number of tokens of the prefix", least=1)
 
   @property
   def ahead(self) -> int:
     return self.tokens
 
   def check(self, trunk: Trunk) -> None:
-    base.require("tokens", self.tokens, 1)
     if trunk.positions == "xlnet":
       raise UsageError(
         f"--adapt.method={self.name}: the attention of XLNet"

@@ -66,7 +66,7 @@ class Adapter(base.Adaptation):
 
   apart: ClassVar[str] = "its networks have a non-linearity"
 
-  size: int = base.option(64, "width of the bottlenecks")
+  size: int = base.option(64, "width of the bottlenecks", least=1)
   parts: tuple[str, ...] = base.option(
     PARTS, "parts followed by a bottleneck: attention, feedforward"
   )
@@ -75,7 +75,6 @@ class Adapter(base.Adaptation):
   )
 
   def check(self, trunk: Trunk) -> None:
-    base.require("size", self.size, 1)
     base.require_names("parts", self.parts, PARTS)
 
   def added(self, trunk: Trunk, part: str, y_NxD: Array) -> Array:

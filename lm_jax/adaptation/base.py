@@ -20,6 +20,7 @@ import numpy as np
 
 from lm_jax.adaptation._peft import Fields, Module, Tensors
 from lm_jax.support.errors import UsageError
+from lm_jax.support.options import option as option  # of every adaptation
 from lm_jax.types import Array, Spec, Stream, Trunk
 
 OWN = "adaptation"
@@ -27,11 +28,6 @@ OWN = "adaptation"
 MAIN = ("embedder_main.", "stack_main.", "output_main.")
 # Parameters by their dotted paths.
 Leaves = dict[str, Array]
-
-
-def option(default, help_line: str):
-  """Declares a field of an adaptation: default and help line of its flag."""
-  return dataclasses.field(default=default, metadata={"help": help_line})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,15 +163,6 @@ def is_own(name: str) -> bool:
 def moved(stream: Stream, count: int) -> Stream:
   """Shifts the positions of a stream by `count`."""
   return dataclasses.replace(stream, position_BxT=stream.position_BxT + count)
-
-
-def require(name: str, value: float, least: float, below: float = 0) -> None:
-  """Raises UsageError unless least <= value (< below, if that is given)."""
-  if value < least or (below and value >= below):
-    bound = f" and below {below:g}" if below else ""
-    raise UsageError(
-      f"--adapt.{name}={value:g}: must be at least {least:g}{bound}"
-    )
 
 
 def require_names(

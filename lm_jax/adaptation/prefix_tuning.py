@@ -71,11 +71,10 @@ class PrefixTuning(_prefix.Prefix):
   trained and saved. Cross-attention has no prefix.
   """
 
-  hidden: int = base.option(512, "width of the network's hidden layer")
+  hidden: int = base.option(512, "width of the network's hidden layer", least=1)
 
   def check(self, trunk: Trunk) -> None:
     super().check(trunk)
-    base.require("hidden", self.hidden, 1)
 
   def shared(self, trunk: Trunk) -> Array:
     return _Hidden(trunk, self.tokens, self.hidden, name=base.OWN)()

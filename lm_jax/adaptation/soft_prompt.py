@@ -34,7 +34,7 @@ class SoftPrompt(base.Adaptation):
   apart: ClassVar[str] = "its tokens are read before every text"
   needs_documents: ClassVar[bool] = True
 
-  tokens: int = base.option(20, "number of tokens of the prompt")
+  tokens: int = base.option(20, "number of tokens of the prompt", least=1)
   init: Literal["vocabulary", "random", "text"] = base.option(
     "vocabulary",
     "initial embeddings; vocabulary: those of tokens drawn from the vocabulary;"
@@ -50,7 +50,6 @@ class SoftPrompt(base.Adaptation):
     return self.tokens
 
   def check(self, trunk: Trunk) -> None:
-    base.require("tokens", self.tokens, 1)
     if self.init == "text" and not self.text:
       raise UsageError("--adapt.init=text: needs --adapt.text")
     if self.text and self.init != "text":

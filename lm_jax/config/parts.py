@@ -215,6 +215,7 @@ def _adaptation(config: Config, trunk: Trunk) -> Adaptation | None:
   if not config.model:
     raise UsageError(f"{flag}: needs --model, whose parameters are held fixed")
   adaptation = cls(**fields)
+  check_ranges(adaptation, "adapt.")
   adaptation.check(trunk)
   return adaptation
 

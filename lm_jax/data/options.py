@@ -3,74 +3,75 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
-
-def _flag(default: Any, text: str, absent: Any = None) -> Any:
-  metadata = {"help": text, "absent": absent}
-  return dataclasses.field(default=default, metadata=metadata)
+from lm_jax.support.options import option
 
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
   """Flags that say what is read and how it becomes rows: `--data.<field>`."""
 
-  corpus: str = _flag(
+  corpus: str = option(
     "sotu",
     'the text to read: "sotu" (embedded), a TFDS name such as '
     "wikipedia/20230601.en, a directory, or a glob of .txt, .jsonl or .parquet "
     "files, gzipped or not; or several with weights, books:0.7,news:0.3",
   )
-  temperature: float = _flag(
+  temperature: float = option(
     1.0,
     "temperature of the weights of several corpora: a weight w counts as "
     "w^(1/temperature); above 1, small corpora are read more often",
+    above=0,
   )
-  text_key: str = _flag(
+  text_key: str = option(
     "text",
     "name of the field that holds the text: in a JSON line, a Parquet file "
     "(its column) or a TFDS example",
   )
-  tokenizer: str = _flag(
+  tokenizer: str = option(
     "bpe",
     "the tokenizer: bpe, wordpiece, unigram, bytes, characters, or the path of "
     "a tokenizer.json",
   )
-  vocabulary_size: int = _flag(
+  vocabulary_size: int = option(
     4096, "most tokens of a trained tokenizer, special tokens included"
   )
-  packing: Literal["", "packed", "document"] = _flag(
+  packing: Literal["", "packed", "document"] = option(
     "",
     "how rows are filled; packed: with pieces of several documents; document: "
     "with a piece of one document only; by default packed, unless the "
     "objective needs documents",
   )
-  sentences: Literal["", "whole", "any"] = _flag(
+  sentences: Literal["", "whole", "any"] = option(
     "",
     "where rows end with --data.packing=document; whole: at the end of a "
     "sentence, unless one sentence fills the row; any: also where the row is "
     "full and no sentence ends in its last quarter. whole by default",
     absent="any",
   )
-  sentence_ends: Literal["", "every", "latin"] = _flag(
+  sentence_ends: Literal["", "every", "latin"] = option(
     "",
     "which marks end a sentence; every: those of every script; latin: . ! ? "
     "and an ellipsis before white space, as before this flag existed. every by "
     "default",
     absent="latin",
   )
-  errors: Literal["strict", "replace"] = _flag(
+  errors: Literal["strict", "replace"] = option(
     "strict", "at bytes that are not UTF-8: stop, or replace them and go on"
   )
-  sentinels: int = _flag(
-    100, "number of sentinel tokens, for span corruption and its relatives"
+  sentinels: int = option(
+    100,
+    "number of sentinel tokens, for span corruption and its relatives",
+    least=0,
   )
-  workers: int = _flag(
+  workers: int = option(
     0,
     "number of processes that read batches ahead; 0: threads read them, which "
     "is fast enough",
+    least=0,
   )
-  cache: str = _flag(
+  cache: str = option(
     "",
     "directory for prepared data; by default $LM_JAX_CACHE, or else "
     "~/.cache/lm_jax",

@@ -18,6 +18,7 @@ from lm_jax.data.table import Table
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.support import cache
 from lm_jax.support.errors import UsageError
+from lm_jax.support.options import check_ranges
 from lm_jax.types import ABSENT, ANSWER, PADDING, Rows
 
 SHORTEST_ROW = 16
@@ -189,8 +190,7 @@ def _check(options: DataOptions, length: int) -> None:
       raise UsageError(
         f"--data.{name}={value}: valid are {' and '.join(filter(None, valid))}"
       )
-  if options.workers < 0:
-    raise UsageError(f"--data.workers={options.workers}: must be 0 or more")
+  check_ranges(options, "data.")
 
 
 def load(options: DataOptions, length: int) -> Dataset:

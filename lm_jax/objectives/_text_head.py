@@ -43,7 +43,6 @@ class TextHead(base.Objective):
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    base.unit_interval("dropout", self.dropout, zero=True)
 
   def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
     return self.logits(apply, _supervised.text_problem(rows, spec))

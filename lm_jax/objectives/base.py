@@ -18,6 +18,8 @@ from lm_jax import layout
 from lm_jax import specials as specials_lib
 from lm_jax.layout import Part
 from lm_jax.support.errors import UsageError
+from lm_jax.support.options import check_ranges
+from lm_jax.support.options import option as option  # of every objective
 from lm_jax.types import (
   ANSWER,
   Apply,
@@ -30,15 +32,6 @@ from lm_jax.types import (
   Term,
   Trunk,
 )
-
-
-def option(default, help_line: str, absent=None):
-  """Declares a field of an objective: default and help line of its flag.
-
-  absent: the behaviour of runs from before the option, if not the default.
-  """
-  metadata = {"help": help_line, "absent": absent}
-  return dataclasses.field(default=default, metadata=metadata)
 
 
 class Embedding(NamedTuple):
@@ -119,6 +112,7 @@ class Objective:
 
     It is called before anything is compiled. Overriding methods call it.
     """
+    check_ranges(self, "objective.")
     needs = ("boundary", *self.needs)
     if spec.architecture == "encoder_decoder":
       needs = (*needs, "start")
@@ -293,10 +287,3 @@ def require_pool(pool: str, spec: Spec, flag: str) -> None:
       f"{flag}=first: the first state of a {spec.architecture} has seen one"
       " token; valid are mean and last"
     )
-
-
-def unit_interval(name: str, value: float, *, zero: bool = False) -> None:
-  """Raises UsageError unless 0 < value < 1 (0 allowed where `zero`)."""
-  if not (0 < value < 1 or (zero and value == 0)):
-    bound = "at least 0" if zero else "above 0"
-    raise UsageError(f"--objective.{name}={value}: must be {bound} and below 1")

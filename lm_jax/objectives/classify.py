@@ -41,7 +41,10 @@ class Classify(TextHead):
     (), "names of the labels, in the order of the logits"
   )
   dropout: float = option(
-    0.1, "dropout rate on the states that the logits are computed from"
+    0.1,
+    "dropout rate on the states that the logits are computed from",
+    least=0,
+    below=1,
   )
 
   @property

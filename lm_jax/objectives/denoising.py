@@ -12,7 +12,6 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.layout import Part, take
 from lm_jax.objectives import _scores, base, corrupt, span_corruption
-from lm_jax.support.errors import UsageError
 from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
 
@@ -39,9 +38,11 @@ class Denoising(base.Objective):
   continues: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = ("mask",)
 
-  rate: float = base.option(0.3, "fraction of the tokens to hide")
+  rate: float = base.option(
+    0.3, "fraction of the tokens to hide", above=0, below=1
+  )
   mean_span: float = base.option(
-    3.0, "mean of the span lengths, which are Poisson"
+    3.0, "mean of the span lengths, which are Poisson", least=1, most=20
   )
   unit: Literal["token", "word"] = base.option(
     "token",
@@ -52,17 +53,13 @@ class Denoising(base.Objective):
     0.0,
     "fraction of the [MASK]s to replace by random tokens (BART: 0.1)",
     absent=0.0,
+    least=0,
+    below=1,
   )
   shuffle: bool = base.option(True, "put sentences in random order")
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    base.unit_interval("rate", self.rate)
-    if not 1 <= self.mean_span <= 20:
-      raise UsageError(
-        f"--objective.mean_span={self.mean_span}: must be 1 to 20"
-      )
-    base.unit_interval("random", self.random, zero=True)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     length = rows.tokens_BxL.shape[1]

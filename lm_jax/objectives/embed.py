@@ -47,7 +47,7 @@ class Embed(base.Objective):
   parts_examples: ClassVar[bool] = True
 
   temperature: float = option(
-    0.05, "temperature; similarities are divided by it"
+    0.05, "temperature; similarities are divided by it", above=0
   )
   similarity: Literal["cosine", "dot"] = option(
     "cosine", "similarity of two vectors; cosine normalizes them"
@@ -65,10 +65,6 @@ class Embed(base.Objective):
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    if not self.temperature > 0:
-      raise UsageError(
-        f"--objective.temperature={self.temperature}: must be above 0"
-      )
     if accumulate > 1:
       raise UsageError(
         f"--accumulate={accumulate}: embed compares all texts of a batch, so"

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 
 from lm_jax.objectives import _supervised, base
 from lm_jax.objectives.base import option
-from lm_jax.support.errors import UsageError
 from lm_jax.types import (
   ARCHITECTURES,
   Apply,
@@ -48,9 +47,12 @@ class Extract(base.Objective):
   supervised: ClassVar[bool] = True
 
   dropout: float = option(
-    0.0, "dropout rate on the states that the logits are computed from"
+    0.0,
+    "dropout rate on the states that the logits are computed from",
+    least=0,
+    below=1,
   )
-  longest: int = option(30, "most tokens of an answer")
+  longest: int = option(30, "most tokens of an answer", least=1)
   margin: float = option(
     0.0,
     "how far the best answer's logits may be below those of no answer for it"
@@ -62,9 +64,6 @@ class Extract(base.Objective):
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    base.unit_interval("dropout", self.dropout, zero=True)
-    if self.longest < 1:
-      raise UsageError(f"--objective.longest={self.longest}: must be 1 or more")
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     assert rows.label is not None  # of a supervised objective's rows

@@ -41,14 +41,18 @@ class Hybrid(base.Objective):
   needs: ClassVar[tuple[str, ...]] = ("mask",)
 
   causal: float = base.option(
-    0.5, "fraction of rows in a batch that are causal"
+    0.5, "fraction of rows in a batch that are causal", above=0, below=1
   )
-  rate: float = base.option(0.15, "fraction of the tokens to mask")
+  rate: float = base.option(
+    0.15, "fraction of the tokens to mask", above=0, below=1
+  )
   final_rate: float = base.option(
     0.0,
     "fraction of the tokens to mask at the end of the budget; --objective.rate"
     " goes there linearly (GPT-BERT: 0.15, from 0.3); 0: the rate is constant",
     absent=0.0,
+    least=0,
+    below=1,
   )
   longest_span: int = base.option(
     1,
@@ -60,6 +64,7 @@ class Hybrid(base.Objective):
     "weight of the mean square of the softmax's log normalizer (GPT-BERT:"
     " 1e-4)",
     absent=0.0,
+    least=0,
   )
   masked: Literal["mntp", "mlm"] = base.option(
     "mntp", "where a masked token is predicted; mntp: before it; mlm: in place"
@@ -72,11 +77,6 @@ class Hybrid(base.Objective):
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    base.unit_interval("rate", self.rate)
-    base.unit_interval("causal", self.causal)
-    base.unit_interval("final_rate", self.final_rate, zero=True)
-    if self.z_loss < 0:
-      raise UsageError(f"--objective.z_loss={self.z_loss}: must be 0 or more")
     if not 1 <= self.longest_span <= spec.length // 2:
       raise UsageError(
         f"--objective.longest_span={self.longest_span}: must be 1 to"

@@ -42,7 +42,10 @@ class LabelTokens(base.Objective):
     (), "names of the tags, in the order of the logits"
   )
   dropout: float = option(
-    0.1, "dropout rate on the states that the logits are computed from"
+    0.1,
+    "dropout rate on the states that the logits are computed from",
+    least=0,
+    below=1,
   )
 
   def heads(self, spec: Spec) -> dict[str, Head]:
@@ -50,7 +53,6 @@ class LabelTokens(base.Objective):
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    base.unit_interval("dropout", self.dropout, zero=True)
     _supervised.require_labels(self.labels)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:

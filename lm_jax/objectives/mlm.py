@@ -39,7 +39,9 @@ class MaskedLM(base.Objective):
   needs: ClassVar[tuple[str, ...]] = ("mask",)
   fills: ClassVar[bool] = True
 
-  rate: float = base.option(0.15, "fraction of the tokens to predict")
+  rate: float = base.option(
+    0.15, "fraction of the tokens to predict", above=0, below=1
+  )
   unit: Literal["token", "word", "span"] = base.option(
     "token", "unit to mask as a whole"
   )
@@ -60,7 +62,6 @@ class MaskedLM(base.Objective):
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    base.unit_interval("rate", self.rate)
     if min(self.masked, self.replaced) < 0 or self.masked + self.replaced > 1:
       raise base.UsageError(
         f"--objective.masked={self.masked} and --objective.replaced="

@@ -48,6 +48,8 @@ class MaskedLMNextSentence(mlm.MaskedLM):
     "fraction of pairs with a random length, at least two sentences; the rest"
     " of their row is not read (BERT, ALBERT: 0.1)",
     absent=0.0,
+    least=0,
+    most=1,
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -61,8 +63,6 @@ class MaskedLMNextSentence(mlm.MaskedLM):
   def check_pairs(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     """Checks what all pairs need."""
     super().check(spec, batch_size, accumulate)
-    if not 0 <= self.short <= 1:
-      raise UsageError(f"--objective.short={self.short}: must be 0 to 1")
     if self.short and self.pairs == "halves":
       raise UsageError(
         f"--objective.short={self.short}: needs --objective.pairs=sentences"

@@ -44,17 +44,17 @@ class MultipleChoice(TextHead):
   choices: int = option(
     0,
     "most candidates of an example; a row has this many times their length",
+    least=2,
   )
   dropout: float = option(
-    0.1, "dropout rate on the states that the scores are computed from"
+    0.1,
+    "dropout rate on the states that the scores are computed from",
+    least=0,
+    below=1,
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    if self.choices < 2:
-      raise UsageError(
-        f"--objective.choices={self.choices}: must be at least 2"
-      )
     if spec.length // self.choices < _supervised.SHORTEST:
       raise UsageError(
         f"--length={spec.length}: must be at least"

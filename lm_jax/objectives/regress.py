@@ -38,7 +38,10 @@ class Regress(TextHead):
   }
 
   dropout: float = option(
-    0.1, "dropout rate on the states that the number is computed from"
+    0.1,
+    "dropout rate on the states that the number is computed from",
+    least=0,
+    below=1,
   )
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:

@@ -37,12 +37,12 @@ class Respond(base.Objective):
   languages: tuple[str, ...] = option(
     (), "codes of the languages to translate between, if there are several"
   )
-  beams: int = option(1, "beams in the search for answers; 1: no search")
+  beams: int = option(
+    1, "beams in the search for answers; 1: no search", least=1
+  )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    if self.beams < 1:
-      raise UsageError(f"--objective.beams={self.beams}: must be 1 or more")
     if not 1 <= self.answer_length < spec.length:
       raise UsageError(
         f"--objective.answer_length={self.answer_length}: must be 1 to"

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.objectives import base, corrupt, mlm
-from lm_jax.support.errors import UsageError
 from lm_jax.types import (
   Architecture,
   Array,
@@ -52,10 +51,15 @@ class ReplacedTokenDetection(base.Objective):
   needs: ClassVar[tuple[str, ...]] = ("mask",)
   fills: ClassVar[bool] = True
 
-  rate: float = base.option(0.15, "fraction of the tokens to mask")
+  rate: float = base.option(
+    0.15, "fraction of the tokens to mask", above=0, below=1
+  )
   weight: float = base.option(50.0, "weight of the discriminator's loss")
   generator: float = base.option(
-    0.25, "width of the generator as a fraction of the discriminator's"
+    0.25,
+    "width of the generator as a fraction of the discriminator's",
+    above=0,
+    most=1,
   )
 
   repeats: bool = base.option(
@@ -66,11 +70,6 @@ class ReplacedTokenDetection(base.Objective):
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    base.unit_interval("rate", self.rate)
-    if not 0 < self.generator <= 1:
-      raise UsageError(
-        f"--objective.generator={self.generator}: must be above 0, at most 1"
-      )
 
   def stacks(self, trunk: Trunk) -> dict[str, Trunk]:
     return {"main": trunk, "generator": shrink(trunk, self.generator)}

@@ -40,17 +40,14 @@ class SpanCorruption(base.Objective):
   needs: ClassVar[tuple[str, ...]] = ("sentinels", "end")
 
   rate: float = base.option(
-    0.15, "noise density, the fraction of the tokens to hide"
+    0.15, "noise density, the fraction of the tokens to hide", above=0, below=1
   )
-  mean_span: float = base.option(3.0, "mean length of a span, in tokens")
+  mean_span: float = base.option(
+    3.0, "mean length of a span, in tokens", least=1
+  )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    base.unit_interval("rate", self.rate)
-    if self.mean_span < 1:
-      raise UsageError(
-        f"--objective.mean_span={self.mean_span}: must be at least 1"
-      )
     _, spans = most_noise(spec.length, self.rate, self.mean_span)
     check_sentinels(spans, spec)
 

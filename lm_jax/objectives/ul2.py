@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.objectives import _scores, base, corrupt, span_corruption
 from lm_jax.objectives.prefix_lm import segment_sizes
-from lm_jax.support.errors import UsageError
 from lm_jax.types import Architecture, Array, Problem, Rows, Spec
 
 # Mean span and noise density of the seven denoisers (Tay et al. 2023,
@@ -51,14 +50,12 @@ class MixtureOfDenoisers(base.Objective):
   continues: ClassVar[bool] = True
   needs: ClassVar[tuple[str, ...]] = (R, S, X, "sentinels", "end")
 
-  sequential: float = base.option(1 / 7, "fraction of the rows in S mode")
+  sequential: float = base.option(
+    1 / 7, "fraction of the rows in S mode", least=0, most=1
+  )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
-    if not 0 <= self.sequential <= 1:
-      raise UsageError(
-        f"--objective.sequential={self.sequential}: must be 0 to 1"
-      )
     span_corruption.check_sentinels(_most_spans(spec.length), spec)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
