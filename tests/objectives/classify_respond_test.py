@@ -187,7 +187,7 @@ def test_the_answer_alone_bears_loss(architecture):
     (Classify(labels=("a", "b"), dropout=1.0), "--objective.dropout=1.0"),
     (Respond(answer_length=0), "--objective.answer_length=0: must be 1 to 31"),
     (Respond(answer_length=32), "--objective.answer_length=32"),
-    (Respond(beams=0), "--objective.beams=0: must be 1 or more"),
+    (Respond(beams=0), "--objective.beams=0: must be at least 1"),
   ],
 )
 def test_bad_options_are_named(objective, message):

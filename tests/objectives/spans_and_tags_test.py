@@ -210,7 +210,7 @@ def test_what_may_be_an_answer_is_all_that_bears_on_it(tiny):
   [
     (LabelTokens(labels=("O",)), "objective.labels=O: must name two"),
     (LabelTokens(labels=TAGS, dropout=1.0), "dropout=1.0: must be"),
-    (Extract(longest=0), "objective.longest=0: must be 1 or more"),
+    (Extract(longest=0), "objective.longest=0: must be at least 1"),
   ],
 )
 def test_what_is_impossible_is_said(tiny, objective, message):
