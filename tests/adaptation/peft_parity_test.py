@@ -8,6 +8,7 @@ from harness import Case
 
 from lm_jax.api.model import LanguageModel
 from lm_jax.hugging_face import export, peft
+from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
 
 pytestmark = [
@@ -132,7 +133,7 @@ def _difference(one, other, inputs, paired):
 def test_peft_reads_it(name, method, options, bases, tmp_path):
   directory, adaptation = bases / name, adapting.make(method, **options)
   model = adapting.model(str(directory), adaptation)
-  plain = adapting.trained.load(str(directory))
+  plain = load.load(str(directory))
   assert peft.save(model, str(tmp_path / "to")) == [str(tmp_path / "to")]
   their = _theirs(name, directory, tmp_path / "to")
   inputs = harness.make_inputs(CASES[name], their.get_base_model().config)
@@ -186,7 +187,7 @@ def test_a_merged_export_is_the_same_model(name, method, bases, tmp_path):
   paired = name == "t5"
   ours = _ours(model, inputs)
   theirs = _difference(ours, _logits(their, inputs), inputs, paired)
-  back = LanguageModel(adapting.trained.load(to))
+  back = LanguageModel(load.load(to))
   again = back.logits(inputs.ids, inputs.mask, decoder_input_ids=inputs.decoder)
   print(f"{name} {method}: {theirs:.1e} {np.abs(again - ours).max():.1e}")
   assert theirs <= 1e-4
