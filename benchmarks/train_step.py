@@ -127,7 +127,7 @@ def write(objective: str, compiled: Any, params: Any, directory: str) -> Any:
   from lm_jax.hugging_face import export
 
   config = Config(objective=objective)
-  model = load.of_program(config, None, compiled, params)
+  model = load.from_plan(config, None, compiled.plan, params)
   export.save(model, directory)
   return model
 
