@@ -77,6 +77,14 @@ BAD = [
   (["list"], "list: takes one of objectives"),
   (["list", "task"], "did you mean tasks"),
   (["doctor", "x"], "doctor takes flags only"),
+  # What is given counts, though it is the default.
+  (["doctor", "--chips=256"], "--chips: is for a plan; give --plan, too"),
+  (["report", "--format=text"], "--predictions: needed"),
+  (["evaluate", "--model=x", "--tasks=sst2", "--shots="], "must name numbers"),
+  (
+    ["retrieve", "--collection=x", "--judge=y", "--queries="],
+    "--queries: does",
+  ),
   (["train", "x"], "x: train takes flags only"),
   (["train", "--sise=tiny"], "--sise: train has no such flag"),
   (["train", "--learning_rate=1"], "did you mean --optimizer.learning_rate?"),

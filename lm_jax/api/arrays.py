@@ -25,18 +25,7 @@ from lm_jax.types import Array
 
 
 class ArrayModel:
-  """A trained model that takes ids and gives NumPy arrays.
-
-  Attributes:
-    config: of the run that trained it, or of the one that an imported model
-      would become.
-    tokenizer: text to ids and back, without special tokens around them; None
-      for a directory without tokenizer files.
-    outputs: what `logits` may give, by name: "vocabulary", and heads.
-    scoring: what its scores are: "log_likelihood", "pseudo_log_likelihood",
-      "infilling" or "energy"; "" for a model without an output to score by.
-      Only equal kinds compare.
-  """
+  """A trained model that takes ids and gives NumPy arrays (`LanguageModel`)."""
 
   def __init__(self, model: Trained):
     self._model = model

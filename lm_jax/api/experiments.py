@@ -46,7 +46,7 @@ class Run:
   metrics: Mapping[str, float]
 
   def load(self) -> LanguageModel:
-    """The model, as its last whole checkpoint has it."""
+    """Loads the model from its last intact checkpoint."""
     from lm_jax.api import model
 
     return model.load(self.directory)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def load(path: str | os.PathLike) -> LanguageModel:
-  """The model of a run, as its last whole checkpoint has it, or of theirs.
+  """Loads a run's last intact checkpoint, or a Hugging Face directory.
 
   Args:
     path: a run directory, or a Hugging Face directory of one of

@@ -14,7 +14,7 @@ from lm_jax.generation import read_options
 from lm_jax.inference import load
 from lm_jax.support import status
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, option, texts_of_others
+from lm_jax.support.options import Option, names_given, option, texts_of_others
 
 if TYPE_CHECKING:  # They import jax.
   from lm_jax.apps.chat.session import Session
@@ -50,6 +50,7 @@ class Flags:
   )
   format: Form = option("text", "of answers")
   settings: Mapping[str, Sequence[str]] = texts_of_others()
+  given: frozenset[str] = names_given()
 
 
 def settings() -> dict[str, Option]:
@@ -73,7 +74,7 @@ def main(flags: Flags) -> int:
   conversation = conversation_lib.Conversation()
   if flags.load:
     conversation = conversation_lib.read(flags.load, f"--load={flags.load}")
-  if flags.system:
+  if "system" in flags.given:  # "" takes that of --load away
     conversation.system = flags.system
   source = template.find(flags.model, flags.chat_template)
   model = load.load(flags.model)

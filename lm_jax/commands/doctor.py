@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from lm_jax.planning.chips import CHIPS
 from lm_jax.support.errors import UsageError
 from lm_jax.support.machine import REQUIRED, _version, describe, versions
-from lm_jax.support.options import Option, option, texts_of_others
+from lm_jax.support.options import Option, names_given, option, texts_of_others
 
 
 def report(cache: str = "") -> tuple[str, list[str]]:
@@ -48,6 +48,7 @@ class Flags:
   chip: str = option("tpu_v5p", f"one of {', '.join(CHIPS)}")
   chips: int = option(256, "number of chips", least=1)
   settings: Mapping[str, Sequence[str]] = texts_of_others()
+  given: frozenset[str] = names_given()
 
 
 def settings() -> dict[str, Option]:
@@ -70,12 +71,8 @@ def main(flags: Flags) -> int:
   if flags.plan:
     print("\n".join(plan(flags)))
     return 0
-  given = [*flags.settings]
-  given += [
-    n for n in ("chip", "chips") if getattr(flags, n) != getattr(Flags, n)
-  ]
-  if given:
-    raise UsageError(f"--{min(given)}: is for a plan; give --plan, too")
+  if rest := flags.given - {"plan"}:
+    raise UsageError(f"--{min(rest)}: is for a plan; give --plan, too")
   text, missing = report()
   print(text)
   return 1 if missing else 0

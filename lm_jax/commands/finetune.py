@@ -7,12 +7,12 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from lm_jax import config as config_lib
 from lm_jax.commands import train
 from lm_jax.commands.flags import Given
 from lm_jax.config import Config
 from lm_jax.devices import cluster
 from lm_jax.finetuning import recipe
+from lm_jax.inference.directory import ModelDirectory
 from lm_jax.runs import protocol
 from lm_jax.support import invocation
 from lm_jax.support.errors import UsageError
@@ -22,7 +22,7 @@ from lm_jax.support.options import Option
 def run(
   given: Mapping[str, str], progress: bool = True
 ) -> tuple[Config, dict[str, Any]]:
-  """The run that flags ask for: its configuration, and its result.json.
+  """Makes and executes a run; returns its configuration and its result.json.
 
   Args:
     given: texts by path.
@@ -58,19 +58,14 @@ def run(
 
 
 def as_begun(given: Mapping[str, str], directory: str) -> Mapping[str, str]:
-  """The flags, with the objective of a run that is there, unless they name one.
+  """Adds the objective of the run in a directory, unless the flags name one.
 
   So runs that classified candidates, before there was multiple choice, go on.
   """
-  from lm_jax.hugging_face import pretrained
-
-  is_run = pathlib.Path(directory, "config.json").is_file()
-  if "objective" in given or not is_run or pretrained.is_directory(directory):
+  old = ModelDirectory(directory, "--workdir")
+  if "objective" in given or not old.task or old.task != given.get("task"):
     return given
-  old = config_lib.read(directory, "--workdir")
-  if not old.task or old.task != given.get("task"):
-    return given
-  return {**given, "objective": old.objective}
+  return {**given, "objective": old.config.objective}
 
 
 def flags() -> dict[str, Option]:

@@ -16,7 +16,7 @@ from lm_jax.generation import read_options as read_options_lib
 from lm_jax.generation.options import Generation
 from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, option, texts_of_others
+from lm_jax.support.options import Option, names_given, option, texts_of_others
 from lm_jax.support.printable import printable
 from lm_jax.support.values import show as show_value
 
@@ -96,6 +96,7 @@ class Flags:
     group=_MASKED,
   )
   settings: Mapping[str, Sequence[str]] = texts_of_others()
+  given: frozenset[str] = names_given()
 
 
 def settings() -> dict[str, Option]:
@@ -176,11 +177,11 @@ def _tool(flags: Flags, texts: Sequence[str]) -> Tool | None:
   """Returns the writing tool that --template names, ready for the texts."""
   if not flags.template:
     for name in ("field", "plain"):
-      if getattr(flags, name):
+      if name in flags.given:
         raise UsageError(f"--{name}: goes with --template")
     return None
   for name in ("fill", "fill_steps"):
-    if getattr(flags, name):
+    if name in flags.given:
       raise UsageError(f"--{name}: does not go with --template")
   from lm_jax.apps.chat import tools
 

@@ -19,7 +19,7 @@ from lm_jax.report import blocks, publish, replace
 from lm_jax.storage import disk, lock, workdir
 from lm_jax.support import strict_json
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import option
+from lm_jax.support.options import names_given, option
 
 DEFAULT = "runs/compare_objectives"
 PAIRED = "paired.json"
@@ -44,11 +44,12 @@ class Flags:
   )
   baseline: str = option("", "a file or directory like those")
   format: Form = option("text", "of the comparison that is printed")
+  given: frozenset[str] = names_given()
 
 
 def main(flags: Flags) -> int:
   """Reports as flags ask; returns the exit code."""
-  if flags != Flags(workdir=flags.workdir):
+  if flags.predictions or flags.given & {"baseline", "format"}:
     return _compare(flags)
   directory = flags.workdir or DEFAULT
   if pathlib.Path(directory, store.RESULTS).is_file():

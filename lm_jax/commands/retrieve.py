@@ -23,7 +23,7 @@ from lm_jax.storage import disk
 from lm_jax.storage.log import write_atomically
 from lm_jax.support import cache
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import option
+from lm_jax.support.options import names_given, option
 
 if TYPE_CHECKING:
   from lm_jax.apps.answering.base import Answer
@@ -144,6 +144,7 @@ class Flags:
   format: Literal["text", "jsonl", "trec"] = option(
     "text", "of what is printed"
   )
+  given: frozenset[str] = names_given()
 
 
 def main(flags: Flags) -> int:
@@ -194,7 +195,7 @@ def _check(flags: Flags) -> None:
     raise UsageError(f"--model={flags.model}: --method=bm25 takes none")
   if flags.judge:
     for name in ("model", "query", "queries", "run", "reader"):
-      if getattr(flags, name):
+      if name in flags.given:
         raise UsageError(f"--{name}: does not go with --judge")
   if flags.format == "trec" and flags.reader:
     raise UsageError("--format=trec: holds no answers of a --reader")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from lm_jax.examples import task_paths
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import check_ranges, option, options
+from lm_jax.support.options import check_ranges, names_given, option, options
 
 TASKS = "lm_jax.tasks"
 Form = Literal["text", "json", "csv"]
@@ -104,6 +104,8 @@ class EvaluateFlags:
     group=_PROMPTS,
   )
 
+  given: frozenset[str] = names_given()
+
   @property
   def counts(self) -> tuple[int, ...]:
     """Numbers of shots, of tasks that are prompted for."""
@@ -139,6 +141,8 @@ class EvaluateFlags:
       if name not in valid:
         raise registry.unknown("--tasks", name, valid)
     check_ranges(self)
+    if "shots" in self.given and not self.shots:
+      raise UsageError("--shots: must name numbers, 0,1,4")
     task_paths.read(self.task_data, self.tasks or valid)
     return dataclasses.replace(
       self,
@@ -177,4 +181,4 @@ def from_values(
     checked[name] = known[name].check(value, "evaluate")
   if not model:
     raise UsageError(f"--model: needed, {known['model'].needed}")
-  return EvaluateFlags(**checked).checked()
+  return EvaluateFlags(**checked, given=frozenset(values)).checked()

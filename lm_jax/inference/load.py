@@ -51,9 +51,9 @@ def from_plan(
 
 
 def load(directory: str | ModelDirectory, flag: str = "--model") -> Trained:
-  """The model of a run, as its last whole checkpoint has it, or of theirs.
+  """Loads a run's last intact checkpoint, or a Hugging Face directory.
 
-  Where it adapts another one, that is read, too.
+  The model that a run adapts is read, too.
 
   Args:
     directory: of a run, finished or not, or of Hugging Face Transformers; it
@@ -85,10 +85,8 @@ def load(directory: str | ModelDirectory, flag: str = "--model") -> Trained:
     plan = make_plan(config, tokenizer)
     model = from_plan(config, tokenizer, plan, None)
     boxed = parameter_shapes(plan)
-    shapes, shardings = (
-      nn.meta.unbox(boxed),
-      sharding.parameters(plan.mesh, boxed),
-    )
+    shapes = nn.meta.unbox(boxed)
+    shardings = sharding.parameters(plan.mesh, boxed)
   held: Any = {}
   if config.adapt:
     trains = model.network.adaptation.trains

@@ -159,9 +159,7 @@ class Option:
     return check(self.kind, value, f"{where}: {self.path}")
 
 
-def options(
-  cls: type, prefix: str = "", helps: Mapping[str, str] | None = None
-) -> dict[str, Option]:
+def options(cls: type, prefix: str = "") -> dict[str, Option]:
   """The options of a dataclass by path, nested ones included.
 
   Fields that hold a dict, or say that they are no flag, are not options.
@@ -169,7 +167,6 @@ def options(
   Args:
     cls: the dataclass.
     prefix: put before each path, "optimizer.".
-    helps: help lines of fields that carry none.
   """
   hints = typing.get_type_hints(cls)
   known: dict[str, Option] = {}
@@ -186,7 +183,7 @@ def options(
     default = field.default
     if field.default_factory is not dataclasses.MISSING:
       default = field.default_factory()
-    help_line = field.metadata.get("help") or (helps or {}).get(field.name, "")
+    help_line = field.metadata.get("help", "")
     repeat = field.metadata.get("repeat", False)
     absent = field.metadata.get("absent")
     given = {n: field.metadata.get(n) for n in Bounds._fields}
@@ -210,12 +207,20 @@ def texts_of_others() -> Any:
   return dataclasses.field(default_factory=dict, metadata={"flag": False})
 
 
+def names_given() -> Any:
+  """Makes a field that holds the names of the flags that were given."""
+  return dataclasses.field(
+    default=frozenset(), compare=False, metadata={"flag": False}
+  )
+
+
 def read(cls: type[Flags], given: Mapping[str, Sequence[str]]) -> Flags:
   """Makes a dataclass of flags from their texts.
 
   Args:
     cls: its fields are options. One called `settings` gets the texts of flags
-      that are no fields (`texts_of_others`).
+      that are no fields (`texts_of_others`), and one called `given` the names
+      of all that were given (`names_given`).
     given: the texts of each flag that was given, by path.
 
   Raises:
@@ -230,8 +235,11 @@ def read(cls: type[Flags], given: Mapping[str, Sequence[str]]) -> Flags:
   for path, one in known.items():
     if one.needed and not values.get(path):
       raise UsageError(f"--{path}: needed, {one.needed}")
-  if "settings" in {field.name for field in dataclasses.fields(cls)}:
+  names = {field.name for field in dataclasses.fields(cls)}
+  if "settings" in names:
     values["settings"] = {p: t for p, t in given.items() if p not in known}
+  if "given" in names:
+    values["given"] = frozenset(given)
   return _nested(cls, values)
 
 

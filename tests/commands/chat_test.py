@@ -98,6 +98,20 @@ def test_a_script(directory, pipe, tmp_path):
   assert code == 0 and answer["finish"] == "length" and answer["content"]
 
 
+def test_an_empty_system_prompt_replaces_a_loaded_one(
+  directory, pipe, tmp_path
+):
+  path, again = tmp_path / "talk.json", tmp_path / "again.json"
+  argv = ("chat", f"--model={directory}", "--max_new_tokens=2")
+  for flags, file in ((["--system=s"], path), ([f"--load={path}"], again)):
+    code, _, _ = pipe(f"/save {file}\n".encode(), *argv, *flags)
+    assert code == 0 and '"system"' in file.read_text()
+  again.unlink()
+  flags = (f"--load={path}", "--system=")
+  code, _, _ = pipe(f"/save {again}\n".encode(), *argv, *flags)
+  assert code == 0 and '"system"' not in again.read_text()
+
+
 @pytest.mark.parametrize(
   ("data", "message"),
   [

@@ -6,7 +6,14 @@ import pytest
 
 from lm_jax.storage import workdir
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, option, options
+from lm_jax.support.options import (
+  Option,
+  names_given,
+  option,
+  options,
+  read,
+  texts_of_others,
+)
 from lm_jax.support.values import show
 
 
@@ -17,17 +24,35 @@ class _Inner:
 
 @dataclasses.dataclass(frozen=True)
 class _Outer:
-  count: int = 3
+  count: int = option(3, "how many")
   inner: _Inner = dataclasses.field(default_factory=_Inner)
   rest: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def test_nested_fields_are_dotted_and_dicts_left_out():
-  found = options(_Outer, "x.", {"count": "how many"})
+  found = options(_Outer, "x.")
   assert found == {
     "x.count": Option("x.count", int, 3, "how many"),
     "x.inner.rate": Option("x.inner.rate", float, 0.5, "a rate"),
   }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Flags:
+  count: int = option(3, "how many", least=1)
+  inner: _Inner = dataclasses.field(default_factory=_Inner)
+  settings: dict[str, list[str]] = texts_of_others()
+  given: frozenset[str] = names_given()
+
+
+def test_flags_know_what_was_given_though_it_is_the_default():
+  flags = read(_Flags, {"count": ["3"], "inner.rate": ["1"], "x": ["y", "z"]})
+  assert flags.given == {"count", "inner.rate", "x"}
+  assert flags.inner == _Inner(1.0)
+  assert flags.settings == {"x": ["y", "z"]}
+  assert read(_Flags, {}) == _Flags()
+  with pytest.raises(UsageError, match="--count=0: must be at least 1"):
+    read(_Flags, {"count": ["0"]})
 
 
 def test_field_that_cannot_be_a_flag_is_a_bug():
