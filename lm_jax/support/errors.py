@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import reprlib
+from collections.abc import Iterator
 
 _MOST, _HEAD = 2000, 1300  # characters of a message
 
@@ -17,6 +19,20 @@ class UsageError(ValueError):
 
   def __init__(self, message: object = ""):
     super().__init__(_one_line(str(message)))
+
+
+@contextlib.contextmanager
+def about(what: object) -> Iterator[None]:
+  """Begins the message of a UsageError of its block by what it is about.
+
+  A reader of a file or the check of a flag says what is wrong; whoever knows
+  the flag and the place, or the line, adds it: `with about(f"--model={path}"):`
+  """
+  try:
+    yield
+  except UsageError as error:
+    error.args = UsageError(f"{what}: {error}").args
+    raise
 
 
 def require_text(path: object, what: str) -> None:
