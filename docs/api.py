@@ -13,7 +13,7 @@ import sys
 # What users call, and the base classes of what they add.
 MODULES = (
   "lm_jax",
-  "lm_jax.api.arrays",
+  "lm_jax.language_model.arrays",
   "lm_jax.config",
   "lm_jax.types",
   "lm_jax.objectives.base",

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
   from lm_jax.api.experiments import train as train
   from lm_jax.api.frames import plot as plot
   from lm_jax.api.frames import results as results
-  from lm_jax.api.model import LanguageModel as LanguageModel
   from lm_jax.api.model import evaluate as evaluate
   from lm_jax.api.model import load as load
+  from lm_jax.language_model import LanguageModel as LanguageModel
   from lm_jax.support.errors import UsageError as UsageError
   from lm_jax.support.plugins import plugins as plugins
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # they are first used, for `import lm_jax` to stay cheap.
 _PUBLIC = {
   "Experiment": "api.experiments",
-  "LanguageModel": "api.model",
+  "LanguageModel": "language_model",
   "Run": "api.experiments",
   "UsageError": "support.errors",
   "compare": "api.experiments",

@@ -79,24 +79,21 @@ class HarnessModel(TemplateLM):
         f"--model_args {unknown[0]}={ignored[unknown[0]]}: unknown; valid:"
         " pretrained, add_bos_token, plugins"
       )
-    what = f"--model_args pretrained={pretrained}"
     path = os.path.expanduser(pretrained)
     if plugins:
       plugins_lib.add(plugins, "--model_args plugins")
     model = load.load(path, "--model_args pretrained")
-    if model.tokenizer is None:
-      raise UsageError(f"{what}: the model has no tokenizer files beside it")
-    if not judges.is_generative(model):
+    self._model, self._tokenizer = model, model.require_tokenizer()
+    if not model.is_generative:
       raise UsageError(
-        f"{what}: the harness asks for the likelihood of what follows a text,"
-        f" and a model of {model.objective.name} has none; those of"
+        f"{model.name}: the harness asks for the likelihood of what follows a"
+        f" text, and a model of {model.objective.name} has none; those of"
         f" {judges.continuing(exact=True)} have it, and imported decoders"
       )
-    self._model, self._tokenizer = model, model.tokenizer
     self._specials = model.spec.specials
     self._before = list(self._specials.before) if add_bos_token else []
-    self._likelihood = Likelihood(model, what)
-    self._generator = Generator(model, what)
+    self._likelihood = Likelihood(model)
+    self._generator = Generator(model)
     if model.spec.architecture == "encoder_decoder":
       self.backend = "seq2seq"
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from lm_jax.config import Config
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.models.network import Network
 from lm_jax.objectives.base import Objective
-from lm_jax.types import Head, Spec
+from lm_jax.support.errors import UsageError
+from lm_jax.types import ABSENT, Head, Spec
 
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocabulary"
 
 
-class Trained(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trained:
   """A model, ready to be called.
 
   tokenizer: None for a directory without one: it reads ids only.
@@ -23,6 +27,7 @@ class Trained(NamedTuple):
   outputs: the heads by name, and "vocabulary"; the first is what `logits` is.
   source: the directory that it was read from; "" for none.
   base: digest of the parameters of the model that it adapts; "" for none.
+  name: of it in messages: the flag and the directory that it was read from.
   """
 
   config: Config
@@ -34,6 +39,47 @@ class Trained(NamedTuple):
   params: Any
   source: str = ""
   base: str = ""
+  name: str = "the model"
+
+  @functools.cached_property
+  def measuring(self) -> Network:
+    """Its network without dropout, in float32 whatever it was trained in."""
+    return self.network.for_measuring()
+
+  def require_tokenizer(self) -> Tokenizer:
+    """Returns its tokenizer, or raises UsageError."""
+    if self.tokenizer is None:
+      raise UsageError(
+        f"{self.name}: the model has no tokenizer files beside it"
+      )
+    return self.tokenizer
+
+  @property
+  def scoring(self) -> str:
+    """The kind of its scores; "" where it lacks the output for them."""
+    needed = self.objective.scores_by(self.spec)
+    return self.objective.scoring if needed in self.outputs else ""
+
+  @property
+  def is_generative(self) -> bool:
+    """True if it gives continuations their exact probability.
+
+    A model that was pretrained to fill holes scores by its own objective.
+    """
+    if self.spec.architecture == "encoder" or VOCABULARY not in self.outputs:
+      return False
+    exact = self.scoring == "log_likelihood"
+    return bool(self.config.family) or (self.objective.continues and exact)
+
+  @property
+  def fills(self) -> bool:
+    """True if it may fill a blank: its texts have a mask token."""
+    return self.objective.fills and self.spec.specials.mask != ABSENT
+
+  @property
+  def outputs_shown(self) -> str:
+    """Its outputs, for a message."""
+    return ", ".join(self.outputs) or "its states"
 
   @property
   def text_length(self) -> int:
@@ -60,9 +106,3 @@ def outputs_of(
   ):
     del outputs[VOCABULARY]  # The main stack has none.
   return outputs
-
-
-def scoring(model: Trained) -> str:
-  """Returns the kind of its scores; "" where it lacks the output for them."""
-  needed = model.objective.scores_by(model.spec)
-  return model.objective.scoring if needed in model.outputs else ""

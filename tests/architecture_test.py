@@ -31,6 +31,7 @@ FLOORS = (
   ("planning", "inference"),
   ("generation",),
   ("prompting",),
+  ("language_model",),
   ("finetuning",),
   ("evaluation",),
   ("apps.chat", "apps.graph", "apps.answering", "apps"),

@@ -153,7 +153,13 @@ def test_pages_of_the_interface_are_built_and_their_links_lead_somewhere(
   assert names == {"index", "lm_jax"} | {
     f"lm_jax/{name}"
     for name in (
-      *("api/arrays", "config", "types", "objectives/base", "tasks/base"),
+      *(
+        "language_model/arrays",
+        "config",
+        "types",
+        "objectives/base",
+        "tasks/base",
+      ),
     )
   } | {"lm_jax/families/base", "lm_jax/adaptation/base"}
   for path, page in pages.items():

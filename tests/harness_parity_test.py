@@ -10,8 +10,8 @@ import foreign_directories
 import numpy as np
 import pytest
 
-from lm_jax.evaluation.answerer import Answerer
 from lm_jax.inference import load
+from lm_jax.language_model.answerer import Answerer
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks.blimp import Blimp
 from lm_jax.tasks.lambada import Lambada

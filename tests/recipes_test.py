@@ -1,5 +1,6 @@
 """The recipes of CONTRIBUTING.md work as they are printed, from a folder."""
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -111,7 +112,7 @@ def test_an_adaptation_trains_its_own_parameters(trained, folder, tmp_path):
   words += [f"--plugins={folder}", "--budget=steps:4"]
   assert cli.main(["train", *words, f"--workdir={tmp_path / 'run'}"]) == 0
   before, after = (
-    flax.traverse_util.flatten_dict(lm_jax.load(path)._model.params, sep=".")
+    flax.traverse_util.flatten_dict(lm_jax.load(path).trained.params, sep=".")
     for path in (trained, tmp_path / "run")
   )
   own = {name for name in after if is_own(name)}
@@ -119,12 +120,12 @@ def test_an_adaptation_trains_its_own_parameters(trained, folder, tmp_path):
   assert all(np.array_equal(before[name], after[name]) for name in before)
   # And merged into the model it is the same model.
   adapted = lm_jax.load(tmp_path / "run")
-  adaptation = adapted._model.network.adaptation
+  adaptation = adapted.trained.network.adaptation
   merged = adaptation.merged({name: after[name] for name in after})
   assert set(merged) == set(before)
   plain = lm_jax.load(trained)
   params = flax.traverse_util.unflatten_dict(merged, sep=".")
-  plain = type(plain)(plain._model._replace(params=params))
+  plain = type(plain)(dataclasses.replace(plain.trained, params=params))
   ids = np.array([[9, 12, 10, 15, 11]])
   found = [lm.logits(ids) for lm in (adapted, plain)]
   np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-5)

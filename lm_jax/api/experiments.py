@@ -20,7 +20,7 @@ if TYPE_CHECKING:
   from matplotlib.figure import Figure
   from pandas import DataFrame
 
-  from lm_jax.api.model import LanguageModel
+  from lm_jax.language_model import LanguageModel
 
 
 @dataclasses.dataclass(frozen=True)

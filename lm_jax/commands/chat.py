@@ -78,7 +78,7 @@ def main(flags: Flags) -> int:
     conversation.system = flags.system
   source = template.find(flags.model, flags.chat_template)
   model = load.load(flags.model)
-  generator = Generator(model, f"--model={flags.model}")
+  generator = Generator(model)
   assistant = Assistant(generator, source, flags.context)
   try:
     session_lib.options(assistant, values)

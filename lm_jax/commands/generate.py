@@ -128,11 +128,10 @@ def main(flags: Flags) -> int:
   from lm_jax.generation.generate import Generator
 
   model = load.load(flags.model)
-  what = f"--model={flags.model}"
   if flags.fill or flags.fill_steps:
-    return _fill(model, what, texts, flags.fill, flags.fill_steps)
+    return _fill(model, texts, flags.fill, flags.fill_steps)
   draft = load.load(flags.draft, "--draft") if flags.draft else None
-  generator = Generator(model, what, draft)
+  generator = Generator(model, draft)
   single = len(texts) * options.num_return_sequences == 1
   streams = flags.format == "text" and single and not options.beams
   # A continuation is printed behind its prompt, what a tool writes alone.
@@ -192,13 +191,11 @@ def _tool(flags: Flags, texts: Sequence[str]) -> Tool | None:
   return tool
 
 
-def _fill(
-  model: Any, what: str, texts: Sequence[str], count: int, steps: int
-) -> int:
+def _fill(model: Any, texts: Sequence[str], count: int, steps: int) -> int:
   """Candidates for blanks, or texts without them, a line each."""
   from lm_jax.generation.infill import Filler
 
-  filler = Filler(model, what)
+  filler = Filler(model)
   for text in texts:
     if steps:
       print(filler.sentence(text, steps))

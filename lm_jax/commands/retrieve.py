@@ -225,10 +225,6 @@ def _dense(
   from lm_jax.storage import digest
 
   model = load.load(flags.model)
-  if model.tokenizer is None:
-    raise UsageError(
-      f"--model={flags.model}: the model has no tokenizer files beside it"
-    )
   encoding = Encoding(
     flags.pool,
     flags.similarity,
@@ -236,8 +232,9 @@ def _dense(
     flags.query_prefix,
     flags.document_prefix,
   )
-  encoder = Encoder(score_lib.scorer(model), encoding)
-  name = f"{digest.digest(model.params)[:16]} {model.tokenizer.fingerprint}"
+  encoder = Encoder(score_lib.Scorer(model), encoding)
+  tokenizer = model.require_tokenizer()
+  name = f"{digest.digest(model.params)[:16]} {tokenizer.fingerprint}"
   facts = dense.describe_index(encoder, found, name, flags.index_type)
   path = pathlib.Path(flags.index).expanduser()
   if not flags.index:
@@ -253,8 +250,7 @@ def _answers(
   from lm_jax.apps import answering
 
   model = load.load(flags.reader, "--reader")
-  what = f"--reader={flags.reader}"
-  reader = answering.reader(model, what, flags.reader_template)
+  reader = answering.reader(model, flags.reader_template)
   return {
     name: reader.answer(
       texts[name],

@@ -24,8 +24,8 @@ from lm_jax.evaluation.flags import EvaluateFlags
 from lm_jax.evaluation.plan import TaskPlan
 from lm_jax.evaluation.prompted import Questions
 from lm_jax.evaluation.results import OWN, PROMPT, Evaluation, Outcome, Row
-from lm_jax.evaluation.subject import Subject
 from lm_jax.inference.directory import ModelDirectory
+from lm_jax.language_model import LanguageModel
 from lm_jax.prompting import judges, template
 from lm_jax.storage import disk
 from lm_jax.support import registry
@@ -36,7 +36,9 @@ Tell = Callable[[Sequence[str]], None]
 
 
 def evaluate(
-  flags: EvaluateFlags, tell: Tell | None = None, model: Subject | None = None
+  flags: EvaluateFlags,
+  tell: Tell | None = None,
+  model: LanguageModel | None = None,
 ) -> Evaluation:
   """Measures a model; writes the files that are to be.
 
@@ -68,16 +70,15 @@ def evaluate(
     for task in tasks
     if isinstance(task, LabelledTask)
   }
-  subject = model or Subject.load(source)
+  model = model or LanguageModel.load(source)
+  model.trained.require_tokenizer()  # Raises where there is no tokenizer.
   questions = {
-    task.name: Questions(
-      task, data[task.name], subject.model, subject.what, flags
-    )
+    task.name: Questions(task, data[task.name], model.trained, flags)
     for task in tasks
     if isinstance(task, LabelledTask)
   }
   empty = Evaluation(
-    subject.about(),
+    model.about(),
     flags.recorded() | {"task_data": flags.places},
     report.versions(),
     (),
@@ -89,7 +90,7 @@ def evaluate(
     outcomes = []
     for one in planned:
       outcome = _outcome(
-        one, subject, questions, flags, files[one.name], kept, tell
+        one, model, questions, flags, files[one.name], kept, tell
       )
       if outcome is not None:
         outcomes.append(outcome)
@@ -107,7 +108,7 @@ def evaluate(
 
 def _outcome(
   one: TaskPlan,
-  subject: Subject,
+  model: LanguageModel,
   questions: Mapping[str, Questions],
   flags: EvaluateFlags,
   files: Mapping[str, FileState],
@@ -118,7 +119,7 @@ def _outcome(
   say = tell or (lambda lines: None)
   source = ""
   if one.way == PROMPT:
-    name = flags.template or judges.template_for(one.name, subject.model)
+    name = flags.template or judges.template_for(one.name, model.trained)
     source = template.source(name, "--template")
   stamp = store.stamp(files, source)
   outcome = kept.get(one.name, stamp) if kept else None
@@ -134,7 +135,7 @@ def _outcome(
 
     outcome = questions[one.name].outcome(tell_rows)
   else:
-    outcome = _measured(one, subject, flags)
+    outcome = _measured(one, model, flags)
     if outcome is None:
       return None
     say([*text.head(outcome.rows), *text.body(outcome.rows)])
@@ -146,12 +147,12 @@ def _outcome(
 
 
 def _measured(
-  one: TaskPlan, subject: Subject, flags: EvaluateFlags
+  one: TaskPlan, model: LanguageModel, flags: EvaluateFlags
 ) -> Outcome | None:
   """Measures a task without prompts."""
   if one.way != OWN:
     assert isinstance(one.task, SupervisedTask)
-    return fine_tuned.measure(subject, one.task, flags)
+    return fine_tuned.measure(model.trained, one.task, flags)
   task, dataset = one.task, None
   task.limit, task.seed = flags.limit, flags.seed
   if isinstance(task, DataTask):
@@ -159,13 +160,13 @@ def _measured(
     task.samples = flags.samples
     task.run_generated_code = flags.run_generated_code
     if flags.embedder:
-      task.embedder = Subject.load(
+      task.embedder = LanguageModel.load(
         ModelDirectory(flags.embedder, "--embedder")
       ).scorer
   if not isinstance(task, DataTask) or task.reads_corpus:
-    dataset = subject.dataset
-  measure = task.measure(subject.scorer, dataset)
-  scoring = subject.scorer.scoring
+    dataset = model.dataset
+  measure = task.measure(model.scorer, dataset)
+  scoring = model.scorer.scoring
   if measure.metrics:
     return results.of_measure(one.name, measure, OWN, scoring)
   if not one.named:

@@ -7,10 +7,10 @@ import dataclasses
 from lm_jax.evaluation import results
 from lm_jax.evaluation.flags import EvaluateFlags
 from lm_jax.evaluation.results import Outcome
-from lm_jax.evaluation.subject import Subject
 from lm_jax.examples import labelled
 from lm_jax.finetuning import dataset, evaluation
 from lm_jax.inference.directory import ModelDirectory
+from lm_jax.loaded_model import Trained
 from lm_jax.tasks.base import LabelledTask, SupervisedTask
 
 
@@ -48,19 +48,18 @@ def answers(own: str, task: SupervisedTask) -> bool:
 
 
 def measure(
-  subject: Subject, task: SupervisedTask, flags: EvaluateFlags
+  model: Trained, task: SupervisedTask, flags: EvaluateFlags
 ) -> Outcome:
   """Measures the answers of the model's own head.
 
   Raises:
     UsageError: the task's examples can't be had.
   """
-  config = subject.model.config
   place = flags.places.get(task.name, "")
   answers_measure = evaluation.measure(
-    subject.model, task, place, labelled.TEST, flags.limit, flags.seed
+    model, task, place, labelled.TEST, flags.limit, flags.seed
   )
-  how = results.HEAD, config.objective
+  how = results.HEAD, model.config.objective
   outcome = results.of_measure(task.name, answers_measure, *how)
   if not (isinstance(task, LabelledTask) and task.form.labels):
     return outcome

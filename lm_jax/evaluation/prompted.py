@@ -45,7 +45,6 @@ class Questions:
     task: with labels.
     data: what is shown and asked.
     model: with a tokenizer.
-    what: names the model in messages.
     asked: the flags.
 
   Raises:
@@ -57,14 +56,13 @@ class Questions:
     task: LabelledTask,
     data: Examples,
     model: Trained,
-    what: str,
     asked: EvaluateFlags,
   ):
     name = asked.template or judges.template_for(task.name, model)
     self._prompter = Prompter(task, template.load(name), cloze.BLANK)
     own_template = self._prompter.template
     self._judge: ChoiceScorer | Writer = judges.make(
-      model, what, own_template, asked.samples
+      model, own_template, asked.samples
     )
     judges.require_correction(asked.correction, self._judge, own_template)
     self._name, self._data, self._asked = task.name, data, asked

@@ -10,7 +10,7 @@ import numpy as np
 from lm_jax.devices import sharding
 from lm_jax.finetuning import packing
 from lm_jax.finetuning.heads.base import Item
-from lm_jax.inference.score import exact, for_measuring
+from lm_jax.inference.score import exact
 from lm_jax.loaded_model import Trained
 from lm_jax.objectives import _supervised
 from lm_jax.types import Rows
@@ -32,7 +32,7 @@ def outputs(model: Trained, items: Sequence[Item]) -> list[np.ndarray]:
   most = 1 if alone else _supervised.room(length)
   shape = packing.Shape(length, 0, most)
   rows = packing.pack(packing.sizes(items), np.arange(len(items)), shape)
-  run = _compiled(model.objective, for_measuring(model.network), model.spec)
+  run = _compiled(model.objective, model.measuring, model.spec)
   by_item: list[np.ndarray | None] = [None] * len(items)
   for first in range(0, len(rows), BATCH):
     chosen = rows[first : first + BATCH]

@@ -17,7 +17,6 @@ from lm_jax.generation.search import SearchArgs, SearchConfig
 from lm_jax.generation.stops import Stops
 from lm_jax.generation.text import IncrementalDecoder
 from lm_jax.generation.text_stream import Generated, MakeDecoder, TextStream
-from lm_jax.inference.score import for_measuring
 from lm_jax.loaded_model import Trained
 from lm_jax.models.unrolled import unrolled
 from lm_jax.support.errors import UsageError
@@ -32,7 +31,6 @@ class Generator:
 
   Args:
     model: as lm_jax.inference.load loads it.
-    what: names it in messages.
     draft: a smaller model with the same tokenizer, which guesses ahead.
 
   Raises:
@@ -43,19 +41,17 @@ class Generator:
     accepted, proposed: tokens of the draft's, in the last call.
   """
 
-  def __init__(
-    self, model: Trained, what: str = "--model", draft: Trained | None = None
-  ):
-    prompts.require_generator(model, what)
+  def __init__(self, model: Trained, draft: Trained | None = None):
+    prompts.require_generator(model)
     self.accepted = self.proposed = 0
     self._draft: tuple[Any, Any] | None = None
     if draft is not None:
       prompts.require_same_reading(model, draft)
-      self._draft = unrolled(for_measuring(draft.network), draft.params)
+      self._draft = unrolled(draft.measuring, draft.params)
     rooms = [prompts.context(m) for m in (model, draft) if m is not None]
     # Tokens that may be read; 0: any number.
     self._room = min((room for room in rooms if room), default=0)
-    network, params = unrolled(for_measuring(model.network), model.params)
+    network, params = unrolled(model.measuring, model.params)
     self.model = model
     self.network, self.params = network, params
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lm_jax.inference.score import exact, for_measuring
+from lm_jax.inference.score import exact
 from lm_jax.loaded_model import VOCABULARY, Trained
 from lm_jax.support.errors import UsageError
-from lm_jax.types import ABSENT, ANSWER, PADDING, Rows
+from lm_jax.types import ANSWER, PADDING, Rows
 
 # Rows are padded to a multiple of this.
 _BUCKET = 32
@@ -29,24 +29,23 @@ class Filler:
 
   Args:
     model: as lm_jax.inference.load loads it.
-    what: names it in messages.
 
   Raises:
     UsageError: it can't fill blanks.
   """
 
-  def __init__(self, model: Trained, what: str = "--model"):
+  def __init__(self, model: Trained):
     # A discriminator's stack has no vocabulary; its generator's has.
     able = VOCABULARY in model.outputs or len(model.network.trunks) > 1
     if not (model.objective.fills and able):
       raise UsageError(
-        f"{what}: a model of {model.objective.name} does not fill blanks"
+        f"{model.name}: a model of {model.objective.name} does not fill blanks"
       )
-    if model.tokenizer is None or model.spec.specials.mask == ABSENT:
-      raise UsageError(f"{what}: its tokenizer has no mask token")
+    if not model.fills:
+      raise UsageError(f"{model.name}: its tokenizer has no mask token")
     self._model = model
-    self._tokenizer = model.tokenizer
-    self._network = for_measuring(model.network)
+    self._tokenizer = model.require_tokenizer()
+    self._network = model.measuring
 
   def blanks(self, text: str, top_k: int = 5) -> list[list[Candidate]]:
     """Finds the `top_k` likeliest tokens of each blank, each by itself.

@@ -65,8 +65,8 @@ def between(
       before=tuple(new if i in old else i for i in specials.before),
       after=tuple(new if i in old else i for i in specials.after),
     )
-    model = model._replace(
-      spec=dataclasses.replace(model.spec, specials=specials)
+    model = dataclasses.replace(
+      model, spec=dataclasses.replace(model.spec, specials=specials)
     )
   if target:
     chosen = token(model, target, "--target_language")

@@ -43,13 +43,12 @@ def context(model: Trained) -> int:
   return trunk.max_positions - (adaptation.ahead if adaptation else 0)
 
 
-def require_generator(model: Trained, what: str) -> None:
+def require_generator(model: Trained) -> None:
   """Raises UsageError unless the model is generative."""
-  can = ", ".join(model.outputs) or "its states"
   if VOCABULARY not in model.outputs:
     raise UsageError(
-      f"{what}: has no output over the vocabulary to generate from; it has"
-      f" {can}"
+      f"{model.name}: has no output over the vocabulary to generate from; it"
+      f" has {model.outputs_shown}"
     )
   imported = bool(model.config.family)
   encoder = model.spec.architecture == "encoder"
@@ -57,14 +56,14 @@ def require_generator(model: Trained, what: str) -> None:
     specials = model.spec.specials
     blanks = " fills blanks (--fill)" if specials.mask != ABSENT else ""
     raise UsageError(
-      f"{what}: a model of {model.objective.name} reads both ways and can't go"
-      f" on with a text; it{blanks or ' scores texts'}"
+      f"{model.name}: a model of {model.objective.name} reads both ways and"
+      f" can't go on with a text; it{blanks or ' scores texts'}"
     )
 
 
 def require_same_reading(model: Trained, draft: Trained) -> None:
   """Raises UsageError unless a draft reads the prompts that the model does."""
-  require_generator(draft, "--draft")
+  require_generator(draft)
   draft_tokenizer, model_tokenizer = (
     m.tokenizer.fingerprint if m.tokenizer else "" for m in (draft, model)
   )
@@ -102,9 +101,7 @@ def encode(
   Raises:
     UsageError: a text is empty or too long, or the model has no tokenizer.
   """
-  tokenizer = model.tokenizer
-  if tokenizer is None:
-    raise UsageError("prompts: the model has no tokenizer files beside it")
+  tokenizer = model.require_tokenizer()
   specials = model.spec.specials
   paired = model.spec.architecture == "encoder_decoder"
   # Behind a text that is gone on with, nothing may tell that it has ended.

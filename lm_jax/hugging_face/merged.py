@@ -26,7 +26,8 @@ def merged(model: Trained) -> Trained:
       f" {adaptation.apart}; --adapter writes what PEFT can read of it"
     )
   leaves = adaptation.merged(flatten(model.params))
-  return model._replace(
+  return dataclasses.replace(
+    model,
     network=model.network.clone(adaptation=None),
     params=unflatten_dict(leaves, sep="."),
   )
@@ -38,4 +39,4 @@ def without_dropout(model: Trained) -> Trained:
     name: dataclasses.replace(head, dropout=0.0) if head else None
     for name, head in model.outputs.items()
   }
-  return model._replace(outputs=outputs)
+  return dataclasses.replace(model, outputs=outputs)

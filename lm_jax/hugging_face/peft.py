@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Callable
@@ -98,7 +99,9 @@ def _plain(model: Trained) -> Trained:
   """The model without its adaptation: the base, and heads."""
   own = {n: x for n, x in flatten(model.params).items() if not is_own(n)}
   network = model.network.clone(adaptation=None)
-  return model._replace(network=network, params=unflatten_dict(own, sep="."))
+  return dataclasses.replace(
+    model, network=network, params=unflatten_dict(own, sep=".")
+  )
 
 
 def _layers(model: Trained) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def streams(
   Args:
     trunk, spec: of the model.
     input_ids, attention_mask, token_type_ids, decoder_input_ids,
-      position_ids: of `lm_jax.api.model.LanguageModel.logits`.
+      position_ids: of `lm_jax.language_model.LanguageModel.logits`.
     shifted: the decoder reads input_ids behind its start token if nothing
       else is given,
     starts_with_last: or behind the last token of each text.

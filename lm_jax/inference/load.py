@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +20,7 @@ from lm_jax.hugging_face.model import abstract
 from lm_jax.inference.directory import ModelDirectory
 from lm_jax.loaded_model import TOKENIZER, VOCABULARY, Trained, outputs_of
 from lm_jax.models.network import Network
-from lm_jax.storage import checkpoint
+from lm_jax.storage import checkpoint, identity
 from lm_jax.storage.digest import digest, flatten
 from lm_jax.storage.selection import Selection
 from lm_jax.support.errors import UsageError
@@ -69,39 +71,42 @@ def load(directory: str | ModelDirectory, flag: str = "--model") -> Trained:
     source = ModelDirectory(source, flag)
   directory, flag = source.path, source.flag
   if source.is_hugging_face:
-    return _load_foreign(directory, flag)
+    return _load_foreign(source)
   config, tokenizer = read_run(source)
   enable_compilation_cache(config.data.cache)
   place = Path(directory, "checkpoints")
+  specials = None
   if config.family:
     specials = pretrained.specials(directory, flag)
-    model = imported(config, tokenizer, specials)
-    boxed = abstract(_plain(model), tuple(model.outputs))
-    shardings = sharding.parameters(sharding.make_mesh(), boxed)
-    shapes = nn.meta.unbox(boxed)
-  else:
-    if tokenizer is None:
-      raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
-    plan = make_plan(config, tokenizer)
-    model = from_plan(config, tokenizer, plan, None)
-    boxed = parameter_shapes(plan)
-    shapes = nn.meta.unbox(boxed)
-    shardings = sharding.parameters(plan.mesh, boxed)
-  held: Any = {}
-  if config.adapt:
-    trains = model.network.adaptation.trains
-    shapes, held = frozen.split(shapes, trains)
-    shardings, held_places = frozen.split(shardings, trains)
-  wanted = jax.tree.map(
-    lambda leaf, place: jax.ShapeDtypeStruct(
-      leaf.shape, leaf.dtype, sharding=place
-    ),
-    shapes,
-    shardings,
-  )
+  elif tokenizer is None:
+    raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
+  model, plan = _planned(config, tokenizer, specials)
+  held = held_places = None
+
+  def trained(meta: Mapping[str, Any], stored: checkpoint.Stored) -> Any:
+    """The shapes and places of the parameters that a step should have."""
+    nonlocal held, held_places
+    if jax.device_count() == 1 and not config.adapt and _is_of(meta, config):
+      # The very run: they are what it stored, which tracing would tell, too.
+      return _nested(stored)
+    boxed = _boxed_shapes(model, plan)
+    mesh = plan.mesh if plan else sharding.make_mesh()
+    shapes, places = nn.meta.unbox(boxed), sharding.parameters(mesh, boxed)
+    if config.adapt:
+      trains = model.network.adaptation.trains
+      shapes, held = frozen.split(shapes, trains)
+      places, held_places = frozen.split(places, trains)
+    return jax.tree.map(
+      lambda leaf, place: jax.ShapeDtypeStruct(
+        leaf.shape, leaf.dtype, sharding=place
+      ),
+      shapes,
+      places,
+    )
+
   with checkpoint.Checkpoints(place, read_only=True) as checkpoints:
     step = _chosen(checkpoints) if config.task else None
-    restored = checkpoints.restore_params(wanted, step)
+    restored = checkpoints.restore_params(trained, step)
   if restored is None:
     raise UsageError(f"{flag}={directory}: has no checkpoint to read")
   params, meta = restored
@@ -117,8 +122,55 @@ def load(directory: str | ModelDirectory, flag: str = "--model") -> Trained:
     fixed = sharding.place_arrays(
       frozen.select_leaves(base.model.params, held), held_places
     )
-    params, model = frozen.join(params, fixed), model._replace(base=base.digest)
-  return model._replace(params=params, source=directory)
+    params, model = (
+      frozen.join(params, fixed),
+      dataclasses.replace(model, base=base.digest),
+    )
+  return _named(model, params, source)
+
+
+def _planned(
+  config: Config, tokenizer: Tokenizer | None, specials: Specials | None
+) -> tuple[Trained, Plan | None]:
+  """A run's model, without its parameters, and the plan of its training.
+
+  An imported run has no plan, and may have no tokenizer but `specials`.
+  """
+  if config.family:
+    assert specials is not None
+    return imported(config, tokenizer, specials), None
+  assert tokenizer is not None
+  plan = make_plan(config, tokenizer)
+  return from_plan(config, tokenizer, plan, None), plan
+
+
+def _is_of(meta: Mapping[str, Any], config: Config) -> bool:
+  """Returns whether a checkpoint was saved by a run of this configuration."""
+  if "config" not in meta:
+    return False  # An import has none.
+  saved = config_lib.from_json(json.dumps(meta["config"]), "its checkpoint")
+  return not identity.changes(saved, config)
+
+
+def _nested(stored: checkpoint.Stored) -> dict[str, Any]:
+  """The shapes of arrays by dotted paths as a tree, on the one device."""
+  place = sharding.replicated(sharding.make_mesh())
+  tree: dict[str, Any] = {}
+  for name, (shape, dtype) in stored.items():
+    *folders, last = name.split(".")
+    branch = tree
+    for folder in folders:
+      branch = branch.setdefault(folder, {})
+    branch[last] = jax.ShapeDtypeStruct(shape, dtype, sharding=place)
+  return tree
+
+
+def _boxed_shapes(model: Trained, plan: Plan | None) -> Any:
+  """The shapes of a model's parameters, boxed; plan: of its run, if any."""
+  if plan is not None:
+    return parameter_shapes(plan)
+  network = model.network.clone(deterministic=True)
+  return abstract(network, tuple(model.outputs))
 
 
 def _chosen(checkpoints: checkpoint.Checkpoints) -> int | None:
@@ -174,12 +226,9 @@ def describe(directory: str) -> tuple[Config, Tokenizer, Shapes]:
     config = foreign.config
   else:
     config, tokenizer = read_run(ModelDirectory(directory))
-    if config.family and tokenizer is not None:
-      model = imported(config, tokenizer, tokenizer.specials)
-      tree = abstract(_plain(model), tuple(model.outputs))
-      shapes = {n: x.shape for n, x in flatten(nn.meta.unbox(tree)).items()}
-    elif tokenizer is not None:
-      tree = nn.meta.unbox(parameter_shapes(make_plan(config, tokenizer)))
+    if tokenizer is not None:
+      model, plan = _planned(config, tokenizer, tokenizer.specials)
+      tree = nn.meta.unbox(_boxed_shapes(model, plan))
       shapes = {n: x.shape for n, x in flatten(tree).items()}
   if tokenizer is None:
     raise UsageError(
@@ -238,14 +287,18 @@ def imported(
   )
 
 
-def _plain(model: Trained) -> Network:
-  return model.network.clone(deterministic=True)
-
-
-def _load_foreign(directory: str, flag: str) -> Trained:
+def _load_foreign(source: ModelDirectory) -> Trained:
+  directory, flag = source.path, source.flag
   foreign = pretrained.read(directory, flag)
   enable_compilation_cache(foreign.config.data.cache)
   specials = pretrained.specials(directory, flag)
   model = imported(foreign.config, foreign.tokenizer, specials)
-  params = pretrained.parameters(foreign)
-  return model._replace(params=params, source=directory)
+  return _named(model, pretrained.parameters(foreign), source)
+
+
+def _named(model: Trained, params: Any, source: ModelDirectory) -> Trained:
+  """The model with its parameters and the place that they came from."""
+  name = f"{source.flag}={source.path}"
+  return dataclasses.replace(
+    model, params=params, source=source.path, name=name
+  )

@@ -19,7 +19,7 @@ from lm_jax import specials as specials_lib
 from lm_jax.data.rows import pad_texts
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
-from lm_jax.loaded_model import Trained, scoring
+from lm_jax.loaded_model import Trained
 from lm_jax.support.errors import UsageError
 from lm_jax.types import PADDING, Rows, Spec
 
@@ -75,43 +75,26 @@ def exact(function: Callable, network: Any) -> Callable:
   return run
 
 
-def for_measuring(network: Any) -> Any:
-  """The network without dropout, in float32 whatever it was trained in."""
-  trunks = tuple(
-    (name, dataclasses.replace(trunk, dtype="float32"))
-    for name, trunk in network.trunks
-  )
-  return network.clone(trunks=trunks, deterministic=True)
-
-
 class Scorer:
   """A trained model as evaluators see it.
 
   Args:
+    model: without a tokenizer it scores rows only.
+
+  Attributes:
     objective: gives the score and the layout for reading.
-    network: as it was trained.
-    params: its parameters.
-    spec: its spec.
-    tokenizer: of its texts.
     scoring: what its scores are; "" for a model without the output that they
-      are read from. By default the objective's.
+      are read from.
+    spec: its spec, with the length of a text.
   """
 
-  def __init__(
-    self,
-    objective: Any,
-    network: Any,
-    params: Any,
-    spec: Spec,
-    tokenizer: Tokenizer,
-    scoring: str | None = None,
-  ):
-    self.objective = objective
-    self.scoring: str = objective.scoring if scoring is None else scoring
-    self.spec = spec
-    self._network = for_measuring(network)
-    self._params = params
-    self._tokenizer = tokenizer
+  def __init__(self, model: Trained):
+    self.objective = model.objective
+    self.scoring: str = model.scoring
+    self.spec = dataclasses.replace(model.spec, length=model.text_length)
+    self._network = model.measuring
+    self._params = model.params
+    self._tokenizer = cast(Tokenizer, model.tokenizer)
 
   def token_scores(self, rows: Rows) -> np.ndarray:
     """Score of each token, float32 [B, L]; 0 on specials and padding.
@@ -239,15 +222,3 @@ class Scorer:
         chosen = [texts[i] for i in index]
         chosen += [""] * (BATCH - len(chosen))
         yield index, pad_texts(self._tokenizer, chosen, int(bucket))[0]
-
-
-def scorer(model: Trained) -> Scorer:
-  """The model as evaluators see it."""
-  return Scorer(
-    model.objective,
-    model.network,
-    model.params,
-    dataclasses.replace(model.spec, length=model.text_length),
-    cast(Tokenizer, model.tokenizer),  # Without one it scores rows only.
-    scoring(model),
-  )

@@ -52,6 +52,15 @@ class Network(nn.Module):
       name: HeadOutput(spec, trunks["main"]) for name, spec in self.head_specs
     }
 
+  @nn.nowrap
+  def for_measuring(self) -> Network:
+    """Returns it without dropout, in float32 whatever it was trained in."""
+    trunks = tuple(
+      (name, dataclasses.replace(trunk, dtype="float32"))
+      for name, trunk in self.trunks
+    )
+    return self.clone(trunks=trunks, deterministic=True)
+
   def _trunk(self, stack: str) -> Trunk:
     return dict(self.trunks)[stack]
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
 from lm_jax.generation.infill import Filler, fitted
-from lm_jax.inference.score import exact, for_measuring
+from lm_jax.inference.score import exact
 from lm_jax.loaded_model import Trained
 from lm_jax.prompting import pairs as pairs_lib
 from lm_jax.prompting.pairs import Pair, Scores
@@ -44,7 +43,6 @@ class Cloze:
 
   Args:
     model: with a tokenizer, that fills blanks.
-    what: names it in messages.
 
   Raises:
     UsageError: it doesn't.
@@ -52,12 +50,12 @@ class Cloze:
 
   kind = "cloze"
 
-  def __init__(self, model: Trained, what: str = "--model"):
-    Filler(model, what)  # Raises unless it fills blanks.
+  def __init__(self, model: Trained):
+    Filler(model)  # Raises unless it fills blanks.
     self.room = model.spec.length
     self._model = model
-    self._network = for_measuring(model.network)
-    self._tokenizer = cast(Tokenizer, model.tokenizer)
+    self._network = model.measuring
+    self._tokenizer = model.require_tokenizer()
     self._mask = model.spec.specials.mask
     self._sign = self._tokenizer.decode([self._mask], skip_special_tokens=False)
     self._programs: set[tuple[int, ...]] = set()

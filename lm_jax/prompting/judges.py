@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lm_jax import loaded_model
 from lm_jax.config import OBJECTIVES
 from lm_jax.loaded_model import VOCABULARY, Trained
 from lm_jax.objectives.base import Objective
@@ -15,7 +14,6 @@ from lm_jax.prompting.reasoning import Writer
 from lm_jax.prompting.template import Template
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
-from lm_jax.types import ABSENT
 
 
 def template_for(task: str, model: Trained) -> str:
@@ -24,20 +22,18 @@ def template_for(task: str, model: Trained) -> str:
   Not of rtd: its generator fills blanks, and the model is the discriminator.
   """
   name = f"{task}_cloze"
-  blanks = model.objective.fills and model.spec.specials.mask != ABSENT
   encoder = model.spec.architecture == "encoder"
-  masked = encoder and blanks and VOCABULARY in model.outputs
+  masked = encoder and model.fills and VOCABULARY in model.outputs
   return name if masked and name in template_lib.names() else task
 
 
 def make(
-  model: Trained, what: str, template: Template, samples: int
+  model: Trained, template: Template, samples: int
 ) -> ChoiceScorer | Writer:
   """Makes the scorer or writer that asks the model.
 
   Args:
     model: with a tokenizer.
-    what: names it in messages.
     template: decides between a blank, choices and written answers.
     samples: of written answers.
 
@@ -45,26 +41,26 @@ def make(
     UsageError: the model can't be asked so.
   """
   if template.answer_pattern:
-    return Writer(model, what, template, samples)
+    return Writer(model, template, samples)
   if samples > 1:
     raise UsageError(
       f"--samples={samples}: is for templates with answer_pattern, and"
       f" {template.where} has choices"
     )
   if template.cloze:
-    return Cloze(model, what)
-  return make_scorer(model, what)
+    return Cloze(model)
+  return make_scorer(model)
 
 
-def make_scorer(model: Trained, what: str) -> ChoiceScorer:
+def make_scorer(model: Trained) -> ChoiceScorer:
   """Makes the scorer of choices that follow a prompt.
 
   Raises:
     UsageError: the model has no output to score texts by.
   """
-  if is_generative(model):
-    return Likelihood(model, what)
-  return ObjectiveScorer(model, what)
+  if model.is_generative:
+    return Likelihood(model)
+  return ObjectiveScorer(model)
 
 
 def require_correction(
@@ -83,17 +79,6 @@ def require_correction(
     )
   if correction == "calibrated" and not template.calibration:
     raise UsageError(f"{flag}: {template.where} has no calibration")
-
-
-def is_generative(model: Trained) -> bool:
-  """Returns whether a model gives continuations their exact probability.
-
-  A model that was pretrained to fill holes scores by its own objective.
-  """
-  if model.spec.architecture == "encoder" or VOCABULARY not in model.outputs:
-    return False
-  exact = loaded_model.scoring(model) == "log_likelihood"
-  return bool(model.config.family) or (model.objective.continues and exact)
 
 
 def continuing(exact: bool) -> str:

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
 from lm_jax.generation import prompts, session
 from lm_jax.generation.session import Reader, Text
-from lm_jax.inference.score import for_measuring
 from lm_jax.loaded_model import Trained
 from lm_jax.models.unrolled import unrolled
 from lm_jax.prompting import pairs as pairs_lib
@@ -42,7 +40,6 @@ class Likelihood:
 
   Args:
     model: generative, with a tokenizer.
-    what: names it in messages.
 
   Raises:
     UsageError: it can't.
@@ -50,13 +47,11 @@ class Likelihood:
 
   kind = "log_likelihood"
 
-  def __init__(self, model: Trained, what: str = "--model"):
-    prompts.require_generator(model, what)
+  def __init__(self, model: Trained):
+    prompts.require_generator(model)
     self._model = model
-    self._network, self._params = unrolled(
-      for_measuring(model.network), model.params
-    )
-    self._tokenizer = cast(Tokenizer, model.tokenizer)
+    self._network, self._params = unrolled(model.measuring, model.params)
+    self._tokenizer = model.require_tokenizer()
     self._splitter = Splitter(self._tokenizer)
     self._paired = model.spec.architecture == "encoder_decoder"
     self.room = prompts.context(model)

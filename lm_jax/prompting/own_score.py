@@ -8,13 +8,10 @@ whole.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import cast
 
 import numpy as np
 
-from lm_jax import loaded_model
-from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.inference import score
+from lm_jax.inference.score import Scorer
 from lm_jax.loaded_model import Trained
 from lm_jax.prompting import pairs as pairs_lib
 from lm_jax.prompting.pairs import Pair, Scores, Splitter
@@ -30,21 +27,22 @@ class ObjectiveScorer:
 
   Args:
     model: with a tokenizer and an output that its objective scores by.
-    what: names it in messages.
 
   Raises:
     UsageError: it has none.
   """
 
-  def __init__(self, model: Trained, what: str = "--model"):
-    self.kind = loaded_model.scoring(model)
+  def __init__(self, model: Trained):
+    self.kind = model.scoring
     if not self.kind:
-      can = ", ".join(model.outputs) or "its states"
-      raise UsageError(f"{what}: has no output to score texts by; it has {can}")
+      raise UsageError(
+        f"{model.name}: has no output to score texts by; it has"
+        f" {model.outputs_shown}"
+      )
     self.room = model.spec.length
-    self._scorer = score.scorer(model)
+    self._scorer = Scorer(model)
     self._specials = model.spec.specials
-    self._tokenizer = cast(Tokenizer, model.tokenizer)
+    self._tokenizer = model.require_tokenizer()
     self._splitter = Splitter(self._tokenizer)
     self._programs: set[tuple[int, int]] = set()
 

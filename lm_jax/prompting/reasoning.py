@@ -49,7 +49,6 @@ class Writer:
 
   Args:
     model: generative.
-    what: names it in messages.
     template: with answer_pattern, and options of generation.
     samples: texts for each prompt; 1 takes the template's options as they
       are, more sample.
@@ -57,13 +56,9 @@ class Writer:
 
   kind = "generated"
 
-  def __init__(
-    self, model: Trained, what: str, template: Template, samples: int
-  ):
-    self._generator = Generator(model, what)
-    if model.tokenizer is None:
-      raise UsageError(f"{what}: the model has no tokenizer files beside it")
-    self._tokenizer = model.tokenizer
+  def __init__(self, model: Trained, template: Template, samples: int):
+    self._generator = Generator(model)
+    self._tokenizer = model.require_tokenizer()
     self._specials = model.spec.specials
     self.room = prompts.context(model)
     self._options = dict(template.generation)

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from lm_jax.data.rows import Dataset
 from lm_jax.inference.score import Scorer
 from lm_jax.support import registry
 from lm_jax.tasks.base import DataTask, Measure, Task
-from lm_jax.training.plan import Plan
 
 TASKS = "lm_jax.tasks"
-
-
-def scorer(plan: Plan, params: Any, dataset: Dataset) -> Scorer:
-  """The model of a plan and its parameters, as tasks see it."""
-  return Scorer(
-    plan.objective, plan.network, params, plan.spec, dataset.tokenizer
-  )
 
 
 def own_tasks(names: Iterable[str] = ()) -> list[Task]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lm_jax.config import Config
+from lm_jax.inference import load
+from lm_jax.inference.score import Scorer
 from lm_jax.runs import measure as measuring
 from lm_jax.storage import checkpoint
 from lm_jax.tasks.base import Measure
@@ -21,8 +23,8 @@ class Pretraining:
   metric = VALIDATION_LOSS
   highest = always = False
 
-  def __init__(self, dataset: Any, program: Program):
-    self._dataset, self._program = dataset, program
+  def __init__(self, config: Config, dataset: Any, program: Program):
+    self._config, self._dataset, self._program = config, dataset, program
     self._tasks = measuring.own_tasks()
 
   def resume(self, meta: Mapping[str, Any]) -> None:
@@ -48,14 +50,16 @@ class Pretraining:
 
   def _measure(self, state: State, quick: bool) -> Measure:
     params = self._program.all_params(state.params)
-    model = measuring.scorer(self._program.plan, params, self._dataset)
-    return measuring.evaluate(model, self._dataset, self._tasks, quick)
+    model = load.from_plan(
+      self._config, self._dataset.tokenizer, self._program.plan, params
+    )
+    return measuring.evaluate(Scorer(model), self._dataset, self._tasks, quick)
 
 
 def make(config: Config, dataset: Any, program: Program) -> Any:
   """Makes the measurements of a run, on its way and at its end."""
   if not config.task:
-    return Pretraining(dataset, program)
+    return Pretraining(config, dataset, program)
   from lm_jax.finetuning.measuring import Finetuning
 
   return Finetuning(config, dataset, program)

@@ -24,6 +24,8 @@ from lm_jax.storage.steps import Damaged, Keep, Steps, seal
 from lm_jax.support.errors import UsageError, require_text
 
 PyTree = Any
+# Shape and dtype of arrays by their dotted paths.
+Stored = dict[str, tuple[tuple[int, ...], np.dtype]]
 _Result = TypeVar("_Result")
 
 _PARAMS = "params."
@@ -153,20 +155,25 @@ class Checkpoints:
     )
 
   def restore_params(
-    self, abstract_params: PyTree, step: int | None = None
+    self,
+    abstract_params: PyTree | Callable[[dict[str, Any], Stored], PyTree],
+    step: int | None = None,
   ) -> tuple[PyTree, dict[str, Any]] | None:
     """Restores only the `params` of a state; else like `restore`.
 
     Nothing else of the step is read: the optimizer's state may be of any form,
     or damaged.
+
+    Args:
+      abstract_params: their shapes, dtypes and shardings; or what gives these
+        for the meta of a step and what it stores.
+      step: as of `restore`.
     """
     return self._first_whole(
       step, lambda candidate: self._restore(candidate, abstract_params, _PARAMS)
     )
 
-  def stored(
-    self, step: int | None = None
-  ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+  def stored(self, step: int | None = None) -> Stored:
     """Returns shape and dtype of the arrays of a step, by dotted path.
 
     Args:
@@ -179,11 +186,7 @@ class Checkpoints:
       UsageError: `step` is missing or damaged.
     """
     body = self._first_whole(step, self._steps.read_body)
-    leaves = body["leaves"] if body else {}
-    return {
-      name: (tuple(shape), jax.numpy.dtype(dtype))
-      for name, (shape, dtype, _) in leaves.items()
-    }
+    return _shapes(body["leaves"]) if body else {}
 
   def steps(self) -> list[int]:
     """Returns the numbers of all steps."""
@@ -236,7 +239,7 @@ class Checkpoints:
   def _restore(
     self,
     step: int,
-    abstract_tree: PyTree,
+    abstract_tree: Any,
     prefix: str,
     accept: Callable[[int, dict[str, Any]], None] | None = None,
   ) -> tuple[PyTree, dict[str, Any]]:
@@ -244,13 +247,16 @@ class Checkpoints:
     body = self._steps.read_body(step)
     if accept is not None:
       accept(step, body["meta"])
-    abstract = {
-      prefix + name: leaf for name, leaf in flatten(abstract_tree).items()
-    }
     stored = {
       name: leaf
       for name, leaf in body["leaves"].items()
       if name.startswith(prefix)
+    }
+    if callable(abstract_tree):
+      own = {name.removeprefix(prefix): leaf for name, leaf in stored.items()}
+      abstract_tree = abstract_tree(body["meta"], _shapes(own))
+    abstract = {
+      prefix + name: leaf for name, leaf in flatten(abstract_tree).items()
     }
     _compare(f"{self.directory}/{step}", abstract, stored)
     restored = self._steps.read_leaves(step, abstract, stored)
@@ -291,6 +297,13 @@ class Checkpoints:
       self._steps.delete(step)
       self._damaged.discard(step)
       self._metrics.pop(step, None)
+
+
+def _shapes(leaves: Mapping[str, list]) -> Stored:
+  return {
+    name: (tuple(shape), jax.numpy.dtype(dtype))
+    for name, (shape, dtype, _) in leaves.items()
+  }
 
 
 def _compare(

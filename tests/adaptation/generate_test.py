@@ -5,10 +5,10 @@ import foreign_directories
 import numpy as np
 import pytest
 
-from lm_jax.api.model import LanguageModel
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
 from lm_jax.inference import load
+from lm_jax.language_model import LanguageModel
 from lm_jax.support.errors import UsageError
 
 PROMPTS = [[9, 12, 10, 15, 11], [14, 9]]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from harness import Case
 
-from lm_jax.api.model import LanguageModel
 from lm_jax.hugging_face import export, peft
 from lm_jax.inference import load
+from lm_jax.language_model import LanguageModel
 from lm_jax.support.errors import UsageError
 
 pytestmark = [

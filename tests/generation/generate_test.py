@@ -1,5 +1,7 @@
 """Generation against what reading everything again gives, and brute force."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from lm_jax.generation import program, prompts
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.options import Generation
 from lm_jax.inference import load
-from lm_jax.inference.score import exact, for_measuring
+from lm_jax.inference.score import exact
 from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
 
@@ -73,7 +75,7 @@ def _read_again(model, text, found):
     hidden = net.states(inputs, source)
     return net.head("vocabulary", hidden[:, -count - 1 :])[0]
 
-  network = for_measuring(model.network)
+  network = model.measuring
   rows = exact(logits, network)(model.params, grown, problem.source)
   return np.argmax(rows, axis=1).tolist()[:count]
 
@@ -468,7 +470,7 @@ def _other(model):
   params = jax.tree.map(
     lambda x: x + 0.15 * rng.normal(0, 1, x.shape) * np.std(x), model.params
   )
-  return model._replace(params=params)
+  return dataclasses.replace(model, params=params)
 
 
 def test_a_draft_does_not_change_greedy_search(model):

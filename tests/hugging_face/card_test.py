@@ -1,5 +1,6 @@
 """The model card of an export, and sentence-transformers' files."""
 
+import dataclasses
 import json
 
 import jax
@@ -41,7 +42,7 @@ def model_of(tiny, folder, objective="mlm", preset="bert", **changes):
   }
   (folder / "result.json").write_text(json.dumps(result))
   model = load.from_plan(config, dataset.tokenizer, program.plan, params)
-  return model._replace(source=str(folder))
+  return dataclasses.replace(model, source=str(folder))
 
 
 def parsed(text):
@@ -84,7 +85,7 @@ def test_a_card_says_what_was_measured_and_no_more(exported):
 def test_numbers_of_other_parameters_are_not_told(tiny, tmp_path):
   model = model_of(tiny, tmp_path / "run")
   params = jax.tree.map(lambda leaf: leaf + 1, model.params)
-  export.save(model._replace(params=params), str(tmp_path / "to"))
+  export.save(dataclasses.replace(model, params=params), str(tmp_path / "to"))
   body = parsed((tmp_path / "to" / "README.md").read_text())[2]
   assert "None were measured" in body
   assert "62.5" not in body and "steps: 6" not in body

@@ -172,7 +172,7 @@ def test_both_stacks_of_an_electra_are_written(tiny, tmp_path):
     else:
       generator = lm_jax.load(folder)
       same(theirs, generator.logits(ids, mask), mask)
-      ours = lm._model.network.clone(deterministic=True)
+      ours = lm.trained.network.clone(deterministic=True)
       same(theirs, _generator_logits(ours, lm._params, ids, mask), mask)
 
 
@@ -214,7 +214,7 @@ def test_an_xlnet_predicts_the_same_in_any_order(tiny, tmp_path):
     hidden = net.hidden(problem.inputs)
     return net.head("vocabulary", hidden, problem.positions_BxP)
 
-  network = lm._model.network.clone(deterministic=True)
+  network = lm.trained.network.clone(deterministic=True)
   ours = np.asarray(nn.apply(run, network)({"params": lm._params}, problem))
   length = ids.shape[1]
   rank = np.asarray(problem.inputs.key_rank_BxT)[:, :length]

@@ -1,5 +1,6 @@
 """The command `export`, and what comes back of what was imported."""
 
+import dataclasses
 import functools
 import json
 import re
@@ -112,7 +113,7 @@ def test_a_bias_that_has_no_effect_comes_back(tmp_path):
   assert foreign_model.stored(back) == foreign_model.stored(theirs)
   # Once it was trained, Transformers gets what it asks for.
   lm = lm_jax.load(theirs)
-  lm._model = lm._model._replace(source="")
+  lm.trained = dataclasses.replace(lm.trained, source="")
   lm.save_pretrained(tmp_path / "new", "bert")
   new = foreign_model.stored(tmp_path / "new")
   assert new.keys() == {*tensors, "cls.predictions.bias"}
@@ -199,7 +200,7 @@ def test_a_head_keeps_its_size_and_its_mathematics(tmp_path):
   lm = lm_jax.load(theirs)
   ids = np.arange(12).reshape(2, 6)
   # As if nothing were known of where it comes from.
-  model = lm._model._replace(source="")
+  model = dataclasses.replace(lm.trained, source="")
   export.save(model, str(tmp_path / "bert"), "bert")
   again = lm_jax.load(tmp_path / "bert")
   np.testing.assert_array_equal(again.logits(ids), lm.logits(ids))

@@ -107,7 +107,7 @@ for directory in sys.argv[1:]:
     ]) == 0
   one = load.load(directory)
   given = {"decoder_input_ids": ids} if "bart" in directory else {}
-  model = lm_jax.LanguageModel(one._replace(params=params))
+  model = lm_jax.LanguageModel(dataclasses.replace(one, params=params))
   logits = model.logits(ids, **given)
   np.save(f"{directory}/logits.npy", logits)
   print("cut", json.dumps([directory, cut]))

@@ -115,7 +115,7 @@ def test_candidates_share_a_row_that_is_longer_than_the_table(
   assert dict(model.network.trunks)["main"].max_positions == rows
   # A text by itself has no more positions than there are.
   assert model.text_length == rows
-  assert score.scorer(model).spec.length == rows
+  assert score.Scorer(model).spec.length == rows
   longer = dataclasses.replace(config, length=4 * rows + 9)
   with pytest.raises(UsageError) as error:
     continued.check(longer)

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
-from lm_jax.inference import score
+from lm_jax.inference import load, score
 from lm_jax.inference.score import Scorer
 from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
@@ -49,13 +50,14 @@ def make(tiny, dataset):
 
 
 def scorer(plan, params, dataset, **changes):
+  model = load.from_plan(Config(), dataset.tokenizer, plan, params)
   network = plan.network.clone(
     trunks=tuple(
       (name, dataclasses.replace(trunk, **changes))
       for name, trunk in plan.network.trunks
     )
   )
-  return Scorer(plan.objective, network, params, plan.spec, dataset.tokenizer)
+  return Scorer(dataclasses.replace(model, network=network))
 
 
 def applied(plan, function):
@@ -189,7 +191,8 @@ def test_other_special_tokens_around_a_text(make, dataset, before, after):
   spec = dataclasses.replace(plan.spec, specials=given)
   tokenizer = copy.copy(dataset.tokenizer)
   tokenizer.specials = given
-  ours = Scorer(plan.objective, plan.network, params, spec, tokenizer)
+  model = load.from_plan(Config(), tokenizer, plan, params)
+  ours = Scorer(dataclasses.replace(model, spec=spec))
   texts = ["We act.", "", "a"]
   around = len(before) + len(after)
   own = applied(plan, lambda net, rows: plan.objective.score(net, rows, spec))

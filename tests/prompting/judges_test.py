@@ -11,7 +11,7 @@ from lm_jax import layout
 from lm_jax.data import rows as rows_lib
 from lm_jax.inference import load
 from lm_jax.inference import score as score_lib
-from lm_jax.inference.score import exact, for_measuring
+from lm_jax.inference.score import exact
 from lm_jax.layout import Part
 from lm_jax.prompting import judges, likelihood, template
 from lm_jax.prompting.likelihood import Likelihood
@@ -94,7 +94,7 @@ def _at_once(model, pair):
     hidden = net.hidden(inputs)[:, length - 1 : -1]
     return -net.nll(hidden, tokens[:, length:])
 
-  run = exact(logs, for_measuring(model.network))
+  run = exact(logs, model.measuring)
   return float(np.asarray(run(model.params), np.float64).sum())
 
 
@@ -109,7 +109,7 @@ def _at_once(model, pair):
 )
 def test_a_likelihood_is_that_of_one_pass(model, objective, architecture):
   made = model(objective, architecture=architecture)
-  judge = judges.make(made, "--model=x", template.load("sst2"), 1)
+  judge = judges.make(made, template.load("sst2"), 1)
   assert isinstance(judge, Likelihood)
   pairs = PAIRS
   if architecture == "encoder_decoder":  # The choice is a text of its own.
@@ -129,11 +129,11 @@ def test_a_likelihood_is_that_of_one_pass(model, objective, architecture):
 )
 def test_own_scores_are_those_of_the_whole_text(model, objective):
   made = model(objective)
-  judge = judges.make(made, "--model=x", template.load("sst2"), 1)
+  judge = judges.make(made, template.load("sst2"), 1)
   assert isinstance(judge, ObjectiveScorer)
   assert judge.kind == made.objective.scoring != "log_likelihood"
   found = judge.scores(PAIRS)
-  scorer = score_lib.scorer(made)
+  scorer = score_lib.Scorer(made)
   for i, pair in enumerate(PAIRS):
     # Each token given all others: what is scored besides changes nothing.
     rows, start, end = _whole(made, pair)
@@ -162,7 +162,7 @@ def test_what_no_row_has_an_answer_at_takes_no_pass(model, monkeypatch):
   def score(net, rows):
     return made.objective.score(net, rows, made.spec)
 
-  exact(score, for_measuring(made.network))(made.params, rows)
+  exact(score, made.measuring)(made.params, rows)
   jax.effects_barrier()
   assert len(passes) == (part == ANSWER).sum() == len(PAIRS[0].choice)
 
@@ -199,12 +199,12 @@ def test_programs_are_few(model, monkeypatch):
 def test_what_does_not_fit_is_told(model):
   plain, cloze = template.load("sst2"), template.load("sst2_cloze")
   with pytest.raises(UsageError, match="a model of clm does not fill blanks"):
-    judges.make(model(), "--model=x", cloze, 1)
+    judges.make(model(), cloze, 1)
   with pytest.raises(UsageError, match="of mlm reads both ways"):
-    judges.make(model("mlm"), "--model=x", template.load("gsm8k"), 1)
+    judges.make(model("mlm"), template.load("gsm8k"), 1)
   with pytest.raises(UsageError, match="--samples=3: is for templates with"):
-    judges.make(model(), "--model=x", plain, 3)
-  energy = judges.make(model("rtd"), "--model=x", plain, 1)
+    judges.make(model(), plain, 3)
+  energy = judges.make(model("rtd"), plain, 1)
   with pytest.raises(UsageError, match="calibrated: is of probabilities"):
     judges.require_correction("calibrated", energy, plain)
   judges.require_correction("byte", energy, plain)

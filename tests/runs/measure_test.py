@@ -3,11 +3,13 @@ import math
 import numpy as np
 import pytest
 
-from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.corpus import Corpus, Document
 from lm_jax.examples.minimal_pairs import MinimalPair
 from lm_jax.examples.passages import Passage
+from lm_jax.inference import load
+from lm_jax.inference.score import Scorer
+from lm_jax.language_model import LanguageModel
 from lm_jax.runs import measure as evaluate
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _probe, bits_per_byte
@@ -64,26 +66,25 @@ def test_a_model_that_scores_all_alike_is_at_chance(monkeypatch):
 
 @pytest.fixture(scope="module")
 def trained(tiny):
-  """A data set, a plan of clm and parameters that are not trained."""
+  """A data set, a plan of clm and its model, not trained."""
   config = tiny.config()
   dataset = rows_lib.load(config.data, config.length)
   program = assemble.make_program(config, dataset)
-  return dataset, program.plan, program.initial(np.uint32(0)).params
+  params = program.initial(np.uint32(0)).params
+  model = load.from_plan(config, dataset.tokenizer, program.plan, params)
+  return dataset, program.plan, model
 
 
 def test_bits_per_byte_are_those_of_the_text(trained):
-  dataset, plan, params = trained
-  scorer = evaluate.scorer(plan, params, dataset)
+  dataset, plan, model = trained
+  scorer = Scorer(model)
   batches = dataset.fixed("validation", 4)
   counts = dataset.bytes("validation")
   found = bits_per_byte.bits(scorer, batches, counts)
 
   # Each segment alone, token by token, from the logits, in float64; with a
   # tokenizer of bytes, those are the text's.
-  from lm_jax.api.model import LanguageModel
-  from lm_jax.inference.load import from_plan
-
-  model = LanguageModel(from_plan(Config(), dataset.tokenizer, plan, params))
+  model = LanguageModel(model)
   nats = tokens = 0
   for rows in batches:
     for tokens_L, segment_L in zip(
@@ -137,8 +138,8 @@ def test_probe():
 
 
 def test_which_tasks_apply(trained, monkeypatch):
-  dataset, plan, params = trained
-  model = evaluate.scorer(plan, params, dataset)
+  dataset, _, model = trained
+  model = Scorer(model)
   found = evaluate.evaluate(model, dataset, evaluate.own_tasks())
   kinds = {"swap", "replace", "inflection"}
   assert set(found.metrics) == {

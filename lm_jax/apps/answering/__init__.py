@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lm_jax.apps.answering.base import Reader
-from lm_jax.support.errors import UsageError
+from lm_jax.loaded_model import Trained
 
 
-def reader(model: Any, what: str, template: str) -> Reader:
+def reader(model: Trained, template: str) -> Reader:
   """Makes a model's reader: by spans if fine-tuned for them, else by a prompt.
 
   Args:
-    model: lm_jax.loaded_model.Trained.
-    what: names it in messages.
+    model: with a tokenizer.
     template: of a model that writes.
 
   Raises:
@@ -21,8 +18,7 @@ def reader(model: Any, what: str, template: str) -> Reader:
   """
   from lm_jax.apps.answering import prompted, spans
 
-  if model.tokenizer is None:
-    raise UsageError(f"{what}: the model has no tokenizer files beside it")
+  model.require_tokenizer()  # Raises.
   if model.objective.name == spans.OBJECTIVE:
-    return spans.SpanReader(model, what)
-  return prompted.PromptReader(model, template, what=what)
+    return spans.SpanReader(model)
+  return prompted.PromptReader(model, template)

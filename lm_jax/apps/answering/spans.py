@@ -23,16 +23,15 @@ class SpanReader(Reader):
 
   Args:
     model: fine-tuned by `extract`, lm_jax.loaded_model.Trained.
-    what: names it in messages.
 
   Raises:
     UsageError: it was fine-tuned by something else.
   """
 
-  def __init__(self, model: Any, what: str = "--reader"):
+  def __init__(self, model: Any):
     if model.objective.name != OBJECTIVE:
       raise UsageError(
-        f"{what}: was trained by {model.objective.name}; valid are models"
+        f"{model.name}: was trained by {model.objective.name}; valid are models"
         f" fine-tuned by {OBJECTIVE}, and those that write"
       )
     self._model = model

@@ -63,7 +63,7 @@ class Embed(base.Kind):
     """Ranks the documents of each query's collection, best first."""
     from lm_jax.retrieval import dense
 
-    scorer = score.scorer(model)
+    scorer = score.Scorer(model)
     rankings: dict[tuple[int, str], Ranking] = {}
     held = {id(x.collection): x.collection for x in examples}
     for key, collection in held.items():

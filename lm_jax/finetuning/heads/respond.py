@@ -69,7 +69,7 @@ class Respond(base.Kind):
       *(task, examples, model.tokenizer, model.spec.length - most),
       *(objective.languages, model.spec.architecture == "encoder_decoder"),
     )
-    generator = Generator(model, f"--task={task.name}")
+    generator = Generator(model)
     options = Generation(max_new_tokens=most, num_beams=objective.beams)
     answers = [""] * len(contexts)
     # Texts of like length together: none waits long for the others.

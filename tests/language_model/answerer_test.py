@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm_jax.api.model import LanguageModel
 from lm_jax.data import rows as rows_lib
-from lm_jax.evaluation.answerer import Answerer
 from lm_jax.generation import batches
 from lm_jax.generation.options import Generation
 from lm_jax.inference import load
+from lm_jax.language_model import LanguageModel
+from lm_jax.language_model.answerer import Answerer
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks.humaneval import Humaneval
 from lm_jax.tasks.lambada import Lambada
@@ -117,7 +117,7 @@ def test_blanks_are_filled_between_two_texts(model):
 
 
 def test_a_model_that_can_not_says_which_can(model):
-  answerer = Answerer(model("mlm"), "--model=x")
+  answerer = Answerer(model("mlm"))
   able = "those of clm, prefix_lm, ul2 have it"
   with pytest.raises(UsageError, match=f"--tasks=lambada: .*{able}"):
     Lambada().measure(answerer, None)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from typing import Any, Self
 
 import jax
 import numpy as np
 
-from lm_jax import loaded_model
 from lm_jax.config import Config
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.hugging_face import pretrained
 from lm_jax.inference import compiled
 from lm_jax.inference import inputs as inputs_lib
-from lm_jax.inference import score as score_lib
-from lm_jax.inference.score import Scorer, for_measuring
-from lm_jax.loaded_model import Trained
+from lm_jax.inference.score import Scorer
+from lm_jax.loaded_model import VOCABULARY, Trained
 from lm_jax.storage.digest import flatten
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Array
@@ -28,14 +25,14 @@ class ArrayModel:
   """A trained model that takes ids and gives NumPy arrays (`LanguageModel`)."""
 
   def __init__(self, model: Trained):
-    self._model = model
+    self.trained = model
     self.config: Config = model.config
     self.tokenizer: Tokenizer | None = model.tokenizer
     self.outputs: tuple[str, ...] = tuple(model.outputs)
-    self.scoring: str = loaded_model.scoring(model)
+    self.scoring: str = model.scoring
     self._params = model.params
     self._spec = model.spec
-    self._network = for_measuring(model.network)
+    self._network = model.measuring
     trunk = dict(model.network.trunks)["main"]
     adaptation = model.network.adaptation
     self._ahead = adaptation.ahead if adaptation else 0
@@ -43,6 +40,11 @@ class ArrayModel:
     self._trunk = dataclasses.replace(
       trunk, max_positions=trunk.max_positions - self._ahead
     )
+
+  @property
+  def scorer(self) -> Scorer:
+    """The model as texts are given to it."""
+    raise NotImplementedError
 
   def __repr__(self) -> str:
     """Describes the model in a line."""
@@ -54,7 +56,7 @@ class ArrayModel:
       f"vocabulary {spec.vocabulary:,}",
       f"length {spec.length:,}",
     ]
-    where = self._model.source
+    where = self.trained.source
     return f"LanguageModel({', '.join(facts + [repr(where)] * bool(where))})"
 
   @property
@@ -79,16 +81,11 @@ class ArrayModel:
         f"params: {name} must be {own.get(name, 'left out')} and is"
         f" {other.get(name, 'absent')}"
       )
-    return type(self)(self._model._replace(params=params))
+    return type(self)(dataclasses.replace(self.trained, params=params))
 
   def num_parameters(self) -> int:
     """Number of parameters; tied ones count once."""
     return sum(leaf.size for leaf in jax.tree.leaves(self._params))
-
-  @functools.cached_property
-  def _scorer(self) -> Scorer:
-    require_tokenizer(self._model, "texts")
-    return score_lib.scorer(self._model)
 
   def logits(
     self,
@@ -174,10 +171,10 @@ class ArrayModel:
       token_type_ids,
       decoder_input_ids,
       position_ids,
-      shifted=name != loaded_model.VOCABULARY,
+      shifted=name != VOCABULARY,
       starts_with_last=pretrained.starts_with_last(self.config),
     )
-    head = self._model.outputs[name]
+    head = self.trained.outputs[name]
     end = self._spec.specials.end
     if head is not None and head.pool == "end":
       read = inputs if source is None else source
@@ -185,7 +182,9 @@ class ArrayModel:
     run = compiled.logits(self._network, name, head, end)
     past = self._past(mems)
     outputs = run(params, inputs, source, past)
-    if head is not None and name == self._model.objective.scores_by(self._spec):
+    if head is not None and name == self.trained.objective.scores_by(
+      self._spec
+    ):
       return outputs[:, :, 0]  # a discriminator's
     return outputs
 
@@ -259,7 +258,8 @@ class ArrayModel:
       [B, T, D].
     """
     if inputs_lib.are_texts(texts_or_ids):
-      return self._scorer.text_states(inputs_lib.texts(texts_or_ids))
+      texts = inputs_lib.texts(texts_or_ids)
+      return self.scorer.text_states(texts)
     inputs, source = inputs_lib.streams(
       self._trunk,
       self._spec,
@@ -278,9 +278,3 @@ class ArrayModel:
 
 def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
   return {name: leaf.shape for name, leaf in flatten(params).items()}
-
-
-def require_tokenizer(model: Trained, what: str) -> Tokenizer:
-  if model.tokenizer is None:
-    raise UsageError(f"{what}: the model has no tokenizer files beside it")
-  return model.tokenizer

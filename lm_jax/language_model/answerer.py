@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from lm_jax import loaded_model
-from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.generation import batches, prompts
 from lm_jax.generation.generate import Generator
 from lm_jax.generation.infill import Filler
@@ -21,7 +19,6 @@ from lm_jax.prompting import judges
 from lm_jax.prompting.cloze import BLANK, Cloze
 from lm_jax.prompting.pairs import ChoiceScorer, Pair, Scores, progress
 from lm_jax.support.errors import UsageError
-from lm_jax.types import ABSENT
 
 _ROWS = 16  # texts that are written together
 _STEPS = 8  # passes in which blanks are filled
@@ -32,64 +29,62 @@ class Answerer(Scorer):
 
   Args:
     model: with a tokenizer.
-    what: names it in messages.
+
+  Raises:
+    UsageError: it has none.
   """
 
-  def __init__(self, model: Trained, what: str = "--model"):
-    super().__init__(
-      model.objective,
-      model.network,
-      model.params,
-      model.spec,
-      cast(Tokenizer, model.tokenizer),
-      loaded_model.scoring(model),
-    )
-    self.what = what
+  def __init__(self, model: Trained):
+    super().__init__(model)
+    model.require_tokenizer()  # Raises.
     self._model = model
 
   @functools.cached_property
-  def _judge(self) -> ChoiceScorer:
-    return judges.make_scorer(self._model, self.what)
+  def judge(self) -> ChoiceScorer:
+    """Ranks choices; raises UsageError where it can't, as all of these do."""
+    return judges.make_scorer(self._model)
 
   @functools.cached_property
-  def _generator(self) -> Generator:
-    return Generator(self._model, self.what)
+  def generator(self) -> Generator:
+    """Goes on with texts."""
+    return Generator(self._model)
 
   @functools.cached_property
-  def _cloze(self) -> Cloze:
-    return Cloze(self._model, self.what)
+  def cloze(self) -> Cloze:
+    """Scores words in blanks."""
+    return Cloze(self._model)
 
   @functools.cached_property
-  def _filler(self) -> Filler:
-    return Filler(self._model, self.what)
+  def filler(self) -> Filler:
+    """Fills blanks."""
+    return Filler(self._model)
 
   @property
   def chooses_by(self) -> str:
     """The kind of the scores of choices: "log_likelihood" or `scoring`."""
-    return self._judge.kind
+    return self.judge.kind
 
   @property
   def fills(self) -> bool:
     """Returns whether the model can fill a blank."""
-    model = self._model
-    return model.objective.fills and model.spec.specials.mask != ABSENT
+    return self._model.fills
 
   def require_likelihood(self, task: str) -> None:
     """Raises UsageError unless its scores of choices are probabilities.
 
     task: names what needs them.
     """
-    if not judges.is_generative(self._model):
+    if not self._model.is_generative:
       raise UsageError(
         f"--tasks={task}: needs the exact likelihood of what follows a text,"
-        f" and {self.what} is of {self.objective.name}; those of"
+        f" and {self._model.name} is of {self.objective.name}; those of"
         f" {judges.continuing(exact=True)} have it, and imported decoders"
       )
 
   def require_generator(self, task: str) -> None:
     """Raises UsageError unless it goes on with texts."""
     try:
-      prompts.require_generator(self._model, self.what)
+      prompts.require_generator(self._model)
     except UsageError as error:
       raise UsageError(
         f"--tasks={task}: needs a model that goes on with a text: {error};"
@@ -102,7 +97,7 @@ class Answerer(Scorer):
     Args:
       pairs: (prompt, choice), with what stands between them.
     """
-    return self._judge.scores([Pair(*pair) for pair in pairs])
+    return self.judge.scores([Pair(*pair) for pair in pairs])
 
   def blank_scores(self, blanks: Sequence[tuple[str, str, str]]) -> Scores:
     """log p of words in blanks; of models with `fills`.
@@ -111,7 +106,7 @@ class Answerer(Scorer):
       blanks: (text before it, word, text behind it).
     """
     pairs = [Pair(a + BLANK + b, word) for a, word, b in blanks]
-    return self._cloze.scores(pairs)
+    return self.cloze.scores(pairs)
 
   def continuations(
     self, texts: Sequence[str], seed: int = 0, **options: Any
@@ -129,7 +124,7 @@ class Answerer(Scorer):
     count = options.get("num_return_sequences", 1)
     size = max(1, _ROWS // count)
     return batches.write(
-      *(self._generator, texts, options, seed, size, progress)
+      *(self.generator, texts, options, seed, size, progress)
     )
 
   def token_count(self, text: str) -> int:
@@ -138,4 +133,4 @@ class Answerer(Scorer):
 
   def fill(self, before: str, blanks: int, after: str) -> str:
     """Fills a number of blanks between two texts (mask-predict)."""
-    return self._filler.between(before, blanks, after, _STEPS)
+    return self.filler.between(before, blanks, after, _STEPS)
