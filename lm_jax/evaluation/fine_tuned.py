@@ -59,8 +59,9 @@ def measure(
   answers_measure = evaluation.measure(
     model, task, place, labelled.TEST, flags.limit, flags.seed
   )
-  how = results.HEAD, model.config.objective
-  outcome = results.of_measure(task.name, answers_measure, *how)
+  outcome = results.of_measure(
+    task.name, answers_measure, results.HEAD, model.config.objective
+  )
   if not (isinstance(task, LabelledTask) and task.form.labels):
     return outcome
   chance = 1 / len(task.form.labels)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lm_jax.evaluation import fine_tuned
 from lm_jax.evaluation.flags import TASKS, EvaluateFlags
-from lm_jax.evaluation.results import HEAD, OWN, PROMPT
+from lm_jax.evaluation.results import HEAD, OWN, PROMPT, Way
 from lm_jax.inference.directory import ModelDirectory
 from lm_jax.support import invocation, registry
 from lm_jax.support.errors import UsageError
@@ -22,7 +22,7 @@ class TaskPlan(NamedTuple):
 
   name: str
   task: Task
-  way: str
+  way: Way
   named: bool = True
 
 

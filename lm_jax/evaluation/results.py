@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from lm_jax.tasks.base import Measure
 
 # How a task was measured: by itself, of the model's scores or features; by
 # prompts; by the head that the model was fine-tuned with.
-OWN, PROMPT, HEAD = "own", "prompt", "head"
-WAYS = (OWN, PROMPT, HEAD)
+OWN: Final = "own"
+PROMPT: Final = "prompt"
+HEAD: Final = "head"
+Way = Literal["own", "prompt", "head"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Row:
   low, high: of a 95 % interval over items, and over draws of shots where
     there are several; None where there is none.
   items: how many were scored; None where that is not known.
-  way: one of WAYS.
+  way: OWN, PROMPT or HEAD.
   scoring: what was read of the model: the kind of its scores, "cloze",
     "generated", or the objective that it was fine-tuned with.
   headline: whether it is shown first; predictions hold its scores.
@@ -48,7 +50,7 @@ class Row:
   low: float | None = None
   high: float | None = None
   items: int | None = None
-  way: str = OWN
+  way: Way = OWN
   scoring: str = ""
   headline: bool = True
   shots: int | None = None
@@ -135,7 +137,7 @@ def estimate(scores: Sequence[float]) -> Estimate:
   return dataclasses.replace(difference, p=None)
 
 
-def of_measure(task: str, found: Measure, way: str, scoring: str) -> Outcome:
+def of_measure(task: str, found: Measure, way: Way, scoring: str) -> Outcome:
   """Turns a task's metrics into rows; adds intervals where items are scored.
 
   A metric has an interval where it is the mean of scores of items. TASK/items

@@ -14,15 +14,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lm_jax.data.hashes import FileState
-from lm_jax.evaluation import formats, predictions, results
+from lm_jax.evaluation import formats, predictions
 from lm_jax.evaluation.flags import EvaluateFlags
 from lm_jax.evaluation.results import Evaluation, Outcome, Row
 from lm_jax.examples import parallel
 from lm_jax.storage import disk, lock, workdir
 from lm_jax.storage.digest import sha256
 from lm_jax.storage.log import write_atomically
-from lm_jax.support import strict_json, version
-from lm_jax.support.errors import UsageError, short
+from lm_jax.support import strict_json, typed_json, version
+from lm_jax.support.errors import UsageError, about, short
 
 RESULTS = "results.json"
 FOLDER = "predictions"
@@ -197,65 +197,45 @@ def read(directory: str) -> tuple[Evaluation, dict[str, str]] | None:
   path = pathlib.Path(directory, RESULTS)
   if not path.is_file():
     return None
-  tree = strict_json.read(path)
-  where = f"{path}: damaged"
-  if not isinstance(tree, dict) or tree.get("format") != formats.FORMAT:
-    raise UsageError(f"{where}: no results of `evaluate`; {_HINT}")
-  for name in ("model", "flags", "versions", "stamps"):
-    if not isinstance(tree.get(name), dict):
-      raise UsageError(f"{where}: {name} must be an object; {_HINT}")
+  try:
+    with about(f"{path}: damaged"):
+      tree = strict_json.read(path, RESULTS)
+      if not isinstance(tree, dict) or tree.get("format") != formats.FORMAT:
+        raise UsageError("no results of `evaluate`")
+      content = typed_json.as_kind(tree, _Content, RESULTS)
+      return _checked(content), content.stamps
+  except UsageError as error:
+    raise UsageError(f"{error}; {_HINT}") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Content:
+  """What results.json holds."""
+
+  model: dict[str, Any]
+  flags: dict[str, Any]
+  versions: dict[str, Any]
+  stamps: dict[str, str]
+  results: list[Row]
+
+
+def _checked(content: _Content) -> Evaluation:
   for group, names in (
     ("model", ("path", "digest", "objective", "architecture")),
     ("flags", ("task_data", "seed", "limit")),
     ("versions", ("lm_jax",)),
   ):
     for name in names:
-      if name not in tree[group]:
-        raise UsageError(f"{where}: {group} has no {name}; {_HINT}")
-  if not isinstance(tree["flags"]["task_data"], dict):
-    raise UsageError(f"{where}: task_data must be an object; {_HINT}")
+      if name not in getattr(content, group):
+        raise UsageError(f"{group} has no {name}")
+  typed_json.as_kind(content.flags["task_data"], dict, "task_data")
   by_task: dict[str, list[Row]] = {}
-  listed = tree.get("results")
-  for entry in listed if isinstance(listed, list) else [None]:
-    row = _row(entry, where)
+  for row in content.results:
+    if not strict_json.is_file_name(row.task):
+      raise UsageError(f"results: task={short(row.task)} can't be")
     by_task.setdefault(row.task, []).append(row)
   outcomes = tuple(Outcome(name, tuple(r)) for name, r in by_task.items())
-  content = Evaluation(tree["model"], tree["flags"], tree["versions"], outcomes)
-  return content, tree["stamps"]
-
-
-def _row(entry: Any, where: str) -> Row:
-  try:
-    row = Row(**entry)
-  except TypeError:
-    raise UsageError(f"{where}: results hold {short(entry)}; {_HINT}") from None
-  for name, kinds in _KINDS.items():
-    value = getattr(row, name)
-    if type(value) not in kinds:
-      raise UsageError(
-        f"{where}: results: {name}={short(value)} can't be; {_HINT}"
-      )
-  if not strict_json.is_file_name(row.task) or row.way not in results.WAYS:
-    raise UsageError(
-      f"{where}: results: task={short(row.task)}, way={short(row.way)} can't"
-      f" be; {_HINT}"
-    )
-  return row
-
-
-def _kinds(annotation: str) -> tuple[type, ...]:
-  """The types that a field of Row may have in JSON."""
-  kinds: dict[str, tuple[type, ...]] = {
-    "str": (str,),
-    "bool": (bool,),
-    "int": (int,),
-    "float": (int, float),
-    "None": (type(None),),
-  }
-  return tuple(k for part in annotation.split(" | ") for k in kinds[part])
-
-
-_KINDS = {f.name: _kinds(str(f.type)) for f in dataclasses.fields(Row)}
+  return Evaluation(content.model, content.flags, content.versions, outcomes)
 
 
 def _shown(value: Any) -> str:

@@ -163,8 +163,8 @@ def test_tasks_are_added_and_changed_data_are_asked_again(
   [
     (lambda text: text[:-40], "not JSON"),
     (lambda text: text.replace('"format": 1', '"format": 2'), "no results of"),
-    (lambda text: text.replace('"value": ', '"value": "a", "x": '), "hold"),
-    (lambda text: text.replace('"items": 6', '"items": "6"'), "items='6'"),
+    (lambda text: text.replace('"value": ', '"value": "a", "x": '), "value: 'a'"),
+    (lambda text: text.replace('"items": 6', '"items": "6"'), "items: '6'"),
     (lambda text: text.replace('"sst2",', '"../sst2",'), "task='../sst2'"),
   ],
 )
@@ -227,7 +227,7 @@ def test_from_python(kept, finished, data):
     ({"limit": "3"}, "limit=3: must be a whole number"),
     ({"tasks": "sst3"}, "--tasks=sst3: unknown"),
   ):
-    with pytest.raises(lm_jax.api.model.UsageError, match=message):
+    with pytest.raises(lm_jax.UsageError, match=message):
       lm_jax.evaluate(finished.workdir, **options)
 
 
