@@ -163,7 +163,10 @@ def test_tasks_are_added_and_changed_data_are_asked_again(
   [
     (lambda text: text[:-40], "not JSON"),
     (lambda text: text.replace('"format": 1', '"format": 2'), "no results of"),
-    (lambda text: text.replace('"value": ', '"value": "a", "x": '), "value: 'a'"),
+    (
+      lambda text: text.replace('"value": ', '"value": "a", "x": '),
+      "value: 'a'",
+    ),
     (lambda text: text.replace('"items": 6', '"items": "6"'), "items: '6'"),
     (lambda text: text.replace('"sst2",', '"../sst2",'), "task='../sst2'"),
   ],

@@ -51,7 +51,7 @@ def test_greedy_choices_are_those_that_are_generated(clm):
     (*before, *clm.tokenizer.encode(text)) for text in ("The law of", "We")
   ]
   options = Generation(max_new_tokens=5, eos_token_id=(0,))
-  said = answerer._generator.continue_ids(prompts, options)
+  said = answerer.generator.continue_ids(prompts, options)
   for prompt, result in zip(prompts, said, strict=True):
     right = tuple(result.ids)
     assert len(right) == 5
@@ -59,7 +59,7 @@ def test_greedy_choices_are_those_that_are_generated(clm):
     for place in range(5):  # one token is another
       other = (right[place] + 1 + place) % size
       choices.append((*right[:place], other, *right[place + 1 :]))
-    found = answerer._judge.scores_of_ids([(prompt, c) for c in choices])
+    found = answerer.judge.scores_of_ids([(prompt, c) for c in choices])
     assert found.greedy.tolist() == [True] * 3 + [False] * 5
     assert found.cut == 0
     logits = LanguageModel(clm).logits(np.array([[*prompt, *right]]))[0]
@@ -80,7 +80,7 @@ def test_batches_do_not_change_a_greedy_text(clm):
   answerer = Answerer(clm)
   prompts = [f"The {'law ' * n}of" for n in range(5)]
   alone = [answerer.continuations([p], max_new_tokens=4)[0] for p in prompts]
-  generator = answerer._generator
+  generator = answerer.generator
   for size in (2, 5, 8):
     together = batches.write(
       generator, prompts, {"max_new_tokens": 4}, 0, size, lambda x: x

@@ -1,5 +1,7 @@
 """Documents in a prompt, cut where they do not fit."""
 
+import dataclasses
+
 import pytest
 
 from lm_jax.apps import answering
@@ -61,8 +63,10 @@ def test_what_fits_is_read_the_best_first(model, monkeypatch):
 def test_templates_and_models_that_cannot(model):
   with pytest.raises(UsageError, match="=summarise: has no field question"):
     PromptReader(model, "summarise")
-  masked = model._replace(
-    spec=model.spec.__class__(**{**vars(model.spec), "architecture": "encoder"})
+  masked = dataclasses.replace(
+    model,
+    spec=dataclasses.replace(model.spec, architecture="encoder"),
+    name="--reader=x",
   )
   with pytest.raises(UsageError, match="--reader=x"):
-    answering.reader(masked, "--reader=x", "answer")
+    answering.reader(masked, "answer")

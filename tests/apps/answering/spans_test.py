@@ -7,14 +7,16 @@ import pytest
 
 from lm_jax.apps import answering
 from lm_jax.apps.answering import spans
+from lm_jax.config import Config
 from lm_jax.data.corpus import Corpus
 from lm_jax.data.corpus import Document as Text
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
 from lm_jax.examples.collection import Document
 from lm_jax.finetuning import forward
+from lm_jax.loaded_model import Trained
 from lm_jax.support.errors import UsageError
-from lm_jax.types import Spec
+from lm_jax.types import Spec, Specials
 
 DOCUMENTS = [
   Document("a", "Foxes", "A fox runs over the hill at night."),
@@ -33,10 +35,16 @@ def tokenizer(tmp_path_factory):
 
 
 def model(tokenizer, name="extract"):
-  return types.SimpleNamespace(
+  specials = tokenizer.specials if tokenizer else Specials()
+  return Trained(
+    config=Config(),
     tokenizer=tokenizer,
-    spec=Spec("encoder", LENGTH, 400, tokenizer.specials),
     objective=types.SimpleNamespace(name=name, longest=30),
+    network=None,
+    spec=Spec("encoder", LENGTH, 400, specials),
+    outputs={},
+    params=None,
+    name="--reader=x",
   )
 
 
@@ -67,15 +75,13 @@ def test_spans_of_all_documents_compete(tokenizer, monkeypatch, scores, wanted):
     return found
 
   monkeypatch.setattr(forward, "outputs", outputs)
-  reader = answering.reader(model(tokenizer), "--reader", "answer")
+  reader = answering.reader(model(tokenizer), "answer")
   assert isinstance(reader, spans.SpanReader)
   assert reader.answer("Where?", DOCUMENTS) == wanted
 
 
 def test_another_models_outputs_are_no_spans(tokenizer):
-  with pytest.raises(UsageError, match="--reader: was trained by classify"):
+  with pytest.raises(UsageError, match="--reader=x: was trained by classify"):
     spans.SpanReader(model(tokenizer, "classify"))
   with pytest.raises(UsageError, match="has no tokenizer files"):
-    answering.reader(
-      types.SimpleNamespace(tokenizer=None), "--reader", "answer"
-    )
+    answering.reader(model(None), "answer")
