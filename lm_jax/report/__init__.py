@@ -19,6 +19,7 @@ from lm_jax.report import (
   page,
   plots,
   ranking,
+  records,
   web,
 )
 
@@ -119,7 +120,7 @@ class Report:
       root,
       experiment.subject.title,
       page.build(self._analysis, self._ranks, images),
-      collect.table_csv(experiment),
+      records.table_csv(experiment),
       figures,
     )
     return Written(

@@ -70,10 +70,7 @@ def tested(experiment: Experiment) -> str | None:
 
 
 def regime_of(experiment: Experiment, metric: str | None) -> str:
-  counts = [
-    sum(metric in run.metrics for run in experiment.runs_of(arm))
-    for arm in experiment.arms
-  ]
+  counts = [len(experiment.with_metric(metric, a)) for a in experiment.arms]
   return "seeds" if max(counts, default=0) >= MIN_SEEDS else "items"
 
 
@@ -99,14 +96,11 @@ def is_fraction(metric: str) -> bool:
 
 def estimates_of(experiment: Experiment, metric: str) -> dict[str, Estimate]:
   """Estimates `metric` for each arm that has it, by its own spread."""
-  estimates = {}
-  for arm in experiment.arms:
-    runs = [run for run in experiment.runs_of(arm) if metric in run.metrics]
-    if runs:
-      estimates[arm] = statistics.mean(
-        grid_of(runs, metric), fraction=is_fraction(metric)
-      )
-  return estimates
+  return {
+    arm: statistics.mean(grid_of(runs, metric), fraction=is_fraction(metric))
+    for arm in experiment.arms
+    if (runs := experiment.with_metric(metric, arm))
+  }
 
 
 def _mean(values: list) -> float | None:
@@ -121,15 +115,15 @@ def summarize(
   estimates: dict[str, dict[str, Estimate]],
   length: int,
 ) -> Arm:
-  runs = list(experiment.runs_of(name))
-  ledger = {}
-  for currency in metrics_lib.LEDGER:
-    spent = _mean([run.ledger.get(currency) for run in runs])
-    if spent is not None:
-      ledger[currency] = spent
+  runs = experiment.runs_of(name)
+  ledger = {
+    currency: spent
+    for currency in metrics_lib.LEDGER
+    if (spent := _mean([run.ledger.get(currency) for run in runs])) is not None
+  }
   parameters = _mean([run.parameters for run in runs])
   metrics = {m: by[name] for m, by in estimates.items() if name in by}
-  grid_NxI = item_grid([r for r in runs if metric in r.metrics], metric, length)
+  grid_NxI = item_grid(experiment.with_metric(metric, name), metric, length)
   over_items, total = None, metrics.get(metric or "")
   if grid_NxI is not None:
     over_items = items_lib.item_interval(grid_NxI.mean(0))

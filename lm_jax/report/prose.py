@@ -32,14 +32,14 @@ def intervals(analysis: Analysis) -> str:
   """Says which intervals these are, in a sentence or two."""
   if analysis.metric is None:
     return "No finished run has a metric that compares between the arms."
-  over = "seeds and items" if _has_items(analysis) else "seeds"
+  over = "seeds and items" if analysis.has_items else "seeds"
   if analysis.regime == "items":
     text = (
       f"Fewer than {MIN_SEEDS} seeds an arm show nothing of how seeds scatter: "
       "there is no seed interval, and nothing here says that another seed "
       "would give the same order."
     )
-    if not _has_items(analysis):
+    if not analysis.has_items:
       return text
     return (
       f"{text} Intervals and tests are over items and hold for these "
@@ -58,10 +58,6 @@ def intervals(analysis: Analysis) -> str:
       "shown does not mean that there is none."
     )
   return f"{text} The item-level test holds for these checkpoints only."
-
-
-def _has_items(analysis: Analysis) -> bool:
-  return any(arm.items for arm in analysis.arms)
 
 
 def answer(analysis: Analysis) -> str:

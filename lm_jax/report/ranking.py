@@ -101,17 +101,20 @@ def _difference(pair_2xN: np.ndarray, level: float) -> estimates.Estimate:
 
 
 def _flips(
-  order: list[str],
-  first: list[str],
+  ranking: Ranking,
+  first: Ranking,
   tables: list[np.ndarray],
   arms: list[str],
 ) -> tuple[Flip, ...]:
+  """The pairs that stand the other way round than in the first ranking."""
   flips = []
   level = 1 - 0.05 / (len(arms) * (len(arms) - 1) / 2)
-  for ahead, behind in itertools.combinations(order, 2):
-    if ahead not in first or behind not in first:
+  for ahead, behind in itertools.combinations(ranking.order, 2):
+    if not {ahead, behind} <= first.scores.keys():
       continue
-    if first.index(ahead) < first.index(behind):
+    if first.order.index(ahead) < first.order.index(behind):
+      continue
+    if not all(r.alike(ahead, behind) for r in (ranking, first)):
       continue
     differences = [
       _difference(table_AxN[[arms.index(ahead), arms.index(behind)]], level)
@@ -161,16 +164,8 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
     if reference is None:
       reference = table_AxN
     else:
-      flips = _flips(
-        ranking.order, result[0].order, [table_AxN, reference], arms
-      )
-      comparable = tuple(
-        flip
-        for flip in flips
-        if ranking.alike(flip.ahead, flip.behind)
-        and result[0].alike(flip.ahead, flip.behind)
-      )
-      ranking = dataclasses.replace(ranking, flips=comparable)
+      flips = _flips(ranking, result[0], [table_AxN, reference], arms)
+      ranking = dataclasses.replace(ranking, flips=flips)
     result.append(ranking)
   return result
 

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from lm_jax.report import estimates
-from lm_jax.report.estimates import Array, Estimate, quantile
+from lm_jax.report.estimates import Array, Estimate, quantile, widened
 
 # Fewer seeds show nothing of how seeds scatter: they are described, and
 # nothing is claimed over seeds.
@@ -159,24 +158,20 @@ def mean(
   Source: the two-way layout of `_Spread`, by Howe (JASA 69, 1974); Wilson
   (JASA 22, 1927).
   """
-
   n, items = scores_NxI.shape
   value = float(scores_NxI.mean())
   if n < max(2, least):
     return Estimate(value, n=n)
   half = math.sqrt(_Spread.from_scores(scores_NxI).squared(1 - level))
-  if fraction and items > 1:
-    low, high = _Fraction(scores_NxI).limits(1 - level)
-    if estimates.is_near_an_end(value, items):
-      ends = estimates.wilson(value * items, items, level)
-      low, high = min(low, ends.low or 0.0), max(high, ends.high or 0.0)
-    return Estimate(value, min(low, value), max(high, value), n=n)
-  if half <= 1e-12 * max(1.0, abs(value)):
+  of_items = fraction and items > 1
+  if half <= 1e-12 * max(1.0, abs(value)) and not of_items:
     return Estimate(value, n=n)
-  if fraction:
-    low, high = _Fraction(scores_NxI).limits(1 - level)
-    return Estimate(value, min(low, value), max(high, value), n=n)
-  return Estimate(value, value - half, value + half, n=n)
+  if not fraction:
+    return Estimate(value, value - half, value + half, n=n)
+  low, high = _Fraction(scores_NxI).limits(1 - level)
+  if of_items:
+    low, high = widened(low, high, value, items, level)
+  return Estimate(value, min(low, value), max(high, value), n=n)
 
 
 def _p_value(limits: Limits, value: float) -> float:
@@ -218,20 +213,15 @@ def difference_limits(
       square += quantile(alpha, arm_NxI.shape[1] - 1) ** 2 * items
     return square
 
-  if not fraction:
-    return lambda alpha: (
-      value - math.sqrt(squared(alpha)),
-      value + math.sqrt(squared(alpha)),
-    )
   arm, baseline = _Fraction(arm_NxI), _Fraction(baseline_NxI)
 
   def limits(alpha: float) -> tuple[float, float]:
     square = squared(alpha)
+    if not fraction:
+      return value - math.sqrt(square), value + math.sqrt(square)
     size, base_size = arm.squared(alpha), baseline.squared(alpha)
-    (down, up), (base_down, base_up) = (
-      arm.stretch(alpha),
-      baseline.stretch(alpha),
-    )
+    down, up = arm.stretch(alpha)
+    base_down, base_up = baseline.stretch(alpha)
     common = size + base_size - square
     below, above = (
       math.sqrt(max(square, a * a * size + b * b * base_size - a * b * common))
@@ -281,29 +271,34 @@ def difference(
 class Scatter:
   """An arm whose seeds scatter more than those of the others.
 
-  deviation: standard deviation over its seeds.
+  deviation: standard deviation over its seeds, in the metric's own unit.
   ratio: by that of the other arms, pooled.
   """
 
-  arm: int
+  arm: str
   deviation: float
   ratio: float
 
 
-def scattering(scores_AxN: Array, alpha: float = 0.05) -> list[Scatter]:
+def scattering(
+  scores: Mapping[str, Array], alpha: float = 0.05
+) -> tuple[Scatter, ...]:
   """Arms whose seeds scatter at least twice as much as the others', by F.
 
   F = s_a^2 / pooled s^2 of the other arms, with n_a - 1 and sum (n - 1)
   degrees of freedom, one-sided at alpha by the number of arms.
   Source: Snedecor, Statistical Methods (1937); Bonferroni.
+
+  Args:
+    scores: of an arm's seeds, [N].
+    alpha: the level, of all arms together.
   """
   from scipy import stats
 
-  rows = [row_N[np.isfinite(row_N)] for row_N in scores_AxN]
-  known = {a: row for a, row in enumerate(rows) if len(row) >= MIN_SEEDS}
-  out = []
-  for a, row_N in known.items():
-    others = [row for b, row in known.items() if b != a]
+  known = {arm: row for arm, row in scores.items() if len(row) >= MIN_SEEDS}
+  scatters = []
+  for arm, row_N in known.items():
+    others = [row for other, row in known.items() if other != arm]
     df = sum(len(row) - 1 for row in others)
     if not df:
       continue
@@ -313,5 +308,5 @@ def scattering(scores_AxN: Array, alpha: float = 0.05) -> list[Scatter]:
       continue
     p = float(stats.f.sf(deviation**2 / pooled, len(row_N) - 1, df))
     if p < alpha / len(known):
-      out.append(Scatter(a, deviation, deviation / math.sqrt(pooled)))
-  return out
+      scatters.append(Scatter(arm, deviation, deviation / math.sqrt(pooled)))
+  return tuple(scatters)

@@ -37,11 +37,13 @@ def budgets(analysis: Analysis, currencies: tuple[str, ...]) -> Table:
 
 def yardsticks(
   analysis: Analysis, names: list[str], intervals: bool = True
-) -> Table:
-  """A row per arm: metrics, the likelihood with its kind.
+) -> list[Block]:
+  """A table with a row per arm: metrics, the likelihood with its kind.
 
   intervals: of every metric; else of the tested one only.
   """
+  if not names:
+    return []
   head = ["arm"]
   for name in names:
     metric = metrics_lib.get(name)
@@ -64,7 +66,7 @@ def yardsticks(
         text = f"{text} {kind}" if estimate else f"– ({kind})"
       row.append(text)
     rows.append(tuple(row))
-  return Table(tuple(head), tuple(rows))
+  return [Table(tuple(head), tuple(rows))]
 
 
 def differences(analysis: Analysis) -> list[Block]:
@@ -137,10 +139,9 @@ def chance(analysis: Analysis) -> list[Block]:
   level = metrics_lib.get(name).chance if name else None
   if name is None or level is None:
     return []
-  measured = any(arm.items for arm in analysis.arms)
-  over = ", over seeds and items" if measured else ", over seeds"
+  over = ", over seeds and items" if analysis.has_items else ", over seeds"
   if analysis.regime == "items":
-    over = ", over items" if measured else ""
+    over = ", over items" if analysis.has_items else ""
   rows = tuple(
     (arm.name, interval(name, arm.total), _against_chance(arm, level))
     for arm in analysis.arms
@@ -148,10 +149,6 @@ def chance(analysis: Analysis) -> list[Block]:
   head = ("arm", f"{metrics_lib.get(name).label}{over}")
   against = f"against chance ({show(name, level)})"
   return [Table((*head, against), rows, words=(0, 2))]
-
-
-def _has_items(analysis: Analysis) -> bool:
-  return any(arm.items for arm in analysis.arms)
 
 
 def _pairs(flips: Sequence[Flip], most: int = 8) -> str:
@@ -183,9 +180,7 @@ def ranking(analysis: Analysis, found: list[Ranking]) -> list[Block]:
   for arm in arms:
     rows.append((arm, *(_place(name, r, arm) for r in found)))
   head = ("arm", *(names[r.currency] for r in found))
-  subset = (
-    " (evaluated on a subset of the items)" if _has_items(analysis) else ""
-  )
+  subset = " (evaluated on a subset of the items)" if analysis.has_items else ""
   blocks: list[Block] = [
     Table(head, tuple(rows)),
     Text(

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from lm_jax.report import collect
+from lm_jax.report import collect, records
 from lm_jax.support.errors import UsageError
 
 
@@ -47,7 +47,7 @@ def test_numbers_that_are_none_are_left_out_aloud(experiment):
 
 def test_csv_has_a_row_per_run_and_every_column(experiment):
   root = experiment(bad={"mlm-1": "failed", "rtd-0": ""})
-  text = collect.table_csv(collect.load(root))
+  text = records.table_csv(collect.load(root))
   rows = {row["name"]: row for row in csv.DictReader(text.splitlines())}
   assert len(rows) == 12
   columns = "status seed parameters flops tokens positions targets seconds"
@@ -62,7 +62,7 @@ def test_csv_has_a_row_per_run_and_every_column(experiment):
   [
     ({"baseline": "clmm"}, "valid: clm"),
     ({"runs": []}, "no runs"),
-    ({"runs": 3}, "a list of"),
+    ({"runs": 3}, "must be a list"),
     ({"runs": [{"name": "a", "arm": "a", "seed": 0}] * 2}, "two runs of arm a"),
   ],
 )
@@ -100,7 +100,7 @@ def test_csv_has_what_runs_were_asked_for(experiment):
     result = json.loads((path / "result.json").read_text())
     text = json.dumps(result | {"commit": "1234abc"})
     (path / "result.json").write_text(text)
-  text = collect.table_csv(collect.load(root))
+  text = records.table_csv(collect.load(root))
   clm, mlm = csv.DictReader(text.splitlines())
   assert clm["size"] == "nano" and clm["corpus"] == "'=x*.txt"
   assert [clm[x] for x in ("length", "batch_size")] == ["64", "8"]
