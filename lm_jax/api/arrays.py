@@ -43,6 +43,12 @@ class ArrayModel:
     self._trunk = dataclasses.replace(
       trunk, max_positions=trunk.max_positions - self._ahead
     )
+    self._streams = functools.partial(
+      inputs_lib.streams,
+      self._trunk,
+      self._spec,
+      starts_with_last=pretrained.starts_with_last(self.config),
+    )
 
   def __repr__(self) -> str:
     """Describes the model in a line."""
@@ -71,7 +77,10 @@ class ArrayModel:
     Raises:
       UsageError: they are of others.
     """
-    own, other = map(_shapes, (self._params, params))
+    own, other = (
+      {name: leaf.shape for name, leaf in flatten(tree).items()}
+      for tree in (self._params, params)
+    )
     wrong = sorted(own.items() ^ other.items())
     if wrong:
       name = wrong[0][0]
@@ -87,7 +96,8 @@ class ArrayModel:
 
   @functools.cached_property
   def _scorer(self) -> Scorer:
-    require_tokenizer(self._model, "texts")
+    if self.tokenizer is None:
+      raise UsageError("texts: the model has no tokenizer files beside it")
     return score_lib.scorer(self._model)
 
   def logits(
@@ -166,16 +176,13 @@ class ArrayModel:
     if name not in self.outputs:
       valid = ", ".join(self.outputs) or "none: hidden() has its states"
       raise UsageError(f"logits: output={name}: valid are {valid}")
-    inputs, source = inputs_lib.streams(
-      self._trunk,
-      self._spec,
+    inputs, source = self._streams(
       input_ids,
       attention_mask,
       token_type_ids,
       decoder_input_ids,
       position_ids,
       shifted=name != loaded_model.VOCABULARY,
-      starts_with_last=pretrained.starts_with_last(self.config),
     )
     head = self._model.outputs[name]
     end = self._spec.specials.end
@@ -209,9 +216,7 @@ class ArrayModel:
     """
     self._past(mems)
     self._require_memory()
-    inputs, _ = inputs_lib.streams(
-      self._trunk, self._spec, input_ids, attention_mask, token_type_ids
-    )
+    inputs, _ = self._streams(input_ids, attention_mask, token_type_ids)
     states = compiled.memory(self._network, mem_len)(
       self._params, inputs, tuple(mems)
     )
@@ -260,27 +265,14 @@ class ArrayModel:
     """
     if inputs_lib.are_texts(texts_or_ids):
       return self._scorer.text_states(inputs_lib.texts(texts_or_ids))
-    inputs, source = inputs_lib.streams(
-      self._trunk,
-      self._spec,
+    inputs, source = self._streams(
       texts_or_ids,
       attention_mask,
       token_type_ids,
       decoder_input_ids,
       position_ids,
       shifted=True,
-      starts_with_last=pretrained.starts_with_last(self.config),
       whole=True,
     )
     run = compiled.states(self._network)
     return np.asarray(run(self._params, inputs, source, self._past(mems)))
-
-
-def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
-  return {name: leaf.shape for name, leaf in flatten(params).items()}
-
-
-def require_tokenizer(model: Trained, what: str) -> Tokenizer:
-  if model.tokenizer is None:
-    raise UsageError(f"{what}: the model has no tokenizer files beside it")
-  return model.tokenizer

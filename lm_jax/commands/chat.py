@@ -81,13 +81,13 @@ def main(flags: Flags) -> int:
   generator = Generator(model, f"--model={flags.model}")
   assistant = Assistant(generator, source, flags.context)
   try:
-    session_lib.options(assistant, values)
-    if conversation.system:
-      assistant.check_system(conversation.system, "--system")
     lines, interrupt = Lines(), Interrupt()
     session = session_lib.Session(
       assistant, conversation, values, flags.format, interrupt
     )
+    session.options()  # Raises where they can't be.
+    if conversation.system:
+      assistant.check_system(conversation.system, "--system")
     # A script ends at Ctrl-C, as any other command does.
     with interrupt if lines.interactive else contextlib.nullcontext():
       _talk(session, lines, flags.model)

@@ -14,11 +14,7 @@ from lm_jax.support.options import Option, names_given, option, texts_of_others
 
 
 def report(cache: str = "") -> tuple[str, list[str]]:
-  """Describes the machine, a line each, and names missing packages.
-
-  Args:
-    cache: what --data.cache names, "" for the default.
-  """
+  """Describes the machine, a line each, and names missing packages."""
   from lm_jax.support import cache as cache_lib
 
   directory = cache_lib.root(cache)
@@ -82,7 +78,7 @@ def plan(flags: Flags) -> list[str]:
   """Returns the lines of a plan.
 
   Raises:
-    UsageError: an unknown chip, or a run that is impossible on so many.
+    UsageError: an unknown chip, or a run that is impossible.
   """
   from lm_jax import config as config_lib
   from lm_jax.config import overrides

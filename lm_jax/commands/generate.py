@@ -16,12 +16,13 @@ from lm_jax.generation import read_options as read_options_lib
 from lm_jax.generation.options import Generation
 from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, names_given, option, texts_of_others
+from lm_jax.support.options import names_given, option, texts_of_others
 from lm_jax.support.printable import printable
 from lm_jax.support.values import show as show_value
 
 if TYPE_CHECKING:  # It imports jax.
   from lm_jax.apps.chat.tools import Tool
+  from lm_jax.generation.infill import Filler
 
 _TEMPLATES, _MASKED, _LANGUAGES = "templates", "masked", "languages"
 
@@ -99,9 +100,7 @@ class Flags:
   given: frozenset[str] = names_given()
 
 
-def settings() -> dict[str, Option]:
-  """Returns the options of a generation as flags."""
-  return options_lib.schema()
+settings = options_lib.schema  # further flags
 
 
 def main(flags: Flags) -> int:
@@ -126,11 +125,13 @@ def main(flags: Flags) -> int:
   where = str(defaults.file_of(flags.model) or "") if not tool else ""
   options = read_options(flags.settings, own, where)
   from lm_jax.generation.generate import Generator
+  from lm_jax.generation.infill import Filler
 
   model = load.load(flags.model)
   what = f"--model={flags.model}"
   if flags.fill or flags.fill_steps:
-    return _fill(model, what, texts, flags.fill, flags.fill_steps)
+    _fill(Filler(model, what), texts, flags)
+    return 0
   draft = load.load(flags.draft, "--draft") if flags.draft else None
   generator = Generator(model, what, draft)
   single = len(texts) * options.num_return_sequences == 1
@@ -186,28 +187,22 @@ def _tool(flags: Flags, texts: Sequence[str]) -> Tool | None:
   from lm_jax.apps.chat import tools
 
   template = tools.load(flags.template, "--template")
-  fields = tools.fields(flags.field, template, "--field")
+  fields = tools.fields(flags.field, template)
   tool = tools.Tool(template, fields, flags.plain)
   tool.render(texts)  # Raises before any weights are read.
   return tool
 
 
-def _fill(
-  model: Any, what: str, texts: Sequence[str], count: int, steps: int
-) -> int:
-  """Candidates for blanks, or texts without them, a line each."""
-  from lm_jax.generation.infill import Filler
-
-  filler = Filler(model, what)
+def _fill(filler: Filler, texts: Sequence[str], flags: Flags) -> None:
+  """Prints candidates for blanks, or texts without them, a line each."""
   for text in texts:
-    if steps:
-      print(filler.sentence(text, steps))
+    if flags.fill_steps:
+      print(filler.sentence(text, flags.fill_steps))
       continue
-    for number, blank in enumerate(filler.blanks(text, count)):
+    for number, blank in enumerate(filler.blanks(text, flags.fill)):
       for candidate in blank:
         shown = json.dumps(candidate.text, ensure_ascii=False)
         print(f"{number}\t{candidate.probability:.6f}\t{shown}")
-  return 0
 
 
 def read_options(
@@ -218,8 +213,7 @@ def read_options(
   """Reads the options of a generation among flags, checked.
 
   Args:
-    given: texts by name.
-    defaults: of those that were not given, in place of the usual ones.
+    defaults: of those that were not given, instead of the usual ones.
     where: the file that the defaults are of, for messages.
   """
   values = read_options_lib.from_flags(given)

@@ -212,8 +212,10 @@ def _differences(
 ) -> list[tuple[Entry, Estimate, float | None]]:
   """Differences to the baseline, over seeds, and p values over items."""
   base = next((e for e in entries if e.arm == baseline and e.results), None)
+  if base is None:
+    return []
   differences = []
-  for entry in entries if base else ():
+  for entry in entries:
     if entry is base or not entry.results:
       continue
     p_items = None

@@ -9,7 +9,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+  from lm_jax.report.collect import Run
 
 Settings = Mapping[str, Any]
 
@@ -58,11 +61,6 @@ def _differs(path: str, runs: Sequence[Settings]) -> bool:
   return any(len(several) > 1 for several in values.values())
 
 
-def reads_other_rows(paths: Sequence[str]) -> list[str]:
-  """Returns the settings that decide which rows are read."""
-  return [path for path in paths if path.startswith(_ROWS)]
-
-
 def losses_compare(runs: Sequence[Settings]) -> bool:
   """Returns whether runs' validation losses measure the same thing.
 
@@ -75,20 +73,7 @@ def losses_compare(runs: Sequence[Settings]) -> bool:
   )
 
 
-class HasLoss(Protocol):
-  """A finished run."""
-
-  @property
-  def arm(self) -> str: ...
-  @property
-  def scoring(self) -> str: ...
-  @property
-  def settings(self) -> Settings: ...
-  @property
-  def metrics(self) -> Mapping[str, float]: ...
-
-
-def own_losses_compare(done: Sequence[HasLoss]) -> bool:
+def own_losses_compare(done: Sequence[Run]) -> bool:
   """Returns whether arms may be compared by their validation losses.
 
   They may not where the objective makes its own task as it learns: the
@@ -169,7 +154,7 @@ def differences(runs: Sequence[Settings]) -> str:
   if not known:
     return ""
   paths = varied(known)
-  rows = reads_other_rows(paths)
+  rows = [path for path in paths if path.startswith(_ROWS)]
   start = (
     f"The arms do not read the same rows: {listed(rows, 'and')} differ"
     if rows

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from lm_jax.retrieval.ranking import Ranking, Run
-from lm_jax.support import cache, optional, strict_json
+from lm_jax.support import cache, optional
 from lm_jax.support.errors import UsageError, short
+from lm_jax.support.typed_json import read_as
 
 EXACT = "Flat"
 _VECTORS, _FACTS = "index.faiss", "index.json"
@@ -117,8 +118,6 @@ def save(
   """Writes an index, completely or not at all; does nothing if it exists.
 
   Args:
-    index: the index.
-    path: the directory to make.
     facts: its sources, as JSON; `load` needs the same.
   """
   faiss = optional.need("faiss", "an index")
@@ -133,27 +132,19 @@ def save(
 
 
 def load(
-  path: pathlib.Path,
-  facts: Mapping[str, Any],
-  ids: Sequence[str],
-  flag: str = "--index",
+  path: pathlib.Path, facts: Mapping[str, Any], ids: Sequence[str]
 ) -> Index:
   """Loads an index from disk.
 
   Args:
-    path: its directory.
     facts: its expected sources.
-    ids: of the documents.
-    flag: names the directory in messages.
 
   Raises:
     UsageError: it was made from something else, which is named, or is damaged.
   """
   faiss = optional.need("faiss", "an index")
-  where = f"{flag}={path}"
-  held = strict_json.read(path / _FACTS, f"{where}: {_FACTS}")
-  if not isinstance(held, dict):
-    raise UsageError(f"{where}: {_FACTS} must hold an object")
+  where = f"--index={path}"
+  held = read_as(path / _FACTS, dict, f"{where}: {_FACTS}")
   for name, value in facts.items():
     if held.get(name) != value:
       raise UsageError(

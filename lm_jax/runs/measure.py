@@ -22,10 +22,7 @@ def scorer(plan: Plan, params: Any, dataset: Dataset) -> Scorer:
 
 
 def own_tasks(names: Iterable[str] = ()) -> list[Task]:
-  """Returns the tasks that need nothing but a run.
-
-  Args:
-    names: of tasks; none means all.
+  """Returns the tasks that need nothing but a run: all, or the named ones.
 
   Raises:
     UsageError: there is no such task.
@@ -46,8 +43,6 @@ def evaluate(
   """Measures a run by tasks; those that do not apply are left out.
 
   Args:
-    model: as tasks see it.
-    dataset: what it was trained on.
     tasks: that need nothing else (`own_tasks`).
     quick: only those that are cheap, on fewer items.
   """

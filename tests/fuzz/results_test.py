@@ -93,7 +93,7 @@ def test_a_damaged_line_is_not_dropped_with_those_after_it(tmp_path):
 def test_an_experiment_is_read_or_refused(count, tmp_path):
   def read(data):
     (tmp_path / record.FILE).write_bytes(data)
-    end, _ = fuzzing.attempt(lambda: record._read(str(tmp_path)), record.FILE)
+    end, _ = fuzzing.attempt(lambda: record.read(str(tmp_path)), record.FILE)
     told, found = fuzzing.attempt(lambda: collect.load(tmp_path), record.FILE)
     if told == "valid":
       runs = (tmp_path / "runs").resolve()

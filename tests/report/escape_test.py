@@ -53,16 +53,17 @@ def _poisoned(root):
 def test_every_text_is_escaped(experiment):
   root = experiment(seeds=2, arms=("clm", "mlm"))
   _poisoned(root)
-  written = report.write(root)
-  tags = _Tags(written.html.read_text())
+  report.write(root)
+  page = (root / "report.html").read_text()
+  tags = _Tags(page)
   assert not {"script", "iframe", "object"} & {tag for tag, _ in tags.found}
   for tag, attributes in tags.found:
     assert not [name for name in attributes if name.startswith("on")]
     if tag == "img":
       assert attributes["src"].startswith("data:image/svg+xml")
-  text = written.markdown.read_text()
+  text = (root / "report.md").read_text()
   assert "<script" not in re.sub(r"(?s)(`{3,})\w*\n.*?\n\1\n", "", text)
-  for found in (text, written.html.read_text(), report.table(root)):
+  for found in (text, page, report.table(root)):
     assert "\x1b" not in found
 
 

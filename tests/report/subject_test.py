@@ -120,9 +120,9 @@ def test_the_page_of_a_sweep(experiment):
     "command": "launch.py compare --objectives=mlm --sweep=optimizer",
   }
   root = _swept(experiment, (3.0, 2.5), about)
-  written = report.write(root)
-  for path in (written.markdown, written.html):
-    text = path.read_text()
+  report.write(root)
+  for name in ("report.md", "report.html"):
+    text = (root / name).read_text()
     assert "mlm: optimizer.learning_rate" in text.replace("\\", "")
     for false in (
       "Which pretraining objective",

@@ -87,7 +87,7 @@ def test_it_is_the_same_from_disk_or_refused(vectors, tmp_path):
   with pytest.raises(UsageError, match=r"index\.faiss is damaged"):
     index.load(place, FACTS, IDS)
   (place / "index.json").write_text("[]")
-  with pytest.raises(UsageError, match="must hold an object"):
+  with pytest.raises(UsageError, match="must be an object"):
     index.load(place, FACTS, IDS)
 
 

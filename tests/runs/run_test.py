@@ -192,7 +192,7 @@ def kill(self, step, values):
     os.kill(os.getpid(), signal.SIGKILL)
 log.MetricsLog.write = kill
 text = pathlib.Path({str(tmp_path)!r}, "given.json").read_text()
-run.pretrain(config.from_json(text), progress=False)
+run.Run(config.from_json(text)).execute(progress=False)
 """
   done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
   assert done.returncode == -signal.SIGKILL

@@ -13,7 +13,6 @@ def reader(model: Any, what: str, template: str) -> Reader:
 
   Args:
     model: lm_jax.loaded_model.Trained.
-    what: names it in messages.
     template: of a model that writes.
 
   Raises:
@@ -24,5 +23,5 @@ def reader(model: Any, what: str, template: str) -> Reader:
   if model.tokenizer is None:
     raise UsageError(f"{what}: the model has no tokenizer files beside it")
   if model.objective.name == spans.OBJECTIVE:
-    return spans.SpanReader(model, what)
+    return spans.SpanReader(model)
   return prompted.PromptReader(model, template, what=what)

@@ -29,7 +29,6 @@ class PromptReader(Reader):
     model: generative, lm_jax.loaded_model.Trained.
     template: a writing tool whose fields are `text` and `question`.
     options: of the generation; by default those of the template, greedy.
-    what: names the model in messages.
 
   Raises:
     UsageError: the model is not generative, or the template asks for

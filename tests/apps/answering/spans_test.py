@@ -32,11 +32,11 @@ def tokenizer(tmp_path_factory):
   return load_tokenizer(options, corpus)
 
 
-def model(tokenizer, name="extract"):
+def model(tokenizer):
   return types.SimpleNamespace(
     tokenizer=tokenizer,
     spec=Spec("encoder", LENGTH, 400, tokenizer.specials),
-    objective=types.SimpleNamespace(name=name, longest=30),
+    objective=types.SimpleNamespace(name="extract", longest=30),
   )
 
 
@@ -72,9 +72,7 @@ def test_spans_of_all_documents_compete(tokenizer, monkeypatch, scores, wanted):
   assert reader.answer("Where?", DOCUMENTS) == wanted
 
 
-def test_another_models_outputs_are_no_spans(tokenizer):
-  with pytest.raises(UsageError, match="--reader: was trained by classify"):
-    spans.SpanReader(model(tokenizer, "classify"))
+def test_a_model_without_a_tokenizer_is_no_reader():
   with pytest.raises(UsageError, match="has no tokenizer files"):
     answering.reader(
       types.SimpleNamespace(tokenizer=None), "--reader", "answer"
