@@ -4,6 +4,7 @@ import csv
 import json
 
 import pytest
+from json_files import edited
 
 from lm_jax.report import collect, records
 from lm_jax.support.errors import UsageError
@@ -36,10 +37,8 @@ def test_repeated_and_cut_lines_of_a_resumed_run(experiment):
 
 def test_numbers_that_are_none_are_left_out_aloud(experiment):
   root = experiment(arms=("clm",))
-  path = root / "runs" / "clm-0" / "result.json"
-  result = json.loads(path.read_text())
-  result["metrics"]["probe/era"] = float("nan")
-  path.write_text(json.dumps(result))
+  with edited(root / "runs" / "clm-0" / "result.json") as result:
+    result["metrics"]["probe/era"] = float("nan")
   loaded = collect.load(root)
   assert "probe/era" not in loaded.runs[0].metrics
   assert loaded.notes == ("clm-0: probe/era is nan and was left out.",)
@@ -68,8 +67,8 @@ def test_csv_has_a_row_per_run_and_every_column(experiment):
 )
 def test_bad_experiments_get_one_clear_line(experiment, change, words):
   path = experiment(arms=("clm",)) / "experiment.json"
-  about = json.loads(path.read_text())
-  path.write_text(json.dumps(about | change))
+  with edited(path) as about:
+    about |= change
   with pytest.raises(UsageError, match=words) as error:
     collect.load(path.parent)
   assert "\n" not in str(error.value)
@@ -97,9 +96,8 @@ def test_csv_has_what_runs_were_asked_for(experiment):
     }
     path = root / "runs" / f"{arm}-0"
     (path / "config.json").write_text(json.dumps(config))
-    result = json.loads((path / "result.json").read_text())
-    text = json.dumps(result | {"commit": "1234abc"})
-    (path / "result.json").write_text(text)
+    with edited(path / "result.json") as result:
+      result["commit"] = "1234abc"
   text = records.table_csv(collect.load(root))
   clm, mlm = csv.DictReader(text.splitlines())
   assert clm["size"] == "nano" and clm["corpus"] == "'=x*.txt"

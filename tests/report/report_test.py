@@ -1,10 +1,10 @@
 """The whole report, in every state of an experiment."""
 
 import html.parser
-import json
 import re
 
 import pytest
+from json_files import edited
 
 from lm_jax import report
 from lm_jax.support.errors import UsageError
@@ -53,9 +53,8 @@ def test_writes_every_file_twice_the_same(experiment):
 
 def test_page_is_self_contained_and_escaped(experiment):
   root = experiment(bad=BAD, seeds=2)
-  path = root / "experiment.json"
-  about = json.loads(path.read_text())
-  path.write_text(json.dumps(about | {"question": "<img src=x onerror=y>?"}))
+  with edited(root / "experiment.json") as about:
+    about["question"] = "<img src=x onerror=y>?"
   page = _Page(_written(root, "report.html"))
   assert "script" not in page.tags
   assert page.tags.count("img") == 4
@@ -129,9 +128,8 @@ def test_losses_of_one_seed_are_described(tmp_path, experiment):
   """A difference without an interval, no empty figure, no word of items."""
   root = experiment(seeds=1, arms=("clm", "mlm"))
   for path in root.glob("runs/*/result.json"):
-    result = json.loads(path.read_text())
-    result.pop("items", None)
-    path.write_text(json.dumps(result))
+    with edited(path) as result:
+      del result["items"]
   text = _written(root)
   [row] = [
     x for x in text.splitlines() if x.startswith("| mlm | ") and "no test" in x

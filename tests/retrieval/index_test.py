@@ -1,10 +1,9 @@
 """Indices against brute force; what is stale or damaged is not used."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
+import processes
 import pytest
 
 from lm_jax.retrieval import index
@@ -119,8 +118,6 @@ for _ in range(3):
   found.append(json.dumps(run))
 print(len(set(found)))
 """
-  done = subprocess.run(
-    [sys.executable, "-c", code], capture_output=True, text=True
-  )
+  done = processes.python("-c", code)
   assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
   assert json.loads(done.stdout) == 1
