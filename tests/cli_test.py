@@ -3,6 +3,7 @@ import pathlib
 import sys
 import types
 
+import fake_runs
 import jax
 import jax.numpy as jnp
 import processes
@@ -16,38 +17,19 @@ from lm_jax.storage import lock, workdir
 from lm_jax.support import streams
 
 
-class FakeRuns:
-  """Runs that train nothing and end as they are told; see `run`."""
-
-  def __init__(self):
-    self.configs, self.outcomes = [], {}
+class Runs(fake_runs.FakeRuns):
+  """Fake runs whose configurations are checked as those of real ones."""
 
   def __call__(self, config):
     config_lib.build(config)
     workdir.check(config.workdir)
     workdir.check_same(config)
-    return types.SimpleNamespace(
-      config=config, execute=lambda progress=True: self.execute(config)
-    )
-
-  def execute(self, config):
-    self.configs.append(config)
-    path = pathlib.Path(config.workdir)
-    path.mkdir(parents=True, exist_ok=True)
-    text = config_lib.to_json(config_lib.resolve(config))
-    (path / "config.json").write_text(text)
-    outcome = self.outcomes.get(config.name, "done")
-    if isinstance(outcome, Exception):
-      raise outcome
-    result = {"status": outcome, "step": 1, "metrics": {"loss": 2.5}}
-    if outcome != "interrupted":
-      (path / "result.json").write_text(json.dumps(result))
-    return result
+    return self.run(config)
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-  fake = FakeRuns()
+  fake = Runs()
   monkeypatch.setattr("lm_jax.runs.run.Run", fake)
   # The report has tests of its own, and its figures cost seconds.
   monkeypatch.setattr(

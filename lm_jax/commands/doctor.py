@@ -8,16 +8,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from lm_jax.planning.chips import CHIPS
+from lm_jax.support import cache
 from lm_jax.support.errors import UsageError
 from lm_jax.support.machine import REQUIRED, _version, describe, versions
 from lm_jax.support.options import Option, names_given, option, texts_of_others
 
 
-def report(cache: str = "") -> tuple[str, list[str]]:
+def report() -> tuple[str, list[str]]:
   """Describes the machine, a line each, and names missing packages."""
-  from lm_jax.support import cache as cache_lib
-
-  directory = cache_lib.root(cache)
+  directory = cache.root()
   missing = [name for name in REQUIRED if not _version(name)]
   lines = [f"{name}: {version}" for name, version in versions().items()]
   lines += [f"{name}: missing" for name in missing]

@@ -70,7 +70,7 @@ WORD = "kind"  # the flag that the first bare word stands for
 
 @dataclasses.dataclass(frozen=True)
 class _Corpus:
-  """How a corpus is read."""
+  """Flags that say how a corpus is read."""
 
   length: int = option(128, "tokens a row, of corpora")
   data: DataOptions = option(DataOptions, "")

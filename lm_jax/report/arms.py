@@ -8,7 +8,7 @@ described, and nothing is claimed over seeds.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -61,12 +61,26 @@ def scores(
 def tested(experiment: Experiment) -> str | None:
   """Names the metric to compare arms on: the own loss of one objective."""
   done = [run for run in experiment.runs if run.done]
-  if subject.own_losses_compare(done):
+  if _own_losses_compare(done):
     return metrics_lib.OWN_LOSS
   for name, metric in metrics_lib.METRICS.items():
     if metric.higher_better and any(name in run.metrics for run in done):
       return name
   return None
+
+
+def _own_losses_compare(done: Sequence[Run]) -> bool:
+  """Returns whether arms may be compared by their validation losses.
+
+  They may not where the objective makes its own task as it learns: the
+  better a generator, the harder to find what it has replaced.
+  """
+  return (
+    len({run.arm for run in done}) > 1
+    and all(metrics_lib.OWN_LOSS in run.metrics for run in done)
+    and all(run.scoring != "energy" for run in done)
+    and subject.losses_compare([run.settings for run in done])
+  )
 
 
 def regime_of(experiment: Experiment, metric: str | None) -> str:

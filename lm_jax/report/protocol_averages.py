@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +12,12 @@ from lm_jax.report.benchmarks import Average
 from lm_jax.report.blocks import Block, Heading, Table, Text
 from lm_jax.report.metrics import interval
 
-if TYPE_CHECKING:
-  from lm_jax.report.protocol import Entry
 
+def blocks_of(entries: Sequence[Any]) -> list[Block]:
+  """A table for each benchmark of which there are two tasks or more.
 
-def blocks_of(entries: Sequence[Entry]) -> list[Block]:
-  """A table for each benchmark of which there are two tasks or more."""
+  entries: of lm_jax.report.protocol.
+  """
   by_benchmark: dict[str, list[tuple[str, str, list[Average]]]] = {}
   for arm, method in dict.fromkeys((e.arm, e.method) for e in entries):
     own = [e for e in entries if (e.arm, e.method) == (arm, method)]
@@ -29,9 +29,7 @@ def blocks_of(entries: Sequence[Entry]) -> list[Block]:
   return content
 
 
-def _by_benchmark(
-  entries: Sequence[Entry],
-) -> dict[str, list[Average]]:
+def _by_benchmark(entries: Sequence[Any]) -> dict[str, list[Average]]:
   """Groups the averages of one model and method by benchmark, a seed each.
 
   Seeds that a task lacks are left out; one without any is missing.

@@ -9,10 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-  from lm_jax.report.collect import Run
+from typing import Any
 
 Settings = Mapping[str, Any]
 
@@ -70,20 +67,6 @@ def losses_compare(runs: Sequence[Settings]) -> bool:
     return False
   return not any(
     path.startswith(("objective", *_ROWS)) for path in varied(runs)
-  )
-
-
-def own_losses_compare(done: Sequence[Run]) -> bool:
-  """Returns whether arms may be compared by their validation losses.
-
-  They may not where the objective makes its own task as it learns: the
-  better a generator, the harder to find what it has replaced.
-  """
-  return (
-    len({run.arm for run in done}) > 1
-    and all("validation_loss" in run.metrics for run in done)
-    and all(run.scoring != "energy" for run in done)
-    and losses_compare([run.settings for run in done])
   )
 
 

@@ -104,7 +104,7 @@ def write(
 
 
 def provenance(command: str) -> dict[str, Any]:
-  """What makes results: the command, versions, machine and date, for JSON."""
+  """The command, versions, machine and date that make results, for JSON."""
   now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
   return {
     "command": command,
