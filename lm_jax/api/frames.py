@@ -60,7 +60,6 @@ def plot(directory: str | os.PathLike, figure: str = "") -> Figure:
   from lm_jax.report.style import RC
 
   root = _existing(directory, "plot")
-  where = f"plot: figure={figure}: {root}"
   # Outside of a test or a page nobody else sets matplotlib's defaults back.
   with matplotlib.rc_context(RC):
     makers = _makers(root)
@@ -70,7 +69,9 @@ def plot(directory: str | os.PathLike, figure: str = "") -> Figure:
       drawn = make() if figure in ("", stem) else None
       if drawn is not None:
         return drawn
-  raise UsageError(f"{where}: holds nothing yet that can be drawn")
+  raise UsageError(
+    f"plot: figure={figure}: {root}: holds nothing yet that can be drawn"
+  )
 
 
 def _existing(directory: str | os.PathLike, what: str) -> pathlib.Path:

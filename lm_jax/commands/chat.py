@@ -23,10 +23,7 @@ if TYPE_CHECKING:  # They import jax.
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """The model, and the conversation.
-
-  settings: texts of the options of a generation, by name.
-  """
+  """The model, and the conversation."""
 
   model: str = option(
     "",
@@ -116,7 +113,11 @@ def _talk(session: Session, lines: Lines, name: str) -> None:
       line = lines.read()
       if line is None:
         break
-      _do(session, line)
+      # Two slashes begin a message with one.
+      if line.startswith(commands.SIGN) and line[1:2] != commands.SIGN:
+        commands.run(session, line)
+      elif line.strip():
+        session.say(line.removeprefix(commands.SIGN))
     except commands.Quit:
       return
     except Cancelled:
@@ -128,16 +129,3 @@ def _talk(session: Session, lines: Lines, name: str) -> None:
       print(f"lm_jax: {error}", file=sys.stderr, flush=True)
   if lines.interactive:
     print(file=sys.stderr)  # Ctrl-D leaves the cursor in the line.
-
-
-def _do(session: Session, line: str) -> None:
-  from lm_jax.apps.chat import commands
-
-  if not line.strip():
-    return
-  if line.startswith(commands.SIGN * 2):
-    session.say(line[1:])
-  elif line.startswith(commands.SIGN):
-    commands.run(session, line)
-  else:
-    session.say(line)

@@ -34,10 +34,7 @@ def report() -> tuple[str, list[str]]:
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """Flags of the doctor, and of a plan for many chips.
-
-  settings: texts of the flags of `train` by path: the run that is planned.
-  """
+  """Flags of the doctor, and of a plan for many chips."""
 
   plan: bool = option(False, "plan a run on many chips, on paper")
   chip: str = option("tpu_v5p", f"one of {', '.join(CHIPS)}")

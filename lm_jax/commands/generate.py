@@ -29,10 +29,7 @@ _TEMPLATES, _MASKED, _LANGUAGES = "templates", "masked", "languages"
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """The model, its prompts, and what is printed.
-
-  settings: texts of the options of a generation, by name.
-  """
+  """The model, its prompts, and what is printed."""
 
   model: str = option(
     "",

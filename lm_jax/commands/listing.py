@@ -51,10 +51,7 @@ _CORPORA = {
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """The kind of names that is listed.
-
-  settings: texts of the flags that say how a corpus is read, by path.
-  """
+  """The kind of names that is listed."""
 
   kind: str = option(
     "", f"what is listed, also without --kind=: {', '.join(KINDS)}"

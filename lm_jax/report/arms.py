@@ -46,8 +46,8 @@ def scores(
   experiment: Experiment,
   arms: list[str],
   value_of: Callable[[Run], float | None],
-) -> tuple[Array, list[int]]:
-  """value_of(run) of finished runs, [A, N], NaN where none; and the seeds."""
+) -> Array:
+  """value_of(run) of finished runs, [A, N] by seeds; NaN where none."""
   seeds = sorted({run.seed for arm in arms for run in experiment.runs_of(arm)})
   scores_AxN = np.full((len(arms), len(seeds)), np.nan)
   for a, arm in enumerate(arms):
@@ -55,7 +55,7 @@ def scores(
       value = value_of(run)
       if value is not None:
         scores_AxN[a, seeds.index(run.seed)] = value
-  return scores_AxN, seeds
+  return scores_AxN
 
 
 def tested(experiment: Experiment) -> str | None:

@@ -77,8 +77,12 @@ class Experiment:
 
   @functools.cached_property
   def subject(self) -> subject_lib.Subject:
-    settings = [run.settings for run in self.runs]
-    return subject_lib.from_record(self.name, self.about, settings)
+    return subject_lib.from_record(self.name, self.about, self.settings)
+
+  @property
+  def settings(self) -> list[dict[str, Any]]:
+    """The settings of each run."""
+    return [run.settings for run in self.runs]
 
   @property
   def arms(self) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def answer(analysis: Analysis) -> str:
   if not analysis.differences:
     return f"No arm can be compared with the baseline {baseline} yet."
   if analysis.regime == "items":
-    varied = subject.varied(_settings(analysis.experiment))
+    varied = subject.varied(analysis.experiment.settings)
     on = " on objectives" if varied in ([], ["objective"]) else ""
     text = f"No claim{on}: fewer than {MIN_SEEDS} seeds an arm ({label})."
     claims = {
@@ -161,14 +161,10 @@ def notes(analysis: Analysis) -> list[str]:
   return [*sentences, *analysis.experiment.notes]
 
 
-def _settings(experiment: Experiment) -> list[subject.Settings]:
-  return [run.settings for run in experiment.runs]
-
-
 def reading(analysis: Analysis) -> list[str]:
   """Explains how to read the report: what compares, and what does not."""
   return [
-    *filter(None, [subject.differences(_settings(analysis.experiment))]),
+    *filter(None, [subject.differences(analysis.experiment.settings)]),
     "Minimal pairs: how often the objective's own score prefers a real "
     "held-out sentence to a damaged one; a tie counts as half. It compares "
     "between objectives.",

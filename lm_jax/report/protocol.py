@@ -94,8 +94,9 @@ def write(directory: str | os.PathLike[str]) -> str:
   about, entries = _read(root)
   content = _content(about, entries)
   name = str(about.get("name", root.name))
-  publish(root, name, content, _csv(entries), {})
-  return blocks.plain(content[: _shown(content)])
+  whole = [*content, *_made(about, entries)]
+  publish(root, name, whole, _csv(entries), {})
+  return blocks.plain(content)
 
 
 def records(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -108,14 +109,6 @@ def _read(root: pathlib.Path) -> tuple[dict[str, Any], list[Entry]]:
   about = read_as(path, dict)
   cells = as_kind(about.get("cells"), list[Cell], f"{path}: cells")
   return about, [_entry(root, cell) for cell in cells]
-
-
-def _shown(content: Sequence[Block]) -> int:
-  """Counts the blocks before the settings, which a terminal leaves out."""
-  for number, block in enumerate(content):
-    if isinstance(block, Heading) and block.text == "Settings":
-      return number
-  return len(content)
 
 
 def _entry(root: pathlib.Path, cell: Cell) -> Entry:
@@ -149,8 +142,12 @@ def _content(about: Mapping[str, Any], entries: Sequence[Entry]) -> list[Block]:
   )
   for task in dict.fromkeys(entry.task for entry in entries):
     content += _task(task, [e for e in entries if e.task == task], about)
-  content += protocol_averages.blocks_of(entries)
-  content += [Heading("Settings"), _settings(entries)]
+  return content + protocol_averages.blocks_of(entries)
+
+
+def _made(about: Mapping[str, Any], entries: Sequence[Entry]) -> list[Block]:
+  """The settings and what made the runs, which a terminal leaves out."""
+  content: list[Block] = [Heading("Settings"), _settings(entries)]
   made = about.get("command")
   if made:
     content += [Heading("How it was made"), Code(str(made), "Command")]
@@ -175,11 +172,8 @@ def _task(
   count = max((e.items.shape[1] for e in entries), default=0)
   content: list[Block] = [Heading(f"{task}: {metric}, {count} test examples")]
   rows, differences = [], []
-  methods = list(dict.fromkeys(entry.method for entry in entries))
-  arms = list(dict.fromkeys(entry.arm for entry in entries))
-  by = {(entry.arm, entry.method): entry for entry in entries}
-  for method in methods:
-    compared = [by[arm, method] for arm in arms if (arm, method) in by]
+  for method in dict.fromkeys(entry.method for entry in entries):
+    compared = [entry for entry in entries if entry.method == method]
     rows += [(entry.arm, method, *_scored(entry)) for entry in compared]
     differences += _differences(compared, about.get("baseline"))
   head = ("model", "method", f"{metric}, mean", "seeds", "head", "trained")

@@ -133,18 +133,15 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
     return []
   result: list[Ranking] = []
   reference: np.ndarray | None = None
+  arms = [a for a in experiment.arms if experiment.runs_of(a)]
+  done = [run for run in experiment.runs if run.done]
   for currency in metrics_lib.CURRENCIES:
-    curves = {
-      run.name: run.curve(currency, metric)[0]
-      for run in experiment.runs
-      if run.done
-    }
-    ends = [x[-1] for x in curves.values() if len(x)]
-    arms = [a for a in experiment.arms if experiment.runs_of(a)]
+    spent = [run.curve(currency, metric)[0] for run in done]
+    ends = [x[-1] for x in spent if len(x)]
     if not ends or len(arms) < 2:
       continue
     spend = float(min(ends))
-    table_AxN, _ = scores(
+    table_AxN = scores(
       experiment,
       arms,
       functools.partial(

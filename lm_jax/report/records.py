@@ -38,7 +38,7 @@ COLUMNS = {
 
 def _settings(experiment: Experiment) -> dict[str, str]:
   """The columns of settings, by path; what runs differ in has its flag's."""
-  differ = subject.varied([run.settings for run in experiment.runs])
+  differ = subject.varied(experiment.settings)
   return COLUMNS | {path: path for path in differ if path not in COLUMNS}
 
 

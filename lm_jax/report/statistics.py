@@ -238,7 +238,6 @@ def difference(
   paired: bool = True,
   level: float = 0.95,
   fraction: bool = False,
-  least: int = MIN_SEEDS,
 ) -> Estimate:
   """Arm minus baseline, for other seeds and (of several) other items.
 
@@ -250,14 +249,14 @@ def difference(
   (`_Fraction`): with A and B the arms' squared half-lengths, S that of the
   difference, and a and b how much longer either arm's limit is on that side,
   the square is a^2 A + b^2 B - a b (A + B - S), and never below S. p is the
-  alpha whose limit touches 0. Neither below `least` seeds a side.
+  alpha whose limit touches 0. Neither below MIN_SEEDS seeds a side.
   Source: Welch, Biometrika 34 (1947), for the pair's own variances; Howe, JASA
   69 (1974), and Zou and Donner, Statistics in Medicine 27 (2008), for sums and
   differences of limits.
   """
   value = float(arm_NxI.mean() - baseline_NxI.mean())
   n = min(len(arm_NxI), len(baseline_NxI))
-  if n < max(2, least):
+  if n < MIN_SEEDS:
     return Estimate(value, n=n)
   limits = difference_limits(arm_NxI, baseline_NxI, paired, fraction)
   low, high = limits(1 - level)
@@ -280,18 +279,15 @@ class Scatter:
   ratio: float
 
 
-def scattering(
-  scores: Mapping[str, Array], alpha: float = 0.05
-) -> tuple[Scatter, ...]:
+def scattering(scores: Mapping[str, Array]) -> tuple[Scatter, ...]:
   """Arms whose seeds scatter at least twice as much as the others', by F.
 
   F = s_a^2 / pooled s^2 of the other arms, with n_a - 1 and sum (n - 1)
-  degrees of freedom, one-sided at alpha by the number of arms.
+  degrees of freedom, one-sided at 0.05 by the number of arms.
   Source: Snedecor, Statistical Methods (1937); Bonferroni.
 
   Args:
     scores: of an arm's seeds, [N].
-    alpha: the level, of all arms together.
   """
   from scipy import stats
 
@@ -307,6 +303,6 @@ def scattering(
     if not pooled or deviation**2 < 4 * pooled:
       continue
     p = float(stats.f.sf(deviation**2 / pooled, len(row_N) - 1, df))
-    if p < alpha / len(known):
+    if p < 0.05 / len(known):
       scatters.append(Scatter(arm, deviation, deviation / math.sqrt(pooled)))
   return tuple(scatters)

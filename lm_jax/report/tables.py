@@ -110,15 +110,11 @@ def differences(analysis: Analysis) -> list[Block]:
 
 def _apart(analysis: Analysis, name: str) -> Estimate | None:
   """Returns an arm's mean minus the baseline's, without an interval."""
-  baseline = analysis.experiment.baseline
-  means = {
-    arm.name: arm.metrics[analysis.metric].value
-    for arm in analysis.arms
-    if analysis.metric in arm.metrics
-  }
-  if name not in means or baseline not in means:
-    return None
-  return Estimate(means[name] - means[baseline])
+  mean, baseline = (
+    analysis.arm(arm).metrics.get(analysis.metric or "")
+    for arm in (name, analysis.experiment.baseline)
+  )
+  return Estimate(mean.value - baseline.value) if mean and baseline else None
 
 
 def _against_chance(arm: Arm, chance: float) -> str:

@@ -46,7 +46,7 @@ def embed_collection(
   """
   texts = [document.full_text for document in collection.documents.values()]
   ids = list(collection.documents)
-  index = index_lib.build(encoder.documents(texts), len(ids), ids, factory)
+  index = index_lib.build(encoder.documents(texts), ids, factory)
   if encoder.cut:
     logging.warning(
       "%d of %d documents cut to %d tokens",

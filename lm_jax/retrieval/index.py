@@ -74,16 +74,12 @@ class Index:
 
 
 def build(
-  chunks: Iterable[np.ndarray],
-  count: int,
-  ids: Sequence[str],
-  factory: str = EXACT,
+  chunks: Iterable[np.ndarray], ids: Sequence[str], factory: str = EXACT
 ) -> Index:
   """Builds an index of vectors.
 
   Args:
     chunks: float32 [n, D], in the order of `ids`.
-    count: number of all vectors.
     ids: of the documents.
     factory: FAISS's string: "Flat" compares with every vector; "IVF1024,Flat",
       "HNSW32,Flat", "IVF4096,PQ64" and such are faster and approximate.
@@ -93,28 +89,24 @@ def build(
   """
   faiss = optional.need("faiss", "an index")
   index, waiting = None, []
-  waits = 0
   for vectors_NxD in chunks:
     if index is None:
       index = _new(faiss, factory, vectors_NxD.shape[1])
-      wanted = min(count, _training_size(faiss, index, count))
+      wanted = min(len(ids), _training_size(faiss, index, len(ids)))
     waiting.append(vectors_NxD)
-    waits += len(vectors_NxD)
     if not index.is_trained:
-      if waits < wanted:
+      if sum(map(len, waiting)) < wanted:
         continue
       _train(index, np.concatenate(waiting), factory)
     for chunk in waiting:
       index.add(chunk)
-    waiting, waits = [], 0
+    waiting = []
   if index is None:
     raise UsageError("an index of no documents")
   return Index(index, ids)
 
 
-def save(
-  index: Index, path: pathlib.Path, facts: Mapping[str, Any]
-) -> pathlib.Path:
+def save(index: Index, path: pathlib.Path, facts: Mapping[str, Any]) -> None:
   """Writes an index, completely or not at all; does nothing if it exists.
 
   Args:
@@ -128,7 +120,7 @@ def save(
     text = json.dumps(held, indent=2, ensure_ascii=False) + "\n"
     (folder / _FACTS).write_text(text, encoding="utf-8")
 
-  return cache.prepared(path, write)
+  cache.prepared(path, write)
 
 
 def load(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lm_jax.data.rows import Dataset
@@ -21,16 +21,9 @@ def scorer(plan: Plan, params: Any, dataset: Dataset) -> Scorer:
   )
 
 
-def own_tasks(names: Iterable[str] = ()) -> list[Task]:
-  """Returns the tasks that need nothing but a run: all, or the named ones.
-
-  Raises:
-    UsageError: there is no such task.
-  """
-  if names:
-    classes = [registry.find(TASKS, n, Task, "--tasks") for n in names]
-  else:
-    classes = list(registry.every(TASKS, Task).values())
+def own_tasks() -> list[Task]:
+  """Returns the tasks that need nothing but a run."""
+  classes = registry.every(TASKS, Task).values()
   return [cls() for cls in classes if not issubclass(cls, DataTask)]
 
 

@@ -34,7 +34,7 @@ def brute(vectors, asked, k):
 
 def build(vectors, factory="Flat"):
   chunks = (vectors[i : i + 250] for i in range(0, len(vectors), 250))
-  return index.build(chunks, len(vectors), IDS, factory)
+  return index.build(chunks, IDS, factory)
 
 
 def test_an_exact_index_finds_what_all_dot_products_say(vectors):
@@ -49,7 +49,7 @@ def test_an_exact_index_finds_what_all_dot_products_say(vectors):
 
 def test_of_equal_documents_the_first_comes_first():
   same = np.ones((30, 4), np.float32)
-  found = index.build([same], 30, IDS[:30])
+  found = index.build([same], IDS[:30])
   assert list(found.search(same[:1], ["q"], 30)["q"]) == IDS[:30]
   # More than there are.
   assert len(found.search(same[:1], ["q"], 99)["q"]) == 30
@@ -114,7 +114,7 @@ found = []
 for _ in range(3):
   y = np.asarray(jnp.tanh(jnp.asarray(x) @ jnp.ones((64, 64))))
   ids = [str(i) for i in range(500)]
-  run = index.build([y], 500, ids).search(y[:40], ids[:40], 5)
+  run = index.build([y], ids).search(y[:40], ids[:40], 5)
   found.append(json.dumps(run))
 print(len(set(found)))
 """

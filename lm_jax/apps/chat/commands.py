@@ -48,11 +48,8 @@ def run(session: Session, line: str) -> None:
   elif name in (writing := tools.names()):
     _tool(session, name, argument, SIGN)
   else:
-    raise registry.unknown("", f"{SIGN}{name}"[:40], _names(writing))
-
-
-def _names(writing: list[str]) -> list[str]:
-  return [SIGN + name for name in (*COMMANDS, *writing)]
+    valid = [SIGN + command for command in (*COMMANDS, *writing)]
+    raise registry.unknown("", f"{SIGN}{name}"[:40], valid)
 
 
 def _help(_session: Session, _: str) -> None:
