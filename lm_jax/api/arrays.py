@@ -134,18 +134,11 @@ class ArrayModel:
       UsageError: an argument that the model lacks or needs, ids that it has
         not, or a model without outputs.
     """
-    return np.asarray(
-      self.apply(
-        self._params,
-        input_ids,
-        attention_mask,
-        token_type_ids,
-        decoder_input_ids,
-        position_ids,
-        mems,
-        output,
-      )
+    outputs = self.apply(
+      *(self._params, input_ids, attention_mask, token_type_ids),
+      *(decoder_input_ids, position_ids, mems, output),
     )
+    return np.asarray(outputs)
 
   def apply(
     self,
@@ -177,11 +170,8 @@ class ArrayModel:
       valid = ", ".join(self.outputs) or "none: hidden() has its states"
       raise UsageError(f"logits: output={name}: valid are {valid}")
     inputs, source = self._streams(
-      input_ids,
-      attention_mask,
-      token_type_ids,
-      decoder_input_ids,
-      position_ids,
+      *(input_ids, attention_mask, token_type_ids),
+      *(decoder_input_ids, position_ids),
       shifted=name != loaded_model.VOCABULARY,
     )
     head = self._model.outputs[name]
@@ -266,11 +256,8 @@ class ArrayModel:
     if inputs_lib.are_texts(texts_or_ids):
       return self._scorer.text_states(inputs_lib.texts(texts_or_ids))
     inputs, source = self._streams(
-      texts_or_ids,
-      attention_mask,
-      token_type_ids,
-      decoder_input_ids,
-      position_ids,
+      *(texts_or_ids, attention_mask, token_type_ids),
+      *(decoder_input_ids, position_ids),
       shifted=True,
       whole=True,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lm_jax.data import lines
 from lm_jax.generation import options as options_lib
-from lm_jax.generation import read_options as read_options_lib
+from lm_jax.generation import read_options
 from lm_jax.generation.options import Generation
 from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
@@ -118,9 +118,11 @@ def main(flags: Flags) -> int:
       file=sys.stderr,
     )
   if tool:
-    own = read_options_lib.under(tool.template.generation, own)
+    own = read_options.under(tool.template.generation, own)
   where = str(defaults.file_of(flags.model) or "") if not tool else ""
-  options = read_options(flags.settings, own, where)
+  values = read_options.from_flags(flags.settings)
+  options = Generation(**read_options.under(values, own))
+  options.check("--", own.keys() - values.keys(), where)
   from lm_jax.generation.generate import Generator
   from lm_jax.generation.infill import Filler
 
@@ -200,23 +202,6 @@ def _fill(filler: Filler, texts: Sequence[str], flags: Flags) -> None:
       for candidate in blank:
         shown = json.dumps(candidate.text, ensure_ascii=False)
         print(f"{number}\t{candidate.probability:.6f}\t{shown}")
-
-
-def read_options(
-  given: Mapping[str, Sequence[str]],
-  defaults: Mapping[str, Any] | None = None,
-  where: str = "",
-) -> Generation:
-  """Reads the options of a generation among flags, checked.
-
-  Args:
-    defaults: of those that were not given, instead of the usual ones.
-    where: the file that the defaults are of, for messages.
-  """
-  values = read_options_lib.from_flags(given)
-  own = (defaults or {}).keys() - values.keys()
-  options = Generation(**read_options_lib.under(values, defaults or {}))
-  return options.check("--", own, where)
 
 
 def _prompts(flags: Flags) -> list[str]:

@@ -22,15 +22,8 @@ PACKAGES = {
   "families": "lm_jax.families",
 }
 KINDS = (
-  "objectives",
-  "adaptations",
-  "architectures",
-  "sizes",
-  "tasks",
-  "experiments",
-  "corpora",
-  "families",
-  "templates",
+  *("objectives", "adaptations", "architectures", "sizes", "tasks"),
+  *("experiments", "corpora", "families", "templates"),
 )
 
 _ARCHITECTURES = {
