@@ -23,12 +23,7 @@ from lm_jax.config.optimizer import OptimizerOptions
 BASELINE = "clm"
 SEEDS = 2
 OBJECTIVES = (
-  "clm",
-  "prefix_lm",
-  "mlm",
-  "rtd",
-  "permutation_lm",
-  "span_corruption",
+  *("clm", "prefix_lm", "mlm", "rtd", "permutation_lm", "span_corruption"),
 )
 # A small model sees more text under so small a budget, and small batches give
 # it more steps; chosen on clm and mlm, the same for every arm.

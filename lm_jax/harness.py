@@ -19,12 +19,7 @@ from lm_jax.generation.generate import Generator
 from lm_jax.inference import load
 from lm_jax.prompting import judges
 from lm_jax.prompting.likelihood import Likelihood
-from lm_jax.prompting.pairs import (
-  Pair,
-  first_difference,
-  no_tokens,
-  progress,
-)
+from lm_jax.prompting.pairs import Pair, first_difference, no_tokens, progress
 from lm_jax.support import plugins as plugins_lib
 from lm_jax.support.errors import UsageError
 

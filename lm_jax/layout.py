@@ -147,7 +147,6 @@ def pair(
   Args:
     context: absent tokens may stand anywhere.
     answer: absent tokens stand at the end.
-    spec: the architecture and the special tokens.
     length: of a decoder's stream, where S + A is more than a row can need;
       absent tokens are squeezed out to fit.
 

@@ -99,9 +99,7 @@ def require(specials: Specials, names: Iterable[str], objective: str) -> None:
   """Raises UsageError where a tokenizer lacks what an objective needs.
 
   Args:
-    specials: of the tokenizer.
     names: fields of Specials; "sentinels" asks for one at least.
-    objective: its name.
   """
   for name in names:
     value = getattr(specials, name)
@@ -119,10 +117,6 @@ def to_json(specials: Specials) -> str:
 
 def from_json(text: str, where: object) -> Specials:
   """The inverse of `to_json`.
-
-  Args:
-    text: of a specials.json.
-    where: names the file in messages.
 
   Raises:
     UsageError: not JSON, fields that are missing or unknown, what is no id.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 from typing import Any, Literal
 
 from lm_jax.support.options import option
@@ -11,13 +12,7 @@ Architecture = Literal[
   "encoder", "causal_decoder", "prefix_decoder", "encoder_decoder"
 ]
 
-
-ARCHITECTURES: tuple[Architecture, ...] = (
-  "encoder",
-  "causal_decoder",
-  "prefix_decoder",
-  "encoder_decoder",
-)
+ARCHITECTURES: tuple[Architecture, ...] = typing.get_args(Architecture)
 
 
 # Above any stack of layers; it keeps a size in a file that is nonsense from

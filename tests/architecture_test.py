@@ -51,20 +51,9 @@ FORBIDDEN = {
 }
 # Slow to import, or absent on a machine that only trains.
 HEAVY = {
-  "Stemmer",
-  "array_record",
-  "bm25s",
-  "faiss",
-  "grain",
-  "ir_measures",
-  "matplotlib",
-  "orbax",
-  "pyarrow",
-  "scipy",
-  "sklearn",
-  "tensorboardX",
-  "tensorflow_datasets",
-  "tokenizers",
+  *("Stemmer", "array_record", "bm25s", "faiss", "grain", "ir_measures"),
+  *("matplotlib", "orbax", "pyarrow", "scipy", "sklearn", "tensorboardX"),
+  *("tensorflow_datasets", "tokenizers"),
 }
 
 

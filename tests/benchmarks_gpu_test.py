@@ -2,9 +2,8 @@
 
 import os
 import pathlib
-import subprocess
-import sys
 
+import processes
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -19,14 +18,8 @@ def gpu(monkeypatch):
 
 
 def test_without_a_gpu_one_line_says_so():
-  found = subprocess.run(
-    [sys.executable, "-m", "benchmarks.gpu"],
-    cwd=ROOT,
-    env=os.environ | {"JAX_PLATFORMS": "cpu"},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  env = os.environ | {"JAX_PLATFORMS": "cpu"}
+  found = processes.python("-m", "benchmarks.gpu", env=env)
   assert found.returncode == 1
   assert found.stdout == ""
   line = "benchmarks.gpu: no GPU here (jax sees: cpu)"

@@ -1,11 +1,12 @@
 import json
 import pathlib
-import subprocess
 import sys
 import types
 
+import fake_runs
 import jax
 import jax.numpy as jnp
+import processes
 import pytest
 
 from lm_jax import cli, report
@@ -15,41 +16,20 @@ from lm_jax.config import overrides
 from lm_jax.storage import lock, workdir
 from lm_jax.support import streams
 
-ROOT = pathlib.Path(__file__).parents[1]
 
-
-class FakeRuns:
-  """Runs that train nothing and end as they are told; see `run`."""
-
-  def __init__(self):
-    self.configs, self.outcomes = [], {}
+class Runs(fake_runs.FakeRuns):
+  """Fake runs whose configurations are checked as those of real ones."""
 
   def __call__(self, config):
     config_lib.build(config)
     workdir.check(config.workdir)
     workdir.check_same(config)
-    return types.SimpleNamespace(
-      config=config, execute=lambda progress=True: self.execute(config)
-    )
-
-  def execute(self, config):
-    self.configs.append(config)
-    path = pathlib.Path(config.workdir)
-    path.mkdir(parents=True, exist_ok=True)
-    text = config_lib.to_json(config_lib.resolve(config))
-    (path / "config.json").write_text(text)
-    outcome = self.outcomes.get(config.name, "done")
-    if isinstance(outcome, Exception):
-      raise outcome
-    result = {"status": outcome, "step": 1, "metrics": {"loss": 2.5}}
-    if outcome != "interrupted":
-      (path / "result.json").write_text(json.dumps(result))
-    return result
+    return self.run(config)
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-  fake = FakeRuns()
+  fake = Runs()
   monkeypatch.setattr("lm_jax.runs.run.Run", fake)
   # The report has tests of its own, and its figures cost seconds.
   monkeypatch.setattr(
@@ -166,13 +146,7 @@ def test_a_bug_is_not_bad_usage(run):
 
 def test_a_reader_that_has_enough_is_no_bug():
   command = f"{sys.executable} launch.py train --help | head -1"
-  done = subprocess.run(
-    ["bash", "-o", "pipefail", "-c", command],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  done = processes.run("bash", "-o", "pipefail", "-c", command)
   assert done.returncode in (0, streams.CLOSED) and not done.stderr
 
 
@@ -206,13 +180,7 @@ def test_limits_of_memory_and_processes_are_one_line(error, start, run, capsys):
 
 def test_too_few_addresses_are_told_before_anything_aborts():
   command = f"ulimit -v 1200000; exec {sys.executable} launch.py train"
-  done = subprocess.run(
-    ["bash", "-c", command],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  done = processes.run("bash", "-c", command)
   assert done.returncode == 2 and done.stdout == ""
   assert done.stderr.startswith("lm_jax: the limit of memory, 1.1 GiB of")
   assert done.stderr.count("\n") == 1
@@ -368,24 +336,12 @@ def test_help_and_listings_import_nothing_heavy():
     "import sys; from lm_jax import cli; cli.main(['list', 'objectives']);"
     "cli.main(['--help']); print(sorted({'jax', 'optax'} & set(sys.modules)))"
   )
-  done = subprocess.run(
-    [sys.executable, "-c", code],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    check=True,
-  )
+  done = processes.python("-c", code, check=True)
   assert done.stdout.endswith("[]\n")
 
 
 def test_launch_from_a_shell():
-  done = subprocess.run(
-    [sys.executable, "launch.py", "trian"],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  done = processes.python("launch.py", "trian")
   assert done.returncode == 2
   assert done.stderr.startswith("lm_jax: trian: unknown")
 

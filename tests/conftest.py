@@ -121,5 +121,5 @@ def finished(tiny, tmp_path_factory):
   from lm_jax.runs import run
 
   config = tiny.config(tmp_path_factory.mktemp("finished"))
-  assert run.pretrain(config, progress=False)["status"] == "done"
+  assert run.Run(config).execute(progress=False)["status"] == "done"
   return config

@@ -5,10 +5,9 @@ import html.parser
 import itertools
 import pathlib
 import re
-import subprocess
-import sys
 import urllib.parse
 
+import processes
 import pytest
 from printed import README, ROOT, commands
 
@@ -140,12 +139,7 @@ def test_pages_of_the_interface_are_built_and_their_links_lead_somewhere(
   tmp_path,
 ):
   pytest.importorskip("pdoc")
-  done = subprocess.run(
-    [sys.executable, "-W", "error", str(ROOT / "docs" / "api.py"), tmp_path],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-  )
+  done = processes.python("-W", "error", "docs/api.py", tmp_path)
   assert done.returncode == 0, done.stderr
   assert not done.stderr
   pages = {path: _Page(path) for path in tmp_path.rglob("*.html")}

@@ -10,14 +10,9 @@ NAMES = experiments.names()
 def test_the_default_experiment_has_its_six_arms():
   compare_objectives = experiments.load("compare_objectives")
   arms = [config.objective for config in compare_objectives.runs()]
-  assert arms == [
-    "clm",
-    "prefix_lm",
-    "mlm",
-    "rtd",
-    "permutation_lm",
-    "span_corruption",
-  ]
+  assert " ".join(arms) == (
+    "clm prefix_lm mlm rtd permutation_lm span_corruption"
+  )
   assert compare_objectives.BASELINE == "clm"
   assert compare_objectives.SEEDS == 2
   assert len({config.budget for config in compare_objectives.runs()}) == 1

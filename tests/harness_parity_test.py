@@ -20,19 +20,8 @@ pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 lm_eval = pytest.importorskip("lm_eval")
 
 WORDS = [
-  "the",
-  "quick",
-  "brown",
-  "fox",
-  "jumps",
-  "over",
-  "a",
-  "lazy",
-  "dog",
-  "and",
-  "you",
-  "know",
-  "it",
+  *("the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog"),
+  *("and", "you", "know", "it"),
 ]
 # With target_delimiter, the harness puts a space in front of a sentence.
 BLIMP = """

@@ -8,6 +8,7 @@ import sys
 import tarfile
 import zipfile
 
+import processes
 import pytest
 
 import lm_jax
@@ -68,14 +69,8 @@ def installed(built):
 
 def call(installed, folder, *argv, code=0):
   """`python -m lm_jax` in a folder, of the installed files."""
-  done = subprocess.run(
-    [sys.executable, "-m", "lm_jax", *argv],
-    cwd=folder,
-    env=os.environ | {"PYTHONPATH": str(installed)},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  env = os.environ | {"PYTHONPATH": str(installed)}
+  done = processes.python("-m", "lm_jax", *argv, cwd=folder, env=env)
   assert done.returncode == code, done.stderr
   return done
 

@@ -4,13 +4,12 @@ import dataclasses
 import json
 import pathlib
 import re
-import subprocess
-import sys
 
 import flax.traverse_util
 import foreign_directories
 import numpy as np
 import plugging
+import processes
 import pytest
 
 import lm_jax
@@ -93,13 +92,7 @@ def test_an_objective_keeps_the_contract(folder):
     *("tests/objectives/contract", f"--plugins={folder}", "-q", "-n", "0"),
     *("-k", BY_KIND["objectives"], "-rs", "-p", "no:cacheprovider"),
   ]
-  done = subprocess.run(
-    [sys.executable, "-m", "pytest", *words],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  done = processes.python("-m", "pytest", *words)
   assert done.returncode == 0, done.stdout
   passed = re.search(r"(\d+) passed", done.stdout)
   assert int(passed.group(1)) >= 7

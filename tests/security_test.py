@@ -5,11 +5,10 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import plugging
+import processes
 import pytest
 
 from lm_jax import cli
@@ -175,14 +174,8 @@ open_corpus(DataOptions(corpus="wikipedia/evil"))
 """
 
   def run(how):
-    done = subprocess.run(
-      [sys.executable, "-c", script, str(tmp_path), how],
-      env=os.environ | {"TFDS_DATA_DIR": str(tmp_path / "data")},
-      cwd=ROOT,
-      capture_output=True,
-      text=True,
-      check=False,
-    )
+    env = os.environ | {"TFDS_DATA_DIR": str(tmp_path / "data")}
+    done = processes.python("-c", script, str(tmp_path), how, env=env)
     return done.stderr.splitlines()[-1], (tmp_path / "RAN").exists()
 
   with pytest.raises(UsageError, match=r"features.json: names the class 'plan"):

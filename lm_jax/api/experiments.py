@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_jax.api import keywords
 from lm_jax.support import registry
+from lm_jax.support.typed_json import as_kind
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
@@ -38,12 +39,12 @@ class Run:
 
   directory: str
   status: str
-  error: str
-  step: int
-  parameters: int
-  digest: str
-  ledger: Mapping[str, float]
-  metrics: Mapping[str, float]
+  error: str = ""
+  step: int = 0
+  parameters: int = 0
+  digest: str = ""
+  ledger: dict[str, float] = dataclasses.field(default_factory=dict)
+  metrics: dict[str, float] = dataclasses.field(default_factory=dict)
 
   def load(self) -> LanguageModel:
     """Loads the model from its last intact checkpoint."""
@@ -168,13 +169,5 @@ def compare(progress: bool = True, **options: Any) -> Experiment:
 
 
 def _run(directory: str, result: Mapping[str, Any]) -> Run:
-  return Run(
-    directory,
-    result["status"],
-    result.get("error") or "",
-    result.get("step", 0),
-    result.get("parameters", 0),
-    result.get("digest", ""),
-    result.get("ledger") or {},
-    result.get("metrics") or {},
-  )
+  there = {name: value for name, value in result.items() if value is not None}
+  return as_kind(there | {"directory": directory}, Run, "result.json")

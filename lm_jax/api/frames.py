@@ -14,6 +14,9 @@ if TYPE_CHECKING:
   from matplotlib.figure import Figure
   from pandas import DataFrame
 
+  from lm_jax.evaluation.results import Evaluation
+  from lm_jax.report.collect import Experiment
+
 BY = ("run", "arm")
 
 
@@ -57,7 +60,6 @@ def plot(directory: str | os.PathLike, figure: str = "") -> Figure:
   from lm_jax.report.style import RC
 
   root = _existing(directory, "plot")
-  where = f"plot: figure={figure}: {root}"
   # Outside of a test or a page nobody else sets matplotlib's defaults back.
   with matplotlib.rc_context(RC):
     makers = _makers(root)
@@ -67,7 +69,9 @@ def plot(directory: str | os.PathLike, figure: str = "") -> Figure:
       drawn = make() if figure in ("", stem) else None
       if drawn is not None:
         return drawn
-  raise UsageError(f"{where}: holds nothing yet that can be drawn")
+  raise UsageError(
+    f"plot: figure={figure}: {root}: holds nothing yet that can be drawn"
+  )
 
 
 def _existing(directory: str | os.PathLike, what: str) -> pathlib.Path:
@@ -87,13 +91,10 @@ def _existing(directory: str | os.PathLike, what: str) -> pathlib.Path:
 
 
 def _records(root: pathlib.Path, by: str) -> list[dict[str, Any]]:
-  from lm_jax.evaluation import store
   from lm_jax.report import compare, protocol, records
 
-  if (root / store.RESULTS).is_file():
-    held = store.read(str(root))
-    assert held is not None  # the file is there
-    evaluation, _ = held
+  evaluation = _evaluation(root)
+  if evaluation is not None:
     names = ("path", "objective", "architecture", "digest")
     about = {f"model_{n}": evaluation.model[n] for n in names}
     return [about | dataclasses.asdict(row) for row in evaluation.rows]
@@ -105,7 +106,14 @@ def _records(root: pathlib.Path, by: str) -> list[dict[str, Any]]:
   return records.from_arms(compare.analyse(experiment))
 
 
-def _experiment(root: pathlib.Path):
+def _evaluation(root: pathlib.Path) -> Evaluation | None:
+  from lm_jax.evaluation import store
+
+  held = store.read(str(root))
+  return held[0] if held else None
+
+
+def _experiment(root: pathlib.Path) -> Experiment:
   """An experiment, or a run as one."""
   from lm_jax.report import collect
   from lm_jax.runs import record
@@ -117,13 +125,12 @@ def _experiment(root: pathlib.Path):
 
 def _makers(root: pathlib.Path) -> dict[str, Any]:
   """A function for each figure that a directory may have."""
-  from lm_jax.evaluation import figures, store
+  from lm_jax.evaluation import figures
   from lm_jax.report import compare, plots, protocol
 
-  if (root / store.RESULTS).is_file():
-    held = store.read(str(root))
-    assert held is not None  # the file is there
-    bars = figures.bars_of(held[0].rows)
+  evaluation = _evaluation(root)
+  if evaluation is not None:
+    bars = figures.bars_of(evaluation.rows)
     return {"scores": lambda: figures.drawn("%", bars) if bars else None}
   if (root / protocol.FILE).is_file():
     raise UsageError(f"plot: directory={root}: a protocol has no figures")

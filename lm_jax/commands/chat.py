@@ -23,10 +23,7 @@ if TYPE_CHECKING:  # They import jax.
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """The model, and the conversation.
-
-  settings: texts of the options of a generation, by name.
-  """
+  """The model, and the conversation."""
 
   model: str = option(
     "",
@@ -81,13 +78,13 @@ def main(flags: Flags) -> int:
   generator = Generator(model)
   assistant = Assistant(generator, source, flags.context)
   try:
-    session_lib.options(assistant, values)
-    if conversation.system:
-      assistant.check_system(conversation.system, "--system")
     lines, interrupt = Lines(), Interrupt()
     session = session_lib.Session(
       assistant, conversation, values, flags.format, interrupt
     )
+    session.options()  # Raises where they can't be.
+    if conversation.system:
+      assistant.check_system(conversation.system, "--system")
     # A script ends at Ctrl-C, as any other command does.
     with interrupt if lines.interactive else contextlib.nullcontext():
       _talk(session, lines, flags.model)
@@ -116,7 +113,11 @@ def _talk(session: Session, lines: Lines, name: str) -> None:
       line = lines.read()
       if line is None:
         break
-      _do(session, line)
+      # Two slashes begin a message with one.
+      if line.startswith(commands.SIGN) and line[1:2] != commands.SIGN:
+        commands.run(session, line)
+      elif line.strip():
+        session.say(line.removeprefix(commands.SIGN))
     except commands.Quit:
       return
     except Cancelled:
@@ -128,16 +129,3 @@ def _talk(session: Session, lines: Lines, name: str) -> None:
       print(f"lm_jax: {error}", file=sys.stderr, flush=True)
   if lines.interactive:
     print(file=sys.stderr)  # Ctrl-D leaves the cursor in the line.
-
-
-def _do(session: Session, line: str) -> None:
-  from lm_jax.apps.chat import commands
-
-  if not line.strip():
-    return
-  if line.startswith(commands.SIGN * 2):
-    session.say(line[1:])
-  elif line.startswith(commands.SIGN):
-    commands.run(session, line)
-  else:
-    session.say(line)

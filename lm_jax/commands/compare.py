@@ -91,29 +91,16 @@ def described(argv: Sequence[str]) -> dict[str, Option]:
   return known | {size.path: dataclasses.replace(size, help=size.help + note)}
 
 
-def flags() -> dict[str, Option]:
-  """Returns the flags by path."""
-  return schema()
+flags = schema
 
 
 def main(given: Given) -> int:
-  """Runs an experiment; returns the exit code.
-
-  Args:
-    given: texts by path.
-  """
+  """Runs an experiment; returns the exit code."""
   command = invocation.line(["compare", *given.words])
   _, statuses, report = run(given, command)
-  code = local.exit_code(statuses)
-  if code == status.EXIT[status.INTERRUPTED]:
-    print(
-      "lm_jax: interrupted; the same command goes on from here",
-      file=sys.stderr,
-    )
-    return code
   if report is not None:
     print(report.text())
-  return code
+  return local.exit_code(statuses)
 
 
 def run(
@@ -122,9 +109,7 @@ def run(
   """Runs the experiment that flags ask for, and writes its report.
 
   Args:
-    given: texts by path, as `flags.parse` gives them.
     command: that asks for the same, for the record.
-    progress: whether to say how it goes.
 
   Returns:
     its directory, the status of each run by name (none for those that were

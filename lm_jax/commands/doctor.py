@@ -8,20 +8,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from lm_jax.planning.chips import CHIPS
+from lm_jax.support import cache
 from lm_jax.support.errors import UsageError
 from lm_jax.support.machine import REQUIRED, _version, describe, versions
 from lm_jax.support.options import Option, names_given, option, texts_of_others
 
 
-def report(cache: str = "") -> tuple[str, list[str]]:
-  """Describes the machine, a line each, and names missing packages.
-
-  Args:
-    cache: what --data.cache names, "" for the default.
-  """
-  from lm_jax.support import cache as cache_lib
-
-  directory = cache_lib.root(cache)
+def report() -> tuple[str, list[str]]:
+  """Describes the machine, a line each, and names missing packages."""
+  directory = cache.root()
   missing = [name for name in REQUIRED if not _version(name)]
   lines = [f"{name}: {version}" for name, version in versions().items()]
   lines += [f"{name}: missing" for name in missing]
@@ -39,10 +34,7 @@ def report(cache: str = "") -> tuple[str, list[str]]:
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """Flags of the doctor, and of a plan for many chips.
-
-  settings: texts of the flags of `train` by path: the run that is planned.
-  """
+  """Flags of the doctor, and of a plan for many chips."""
 
   plan: bool = option(False, "plan a run on many chips, on paper")
   chip: str = option("tpu_v5p", f"one of {', '.join(CHIPS)}")
@@ -82,7 +74,7 @@ def plan(flags: Flags) -> list[str]:
   """Returns the lines of a plan.
 
   Raises:
-    UsageError: an unknown chip, or a run that is impossible on so many.
+    UsageError: an unknown chip, or a run that is impossible.
   """
   from lm_jax import config as config_lib
   from lm_jax.config import overrides

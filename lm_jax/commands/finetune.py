@@ -22,11 +22,7 @@ from lm_jax.support.options import Option
 def run(
   given: Mapping[str, str], progress: bool = True
 ) -> tuple[Config, dict[str, Any]]:
-  """Makes and executes a run; returns its configuration and its result.json.
-
-  Args:
-    given: texts by path.
-    progress: show a progress bar on a terminal.
+  """Executes the run that flags ask for; its configuration and result.json.
 
   Raises:
     UsageError: it is impossible, or its directory is taken.
@@ -74,11 +70,7 @@ def flags() -> dict[str, Option]:
 
 
 def main(given: Given) -> int:
-  """Fine-tunes a model, or many by one protocol; returns the exit code.
-
-  Args:
-    given: texts by path.
-  """
+  """Fine-tunes a model, or many by one protocol; returns the exit code."""
   if {"models", "tasks"} & set(given):
     from lm_jax.runs import protocol_run
 

@@ -137,16 +137,12 @@ def usage(
   command: str,
   summary: str,
   known: Iterable[Option],
-  notes: str = "",
   group: str = "",
 ) -> str:
   """Returns the help text of a command, its flags by their groups.
 
   Args:
-    command: its name.
-    summary: what it does.
     known: its flags, the most used first.
-    notes: below the flags.
     group: the only one to be listed; "" for all.
 
   Raises:
@@ -166,8 +162,6 @@ def usage(
       lines += ["", f"{name}:" if name else "flags:"]
       for option in sorted(members, key=_rank):
         lines += _described(option)
-  if notes:
-    lines += ["", notes]
   return "\n".join(lines)
 
 

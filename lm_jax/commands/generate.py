@@ -12,26 +12,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lm_jax.data import lines
 from lm_jax.generation import options as options_lib
-from lm_jax.generation import read_options as read_options_lib
+from lm_jax.generation import read_options
 from lm_jax.generation.options import Generation
 from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
-from lm_jax.support.options import Option, names_given, option, texts_of_others
+from lm_jax.support.options import names_given, option, texts_of_others
 from lm_jax.support.printable import printable
 from lm_jax.support.values import show as show_value
 
 if TYPE_CHECKING:  # It imports jax.
   from lm_jax.apps.chat.tools import Tool
+  from lm_jax.generation.infill import Filler
 
 _TEMPLATES, _MASKED, _LANGUAGES = "templates", "masked", "languages"
 
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """The model, its prompts, and what is printed.
-
-  settings: texts of the options of a generation, by name.
-  """
+  """The model, its prompts, and what is printed."""
 
   model: str = option(
     "",
@@ -99,9 +97,7 @@ class Flags:
   given: frozenset[str] = names_given()
 
 
-def settings() -> dict[str, Option]:
-  """Returns the options of a generation as flags."""
-  return options_lib.schema()
+settings = options_lib.schema  # further flags
 
 
 def main(flags: Flags) -> int:
@@ -122,14 +118,18 @@ def main(flags: Flags) -> int:
       file=sys.stderr,
     )
   if tool:
-    own = read_options_lib.under(tool.template.generation, own)
+    own = read_options.under(tool.template.generation, own)
   where = str(defaults.file_of(flags.model) or "") if not tool else ""
-  options = read_options(flags.settings, own, where)
+  values = read_options.from_flags(flags.settings)
+  options = Generation(**read_options.under(values, own))
+  options.check("--", own.keys() - values.keys(), where)
   from lm_jax.generation.generate import Generator
+  from lm_jax.generation.infill import Filler
 
   model = load.load(flags.model)
   if flags.fill or flags.fill_steps:
-    return _fill(model, texts, flags.fill, flags.fill_steps)
+    _fill(Filler(model), texts, flags)
+    return 0
   draft = load.load(flags.draft, "--draft") if flags.draft else None
   generator = Generator(model, draft)
   single = len(texts) * options.num_return_sequences == 1
@@ -185,44 +185,22 @@ def _tool(flags: Flags, texts: Sequence[str]) -> Tool | None:
   from lm_jax.apps.chat import tools
 
   template = tools.load(flags.template, "--template")
-  fields = tools.fields(flags.field, template, "--field")
+  fields = tools.fields(flags.field, template)
   tool = tools.Tool(template, fields, flags.plain)
   tool.render(texts)  # Raises before any weights are read.
   return tool
 
 
-def _fill(model: Any, texts: Sequence[str], count: int, steps: int) -> int:
-  """Candidates for blanks, or texts without them, a line each."""
-  from lm_jax.generation.infill import Filler
-
-  filler = Filler(model)
+def _fill(filler: Filler, texts: Sequence[str], flags: Flags) -> None:
+  """Prints candidates for blanks, or texts without them, a line each."""
   for text in texts:
-    if steps:
-      print(filler.sentence(text, steps))
+    if flags.fill_steps:
+      print(filler.sentence(text, flags.fill_steps))
       continue
-    for number, blank in enumerate(filler.blanks(text, count)):
+    for number, blank in enumerate(filler.blanks(text, flags.fill)):
       for candidate in blank:
         shown = json.dumps(candidate.text, ensure_ascii=False)
         print(f"{number}\t{candidate.probability:.6f}\t{shown}")
-  return 0
-
-
-def read_options(
-  given: Mapping[str, Sequence[str]],
-  defaults: Mapping[str, Any] | None = None,
-  where: str = "",
-) -> Generation:
-  """Reads the options of a generation among flags, checked.
-
-  Args:
-    given: texts by name.
-    defaults: of those that were not given, in place of the usual ones.
-    where: the file that the defaults are of, for messages.
-  """
-  values = read_options_lib.from_flags(given)
-  own = (defaults or {}).keys() - values.keys()
-  options = Generation(**read_options_lib.under(values, defaults or {}))
-  return options.check("--", own, where)
 
 
 def _prompts(flags: Flags) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
+from lm_jax.data import lines
 from lm_jax.inference import load
 from lm_jax.storage import disk
 from lm_jax.storage.log import write_atomically
+from lm_jax.support import errors
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import option
 
@@ -43,7 +45,9 @@ def main(flags: Flags) -> int:
   """Writes the graph of texts as flags ask; returns the exit code."""
   texts = list(flags.text)
   if flags.file:
-    texts.append(_text_of(pathlib.Path(flags.file)))
+    with errors.about("--file"):
+      data = lines.content(pathlib.Path(flags.file))
+      texts.append(lines.decoded(data, flags.file))
   if not any(text.strip() for text in texts):
     raise UsageError("--text: needed, or --file=FILE, with some text")
   out = flags.out or "graph"
@@ -74,14 +78,3 @@ def main(flags: Flags) -> int:
     f" {' '.join(map(str, paths))}"
   )
   return 0
-
-
-def _text_of(path: pathlib.Path) -> str:
-  try:
-    return path.read_bytes().decode("utf-8-sig")
-  except UnicodeDecodeError as error:
-    raise UsageError(
-      f"--file={path}: is not UTF-8 at byte {error.start}"
-    ) from None
-  except OSError as error:
-    raise UsageError(f"--file={path}: {error.strerror}") from None

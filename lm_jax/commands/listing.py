@@ -11,6 +11,7 @@ from lm_jax.support import registry
 from lm_jax.support.columns import columns
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, option, options, texts_of_others
+from lm_jax.support.options import read as read_flags
 
 # Files that are found by name: their package, by kind.
 PACKAGES = {
@@ -21,15 +22,8 @@ PACKAGES = {
   "families": "lm_jax.families",
 }
 KINDS = (
-  "objectives",
-  "adaptations",
-  "architectures",
-  "sizes",
-  "tasks",
-  "experiments",
-  "corpora",
-  "families",
-  "templates",
+  *("objectives", "adaptations", "architectures", "sizes", "tasks"),
+  *("experiments", "corpora", "families", "templates"),
 )
 
 _ARCHITECTURES = {
@@ -50,10 +44,7 @@ _CORPORA = {
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
-  """The kind of names that is listed.
-
-  settings: texts of the flags that say how a corpus is read, by path.
-  """
+  """The kind of names that is listed."""
 
   kind: str = option(
     "", f"what is listed, also without --kind=: {', '.join(KINDS)}"
@@ -67,10 +58,17 @@ class Flags:
 WORD = "kind"  # the flag that the first bare word stands for
 
 
+@dataclasses.dataclass(frozen=True)
+class _Corpus:
+  """Flags that say how a corpus is read."""
+
+  length: int = option(128, "tokens a row, of corpora")
+  data: DataOptions = option(DataOptions, "")
+
+
 def settings() -> dict[str, Option]:
   """Returns the flags that say how a corpus is read."""
-  length = Option("length", int, 128, "tokens a row, of corpora")
-  return {"length": length} | options(DataOptions, "data.")
+  return options(_Corpus)
 
 
 def main(flags: Flags) -> int:
@@ -95,11 +93,7 @@ def main(flags: Flags) -> int:
 
 
 def listing(kind: str) -> str:
-  """Returns a line for each name of a kind.
-
-  Args:
-    kind: one of KINDS.
-  """
+  """Returns a line for each name of a kind, one of KINDS."""
   if kind in PACKAGES:
     package = PACKAGES[kind]
     own = kind == "experiments"
@@ -121,14 +115,9 @@ def listing(kind: str) -> str:
 def _described(given: Mapping[str, Sequence[str]]) -> str:
   from lm_jax.data import own_builders, rows, statistics
 
-  known = settings()
-  values = {path: known[path].parse_all(t) for path, t in given.items()}
-  length = values.pop("length", known["length"].default)
-  chosen = DataOptions(
-    **{path.partition(".")[2]: value for path, value in values.items()}
-  )
-  own_builders.allow(chosen.corpus)
-  return statistics.describe(rows.load(chosen, length))
+  chosen = read_flags(_Corpus, given)
+  own_builders.allow(chosen.data.corpus)
+  return statistics.describe(rows.load(chosen.data, chosen.length))
 
 
 def _sizes() -> Iterable[str]:

@@ -17,9 +17,9 @@ from lm_jax.evaluation import (
 from lm_jax.evaluation.flags import Form
 from lm_jax.report import blocks, publish, replace
 from lm_jax.storage import disk, lock, workdir
-from lm_jax.support import strict_json
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import names_given, option
+from lm_jax.support.typed_json import read_as
 
 DEFAULT = "runs/compare_objectives"
 PAIRED = "paired.json"
@@ -78,7 +78,8 @@ def _evaluation(directory: str) -> int:
 
 def _compare(flags: Flags) -> int:
   """Compares models with a baseline, item by item."""
-  paths = [path for text in flags.predictions for path in _listed(text)]
+  texts = (text.split(",") for text in flags.predictions)
+  paths = [path for text in texts for path in text if path]
   base = flags.baseline
   for name, given in (("predictions", paths), ("baseline", base)):
     if not given:
@@ -131,11 +132,6 @@ def _compare(flags: Flags) -> int:
   return 0
 
 
-def _listed(text: str) -> list[str]:
-  """Returns the paths of one --predictions, which commas separate."""
-  return [path for path in text.split(",") if path]
-
-
 def _require_own(directory: str, paths: Sequence[str], base: str) -> None:
   """Raises UsageError if a directory holds anything but this comparison."""
   workdir.check(directory)
@@ -147,11 +143,8 @@ def _require_own(directory: str, paths: Sequence[str], base: str) -> None:
     raise UsageError(
       f"{where}: is not empty and holds no comparison; name another directory"
     )
-  held = strict_json.read(root / PAIRED)
-  if not isinstance(held, dict) or (
-    held.get("predictions"),
-    held.get("baseline"),
-  ) != (list(paths), base):
+  held = read_as(root / PAIRED, dict)
+  if (held.get("predictions"), held.get("baseline")) != (list(paths), base):
     raise UsageError(
       f"{where}: holds a comparison of other predictions; name another"
       " directory"

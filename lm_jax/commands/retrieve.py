@@ -16,7 +16,7 @@ from lm_jax.report import metrics as metrics_lib
 from lm_jax.retrieval import bm25, dense, measures, ranking, trec
 from lm_jax.retrieval import index as index_lib
 from lm_jax.retrieval import queries as queries_lib
-from lm_jax.retrieval.encoder import Encoder, Encoding
+from lm_jax.retrieval.encoder import GROUP, Encoder, Encoding
 from lm_jax.retrieval.measures import DEFAULT as DEFAULT_MEASURES
 from lm_jax.retrieval.ranking import Run
 from lm_jax.storage import disk
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 # Documents that are kept where rankings are judged or written, and shown.
 _DEEP, _SHOWN = 100, 10
 _SNIPPET = 100  # characters
-_DENSE, _READER = "dense", "reader"
+_READER = "reader"
 
 
 @dataclasses.dataclass(frozen=True)
-class Flags:
+class Flags(Encoding):
   """The collection, the queries, the method, and what is printed."""
 
   collection: str = option(
@@ -70,7 +70,7 @@ class Flags:
     "", "write the rankings to this file, in the format of TREC"
   )
   judge: str = option(
-    "", "a file of rankings in the format of TREC, judged in place of a search"
+    "", "a file of rankings in the format of TREC, judged instead of a search"
   )
   measures: tuple[str, ...] = option(
     DEFAULT_MEASURES, "of ir-measures: nDCG@10, RR@10, R@100, AP, P@5, ..."
@@ -79,41 +79,21 @@ class Flags:
     "",
     "a directory in which the index of the model's embeddings is kept; by"
     " default one in the cache",
-    group=_DENSE,
+    group=GROUP,
   )
   index_type: str = option(
     index_lib.EXACT,
     "as FAISS names it: Flat is exact; HNSW32,Flat and IVF1024,Flat are fast"
     " in large collections, and approximate",
-    group=_DENSE,
+    group=GROUP,
   )
   effort: int = option(
     0,
     "of an approximate index: clusters, or candidates, that are looked at; 0:"
     " as FAISS has it",
     least=0,
-    group=_DENSE,
+    group=GROUP,
   )
-  pool: Literal["", "mean", "first", "last"] = option(
-    "",
-    "what of a text's states is its vector; by default the model's own",
-    group=_DENSE,
-  )
-  similarity: Literal["", "cosine", "dot"] = option(
-    "", "of two vectors; by default the model's own, or cosine", group=_DENSE
-  )
-  length: int = option(
-    0,
-    "tokens of a text that the model reads; 0: as many as it can",
-    least=0,
-    group=_DENSE,
-  )
-  query_prefix: str = option(
-    "",
-    "what stands before a query, where the model was trained so",
-    group=_DENSE,
-  )
-  document_prefix: str = option("", "and before a document", group=_DENSE)
   k1: float = option(
     bm25.K1,
     "of BM25: how soon a repeated word adds nothing",
@@ -225,23 +205,16 @@ def _dense(
   from lm_jax.storage import digest
 
   model = load.load(flags.model)
-  encoding = Encoding(
-    flags.pool,
-    flags.similarity,
-    flags.length,
-    flags.query_prefix,
-    flags.document_prefix,
-  )
-  encoder = Encoder(score_lib.Scorer(model), encoding)
+  encoder = Encoder(score_lib.Scorer(model), flags)
   tokenizer = model.require_tokenizer()
   name = f"{digest.digest(model.params)[:16]} {tokenizer.fingerprint}"
   facts = dense.describe_index(encoder, found, name, flags.index_type)
   path = pathlib.Path(flags.index).expanduser()
   if not flags.index:
     path = cache.root() / "indices" / cache.key(facts)
-  held = dense.load_or_build(encoder, found, name, path, flags.index_type)
+  index = dense.load_or_build(encoder, found, facts, path)
   vectors_QxD = encoder.queries(list(texts.values()))
-  return held.search(vectors_QxD, list(texts), k, flags.effort)
+  return index.search(vectors_QxD, list(texts), k, flags.effort)
 
 
 def _answers(

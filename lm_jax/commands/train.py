@@ -34,14 +34,7 @@ def flags() -> dict[str, Option]:
 def run(
   given: Mapping[str, str], progress: bool = True
 ) -> tuple[Config, dict[str, Any]]:
-  """The run that flags ask for, as one of its processes.
-
-  Args:
-    given: texts by path.
-    progress: show how it goes: a bar on a terminal, lines elsewhere.
-
-  Returns:
-    its configuration, and what result.json holds.
+  """Executes the run that flags ask for; its configuration and result.json.
 
   Raises:
     UsageError: the run is impossible, or its directory is taken.
@@ -77,11 +70,7 @@ def tell_misfits(configs: Sequence[Config]) -> None:
 
 
 def main(given: Mapping[str, Sequence[str]]) -> int:
-  """Trains a run; returns the exit code.
-
-  Args:
-    given: texts by path.
-  """
+  """Trains a run; returns the exit code."""
   return as_process(given, run)
 
 

@@ -36,10 +36,6 @@ def from_json(text: str, where: str = "config.json") -> Config:
 
   Keys left out are defaults, or what was done before there was the option.
 
-  Args:
-    text: of the file.
-    where: its name, for messages.
-
   Raises:
     UsageError: not JSON, an unknown key, a value of another type.
   """

@@ -12,7 +12,6 @@ def check(text: str, rows: int, devices: int = 0) -> dict[str, int]:
   """The devices by axis that "data=4,tensor=2" asks for; {} for "".
 
   Args:
-    text: of --mesh.
     rows: computed at a time, which data and fsdp share among them.
     devices: that there would be; 0: as many as there are.
 

@@ -13,8 +13,6 @@ from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, options
 
 OBJECTIVES = "lm_jax.objectives"
-
-
 ADAPTATIONS = "lm_jax.adaptation"
 
 
@@ -63,7 +61,6 @@ def require_option(
   """Raises UsageError if an objective, or adaptation, has no such option.
 
   Args:
-    owner: its name.
     path: "objective.rate".
     valid: the paths that it has.
     where: what is wrong, for the message.

@@ -44,7 +44,7 @@ def adaptation_flags() -> dict[str, Option]:
     f"adapt.{config_lib.METHOD}",
     str,
     None,
-    "what is trained of --model, in the place of all of it: `list adaptations`",
+    "what is trained of --model, instead of all of it: `list adaptations`",
   )
   classes = registry.every(config_lib.ADAPTATIONS, Adaptation)
   return {method.path: method, **_union("adapt.", classes)}
@@ -100,7 +100,6 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
   size that is given beside a preset is the size of the preset's kind of trunk.
 
   Args:
-    config: to start from.
     settings: text by path, {"optimizer.learning_rate": "1e-3"}.
 
   Raises:
@@ -109,14 +108,11 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
   known = config_lib.schema()
   own_builders.allow(settings.get("data.corpus", ""))
   tree: dict[str, dict[str, Any]] = {}
-  own: dict[str, str] = {}
-  adapt: dict[str, str] = {}
+  named: dict[str, dict[str, str]] = {"objective": {}, "adapt": {}}
   for path, text in settings.items():
     head, _, tail = path.rpartition(".")
-    if head == "objective":
-      own[path] = text
-    elif head == "adapt":
-      adapt[path] = text
+    if head in named:
+      named[head][path] = text
     elif path in known:
       tree.setdefault(head, {})[tail] = known[path].parse(text)
     else:
@@ -133,18 +129,24 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
       old = getattr(config, group)
       changes[group] = dataclasses.replace(old, **tree[group])
   config = dataclasses.replace(config, **changes)
-  if own:
+  if own := named["objective"]:
     valid = config_lib.objective_schema(config.objective)
-    values = dict(config.objective_options)
-    for path, text in own.items():
-      config_lib.require_option(
-        config.objective, path, valid, f"--{path}={text}"
-      )
-      values[path.rpartition(".")[2]] = valid[path].parse(text)
+    values = config.objective_options | _parsed(config.objective, own, valid)
     config = dataclasses.replace(config, objective_options=values)
-  if adapt:
+  if adapt := named["adapt"]:
     config = dataclasses.replace(config, adapt=_adapt(config.adapt, adapt))
   return config
+
+
+def _parsed(
+  owner: str, texts: Mapping[str, str], valid: Mapping[str, Option]
+) -> dict[str, Any]:
+  """Values, by name, of options of an objective or an adaptation."""
+  values = {}
+  for path, text in texts.items():
+    config_lib.require_option(owner, path, valid, f"--{path}={text}")
+    values[path.rpartition(".")[2]] = valid[path].parse(text)
+  return values
 
 
 def _adapt(old: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
@@ -154,11 +156,7 @@ def _adapt(old: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
   if not name:
     first = next(iter(texts))
     raise UsageError(f"--{first}={texts[first]}: needs --{path}")
-  valid = config_lib.adaptation_schema(name)
+  own = {key: text for key, text in texts.items() if key != path}
   values = dict(old) if name == old.get(config_lib.METHOD) else {}
   values[config_lib.METHOD] = name
-  for key, text in texts.items():
-    if key != path:
-      config_lib.require_option(name, key, valid, f"--{key}={text}")
-      values[key.rpartition(".")[2]] = valid[key].parse(text)
-  return values
+  return values | _parsed(name, own, config_lib.adaptation_schema(name))

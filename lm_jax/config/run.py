@@ -26,8 +26,8 @@ class Config:
 
   objective_options: the objective's own fields, by name.
   family: of an imported model: `list families`.
-  heads: of an imported model, what it has in place of the objective's own
-    heads: fields of Head by name, and {} for the vocabulary.
+  heads: of an imported model, which replace the objective's own: fields of
+    Head by name, and {} for the vocabulary.
   trunk: fields of Trunk that differ from the size's, by name, and "preset".
   adapt: how the model is adapted: "method" (`list adaptations`) and that one's
     own fields, by name; {} trains all parameters.
@@ -59,7 +59,7 @@ class Config:
     "", "local files of the task's examples; by default TFDS has them"
   )
   train_examples: int = option(
-    0, "so many of the examples for training, drawn at random; 0: all", least=0
+    0, "number of examples for training, drawn at random; 0: all", least=0
   )
   patience: int = option(
     0,
@@ -89,7 +89,7 @@ class Config:
   )
   keep_every: int = option(
     0,
-    "checkpoints of every so many steps are kept, too; 0: none",
+    "steps between checkpoints that are kept for good; 0: none are",
     least=0,
     group="checkpoints",
   )

@@ -11,6 +11,7 @@ from lm_jax.models import sizes
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, check_ranges, options
+from lm_jax.support.values import show
 from lm_jax.types import Architecture, Trunk
 
 # Set from elsewhere: --architecture, --dtype, and the objective.
@@ -89,9 +90,9 @@ def check(trunk: Trunk) -> None:
   """Raises UsageError if there can be no such transformer."""
   check_ranges(trunk, "trunk.")
   if not trunk.windows or min(trunk.windows) < 0:
-    shown = ",".join(map(str, trunk.windows))
     raise UsageError(
-      f"--trunk.windows={shown}: must be whole numbers from 0, 256,0"
+      f"--trunk.windows={show(trunk.windows)}: must be whole numbers from 0,"
+      " 256,0"
     )
   if not trunk.head_width and trunk.width % trunk.heads:
     small = range(1, math.isqrt(trunk.width) + 1)
@@ -102,16 +103,20 @@ def check(trunk: Trunk) -> None:
       f"--trunk.heads={trunk.heads}: must divide --trunk.width={trunk.width}"
       f" (as {', '.join(map(str, near))} do) unless --trunk.head_width is given"
     )
-  if trunk.kv_heads and trunk.heads % trunk.kv_heads:
-    raise UsageError(
-      f"--trunk.kv_heads={trunk.kv_heads}: must divide"
-      f" --trunk.heads={trunk.heads}"
-    )
+  for part, whole in (
+    ("kv_heads", "heads"),
+    ("encoder_heads", "width"),
+    ("kv_heads", "encoder_heads"),
+  ):
+    parts, of = getattr(trunk, part), getattr(trunk, whole)
+    if parts and of % parts:
+      raise UsageError(
+        f"--trunk.{part}={parts}: must divide --trunk.{whole}={of}"
+      )
   if trunk.scan and trunk.layers % len(trunk.windows):
-    shown = ",".join(map(str, trunk.windows))
     raise UsageError(
-      f"--trunk.windows={shown}: with --trunk.scan their number must divide"
-      f" --trunk.layers={trunk.layers}"
+      f"--trunk.windows={show(trunk.windows)}: with --trunk.scan their number"
+      f" must divide --trunk.layers={trunk.layers}"
     )
   _check_layers(trunk)
   if trunk.relative_distance <= trunk.relative_buckets // 2:
@@ -130,10 +135,9 @@ def check(trunk: Trunk) -> None:
     len(scaling) == 4 and scaling[1] < scaling[2]
   )
   if not ordered or any(number <= 0 for number in scaling):
-    shown = ",".join(map(str, scaling))
     raise UsageError(
-      f"--trunk.rotary_scaling={shown}: must be one number above 0, or four,"
-      " the second below the third"
+      f"--trunk.rotary_scaling={show(scaling)}: must be one number above 0, or"
+      " four, the second below the third"
     )
   head_width = trunk.head_width or trunk.width // trunk.heads
   if trunk.positions == "rotary" and head_width % 2:
@@ -146,18 +150,8 @@ def check(trunk: Trunk) -> None:
 
 def _check_layers(trunk: Trunk) -> None:
   """Raises UsageError where layers cannot share or differ as asked."""
-  if trunk.encoder_heads and trunk.width % trunk.encoder_heads:
-    raise UsageError(
-      f"--trunk.encoder_heads={trunk.encoder_heads}: must divide"
-      f" --trunk.width={trunk.width}"
-    )
-  if trunk.kv_heads and trunk.encoder_heads % trunk.kv_heads:
-    raise UsageError(
-      f"--trunk.kv_heads={trunk.kv_heads}: must divide"
-      f" --trunk.encoder_heads={trunk.encoder_heads}"
-    )
   if trunk.sharing:
-    shown = ",".join(map(str, trunk.sharing))
+    shown = show(trunk.sharing)
     counts = {trunk.layers, trunk.encoder_layers or trunk.layers}
     if counts != {len(trunk.sharing)} or min(trunk.sharing) < 0:
       raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -40,6 +41,12 @@ class ArrayModel:
     self._trunk = dataclasses.replace(
       trunk, max_positions=trunk.max_positions - self._ahead
     )
+    self._streams = functools.partial(
+      inputs_lib.streams,
+      self._trunk,
+      self._spec,
+      starts_with_last=pretrained.starts_with_last(self.config),
+    )
 
   @property
   def scorer(self) -> Scorer:
@@ -73,7 +80,10 @@ class ArrayModel:
     Raises:
       UsageError: they are of others.
     """
-    own, other = map(_shapes, (self._params, params))
+    own, other = (
+      {name: leaf.shape for name, leaf in flatten(tree).items()}
+      for tree in (self._params, params)
+    )
     wrong = sorted(own.items() ^ other.items())
     if wrong:
       name = wrong[0][0]
@@ -121,18 +131,11 @@ class ArrayModel:
       UsageError: an argument that the model lacks or needs, ids that it has
         not, or a model without outputs.
     """
-    return np.asarray(
-      self.apply(
-        self._params,
-        input_ids,
-        attention_mask,
-        token_type_ids,
-        decoder_input_ids,
-        position_ids,
-        mems,
-        output,
-      )
+    outputs = self.apply(
+      *(self._params, input_ids, attention_mask, token_type_ids),
+      *(decoder_input_ids, position_ids, mems, output),
     )
+    return np.asarray(outputs)
 
   def apply(
     self,
@@ -163,16 +166,10 @@ class ArrayModel:
     if name not in self.outputs:
       valid = ", ".join(self.outputs) or "none: hidden() has its states"
       raise UsageError(f"logits: output={name}: valid are {valid}")
-    inputs, source = inputs_lib.streams(
-      self._trunk,
-      self._spec,
-      input_ids,
-      attention_mask,
-      token_type_ids,
-      decoder_input_ids,
-      position_ids,
+    inputs, source = self._streams(
+      *(input_ids, attention_mask, token_type_ids),
+      *(decoder_input_ids, position_ids),
       shifted=name != VOCABULARY,
-      starts_with_last=pretrained.starts_with_last(self.config),
     )
     head = self.trained.outputs[name]
     end = self._spec.specials.end
@@ -208,9 +205,7 @@ class ArrayModel:
     """
     self._past(mems)
     self._require_memory()
-    inputs, _ = inputs_lib.streams(
-      self._trunk, self._spec, input_ids, attention_mask, token_type_ids
-    )
+    inputs, _ = self._streams(input_ids, attention_mask, token_type_ids)
     states = compiled.memory(self._network, mem_len)(
       self._params, inputs, tuple(mems)
     )
@@ -260,21 +255,11 @@ class ArrayModel:
     if inputs_lib.are_texts(texts_or_ids):
       texts = inputs_lib.texts(texts_or_ids)
       return self.scorer.text_states(texts)
-    inputs, source = inputs_lib.streams(
-      self._trunk,
-      self._spec,
-      texts_or_ids,
-      attention_mask,
-      token_type_ids,
-      decoder_input_ids,
-      position_ids,
+    inputs, source = self._streams(
+      *(texts_or_ids, attention_mask, token_type_ids),
+      *(decoder_input_ids, position_ids),
       shifted=True,
-      starts_with_last=pretrained.starts_with_last(self.config),
       whole=True,
     )
     run = compiled.states(self._network)
     return np.asarray(run(self._params, inputs, source, self._past(mems)))
-
-
-def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
-  return {name: leaf.shape for name, leaf in flatten(params).items()}

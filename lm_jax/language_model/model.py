@@ -208,7 +208,7 @@ class LanguageModel(ArrayModel):
     return self.scorer.filler.blanks(inputs_lib.text(text), top_k)
 
   def fill_sentence(self, text: str, steps: int = 10) -> str:
-    """The text with all its blanks filled, in so many passes (mask-predict).
+    """The text with its blanks filled, in `steps` passes (mask-predict).
 
     Raises:
       UsageError: as `fill`.

@@ -6,7 +6,6 @@ and a directory whose runs are partial, failed or missing has one too.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -19,26 +18,11 @@ from lm_jax.report import (
   page,
   plots,
   ranking,
+  records,
   web,
 )
 
-__all__ = ["Report", "Written", "publish", "table", "write"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Written:
-  """The files of a report, and how many of the runs are done."""
-
-  csv: Path
-  markdown: Path
-  html: Path
-  figures: tuple[Path, ...]
-  done: int
-  planned: int
-
-  @property
-  def complete(self) -> bool:
-    return self.done == self.planned
+__all__ = ["Report", "publish", "table", "write"]
 
 
 def replace(path: Path, data: bytes) -> Path:
@@ -65,12 +49,8 @@ def publish(
 
   Args:
     root: an existing directory.
-    title: of the HTML page.
-    content: of both pages.
-    csv: the text of the CSV file.
     figures: their bytes by file name, each as .svg and .png. The HTML page
       holds the SVG of every Image in `content`.
-    csv_name: the CSV's file name.
   """
   svg = {Path(n).stem: figures[n] for n in figures if n.endswith(".svg")}
   if figures:
@@ -87,11 +67,7 @@ def publish(
 
 
 class Report:
-  """An experiment, read and analysed once.
-
-  Args:
-    experiment: of `collect.load`.
-  """
+  """An experiment, read and analysed once."""
 
   def __init__(self, experiment: collect.Experiment):
     self._experiment = experiment
@@ -107,28 +83,19 @@ class Report:
     """Returns the report for a terminal, at most 100 columns."""
     return blocks.plain(page.summary(self._analysis, self._ranks))
 
-  def write(self) -> Written:
+  def write(self) -> None:
     """Writes the files into the experiment's directory.
 
     Raises OSError if they can't be written.
     """
     experiment = self._experiment
     images, figures = plots.draw(self._analysis)
-    root = experiment.directory
     publish(
-      root,
+      experiment.directory,
       experiment.subject.title,
       page.build(self._analysis, self._ranks, images),
-      collect.table_csv(experiment),
+      records.table_csv(experiment),
       figures,
-    )
-    return Written(
-      root / "results.csv",
-      root / "report.md",
-      root / "report.html",
-      figures=tuple(root / "figures" / name for name in figures),
-      done=experiment.count(),
-      planned=len(experiment.runs),
     )
 
 
@@ -137,6 +104,6 @@ def table(directory: str | os.PathLike[str]) -> str:
   return Report.load(directory).text()
 
 
-def write(directory: str | os.PathLike[str]) -> Written:
+def write(directory: str | os.PathLike[str]) -> None:
   """Writes the report of an experiment into its directory."""
-  return Report.load(directory).write()
+  Report.load(directory).write()

@@ -8,7 +8,7 @@ described, and nothing is claimed over seeds.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -46,8 +46,8 @@ def scores(
   experiment: Experiment,
   arms: list[str],
   value_of: Callable[[Run], float | None],
-) -> tuple[Array, list[int]]:
-  """value_of(run) of finished runs, [A, N], NaN where none; and the seeds."""
+) -> Array:
+  """value_of(run) of finished runs, [A, N] by seeds; NaN where none."""
   seeds = sorted({run.seed for arm in arms for run in experiment.runs_of(arm)})
   scores_AxN = np.full((len(arms), len(seeds)), np.nan)
   for a, arm in enumerate(arms):
@@ -55,13 +55,13 @@ def scores(
       value = value_of(run)
       if value is not None:
         scores_AxN[a, seeds.index(run.seed)] = value
-  return scores_AxN, seeds
+  return scores_AxN
 
 
 def tested(experiment: Experiment) -> str | None:
   """Names the metric to compare arms on: the own loss of one objective."""
   done = [run for run in experiment.runs if run.done]
-  if subject.own_losses_compare(done):
+  if _own_losses_compare(done):
     return metrics_lib.OWN_LOSS
   for name, metric in metrics_lib.METRICS.items():
     if metric.higher_better and any(name in run.metrics for run in done):
@@ -69,11 +69,22 @@ def tested(experiment: Experiment) -> str | None:
   return None
 
 
+def _own_losses_compare(done: Sequence[Run]) -> bool:
+  """Returns whether arms may be compared by their validation losses.
+
+  They may not where the objective makes its own task as it learns: the
+  better a generator, the harder to find what it has replaced.
+  """
+  return (
+    len({run.arm for run in done}) > 1
+    and all(metrics_lib.OWN_LOSS in run.metrics for run in done)
+    and all(run.scoring != "energy" for run in done)
+    and subject.losses_compare([run.settings for run in done])
+  )
+
+
 def regime_of(experiment: Experiment, metric: str | None) -> str:
-  counts = [
-    sum(metric in run.metrics for run in experiment.runs_of(arm))
-    for arm in experiment.arms
-  ]
+  counts = [len(experiment.with_metric(metric, a)) for a in experiment.arms]
   return "seeds" if max(counts, default=0) >= MIN_SEEDS else "items"
 
 
@@ -99,14 +110,11 @@ def is_fraction(metric: str) -> bool:
 
 def estimates_of(experiment: Experiment, metric: str) -> dict[str, Estimate]:
   """Estimates `metric` for each arm that has it, by its own spread."""
-  estimates = {}
-  for arm in experiment.arms:
-    runs = [run for run in experiment.runs_of(arm) if metric in run.metrics]
-    if runs:
-      estimates[arm] = statistics.mean(
-        grid_of(runs, metric), fraction=is_fraction(metric)
-      )
-  return estimates
+  return {
+    arm: statistics.mean(grid_of(runs, metric), fraction=is_fraction(metric))
+    for arm in experiment.arms
+    if (runs := experiment.with_metric(metric, arm))
+  }
 
 
 def _mean(values: list) -> float | None:
@@ -121,15 +129,15 @@ def summarize(
   estimates: dict[str, dict[str, Estimate]],
   length: int,
 ) -> Arm:
-  runs = list(experiment.runs_of(name))
-  ledger = {}
-  for currency in metrics_lib.LEDGER:
-    spent = _mean([run.ledger.get(currency) for run in runs])
-    if spent is not None:
-      ledger[currency] = spent
+  runs = experiment.runs_of(name)
+  ledger = {
+    currency: spent
+    for currency in metrics_lib.LEDGER
+    if (spent := _mean([run.ledger.get(currency) for run in runs])) is not None
+  }
   parameters = _mean([run.parameters for run in runs])
   metrics = {m: by[name] for m, by in estimates.items() if name in by}
-  grid_NxI = item_grid([r for r in runs if metric in r.metrics], metric, length)
+  grid_NxI = item_grid(experiment.with_metric(metric, name), metric, length)
   over_items, total = None, metrics.get(metric or "")
   if grid_NxI is not None:
     over_items = items_lib.item_interval(grid_NxI.mean(0))

@@ -156,7 +156,9 @@ def markdown(blocks: Sequence[Block]) -> str:
       text = _escape(block.text)
       parts.append(f"**{text}**" if block.strong else text)
     elif isinstance(block, Table):
-      rule = [":--" if i in block.words else "--:" for i in _range(block)]
+      rule = [
+        ":--" if i in block.words else "--:" for i in range(len(block.head))
+      ]
       rows = [list(map(_escape, row)) for row in (block.head, *block.rows)]
       rows.insert(1, rule)
       parts.append("\n".join("| " + " | ".join(row) + " |" for row in rows))
@@ -190,7 +192,3 @@ def _markdown_cases(block: Cases) -> list[str]:
         lines.append(f"  - {_escape(part.name)}: {text}")
     parts += [f"**{_escape(group)} ({len(chosen)})**", "\n".join(lines)]
   return parts
-
-
-def _range(table: Table) -> range:
-  return range(len(table.head))

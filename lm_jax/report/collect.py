@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import sheet
 from lm_jax.report import subject as subject_lib
-from lm_jax.support import strict_json
+from lm_jax.support import errors, strict_json
 from lm_jax.support.errors import UsageError, short
-from lm_jax.support.status import DONE as DONE
+from lm_jax.support.status import DONE
+from lm_jax.support.typed_json import as_kind, read_as
 
 # No figure of a run is as large, and a plot could not show it.
 _LARGEST = 1e100
@@ -77,8 +77,12 @@ class Experiment:
 
   @functools.cached_property
   def subject(self) -> subject_lib.Subject:
-    settings = [run.settings for run in self.runs]
-    return subject_lib.from_record(self.name, self.about, settings)
+    return subject_lib.from_record(self.name, self.about, self.settings)
+
+  @property
+  def settings(self) -> list[dict[str, Any]]:
+    """The settings of each run."""
+    return [run.settings for run in self.runs]
 
   @property
   def arms(self) -> tuple[str, ...]:
@@ -91,8 +95,59 @@ class Experiment:
     runs = [r for r in self.runs if r.arm == arm and (r.done or not done)]
     return tuple(sorted(runs, key=lambda run: run.seed))
 
-  def count(self, status: str = DONE) -> int:
-    return sum(run.status == status for run in self.runs)
+  def with_metric(self, metric: str | None, arm: str) -> list[Run]:
+    """Returns an arm's finished runs that have a metric, by seed."""
+    return [run for run in self.runs_of(arm) if metric in run.metrics]
+
+  def count(self) -> int:
+    """Returns how many runs are done."""
+    return sum(run.done for run in self.runs)
+
+  @functools.cached_property
+  def measured(self) -> list[str]:
+    """The metrics that some run has, those that reports know first."""
+    names = {name for run in self.runs for name in run.metrics}
+    known = [name for name in metrics_lib.METRICS if name in names]
+    return known + sorted(names - set(known))
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+  """A run that experiment.json names, whatever became of it.
+
+  name: of its directory, below runs/.
+  arm: printable, as it stands in figures, too.
+
+  Raises:
+    UsageError: the name would lead out of the directory, the arm can't be
+      shown, or the seed is none.
+  """
+
+  name: str
+  arm: str
+  seed: int
+
+  def __post_init__(self):
+    if not strict_json.is_file_name(self.name):
+      raise UsageError(f"{short(self.name)}: is no name of a directory")
+    if not self.arm.isprintable():
+      raise UsageError(f"the arm {short(self.arm)}: can't be shown")
+    if abs(self.seed) >= 2**63:
+      raise UsageError(f"{short(self.seed)}: is no seed")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Result:
+  """The fields of result.json that a report reads."""
+
+  status: str
+  error: str | None = None
+  traceback: str | None = None
+  scoring: str | None = None
+  parameters: Any = None
+  ledger: dict[str, Any] | None = None
+  metrics: dict[str, Any] | None = None
+  items: dict[str, Any] | None = None
 
 
 def _finite(value: Any) -> bool:
@@ -126,45 +181,12 @@ def _history(path: Path, notes: list[str]) -> tuple[dict[str, Any], ...]:
   return tuple(steps[step] for step in sorted(steps))
 
 
-def _object(path: Path) -> dict[str, Any]:
-  """A JSON object; ValueError says what is wrong with the file."""
-  value = strict_json.read(path, path.name, finite=False)
-  if not isinstance(value, dict):
-    raise ValueError(f"holds {type(value).__name__}, not an object")
-  return value
-
-
 def _items(raw: dict[str, Any]) -> dict[str, np.ndarray]:
-  items = {
-    k: np.array(v, float)
-    for k, v in raw.items()
-    if isinstance(v, list) and all(map(_finite, v))
-  }
   return {
-    name: scores_I
-    for name, scores_I in items.items()
-    if scores_I.ndim == 1 and len(scores_I) and np.isfinite(scores_I).all()
+    name: np.array(scores, float)
+    for name, scores in raw.items()
+    if isinstance(scores, list) and scores and all(map(_finite, scores))
   }
-
-
-def _file_name(name: Any) -> str:
-  """Checks a run's name, which must not lead out of the directory."""
-  if not isinstance(name, str) or not strict_json.is_file_name(name):
-    raise ValueError(f"the run {short(name)} has no name of a directory")
-  return name
-
-
-def _arm(arm: Any) -> str:
-  """Checks an arm's name, which stands in figures too."""
-  if not isinstance(arm, str) or not arm.isprintable():
-    raise ValueError(f"the arm {short(arm)} has no name that can be shown")
-  return arm
-
-
-def _seed(run: dict[str, Any]) -> int:
-  if type(run["seed"]) is not int or abs(run["seed"]) >= 2**63:
-    raise ValueError(f"the seed {short(run['seed'])} is no seed")
-  return run["seed"]
 
 
 def _settings(path: Path, notes: list[str]) -> dict[str, Any]:
@@ -172,8 +194,8 @@ def _settings(path: Path, notes: list[str]) -> dict[str, Any]:
   if not path.exists():
     return {}
   try:
-    tree = _object(path)
-  except ValueError as error:
+    tree = read_as(path, dict, path.name)
+  except UsageError as error:
     notes.append(f"{path.parent.name}/{path.name}: left out: {error}")
     return {}
   settings: dict[str, Any] = {}
@@ -186,46 +208,47 @@ def _settings(path: Path, notes: list[str]) -> dict[str, Any]:
   return settings
 
 
-def _run(folder: Path, entry: dict[str, Any], notes: list[str]) -> Run:
+def _run(folder: Path, planned: Planned, notes: list[str]) -> Run:
   history = _history(folder / "metrics.jsonl", notes)
-  named = {"name": entry["name"], "arm": entry["arm"], "seed": entry["seed"]}
-  named["settings"] = _settings(folder / "config.json", notes)
+  known: dict[str, Any] = dataclasses.asdict(planned)
+  known["settings"] = _settings(folder / "config.json", notes)
   last = history[-1] if history else {}
   ledger = {k: last[k] for k in metrics_lib.CURRENCIES if _finite(last.get(k))}
   if history:
     ledger["steps"] = last["step"]
+  known |= {"ledger": ledger, "history": history}
   path = folder / "result.json"
   if not path.exists():
-    status = "unfinished" if history else "not started"
-    return Run(**named, status=status, ledger=ledger, history=history)
+    return Run(**known, status="unfinished" if history else "not started")
   try:
-    raw = _object(path)
-    for name, value in (raw.get("metrics") or {}).items():
-      if not _finite(value):
-        notes.append(f"{entry['name']}: {name} is {value} and was left out.")
-    return Run(
-      **named,
-      status=str(raw["status"]),
-      error=str(raw.get("error") or ""),
-      traceback=str(raw.get("traceback") or ""),
-      scoring=str(raw.get("scoring") or ""),
-      parameters=_count(raw.get("parameters")),
-      ledger=ledger
-      | {k: v for k, v in (raw.get("ledger") or {}).items() if _finite(v)},
-      metrics={
-        k: float(v) for k, v in (raw.get("metrics") or {}).items() if _finite(v)
-      },
-      items=_items(raw.get("items") or {}),
-      history=history,
-      raw=raw,
-    )
-  except (ValueError, TypeError, KeyError, AttributeError) as error:
-    text = str(error)
-    if not isinstance(error, UsageError):
-      text = f"result.json: {type(error).__name__}: {error}"
-    return Run(
-      **named, status="unreadable", error=text, ledger=ledger, history=history
-    )
+    raw = strict_json.read(path, path.name, finite=False)
+    result = as_kind(raw, _Result, path.name)
+  except UsageError as error:
+    return Run(**known, status="unreadable", error=str(error))
+  metrics = result.metrics or {}
+  for name, value in metrics.items():
+    if not _finite(value):
+      notes.append(f"{planned.name}: {name} is {value} and was left out.")
+  spent = result.ledger or {}
+  known["ledger"] |= {k: v for k, v in spent.items() if _finite(v)}
+  return Run(
+    **known,
+    status=result.status,
+    error=result.error or "",
+    traceback=result.traceback or "",
+    scoring=result.scoring or "",
+    parameters=_count(result.parameters),
+    metrics={k: float(v) for k, v in metrics.items() if _finite(v)},
+    items=_items(result.items or {}),
+    raw=raw,
+  )
+
+
+def read(path: Path) -> tuple[dict[str, Any], list[Planned]]:
+  """Reads an experiment.json: all of it, and the runs that it names."""
+  about = read_as(path, dict)
+  with errors.about(path):
+    return about, as_kind(about.get("runs"), list[Planned], "runs")
 
 
 def load(directory: str | os.PathLike[str]) -> Experiment:
@@ -241,27 +264,18 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
   path = root / "experiment.json"
   try:
     path.stat()
-    about = _object(path)
-    planned: list[dict[str, Any]] = [
-      {"name": _file_name(r["name"]), "arm": _arm(r["arm"]), "seed": _seed(r)}
-      for r in about["runs"]
-    ]
   except OSError as error:
     raise UsageError(
       f"--workdir={root}: {path.name}: {error.strerror}; a report needs a "
       "directory that `compare` has written"
     ) from error
-  except (ValueError, TypeError, KeyError) as error:
-    raise UsageError(
-      f"{path}: {type(error).__name__}: {error}; it must be an object with "
-      '"runs", a list of {"name", "arm", "seed"}'
-    ) from error
-  cells = [(entry["arm"], entry["seed"]) for entry in planned]
+  about, planned = read(path)
+  cells = [(run.arm, run.seed) for run in planned]
   twice = next((cell for cell in cells if cells.count(cell) > 1), None)
   if not planned or twice:
     what = "two runs of arm {}, seed {}".format(*twice) if twice else "no runs"
     raise UsageError(f"{path}: {what}; each arm has one run a seed")
-  arms = list(dict.fromkeys(entry["arm"] for entry in planned))
+  arms = list(dict.fromkeys(run.arm for run in planned))
   baseline = str(about.get("baseline") or arms[0])
   if baseline not in arms:
     near = difflib.get_close_matches(baseline, arms, 3) or arms
@@ -269,9 +283,7 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
       f"{path}: baseline {baseline!r} is no arm; valid: {', '.join(near)}"
     )
   notes: list[str] = []
-  runs = tuple(
-    _run(root / "runs" / entry["name"], entry, notes) for entry in planned
-  )
+  runs = tuple(_run(root / "runs" / run.name, run, notes) for run in planned)
   name = str(about.get("name") or root.name)
   return Experiment(root, name, baseline, runs, about, tuple(notes))
 
@@ -282,58 +294,12 @@ def single(directory: str | os.PathLike[str]) -> Experiment:
   Raises UsageError if its result.json is no such file.
   """
   root = Path(directory)
+  path = root / "result.json"
+  raw = as_kind(strict_json.read(path, finite=False), dict, path)
+  name = root.name if strict_json.is_file_name(root.name) else "run"
+  fields = {"seed": 0} | raw | {"name": name, "arm": raw.get("arm") or "run"}
   notes: list[str] = []
-  try:
-    raw = _object(root / "result.json")
-    entry = {
-      "name": root.name or "run",
-      "arm": _arm(raw.get("arm") or "run"),
-      "seed": _seed({"seed": 0} | raw),
-    }
-  except ValueError as error:
-    raise UsageError(f"{root / 'result.json'}: {error}") from error
-  run = _run(root, entry, notes)
+  with errors.about(path):
+    planned = as_kind(fields, Planned, "the run")
+  run = _run(root, planned, notes)
   return Experiment(root, run.name, run.arm, (run,), {}, tuple(notes))
-
-
-# Settings with columns of their own in `results.csv`, whatever is compared.
-COLUMNS = {
-  "size": "size",
-  "trunk.preset": "preset",
-  "length": "length",
-  "batch_size": "batch_size",
-  "budget": "budget",
-  "optimizer.learning_rate": "learning_rate",
-  "data.corpus": "corpus",
-  "data.tokenizer": "tokenizer",
-  "data.vocabulary_size": "vocabulary_size",
-  "data.packing": "packing",
-}
-
-
-def table_csv(experiment: Experiment) -> str:
-  """`results.csv`: a row per run; settings, currencies, metrics, code.
-
-  What the runs differ in has a column of its flag's name.
-  """
-  measured = {name for run in experiment.runs for name in run.metrics}
-  names = [n for n in metrics_lib.METRICS if n in measured]
-  names += sorted(measured - set(names))
-  differ = subject_lib.varied([run.settings for run in experiment.runs])
-  own = ("objective", "architecture", *COLUMNS)
-  swept = [path for path in differ if path not in own]
-  head = ["name", "arm", "seed", "status", "objective", "architecture"]
-  head += [*COLUMNS.values(), *swept, "scoring", "parameters"]
-  head += [*metrics_lib.LEDGER, *names]
-  rows = []
-  for run in experiment.runs:
-    row = [run.name, run.arm, run.seed, run.status]
-    for path in ("objective", "architecture"):
-      row.append(run.raw.get(path) or run.settings.get(path))
-    row += [run.settings.get(path) for path in (*COLUMNS, *swept)]
-    row += [run.scoring, run.parameters]
-    row += [run.ledger.get(currency) for currency in metrics_lib.LEDGER]
-    row += [run.metrics.get(name) for name in names]
-    row += [run.raw.get("digest"), run.raw.get("commit"), run.error]
-    rows.append(row)
-  return sheet.text([*head, "digest", "commit", "error"], rows)

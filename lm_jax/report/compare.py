@@ -21,13 +21,12 @@ from lm_jax.report.arms import (
   is_fraction,
   item_grid,
   regime_of,
-  scores,
   summarize,
   tested,
 )
 from lm_jax.report.collect import Experiment, Run
 from lm_jax.report.estimates import Estimate
-from lm_jax.report.statistics import MIN_SEEDS
+from lm_jax.report.statistics import MIN_SEEDS, Scatter
 
 ALPHA = 0.05
 
@@ -55,19 +54,6 @@ class Difference:
 
 
 @dataclasses.dataclass(frozen=True)
-class Scattering:
-  """An arm whose seeds scatter more than the others' do.
-
-  deviation: standard deviation over its seeds, in the metric's own unit.
-  ratio: by that of the other arms, pooled.
-  """
-
-  arm: str
-  deviation: float
-  ratio: float
-
-
-@dataclasses.dataclass(frozen=True)
 class Analysis:
   """Everything that tables and figures show.
 
@@ -79,10 +65,15 @@ class Analysis:
   regime: str
   arms: tuple[Arm, ...]
   differences: tuple[Difference, ...]
-  scattering: tuple[Scattering, ...] = ()
+  scattering: tuple[Scatter, ...] = ()
 
   def arm(self, name: str) -> Arm:
     return next(arm for arm in self.arms if arm.name == name)
+
+  @property
+  def has_items(self) -> bool:
+    """Returns whether some arm has a score for each item."""
+    return any(arm.items for arm in self.arms)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,17 +92,13 @@ class _Pair:
   @classmethod
   def from_runs(cls, experiment: Experiment, metric: str, name: str) -> _Pair:
     sides = [
-      [run for run in experiment.runs_of(arm) if metric in run.metrics]
-      for arm in (name, experiment.baseline)
+      experiment.with_metric(metric, arm) for arm in (name, experiment.baseline)
     ]
     shared = {r.seed for r in sides[0]} & {r.seed for r in sides[1]}
     enough = min(map(len, sides)) >= MIN_SEEDS
     paired = len(shared) >= MIN_SEEDS or (bool(shared) and not enough)
     if paired:
-      sides = [
-        sorted((r for r in side if r.seed in shared), key=lambda r: r.seed)
-        for side in sides
-      ]
+      sides = [[r for r in side if r.seed in shared] for side in sides]
     return cls(name, metric, (sides[0], sides[1]), paired)
 
   def over_items(self, length: int) -> Estimate | None:
@@ -200,25 +187,14 @@ def _judge(difference: Difference, metric: str, baseline: str) -> Difference:
   return dataclasses.replace(difference, claim=seeds or "", verdict=verdict)
 
 
-def _scattering(
-  experiment: Experiment, metric: str, arms: list[str]
-) -> tuple[Scattering, ...]:
-  scores_AxN, _ = scores(experiment, arms, lambda r: r.metrics.get(metric))
-  return tuple(
-    Scattering(arms[one.arm], one.deviation, one.ratio)
-    for one in statistics.scattering(scores_AxN)
-  )
-
-
 def analyse(experiment: Experiment) -> Analysis:
   """Computes everything that tables and figures show, once."""
   metric = tested(experiment)
   regime = regime_of(experiment, metric)
-  measured = {name for run in experiment.runs for name in run.metrics}
   estimates = {
     name: estimates_of(experiment, name)
-    for name in metrics_lib.METRICS
-    if name in measured
+    for name in experiment.measured
+    if name in metrics_lib.METRICS
   }
   lists = [r.items[metric] for r in experiment.runs if metric in r.items]
   length = len(lists[0]) if lists else 0
@@ -242,5 +218,12 @@ def analyse(experiment: Experiment) -> Analysis:
     regime,
     arms,
     differences,
-    _scattering(experiment, metric, have),
+    statistics.scattering(
+      {
+        arm: np.array(
+          [run.metrics[metric] for run in experiment.with_metric(metric, arm)]
+        )
+        for arm in have
+      }
+    ),
   )

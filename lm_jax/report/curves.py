@@ -83,11 +83,11 @@ def learning_curves(analysis: Analysis, currency: str):
   tall = max(4.3, 0.22 * len(experiment.arms))
   figure = Figure(figsize=(7.2, tall))
   axes = figure.add_subplot()
-  ends = {}
-  for arm in experiment.arms:
-    end = _draw_arm(axes, experiment, arm, currency, name)
-    if end is not None:
-      ends[arm] = end
+  ends = {
+    arm: end
+    for arm in experiment.arms
+    if (end := _draw_arm(axes, experiment, arm, currency, name)) is not None
+  }
   if not ends:
     return None
   chance = metric.chance
@@ -95,12 +95,10 @@ def learning_curves(analysis: Analysis, currency: str):
     axes.axhline(chance * metric.scale, color=GREY, linewidth=1, dashes=(4, 3))
   axes.set_xlim(left=0)
   axes.margins(x=0.02)
-  unit = " (%)" if metric.unit == "%" else ""
   axes.locator_params(steps=[1, 2, 5, 10])
   axes.set_xlabel(axis_unit(experiment, currency)[1])
-  axes.set_ylabel(f"{metric.label}, {metric.unit}")
-  if metric.unit == "%":
-    axes.set_ylabel(f"{metric.label}, accuracy{unit}")
+  unit = "accuracy (%)" if metric.unit == "%" else metric.unit
+  axes.set_ylabel(f"{metric.label}, {unit}")
   low, high = axes.get_ylim()
   if chance is not None:
     axes.text(

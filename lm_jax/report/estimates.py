@@ -69,11 +69,17 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Estimate:
   return Estimate(p, max(0.0, low), min(1.0, high), n=n)
 
 
-def is_near_an_end(share: float, n: int) -> bool:
-  """Returns whether fewer than ten of n items are right, or wrong.
+def widened(
+  low: float, high: float, share: float, n: int, level: float
+) -> tuple[float, float]:
+  """The ends of an interval of a share of n items; near 0 and 1 Wilson's too.
 
-  A spread estimated from so few says little: it is 0 where all are right.
+  A spread estimated from fewer than ten items that are right, or wrong, says
+  little (it is 0 where all are right): no end lies within Wilson's then.
   Source: Brown, Cai and DasGupta, Statistical Science 16 (2001), on intervals
   of a proportion near 0 and 1.
   """
-  return n * min(share, 1 - share) < 10
+  if n * min(share, 1 - share) >= 10:
+    return low, high
+  ends = wilson(share * n, n, level)
+  return min(low, ends.low or 0.0), max(high, ends.high or 0.0)

@@ -11,13 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lm_jax.report.estimates import (
-  Array,
-  Estimate,
-  is_near_an_end,
-  t_estimate,
-  wilson,
-)
+from lm_jax.report.estimates import Array, Estimate, t_estimate, widened, wilson
 
 RESAMPLES = 10_000
 SEED = 20240229  # fixed, so that a report is a function of its input
@@ -31,8 +25,7 @@ def item_interval(scores_I: Array, level: float = 0.95) -> Estimate:
   """An accuracy over items: Wilson where every score is 0 or 1.
 
   With ties (0.5) or means over seeds: mean -+ t_{I-1} sd / sqrt(I), cut to
-  [0, 1] as every accuracy is, and near the ends (`is_near_an_end`) never within
-  Wilson's.
+  [0, 1] as every accuracy is, and near the ends `widened`.
   """
   n = len(scores_I)
   if _binary(scores_I):
@@ -42,10 +35,7 @@ def item_interval(scores_I: Array, level: float = 0.95) -> Estimate:
   if t.low is None or t.high is None:
     return Estimate(t.value, n=n)
   low, high = max(0.0, t.low), min(1.0, t.high)
-  if is_near_an_end(t.value, n):
-    ends = wilson(t.value * n, n, level)
-    low, high = min(low, ends.low or 0.0), max(high, ends.high or 0.0)
-  return Estimate(t.value, low, high, n=n)
+  return Estimate(t.value, *widened(low, high, t.value, n, level), n=n)
 
 
 def mcnemar(arm_I: Array, baseline_I: Array) -> float:

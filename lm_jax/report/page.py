@@ -8,6 +8,8 @@ from lm_jax.report.blocks import Block, Code, Heading, Image, Text
 from lm_jax.report.compare import Analysis
 from lm_jax.report.ranking import Ranking
 
+_PARTS = "minimal_pairs/"
+
 
 def _line(value: object) -> str:
   return " ".join(str(value or "").split())
@@ -31,16 +33,18 @@ def _opening(analysis: Analysis) -> list[Block]:
   return blocks
 
 
+def _measured(analysis: Analysis) -> list[str]:
+  measured = {name for arm in analysis.arms for name in arm.metrics}
+  return [name for name in metrics_lib.METRICS if name in measured]
+
+
 def _yardsticks(analysis: Analysis) -> list[str]:
   """Lists the metrics of the main table; parts of pairs have their own."""
-  measured = {name for arm in analysis.arms for name in arm.metrics}
   return [
     name
-    for name, metric in metrics_lib.METRICS.items()
-    if name in measured
-    and metric.higher_better is not None
-    and (name != metrics_lib.OWN_LOSS or name == analysis.metric)
-    and not name.startswith("minimal_pairs/")
+    for name in _measured(analysis)
+    if (name != metrics_lib.OWN_LOSS or name == analysis.metric)
+    and not name.startswith(_PARTS)
   ]
 
 
@@ -51,15 +55,11 @@ def _section(title: str, blocks: list[Block]) -> list[Block]:
 def summary(analysis: Analysis, found: list[Ranking]) -> list[Block]:
   """Builds the blocks that the terminal shows."""
   spent = ("steps", "tokens", "targets", "flops", "seconds")
-  names = _yardsticks(analysis)
-  reached: list[Block] = []
-  if names:
-    reached = [tables.yardsticks(analysis, names, intervals=False)]
   return [
     *_opening(analysis),
     tables.budgets(analysis, spent),
     Text(prose.SPENT),
-    *reached,
+    *tables.yardsticks(analysis, _yardsticks(analysis), intervals=False),
     *map(Text, prose.notes(analysis)),
     *tables.differences(analysis),
     *tables.chance(analysis),
@@ -71,7 +71,7 @@ def summary(analysis: Analysis, found: list[Ranking]) -> list[Block]:
 def _over(analysis: Analysis) -> str:
   """Names what the intervals of the main table range over."""
   name = analysis.metric or ""
-  if any(arm.items for arm in analysis.arms):
+  if analysis.has_items:
     return f"seeds, and over items too for {metrics_lib.get(name).label}"
   return "seeds"
 
@@ -86,18 +86,13 @@ def build(
   def figure(*stems: str) -> list[Block]:
     return [by_stem[stem] for stem in stems if stem in by_stem]
 
-  names = _yardsticks(analysis)
-  measured = {name for arm in analysis.arms for name in arm.metrics}
-  parts = [n for n in metrics_lib.METRICS if n.startswith("minimal_pairs/")]
-  parts = [name for name in parts if name in measured]
-  reached: list[Block] = []
-  if names:
-    reached = [tables.yardsticks(analysis, names)]
+  reached = tables.yardsticks(analysis, _yardsticks(analysis))
+  if reached:
     if analysis.regime != "items":
       reached.append(Text(f"Intervals: 95 % over {_over(analysis)}."))
     reached += map(Text, prose.notes(analysis))
-  if parts:
-    reached.append(tables.yardsticks(analysis, parts))
+  parts = [name for name in _measured(analysis) if name.startswith(_PARTS)]
+  reached += tables.yardsticks(analysis, parts)
   about = experiment.about
   made: list[Block] = []
   if about.get("command"):

@@ -94,8 +94,8 @@ def figures(analysis: Analysis):
     seeds += "; lines that end early are unfinished"
   if statuses & set(BROKEN):
     seeds += "; a cross ends a run that failed"
-  items = any(arm.items for arm in analysis.arms)
-  subset = " (a subset)" if items or analysis.metric is None else ""
+  whole = not analysis.has_items and analysis.metric
+  subset = "" if whole else " (a subset)"
   over = "thick: 95 % over seeds; thin: corrected for all comparisons; "
   if analysis.regime == "items":
     over = ""

@@ -32,14 +32,14 @@ def intervals(analysis: Analysis) -> str:
   """Says which intervals these are, in a sentence or two."""
   if analysis.metric is None:
     return "No finished run has a metric that compares between the arms."
-  over = "seeds and items" if _has_items(analysis) else "seeds"
+  over = "seeds and items" if analysis.has_items else "seeds"
   if analysis.regime == "items":
     text = (
       f"Fewer than {MIN_SEEDS} seeds an arm show nothing of how seeds scatter: "
       "there is no seed interval, and nothing here says that another seed "
       "would give the same order."
     )
-    if not _has_items(analysis):
+    if not analysis.has_items:
       return text
     return (
       f"{text} Intervals and tests are over items and hold for these "
@@ -60,10 +60,6 @@ def intervals(analysis: Analysis) -> str:
   return f"{text} The item-level test holds for these checkpoints only."
 
 
-def _has_items(analysis: Analysis) -> bool:
-  return any(arm.items for arm in analysis.arms)
-
-
 def answer(analysis: Analysis) -> str:
   """Answers the experiment's question, after correction.
 
@@ -81,7 +77,7 @@ def answer(analysis: Analysis) -> str:
   if not analysis.differences:
     return f"No arm can be compared with the baseline {baseline} yet."
   if analysis.regime == "items":
-    varied = subject.varied(_settings(analysis.experiment))
+    varied = subject.varied(analysis.experiment.settings)
     on = " on objectives" if varied in ([], ["objective"]) else ""
     text = f"No claim{on}: fewer than {MIN_SEEDS} seeds an arm ({label})."
     claims = {
@@ -165,14 +161,10 @@ def notes(analysis: Analysis) -> list[str]:
   return [*sentences, *analysis.experiment.notes]
 
 
-def _settings(experiment: Experiment) -> list[subject.Settings]:
-  return [run.settings for run in experiment.runs]
-
-
 def reading(analysis: Analysis) -> list[str]:
   """Explains how to read the report: what compares, and what does not."""
   return [
-    *filter(None, [subject.differences(_settings(analysis.experiment))]),
+    *filter(None, [subject.differences(analysis.experiment.settings)]),
     "Minimal pairs: how often the objective's own score prefers a real "
     "held-out sentence to a damaged one; a tie counts as half. It compares "
     "between objectives.",

@@ -24,31 +24,64 @@ from lm_jax.report import (
 from lm_jax.report.blocks import Block, Code, Heading, Table, Text
 from lm_jax.report.estimates import Estimate
 from lm_jax.report.metrics import amount, interval, p_value
-from lm_jax.support import strict_json
-from lm_jax.support.errors import UsageError, short
 from lm_jax.support.status import DONE
+from lm_jax.support.typed_json import as_kind, read_as
 
 FILE = "protocol.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
-  """A model on a task by a method.
+class Cell:
+  """A model on a task by a method, as protocol.json has it.
 
-  scores: of the test split, one a seed [N].  items: of each example, [N, I].
-  seeds: one for each score.
-  why: the reason where scores are missing.
-  facts: what the table of settings shows.
+  metric: of the task, without its name.
+  runs: of each seed, by name.
+  head: how the model answers.
+  chosen: the setting that did best.
+  why: the reason where nothing was measured.
   """
 
   arm: str
   task: str
   method: str
+  metric: str
+  runs: list[str] = dataclasses.field(default_factory=list)
+  head: str | None = None
+  chosen: str | None = None
+  why: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+  """The fields of a run's result.json that the table shows."""
+
+  status: str
+  error: str | None = None
+  seed: int = 0
+  parameters: int | None = None
+  metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+  items: dict[str, Any] = dataclasses.field(default_factory=dict)
+  ledger: dict[str, Any] = dataclasses.field(default_factory=dict)
+  examples: dict[str, Any] = dataclasses.field(default_factory=dict)
+  cut: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Entry(Cell):
+  """A cell with its scores.
+
+  results: of its finished runs, one a seed.
+  scores: of the test split, one a seed [N].
+  items: of each example, [N, I].
+  """
+
+  results: Sequence[Result]
   scores: np.ndarray
   items: np.ndarray
-  seeds: tuple[int, ...]
-  why: str
-  facts: Mapping[str, Any]
+
+  @property
+  def seeds(self) -> list[int]:
+    return [result.seed for result in self.results]
 
 
 def write(directory: str | os.PathLike[str]) -> str:
@@ -61,8 +94,9 @@ def write(directory: str | os.PathLike[str]) -> str:
   about, entries = _read(root)
   content = _content(about, entries)
   name = str(about.get("name", root.name))
-  publish(root, name, content, _csv(entries), {})
-  return blocks.plain(content[: _shown(content)])
+  whole = [*content, *_made(about, entries)]
+  publish(root, name, whole, _csv(entries), {})
+  return blocks.plain(content)
 
 
 def records(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -71,52 +105,27 @@ def records(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def _read(root: pathlib.Path) -> tuple[dict[str, Any], list[Entry]]:
-  about = strict_json.read(root / FILE)
-  if not isinstance(about, dict) or not isinstance(about.get("cells"), list):
-    raise UsageError(f"{root / FILE}: must be an object with a list of cells")
-  return about, [_entry(root, cell) for cell in about["cells"]]
+  path = root / FILE
+  about = read_as(path, dict)
+  cells = as_kind(about.get("cells"), list[Cell], f"{path}: cells")
+  return about, [_entry(root, cell) for cell in cells]
 
 
-def _shown(content: Sequence[Block]) -> int:
-  """Counts the blocks before the settings, which a terminal leaves out."""
-  for number, block in enumerate(content):
-    if isinstance(block, Heading) and block.text == "Settings":
-      return number
-  return len(content)
-
-
-def _entry(root: pathlib.Path, cell: Any) -> Entry:
-  keys = ("arm", "task", "method", "metric")
-  if not isinstance(cell, dict) or not all(
-    isinstance(cell.get(key), str) for key in keys
-  ):
-    raise UsageError(f"{root / FILE}: the cell {short(cell)}: is none")
-  results = [
-    strict_json.read(path)
-    for name in cell.get("runs", ())
-    if (path := root / "runs" / str(name) / "result.json").exists()
-  ]
-  done = [r for r in results if r.get("status") == DONE]
-  metric = f"{cell['task']}/{cell['metric']}"
-  scores = [float(r["metrics"][metric]) for r in done]
-  per_item = [r["items"].get(cell["task"], ()) for r in done]
+def _entry(root: pathlib.Path, cell: Cell) -> Entry:
+  paths = [root / "runs" / name / "result.json" for name in cell.runs]
+  results = [read_as(path, Result) for path in paths if path.exists()]
+  done = [r for r in results if r.status == DONE]
+  scores = [r.metrics[f"{cell.task}/{cell.metric}"] for r in done]
+  per_item = [r.items.get(cell.task, ()) for r in done]
   same = len({len(x) for x in per_item}) == 1
-  grid = np.array(per_item, float) if same else np.zeros((len(done), 0))
-  why = str(cell.get("why", ""))
-  if not scores and not why:
-    said = {str(r.get("error") or r.get("status")) for r in results}
-    why = "; ".join(sorted(said))
+  why = cell.why
+  if not done and not why:
+    why = "; ".join(sorted({r.error or r.status for r in results})) or "not run"
   return Entry(
-    *(cell["arm"], cell["task"], cell["method"]),
+    **{**vars(cell), "why": why},
+    results=done,
     scores=np.array(scores, float),
-    items=grid,
-    seeds=tuple(int(r["seed"]) for r in done),
-    why=why or ("" if scores else "not run"),
-    facts={
-      **cell,
-      "result": done[0] if done else {},
-      "metrics": [r["metrics"] for r in done],
-    },
+    items=np.array(per_item, float) if same else np.zeros((len(done), 0)),
   )
 
 
@@ -133,8 +142,12 @@ def _content(about: Mapping[str, Any], entries: Sequence[Entry]) -> list[Block]:
   )
   for task in dict.fromkeys(entry.task for entry in entries):
     content += _task(task, [e for e in entries if e.task == task], about)
-  content += protocol_averages.blocks_of(entries)
-  content += [Heading("Settings"), _settings(entries)]
+  return content + protocol_averages.blocks_of(entries)
+
+
+def _made(about: Mapping[str, Any], entries: Sequence[Entry]) -> list[Block]:
+  """The settings and what made the runs, which a terminal leaves out."""
+  content: list[Block] = [Heading("Settings"), _settings(entries)]
   made = about.get("command")
   if made:
     content += [Heading("How it was made"), Code(str(made), "Command")]
@@ -155,23 +168,20 @@ def _sweeps(about: Mapping[str, Any]) -> str:
 def _task(
   task: str, entries: Sequence[Entry], about: Mapping[str, Any]
 ) -> list[Block]:
-  metric = entries[0].facts["metric"]
+  metric = entries[0].metric
   count = max((e.items.shape[1] for e in entries), default=0)
   content: list[Block] = [Heading(f"{task}: {metric}, {count} test examples")]
   rows, differences = [], []
-  methods = list(dict.fromkeys(entry.method for entry in entries))
-  arms = list(dict.fromkeys(entry.arm for entry in entries))
-  by = {(entry.arm, entry.method): entry for entry in entries}
-  for method in methods:
-    compared = [by[arm, method] for arm in arms if (arm, method) in by]
+  for method in dict.fromkeys(entry.method for entry in entries):
+    compared = [entry for entry in entries if entry.method == method]
     rows += [(entry.arm, method, *_scored(entry)) for entry in compared]
-    differences += _differences(compared, method, about)
+    differences += _differences(compared, about.get("baseline"))
   head = ("model", "method", f"{metric}, mean", "seeds", "head", "trained")
   content.append(Table(head, tuple(rows), words=(0, 1, 4)))
   content += [
     Text(f"{entry.arm}, {entry.method}: not measured: {entry.why}")
     for entry in entries
-    if not len(entry.scores)
+    if not entry.results
   ]
   if differences:
     content += _compared(differences, str(about.get("baseline")))
@@ -179,50 +189,42 @@ def _task(
 
 
 def _scored(entry: Entry) -> tuple[str, ...]:
-  result = entry.facts["result"]
-  head = str(entry.facts.get("head", ""))
-  if not len(entry.scores):
+  head = entry.head or ""
+  if not entry.results:
     return "–", "0", head, ""
   estimate = statistics.mean(entry.scores[:, None], fraction=_is_share(entry))
-  trained = amount(result.get("parameters"))
-  return _interval(estimate, entry), str(len(entry.scores)), head, trained
+  trained = amount(entry.results[0].parameters)
+  return _percent(estimate), str(len(entry.scores)), head, trained
 
 
-def _interval(found: Estimate, entry: Entry, signed: bool = False) -> str:
-  # Measures of libraries that count to 100 (BLEU) stay as they are.
-  percent = entry.facts.get("scale") != 100
-  return interval(found.value, found.low, found.high, percent, signed)
+def _percent(estimate: Estimate, signed: bool = False) -> str:
+  return interval(estimate.value, estimate.low, estimate.high, True, signed)
 
 
 def _differences(
-  found: Sequence[Entry],
-  method: str,
-  about: Mapping[str, Any],
-) -> list[tuple[Entry, Estimate, float | None, float | None]]:
-  names = [entry.arm for entry in found]
-  if about.get("baseline") not in names:
+  entries: Sequence[Entry], baseline: object
+) -> list[tuple[Entry, Estimate, float | None]]:
+  """Differences to the baseline, over seeds, and p values over items."""
+  base = next((e for e in entries if e.arm == baseline and e.results), None)
+  if base is None:
     return []
-  base = names.index(about["baseline"])
-  out = []
-  for number, entry in enumerate(found):
-    both = (entry, found[base])
-    if number == base or not all(len(e.scores) for e in both):
+  differences = []
+  for entry in entries:
+    if entry is base or not entry.results:
       continue
-    seeds = _over_seeds(*both)
     p_items = None
-    sizes = {e.items.shape[1] for e in both}
-    if len(sizes) == 1 and sizes != {0}:
-      means = [e.items.mean(axis=0) for e in both]
-      p_items = items.item_difference(means[0], means[1]).p
-    out.append((entry, seeds, seeds.p, p_items))
-  return out
+    if entry.items.shape[1] == base.items.shape[1] > 0:
+      means = [e.items.mean(axis=0) for e in (entry, base)]
+      p_items = items.item_difference(*means).p
+    differences.append((entry, _over_seeds(entry, base), p_items))
+  return differences
 
 
 def _is_share(entry: Entry) -> bool:
   """Returns whether all scores are shares of 1; correlations may not be."""
   scores_N = np.asarray(entry.scores)
   within = (scores_N >= 0) & (scores_N <= 1)
-  return entry.facts.get("scale") != 100 and bool(within.all())
+  return bool(within.all())
 
 
 def _over_seeds(entry: Entry, baseline: Entry) -> Estimate:
@@ -248,17 +250,17 @@ def _over_seeds(entry: Entry, baseline: Entry) -> Estimate:
 
 
 def _compared(differences: Sequence[Any], baseline: str) -> list[Block]:
-  by_seed = items.holm([d[2] for d in differences])
-  by_item = items.holm([d[3] for d in differences])
+  by_seed = items.holm([seeds.p for _, seeds, _ in differences])
+  by_item = items.holm([p for _, _, p in differences])
   rows = tuple(
     (
       entry.arm,
       entry.method,
-      _interval(seeds, entry, signed=True),
+      _percent(seeds, signed=True),
       p_value(one),
       p_value(other),
     )
-    for (entry, seeds, _, _), one, other in zip(
+    for (entry, seeds, _), one, other in zip(
       differences, by_seed, by_item, strict=True
     )
   )
@@ -278,28 +280,29 @@ def _settings(entries: Sequence[Entry]) -> Table:
   head = ("model", "task, method", "chosen", "steps", "examples", "cut", "s")
   rows = []
   for entry in entries:
-    result = entry.facts["result"]
-    ledger = result.get("ledger", {})
-    examples = result.get("examples", {})
+    result = entry.results[0] if entry.results else Result("")
     rows.append(
       (
         entry.arm,
         f"{entry.task}, {entry.method}",
-        str(entry.facts.get("chosen", "")),
-        amount(ledger.get("steps")),
-        amount(examples.get("train")),
+        entry.chosen or "",
+        amount(result.ledger.get("steps")),
+        amount(result.examples.get("train")),
         _cut(result),
-        amount(ledger.get("seconds"), "seconds"),
+        amount(result.ledger.get("seconds"), "seconds"),
       )
     )
   return Table(head, tuple(rows), words=(0, 1, 2))
 
 
-def _cut(result: Mapping[str, Any]) -> str:
+def _cut(result: Result) -> str:
   """Examples that lost tokens, of all, in the splits where some did."""
-  cut, all_of = result.get("cut", {}), result.get("examples", {})
-  some = [f"{split} {n}/{all_of.get(split)}" for split, n in cut.items() if n]
-  return ", ".join(some) or ("0" if cut else "–")
+  some = [
+    f"{split} {count}/{result.examples.get(split)}"
+    for split, count in result.cut.items()
+    if count
+  ]
+  return ", ".join(some) or ("0" if result.cut else "–")
 
 
 def _csv(entries: Sequence[Entry]) -> str:
@@ -315,11 +318,11 @@ def _rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
       "model": entry.arm,
       "task": entry.task,
       "method": entry.method,
-      "metric": entry.facts["metric"],
+      "metric": entry.metric,
       "seed": seed,
       "value": value,
-      "head": entry.facts.get("head"),
-      "chosen": entry.facts.get("chosen"),
+      "head": entry.head,
+      "chosen": entry.chosen,
     }
     for entry in entries
     for seed, value in zip(entry.seeds, entry.scores.tolist(), strict=True)

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from lm_jax.report import benchmarks, statistics
 from lm_jax.report.benchmarks import Average
 from lm_jax.report.blocks import Block, Heading, Table, Text
+from lm_jax.report.metrics import interval
 
 
-class HasMetrics(Protocol):
-  """A model on a task by a method: lm_jax.report.protocol.Entry.
+def blocks_of(entries: Sequence[Any]) -> list[Block]:
+  """A table for each benchmark of which there are two tasks or more.
 
-  facts: "metrics" are values by "task/metric" of each seed.
+  entries: of lm_jax.report.protocol.
   """
-
-  @property
-  def arm(self) -> str: ...
-
-  @property
-  def method(self) -> str: ...
-
-  @property
-  def facts(self) -> Mapping[str, Any]: ...
-
-
-def blocks_of(entries: Sequence[HasMetrics]) -> list[Block]:
-  """A table for each benchmark of which there are two tasks or more."""
   by_benchmark: dict[str, list[tuple[str, str, list[Average]]]] = {}
   for arm, method in dict.fromkeys((e.arm, e.method) for e in entries):
     own = [e for e in entries if (e.arm, e.method) == (arm, method)]
@@ -41,19 +29,16 @@ def blocks_of(entries: Sequence[HasMetrics]) -> list[Block]:
   return content
 
 
-def _by_benchmark(
-  entries: Sequence[HasMetrics],
-) -> dict[str, list[Average]]:
+def _by_benchmark(entries: Sequence[Any]) -> dict[str, list[Average]]:
   """Groups the averages of one model and method by benchmark, a seed each.
 
   Seeds that a task lacks are left out; one without any is missing.
   """
-  several = [e.facts["metrics"] for e in entries if e.facts["metrics"]]
   by_benchmark: dict[str, list[Average]] = {}
-  for seed in range(min(map(len, several), default=0)):
+  for of_seed in zip(*(e.results for e in entries if e.results), strict=False):
     values: dict[str, float] = {}
-    for metrics in several:
-      values |= metrics[seed]
+    for result in of_seed:
+      values |= result.metrics
     for average in benchmarks.averages(values):
       by_benchmark.setdefault(average.name, []).append(average)
   return by_benchmark
@@ -62,16 +47,15 @@ def _by_benchmark(
 def _table(rows: Sequence[tuple[str, str, list[Average]]]) -> list[Block]:
   content: list[Block] = []
   whole = [row for row in rows if all(a.value is not None for a in row[2])]
+  methods = list(dict.fromkeys(method for _, method, _ in whole))
   shown = []
-  for method in dict.fromkeys(method for _, method, _ in whole):
-    own = [row for row in whole if row[1] == method]
-    for arm, _, averages in own:
-      scores_Nx1 = np.array([[average.value] for average in averages])
-      estimate = statistics.mean(scores_Nx1)
-      text = f"{100 * estimate.value:.1f}"
-      if estimate.low is not None and estimate.high is not None:
-        text += f" [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
-      shown.append((arm, method, text, str(len(averages))))
+  for arm, method, averages in sorted(
+    whole, key=lambda row: methods.index(row[1])
+  ):
+    scores_Nx1 = np.array([[average.value] for average in averages])
+    estimate = statistics.mean(scores_Nx1)
+    text = interval(estimate.value, estimate.low, estimate.high, True)
+    shown.append((arm, method, text, str(len(averages))))
   if shown:
     head = ("model", "method", "mean over tasks", "seeds")
     content.append(Table(head, tuple(shown), words=(0, 1)))

@@ -101,17 +101,20 @@ def _difference(pair_2xN: np.ndarray, level: float) -> estimates.Estimate:
 
 
 def _flips(
-  order: list[str],
-  first: list[str],
+  ranking: Ranking,
+  first: Ranking,
   tables: list[np.ndarray],
   arms: list[str],
 ) -> tuple[Flip, ...]:
+  """The pairs that stand the other way round than in the first ranking."""
   flips = []
   level = 1 - 0.05 / (len(arms) * (len(arms) - 1) / 2)
-  for ahead, behind in itertools.combinations(order, 2):
-    if ahead not in first or behind not in first:
+  for ahead, behind in itertools.combinations(ranking.order, 2):
+    if not {ahead, behind} <= first.scores.keys():
       continue
-    if first.index(ahead) < first.index(behind):
+    if first.order.index(ahead) < first.order.index(behind):
+      continue
+    if not all(r.alike(ahead, behind) for r in (ranking, first)):
       continue
     differences = [
       _difference(table_AxN[[arms.index(ahead), arms.index(behind)]], level)
@@ -130,18 +133,15 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
     return []
   result: list[Ranking] = []
   reference: np.ndarray | None = None
+  arms = [a for a in experiment.arms if experiment.runs_of(a)]
+  done = [run for run in experiment.runs if run.done]
   for currency in metrics_lib.CURRENCIES:
-    curves = {
-      run.name: run.curve(currency, metric)[0]
-      for run in experiment.runs
-      if run.done
-    }
-    ends = [x[-1] for x in curves.values() if len(x)]
-    arms = [a for a in experiment.arms if experiment.runs_of(a)]
+    spent = [run.curve(currency, metric)[0] for run in done]
+    ends = [x[-1] for x in spent if len(x)]
     if not ends or len(arms) < 2:
       continue
     spend = float(min(ends))
-    table_AxN, _ = scores(
+    table_AxN = scores(
       experiment,
       arms,
       functools.partial(
@@ -161,16 +161,8 @@ def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
     if reference is None:
       reference = table_AxN
     else:
-      flips = _flips(
-        ranking.order, result[0].order, [table_AxN, reference], arms
-      )
-      comparable = tuple(
-        flip
-        for flip in flips
-        if ranking.alike(flip.ahead, flip.behind)
-        and result[0].alike(flip.ahead, flip.behind)
-      )
-      ranking = dataclasses.replace(ranking, flips=comparable)
+      flips = _flips(ranking, result[0], [table_AxN, reference], arms)
+      ranking = dataclasses.replace(ranking, flips=flips)
     result.append(ranking)
   return result
 

@@ -1,4 +1,4 @@
-"""An experiment as plain records, a dict each: of its runs, or of its arms.
+"""An experiment as records, a dict each, of its runs or arms; results.csv.
 
 Column names are those of flags, currencies and metrics; METRIC_low and
 METRIC_high are the ends of a 95 % interval.
@@ -10,25 +10,47 @@ import dataclasses
 import json
 from typing import Any
 
-from lm_jax.report import collect, subject
 from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
+from lm_jax.report import sheet, subject
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.estimates import Estimate
 
 Record = dict[str, Any]
 
+# Settings with columns of their own, whatever is compared.
+COLUMNS = {
+  "objective": "objective",
+  "architecture": "architecture",
+  "size": "size",
+  "trunk.preset": "preset",
+  "length": "length",
+  "batch_size": "batch_size",
+  "budget": "budget",
+  "optimizer.learning_rate": "learning_rate",
+  "data.corpus": "corpus",
+  "data.tokenizer": "tokenizer",
+  "data.vocabulary_size": "vocabulary_size",
+  "data.packing": "packing",
+}
+
 
 def _settings(experiment: Experiment) -> dict[str, str]:
-  """Settings with columns, by their paths: those of results.csv.
+  """The columns of settings, by path; what runs differ in has its flag's."""
+  differ = subject.varied(experiment.settings)
+  return COLUMNS | {path: path for path in differ if path not in COLUMNS}
 
-  What runs differ in has its flag's name.
-  """
-  own = {"objective": "objective", "architecture": "architecture"}
-  own |= collect.COLUMNS
-  differ = subject.varied([run.settings for run in experiment.runs])
-  return own | {path: path for path in differ if path not in own}
+
+def table_csv(experiment: Experiment) -> str:
+  """`results.csv`: a row per run; settings, currencies, metrics, code."""
+  head = ["name", "arm", "seed", "status", *_settings(experiment).values()]
+  head += ["scoring", "parameters", *metrics_lib.LEDGER, *experiment.measured]
+  head += ["digest", "commit", "error"]
+  records = from_runs(experiment)
+  return sheet.text(
+    head, ([record[name] for name in head] for record in records)
+  )
 
 
 def from_runs(experiment: Experiment) -> list[Record]:
@@ -37,7 +59,7 @@ def from_runs(experiment: Experiment) -> list[Record]:
   Intervals are over items, of metrics whose items were kept: they hold for
   that checkpoint only.
   """
-  columns, names = _settings(experiment), _measured(experiment)
+  columns = _settings(experiment)
   records = []
   for run in experiment.runs:
     record: Record = {"name": run.name, "arm": run.arm, "seed": run.seed}
@@ -47,7 +69,7 @@ def from_runs(experiment: Experiment) -> list[Record]:
       record[name] = run.raw.get(name) or record[name]
     record |= {"parameters": run.parameters, "scoring": run.scoring}
     record |= {c: run.ledger.get(c) for c in metrics_lib.LEDGER}
-    for name in names:
+    for name in experiment.measured:
       estimate = None
       if name in run.metrics:
         estimate = Estimate(run.metrics[name])
@@ -69,7 +91,7 @@ def from_arms(analysis: Analysis) -> list[Record]:
   under names that begin with "difference".
   """
   experiment = analysis.experiment
-  columns, names = _settings(experiment), _measured(experiment)
+  columns = _settings(experiment)
   differences = {d.arm: d for d in analysis.differences}
   records = []
   for arm in analysis.arms:
@@ -81,7 +103,7 @@ def from_arms(analysis: Analysis) -> list[Record]:
       record[name] = same
     record |= {"parameters": arm.parameters, "scoring": arm.scoring}
     record |= {c: arm.ledger.get(c) for c in metrics_lib.LEDGER}
-    for name in names:
+    for name in experiment.measured:
       estimate = arm.metrics.get(name)
       if name == analysis.metric and arm.total is not None:
         estimate = arm.total
@@ -89,13 +111,6 @@ def from_arms(analysis: Analysis) -> list[Record]:
     record |= _difference(differences.get(arm.name), analysis)
     records.append(record)
   return records
-
-
-def _measured(experiment: Experiment) -> list[str]:
-  """The metrics that some run has, those that the report knows first."""
-  measured = {name for run in experiment.runs for name in run.metrics}
-  known = [name for name in metrics_lib.METRICS if name in measured]
-  return known + sorted(measured - set(known))
 
 
 def _ends(name: str, estimate: Estimate | None, interval: bool = True):

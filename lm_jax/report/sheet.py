@@ -22,7 +22,6 @@ def text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
   """Writes a table as CSV.
 
   Args:
-    head: names of the columns.
     rows: of numbers, texts, lists of these, True or False, or None for an empty
       cell.
   """

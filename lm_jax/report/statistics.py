@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from lm_jax.report import estimates
-from lm_jax.report.estimates import Array, Estimate, quantile
+from lm_jax.report.estimates import Array, Estimate, quantile, widened
 
 # Fewer seeds show nothing of how seeds scatter: they are described, and
 # nothing is claimed over seeds.
@@ -159,24 +158,20 @@ def mean(
   Source: the two-way layout of `_Spread`, by Howe (JASA 69, 1974); Wilson
   (JASA 22, 1927).
   """
-
   n, items = scores_NxI.shape
   value = float(scores_NxI.mean())
   if n < max(2, least):
     return Estimate(value, n=n)
   half = math.sqrt(_Spread.from_scores(scores_NxI).squared(1 - level))
-  if fraction and items > 1:
-    low, high = _Fraction(scores_NxI).limits(1 - level)
-    if estimates.is_near_an_end(value, items):
-      ends = estimates.wilson(value * items, items, level)
-      low, high = min(low, ends.low or 0.0), max(high, ends.high or 0.0)
-    return Estimate(value, min(low, value), max(high, value), n=n)
-  if half <= 1e-12 * max(1.0, abs(value)):
+  of_items = fraction and items > 1
+  if half <= 1e-12 * max(1.0, abs(value)) and not of_items:
     return Estimate(value, n=n)
-  if fraction:
-    low, high = _Fraction(scores_NxI).limits(1 - level)
-    return Estimate(value, min(low, value), max(high, value), n=n)
-  return Estimate(value, value - half, value + half, n=n)
+  if not fraction:
+    return Estimate(value, value - half, value + half, n=n)
+  low, high = _Fraction(scores_NxI).limits(1 - level)
+  if of_items:
+    low, high = widened(low, high, value, items, level)
+  return Estimate(value, min(low, value), max(high, value), n=n)
 
 
 def _p_value(limits: Limits, value: float) -> float:
@@ -218,20 +213,15 @@ def difference_limits(
       square += quantile(alpha, arm_NxI.shape[1] - 1) ** 2 * items
     return square
 
-  if not fraction:
-    return lambda alpha: (
-      value - math.sqrt(squared(alpha)),
-      value + math.sqrt(squared(alpha)),
-    )
   arm, baseline = _Fraction(arm_NxI), _Fraction(baseline_NxI)
 
   def limits(alpha: float) -> tuple[float, float]:
     square = squared(alpha)
+    if not fraction:
+      return value - math.sqrt(square), value + math.sqrt(square)
     size, base_size = arm.squared(alpha), baseline.squared(alpha)
-    (down, up), (base_down, base_up) = (
-      arm.stretch(alpha),
-      baseline.stretch(alpha),
-    )
+    down, up = arm.stretch(alpha)
+    base_down, base_up = baseline.stretch(alpha)
     common = size + base_size - square
     below, above = (
       math.sqrt(max(square, a * a * size + b * b * base_size - a * b * common))
@@ -248,7 +238,6 @@ def difference(
   paired: bool = True,
   level: float = 0.95,
   fraction: bool = False,
-  least: int = MIN_SEEDS,
 ) -> Estimate:
   """Arm minus baseline, for other seeds and (of several) other items.
 
@@ -260,14 +249,14 @@ def difference(
   (`_Fraction`): with A and B the arms' squared half-lengths, S that of the
   difference, and a and b how much longer either arm's limit is on that side,
   the square is a^2 A + b^2 B - a b (A + B - S), and never below S. p is the
-  alpha whose limit touches 0. Neither below `least` seeds a side.
+  alpha whose limit touches 0. Neither below MIN_SEEDS seeds a side.
   Source: Welch, Biometrika 34 (1947), for the pair's own variances; Howe, JASA
   69 (1974), and Zou and Donner, Statistics in Medicine 27 (2008), for sums and
   differences of limits.
   """
   value = float(arm_NxI.mean() - baseline_NxI.mean())
   n = min(len(arm_NxI), len(baseline_NxI))
-  if n < max(2, least):
+  if n < MIN_SEEDS:
     return Estimate(value, n=n)
   limits = difference_limits(arm_NxI, baseline_NxI, paired, fraction)
   low, high = limits(1 - level)
@@ -281,29 +270,31 @@ def difference(
 class Scatter:
   """An arm whose seeds scatter more than those of the others.
 
-  deviation: standard deviation over its seeds.
+  deviation: standard deviation over its seeds, in the metric's own unit.
   ratio: by that of the other arms, pooled.
   """
 
-  arm: int
+  arm: str
   deviation: float
   ratio: float
 
 
-def scattering(scores_AxN: Array, alpha: float = 0.05) -> list[Scatter]:
+def scattering(scores: Mapping[str, Array]) -> tuple[Scatter, ...]:
   """Arms whose seeds scatter at least twice as much as the others', by F.
 
   F = s_a^2 / pooled s^2 of the other arms, with n_a - 1 and sum (n - 1)
-  degrees of freedom, one-sided at alpha by the number of arms.
+  degrees of freedom, one-sided at 0.05 by the number of arms.
   Source: Snedecor, Statistical Methods (1937); Bonferroni.
+
+  Args:
+    scores: of an arm's seeds, [N].
   """
   from scipy import stats
 
-  rows = [row_N[np.isfinite(row_N)] for row_N in scores_AxN]
-  known = {a: row for a, row in enumerate(rows) if len(row) >= MIN_SEEDS}
-  out = []
-  for a, row_N in known.items():
-    others = [row for b, row in known.items() if b != a]
+  known = {arm: row for arm, row in scores.items() if len(row) >= MIN_SEEDS}
+  scatters = []
+  for arm, row_N in known.items():
+    others = [row for other, row in known.items() if other != arm]
     df = sum(len(row) - 1 for row in others)
     if not df:
       continue
@@ -312,6 +303,6 @@ def scattering(scores_AxN: Array, alpha: float = 0.05) -> list[Scatter]:
     if not pooled or deviation**2 < 4 * pooled:
       continue
     p = float(stats.f.sf(deviation**2 / pooled, len(row_N) - 1, df))
-    if p < alpha / len(known):
-      out.append(Scatter(a, deviation, deviation / math.sqrt(pooled)))
-  return out
+    if p < 0.05 / len(known):
+      scatters.append(Scatter(arm, deviation, deviation / math.sqrt(pooled)))
+  return tuple(scatters)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 Settings = Mapping[str, Any]
 
@@ -58,11 +58,6 @@ def _differs(path: str, runs: Sequence[Settings]) -> bool:
   return any(len(several) > 1 for several in values.values())
 
 
-def reads_other_rows(paths: Sequence[str]) -> list[str]:
-  """Returns the settings that decide which rows are read."""
-  return [path for path in paths if path.startswith(_ROWS)]
-
-
 def losses_compare(runs: Sequence[Settings]) -> bool:
   """Returns whether runs' validation losses measure the same thing.
 
@@ -72,33 +67,6 @@ def losses_compare(runs: Sequence[Settings]) -> bool:
     return False
   return not any(
     path.startswith(("objective", *_ROWS)) for path in varied(runs)
-  )
-
-
-class HasLoss(Protocol):
-  """A finished run."""
-
-  @property
-  def arm(self) -> str: ...
-  @property
-  def scoring(self) -> str: ...
-  @property
-  def settings(self) -> Settings: ...
-  @property
-  def metrics(self) -> Mapping[str, float]: ...
-
-
-def own_losses_compare(done: Sequence[HasLoss]) -> bool:
-  """Returns whether arms may be compared by their validation losses.
-
-  They may not where the objective makes its own task as it learns: the
-  better a generator, the harder to find what it has replaced.
-  """
-  return (
-    len({run.arm for run in done}) > 1
-    and all("validation_loss" in run.metrics for run in done)
-    and all(run.scoring != "energy" for run in done)
-    and losses_compare([run.settings for run in done])
   )
 
 
@@ -169,7 +137,7 @@ def differences(runs: Sequence[Settings]) -> str:
   if not known:
     return ""
   paths = varied(known)
-  rows = reads_other_rows(paths)
+  rows = [path for path in paths if path.startswith(_ROWS)]
   start = (
     f"The arms do not read the same rows: {listed(rows, 'and')} differ"
     if rows

@@ -37,11 +37,13 @@ def budgets(analysis: Analysis, currencies: tuple[str, ...]) -> Table:
 
 def yardsticks(
   analysis: Analysis, names: list[str], intervals: bool = True
-) -> Table:
-  """A row per arm: metrics, the likelihood with its kind.
+) -> list[Block]:
+  """A table with a row per arm: metrics, the likelihood with its kind.
 
   intervals: of every metric; else of the tested one only.
   """
+  if not names:
+    return []
   head = ["arm"]
   for name in names:
     metric = metrics_lib.get(name)
@@ -64,7 +66,7 @@ def yardsticks(
         text = f"{text} {kind}" if estimate else f"– ({kind})"
       row.append(text)
     rows.append(tuple(row))
-  return Table(tuple(head), tuple(rows))
+  return [Table(tuple(head), tuple(rows))]
 
 
 def differences(analysis: Analysis) -> list[Block]:
@@ -108,15 +110,11 @@ def differences(analysis: Analysis) -> list[Block]:
 
 def _apart(analysis: Analysis, name: str) -> Estimate | None:
   """Returns an arm's mean minus the baseline's, without an interval."""
-  baseline = analysis.experiment.baseline
-  means = {
-    arm.name: arm.metrics[analysis.metric].value
-    for arm in analysis.arms
-    if analysis.metric in arm.metrics
-  }
-  if name not in means or baseline not in means:
-    return None
-  return Estimate(means[name] - means[baseline])
+  mean, baseline = (
+    analysis.arm(arm).metrics.get(analysis.metric or "")
+    for arm in (name, analysis.experiment.baseline)
+  )
+  return Estimate(mean.value - baseline.value) if mean and baseline else None
 
 
 def _against_chance(arm: Arm, chance: float) -> str:
@@ -137,10 +135,9 @@ def chance(analysis: Analysis) -> list[Block]:
   level = metrics_lib.get(name).chance if name else None
   if name is None or level is None:
     return []
-  measured = any(arm.items for arm in analysis.arms)
-  over = ", over seeds and items" if measured else ", over seeds"
+  over = ", over seeds and items" if analysis.has_items else ", over seeds"
   if analysis.regime == "items":
-    over = ", over items" if measured else ""
+    over = ", over items" if analysis.has_items else ""
   rows = tuple(
     (arm.name, interval(name, arm.total), _against_chance(arm, level))
     for arm in analysis.arms
@@ -148,10 +145,6 @@ def chance(analysis: Analysis) -> list[Block]:
   head = ("arm", f"{metrics_lib.get(name).label}{over}")
   against = f"against chance ({show(name, level)})"
   return [Table((*head, against), rows, words=(0, 2))]
-
-
-def _has_items(analysis: Analysis) -> bool:
-  return any(arm.items for arm in analysis.arms)
 
 
 def _pairs(flips: Sequence[Flip], most: int = 8) -> str:
@@ -183,9 +176,7 @@ def ranking(analysis: Analysis, found: list[Ranking]) -> list[Block]:
   for arm in arms:
     rows.append((arm, *(_place(name, r, arm) for r in found)))
   head = ("arm", *(names[r.currency] for r in found))
-  subset = (
-    " (evaluated on a subset of the items)" if _has_items(analysis) else ""
-  )
+  subset = " (evaluated on a subset of the items)" if analysis.has_items else ""
   blocks: list[Block] = [
     Table(head, tuple(rows)),
     Text(

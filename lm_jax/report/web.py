@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import collections
 import html
 from collections.abc import Mapping, Sequence
 
@@ -115,14 +116,12 @@ def _html_case(case: Case, groups: tuple[str, ...]) -> str:
 def _html_cases(block: Cases, number: int) -> str:
   """Formats examples below buttons, each of which shows one group alone."""
   name = f"cases{number}"
-  counts = [
-    sum(c.group == group for c in block.cases) for group in block.groups
-  ]
+  counts = collections.Counter(case.group for case in block.cases)
   buttons = [("all", len(block.cases), "")]
   buttons += [
-    (group, count, f' class="g{i}"')
-    for i, (group, count) in enumerate(zip(block.groups, counts, strict=True))
-    if count
+    (group, counts[group], f' class="g{i}"')
+    for i, group in enumerate(block.groups)
+    if counts[group]
   ]
   parts = []
   for i, (group, count, kind) in enumerate(buttons):

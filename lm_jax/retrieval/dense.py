@@ -26,10 +26,7 @@ def search(
 
   Args:
     scorer: the model, lm_jax.inference.score.Scorer.
-    collection: the documents to search.
     queries: texts by id.
-    k: most documents.
-    encoding: settings of the vectors of texts.
 
   Raises:
     UsageError: FAISS is not installed.
@@ -45,13 +42,11 @@ def embed_collection(
   """Makes an index of a collection's documents; warns of how many were cut.
 
   Args:
-    encoder: of the documents.
-    collection: with the documents.
     factory: see lm_jax.retrieval.index.build.
   """
   texts = [document.full_text for document in collection.documents.values()]
   ids = list(collection.documents)
-  index = index_lib.build(encoder.documents(texts), len(ids), ids, factory)
+  index = index_lib.build(encoder.documents(texts), ids, factory)
   if encoder.cut:
     logging.warning(
       "%d of %d documents cut to %d tokens",
@@ -65,30 +60,36 @@ def embed_collection(
 def load_or_build(
   encoder: Encoder,
   collection: Collection,
-  model: str,
+  facts: Mapping[str, Any],
   path: pathlib.Path,
-  factory: str = index_lib.EXACT,
 ) -> Index:
   """Loads an index from disk; builds it first if it is missing.
 
   Args:
-    encoder, collection, factory: of the index.
-    model: digest of the model's parameters and tokenizer.
-    path: the directory.
+    encoder, collection: of the index.
+    facts: of `describe_index`.
 
   Raises:
     UsageError: the index there was made from something else.
   """
-  facts = describe_index(encoder, collection, model, factory)
   if not path.exists():
-    index_lib.save(embed_collection(encoder, collection, factory), path, facts)
+    index = embed_collection(encoder, collection, facts["index_type"])
+    index_lib.save(index, path, facts)
   return index_lib.load(path, facts, list(collection.documents))
 
 
 def describe_index(
-  encoder: Encoder, collection: Collection, model: str, factory: str
+  encoder: Encoder,
+  collection: Collection,
+  model: str,
+  factory: str = index_lib.EXACT,
 ) -> dict[str, Any]:
-  """Describes what an index is made from, as JSON."""
+  """Describes what an index is made from, as JSON.
+
+  Args:
+    encoder, collection, factory: of the index.
+    model: digest of the model's parameters and tokenizer.
+  """
   return {
     "model": model,
     "documents": collection.fingerprint,

@@ -8,30 +8,41 @@ from typing import Any, Literal
 
 import numpy as np
 
-Similarity = Literal["", "cosine", "dot"]
-Pool = Literal["", "mean", "first", "last"]
+from lm_jax.support.options import option
 
+GROUP = "dense"  # of flags
 # Documents to hold as vectors at once, before they are indexed.
 CHUNK = 4096
 
 
 @dataclasses.dataclass(frozen=True)
 class Encoding:
-  """Settings of the vectors of texts.
+  """Settings of the vectors of texts; the fields are flags.
 
-  pool: see Scorer.text_features; "": the model's own.
-  similarity: "cosine" normalizes vectors, so that all dot products are
-    cosines; "": the model's own.
-  length: most tokens of a text to read; 0: as many as the model reads.
-  query_prefix, document_prefix: texts before queries and documents, if a model
-    was trained with them ("query: ").
+  pool: see Scorer.text_features.
+  similarity: "cosine" normalizes vectors: all dot products are cosines.
   """
 
-  pool: Pool = ""
-  similarity: Similarity = ""
-  length: int = 0
-  query_prefix: str = ""
-  document_prefix: str = ""
+  pool: Literal["", "mean", "first", "last"] = option(
+    "",
+    "what of a text's states is its vector; by default the model's own",
+    group=GROUP,
+  )
+  similarity: Literal["", "cosine", "dot"] = option(
+    "", "of two vectors; by default the model's own, or cosine", group=GROUP
+  )
+  length: int = option(
+    0,
+    "tokens of a text that the model reads; 0: as many as it can",
+    least=0,
+    group=GROUP,
+  )
+  query_prefix: str = option(
+    "",
+    "what stands before a query, where the model was trained so",
+    group=GROUP,
+  )
+  document_prefix: str = option("", "and before a document", group=GROUP)
 
 
 OWN = Encoding()  # as the model was trained
@@ -42,7 +53,6 @@ class Encoder:
 
   Args:
     scorer: the model, lm_jax.inference.score.Scorer.
-    encoding: settings.
 
   Attributes:
     cut: number of documents so far that did not fit and lost tokens.

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from lm_jax.retrieval.ranking import Ranking, Run
-from lm_jax.support import cache, optional, strict_json
+from lm_jax.support import cache, optional
 from lm_jax.support.errors import UsageError, short
+from lm_jax.support.typed_json import read_as
 
 EXACT = "Flat"
 _VECTORS, _FACTS = "index.faiss", "index.json"
@@ -73,16 +74,12 @@ class Index:
 
 
 def build(
-  chunks: Iterable[np.ndarray],
-  count: int,
-  ids: Sequence[str],
-  factory: str = EXACT,
+  chunks: Iterable[np.ndarray], ids: Sequence[str], factory: str = EXACT
 ) -> Index:
   """Builds an index of vectors.
 
   Args:
     chunks: float32 [n, D], in the order of `ids`.
-    count: number of all vectors.
     ids: of the documents.
     factory: FAISS's string: "Flat" compares with every vector; "IVF1024,Flat",
       "HNSW32,Flat", "IVF4096,PQ64" and such are faster and approximate.
@@ -92,33 +89,27 @@ def build(
   """
   faiss = optional.need("faiss", "an index")
   index, waiting = None, []
-  waits = 0
   for vectors_NxD in chunks:
     if index is None:
       index = _new(faiss, factory, vectors_NxD.shape[1])
-      wanted = min(count, _training_size(faiss, index, count))
+      wanted = min(len(ids), _training_size(faiss, index, len(ids)))
     waiting.append(vectors_NxD)
-    waits += len(vectors_NxD)
     if not index.is_trained:
-      if waits < wanted:
+      if sum(map(len, waiting)) < wanted:
         continue
       _train(index, np.concatenate(waiting), factory)
     for chunk in waiting:
       index.add(chunk)
-    waiting, waits = [], 0
+    waiting = []
   if index is None:
     raise UsageError("an index of no documents")
   return Index(index, ids)
 
 
-def save(
-  index: Index, path: pathlib.Path, facts: Mapping[str, Any]
-) -> pathlib.Path:
+def save(index: Index, path: pathlib.Path, facts: Mapping[str, Any]) -> None:
   """Writes an index, completely or not at all; does nothing if it exists.
 
   Args:
-    index: the index.
-    path: the directory to make.
     facts: its sources, as JSON; `load` needs the same.
   """
   faiss = optional.need("faiss", "an index")
@@ -129,31 +120,23 @@ def save(
     text = json.dumps(held, indent=2, ensure_ascii=False) + "\n"
     (folder / _FACTS).write_text(text, encoding="utf-8")
 
-  return cache.prepared(path, write)
+  cache.prepared(path, write)
 
 
 def load(
-  path: pathlib.Path,
-  facts: Mapping[str, Any],
-  ids: Sequence[str],
-  flag: str = "--index",
+  path: pathlib.Path, facts: Mapping[str, Any], ids: Sequence[str]
 ) -> Index:
   """Loads an index from disk.
 
   Args:
-    path: its directory.
     facts: its expected sources.
-    ids: of the documents.
-    flag: names the directory in messages.
 
   Raises:
     UsageError: it was made from something else, which is named, or is damaged.
   """
   faiss = optional.need("faiss", "an index")
-  where = f"{flag}={path}"
-  held = strict_json.read(path / _FACTS, f"{where}: {_FACTS}")
-  if not isinstance(held, dict):
-    raise UsageError(f"{where}: {_FACTS} must hold an object")
+  where = f"--index={path}"
+  held = read_as(path / _FACTS, dict, f"{where}: {_FACTS}")
   for name, value in facts.items():
     if held.get(name) != value:
       raise UsageError(

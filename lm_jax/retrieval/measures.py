@@ -10,6 +10,7 @@ from lm_jax.support import optional
 from lm_jax.support.errors import UsageError
 
 DEFAULT = ("nDCG@10", "RR@10", "R@100")
+_FLAG = "--measures"
 
 
 class Judged(NamedTuple):
@@ -23,7 +24,7 @@ class Judged(NamedTuple):
   queries: dict[str, dict[str, float]]
 
 
-def parse(names: Sequence[str], flag: str = "--measures") -> list[Any]:
+def parse(names: Sequence[str]) -> list[Any]:
   """Parses names of measures, in the form of ir-measures.
 
   Names are such as "nDCG@10", "AP", "P@5".
@@ -31,7 +32,7 @@ def parse(names: Sequence[str], flag: str = "--measures") -> list[Any]:
   Raises:
     UsageError: a measure is unknown, or cannot be computed here.
   """
-  ir_measures = optional.need("ir_measures", flag)
+  ir_measures = optional.need("ir_measures", _FLAG)
   measures = []
   for name in names:
     try:
@@ -41,7 +42,7 @@ def parse(names: Sequence[str], flag: str = "--measures") -> list[Any]:
       supported = False
     if not supported:
       raise UsageError(
-        f"{flag}={name}: unknown; valid are measures of ir-measures:"
+        f"{_FLAG}={name}: unknown; valid are measures of ir-measures:"
         f" {', '.join(DEFAULT)}, AP, P@5, RR, Success@10, ..."
       )
     measures.append(measure)
@@ -53,7 +54,6 @@ def judge(
   relevance: Mapping[str, Mapping[str, int]],
   queries: Sequence[str],
   names: Sequence[str] = DEFAULT,
-  flag: str = "--measures",
 ) -> Judged:
   """Judges rankings; a query missing in the run counts as without results.
 
@@ -62,15 +62,12 @@ def judge(
   Args:
     run: rankings by query.
     relevance: grades by query and document.
-    queries: the ones to judge.
-    names: of measures.
-    flag: names them in messages.
 
   Raises:
     UsageError: a measure is unknown, or there is no query.
   """
-  ir_measures = optional.need("ir_measures", flag)
-  measures = parse(names, flag)
+  ir_measures = optional.need("ir_measures", _FLAG)
+  measures = parse(names)
   if not queries:
     raise UsageError("no query has a relevant document, so nothing is judged")
   by_name = dict(zip(map(str, measures), names, strict=True))

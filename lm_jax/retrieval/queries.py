@@ -32,10 +32,8 @@ def read(
   """Reads the queries that flags name.
 
   Args:
-    typed: texts.
     file: of lines, or of JSONL; "": none.
     collection: if there are no other queries, its judged ones are used.
-    where: names the collection in messages.
 
   Raises:
     UsageError: a query is empty, a line is not valid, or the collection has no

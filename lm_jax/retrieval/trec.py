@@ -20,7 +20,6 @@ def lines(run: Mapping[str, Ranking], tag: str) -> Iterator[str]:
   """Yields the lines of a run, without line ends.
 
   Args:
-    run: rankings by query.
     tag: name of the system, one word.
   """
   for query, ranking in run.items():

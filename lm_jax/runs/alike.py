@@ -55,10 +55,10 @@ def _trunk(config: Config) -> dict[str, Any]:
 
 
 def _optimizer(options: OptimizerOptions) -> dict[str, Any]:
-  used = _METHODS, options.name
-  fields: dict[str, Any] = {}
-  for table, name in (used, (_SCHEDULES, options.schedule)):
-    for field, users in table.items():
-      if name not in users:
-        fields[f"optimizer.{field}"] = None
-  return fields
+  tables = ((_METHODS, options.name), (_SCHEDULES, options.schedule))
+  return {
+    f"optimizer.{field}": None
+    for table, name in tables
+    for field, users in table.items()
+    if name not in users
+  }

@@ -5,7 +5,6 @@ A run that fails is recorded as failed, and the others go on.
 
 from __future__ import annotations
 
-import pathlib
 import sys
 import time
 import traceback
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from lm_jax.config import Config
+from lm_jax.runs import result
 from lm_jax.storage import disk, result_file, workdir
 from lm_jax.storage.result_file import Result
 from lm_jax.support.status import EXIT, FAILED, INTERRUPTED
@@ -72,6 +72,7 @@ def execute(runs: Sequence[Runnable], progress: bool = True) -> dict[str, str]:
       line += f" after {duration(now - start)}"
       if status == INTERRUPTED:
         say(line)
+        say("lm_jax: interrupted; the same command goes on from here")
         break
       if count < len(left):
         rest = (now - begin) / count * (len(left) - count)
@@ -93,16 +94,12 @@ def is_complete(config: Config) -> bool:
   """
   if workdir.check_same(config):
     return False
-  result = _read(config)
-  return bool(result) and result_file.is_final(result, config.eval)
-
-
-def _result(config: Config) -> pathlib.Path:
-  return pathlib.Path(config.workdir, "result.json")
+  content = _read(config)
+  return bool(content) and result_file.is_final(content, config.eval)
 
 
 def _read(config: Config) -> dict[str, Any]:
-  path = _result(config)
+  path = result.path(config)
   if not path.exists():
     return {}
   return result_file.read(path, f"remove it to run {config.name} again")
@@ -115,9 +112,9 @@ def _status(config: Config) -> str:
 def _attempt(run: Runnable, progress: bool) -> tuple[str, str]:
   config = run.config
   if _status(config) == FAILED:
-    _result(config).unlink()  # of a former attempt
+    result.path(config).unlink()  # of a former attempt
   try:
-    result = run.execute(progress)
+    return run.execute(progress)["status"], ""
   except KeyboardInterrupt:
     # Outside of the training steps: the checkpoints so far are what is kept.
     return INTERRUPTED, ""
@@ -134,6 +131,5 @@ def _attempt(run: Runnable, progress: bool) -> tuple[str, str]:
       traceback=traceback.format_exc(),
     )
     with disk.disk_errors_as_usage(f"--workdir={config.workdir}"):
-      failure.write(_result(config))
+      failure.write(result.path(config))
     return FAILED, f" ({line.partition(chr(10))[0]})"
-  return result["status"], ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from lm_jax.data.rows import Dataset
 from lm_jax.inference.score import Scorer
@@ -12,19 +12,9 @@ from lm_jax.tasks.base import DataTask, Measure, Task
 TASKS = "lm_jax.tasks"
 
 
-def own_tasks(names: Iterable[str] = ()) -> list[Task]:
-  """Returns the tasks that need nothing but a run.
-
-  Args:
-    names: of tasks; none means all.
-
-  Raises:
-    UsageError: there is no such task.
-  """
-  if names:
-    classes = [registry.find(TASKS, n, Task, "--tasks") for n in names]
-  else:
-    classes = list(registry.every(TASKS, Task).values())
+def own_tasks() -> list[Task]:
+  """Returns the tasks that need nothing but a run."""
+  classes = registry.every(TASKS, Task).values()
   return [cls() for cls in classes if not issubclass(cls, DataTask)]
 
 
@@ -37,8 +27,6 @@ def evaluate(
   """Measures a run by tasks; those that do not apply are left out.
 
   Args:
-    model: as tasks see it.
-    dataset: what it was trained on.
     tasks: that need nothing else (`own_tasks`).
     quick: only those that are cheap, on fewer items.
   """

@@ -7,6 +7,7 @@ run with the other seeds, too; the test split is told of those alone.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 import pathlib
@@ -15,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from lm_jax.config import ADAPTATIONS, Config
 from lm_jax.examples import task_paths as places_lib
 from lm_jax.finetuning import recipe as single
-from lm_jax.finetuning.measuring import DEV
 from lm_jax.runs import alike, grid, record
 from lm_jax.support import registry, strict_json
 from lm_jax.support.errors import UsageError
@@ -28,8 +28,6 @@ DEFAULT = "runs/protocol"
 # Rates that suit models of all sizes here: small ones take the larger.
 SWEEP = ("optimizer.learning_rate=5e-5,2e-4,1e-3",)
 FILE = "protocol.json"
-
-
 _GROUP = "protocol"
 
 
@@ -108,16 +106,22 @@ class Cell:
   """The runs behind one entry of the table.
 
   trials: runs of the first seed, one for each combination of swept values.
+  swept: those values of each trial, by path.
   """
 
   arm: Arm
   task: str
   method: str
   trials: tuple[Config, ...]
+  swept: tuple[Mapping[str, str], ...]
 
   @property
   def name(self) -> str:
     return grid.safe(f"{self.arm.name}-{self.task}-{self.method}")
+
+  def values_of(self, trial: Config) -> Mapping[str, str]:
+    """Returns the swept values of a trial."""
+    return self.swept[self.trials.index(trial)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,9 +157,8 @@ def arms_of(names: Sequence[str]) -> tuple[Arm, ...]:
       arms += _experiment(path, f"{label}/" if equals else "", text)
     else:
       arms.append(Arm(label or path.resolve().name, (str(path),)))
-  names_found = [arm.name for arm in arms]
-  for name in names_found:
-    if names_found.count(name) > 1:
+  for name, count in collections.Counter(arm.name for arm in arms).items():
+    if count > 1:
       raise UsageError(
         f"--models: two are called {name}; NAME=DIRECTORY gives another name"
       )
@@ -169,14 +172,11 @@ def arms_of(names: Sequence[str]) -> tuple[Arm, ...]:
 
 def _experiment(path: pathlib.Path, prefix: str, text: str) -> list[Arm]:
   by_arm: dict[str, list[tuple[int, str]]] = {}
-  content = strict_json.read(path / record.FILE)
-  for run in content.get("runs", ()) if isinstance(content, dict) else ():
-    directory = path / "runs" / str(run.get("name"))
+  for run in record.read(str(path))[1]:
+    directory = path / "runs" / run.name
     result = directory / "result.json"
     if result.exists() and strict_json.read(result).get("status") == DONE:
-      by_arm.setdefault(str(run.get("arm")), []).append(
-        (int(run.get("seed", 0)), str(directory))
-      )
+      by_arm.setdefault(run.arm, []).append((run.seed, str(directory)))
   if not by_arm:
     raise UsageError(f"--models={text}: the experiment has no run that is done")
   return [
@@ -245,26 +245,27 @@ def cells(protocol: Protocol) -> list[Cell]:
   Raises:
     UsageError: a combination is impossible, before anything is run.
   """
-  made = []
-  for arm, task, method in itertools.product(
-    protocol.arms, protocol.tasks, protocol.methods
-  ):
-    if method != PROMPT:
-      made.append(_cell(protocol, arm, task, method))
-  return made
+  return [
+    _cell(protocol, arm, task, method)
+    for arm, task, method in itertools.product(
+      protocol.arms, protocol.tasks, protocol.methods
+    )
+    if method != PROMPT
+  ]
 
 
 def _cell(protocol: Protocol, arm: Arm, task: str, method: str) -> Cell:
-  trials = []
-  for values in itertools.product(*protocol.sweeps.values()):
-    swept = dict(zip(protocol.sweeps, values, strict=True))
-    trials.append(_run(protocol, arm, task, method, swept, seed=0))
+  swept = tuple(
+    dict(zip(protocol.sweeps, values, strict=True))
+    for values in itertools.product(*protocol.sweeps.values())
+  )
+  trials = [_run(protocol, arm, task, method, x, seed=0) for x in swept]
   for one, other in itertools.combinations(trials, 2):
     if alike.key(one) == alike.key(other):
       raise UsageError(
         f"--sweep: {one.name} and {other.name} would be one and the same run"
       )
-  return Cell(arm, task, method, tuple(trials))
+  return Cell(arm, task, method, tuple(trials), swept)
 
 
 def _run(
@@ -296,18 +297,11 @@ def _run(
 
 def further(protocol: Protocol, cell: Cell, best: Config) -> list[Config]:
   """The best trial with the other seeds."""
-  swept = values_of(cell, best, protocol)
+  swept = cell.values_of(best)
   return [
     _run(protocol, cell.arm, cell.task, cell.method, swept, seed)
     for seed in range(1, protocol.seeds)
   ]
-
-
-def values_of(cell: Cell, best: Config, protocol: Protocol) -> dict[str, str]:
-  """The swept values of a trial."""
-  every = itertools.product(*protocol.sweeps.values())
-  values = list(every)[[t.name for t in cell.trials].index(best.name)]
-  return dict(zip(protocol.sweeps, values, strict=True))
 
 
 def best_trial(cell: Cell) -> Config | None:
@@ -336,10 +330,3 @@ def best_trial(cell: Cell) -> Config | None:
       f" ({names}): remove one of them to run it again"
     )
   return cell.trials[-max(scored)[1]] if scored else None
-
-
-def primary(task: str) -> str:
-  """The metric of a task that checkpoints and trials are chosen by."""
-  from lm_jax.finetuning.dataset import find_task
-
-  return f"{DEV}{find_task(task).primary}"

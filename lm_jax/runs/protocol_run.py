@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
+import itertools
 import json
 import pathlib
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_jax.config import Config, resolve
 from lm_jax.finetuning.dataset import find_task
-from lm_jax.runs import local
+from lm_jax.runs import grid, local, record
 from lm_jax.runs import protocol as protocol_lib
 from lm_jax.runs.protocol import PROMPT, Arm, Cell, Protocol
 from lm_jax.runs.run import Run
 from lm_jax.storage import lock, workdir
 from lm_jax.storage.log import write_atomically
 from lm_jax.storage.result_file import Result
-from lm_jax.support import machine
 from lm_jax.support import status as status_lib
 from lm_jax.support.errors import UsageError
 
@@ -35,18 +33,15 @@ HEADS = {
 
 
 def main(given: Mapping[str, Sequence[str]], command: str) -> int:
-  """Runs a protocol and writes its report; returns the exit code.
-
-  Args:
-    given: flags by path.
-    command: as it was typed, for the record.
-  """
+  """Runs a protocol and writes its report; returns the exit code."""
   from lm_jax.report import protocol as report
 
   asked = protocol_lib.read(given)
   cells = protocol_lib.cells(asked)
   trials = [Run(config) for cell in cells for config in cell.trials]
-  prompts = _prompts(asked)
+  prompts: list[tuple[Arm, str]] = []
+  if PROMPT in asked.methods:
+    prompts = list(itertools.product(asked.arms, asked.tasks))
   _check_place(asked)
   workdir.create(asked.directory)
   with lock.hold(asked.directory):
@@ -64,22 +59,10 @@ def main(given: Mapping[str, Sequence[str]], command: str) -> int:
       for arm, task in prompts:
         _ask(asked, arm, task)
     _write(asked, cells, chosen, prompts, command)
-  code = local.exit_code(statuses)
-  if code == status_lib.EXIT[status_lib.INTERRUPTED]:
-    print(
-      "lm_jax: interrupted; the same command goes on from here",
-      file=sys.stderr,
-    )
-    return code
-  print(report.write(asked.directory))
-  print(f"{asked.directory}/report.html")
-  return code
-
-
-def _prompts(asked: Protocol) -> list[tuple[Arm, str]]:
-  if PROMPT not in asked.methods:
-    return []
-  return [(arm, task) for arm in asked.arms for task in asked.tasks]
+  if status_lib.INTERRUPTED not in statuses.values():
+    print(report.write(asked.directory))
+    print(f"{asked.directory}/report.html")
+  return local.exit_code(statuses)
 
 
 def _check_place(asked: Protocol) -> None:
@@ -94,8 +77,6 @@ def _check_place(asked: Protocol) -> None:
 
 
 def _name(arm: Arm, task: str, seed: int) -> str:
-  from lm_jax.runs import grid
-
   return grid.safe(f"{arm.name}-{task}-{PROMPT}-seed{seed}")
 
 
@@ -162,18 +143,14 @@ def _write(
   ]
   order = {task: i for i, task in enumerate(asked.tasks)}
   described.sort(key=lambda cell: order[cell["task"]])
-  now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
   content = {
     "name": pathlib.Path(asked.directory).name,
-    "command": command,
     "baseline": asked.baseline,
     "seeds": asked.seeds,
     "sweeps": {path: list(values) for path, values in asked.sweeps.items()},
     "models": {arm.name: list(arm.directories) for arm in asked.arms},
     "cells": described,
-    "versions": machine.versions(),
-    "machine": machine.describe(),
-    "date": now.isoformat(),
+    **record.provenance(command),
   }
   path = pathlib.Path(asked.directory, protocol_lib.FILE)
   write_atomically(path, json.dumps(content, indent=2) + "\n")
@@ -181,11 +158,12 @@ def _write(
 
 def _cell(asked: Protocol, cell: Cell, best: Config | None) -> dict[str, Any]:
   config = resolve(best or cell.trials[0])
-  runs, values = [], {}
+  runs: list[str] = []
+  values: Mapping[str, str] = {}
   if best is not None:
     runs = [best.name]
     runs += [c.name for c in protocol_lib.further(asked, cell, best)]
-    values = protocol_lib.values_of(cell, best, asked)
+    values = cell.values_of(best)
   pool = "first" if config.architecture == "encoder" else "last"
   return {
     "arm": cell.arm.name,

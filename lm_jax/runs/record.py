@@ -7,13 +7,16 @@ import datetime
 import json
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from lm_jax.config import Config
+from lm_jax.report import collect
+from lm_jax.report.collect import Planned
 from lm_jax.runs import local
 from lm_jax.storage import workdir
 from lm_jax.storage.log import write_atomically
-from lm_jax.support import machine, strict_json
-from lm_jax.support.errors import UsageError, short
+from lm_jax.support import machine
+from lm_jax.support.errors import UsageError
 
 FILE = "experiment.json"
 
@@ -35,11 +38,13 @@ def check_same(directory: str, name: str, configs: Sequence[Config]) -> None:
   other = "name another directory"
   if pathlib.Path(directory, "config.json").exists():
     raise UsageError(f"{flag}: holds a single run; {other}")
-  old = _read(directory)
-  if old is not None:
-    if old["name"] != name:
-      raise UsageError(f"{flag}: holds the experiment {old['name']}; {other}")
-    before = sorted({run["arm"] for run in old["runs"]})
+  old, runs = read(directory)
+  if old:
+    if old.get("name") != name:
+      raise UsageError(
+        f"{flag}: holds the experiment {old.get('name')}; {other}"
+      )
+    before = sorted({run.arm for run in runs})
     after = sorted({config.arm for config in configs})
     if before != after:
       raise UsageError(
@@ -65,64 +70,51 @@ def write(
   Where all runs are complete, so do the command, the machine and the date.
 
   Args:
-    directory: exists.
     name: of the experiment's file.
     docstring: of the experiment's file, or what stands in its place; its first
       line is the question.
     command: what the user called.
-    baseline: the arm that the others are compared with.
-    configs: of the runs, with names and arms.
     title: of its page; by default its name.
-    changed: flags by which it differs from its file.
   """
-  runs = [{"name": c.name, "arm": c.arm, "seed": c.seed} for c in configs]
+  runs = [Planned(c.name, c.arm, c.seed) for c in configs]
   known = {config.name for config in configs}
-  old = _read(directory) or {"runs": []}
-  for run in old["runs"]:
-    result = pathlib.Path(directory, "runs", run["name"], "result.json")
-    if run["name"] not in known and result.exists():
-      runs.append(run)
-  now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+  old, former = read(directory)
+  runs += [
+    run
+    for run in former
+    if run.name not in known
+    and pathlib.Path(directory, "runs", run.name, "result.json").exists()
+  ]
+  made = provenance(command)
+  if all(map(local.is_complete, configs)):
+    # Nothing will be run: what made the results stays on record.
+    made |= {key: old[key] for key in made if key in old}
   content = {
     "name": name,
     "title": title or name,
     "question": docstring.strip().partition("\n")[0],
-    "command": command,
     "docstring": docstring,
     "changed": list(changed),
     "baseline": baseline,
-    "runs": runs,
-    "versions": machine.versions(),
-    "machine": machine.describe(),
-    "date": now.isoformat(),
+    "runs": list(map(dataclasses.asdict, runs)),
+    **made,
   }
-  if all(map(local.is_complete, configs)):
-    # Nothing will be run: what made the results stays on record.
-    made = ("command", "versions", "machine", "date")
-    content |= {key: old[key] for key in made if key in old}
   text = json.dumps(content, indent=2) + "\n"
   write_atomically(pathlib.Path(directory, FILE), text)
 
 
-def _read(directory: str) -> dict | None:
+def provenance(command: str) -> dict[str, Any]:
+  """The command, versions, machine and date that make results, for JSON."""
+  now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+  return {
+    "command": command,
+    "versions": machine.versions(),
+    "machine": machine.describe(),
+    "date": now.isoformat(),
+  }
+
+
+def read(directory: str) -> tuple[dict[str, Any], list[Planned]]:
+  """Reads experiment.json, and its runs; nothing where there is none."""
   path = pathlib.Path(directory, FILE)
-  if not path.exists():
-    return None
-  content = strict_json.read(path)
-  runs = content.get("runs") if isinstance(content, dict) else None
-  if not isinstance(runs, list) or not isinstance(content.get("name"), str):
-    raise UsageError(
-      f"{path}: must be an object with a name and a list of runs"
-    )
-  for run in runs:
-    if (
-      not isinstance(run, dict)
-      or not all(isinstance(run.get(key), str) for key in ("name", "arm"))
-      or type(run.get("seed")) is not int
-      or not strict_json.is_file_name(run["name"])
-    ):
-      raise UsageError(
-        f"{path}: the run {short(run)}: must be an object with an arm, a seed "
-        "and a name for its directory"
-      )
-  return content
+  return collect.read(path) if path.exists() else ({}, [])

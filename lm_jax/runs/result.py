@@ -57,12 +57,8 @@ def make(
   """Makes the result of a run, without what is measured at the end.
 
   Args:
-    config: of the run.
-    program: that was run.
     status: DONE, DIVERGED or INTERRUPTED.
     error: why it diverged.
-    state: the last one.
-    ledger: what was spent.
     history: what was changed on the way, by --allow_change.
   """
   plan = program.plan

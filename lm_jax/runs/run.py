@@ -110,25 +110,6 @@ class Run:
       return finished or _train(config, directory, dataset, progress, began)
 
 
-def pretrain(config: Config, progress: bool = True) -> dict[str, Any]:
-  """Makes a run of a configuration and executes it.
-
-  Args:
-    config: with a workdir.
-    progress: show how it goes.
-
-  Returns:
-    the content of result.json.
-
-  Raises:
-    UsageError: the run is impossible, or its directory is taken.
-  """
-  machines.use_threads(config.workdir)
-  with distributed.raise_everywhere():
-    run = Run(config)
-  return run.execute(progress)
-
-
 def _dataset(config: Config) -> Any:
   """The rows: of a corpus, or of a task's examples."""
   if not config.task:
@@ -231,7 +212,8 @@ def _train(
     # What can be wrong with the input has shown by now: from here on the
     # directory is this run's.
     _describe(directory, config, dataset)
-    made_by = _note_machine(directory, ledger.steps)
+    first = distributed.is_first()
+    made_by = machines.note(directory, ledger.steps) if first else []
     meta = checkpoints.meta() or {}
     # Of a run of before these are kept, only the training steps are known.
     earlier = float(meta.get("wall_seconds", ledger.seconds))
@@ -239,7 +221,7 @@ def _train(
     checkpoints.prefer(measured.metric)
     every = config.eval_every or -(-(steps or 1000) // EVALUATIONS)
     status, error = train.STAGE_DONE, None
-    with _log(directory, ledger.steps) as log:
+    with MetricsLog(directory, ledger.steps) if first else NoLog() as log:
       for part in parts:
         if status == train.STAGE_DONE:
           with contextlib.closing(part.batches(ledger.steps)) as batches:
@@ -293,14 +275,6 @@ def _train(
   result.wall_seconds = wall()
   result_lib.write(config, result)
   return result.as_dict()
-
-
-def _log(directory: Path, step: int) -> MetricsLog | NoLog:
-  return MetricsLog(directory, step) if distributed.is_first() else NoLog()
-
-
-def _note_machine(directory: Path, step: int) -> list[dict[str, Any]]:
-  return machines.note(directory, step) if distributed.is_first() else []
 
 
 def _describe(

@@ -3,11 +3,11 @@ import importlib
 import json
 import pathlib
 import shlex
-import subprocess
 import sys
 
 import matplotlib.figure
 import numpy as np
+import processes
 import pytest
 
 import lm_jax
@@ -17,7 +17,6 @@ from lm_jax.commands import compare, flags, train
 from lm_jax.report import items
 from lm_jax.support.errors import UsageError
 
-ROOT = pathlib.Path(__file__).parents[2]
 TRAIN, COMPARE = train.schema(), compare.schema()
 
 
@@ -29,9 +28,7 @@ def test_what_is_public_is_listed_and_costs_nothing():
     "print(callable(lm_jax.compare), {'pandas', 'matplotlib', 'absl.flags'}"
     " & set(sys.modules))"
   )
-  out = subprocess.run(
-    [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
-  ).stdout.splitlines()
+  out = processes.python("-c", code).stdout.splitlines()
   public = {"train", "finetune", "compare", "evaluate", "results", "plot"}
   assert public | {"load", "LanguageModel", "UsageError"} <= set(out[0].split())
   assert out[1] == "set()"
@@ -39,6 +36,8 @@ def test_what_is_public_is_listed_and_costs_nothing():
   assert out[2].startswith("True ")
   assert "pandas" not in out[2]
   assert "matplotlib" not in out[2]
+  with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    lm_jax.nothing  # noqa: B018
 
 
 def test_keywords_are_the_flags_that_the_terminal_takes():

@@ -4,7 +4,7 @@ import json
 import pathlib
 import types
 
-import numpy as np
+import films
 import pytest
 
 from lm_jax import cli
@@ -15,10 +15,6 @@ from lm_jax.runs import run
 from lm_jax.tasks.cola import Cola
 from lm_jax.training import train
 
-GOOD, BAD = (
-  ["lovely", "bright", "warm", "kind"],
-  ["grim", "dull", "cold", "cruel"],
-)
 FAST = (
   *("--size=nano", "--length=32", "--batch_size=16", "--log_every=2"),
   *("--data.tokenizer=bytes", "--data.vocabulary_size=400"),
@@ -26,21 +22,10 @@ FAST = (
 )
 
 
-def _lines(count, seed):
-  rng = np.random.default_rng(seed)
-  for _ in range(count):
-    label = int(rng.integers(2))
-    words = [*rng.choice([BAD, GOOD][label], 2), "a", "film"]
-    yield {"text": " ".join(rng.permutation(words)), "label": label}
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
   folder = tmp_path_factory.mktemp("sst2")
-  for name, count in (("train", 160), ("dev", 40), ("test", 60)):
-    text = "\n".join(map(json.dumps, _lines(count, len(name))))
-    (folder / f"{name}.jsonl").write_text(text)
-  return str(folder)
+  return films.write(folder, train=160, dev=40, test=60)
 
 
 def _finetune(place, directory, *flags):
@@ -270,7 +255,7 @@ def test_bad_usage_is_one_line_and_nothing_is_written(
 
 
 def test_a_label_of_no_name_is_told_with_its_line(tmp_path, capsys):
-  lines = [*_lines(12, 0), {"text": "odd", "label": 7}]
+  lines = [*films.lines(12, 0), {"text": "odd", "label": 7}]
   for name in ("train", "test"):
     text = "\n".join(map(json.dumps, lines))
     (tmp_path / f"{name}.jsonl").write_text(text)

@@ -238,7 +238,7 @@ def test_what_a_model_can_not_do_is_told_with_who_can(tiny, capsys, tmp_path):
   from lm_jax.runs import run
 
   config = tiny.config(tmp_path / "mlm", objective="mlm", budget="steps:1")
-  run.pretrain(config, progress=False)
+  run.Run(config).execute(progress=False)
   for words, message in (
     (["--tasks=bits_per_byte"], "needs a log_likelihood, and the model's"),
     (["--tasks=bits_per_byte"], "models of clm, prefix_lm, ul2 have it"),

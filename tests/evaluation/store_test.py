@@ -119,7 +119,7 @@ def test_another_evaluation_is_refused(kept, tiny, capsys, tmp_path):
   root, words = kept
   before = _files(root)
   other = tiny.config(tmp_path / "other", seed=1, budget="steps:1")
-  run.pretrain(other, progress=False)
+  run.Run(other).execute(progress=False)
   for changed, message in (
     (["--limit=3"], "holds results of other flags (limit: 0 -> 3)"),
     (["--shots=1"], "(shots: none -> 1)"),

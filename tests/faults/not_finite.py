@@ -98,7 +98,7 @@ def trial(seed, folder, shared):
     in residues
     for step in range(STEPS)
   ]
-  result = run.pretrain(config, progress=False)
+  result = run.Run(config).execute(progress=False)
   end = _end(bad, config.skip_limit)
   assert result["status"] == ("done" if end is None else "diverged"), result
   if end is not None:

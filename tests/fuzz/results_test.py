@@ -6,7 +6,7 @@ import fuzzing
 import pytest
 from hypothesis import strategies as st
 
-from lm_jax.report import collect
+from lm_jax.report import collect, records
 from lm_jax.runs import local, record
 from lm_jax.storage import log, result_file
 from lm_jax.support.errors import UsageError
@@ -93,13 +93,13 @@ def test_a_damaged_line_is_not_dropped_with_those_after_it(tmp_path):
 def test_an_experiment_is_read_or_refused(count, tmp_path):
   def read(data):
     (tmp_path / record.FILE).write_bytes(data)
-    end, _ = fuzzing.attempt(lambda: record._read(str(tmp_path)), record.FILE)
+    end, _ = fuzzing.attempt(lambda: record.read(str(tmp_path)), record.FILE)
     told, found = fuzzing.attempt(lambda: collect.load(tmp_path), record.FILE)
     if told == "valid":
       runs = (tmp_path / "runs").resolve()
       for run in found.runs:
         assert (runs / run.name).resolve().parent == runs
-      assert collect.table_csv(found)
+      assert records.table_csv(found)
     return [*fuzzing.is_json(data), f"{end} to go on", f"{told} to report"]
 
   inputs = fuzzing.texts([_ABOUT])
@@ -123,7 +123,7 @@ def test_a_report_tells_of_damaged_runs(count, tmp_path):
     for metric in ("loss", "validation_loss"):
       x, y = run.curve("tokens", metric)
       assert x.shape == y.shape
-    assert collect.table_csv(found)
+    assert records.table_csv(found)
     return [run.status if run.status == "unreadable" else "readable"]
 
   inputs = st.tuples(fuzzing.texts([_RESULT]), fuzzing.texts(_LINES))

@@ -74,7 +74,7 @@ class Tiny:
 
 
 def pretrain(config):
-  return run.pretrain(config, progress=False)
+  return run.Run(config).execute(progress=False)
 
 
 def metrics(directory):

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -277,17 +275,3 @@ def test_what_is_not_possible_is_said_in_a_line(lm, tmp_path):
     with pytest.raises(UsageError, match=message) as raised:
       call()
     assert "\n" not in str(raised.value)
-
-
-def test_to_import_lm_jax_is_cheap():
-  code = "import sys, lm_jax; print({'jax', 'numpy'} & set(sys.modules))"
-  done = subprocess.run(
-    [sys.executable, "-c", code],
-    cwd=Path(__file__).parents[2],
-    capture_output=True,
-    text=True,
-    check=True,
-  )
-  assert done.stdout == "set()\n"
-  with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-    lm_jax.nothing  # noqa: B018

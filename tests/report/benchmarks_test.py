@@ -124,9 +124,12 @@ def test_an_evaluation_is_averaged_by_its_shots():
 
 def entry(arm, task, seeds, found):
   own = {k: v for k, v in found.items() if k.startswith(f"{task}/")}
-  metrics = [{k: v + 0.01 * i for k, v in own.items()} for i in range(seeds)]
+  results = [
+    protocol.Result("done", metrics={k: v + 0.01 * i for k, v in own.items()})
+    for i in range(seeds)
+  ]
   return types.SimpleNamespace(
-    arm=arm, method="full", task=task, facts={"metrics": metrics}
+    arm=arm, method="full", task=task, results=results
   )
 
 

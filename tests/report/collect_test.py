@@ -4,8 +4,9 @@ import csv
 import json
 
 import pytest
+from json_files import edited
 
-from lm_jax.report import collect
+from lm_jax.report import collect, records
 from lm_jax.support.errors import UsageError
 
 
@@ -36,10 +37,8 @@ def test_repeated_and_cut_lines_of_a_resumed_run(experiment):
 
 def test_numbers_that_are_none_are_left_out_aloud(experiment):
   root = experiment(arms=("clm",))
-  path = root / "runs" / "clm-0" / "result.json"
-  result = json.loads(path.read_text())
-  result["metrics"]["probe/era"] = float("nan")
-  path.write_text(json.dumps(result))
+  with edited(root / "runs" / "clm-0" / "result.json") as result:
+    result["metrics"]["probe/era"] = float("nan")
   loaded = collect.load(root)
   assert "probe/era" not in loaded.runs[0].metrics
   assert loaded.notes == ("clm-0: probe/era is nan and was left out.",)
@@ -47,7 +46,7 @@ def test_numbers_that_are_none_are_left_out_aloud(experiment):
 
 def test_csv_has_a_row_per_run_and_every_column(experiment):
   root = experiment(bad={"mlm-1": "failed", "rtd-0": ""})
-  text = collect.table_csv(collect.load(root))
+  text = records.table_csv(collect.load(root))
   rows = {row["name"]: row for row in csv.DictReader(text.splitlines())}
   assert len(rows) == 12
   columns = "status seed parameters flops tokens positions targets seconds"
@@ -62,14 +61,14 @@ def test_csv_has_a_row_per_run_and_every_column(experiment):
   [
     ({"baseline": "clmm"}, "valid: clm"),
     ({"runs": []}, "no runs"),
-    ({"runs": 3}, "a list of"),
+    ({"runs": 3}, "must be a list"),
     ({"runs": [{"name": "a", "arm": "a", "seed": 0}] * 2}, "two runs of arm a"),
   ],
 )
 def test_bad_experiments_get_one_clear_line(experiment, change, words):
   path = experiment(arms=("clm",)) / "experiment.json"
-  about = json.loads(path.read_text())
-  path.write_text(json.dumps(about | change))
+  with edited(path) as about:
+    about |= change
   with pytest.raises(UsageError, match=words) as error:
     collect.load(path.parent)
   assert "\n" not in str(error.value)
@@ -97,10 +96,9 @@ def test_csv_has_what_runs_were_asked_for(experiment):
     }
     path = root / "runs" / f"{arm}-0"
     (path / "config.json").write_text(json.dumps(config))
-    result = json.loads((path / "result.json").read_text())
-    text = json.dumps(result | {"commit": "1234abc"})
-    (path / "result.json").write_text(text)
-  text = collect.table_csv(collect.load(root))
+    with edited(path / "result.json") as result:
+      result["commit"] = "1234abc"
+  text = records.table_csv(collect.load(root))
   clm, mlm = csv.DictReader(text.splitlines())
   assert clm["size"] == "nano" and clm["corpus"] == "'=x*.txt"
   assert [clm[x] for x in ("length", "batch_size")] == ["64", "8"]

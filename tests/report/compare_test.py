@@ -1,9 +1,9 @@
 """Regimes, claims and kinds of likelihood."""
 
-import json
-
+import json_files
 import numpy as np
 import pytest
+from json_files import edited
 
 from lm_jax.report import collect, compare, prose
 
@@ -11,11 +11,9 @@ from lm_jax.report import collect, compare, prose
 def _set_items(root, scores):
   """Replaces the item scores; `scores` maps a run's name to a list."""
   for name, values in scores.items():
-    path = root / "runs" / name / "result.json"
-    result = json.loads(path.read_text())
-    result["items"]["minimal_pairs"] = values
-    result["metrics"]["minimal_pairs"] = float(np.mean(values))
-    path.write_text(json.dumps(result))
+    with edited(root / "runs" / name / "result.json") as result:
+      result["items"]["minimal_pairs"] = values
+      result["metrics"]["minimal_pairs"] = float(np.mean(values))
 
 
 @pytest.mark.parametrize(
@@ -92,14 +90,9 @@ def test_two_seeds_that_agree_claim_nothing(experiment):
 
 def test_seeds_of_its_own_are_compared_unpaired(experiment):
   root = experiment(arms=("clm", "mlm"), items=30, seeds=3)
-  about = json.loads((root / "experiment.json").read_text())
-  for run in about["runs"]:
-    if run["arm"] == "mlm":
-      path = root / "runs" / run["name"] / "result.json"
-      result = json.loads(path.read_text())
-      result["seed"] = run["seed"] = run["seed"] + 10
-      path.write_text(json.dumps(result))
-  (root / "experiment.json").write_text(json.dumps(about))
+  with edited(root / "experiment.json") as about:
+    for run in about["runs"]:
+      run["seed"] += 10 * (run["arm"] == "mlm")
   (mlm,) = compare.analyse(collect.load(root)).differences
   assert (mlm.seeds.n, mlm.p_seeds is None) == (3, False)
 
@@ -132,10 +125,8 @@ def test_the_page_names_an_arm_that_scatters(experiment):
 def test_bits_per_byte_have_each_arms_own_interval(experiment):
   root = experiment(seeds=3)
   for name, bits in (("clm-0", 1.0), ("clm-1", 1.2), ("mlm-0", 9.0)):
-    path = root / "runs" / name / "result.json"
-    result = json.loads(path.read_text())
-    result["metrics"]["bits_per_byte"] = bits
-    path.write_text(json.dumps(result))
+    with edited(root / "runs" / name / "result.json") as result:
+      result["metrics"]["bits_per_byte"] = bits
   analysis = compare.analyse(collect.load(root))
 
   def width(arm):
@@ -157,7 +148,6 @@ def test_items_of_another_length_are_not_paired(experiment):
 def test_failed_runs_count_in_no_mean(experiment):
   root = experiment(bad={"mlm-1": "failed"})
   arm = compare.analyse(collect.load(root)).arm("mlm")
-  path = root / "runs" / "mlm-0" / "result.json"
-  only = json.loads(path.read_text())
+  only = json_files.read(root / "runs" / "mlm-0" / "result.json")
   assert (arm.done, arm.planned) == (1, 2)
   assert arm.metrics["minimal_pairs"].value == only["metrics"]["minimal_pairs"]

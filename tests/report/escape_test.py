@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from json_files import edited
 
 from lm_jax import report
 from lm_jax.support.errors import UsageError
@@ -35,34 +36,34 @@ def _poisoned(root):
   about["baseline"] = arms[about["baseline"]]
   for run in about["runs"]:
     run["arm"] = arms[run["arm"]]
-    path = root / "runs" / run["name"] / "result.json"
-    result = json.loads(path.read_text())
-    for key in ("objective", "architecture", "scoring", "digest", "error"):
-      result[key] = EVIL
-    result["metrics"][EVIL] = 0.5
-    path.write_text(json.dumps(result))
+    with edited(root / "runs" / run["name"] / "result.json") as result:
+      for key in ("objective", "architecture", "scoring", "digest", "error"):
+        result[key] = EVIL
+      result["metrics"][EVIL] = 0.5
   first, name = about["runs"][0], re.sub(r"[/\\]", "_", EVIL)
   (root / "runs" / first["name"]).rename(root / "runs" / name)
   first["name"] = name
-  path = root / "runs" / about["runs"][-1]["name"] / "result.json"
-  failed = {"status": EVIL, "error": EVIL, "traceback": f"````\n{EVIL}"}
-  path.write_text(json.dumps(json.loads(path.read_text()) | failed))
+  with edited(
+    root / "runs" / about["runs"][-1]["name"] / "result.json"
+  ) as last:
+    last |= {"status": EVIL, "error": EVIL, "traceback": f"````\n{EVIL}"}
   (root / "experiment.json").write_text(json.dumps(about))
 
 
 def test_every_text_is_escaped(experiment):
   root = experiment(seeds=2, arms=("clm", "mlm"))
   _poisoned(root)
-  written = report.write(root)
-  tags = _Tags(written.html.read_text())
+  report.write(root)
+  page = (root / "report.html").read_text()
+  tags = _Tags(page)
   assert not {"script", "iframe", "object"} & {tag for tag, _ in tags.found}
   for tag, attributes in tags.found:
     assert not [name for name in attributes if name.startswith("on")]
     if tag == "img":
       assert attributes["src"].startswith("data:image/svg+xml")
-  text = written.markdown.read_text()
+  text = (root / "report.md").read_text()
   assert "<script" not in re.sub(r"(?s)(`{3,})\w*\n.*?\n\1\n", "", text)
-  for found in (text, written.html.read_text(), report.table(root)):
+  for found in (text, page, report.table(root)):
     assert "\x1b" not in found
 
 
@@ -71,10 +72,8 @@ def test_every_text_is_escaped(experiment):
 )
 def test_a_run_cannot_lie_outside(experiment, name):
   root = experiment(seeds=1, arms=("clm", "mlm"))
-  path = root / "experiment.json"
-  about = json.loads(path.read_text())
-  about["runs"][0]["name"] = name
-  path.write_text(json.dumps(about))
+  with edited(root / "experiment.json") as about:
+    about["runs"][0]["name"] = name
   with pytest.raises(
     UsageError, match=r"experiment\.json.*name of a directory"
   ):

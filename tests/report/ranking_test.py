@@ -95,9 +95,9 @@ def test_identical_arms_of_two_budgets_are_not_ranked(experiment):
   flat = " ".join(text.split())
   assert "other shares of their schedules" in flat
   assert "order is the same" not in flat
-  written = report.write(root)
-  for path in (written.markdown, written.html):
-    assert "67.9 (50 %)" in path.read_text()
+  report.write(root)
+  for name in ("report.md", "report.html"):
+    assert "67.9 (50 %)" in (root / name).read_text()
 
 
 def test_a_share_follows_the_currency_of_the_budget(experiment):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lm_jax.evaluation import formats, results
-from lm_jax.report import collect, protocol, sheet
+from lm_jax.report import collect, protocol, records, sheet
 
 EVIL = '=HYPERLINK("http://evil","x")\x1b]0;y\x07'
 
@@ -60,16 +60,12 @@ def test_every_file_that_is_written(experiment):
   root = experiment(bad={"mlm-1": "failed"}, arms=("clm", "mlm"))
   path = root / "runs" / "mlm-1" / "result.json"
   path.write_text(path.read_text().replace("ValueError: ", "=HYPERLINK(1) "))
-  _no_formula(collect.table_csv(collect.load(root)))
+  _no_formula(records.table_csv(collect.load(root)))
   entry = protocol.Entry(
-    EVIL,
-    "sst2",
-    "full",
-    np.array([-0.5]),
-    np.zeros((1, 0)),
-    (0,),
-    "",
-    {"metric": "f"},
+    *(EVIL, "sst2", "full", "f"),
+    results=[protocol.Result("done")],
+    scores=np.array([-0.5]),
+    items=np.zeros((1, 0)),
   )
   _no_formula(protocol._csv([entry]))
   row = results.Row("t", EVIL, -0.5)

@@ -86,7 +86,7 @@ def test_an_arm_that_scatters_is_named():
   scores_AxN = 0.7 + rng.normal(0, 0.01, (6, 5)) * np.array(
     [[1], [1], [8], [1], [1], [1]]
   )
-  (found,) = statistics.scattering(scores_AxN)
+  (found,) = statistics.scattering(dict(enumerate(scores_AxN)))
   assert found.arm == 2
   assert found.deviation == pytest.approx(scores_AxN[2].std(ddof=1))
   others = np.delete(scores_AxN, 2, 0).var(1, ddof=1).mean()
@@ -96,6 +96,7 @@ def test_an_arm_that_scatters_is_named():
 def test_equal_arms_are_rarely_said_to_scatter():
   rng = np.random.default_rng(4)
   named = sum(
-    bool(statistics.scattering(rng.normal(size=(6, 3)))) for _ in range(400)
+    bool(statistics.scattering(dict(enumerate(rng.normal(size=(6, 3))))))
+    for _ in range(400)
   )
   assert named / 400 < 0.08

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from json_files import edited
 
 from experiments import architecture, compare_objectives, masking_rate
 from lm_jax import config as config_lib
@@ -87,8 +88,8 @@ def test_losses_of_one_objective_compare(objective, sweep, compares):
 def _swept(experiment, losses, about, scoring="pseudo_log_likelihood"):
   """Two arms of mlm with two learning rates, and their validation losses."""
   root = experiment(arms=("clm", "mlm"), seeds=3)
-  path = root / "experiment.json"
-  path.write_text(json.dumps(json.loads(path.read_text()) | about))
+  with edited(root / "experiment.json") as recorded:
+    recorded |= about
   settings = _settings(
     compare_objectives.runs(("mlm",)), ["optimizer.learning_rate=1e-3,3e-3"]
   )
@@ -106,11 +107,10 @@ def _swept(experiment, losses, about, scoring="pseudo_log_likelihood"):
     for seed in range(3):
       folder = root / "runs" / f"{arm}-{seed}"
       (folder / "config.json").write_text(json.dumps(tree))
-      result = json.loads((folder / "result.json").read_text())
       noise = 0.001 * np.random.default_rng([seed, ord(arm[0])]).normal()
-      result["metrics"]["validation_loss"] = mean + noise
-      result |= {"objective": "mlm", "scoring": scoring}
-      (folder / "result.json").write_text(json.dumps(result))
+      with edited(folder / "result.json") as result:
+        result["metrics"]["validation_loss"] = mean + noise
+        result |= {"objective": "mlm", "scoring": scoring}
   return root
 
 
@@ -120,9 +120,9 @@ def test_the_page_of_a_sweep(experiment):
     "command": "launch.py compare --objectives=mlm --sweep=optimizer",
   }
   root = _swept(experiment, (3.0, 2.5), about)
-  written = report.write(root)
-  for path in (written.markdown, written.html):
-    text = path.read_text()
+  report.write(root)
+  for name in ("report.md", "report.html"):
+    text = (root / name).read_text()
     assert "mlm: optimizer.learning_rate" in text.replace("\\", "")
     for false in (
       "Which pretraining objective",

@@ -69,19 +69,24 @@ def test_an_index_is_made_once_and_never_for_another(found, tmp_path):
   place = tmp_path / "index"
   model = Letters()
   made = Encoder(model)
-  first = dense.load_or_build(made, found, "digest", place)
+
+  def load_or_build(encoder, documents, name="digest"):
+    facts = dense.describe_index(encoder, documents, name)
+    return dense.load_or_build(encoder, documents, facts, place)
+
+  first = load_or_build(made, found)
   count = len(model.asked)
-  again = dense.load_or_build(made, found, "digest", place)
+  again = load_or_build(made, found)
   assert len(model.asked) == count  # Nothing was embedded.
   asked = made.queries(["boats"])
   assert first.search(asked, ["q"], 5) == again.search(asked, ["q"], 5)
   with pytest.raises(UsageError, match="made with model='digest', and this"):
-    dense.load_or_build(made, found, "other", place)
+    load_or_build(made, found, "other")
   longer = Encoder(model, Encoding(length=5))
   with pytest.raises(UsageError, match="made with length=1000, and this is l"):
-    dense.load_or_build(longer, found, "digest", place)
+    load_or_build(longer, found)
   small.lines(tmp_path / "b_docs.jsonl", [{"id": "d1", "text": "x"}])
   small.lines(tmp_path / "b_queries.jsonl", [{"id": "q1", "text": "x"}])
   other = collection.read(str(tmp_path / "b"), "x")
   with pytest.raises(UsageError, match="made with documents="):
-    dense.load_or_build(made, other, "digest", place)
+    load_or_build(made, other)

@@ -1,44 +1,24 @@
 import dataclasses
-import functools
 import json
 import pathlib
-import types
 
 import pytest
+from fake_runs import FakeRuns
 
-from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.runs import grid, local, record
 from lm_jax.support.errors import UsageError
 
 
-class Trainer:
-  """Makes runs that end as they are told, and remembers their calls."""
-
-  def __init__(self, outcomes=None):
-    self.outcomes, self.calls = outcomes or {}, []
+class Trainer(FakeRuns):
+  """Fake runs, by the lists of their configurations and names."""
 
   def runs(self, configs):
-    return [
-      types.SimpleNamespace(
-        config=config, execute=functools.partial(self.execute, config)
-      )
-      for config in configs
-    ]
+    return list(map(self.run, configs))
 
-  def execute(self, config, progress=True):
-    self.calls.append(config.name)
-    path = pathlib.Path(config.workdir)
-    path.mkdir(parents=True, exist_ok=True)
-    text = config_lib.to_json(config_lib.resolve(config))
-    (path / "config.json").write_text(text)
-    outcome = self.outcomes.get(config.name, "done")
-    if isinstance(outcome, BaseException):
-      raise outcome
-    result = {"status": outcome}
-    if outcome != "interrupted":
-      (path / "result.json").write_text(json.dumps(result))
-    return result
+  @property
+  def calls(self):
+    return [config.name for config in self.configs]
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from lm_jax.inference import load
 from lm_jax.inference.score import Scorer
 from lm_jax.language_model import LanguageModel
 from lm_jax.runs import measure as evaluate
-from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _probe, bits_per_byte
 from lm_jax.tasks import minimal_pairs as pairs_task
 from lm_jax.training import assemble
@@ -151,10 +150,6 @@ def test_which_tasks_apply(trained, monkeypatch):
   quick = evaluate.evaluate(model, dataset, evaluate.own_tasks(), quick=True)
   assert set(quick.metrics) <= {*found.metrics} - {"bits_per_byte"}
   assert "minimal_pairs" in quick.metrics
-  one = evaluate.evaluate(model, dataset, evaluate.own_tasks(["bits_per_byte"]))
-  assert set(one.metrics) == {"bits_per_byte"}
-  with pytest.raises(UsageError, match="--tasks=eras: unknown; did you mean"):
-    evaluate.own_tasks(["eras"])
 
   # Without sentences that fit, and with labels.
   monkeypatch.setattr(pairs_task, "fitting_pairs", lambda _: [])

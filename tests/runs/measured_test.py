@@ -79,7 +79,7 @@ def test_both_times_are_told(of, capsys):
 
 def test_a_run_tells_how_it_goes_on_off_a_terminal(tiny, tmp_path, capsys):
   config = tiny.config(tmp_path, eval="loss", log_every=2)
-  run.pretrain(config)
+  run.Run(config).execute()
   lines = capsys.readouterr().err.splitlines()
   assert lines[0] == "clm: step 0 of 6 steps, compiling"
   steps = [x.partition(",")[0] for x in lines if " tokens/s" in x]

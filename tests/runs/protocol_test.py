@@ -2,6 +2,7 @@
 
 import json
 
+import films
 import numpy as np
 import pytest
 
@@ -10,22 +11,11 @@ from lm_jax.report import protocol as report
 from lm_jax.runs import protocol
 from lm_jax.support.errors import UsageError
 
-WORDS = {0: ["grim", "dull", "cold"], 1: ["lovely", "bright", "warm"]}
-
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
   folder = tmp_path_factory.mktemp("sst2")
-  rng = np.random.default_rng(0)
-  for name, count in (("train", 96), ("dev", 30), ("test", 40)):
-    lines = []
-    for _ in range(count):
-      label = int(rng.integers(2))
-      words = [*rng.choice(WORDS[label], 2), "a", "film"]
-      text = " ".join(rng.permutation(words))
-      lines.append(json.dumps({"text": text, "label": label}))
-    (folder / f"{name}.jsonl").write_text("\n".join(lines))
-  return str(folder)
+  return films.write(folder, train=96, dev=30, test=40)
 
 
 @pytest.fixture(scope="module")

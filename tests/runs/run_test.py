@@ -5,12 +5,11 @@ import os
 import shutil
 import signal
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
 import numpy as np
+import processes
 import pytest
 from tiny import metrics, pretrain, result_of, states
 
@@ -23,8 +22,6 @@ from lm_jax.runs import run
 from lm_jax.storage import checkpoint
 from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble, train
-
-ROOT = Path(__file__).parents[2]
 
 
 def files(directory):
@@ -192,9 +189,9 @@ def kill(self, step, values):
     os.kill(os.getpid(), signal.SIGKILL)
 log.MetricsLog.write = kill
 text = pathlib.Path({str(tmp_path)!r}, "given.json").read_text()
-run.pretrain(config.from_json(text), progress=False)
+run.Run(config.from_json(text)).execute(progress=False)
 """
-  done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+  done = processes.python("-c", code)
   assert done.returncode == -signal.SIGKILL
   assert not (tmp_path / "result.json").exists()
   assert metrics_of_a_killed_run(tmp_path) == 5

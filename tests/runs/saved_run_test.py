@@ -9,13 +9,11 @@ Xeon with AVX-512; bits differ among processors.
 import json
 import os
 import pathlib
-import subprocess
-import sys
 import tarfile
 
+import processes
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
 SAVED = pathlib.Path(__file__).with_name("run_of_5e19550.tar.gz")
 # Of the parameters after step 6, as that commit had them.
 DIGEST = "f9990aa13da3af9276c3152aed009182e0ea92e935f6f2f59c55ed63bda87a4c"
@@ -32,16 +30,15 @@ FLAGS = (
 def _train(folder, workdir):
   # Compiled as users compile, not as quickly as the tests are.
   env = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
-  done = subprocess.run(
-    [
-      *(sys.executable, str(ROOT / "launch.py"), "train", *FLAGS),
+  done = processes.python(
+    *(
+      str(processes.ROOT / "launch.py"),
+      "train",
+      *FLAGS,
       f"--workdir={workdir}",
-    ],
+    ),
     cwd=folder,
-    env=env | {"PYTHONPATH": str(ROOT)},
-    capture_output=True,
-    text=True,
-    check=False,
+    env=env | {"PYTHONPATH": str(processes.ROOT)},
   )
   assert done.returncode == 0, done.stderr
   return json.loads((folder / workdir / "result.json").read_text())

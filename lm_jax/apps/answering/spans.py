@@ -8,7 +8,6 @@ from typing import Any
 from lm_jax.apps.answering.base import Answer, Reader
 from lm_jax.examples.collection import Document
 from lm_jax.examples.forms import Question
-from lm_jax.support.errors import UsageError
 
 OBJECTIVE = "extract"
 
@@ -23,17 +22,9 @@ class SpanReader(Reader):
 
   Args:
     model: fine-tuned by `extract`, lm_jax.loaded_model.Trained.
-
-  Raises:
-    UsageError: it was fine-tuned by something else.
   """
 
   def __init__(self, model: Any):
-    if model.objective.name != OBJECTIVE:
-      raise UsageError(
-        f"{model.name}: was trained by {model.objective.name}; valid are models"
-        f" fine-tuned by {OBJECTIVE}, and those that write"
-      )
     self._model = model
 
   def answer(self, question: str, documents: Sequence[Document]) -> Answer:

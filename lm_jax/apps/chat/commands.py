@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable
 
@@ -47,15 +48,11 @@ def run(session: Session, line: str) -> None:
   elif name in (writing := tools.names()):
     _tool(session, name, argument, SIGN)
   else:
-    raise registry.unknown("", f"{SIGN}{name}"[:40], _names(writing))
+    valid = [SIGN + command for command in (*COMMANDS, *writing)]
+    raise registry.unknown("", f"{SIGN}{name}"[:40], valid)
 
 
-def _names(writing: list[str]) -> list[str]:
-  return [SIGN + name for name in (*COMMANDS, *writing)]
-
-
-def _help(session: Session, argument: str) -> None:
-  del session, argument
+def _help(_session: Session, _: str) -> None:
   rows = [
     (f"{SIGN}{name} {command.argument}".rstrip(), command.summary)
     for name, command in COMMANDS.items()
@@ -72,26 +69,21 @@ def _help(session: Session, argument: str) -> None:
   _print(columns.columns(rows) + "\n" + notes)
 
 
-def _quit(session: Session, argument: str) -> None:
-  del session, argument
+def _quit(_session: Session, _: str) -> None:
   raise Quit
 
 
-def _reset(session: Session, argument: str) -> None:
-  del argument
+def _reset(session: Session, _: str) -> None:
   session.replace(Conversation(session.conversation.system))
   kept = "; the system prompt stays" if session.conversation.system else ""
   notice(f"a new conversation{kept}")
 
 
-def _undo(session: Session, argument: str) -> None:
-  del argument
-  turn = session.undo()
-  notice(f"taken back: {_begin(turn.user)}")
+def _undo(session: Session, _: str) -> None:
+  notice(f"taken back: {_begin(session.undo().user)}")
 
 
-def _retry(session: Session, argument: str) -> None:
-  del argument
+def _retry(session: Session, _: str) -> None:
   session.retry()
 
 
@@ -106,17 +98,9 @@ def _system(session: Session, text: str) -> None:
     notice(f"no system prompt; it was: {old}" if old else "no system prompt")
 
 
-def _save(session: Session, name: str) -> None:
-  _write(session, name, "save", replace=False)
-
-
-def _overwrite(session: Session, name: str) -> None:
-  _write(session, name, "overwrite", replace=True)
-
-
-def _write(session: Session, name: str, command: str, replace: bool) -> None:
+def _save(session: Session, name: str, command: str = "save") -> None:
   where = f"{SIGN}{command} {_file(name, command)}"
-  session.conversation.write(name, where, replace)
+  session.conversation.write(name, where, replace=command == "overwrite")
   notice(f"{len(session.conversation.turns)} exchanges in {name}")
 
 
@@ -139,8 +123,7 @@ def _file(name: str, command: str) -> str:
   return name
 
 
-def _history(session: Session, argument: str) -> None:
-  del argument
+def _history(session: Session, _: str) -> None:
   for message in session.conversation.messages():
     _print(f"{message['role']}: {message['content']}")
 
@@ -163,16 +146,15 @@ def _set(session: Session, argument: str) -> None:
     value = show(getattr(session.options(), name))
     _print(f"{name}={value}  {known[name].help}")
     return
-  before = dict(session.given)
-  session.given.pop(name, None)
+  given = {n: v for n, v in session.given.items() if n != name}
   if text.strip():  # Else it is what it was before all flags.
     parsed = (text,) if known[name].repeat else known[name].parse(text.strip())
-    session.given[name] = parsed
+    given[name] = parsed
+  before, session.given = session.given, given
   try:
     values = session.options()
   except UsageError:
-    session.given.clear()
-    session.given.update(before)
+    session.given = before
     raise
   notice(f"{name}={show(getattr(values, name))}")
 
@@ -223,7 +205,11 @@ COMMANDS = {
   "history": Command("", "prints the conversation", _history),
   "system": Command("[TEXT]", "the system prompt; without TEXT none", _system),
   "save": Command("FILE", "writes the conversation as JSON", _save),
-  "overwrite": Command("FILE", "the same, to a file that is there", _overwrite),
+  "overwrite": Command(
+    "FILE",
+    "the same, to a file that is there",
+    functools.partial(_save, command="overwrite"),
+  ),
   "load": Command("FILE", "goes on with the conversation in a file", _load),
   "set": Command(
     "[NAME=VALUE]",

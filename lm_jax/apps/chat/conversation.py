@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import Any
+from typing import Literal
 
 from lm_jax.apps.chat.template import Message
 from lm_jax.storage.log import write_atomically
 from lm_jax.support import registry, strict_json
-from lm_jax.support.errors import UsageError, short
-
-_KEYS = ("role", "content", "finish")
-_ROLES = ("system", "user", "assistant")
+from lm_jax.support.errors import UsageError
+from lm_jax.support.typed_json import as_kind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +24,15 @@ class Turn:
 
   user: str
   answer: str
+  finish: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Message:
+  """A message of a file."""
+
+  role: Literal["system", "user", "assistant"]
+  content: str
   finish: str = ""
 
 
@@ -57,20 +64,16 @@ class Conversation:
     """Writes it as JSON: {"messages": [{"role": ..., "content": ...}]}.
 
     Args:
-      name: of the file.
-      where: names it in messages.
       replace: whether the file may exist already.
 
     Raises:
       UsageError: it may not and is, or it can't be written.
     """
-    messages: list[dict[str, str]] = []
-    if self.system:
-      messages += self.messages(len(self.turns))
-    for turn in self.turns:
-      messages.append({"role": "user", "content": turn.user})
-      answer = {"role": "assistant", "content": turn.answer}
-      messages.append(answer | ({"finish": turn.finish} if turn.finish else {}))
+    messages = self.messages()
+    answers = messages[len(messages) - 2 * len(self.turns) + 1 :: 2]
+    for turn, answer in zip(self.turns, answers, strict=True):
+      if turn.finish:
+        answer["finish"] = turn.finish
     text = json.dumps({"messages": messages}, indent=2, ensure_ascii=False)
     path = pathlib.Path(name).expanduser()
     try:
@@ -91,7 +94,6 @@ def read(name: str, where: str) -> Conversation:
 
   Args:
     name: of the file: an object with "messages", or their list.
-    where: names it in messages.
 
   Raises:
     UsageError: it can't be read, or is no conversation of turns.
@@ -101,34 +103,22 @@ def read(name: str, where: str) -> Conversation:
     messages = messages.get("messages")
   if not isinstance(messages, list):
     raise UsageError(f'{where}: must be an object with a list "messages"')
-  for number, message in enumerate(messages):
-    _check(message, f"{where}: message {number}")
+  said = as_kind(messages, list[_Message], where)
+  for number, message in enumerate(messages, 1):
+    for key in message.keys() - vars(said[0]).keys():
+      place = f"{where}, number {number}: key"
+      raise registry.unknown(place, key, vars(said[0]))
   system = ""
-  if messages and messages[0]["role"] == "system":
-    system = messages.pop(0)["content"]
-  roles = [message["role"] for message in messages]
+  if said and said[0].role == "system":
+    system = said.pop(0).content
+  roles = [message.role for message in said]
   if roles != ["user", "assistant"] * (len(roles) // 2):
     raise UsageError(
       f"{where}: behind a system prompt, which may be left out, user and"
       " assistant must take turns, and the assistant be the last"
     )
   turns = [
-    Turn(user["content"], answer["content"], answer.get("finish", ""))
-    for user, answer in zip(messages[::2], messages[1::2], strict=True)
+    Turn(user.content, answer.content, answer.finish)
+    for user, answer in zip(said[::2], said[1::2], strict=True)
   ]
   return Conversation(system, turns)
-
-
-def _check(message: Any, where: str) -> None:
-  if not isinstance(message, dict):
-    raise UsageError(f"{where}: must be an object, not {short(message)}")
-  for key in message:
-    if key not in _KEYS:
-      raise registry.unknown(f"{where}: key", key, _KEYS)
-  for key in _KEYS[:2]:
-    if not isinstance(message.get(key), str):
-      raise UsageError(f"{where}: {key} must be text")
-  if message["role"] not in _ROLES:
-    raise registry.unknown(f"{where}: role", message["role"], _ROLES)
-  if not isinstance(message.get("finish", ""), str):
-    raise UsageError(f"{where}: finish must be text")

@@ -25,7 +25,6 @@ class Marks:
   """Marks names of special tokens in messages, and encodes what has marks.
 
   Args:
-    tokenizer: of the model.
     literals: texts that the template holds itself; tokens that are named
       there are special, too, even where the tokenizer's file says otherwise.
   """

@@ -66,7 +66,6 @@ class Assistant:
   """A model that answers in conversations.
 
   Args:
-    generator: of the model, with a tokenizer.
     source: its chat template.
     context: tokens of a conversation and its answer; 0: the model's context.
 
@@ -74,10 +73,8 @@ class Assistant:
     UsageError: the template is none, or not for conversations.
 
   Attributes:
-    template: made of the source.
     languages: ids of the tokenizer's languages by name.
     defaults: what the model's generation_config.json says of options.
-    where: that file.
     room: tokens of a conversation and its answer.
     ends: ids that end an answer.
     stops: texts that do, which are no part of it.
@@ -175,7 +172,6 @@ class Assistant:
     """Encodes a text as it is, without a template and without history.
 
     Args:
-      text: not empty.
       source, target: languages, of a model whose tokenizer has such.
     """
     model, options, decoder = languages.between(

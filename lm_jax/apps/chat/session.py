@@ -26,11 +26,7 @@ class Session:
   Answers go to standard output, all else to standard error.
 
   Args:
-    assistant: answers.
-    conversation: so far.
     given: options that the user has set, by name.
-    form: of answers.
-    interrupt: tells that one shall end.
 
   Attributes: conversation, given: as the arguments; may be changed.
   """
@@ -55,18 +51,29 @@ class Session:
     """Makes the options of the next answer.
 
     Args:
-      more: of a writing tool; what the user has set goes before it.
+      more: of a writing tool; what the user has set overrides it.
 
     Raises:
       UsageError: one is out of range.
     """
-    return options(self.assistant, self.given, more)
+    own = self.assistant.defaults
+    chosen = {**(more or {}), **self.given}
+    generation = Generation(
+      **{"max_new_tokens": MAX_NEW_TOKENS, **own, **chosen}
+    )
+    generation.check("--", own.keys() - chosen, self.assistant.where)
+    for name in ("num_beams", "num_return_sequences"):
+      value = getattr(generation, name)
+      if value != 1:
+        raise UsageError(
+          f"--{name}={value}: must be 1 where an answer is shown as it comes"
+        )
+    return generation
 
   def say(self, text: str, more: Mapping[str, Any] | None = None) -> None:
     """Answers a message, given the conversation before it.
 
     Args:
-      text: of the user.
       more: as of `options`.
 
     Raises:
@@ -180,25 +187,6 @@ class Session:
     if text not in self._told:
       self._told.add(text)
       notice(text)
-
-
-def options(
-  assistant: Assistant,
-  given: Mapping[str, Any],
-  more: Mapping[str, Any] | None = None,
-) -> Generation:
-  """Makes the options of an answer; `given` overrides all others."""
-  values = {"max_new_tokens": MAX_NEW_TOKENS} | assistant.defaults
-  own = assistant.defaults.keys() - {*(more or {}), *given}
-  generation = Generation(**{**values, **(more or {}), **given})
-  generation.check("--", own, assistant.where)
-  for name in ("num_beams", "num_return_sequences"):
-    value = getattr(generation, name)
-    if value != 1:
-      raise UsageError(
-        f"--{name}={value}: must be 1 where an answer is shown as it comes"
-      )
-  return generation
 
 
 def notice(text: str) -> None:

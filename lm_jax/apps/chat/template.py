@@ -135,7 +135,6 @@ class ChatTemplate:
   """A template, ready to be rendered.
 
   Args:
-    source: that `find` gave.
     variables: what it may name besides the messages: bos_token, ...
     seconds: that it may take.
 
@@ -158,7 +157,6 @@ class ChatTemplate:
     """Renders a conversation as text.
 
     Args:
-      messages: objects with role and content.
       answering: whether the assistant speaks next.
 
     Raises:

@@ -24,7 +24,8 @@ TEXT = "text"  # the field that a prompt fills
 
 def names() -> list[str]:
   """Names the built-in templates that write without a known answer."""
-  return [name for name in template_lib.names() if writes(_load(name))]
+  every = template_lib.names()
+  return [name for name in every if writes(template_lib.load(name))]
 
 
 def writes(template: Template) -> bool:
@@ -43,17 +44,8 @@ def load(name: str, flag: str) -> Template:
   return template
 
 
-def _load(name: str) -> Template:
-  return template_lib.load(name)
-
-
-def fields(texts: Sequence[str], template: Template, flag: str) -> dict:
-  """Parses fields from texts like "language=German".
-
-  Args:
-    texts: of flags.
-    template: that has the fields.
-    flag: names them in messages.
+def fields(texts: Sequence[str], template: Template) -> dict[str, str]:
+  """Parses values of --field, "language=German", for a template.
 
   Raises:
     UsageError: an unknown one, or no "=".
@@ -63,9 +55,9 @@ def fields(texts: Sequence[str], template: Template, flag: str) -> dict:
   for text in texts:
     name, equals, value = text.partition("=")
     if not equals:
-      raise UsageError(f"{flag}={text}: must be NAME=VALUE")
+      raise UsageError(f"--field={text}: must be NAME=VALUE")
     if name not in known:
-      raise registry.unknown(flag, name, known)
+      raise registry.unknown("--field", name, known)
     values[name] = value
   return values
 

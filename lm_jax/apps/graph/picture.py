@@ -26,16 +26,16 @@ _ROUNDS = 40
 Place = tuple[float, float]
 
 
-def png(graph: Graph, title: str = "") -> bytes:
+def png(graph: Graph) -> bytes:
   """Draws entities as boxes coloured by kind, relations as named arrows."""
   import matplotlib
 
   # A dollar sign in a name is one.
   with matplotlib.rc_context({"text.parse_math": False}):
-    return _png(graph, title)
+    return _png(graph)
 
 
-def _png(graph: Graph, title: str) -> bytes:
+def _png(graph: Graph) -> bytes:
   from matplotlib.figure import Figure
 
   shown, left_out = _most_related(to_networkx(graph))
@@ -50,7 +50,7 @@ def _png(graph: Graph, title: str) -> bytes:
   _draw(shown, places, colours, axes)
   axes.set_xlim(-1.3, width - 1.3)
   axes.set_ylim(-0.8, height - 0.8)
-  if len(colours) > 0:
+  if colours:
     from matplotlib.patches import Patch
 
     axes.legend(
@@ -61,10 +61,9 @@ def _png(graph: Graph, title: str) -> bytes:
       fontsize=8,
       frameon=False,
     )
-  note = f"{left_out} entities with fewer relations are left out"
-  lines = [line for line in (title, note if left_out else "") if line]
-  if lines:
-    axes.set_title("\n".join(lines), fontsize=10)
+  if left_out:
+    note = f"{left_out} entities with fewer relations are left out"
+    axes.set_title(note, fontsize=10)
   return _rendered(figure)
 
 

@@ -80,8 +80,6 @@ def test_spans_of_all_documents_compete(tokenizer, monkeypatch, scores, wanted):
   assert reader.answer("Where?", DOCUMENTS) == wanted
 
 
-def test_another_models_outputs_are_no_spans(tokenizer):
-  with pytest.raises(UsageError, match="--reader=x: was trained by classify"):
-    spans.SpanReader(model(tokenizer, "classify"))
+def test_a_model_without_a_tokenizer_is_no_reader():
   with pytest.raises(UsageError, match="has no tokenizer files"):
     answering.reader(model(None), "answer")

@@ -148,7 +148,10 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     (["--text=a"], "--model: needed"),
     (["--model=m"], "--text: needed"),
     (["--model=m", "--text= "], "--text: needed"),
-    (["--model=m", "--file=no/such"], "--file=no/such: No such file"),
+    (
+      ["--model=m", "--file=no/such"],
+      "--file: no/such: cannot be read",
+    ),
     (["--model=m", "--text=a", "--out=no/such"], "no is no directory"),
     (["--model=m", "--text=a", "--relation=b"], "did you mean --relations"),
   ],
