@@ -7,7 +7,7 @@ import types
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from lm_jax.examples import labelled
+from lm_jax.examples import files
 from lm_jax.examples.forms import Example
 from lm_jax.prompting.pairs import Scores
 from lm_jax.support.errors import UsageError
@@ -165,7 +165,7 @@ def test_multirc_is_read_flat_from_tfds(monkeypatch):
     asked.append((name, split))
     return iter([("there", record)])
 
-  monkeypatch.setattr(labelled, "tfds_records", records)
+  monkeypatch.setattr(files, "tfds_records", records)
   [found] = Multirc().examples("test")
   assert (found.id, found.label) == ("1-2-3", "True")
   assert Multirc().examples("dev") == []
@@ -293,7 +293,7 @@ def test_race_of_tfds_and_what_is_wrong(tmp_path, monkeypatch):
     del record["id"]
     return iter([(f"{name}, {split}[0]", record)])
 
-  monkeypatch.setattr(labelled, "tfds_records", records)
+  monkeypatch.setattr(files, "tfds_records", records)
   assert [x.id for x in Race().examples("test")] == [
     "middle5.txt-0",
     "high5.txt-0",
