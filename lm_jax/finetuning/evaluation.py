@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lm_jax.examples import records
 from lm_jax.examples.labelled import TEST
 from lm_jax.finetuning import splits
 from lm_jax.finetuning.dataset import find_kind
@@ -41,8 +41,7 @@ def measure(
   else:
     examples = splits.load(task.name, place)[split]
   if 0 < limit < len(examples):
-    drawn = random.Random(f"items {seed}").sample(range(len(examples)), limit)
-    examples, others = [examples[i] for i in sorted(drawn)], {}
+    examples, others = records.chosen(examples, limit, seed), {}
   return with_others(judged(model, task, examples), model, task, others)
 
 

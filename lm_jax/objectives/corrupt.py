@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from lm_jax import layout, specials
+from lm_jax import specials
 from lm_jax.types import Array, Spec
 
 
@@ -131,11 +131,6 @@ def uniform_tiles(keys_B: Array, length: int, longest: int) -> Array:
     return jnp.searchsorted(jnp.cumsum(sizes_L), index, side="right")
 
   return jax.vmap(tile)(keys_B).astype(jnp.int32)
-
-
-def at_positions(chosen_BxL: Array, size: int) -> tuple[Array, Array]:
-  """Returns positions int32 [B, size] of chosen tokens, and which are real."""
-  return layout.compact(chosen_BxL, size)
 
 
 def mask_out(

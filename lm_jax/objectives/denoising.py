@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.layout import Part, take
 from lm_jax.objectives import _scores, base, corrupt, span_corruption
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+from lm_jax.types import Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Denoising(base.Objective):
   round(rate * n) of n tokens are hidden; there ceil(rate * n).
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
+  architectures = frozenset(
     {"causal_decoder", "prefix_decoder", "encoder_decoder"}
   )
-  natural: ClassVar[Architecture] = "prefix_decoder"
-  scoring: ClassVar[str] = "infilling"
-  continues: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = ("mask",)
+  natural = "prefix_decoder"
+  scoring = "infilling"
+  continues = True
+  needs = ("mask",)
 
   rate: float = base.option(
     0.3, "fraction of the tokens to hide", above=0, below=1
@@ -57,9 +57,6 @@ class Denoising(base.Objective):
     below=1,
   )
   shuffle: bool = base.option(True, "put sentences in random order")
-
-  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
-    super().check(spec, batch_size, accumulate)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     length = rows.tokens_BxL.shape[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ import numpy as np
 from lm_jax import layout
 from lm_jax.objectives import base, corrupt, mlm
 from lm_jax.support.errors import UsageError
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec, Term
+from lm_jax.types import Array, Problem, Rows, Spec, Term
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Hybrid(base.Objective):
   the last span is masked whole; here it is cut where the rate is reached.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset({"prefix_decoder"})
-  natural: ClassVar[Architecture] = "prefix_decoder"
-  scoring: ClassVar[str] = "pseudo_log_likelihood"
-  continues: ClassVar[bool] = True
-  fills: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = ("mask",)
+  architectures = frozenset({"prefix_decoder"})
+  natural = "prefix_decoder"
+  scoring = "pseudo_log_likelihood"
+  continues = True
+  fills = True
+  needs = ("mask",)
 
   causal: float = base.option(
     0.5, "fraction of rows in a batch that are causal", above=0, below=1
@@ -141,7 +141,7 @@ class Hybrid(base.Objective):
       corrupt.share(rate, eligible_BxL),
       whole=False,
     )
-    position_BxP, there_BxP = corrupt.at_positions(
+    position_BxP, there_BxP = layout.compact(
       chosen_BxL, corrupt.slots(most, length)
     )
     tokens_BxL = corrupt.mask_out(

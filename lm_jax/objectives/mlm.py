@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.layout import take
 from lm_jax.objectives import _scores, base, corrupt
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+from lm_jax.types import Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +33,11 @@ class MaskedLM(base.Objective):
   per token; SpanBERT draws it per span.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
-  natural: ClassVar[Architecture] = "encoder"
-  scoring: ClassVar[str] = "pseudo_log_likelihood"
+  architectures = frozenset({"encoder"})
+  natural = "encoder"
+  scoring = "pseudo_log_likelihood"
   needs: ClassVar[tuple[str, ...]] = ("mask",)
-  fills: ClassVar[bool] = True
+  fills = True
 
   rate: float = base.option(
     0.15, "fraction of the tokens to predict", above=0, below=1
@@ -72,7 +72,7 @@ class MaskedLM(base.Objective):
     keys_B = corrupt.row_keys(rng, rows.tokens_BxL, self.dynamic)
     chosen_BxL = choose(keys_B, rows, spec, self.rate, self.unit)
     slots = corrupt.slots(self.rate, rows.tokens_BxL.shape[1])
-    position_BxP, there_BxP = corrupt.at_positions(chosen_BxL, slots)
+    position_BxP, there_BxP = layout.compact(chosen_BxL, slots)
     tokens_BxL = corrupt.mask_out(
       keys_B, rows.tokens_BxL, chosen_BxL, spec, self.masked, self.replaced
     )

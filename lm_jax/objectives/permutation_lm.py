@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from lm_jax import layout
 from lm_jax.layout import take
 from lm_jax.objectives import _scores, base, corrupt
 from lm_jax.support.errors import UsageError
-from lm_jax.types import NEVER, Architecture, Array, Problem, Rows, Spec, Stream
+from lm_jax.types import NEVER, Array, Problem, Rows, Spec, Stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +38,11 @@ class PermutationLM(base.Objective):
   they have no token types, so XLNet's relative segment encoding is not used.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
-  natural: ClassVar[Architecture] = "encoder"
-  scoring: ClassVar[str] = "pseudo_log_likelihood"
-  fills: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = ("mask",)
+  architectures = frozenset({"encoder"})
+  natural = "encoder"
+  scoring = "pseudo_log_likelihood"
+  fills = True
+  needs = ("mask",)
 
   K: int = base.option(6, "predict one token in K")
   perm_size: int = base.option(
@@ -167,7 +167,7 @@ def queries(
          [1, 1, 0, 0, 0, 0],
          [1, 1, 1, 0, 0, 0]], dtype=int32)
   """
-  at_BxP, there_BxP = corrupt.at_positions(target_BxL, slots)
+  at_BxP, there_BxP = layout.compact(target_BxL, slots)
   return _with_queries(rows, rank_BxL, at_BxP, there_BxP, spec)
 
 

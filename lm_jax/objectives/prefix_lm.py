@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.layout import Part
 from lm_jax.objectives import _scores, base
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+from lm_jax.types import Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +25,10 @@ class PrefixLM(base.Objective):
   both parts; here the whole second part is predicted.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
-    {"prefix_decoder", "encoder_decoder"}
-  )
-  natural: ClassVar[Architecture] = "prefix_decoder"
-  scoring: ClassVar[str] = "log_likelihood"
-  continues: ClassVar[bool] = True
+  architectures = frozenset({"prefix_decoder", "encoder_decoder"})
+  natural = "prefix_decoder"
+  scoring = "log_likelihood"
+  continues = True
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     batch, length = rows.tokens_BxL.shape

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,7 @@ from lm_jax import layout
 from lm_jax.layout import Part
 from lm_jax.objectives import _scores, base, corrupt
 from lm_jax.support.errors import UsageError
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+from lm_jax.types import Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +30,13 @@ class SpanCorruption(base.Objective):
   answer.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
+  architectures = frozenset(
     {"causal_decoder", "prefix_decoder", "encoder_decoder"}
   )
-  natural: ClassVar[Architecture] = "prefix_decoder"
-  scoring: ClassVar[str] = "infilling"
-  continues: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = ("sentinels", "end")
+  natural = "prefix_decoder"
+  scoring = "infilling"
+  continues = True
+  needs = ("sentinels", "end")
 
   rate: float = base.option(
     0.15, "noise density, the fraction of the tokens to hide", above=0, below=1

@@ -6,7 +6,7 @@ import collections
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lm_jax.data import scripts
 from lm_jax.examples import files, squad
@@ -41,11 +41,11 @@ class ReadingTask(_files.FileTask):
   def readers(self) -> Mapping[str, files.Reader]:
     return squad.READERS
 
-  def made(self, source: files.Source) -> Iterator[Question]:
+  def made(self, source: files.Source) -> Iterator[Any]:
     by_id = ((where, str(x["id"]), x) for where, _, x in source)
     return squad.questions(by_id, self.tfds)
 
-  def group(self, example: Question) -> str:
+  def group(self, example: Any) -> str:
     return example.context
 
   def examples(self, split: str, place: str = "") -> list[Question]:

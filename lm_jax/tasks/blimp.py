@@ -40,7 +40,7 @@ class Blimp(base.DataTask):
     pairs = records.balanced(
       list(self.pairs()), self.limit, self.seed, lambda pair: pair.groups[-1]
     )
-    return _pairs.measure(scorer, pairs, self.name, {})
+    return _pairs.measure(scorer, pairs, self.name)
 
   def pairs(self) -> Iterator[_pairs.Pair]:
     for where, _, record in self._records():

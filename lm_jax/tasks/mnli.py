@@ -6,7 +6,7 @@ import pathlib
 
 from lm_jax.examples import files, labelled
 from lm_jax.examples.labelled import TEST, TRAIN, Example, Form
-from lm_jax.tasks import base
+from lm_jax.tasks import _labels, base
 
 MISMATCHED = ("dev_mismatched", "validation_mismatched")
 
@@ -19,10 +19,7 @@ class Mnli(base.LabelledTask):
   """
 
   form = Form(
-    fields={
-      "premise": ("premise", "sentence1"),
-      "hypothesis": ("hypothesis", "sentence2"),
-    },
+    fields=_labels.ENTAILMENT,
     label=("label", "gold_label"),
     labels=("entailment", "neutral", "contradiction"),
     tfds="glue/mnli",

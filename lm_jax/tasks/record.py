@@ -27,10 +27,10 @@ class Record(base.DataTask, _reading.ReadingTask):
   names = _files.Names()
   readers = _files.FileTask.readers
 
-  def made(self, source: files.Source) -> Iterator[Cloze]:  # type: ignore[override]
+  def made(self, source: files.Source) -> Iterator[Cloze]:
     return files.all_made(source, superglue.clozes)
 
-  def group(self, cloze: Cloze) -> str:  # type: ignore[override]
+  def group(self, cloze: Cloze) -> str:
     return cloze.passage
 
   def has_answers(self, path: pathlib.Path) -> bool:
