@@ -35,5 +35,4 @@ class CausalLM(base.Objective):
   def read(self, rows: Rows, spec: Spec) -> Problem:
     return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})
 
-  def prompt(self, rows: Rows, spec: Spec) -> Problem:
-    return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})
+  prompt = read

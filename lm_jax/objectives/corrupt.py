@@ -9,7 +9,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from lm_jax import specials
+from lm_jax import layout, specials
+from lm_jax.layout import Part
 from lm_jax.types import Array, Spec
 
 
@@ -131,6 +132,15 @@ def uniform_tiles(keys_B: Array, length: int, longest: int) -> Array:
     return jnp.searchsorted(jnp.cumsum(sizes_L), index, side="right")
 
   return jax.vmap(tile)(keys_B).astype(jnp.int32)
+
+
+def compact_tokens(tokens_BxN, segment_BxN, keep_BxN, size: int) -> Part:
+  """Moves the kept tokens to the front of `size` places."""
+  index, there = layout.compact(keep_BxN, size)
+  return Part(
+    jnp.where(there, layout.take(tokens_BxN, index), 0),
+    jnp.where(there, layout.take(segment_BxN, index), 0),
+  )
 
 
 def mask_out(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import Part, take
-from lm_jax.objectives import _scores, base, corrupt, span_corruption
+from lm_jax.objectives import _scores, base, corrupt
 from lm_jax.types import Array, Problem, Rows, Spec
 
 
@@ -68,7 +68,7 @@ class Denoising(base.Objective):
     noise = max(1, round(self.rate * length))
     most = math.ceil(1.25 * noise / self.mean_span) + 4
     context = self.infill(keys_B, shuffled, most, noise, spec)
-    answer = span_corruption.compact_tokens(
+    answer = corrupt.compact_tokens(
       rows.tokens_BxL,
       rows.segment_BxL,
       (rows.segment_BxL > 0) & ~base.opening(rows, spec),
@@ -118,7 +118,7 @@ class Denoising(base.Objective):
         inserted_B, mask_BxL, insert_BxL, spec, *share
       )
     doubled = (batch, 2 * length)
-    return span_corruption.compact_tokens(
+    return corrupt.compact_tokens(
       jnp.stack([mask_BxL, tokens_BxL], axis=2).reshape(doubled),
       jnp.repeat(rows.segment_BxL, 2, axis=1),
       jnp.stack([insert_BxL, keep_BxL], axis=2).reshape(doubled),
@@ -129,7 +129,7 @@ class Denoising(base.Objective):
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     keep_BxL = (rows.segment_BxL > 0) & ~base.opening(rows, spec)
     index_BxL = jnp.maximum(jnp.cumsum(keep_BxL, axis=1) - 1, 0)
-    answer = span_corruption.compact_tokens(
+    answer = corrupt.compact_tokens(
       rows.tokens_BxL, rows.segment_BxL, keep_BxL, keep_BxL.shape[1]
     )
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lm_jax import layout
-from lm_jax.objectives import base, corrupt, mlm
+from lm_jax.objectives import _scores, base, corrupt, mlm
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Array, Problem, Rows, Spec, Term
 
@@ -70,9 +70,7 @@ class Hybrid(base.Objective):
     "mntp", "where a masked token is predicted; mntp: before it; mlm: in place"
   )
   pseudo_likelihood: Literal["within_word", "original"] = base.option(
-    "within_word",
-    "tokens hidden for a score; within_word: also the rest of the word to the"
-    " right; original: only the scored token",
+    "within_word", _scores.PSEUDO_LIKELIHOOD
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -147,13 +145,8 @@ class Hybrid(base.Objective):
     tokens_BxL = corrupt.mask_out(
       keys_B, rows.tokens_BxL, chosen_BxL, spec, unit_BxL=tile_BxL
     )
-    return Problem(
-      inputs=layout.stream(tokens_BxL, rows.segment_BxL, "full"),
-      source=None,
-      targets_BxP=layout.take(rows.tokens_BxL, position_BxP),
-      weights={"nll": there_BxP.astype(jnp.float32)},
-      positions_BxP=position_BxP,
-    )
+    inputs = layout.stream(tokens_BxL, rows.segment_BxL, "full")
+    return base.predicting(inputs, rows.tokens_BxL, position_BxP, there_BxP)
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
     hidden_BxLxD = apply.hidden(problem.inputs)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import Part
-from lm_jax.objectives import _scores, base
+from lm_jax.objectives import _scores, base, corrupt
 from lm_jax.types import Array, Problem, Rows, Spec
 
 
@@ -76,13 +76,10 @@ def split(rows: Rows, noise_BxL: Array, spec: Spec) -> Problem:
   position_BxL = layout.positions(rows.segment_BxL)
   if spec.architecture == "encoder_decoder":
     prefix_BxL = position_BxL < cut_BxL
-    index, there = layout.compact(
-      ~prefix_BxL & (rows.segment_BxL > 0), rows.tokens_BxL.shape[1] - 1
-    )
     context = Part(rows.tokens_BxL, jnp.where(prefix_BxL, rows.segment_BxL, 0))
-    answer = Part(
-      jnp.where(there, layout.take(rows.tokens_BxL, index), 0),
-      jnp.where(there, layout.take(rows.segment_BxL, index), 0),
+    answer = corrupt.compact_tokens(
+      *(rows.tokens_BxL, rows.segment_BxL),
+      *(~prefix_BxL & (rows.segment_BxL > 0), rows.tokens_BxL.shape[1] - 1),
     )
     return layout.pair(context, answer, spec)
   target_BxL, weight_BxL = base.next_token(rows, spec)

@@ -115,13 +115,8 @@ class ReplacedTokenDetection(base.Objective):
       rows.tokens_BxL, at_BxP, mask_BxP, there_BxP & masked_BxP
     )
     masked = dataclasses.replace(rows, tokens_BxL=tokens_BxL)
-    return Problem(
-      inputs=layout.in_place(masked, spec),
-      source=None,
-      targets_BxP=layout.take(rows.tokens_BxL, at_BxP),
-      weights={"nll": there_BxP.astype(jnp.float32)},
-      positions_BxP=at_BxP,
-    )
+    inputs = layout.in_place(masked, spec)
+    return base.predicting(inputs, rows.tokens_BxL, at_BxP, there_BxP)
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
     state_BxLxE = apply.hidden(problem.inputs, stack="generator")

@@ -155,7 +155,7 @@ def sentinel_parts(
   """
   first_BxL, sentinel_BxL = number_spans(noise_BxL, rows.segment_BxL, spec)
   keep_BxL = (rows.segment_BxL > 0) & ~base.opening(rows, spec)
-  context = compact_tokens(
+  context = corrupt.compact_tokens(
     jnp.where(first_BxL, sentinel_BxL, rows.tokens_BxL),
     rows.segment_BxL,
     keep_BxL & (~noise_BxL | first_BxL),
@@ -205,7 +205,7 @@ def answer_part(
     jnp.stack(part, axis=2).reshape(batch, 3 * length)
     for part in zip(*triples, strict=True)
   )
-  return compact_tokens(
+  return corrupt.compact_tokens(
     tokens, jnp.repeat(rows.segment_BxL, 3, axis=1), keep, size
   )
 
@@ -223,15 +223,6 @@ def in_segments_with(mark_BxL: Array, segment_BxL: Array) -> Array:
   has_BxS = jnp.zeros((batch, length + 1), bool)
   has_BxS = has_BxS.at[index, segment_BxL].max(mark_BxL)
   return layout.take(has_BxS, segment_BxL)
-
-
-def compact_tokens(tokens_BxN, segment_BxN, keep_BxN, size: int) -> Part:
-  """Moves the kept tokens to the front of `size` places."""
-  index, there = layout.compact(keep_BxN, size)
-  return Part(
-    jnp.where(there, layout.take(tokens_BxN, index), 0),
-    jnp.where(there, layout.take(segment_BxN, index), 0),
-  )
 
 
 def _last_start(values_BxL: Array, new_BxL: Array) -> Array:

@@ -84,7 +84,7 @@ class MixtureOfDenoisers(base.Objective):
     opened_BxL = jnp.where(
       base.opening(rows, spec), mode_B[:, None], rows.tokens_BxL
     )
-    context = span_corruption.compact_tokens(
+    context = corrupt.compact_tokens(
       jnp.where(first_BxL, sentinel_BxL, opened_BxL),
       rows.segment_BxL,
       (rows.segment_BxL > 0) & (~noise_BxL | first_BxL),

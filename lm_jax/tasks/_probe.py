@@ -37,9 +37,7 @@ class PassageTask(base.LabelledTask):
       for number, p in enumerate(drawn(corpus, self.name, split))
     ]
 
-  def measure(
-    self, scorer: Any, dataset: Any, quick: bool = False
-  ) -> base.Measure:
+  def measure(self, scorer, dataset, quick=False) -> base.Measure:
     """Measures accuracy on passages of held-out messages; empty without labels.
 
     dataset: with the corpus, which may have labels.

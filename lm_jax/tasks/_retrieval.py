@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lm_jax.examples import collection as collection_lib
 from lm_jax.examples import labelled, records, searches
@@ -75,9 +74,7 @@ class Retrieval(base.DataTask, base.SupervisedTask):
     scores = [values[_MAIN] for values in result.queries.values()]
     return base.Judged(result.metrics, scores)
 
-  def measure(
-    self, scorer: Any, dataset: Any, quick: bool = False
-  ) -> base.Measure:
+  def measure(self, scorer, dataset, quick=False) -> base.Measure:
     collection = self.collection(self.place)
     names = records.chosen(collection.judged, self.limit, self.seed)
     queries = {name: collection.queries[name] for name in names}

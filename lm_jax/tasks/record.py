@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 from lm_jax.examples import files, records, superglue
 from lm_jax.examples.files import TEST
@@ -53,9 +52,7 @@ class Record(base.DataTask, _reading.ReadingTask):
       for cloze in self.clozes(split, place)
     ]
 
-  def measure(
-    self, scorer: Any, dataset: Any, quick: bool = False
-  ) -> base.Measure:
+  def measure(self, scorer, dataset, quick=False) -> base.Measure:
     clozes = self.clozes(TEST, self.place)
     clozes = records.chosen(clozes, self.limit, self.seed)
     pairs = [pair for cloze in clozes for pair in filled(cloze)]

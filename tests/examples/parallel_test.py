@@ -1,7 +1,7 @@
 import gzip
-import json
 
 import pytest
+from json_lines import write
 
 from lm_jax.examples import parallel
 from lm_jax.examples.labelled import DEV, TEST, TRAIN
@@ -12,10 +12,6 @@ RECORDS = [
   {"en": "a dog", "de": "ein Hund", "fr": "un chien"},
   {"en": "a cat", "de": "", "fr": "un chat"},
 ]
-
-
-def write(path, records):
-  path.write_text("".join(json.dumps(x) + "\n" for x in records))
 
 
 def read(place, split=TEST, default=(("en", "de"),)):

@@ -2,6 +2,7 @@
 
 import itertools
 
+import json_lines
 import pytest
 import small_collection as small
 
@@ -47,7 +48,7 @@ def test_titles_find_the_texts_behind_them(tmp_path):
 
 def test_pairs_are_searched_in_all_passages(tmp_path):
   path = tmp_path / "train.jsonl"
-  small.lines(
+  json_lines.write(
     path,
     [
       {"query": "a", "positive": "one", "negatives": ["two", "three"]},
@@ -78,6 +79,6 @@ def test_pairs_are_searched_in_all_passages(tmp_path):
 )
 def test_what_is_wrong_with_a_pair(tmp_path, line, message):
   path = tmp_path / "train.jsonl"
-  small.lines(path, [{"query": "a", "positive": "b"}, line])
+  json_lines.write(path, [{"query": "a", "positive": "b"}, line])
   with pytest.raises(UsageError, match=f"line 2: .*{message}"):
     searches.read_pairs(path)

@@ -1,15 +1,11 @@
 import json
 
 import pytest
+from json_lines import write
 
 from lm_jax.examples import text_pairs
 from lm_jax.examples.forms import Rewriting
 from lm_jax.support.errors import UsageError
-
-
-def write(path, *records):
-  path.write_text("".join(json.dumps(x) + "\n" for x in records))
-  return path
 
 
 @pytest.mark.parametrize(
@@ -23,7 +19,7 @@ def write(path, *records):
   ],
 )
 def test_forms_of_summaries(tmp_path, record, source, references):
-  path = write(tmp_path / "test.jsonl", record)
+  path = write(tmp_path / "test.jsonl", [record])
   name = str(record.get("id", 1))
   want = [Rewriting(name, source, references)]
   assert list(text_pairs.summaries(path)) == want
@@ -43,7 +39,7 @@ def test_forms_of_summaries(tmp_path, record, source, references):
   ],
 )
 def test_a_bad_summary_is_named(tmp_path, record, message):
-  path = write(tmp_path / "test.jsonl", record)
+  path = write(tmp_path / "test.jsonl", [record])
   with pytest.raises(UsageError, match=message):
     list(text_pairs.summaries(path))
 
@@ -65,14 +61,14 @@ def test_each_turn_answers_those_before(tmp_path):
     Rewriting("1.1", "Hi !", ("Who ?",)),
     Rewriting("1.2", "Hi !\nWho ?", ("Me .",)),
   ]
-  path = write(tmp_path / "a.jsonl", {"de": ["Hi !", "Who ?", "Me ."]})
+  path = write(tmp_path / "a.jsonl", [{"de": ["Hi !", "Who ?", "Me ."]}])
   assert list(text_pairs.replies(path, "de")) == want
   with pytest.raises(UsageError, match="line 1: no field 'en' or 'dialog'"):
     list(text_pairs.replies(path, "en"))
   path = tmp_path / "dialogues_text.txt"
   path.write_text("Hi ! __eou__ Who ? __eou__ Me . __eou__\nAlone __eou__\n")
   assert list(text_pairs.replies(path, "en")) == want
-  path = write(tmp_path / "a.jsonl", {"dialog": "Hi"})
+  path = write(tmp_path / "a.jsonl", [{"dialog": "Hi"}])
   with pytest.raises(UsageError, match="field en='Hi': must be a list"):
     list(text_pairs.replies(path, "en"))
 
@@ -80,14 +76,16 @@ def test_each_turn_answers_those_before(tmp_path):
 def test_triples_of_a_text_and_of_semeval(tmp_path):
   path = write(
     tmp_path / "a.jsonl",
-    {"text": "t", "triples": [["a", "r", "b"], ["c | d", "r", "e ; f"]]},
-    {
-      "text": "t",
-      "triples": [{"subject": "a", "relation": "r", "object": "b"}],
-    },
-    {"text": "t", "triples": []},
-    {"text": "A <e1>x</e1> of <e2>y</e2>.", "label": "Entity-Origin(e2,e1)"},
-    {"text": "A <e1>x</e1> of <e2>y</e2>.", "label": "Other"},
+    [
+      {"text": "t", "triples": [["a", "r", "b"], ["c | d", "r", "e ; f"]]},
+      {
+        "text": "t",
+        "triples": [{"subject": "a", "relation": "r", "object": "b"}],
+      },
+      {"text": "t", "triples": []},
+      {"text": "A <e1>x</e1> of <e2>y</e2>.", "label": "Entity-Origin(e2,e1)"},
+      {"text": "A <e1>x</e1> of <e2>y</e2>.", "label": "Other"},
+    ],
   )
   found = list(text_pairs.triples(path))
   assert [x.references for x in found] == [
@@ -124,6 +122,6 @@ def test_what_a_model_writes_may_be_no_triple():
   ],
 )
 def test_bad_triples_are_named(tmp_path, record, message):
-  path = write(tmp_path / "a.jsonl", record)
+  path = write(tmp_path / "a.jsonl", [record])
   with pytest.raises(UsageError, match=message):
     list(text_pairs.triples(path))

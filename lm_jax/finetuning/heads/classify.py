@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.examples.forms import Example
 from lm_jax.finetuning.heads._whole_texts import WholeTexts
 from lm_jax.finetuning.heads.base import Encoded
@@ -20,14 +19,7 @@ class Classify(WholeTexts):
   def options(self, task: Any, train: Sequence[Example]) -> Mapping[str, Any]:
     return {"labels": labels_of(task, train)}
 
-  def encode(
-    self,
-    task: Any,
-    examples: Sequence[Example],
-    tokenizer: Tokenizer,
-    length: int,
-    options: Mapping[str, Any],
-  ) -> Encoded:
+  def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     numbers = {label: i for i, label in enumerate(options["labels"])}
     for example in examples:
       if example.label not in numbers:
@@ -39,9 +31,7 @@ class Classify(WholeTexts):
     label_N = np.array([numbers[x.label] for x in examples], np.int32)
     return self.items(examples, tokenizer, length, label_N)
 
-  def answer(
-    self, model: Any, task: Any, examples: Sequence[Example]
-  ) -> list[str]:
+  def answer(self, model, task, examples) -> list[str]:
     labels = model.objective.labels
     return [labels[int(x.argmax())] for x in self.logits(model, examples)]
 

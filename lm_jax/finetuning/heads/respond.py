@@ -35,14 +35,7 @@ class Respond(base.Kind):
       yield source_of(task, example)
       yield from answers_of(task, example)[:1]
 
-  def encode(
-    self,
-    task: Any,
-    examples: Sequence[Any],
-    tokenizer: Tokenizer,
-    length: int,
-    options: Mapping[str, Any],
-  ) -> Encoded:
+  def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     most, paired = options["answer_length"], options["paired"]
     end = tokenizer.specials.end
     contexts = _contexts(
