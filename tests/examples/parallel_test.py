@@ -78,20 +78,6 @@ def read_jsonl(folder, records):
   return read(folder)
 
 
-@pytest.mark.parametrize(
-  ("record", "message"),
-  [
-    ({"en": "a"}, "line 1: no field 'de'; it has 'en'"),
-    ({"en": "a", "de": 3}, "line 1: field de=3: must be text"),
-    ({"translation": "a"}, "field translation='a': must be an object"),
-  ],
-)
-def test_a_bad_record_is_named(tmp_path, record, message):
-  write(tmp_path / "test.jsonl", [record])
-  with pytest.raises(UsageError, match=message):
-    read(tmp_path)
-
-
 def sentences(path, pairs=()):
   return parallel.tatoeba(path, pairs)
 
