@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lm_jax.examples import files
+from lm_jax.examples import files, tables
 from lm_jax.examples.files import DEV as DEV
 from lm_jax.examples.files import TEST as TEST
 from lm_jax.examples.files import TRAIN as TRAIN
@@ -164,8 +164,6 @@ def from_path(
 def _records(form: Form, path: pathlib.Path) -> files.Source:
   """Yields the records of a file, named by their line numbers."""
   if files.has_suffix(path, ".tsv"):
-    from lm_jax.examples import tables
-
     names = [*form.label, *(x for each in form.fields.values() for x in each)]
     return tables.records(path, form.columns, names)
   return files.records(path, ids=False)

@@ -231,7 +231,8 @@ def _load(key: _Key) -> Examples:
   shape = packing.Shape(key.length, options.get("answer_length", 0), most)
   encoded = {}
   # What is wrong with a test split shows before anything is trained.
-  examples = {**examples, splits.TEST: splits.test(task, key.task_data)}
+  test = task.examples(splits.TEST, key.task_data)
+  examples = {**examples, splits.TEST: test}
   for split in examples:
     encoded[split] = kind.encode(
       task, examples[split], tokenizer, key.length, options

@@ -37,7 +37,7 @@ def measure(
   """
   others: Mapping[str, Sequence[Any]] = {}
   if split == TEST:
-    examples, others = splits.test(task, place), task.others(place)
+    examples, others = task.examples(TEST, place), task.others(place)
   else:
     examples = splits.load(task.name, place)[split]
   if 0 < limit < len(examples):

@@ -34,6 +34,9 @@ from lm_jax.types import (
   Trunk,
 )
 
+# Architectures that can write an answer.
+DECODERS = frozenset({"causal_decoder", "prefix_decoder", "encoder_decoder"})
+
 
 class Embedding(NamedTuple):
   """Pooling of a text into a vector, and the similarity of two vectors.

@@ -30,9 +30,7 @@ class Denoising(base.Objective):
   round(rate * n) of n tokens are hidden; there ceil(rate * n).
   """
 
-  architectures = frozenset(
-    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
-  )
+  architectures = base.DECODERS
   natural = "prefix_decoder"
   scoring = "infilling"
   continues = True

@@ -23,9 +23,7 @@ class Respond(base.Objective):
   first columns, and the answers in the last `answer_length`.
   """
 
-  architectures = frozenset(
-    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
-  )
+  architectures = base.DECODERS
   natural = "encoder_decoder"
   scoring = ""
   supervised = True

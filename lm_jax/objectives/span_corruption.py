@@ -30,9 +30,7 @@ class SpanCorruption(base.Objective):
   answer.
   """
 
-  architectures = frozenset(
-    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
-  )
+  architectures = base.DECODERS
   natural = "prefix_decoder"
   scoring = "infilling"
   continues = True

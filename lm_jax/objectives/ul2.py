@@ -41,9 +41,7 @@ class MixtureOfDenoisers(base.Objective):
   text, so that the likelihood of a whole text is in distribution.
   """
 
-  architectures = frozenset(
-    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
-  )
+  architectures = base.DECODERS
   natural = "prefix_decoder"
   scoring = "log_likelihood"
   continues = True

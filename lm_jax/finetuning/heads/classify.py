@@ -17,7 +17,9 @@ class Classify(WholeTexts):
   """One item an example; too long texts are cut, and counted."""
 
   def options(self, task: Any, train: Sequence[Example]) -> Mapping[str, Any]:
-    return {"labels": labels_of(task, train)}
+    # The task's own, or those that are trained on.
+    labels = task.form.labels or tuple(sorted({x.label for x in train}))
+    return {"labels": labels}
 
   def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     numbers = {label: i for i, label in enumerate(options["labels"])}
@@ -34,8 +36,3 @@ class Classify(WholeTexts):
   def answer(self, model, task, examples) -> list[str]:
     labels = model.objective.labels
     return [labels[int(x.argmax())] for x in self.logits(model, examples)]
-
-
-def labels_of(task: Any, train: Sequence[Example]) -> tuple[str, ...]:
-  """The names of a task's labels: its own, or those that are trained on."""
-  return task.form.labels or tuple(sorted({x.label for x in train}))
