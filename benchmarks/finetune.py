@@ -208,10 +208,10 @@ def quality(options: argparse.Namespace) -> int:
   rows: dict[str, list[Any]] = {"lm_jax": [], "Trainer": []}
   seconds: dict[str, list[float]] = {"lm_jax": [], "Trainer": []}
   task, found, kind = _examples(options)
-  tests = {options.task: (task, splits.test(task, options.task_data))}
+  tests = {options.task: (task, task.examples(splits.TEST, options.task_data))}
   for name, place in also.items():
     other = dataset.find_task(name)
-    tests[name] = (other, splits.test(other, place))
+    tests[name] = (other, other.examples(splits.TEST, place))
   with tempfile.TemporaryDirectory() as folder:
     for seed in range(options.first_seed, options.first_seed + options.seeds):
       for side in options.side or list(rows):

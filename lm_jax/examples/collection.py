@@ -8,20 +8,21 @@ may be gzipped.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lm_jax.data import lines
-from lm_jax.examples import labelled
+from lm_jax.examples import files
+from lm_jax.examples.files import DEV, TEST, TRAIN, Record
+from lm_jax.support import errors
 from lm_jax.support.errors import UsageError, short
 
-# BEIR's names of splits, by lm_jax's names.
-_BEIR_SPLITS = {"train": "train", "dev": "dev", "test": "test"}
 _TSV_HEADER = ["query-id", "corpus-id", "score"]
 
 
@@ -93,7 +94,7 @@ class Collection:
     return [self.documents[name] for name, grade in grades.items() if grade > 0]
 
 
-def read(place: str, where: str, split: str = labelled.TEST) -> Collection:
+def read(place: str, where: str, split: str = TEST) -> Collection:
   """Reads a collection from local files.
 
   Args:
@@ -106,26 +107,37 @@ def read(place: str, where: str, split: str = labelled.TEST) -> Collection:
     UsageError: a file is missing, or a line is not valid (with its number).
   """
   base = pathlib.Path(place).expanduser()
-  if base.is_dir() and _existing(base / "corpus.jsonl"):
-    return _beir(base, where, split)
   stem = f"{base}/" if base.is_dir() else f"{base}_"
-  documents = _documents(_need(f"{stem}docs.jsonl", where), "id")
-  queries = _queries(_need(f"{stem}queries.jsonl", where), "id")
+
+  def need(name: str) -> pathlib.Path:
+    return files.need(files.either(f"{stem}{name}"), where)
+
+  qrels: pathlib.Path | None = None
+  if base.is_dir() and files.first(files.either(f"{stem}corpus.jsonl")):
+    documents = _documents(need("corpus.jsonl"), "_id")
+    queries = _queries(need("queries.jsonl"), "_id")
+    if (base / "qrels").is_dir():
+      qrels = need(f"qrels/{split}.tsv")
+    triples = _tsv_triples
+  else:
+    documents = _documents(need("docs.jsonl"), "id")
+    queries = _queries(need("queries.jsonl"), "id")
+    qrels = files.first(files.either(f"{stem}qrels.jsonl"))
+    triples = _jsonl_triples
   relevance: dict[str, dict[str, int]] = {}
-  qrels = _existing(pathlib.Path(f"{stem}qrels.jsonl"))
   if qrels is not None:
-    triples = _jsonl_triples(qrels)
-    relevance = _relevance(triples, documents, queries)
+    relevance = _relevance(triples(qrels), documents, queries)
     _require(relevance, qrels, "judgements")
   return Collection(base.name, documents, queries, relevance)
 
 
 def splits(place: str) -> list[str]:
   """Lists the splits with separate judgements; [] where one file has all."""
-  base = pathlib.Path(place).expanduser()
-  names = _BEIR_SPLITS.items()
+  folder = pathlib.Path(place).expanduser() / "qrels"
   return [
-    split for split, name in names if _existing(base / "qrels" / f"{name}.tsv")
+    split
+    for split in (TRAIN, DEV, TEST)
+    if files.first(files.either(folder / f"{split}.tsv"))
   ]
 
 
@@ -135,68 +147,23 @@ def from_texts(name: str, texts: Mapping[str, str]) -> Collection:
   return Collection(name, documents, {}, {})
 
 
-def _beir(base: pathlib.Path, where: str, split: str) -> Collection:
-  documents = _documents(_need(f"{base}/corpus.jsonl", where), "_id")
-  queries = _queries(_need(f"{base}/queries.jsonl", where), "_id")
-  relevance: dict[str, dict[str, int]] = {}
-  if (base / "qrels").is_dir():
-    name = f"{base}/qrels/{_BEIR_SPLITS[split]}.tsv"
-    path = _need(name, where)
-    relevance = _relevance(_tsv_triples(path), documents, queries)
-    _require(relevance, path, "judgements")
-  return Collection(base.name, documents, queries, relevance)
-
-
-def _existing(path: pathlib.Path) -> pathlib.Path | None:
-  """Returns the file, or its gzipped form; None where neither exists."""
-  for name in (path, path.with_name(path.name + ".gz")):
-    if name.is_file():
-      return name
-  return None
-
-
-def _need(name: str, where: str) -> pathlib.Path:
-  existing = _existing(pathlib.Path(name))
-  if existing is None:
-    raise UsageError(f"{where}: no such file; tried {name}, {name}.gz")
-  return existing
-
-
 def _require(items: Any, path: pathlib.Path, what: str) -> None:
   if not items:
     raise UsageError(f"{path}: has no {what}")
 
 
-def records(path: pathlib.Path) -> Iterator[tuple[str, labelled.Record]]:
-  """Yields the objects of a JSONL file, each with its place for messages."""
-  for number, line in enumerate(lines.raw(path), start=1):
-    if line.strip():
-      where = f"{path}, line {number}"
-      yield where, labelled.record(line, where)
-
-
-def text_of(record: labelled.Record, field: str, where: str) -> str:
+def text_of(record: Record, field: str) -> str:
   """Returns a required field of text (or a number, as ids may be)."""
-  if field not in record:
-    held = ", ".join(short(name) for name in sorted(record)[:20])
-    raise UsageError(
-      f"{where}: no field {field!r}; it has {held or 'no fields'}"
-    )
-  value = record[field]
-  if isinstance(value, bool) or not isinstance(value, str | int):
-    raise UsageError(f"{where}: field {field}={short(value)}: must be text")
-  return str(value)
+  return str(files.field(record, field, kind=str | int))
 
 
-def _new_id(
-  record: labelled.Record, field: str, known: Mapping[str, Any], where: str
-) -> str:
+def _new_id(record: Record, field: str, known: Mapping[str, Any]) -> str:
   """Returns an id that is new and that a line of a run file can hold."""
-  name = text_of(record, field, where)
+  name = text_of(record, field)
   if name in known:
-    raise UsageError(f"{where}: field {field}={short(name)}: is there twice")
+    raise UsageError(f"field {field}={short(name)}: is there twice")
   if not lines.is_word(name):
-    raise UsageError(f"{where}: field {field}={short(name)}: must be one word")
+    raise UsageError(f"field {field}={short(name)}: must be one word")
   return name
 
 
@@ -212,34 +179,37 @@ def _cached_documents(
 ) -> dict[str, Document]:
   del size, changed  # Another file of that name is read again.
   documents: dict[str, Document] = {}
-  for where, record in records(path):
-    name = _new_id(record, id_field, documents, where)
-    title = text_of({"title": ""} | record, "title", where)
-    documents[name] = Document(name, title, text_of(record, "text", where))
+  for where, _, record in files.records(path):
+    with errors.about(where):
+      name = _new_id(record, id_field, documents)
+      title = text_of({"title": ""} | record, "title")
+      documents[name] = Document(name, title, text_of(record, "text"))
   _require(documents, path, "documents")
   return documents
 
 
 def _queries(path: pathlib.Path, id_field: str) -> dict[str, str]:
   queries: dict[str, str] = {}
-  for where, record in records(path):
-    name = _new_id(record, id_field, queries, where)
-    queries[name] = text_of(record, "text", where)
+  for where, _, record in files.records(path):
+    with errors.about(where):
+      name = _new_id(record, id_field, queries)
+      queries[name] = text_of(record, "text")
   _require(queries, path, "queries")
   return queries
 
 
 # The place for messages, the query's id, the document's id, and the grade.
-_Triple = tuple[str, str, str, Any]
+_Triples = Iterable[tuple[str, str, str, Any]]
 
 
-def _jsonl_triples(path: pathlib.Path) -> Iterator[_Triple]:
-  for where, record in records(path):
-    query, document = (text_of(record, x, where) for x in ("query", "doc"))
+def _jsonl_triples(path: pathlib.Path) -> _Triples:
+  for where, _, record in files.records(path):
+    with errors.about(where):
+      query, document = text_of(record, "query"), text_of(record, "doc")
     yield where, query, document, record.get("rel", 1)
 
 
-def _tsv_triples(path: pathlib.Path) -> Iterator[_Triple]:
+def _tsv_triples(path: pathlib.Path) -> _Triples:
   for number, (where, line) in enumerate(lines.texts(path), start=1):
     cells = line.split("\t")
     if (number == 1 and cells == _TSV_HEADER) or cells == [""]:
@@ -254,9 +224,7 @@ def _tsv_triples(path: pathlib.Path) -> Iterator[_Triple]:
 
 
 def _relevance(
-  triples: Iterator[_Triple],
-  documents: Mapping[str, Any],
-  queries: Mapping[str, Any],
+  triples: _Triples, documents: Mapping[str, Any], queries: Mapping[str, Any]
 ) -> dict[str, dict[str, int]]:
   """Collects grades by query and document.
 
@@ -265,22 +233,23 @@ def _relevance(
   """
   relevance: dict[str, dict[str, int]] = {}
   for where, query, document, value in triples:
-    if query not in queries:
-      raise UsageError(f"{where}: query {short(query)}: is not in the queries")
-    if document not in documents:
-      raise UsageError(
-        f"{where}: document {short(document)}: is not in the documents"
-      )
-    try:
-      grade = int(value)
-    except (TypeError, ValueError):
-      grade = None
-    if grade is None or isinstance(value, bool | float):
-      raise UsageError(f"{where}: grade {short(value)}: must be a whole number")
-    grades = relevance.setdefault(query, {})
-    if grades.setdefault(document, grade) != grade:
-      raise UsageError(
-        f"{where}: query {short(query)}, document {short(document)}: graded"
-        f" {grades[document]} before, and now {grade}"
-      )
+    with errors.about(where):
+      if query not in queries:
+        raise UsageError(f"query {short(query)}: is not in the queries")
+      if document not in documents:
+        raise UsageError(f"document {short(document)}: is not in the documents")
+      grade = _grade(value)
+      grades = relevance.setdefault(query, {})
+      if grades.setdefault(document, grade) != grade:
+        raise UsageError(
+          f"query {short(query)}, document {short(document)}: graded"
+          f" {grades[document]} before, and now {grade}"
+        )
   return relevance
+
+
+def _grade(value: Any) -> int:
+  if not isinstance(value, bool | float):
+    with contextlib.suppress(TypeError, ValueError):
+      return int(value)
+  raise UsageError(f"grade {short(value)}: must be a whole number")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from absl import logging
 
 from lm_jax.data import lines
-from lm_jax.examples import labelled, splits
+from lm_jax.examples import files
 from lm_jax.examples.forms import Tagged
+from lm_jax.support import errors
 from lm_jax.support.errors import UsageError, short
 from lm_jax.support.printable import printable
 
@@ -25,7 +26,7 @@ _DOCUMENT = "-DOCSTART-"
 _ALONE = {"S": "B", "U": "B", "E": "I", "L": "I"}
 
 
-def columns(path: pathlib.Path) -> Iterator[Tagged]:
+def columns(path: pathlib.Path) -> list[Tagged]:
   """Reads lines "word ... tag", with an empty line between sentences.
 
   Tabs separate the columns, or else blanks; the first is the word, the last the
@@ -34,29 +35,24 @@ def columns(path: pathlib.Path) -> Iterator[Tagged]:
   Raises:
     UsageError: a line is not valid; the message has its number.
   """
-  yield from to_iob2(_sentences(path), str(path))
+  return to_iob2(_sentences(path), path)
 
 
-def jsonl(path: pathlib.Path) -> Iterator[Tagged]:
+def jsonl(path: pathlib.Path) -> list[Tagged]:
   """Reads a file of objects {"tokens": [...], "tags": [...]}.
 
   Raises:
     UsageError: a line is not valid; the message has its number.
   """
-
-  def read() -> Iterator[tuple[list[str], Tagged]]:
-    for where, name, record in splits.records(path):
-      words, tags = (
-        _strings(labelled.first_field(record, names, where), names[0], where)
-        for names in (("tokens", "words"), ("tags", "ner_tags", "labels"))
-      )
+  sentences = []
+  for where, name, record in files.records(path):
+    with errors.about(where):
+      words = _strings(record, "tokens", "words")
+      tags = _strings(record, "tags", "ner_tags", "labels")
       if len(words) != len(tags):
-        raise UsageError(
-          f"{where}: has {len(words)} tokens and {len(tags)} tags"
-        )
-      yield [where] * len(words), Tagged(name, words, tags)
-
-  yield from to_iob2(read(), str(path))
+        raise UsageError(f"has {len(words)} tokens and {len(tags)} tags")
+    sentences.append(([where] * len(words), Tagged(name, words, tags)))
+  return to_iob2(sentences, path)
 
 
 READERS = {
@@ -67,10 +63,11 @@ READERS = {
 }
 
 
-def _strings(value, name: str, where: str) -> tuple[str, ...]:
+def _strings(record: files.Record, *names: str) -> tuple[str, ...]:
+  value = files.first_field(record, names)
   if not isinstance(value, list) or not all(isinstance(x, str) for x in value):
     raise UsageError(
-      f"{where}: field {name}={short(value)}: must be a list of texts"
+      f"field {names[0]}={short(value)}: must be a list of texts"
     )
   return tuple(value)
 
@@ -101,13 +98,13 @@ def _sentences(path: pathlib.Path) -> Iterator[tuple[list[str], Tagged]]:
 
 
 def to_iob2(
-  sentences: Iterator[tuple[list[str], Tagged]], what: str
+  sentences: Iterable[tuple[list[str], Tagged]], path: pathlib.Path
 ) -> list[Tagged]:
   """Converts sentences of one tagging scheme to IOB2.
 
   Args:
     sentences: pairs of the places of its words, for messages, and itself.
-    what: names them in messages.
+    path: names them in messages.
 
   A tag that no scheme allows there, such as an I in IOB2 that continues
   nothing, begins an entity, as in conlleval; their number is logged.
@@ -138,13 +135,13 @@ def to_iob2(
     logging.warning(
       "%s: tags that go on with no entity begin one, as conlleval has it: %d,"
       " the first in %s",
-      what,
+      path,
       len(wrong),
       printable(wrong[0]),
     )
   elif wrong or long:
     scheme = "BIOES" if long else "IOB1"
-    logging.info("%s: tags are %s; read as IOB2", what, scheme)
+    logging.info("%s: tags are %s; read as IOB2", path, scheme)
   return [
     Tagged(one.id, one.words, tuple(_converted(one.tags))) for _, one in tagged
   ]

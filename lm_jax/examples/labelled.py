@@ -8,28 +8,22 @@ also where the labels of the test split are secret (GLUE, SuperGLUE).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from lm_jax.data import lines
-from lm_jax.data.tfds_records import tfds_records as tfds_records
+from lm_jax.examples import files, tables
+from lm_jax.examples.files import DEV as DEV
+from lm_jax.examples.files import TEST as TEST
+from lm_jax.examples.files import TRAIN as TRAIN
+from lm_jax.examples.files import Record as Record
 from lm_jax.examples.forms import Example as Example
 from lm_jax.support.errors import UsageError, short
 
-TRAIN, DEV, TEST = "train", "dev", "test"
-# Valid names of the files of a split.
-_NAMES = {
-  TRAIN: (TRAIN,),
-  DEV: (DEV, "validation", "valid", "val"),
-  TEST: (TEST,),
-}
-_TABLES = (".tsv", ".tsv.gz")
-_SUFFIXES = (".jsonl", ".jsonl.gz", *_TABLES)
+SUFFIXES = (".jsonl", ".tsv")
 # Values that stand for a secret label.
 _SECRET = (None, "", -1, "-1")
-
-Record = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,15 +55,15 @@ class Form:
   columns: tuple[str, ...] = ()
   names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
-  def name_of(self, value: Any, where: str) -> str:
+  def name_of(self, value: Any) -> str:
     """Returns the label that a value stands for: by its name or its number.
 
     Raises:
       UsageError: there is no such label.
     """
-    if not self.labels:
-      return str(value)
     text = str(value)
+    if not self.labels:
+      return text
     text = self.spellings.get(text, text)
     if text in self.labels:
       return text
@@ -78,9 +72,9 @@ class Form:
       if number < len(self.labels):
         return self.labels[number]
     valid = ", ".join(f"{i} {name}" for i, name in enumerate(self.labels))
-    raise UsageError(f"{where}: label {short(value)}: unknown; valid: {valid}")
+    raise UsageError(f"label {short(value)}: unknown; valid: {valid}")
 
-  def example(self, record: Record, name: str, where: str) -> Example:
+  def example(self, record: Record, name: str) -> Example:
     """Makes an example of a record.
 
     Raises:
@@ -90,17 +84,17 @@ class Form:
       try:
         record = self.prepare(record)
       except KeyError as error:
-        first_field(record, (str(error.args[0]),), where)
+        files.first_field(record, (str(error.args[0]),))
         raise
       except ValueError as error:
-        raise UsageError(f"{where}: {error}") from None
+        raise UsageError(error) from None
     fields = {}
     for field, names in self.fields.items():
-      value = first_field(record, names, where)
+      value = files.first_field(record, names)
       if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise UsageError(f"{where}: field {field}={short(value)}: must be text")
+        raise UsageError(f"field {field}={short(value)}: must be text")
       fields[field] = str(value)
-    label = self.name_of(first_field(record, self.label, where), where)
+    label = self.name_of(files.first_field(record, self.label))
     return Example(name, fields, label)
 
 
@@ -109,13 +103,10 @@ def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
 
   Args:
     form: of the examples.
-    place: a directory, or the prefix of the names of the files.
-    flag: names the place in messages.
-    split: TRAIN or TEST.
+    place, flag, split: see `file_of`.
 
   Returns:
-    All examples, in the order of the file; [] if there is no file for TRAIN, or
-    none for DEV beside one for TEST.
+    All examples, in the order of the file; [] if there is no file.
 
   Raises:
     UsageError: there is no file for testing, or a line is not valid (with its
@@ -128,51 +119,15 @@ def from_files(form: Form, place: str, flag: str, split: str) -> list[Example]:
 def file_of(
   place: str, flag: str, split: str, form: Form | None = None
 ) -> pathlib.Path | None:
-  """Finds the file of a split.
+  """Finds the file of a split; see `files.of_split`.
 
-  Args:
-    place: a directory, or the prefix of the names of the files.
-    flag: names the place in messages.
-    split: TRAIN, DEV or TEST.
-    form: of the examples; with it, a test split without labels is ignored if
-      another split can replace it.
-
-  Returns:
-    None if there is no file for TRAIN, or none for DEV beside one for TEST.
-
-  Raises:
-    UsageError: there is no file for testing.
+  form: of the examples; with it, a test split without labels is ignored if
+    another split can replace it.
   """
-  own = form.names if form else {}
-  tried = {
-    key: paths(place, (*names, *own.get(key, ())))
-    for key, names in _NAMES.items()
-  }
-  files = {
-    key: next((path for path in some if path.is_file()), None)
-    for key, some in tried.items()
-  }
-  test = files[TEST]
-  if form and files[DEV] and test and not _has_label(form, test):
-    files[TEST] = None
-  if files[TEST] is None:  # DEV replaces the test split.
-    files |= {TEST: files[DEV], DEV: None}
-  if split == TEST and files[TEST] is None:
-    all_tried = ", ".join(map(str, [*tried[TEST], *tried[DEV]]))
-    raise UsageError(f"{flag}={place}: no such file; tried {all_tried}")
-  return files[split]
-
-
-def paths(place: str, names: Iterable[str]) -> list[pathlib.Path]:
-  """Lists the paths that files of some names may have.
-
-  Args:
-    place: a directory, or the prefix of the names of the files.
-    names: the rest of the names, without suffixes.
-  """
-  base = pathlib.Path(place).expanduser()
-  stem = f"{base}/" if base.is_dir() else f"{base}_"
-  return [pathlib.Path(f"{stem}{x}{end}") for x in names for end in _SUFFIXES]
+  if form is None:
+    return files.of_split(place, flag, split, SUFFIXES)
+  has_label = functools.partial(_has_label, form)
+  return files.of_split(place, flag, split, SUFFIXES, form.names, has_label)
 
 
 def _has_label(form: Form, path: pathlib.Path) -> bool:
@@ -200,64 +155,32 @@ def from_path(
   Raises:
     UsageError: a line is not valid; the message has its number.
   """
-  examples = [
-    form.example(record, name, where)
-    for where, name, record in _records(form, path)
-  ]
+  examples = list(files.made(_records(form, path), form.example))
   if not examples and not empty:
     raise UsageError(f"{path}: is empty")
   return examples
 
 
-def _records(
-  form: Form, path: pathlib.Path
-) -> Iterator[tuple[str, str, Record]]:
-  """Yields the place, line number and content of each record of a file."""
-  if path.name.endswith(_TABLES):
-    from lm_jax.examples import tables
-
+def _records(form: Form, path: pathlib.Path) -> files.Source:
+  """Yields the records of a file, named by their line numbers."""
+  if files.has_suffix(path, ".tsv"):
     names = [*form.label, *(x for each in form.fields.values() for x in each)]
-    yield from tables.records(path, form.columns, names)
-    return
-  for number, line in enumerate(lines.raw(path), start=1):
-    if line.strip():
-      where = f"{path}, line {number}"
-      yield where, str(number), record(line, where)
+    return tables.records(path, form.columns, names)
+  return files.records(path, ids=False)
 
 
-def from_tfds(form: Form, flag: str, split: str) -> list[Example]:
+def from_tfds(
+  form: Form, flag: str, split: str, name: str = ""
+) -> list[Example]:
   """Reads a split of the TFDS data set, which is prepared if needed.
+
+  name: of TFDS's split, if it is not the one that `form` has for `split`.
 
   Raises:
     UsageError: it is missing and can't be prepared; see also Form.example.
   """
-  if split not in form.splits:
+  name = name or form.splits.get(split, "")
+  if not name:
     return []
-  source = tfds_records(form.tfds, form.splits[split], flag)
-  return [
-    form.example(plain, str(number), where)
-    for number, (where, plain) in enumerate(source)
-  ]
-
-
-def first_field(record: Record, names: tuple[str, ...], where: str) -> Any:
-  """Returns the value of the first name that a record has.
-
-  Raises UsageError if it has none.
-  """
-  for name in names:
-    if name in record:
-      return record[name]
-  held = ", ".join(short(name) for name in sorted(record)[:20])
-  raise UsageError(
-    f"{where}: no field {' or '.join(map(repr, names))}; it has"
-    f" {held or 'no fields'}"
-  )
-
-
-def record(line: bytes, where: str) -> Record:
-  """Parses a line as a JSON object; raises UsageError if it is none."""
-  value = lines.parsed(line, where)
-  if not isinstance(value, dict):
-    raise UsageError(f"{where}: must be an object, not {short(value)}")
-  return value
+  source = files.from_tfds(form.tfds, name, flag)
+  return list(files.made(source, form.example))

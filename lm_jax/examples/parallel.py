@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lm_jax.data import lines, text
-from lm_jax.examples import labelled, splits
+from lm_jax.examples import files
+from lm_jax.examples.files import DEV, TEST, TRAIN, Record
 from lm_jax.examples.forms import Rewriting
-from lm_jax.examples.labelled import DEV, TEST, TRAIN, Record
+from lm_jax.support import errors
 from lm_jax.support.errors import UsageError, short
 
 Pair = tuple[str, str]
@@ -71,7 +72,7 @@ def read(
   train.de. In TRAIN, pairs with an empty text are left out.
 
   Args:
-    place: a path (see `splits.read`), a TFDS name (wmt16_translate/de-en), or
+    place: a path (see `files.read`), a TFDS name (wmt16_translate/de-en), or
       "" for the default.
     flag: names it in messages.
     split: TRAIN, DEV or TEST.
@@ -81,25 +82,24 @@ def read(
   Raises:
     UsageError: the data are not available, or a line is not valid.
   """
-  path, name = place.path, place.path or tfds
-  is_local = path and not _WMT.fullmatch(path)
-  if is_local or not name:
-    if not path:
-      raise UsageError(f"{flag}: TFDS has it not; needs --task_data=TASK=PATH")
-    source = place.codes[0]
-    readers = {
-      ".jsonl": functools.partial(_jsonl, codes=place.codes),
-      f".{source}": functools.partial(_lines, codes=place.codes),
+  path, codes = place.path, place.codes
+
+  def entries_of(source: files.Source) -> list[tuple[str, Texts]]:
+    return list(
+      files.made(source, lambda record, name: (name, _texts(record, codes)))
+    )
+
+  if path and not _WMT.fullmatch(path):
+    readers: dict[str, files.Reader] = {
+      ".jsonl": lambda path: entries_of(files.records(path)),
+      f".{codes[0]}": functools.partial(_lines, codes=codes),
     }
-    entries = splits.read(path, flag, split, readers, names)
+    entries = files.read(path, flag, split, readers, names)
+  elif path or tfds:
+    tfds_split = {DEV: "validation"}.get(split, split)
+    entries = entries_of(files.from_tfds(path or tfds, tfds_split, flag))
   else:
-    tfds_split = {TRAIN: "train", DEV: "validation", TEST: "test"}[split]
-    entries = [
-      (str(number), _texts(record, place.codes, where))
-      for number, (where, record) in enumerate(
-        labelled.tfds_records(name, tfds_split, flag)
-      )
-    ]
+    raise UsageError(f"{flag}: TFDS has it not; needs --task_data=TASK=PATH")
   several = len(place.pairs) > 1
   examples = [
     Rewriting(
@@ -113,24 +113,10 @@ def read(
   return examples
 
 
-def _jsonl(
-  path: pathlib.Path, codes: Sequence[str]
-) -> Iterator[tuple[str, Texts]]:
-  for where, name, record in splits.records(path):
-    yield name, _texts(record, codes, where)
-
-
-def _texts(record: Record, codes: Sequence[str], where: str) -> Texts:
-  inner = record.get("translation", record)
-  if not isinstance(inner, dict):
-    raise UsageError(
-      f"{where}: field translation={short(inner)}: must be an object"
-    )
-  texts = {code: labelled.first_field(inner, (code,), where) for code in codes}
-  for code, value in texts.items():
-    if not isinstance(value, str):
-      raise UsageError(f"{where}: field {code}={short(value)}: must be text")
-  return texts
+def _texts(record: Record, codes: Sequence[str]) -> Texts:
+  if "translation" in record:
+    record = files.field(record, "translation", kind=dict)
+  return {code: files.field(record, code) for code in codes}
 
 
 def _lines(
@@ -169,13 +155,14 @@ def tatoeba(
     UsageError: a line is not valid, or a language has no sentence.
   """
   known: dict[str, dict[str, dict[str, None]]] = {}
-  for where, _, record in splits.records(path):
-    code, source, english = (
-      labelled.first_field(record, (key,), where)
-      for key in ("lang", "src", ENGLISH)
-    )
-    if not all(isinstance(x, str) and x for x in (code, source, english)):
-      raise UsageError(f"{where}: lang, src and {ENGLISH} must be texts")
+  for where, _, record in files.records(path):
+    with errors.about(where):
+      parts = [
+        files.first_field(record, (key,)) for key in ("lang", "src", ENGLISH)
+      ]
+      if not all(isinstance(x, str) and x for x in parts):
+        raise UsageError(f"lang, src and {ENGLISH} must be texts")
+    code, source, english = parts
     texts = known.setdefault(english, {ENGLISH: {english: None}})
     texts.setdefault(code, {})[source] = None
   count = collections.Counter(

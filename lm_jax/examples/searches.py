@@ -8,13 +8,14 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 from lm_jax.examples import collection as collection_lib
-from lm_jax.examples import labelled
+from lm_jax.examples import files
 from lm_jax.examples.collection import Collection
+from lm_jax.examples.files import DEV, TEST, TRAIN, Record
 from lm_jax.support.errors import UsageError, short
 
 # Of each six queries of a collection without splits, three are for training
 # and one is for choosing between checkpoints.
-_SHARES = {labelled.TRAIN: (0, 3), labelled.DEV: (3, 4), labelled.TEST: (4, 6)}
+_SHARES = {TRAIN: (0, 3), DEV: (3, 4), TEST: (4, 6)}
 _WHOLE = 6
 # If only a split for choosing checkpoints is missing, one in _HELD_OUT training
 # queries is held out for it, _MOST at most.
@@ -115,29 +116,28 @@ def read_pairs(path: pathlib.Path) -> list[Search]:
   Raises:
     UsageError: a line is not valid (with its number), or the file is empty.
   """
-  searches = []
-  for where, record in collection_lib.records(path):
-    query = collection_lib.text_of(record, "query", where)
-    positives = _texts(record, "positive", where)
-    if not positives:
-      raise UsageError(f"{where}: field positive=[]: must hold a text")
-    name = where.rpartition(" ")[2]
-    negatives = _texts({"negatives": []} | record, "negatives", where)
-    searches.append(Search(name, query, positives, negatives))
+  searches = list(files.made(files.records(path, ids=False), _search))
   if not searches:
     raise UsageError(f"{path}: is empty")
   return _searchable(path.name, searches)
 
 
-def _texts(record: labelled.Record, field: str, where: str) -> tuple[str, ...]:
+def _search(record: Record, name: str) -> Search:
+  query = collection_lib.text_of(record, "query")
+  positives = _texts(record, "positive")
+  if not positives:
+    raise UsageError("field positive=[]: must hold a text")
+  negatives = _texts({"negatives": []} | record, "negatives")
+  return Search(name, query, positives, negatives)
+
+
+def _texts(record: Record, field: str) -> tuple[str, ...]:
   value = record.get(field)
-  if field in record and not isinstance(value, list):
-    return (collection_lib.text_of(record, field, where),)
-  if isinstance(value, list) and all(isinstance(x, str) for x in value):
-    return tuple(value)
-  if field in record:
-    raise UsageError(f"{where}: field {field}={short(value)}: must be texts")
-  return (collection_lib.text_of(record, field, where),)  # raises
+  if not isinstance(value, list):
+    return (collection_lib.text_of(record, field),)
+  if not all(isinstance(x, str) for x in value):
+    raise UsageError(f"field {field}={short(value)}: must be texts")
+  return tuple(value)
 
 
 def _searchable(name: str, searches: Sequence[Search]) -> list[Search]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterator
 
 from lm_jax.data import lines
-from lm_jax.examples import splits
-from lm_jax.examples.labelled import TEST, TRAIN, Record
+from lm_jax.examples import files
+from lm_jax.support import errors
 from lm_jax.support.errors import UsageError, short
 
-# Names of the files in the archive.
-NAMES = {TRAIN: ("TRAIN_FILE",), TEST: ("TEST_FILE_FULL",)}
 RELATIONS = (
   "Cause-Effect",
   "Component-Whole",
@@ -35,8 +32,8 @@ _MARKED = re.compile(
 )
 
 
-def records(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
-  """Yields place, id and record {"text", "label"} of each example.
+def records(path: pathlib.Path) -> files.Source:
+  """Yields a record {"text", "label"} of each example.
 
   Args:
     path: .jsonl of such records, or a .txt of the archive: a numbered sentence
@@ -45,9 +42,10 @@ def records(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
   Raises:
     UsageError: a line is not valid; the message has its number.
   """
-  if path.name.removesuffix(".gz").endswith(".jsonl"):
-    for where, name, record in splits.records(path):
-      check(str(record.get("text", "")), where)
+  if files.has_suffix(path, ".jsonl"):
+    for where, name, record in files.records(path):
+      with errors.about(where):
+        check(str(record.get("text", "")))
       yield where, name, record
     return
   sentence: tuple[str, str, str] | None = None
@@ -62,7 +60,8 @@ def records(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
       )
       raise UsageError(f"{where}: {short(line)}: must be {wanted}")
     if numbered:
-      check(numbered[2], where)
+      with errors.about(where):
+        check(numbered[2])
       sentence = (where, numbered[1], numbered[2])
     elif sentence:
       _, name, text = sentence
@@ -72,13 +71,13 @@ def records(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
     raise UsageError(f"{sentence[0]}: has no relation after it")
 
 
-def check(text: str, where: str) -> None:
+def check(text: str) -> None:
   """Raises UsageError unless both words are marked, once each."""
   if not _MARKED.fullmatch(text) or any(
     text.count(mark) != 1 for mark in ("<e1>", "</e1>", "<e2>", "</e2>")
   ):
     raise UsageError(
-      f"{where}: {short(text)}: must have one <e1>...</e1> and one <e2>...</e2>"
+      f"{short(text)}: must have one <e1>...</e1> and one <e2>...</e2>"
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import pathlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from lm_jax.examples import labelled, splits
-from lm_jax.examples.labelled import Record
+from lm_jax.examples import files
+from lm_jax.examples.files import Record
 from lm_jax.support.errors import UsageError, short
 
 PLACEHOLDER = "@placeholder"
@@ -29,42 +28,34 @@ class Cloze(NamedTuple):
   answers: tuple[tuple[str, int], ...]
 
 
-def multirc(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
-  """Yields place, id and record of each answer to a question.
+def multirc(record: Record, name: str) -> Iterator[tuple[str, Record]]:
+  """Yields id and flat record of each answer to a question.
 
   The id is "PASSAGE-QUESTION-ANSWER", in numbers.
 
   Args:
-    path: JSONL as published, {"passage": {"text", "questions": [{"question",
-      "answers": [{"text", "label"}]}]}}, or of flat records (`multirc_flat`).
+    record: as published, {"passage": {"text", "questions": [{"question",
+      "answers": [{"text", "label"}]}]}}, or flat, in the form of TFDS.
+    name: of the record.
 
   Raises:
-    UsageError: a line is not valid; the message has its number.
+    UsageError: the record is not valid.
   """
-  for where, name, record in splits.records(path):
-    passage = record.get("passage")
-    if not isinstance(passage, dict):
-      yield where, *multirc_flat(record, name)
-      continue
-    idx = record.get("idx", name)
-    text = _field(passage, "text", str, where)
-    for i, question in enumerate(_objects(passage, "questions", where)):
-      asked = _field(question, "question", str, where)
-      for j, answer in enumerate(_objects(question, "answers", where)):
-        numbers = idx, question.get("idx", i), answer.get("idx", j)
-        flat = {"paragraph": text, "question": asked, **answer}
-        flat["answer"] = flat.pop("text", None)
-        yield where, "-".join(map(str, numbers)), _bare(flat)
-
-
-def multirc_flat(record: Record, name: str) -> tuple[str, Record]:
-  """Returns id and record of an answer, in the form of TFDS."""
-  idx = record.get("idx")
-  if isinstance(idx, dict):
-    name = "-".join(
-      str(idx.get(x)) for x in ("paragraph", "question", "answer")
-    )
-  return name, _bare(record)
+  passage, idx = record.get("passage"), record.get("idx", name)
+  if not isinstance(passage, dict):
+    if isinstance(idx, dict):
+      numbers = [idx.get(x) for x in ("paragraph", "question", "answer")]
+      name = "-".join(map(str, numbers))
+    yield name, _bare(record)
+    return
+  text = files.field(passage, "text")
+  for i, question in enumerate(_objects(passage, "questions")):
+    asked = files.field(question, "question")
+    for j, answer in enumerate(_objects(question, "answers")):
+      numbers = [idx, question.get("idx", i), answer.get("idx", j)]
+      flat = {"paragraph": text, "question": asked, **answer}
+      flat["answer"] = flat.pop("text", None)
+      yield "-".join(map(str, numbers)), _bare(flat)
 
 
 def _bare(record: Record) -> Record:
@@ -73,107 +64,72 @@ def _bare(record: Record) -> Record:
   return record | {"paragraph": re.sub("</?b>", "", text.replace("<br>", " "))}
 
 
-def record(path: pathlib.Path) -> Iterator[Cloze]:
-  """Reads the queries of ReCoRD.
+def clozes(record: Record, name: str) -> Iterator[Cloze]:
+  """Makes the queries of a record of ReCoRD.
 
   Args:
-    path: JSONL as published, {"passage": {"text", "entities": [{"start",
-      "end"}]}, "qas": [{"query", "answers": [{"text"}]}]}, or of flat records
-      (`record_flat`).
+    record: as published, {"passage": {"text", "entities": [{"start", "end"}]},
+      "qas": [{"query", "answers": [{"text"}]}]}, or flat, in the form of TFDS:
+      passage, query, entities, answers.
+    name: of the record.
 
   Raises:
-    UsageError: a line is not valid; the message has its number.
+    UsageError: the record is not valid.
   """
-  for where, name, value in splits.records(path):
-    passage = value.get("passage")
-    if not isinstance(passage, dict):
-      yield record_flat(value, name, where)
-      continue
-    text = _field(passage, "text", str, where)
-    entities = []
-    for span in _objects(passage, "entities", where):
-      first = _field(span, "start", int, where)
-      last = _field(span, "end", int, where)  # its last character
-      entities.append((first, text[first : last + 1]))
-    listed = [entity for _, entity in sorted(entities)]
-    for i, question in enumerate(_objects(value, "qas", where)):
-      right = [
-        _field(answer, "text", str, where)
-        for answer in _objects(question, "answers", where)
-      ]
-      query = _field(question, "query", str, where)
-      number = str(question.get("idx", f"{name}-{i}"))
-      yield _cloze(number, text, query, listed, right, where)
-
-
-def record_flat(value: Record, name: str, where: str) -> Cloze:
-  """Reads the query of a flat record: passage, query, entities, answers."""
-  idx = value.get("idx")
-  if isinstance(idx, dict):
-    name = str(idx.get("query", name))
-  text = _field(value, "passage", str, where)
-  entities, right = (
-    list(map(str, _field(value, key, list, where)))
-    for key in ("entities", "answers")
-  )
-  query = _field(value, "query", str, where)
-  return _cloze(name, text, query, entities, right, where)
+  passage, idx = record.get("passage"), record.get("idx")
+  if not isinstance(passage, dict):
+    if isinstance(idx, dict):
+      name = str(idx.get("query", name))
+    text = files.field(record, "passage")
+    names, right = (
+      list(map(str, files.field(record, key, kind=list)))
+      for key in ("entities", "answers")
+    )
+    yield _cloze(name, text, files.field(record, "query"), names, right)
+    return
+  text = files.field(passage, "text")
+  entities = []
+  for span in _objects(passage, "entities"):
+    # The end is the last character.
+    first, last = (files.field(span, x, kind=int) for x in ("start", "end"))
+    entities.append((first, text[first : last + 1]))
+  names = [entity for _, entity in sorted(entities)]
+  for i, question in enumerate(_objects(record, "qas")):
+    right = [files.field(x, "text") for x in _objects(question, "answers")]
+    query = files.field(question, "query")
+    number = str(question.get("idx", f"{name}-{i}"))
+    yield _cloze(number, text, query, names, right)
 
 
 def _cloze(
-  name: str,
-  text: str,
-  query: str,
-  entities: list[str],
-  right: list[str],
-  where: str,
+  name: str, text: str, query: str, entities: list[str], right: list[str]
 ) -> Cloze:
   if PLACEHOLDER not in query:
-    raise UsageError(f"{where}: query {short(query)}: has no {PLACEHOLDER}")
+    raise UsageError(f"query {short(query)}: has no {PLACEHOLDER}")
   places = [(answer, text.find(answer)) for answer in dict.fromkeys(right)]
   answers = tuple((answer, at) for answer, at in places if at >= 0)
   if right and not answers:
-    raise UsageError(
-      f"{where}: answer {short(right[0])}: does not stand in the passage"
-    )
+    raise UsageError(f"answer {short(right[0])}: does not stand in the passage")
   return Cloze(name, text, query, tuple(dict.fromkeys(entities)), answers)
 
 
-def answer_check(
-  reader: Callable[[pathlib.Path], Iterator[Any]], has: Callable[[Any], Any]
-) -> Callable[[pathlib.Path], bool]:
-  """Makes a check whether the first example of a file has its right answer.
+def first(
+  path: pathlib.Path, make: Callable[[Record, str], Iterable[Any]]
+) -> Any:
+  """Makes the first example of a file; None if there is none.
 
-  The answers of SuperGLUE's test splits are secret.
-
-  Args:
-    reader: reads the file.
-    has: returns the right answer of an example, or a false value.
+  It shows whether the right answers are secret, as in SuperGLUE's test splits.
   """
-
-  def test(path: pathlib.Path) -> bool:
-    return all(has(one) for one in itertools.islice(reader(path), 1))
-
-  return test
+  return next(files.all_made(files.records(path), make), None)
 
 
-def _field(value: Record, name: str, kind: type, where: str) -> Any:
-  field = labelled.first_field(value, (name,), where)
-  if not isinstance(field, kind) or isinstance(field, bool):
-    raise UsageError(
-      f"{where}: field {name}={short(field)}: must be"
-      f" {'text' if kind is str else f'of kind {kind.__name__}'}"
-    )
-  return field
-
-
-def _objects(value: Record, name: str, where: str) -> list[Record]:
+def _objects(value: Record, name: str) -> list[Record]:
   """Returns a field that is a list of objects; [] if it is missing."""
   objects = value.get(name, [])
   if not isinstance(objects, list) or not all(
     isinstance(x, dict) for x in objects
   ):
     raise UsageError(
-      f"{where}: field {name}={short(objects)}: must be a list of objects"
+      f"field {name}={short(objects)}: must be a list of objects"
     )
   return objects

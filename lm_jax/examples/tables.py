@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from absl import logging
 
 from lm_jax.data import lines
+from lm_jax.examples.files import Source
 from lm_jax.support.errors import UsageError
 
 
 def records(
   path: pathlib.Path, columns: Sequence[str], known: Collection[str]
-) -> Iterator[tuple[str, str, dict[str, Any]]]:
-  """Yields place, line number and cells by column of each row.
+) -> Source:
+  """Yields the cells of each row by column, named by its line number.
 
   There are no quotes, as in GLUE's own reader. Rows without a cell for each
   column, which GLUE's files contain, are left out and counted.

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lm_jax.data import lines
-from lm_jax.examples import labelled, semeval, splits
+from lm_jax.examples import files, semeval
+from lm_jax.examples.files import Record
 from lm_jax.examples.forms import Rewriting
-from lm_jax.examples.labelled import Record
+from lm_jax.support import errors
 from lm_jax.support.errors import UsageError, short
 
 DOCUMENT = ("document", "article", "dialogue", "source", "text")
@@ -28,41 +29,40 @@ def summaries(path: pathlib.Path) -> Iterator[Rewriting]:
   Raises:
     UsageError: a record is not valid; the message has its place.
   """
-  source = listed(path) if _ends(path, ".json") else splits.records(path)
-  for where, name, record in source:
-    yield summary(record, name, where)
+  is_list = files.has_suffix(path, ".json")
+  source = _listed(path) if is_list else files.records(path)
+  return files.made(source, summary)
 
 
-def summary(record: Record, name: str, where: str) -> Rewriting:
+def summary(record: Record, name: str) -> Rewriting:
   """Makes a text pair of the document and the summaries of a record.
 
   A document may be a list of sentences; the summaries are a text, a list of
   texts, or summary1, summary2, ...
   """
-  document = labelled.first_field(record, DOCUMENT, where)
-  document = " ".join(_texts(document, where, "document"))
+  document = files.first_field(record, DOCUMENT)
+  document = " ".join(_texts(document, "document"))
   numbered = sorted(
     key for key in record if key.startswith("summary") and key[7:].isdecimal()
   )
   if numbered:
     right: Any = [record[key] for key in numbered]
   else:
-    right = labelled.first_field(record, SUMMARY, where)
-  references = _texts(right, where, "summary")
+    right = files.first_field(record, SUMMARY)
+  references = _texts(right, "summary")
   if not references or not all(text.strip() for text in references):
-    raise UsageError(f"{where}: has no summary, or an empty one")
+    raise UsageError("has no summary, or an empty one")
   return Rewriting(name, document, references)
 
 
-def listed(path: pathlib.Path) -> Iterator[tuple[str, str, Record]]:
-  """Yields the objects of a file with one JSON list; see `splits.records`."""
+def _listed(path: pathlib.Path) -> files.Source:
+  """Yields the objects of a file with one JSON list; see `files.records`."""
   value = lines.parsed(lines.content(path), path, whole=True)
   if not isinstance(value, list):
     raise UsageError(f"{path}: must be a list, not {short(value)}")
-  for number, record in enumerate(value):
+  for number, one in enumerate(value):
     where = f"{path}, [{number}]"
-    if not isinstance(record, dict):
-      raise UsageError(f"{where}: must be an object, not {short(record)}")
+    record = files.as_record(one, where)
     yield where, str(record.get("id", number)), record
 
 
@@ -85,20 +85,18 @@ def replies(path: pathlib.Path, language: str) -> Iterator[Rewriting]:
 
 def _dialogues(
   path: pathlib.Path, language: str
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-  if _ends(path, ".txt"):
+) -> Iterator[tuple[str, Sequence[str]]]:
+  if files.has_suffix(path, ".txt"):
     for where, line in lines.texts(path):
       turns = [turn.strip() for turn in line.split(END_OF_UTTERANCE)]
-      yield where.rpartition(" ")[2], tuple(turn for turn in turns if turn)
+      yield where.rpartition(" ")[2], [turn for turn in turns if turn]
     return
   names = (language, "dialog", "dialogue", "turns", "utterances")
-  for where, name, record in splits.records(path):
-    turns = labelled.first_field(record, names, where)
-    if not isinstance(turns, list):
-      raise UsageError(
-        f"{where}: field {language}={short(turns)}: must be a list of turns"
-      )
-    yield name, _texts(turns, where, language)
+  for where, name, record in files.records(path):
+    with errors.about(where):
+      listed = files.field(record, *names, kind=list)
+      texts = _texts(listed, language)
+    yield name, texts
 
 
 def triples(path: pathlib.Path) -> Iterator[Rewriting]:
@@ -112,24 +110,18 @@ def triples(path: pathlib.Path) -> Iterator[Rewriting]:
   Raises:
     UsageError: a line is not valid; the message has its number.
   """
-  if not _ends(path, ".jsonl"):
-    for _, name, record in semeval.records(path):
-      yield _from_semeval(record, name)
-    return
-  for where, name, record in splits.records(path):
-    if "triples" not in record and "label" in record:
-      text = labelled.first_field(record, ("text",), where)
-      semeval.check(str(text), where)
-      yield _from_semeval(record, name)
-      continue
-    text = labelled.first_field(record, ("text", "source"), where)
-    stated = [
-      _triple(one, where)
-      for one in _list(labelled.first_field(record, ("triples",), where), where)
-    ]
-    if not isinstance(text, str):
-      raise UsageError(f"{where}: field text={short(text)}: must be text")
-    yield Rewriting(name, text, (written(stated),))
+  is_jsonl = files.has_suffix(path, ".jsonl")
+  source = files.records(path) if is_jsonl else semeval.records(path)
+  return files.made(source, _with_triples)
+
+
+def _with_triples(record: Record, name: str) -> Rewriting:
+  if "triples" not in record and "label" in record:
+    semeval.check(str(files.first_field(record, ("text",))))
+    return _from_semeval(record, name)
+  text = files.field(record, "text", "source")
+  stated = [_triple(one) for one in files.field(record, "triples", kind=list)]
+  return Rewriting(name, text, (written(stated),))
 
 
 def _from_semeval(record: Record, name: str) -> Rewriting:
@@ -169,34 +161,23 @@ def _part(text: str) -> str:
   return " ".join(text.split())
 
 
-def _triple(value: Any, where: str) -> Triple:
+def _triple(value: Any) -> Triple:
   if isinstance(value, dict):
     names = (("subject", "head"), ("relation", "predicate"), ("object", "tail"))
-    value = [labelled.first_field(value, name, where) for name in names]
-  texts = _texts(value, where, "triples") if isinstance(value, list) else ()
+    value = [files.first_field(value, name) for name in names]
+  texts = _texts(value, "triples") if isinstance(value, list) else ()
   if len(texts) != 3 or not all(text.strip() for text in texts):
     raise UsageError(
-      f"{where}: triple {short(value)}: must be a subject, a relation and an"
-      " object"
+      f"triple {short(value)}: must be a subject, a relation and an object"
     )
   return texts[0], texts[1], texts[2]
 
 
-def _list(value: Any, where: str) -> list[Any]:
-  if not isinstance(value, list):
-    raise UsageError(f"{where}: field triples={short(value)}: must be a list")
-  return value
-
-
-def _texts(value: Any, where: str, name: str) -> tuple[str, ...]:
+def _texts(value: Any, name: str) -> tuple[str, ...]:
   """Returns a text or a list of texts as a tuple."""
   texts = value if isinstance(value, list) else [value]
   if not all(isinstance(text, str) for text in texts):
     raise UsageError(
-      f"{where}: field {name}={short(value)}: must be a text, or a list of them"
+      f"field {name}={short(value)}: must be a text, or a list of them"
     )
   return tuple(texts)
-
-
-def _ends(path: pathlib.Path, end: str) -> bool:
-  return path.name.removesuffix(".gz").lower().endswith(end)

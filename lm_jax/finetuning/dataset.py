@@ -19,7 +19,6 @@ from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.finetuning import packing, splits
 from lm_jax.finetuning.heads.base import Encoded, Kind
 from lm_jax.finetuning.splits import find_task as find_task
-from lm_jax.objectives import _supervised
 from lm_jax.storage.digest import sha256
 from lm_jax.support import cache, registry
 from lm_jax.support.errors import UsageError
@@ -41,19 +40,6 @@ class Source(NamedTuple):
 def find_kind(objective: str) -> Kind:
   """Finds the Kind of a supervised objective."""
   return registry.find(KINDS, objective, Kind, "--objective")()
-
-
-def row_shape(config_length: int, options: Any, alone: bool) -> packing.Shape:
-  """Returns the room that an objective's rows have.
-
-  Args:
-    config_length: columns of a row.
-    options: the objective's own, by name.
-    alone: one example a row.
-  """
-  answers = int(options.get("answer_length", 0))
-  most = 1 if alone else _supervised.room(config_length)
-  return packing.Shape(config_length, answers, most)
 
 
 class Examples:
@@ -80,7 +66,7 @@ class Examples:
     self.length = shape.length
     self.fingerprint = cache.key(
       *(FORMAT, corpus.fingerprint, tokenizer.fingerprint),
-      *(shape.length, shape.answers, shape.most),
+      *shape,
     )
     self.examples = examples
     self.cut = {split: one.cut for split, one in encoded.items()}
@@ -241,10 +227,12 @@ def _load(key: _Key) -> Examples:
   tokenizer = load_tokenizer(
     key.data, _corpus(task, kind, examples[splits.TRAIN])
   )
-  shape = row_shape(key.length, options, key.data.packing == "document")
+  most = packing.most_examples(key.length, key.data.packing)
+  shape = packing.Shape(key.length, options.get("answer_length", 0), most)
   encoded = {}
   # What is wrong with a test split shows before anything is trained.
-  examples = {**examples, splits.TEST: splits.test(task, key.task_data)}
+  test = task.examples(splits.TEST, key.task_data)
+  examples = {**examples, splits.TEST: test}
   for split in examples:
     encoded[split] = kind.encode(
       task, examples[split], tokenizer, key.length, options

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lm_jax.examples import records
 from lm_jax.examples.labelled import TEST
 from lm_jax.finetuning import splits
 from lm_jax.finetuning.dataset import find_kind
@@ -37,12 +37,11 @@ def measure(
   """
   others: Mapping[str, Sequence[Any]] = {}
   if split == TEST:
-    examples, others = splits.test(task, place), task.others(place)
+    examples, others = task.examples(TEST, place), task.others(place)
   else:
     examples = splits.load(task.name, place)[split]
   if 0 < limit < len(examples):
-    drawn = random.Random(f"items {seed}").sample(range(len(examples)), limit)
-    examples, others = [examples[i] for i in sorted(drawn)], {}
+    examples, others = records.chosen(examples, limit, seed), {}
   return with_others(judged(model, task, examples), model, task, others)
 
 

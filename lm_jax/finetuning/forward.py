@@ -12,7 +12,6 @@ from lm_jax.finetuning import packing
 from lm_jax.finetuning.heads.base import Item
 from lm_jax.inference.score import exact
 from lm_jax.loaded_model import Trained
-from lm_jax.objectives import _supervised
 from lm_jax.types import Rows
 
 BATCH = 8
@@ -28,8 +27,7 @@ def outputs(model: Trained, items: Sequence[Item]) -> list[np.ndarray]:
     items: of at most model.spec.length tokens.
   """
   length, pad = model.spec.length, model.spec.specials.pad
-  alone = model.config.data.packing == "document"
-  most = 1 if alone else _supervised.room(length)
+  most = packing.most_examples(length, model.config.data.packing)
   shape = packing.Shape(length, 0, most)
   rows = packing.pack(packing.sizes(items), np.arange(len(items)), shape)
   run = _compiled(model.objective, model.measuring, model.spec)

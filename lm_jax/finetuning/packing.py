@@ -7,26 +7,37 @@ network computes the same for an example (Krell et al. 2021).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from lm_jax.finetuning.heads.base import NO_LABEL, Item
+from lm_jax.objectives import _supervised
 from lm_jax.types import ANSWER, CONTEXT, PADDING, Rows
 
 # Items that are packed together: many fill rows well, few keep their order.
 WINDOW = 512
 
 
-class Shape:
+class Shape(NamedTuple):
   """The room of a row.
 
   length: its columns.  answers: how many of them, the last, are for answers.
   most: examples at most.
   """
 
-  def __init__(self, length: int, answers: int, most: int):
-    self.length, self.answers, self.most = length, answers, most
-    self.contexts = length - answers
+  length: int
+  answers: int
+  most: int
+
+  @property
+  def contexts(self) -> int:
+    return self.length - self.answers
+
+
+def most_examples(length: int, how: str) -> int:
+  """Returns the most examples in a row; `how` is --data.packing."""
+  return 1 if how == "document" else _supervised.room(length)
 
 
 def pack(sizes_Nx2: np.ndarray, order_N: np.ndarray, shape: Shape) -> list:

@@ -8,12 +8,7 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.layout import Part
 from lm_jax.objectives.base import eligible, next_token, opening
-from lm_jax.types import (
-  Apply,
-  Array,
-  Rows,
-  Spec,
-)
+from lm_jax.types import Apply, Array, Rows, Spec
 
 
 def left_to_right_score(apply: Apply, rows: Rows, spec: Spec) -> Array:
@@ -59,6 +54,26 @@ def whole_text_score(apply: Apply, rows: Rows, spec: Spec, first: int) -> Array:
   score_BxL = jnp.zeros(rows.tokens_BxL.shape, jnp.float32)
   score_BxL = score_BxL.at[batch, index].set(score_BxP, mode="drop")
   return jnp.where(eligible(rows, spec), score_BxL, 0.0)
+
+
+# The help line of the option; see `hidden_at`.
+PSEUDO_LIKELIHOOD = (
+  "tokens hidden for a score; within_word: also the rest of the word to the"
+  " right; original: only the scored token"
+)
+
+
+def hidden_at(i: Array, rows: Rows, within_word: bool) -> Array:
+  """Mask of the tokens hidden to score token i of each row: bool [B, L].
+
+  within_word: hide the tokens of the same word to the right of i, too.
+  """
+  index = jnp.arange(rows.tokens_BxL.shape[1])[None]
+  at_BxL = jnp.broadcast_to(index == i, rows.tokens_BxL.shape)
+  if not within_word:
+    return at_BxL
+  same_BxL = rows.word_BxL == rows.word_BxL[:, i][:, None]
+  return at_BxL | (same_BxL & (index > i))
 
 
 def one_at_a_time(score_one, rows: Rows, spec: Spec) -> Array:

@@ -14,7 +14,6 @@ from lm_jax.support.errors import UsageError
 from lm_jax.types import (
   Apply,
   Array,
-  Head,
   Mask,
   Problem,
   Rows,
@@ -102,10 +101,14 @@ def values_at_ends(values_BxL: Array, segment_BxL: Array, count: int) -> Array:
   return out.at[batch, index_BxL].set(values_BxL, mode="drop")
 
 
-def labels(rows: Rows, count: int) -> Array:
-  """Returns the labels of segments 1 to `count`, [B, count]; -1: no label."""
-  assert rows.label is not None  # of a supervised objective's rows
-  return values_at_ends(rows.label + 1, rows.segment_BxL, count) - 1
+def values_of_texts(values_BxL: Array | None, segment_BxL: Array) -> Array:
+  """Returns values, at least 0, of the texts that a row has room for.
+
+  The result is [B, S], of segments 1 to S; -1: no such segment, or no value.
+  """
+  assert values_BxL is not None  # of a supervised objective's rows
+  count = room(segment_BxL.shape[1])
+  return values_at_ends(values_BxL + 1, segment_BxL, count) - 1
 
 
 def pooled(
@@ -149,20 +152,18 @@ def context_problem(rows: Rows, spec: Spec) -> Problem:
   return Problem(inputs, source, rows.tokens_BxL, {})
 
 
-def text_head(size: int, spec: Spec, dropout: float) -> Head:
-  """Makes a head on the first token of an encoder, else on the last."""
-  if spec.architecture == "encoder":
-    return Head(size, "first", "tanh", dropout=dropout)
-  return Head(size, "last", bias=False, dropout=dropout)
-
-
 def text_problem(rows: Rows, spec: Spec) -> Problem:
-  """Makes a problem with the position of the token that each head reads."""
-  count = room(rows.tokens_BxL.shape[1])
+  """Makes a problem with the position that a head reads of each text.
+
+  Its targets are the labels of the texts, -1 for none: int32 [B, S].
+  """
   how = "first" if spec.architecture == "encoder" else "last"
-  place_BxS = places(rows.segment_BxL, how, count)
-  problem = context_problem(rows, spec)
-  return dataclasses.replace(problem, positions_BxP=place_BxS)
+  count = room(rows.tokens_BxL.shape[1])
+  return dataclasses.replace(
+    context_problem(rows, spec),
+    targets_BxP=values_of_texts(rows.label, rows.segment_BxL),
+    positions_BxP=places(rows.segment_BxL, how, count),
+  )
 
 
 def text_logits(apply: Apply, head: str, problem: Problem) -> Array:

@@ -29,9 +29,13 @@ from lm_jax.types import (
   Problem,
   Rows,
   Spec,
+  Stream,
   Term,
   Trunk,
 )
+
+# Architectures that can write an answer.
+DECODERS = frozenset({"causal_decoder", "prefix_decoder", "encoder_decoder"})
 
 
 class Embedding(NamedTuple):
@@ -197,6 +201,26 @@ class Objective:
       positions_BxP: int32, positions in the rows.
     """
     raise NotImplementedError  # unless `fills`
+
+
+def predicting(
+  inputs: Stream, tokens_BxL: Array, at_BxP: Array, there_BxP: Array
+) -> Problem:
+  """Makes a problem whose targets are the tokens at some positions.
+
+  Args:
+    inputs: what the network reads.
+    tokens_BxL: the right tokens.
+    at_BxP: int32, positions in the rows.
+    there_BxP: bool, whether a position counts.
+  """
+  return Problem(
+    inputs=inputs,
+    source=None,
+    targets_BxP=layout.take(tokens_BxL, at_BxP),
+    weights={"nll": there_BxP.astype(jnp.float32)},
+    positions_BxP=at_BxP,
+  )
 
 
 def answering(

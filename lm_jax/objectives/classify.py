@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import ClassVar
 
 import jax.numpy as jnp
 
 from lm_jax.objectives import _supervised
-from lm_jax.objectives._text_head import TextHead
+from lm_jax.objectives._heads import DROPOUT, TextHead
 from lm_jax.objectives.base import option
-from lm_jax.types import (
-  Array,
-  Problem,
-  Rows,
-  Spec,
-  Term,
-)
-
-HEAD = "classification"
+from lm_jax.types import Array, Problem, Rows, Spec, Term
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,20 +22,12 @@ class Classify(TextHead):
   section 3.2); in a causal one only that token has seen the whole text.
   """
 
-  head: ClassVar[str] = HEAD
-  starts_from: ClassVar[Mapping[str, str]] = {
-    f"heads_{HEAD}.dense": "heads_pooler.dense"
-  }
+  head = "classification"
 
   labels: tuple[str, ...] = option(
     (), "names of the labels, in the order of the logits"
   )
-  dropout: float = option(
-    0.1,
-    "dropout rate on the states that the logits are computed from",
-    least=0,
-    below=1,
-  )
+  dropout: float = option(0.1, DROPOUT, least=0, below=1)
 
   @property
   def size(self) -> int:
@@ -57,13 +39,8 @@ class Classify(TextHead):
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     problem = _supervised.text_problem(rows, spec)
-    count = _supervised.room(rows.tokens_BxL.shape[1])
-    label_BxS = _supervised.labels(rows, count)
-    return dataclasses.replace(
-      problem,
-      targets_BxP=label_BxS,
-      weights={"nll": (label_BxS >= 0).astype(jnp.float32)},
-    )
+    weight_BxS = (problem.targets_BxP >= 0).astype(jnp.float32)
+    return dataclasses.replace(problem, weights={"nll": weight_BxS})
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
     logits_BxSxC = self.logits(apply, problem)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 from lm_jax import layout
 from lm_jax.objectives import _scores, base
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+from lm_jax.types import Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +19,10 @@ class CausalLM(base.Objective):
   empty.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
-    {"causal_decoder", "prefix_decoder"}
-  )
-  natural: ClassVar[Architecture] = "causal_decoder"
-  scoring: ClassVar[str] = "log_likelihood"
-  continues: ClassVar[bool] = True
+  architectures = frozenset({"causal_decoder", "prefix_decoder"})
+  natural = "causal_decoder"
+  scoring = "log_likelihood"
+  continues = True
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     target_BxL, weight_BxL = base.next_token(rows, spec)
@@ -38,5 +35,4 @@ class CausalLM(base.Objective):
   def read(self, rows: Rows, spec: Spec) -> Problem:
     return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})
 
-  def prompt(self, rows: Rows, spec: Spec) -> Problem:
-    return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})
+  prompt = read

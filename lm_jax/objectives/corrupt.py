@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout, specials
+from lm_jax.layout import Part
 from lm_jax.types import Array, Spec
 
 
@@ -133,9 +134,13 @@ def uniform_tiles(keys_B: Array, length: int, longest: int) -> Array:
   return jax.vmap(tile)(keys_B).astype(jnp.int32)
 
 
-def at_positions(chosen_BxL: Array, size: int) -> tuple[Array, Array]:
-  """Returns positions int32 [B, size] of chosen tokens, and which are real."""
-  return layout.compact(chosen_BxL, size)
+def compact_tokens(tokens_BxN, segment_BxN, keep_BxN, size: int) -> Part:
+  """Moves the kept tokens to the front of `size` places."""
+  index, there = layout.compact(keep_BxN, size)
+  return Part(
+    jnp.where(there, layout.take(tokens_BxN, index), 0),
+    jnp.where(there, layout.take(segment_BxN, index), 0),
+  )
 
 
 def mask_out(

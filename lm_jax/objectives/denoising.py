@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import Part, take
-from lm_jax.objectives import _scores, base, corrupt, span_corruption
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+from lm_jax.objectives import _scores, base, corrupt
+from lm_jax.types import Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +30,11 @@ class Denoising(base.Objective):
   round(rate * n) of n tokens are hidden; there ceil(rate * n).
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
-    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
-  )
-  natural: ClassVar[Architecture] = "prefix_decoder"
-  scoring: ClassVar[str] = "infilling"
-  continues: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = ("mask",)
+  architectures = base.DECODERS
+  natural = "prefix_decoder"
+  scoring = "infilling"
+  continues = True
+  needs = ("mask",)
 
   rate: float = base.option(
     0.3, "fraction of the tokens to hide", above=0, below=1
@@ -58,9 +56,6 @@ class Denoising(base.Objective):
   )
   shuffle: bool = base.option(True, "put sentences in random order")
 
-  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
-    super().check(spec, batch_size, accumulate)
-
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     length = rows.tokens_BxL.shape[1]
     keys_B = corrupt.row_keys(rng, rows.tokens_BxL)
@@ -71,7 +66,7 @@ class Denoising(base.Objective):
     noise = max(1, round(self.rate * length))
     most = math.ceil(1.25 * noise / self.mean_span) + 4
     context = self.infill(keys_B, shuffled, most, noise, spec)
-    answer = span_corruption.compact_tokens(
+    answer = corrupt.compact_tokens(
       rows.tokens_BxL,
       rows.segment_BxL,
       (rows.segment_BxL > 0) & ~base.opening(rows, spec),
@@ -121,7 +116,7 @@ class Denoising(base.Objective):
         inserted_B, mask_BxL, insert_BxL, spec, *share
       )
     doubled = (batch, 2 * length)
-    return span_corruption.compact_tokens(
+    return corrupt.compact_tokens(
       jnp.stack([mask_BxL, tokens_BxL], axis=2).reshape(doubled),
       jnp.repeat(rows.segment_BxL, 2, axis=1),
       jnp.stack([insert_BxL, keep_BxL], axis=2).reshape(doubled),
@@ -132,7 +127,7 @@ class Denoising(base.Objective):
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     keep_BxL = (rows.segment_BxL > 0) & ~base.opening(rows, spec)
     index_BxL = jnp.maximum(jnp.cumsum(keep_BxL, axis=1) - 1, 0)
-    answer = span_corruption.compact_tokens(
+    answer = corrupt.compact_tokens(
       rows.tokens_BxL, rows.segment_BxL, keep_BxL, keep_BxL.shape[1]
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from lm_jax.objectives import _supervised, base
 from lm_jax.objectives.base import option
 from lm_jax.support.errors import UsageError
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec, Term
+from lm_jax.types import Array, Problem, Rows, Spec, Term
 
 # Values of Rows.label: the role of a text. The passage that answers a query
 # follows it, and negatives of that query follow the passage.
@@ -37,14 +37,14 @@ class Embed(base.Objective):
   negatives.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
+  architectures = frozenset(
     {"encoder", "causal_decoder", "prefix_decoder", "encoder_decoder"}
   )
-  natural: ClassVar[Architecture] = "encoder"
-  scoring: ClassVar[str] = ""
-  headless: ClassVar[bool] = True
-  supervised: ClassVar[bool] = True
-  parts_examples: ClassVar[bool] = True
+  natural = "encoder"
+  scoring = ""
+  headless = True
+  supervised = True
+  parts_examples = True
 
   temperature: float = option(
     0.05, "temperature; similarities are divided by it", above=0
@@ -73,16 +73,12 @@ class Embed(base.Objective):
     base.require_pool(self.pool, spec, "--objective.pool")
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
-    rows = dataclasses.replace(rows, segment_BxL=texts(rows))
-    count = _supervised.room(rows.tokens_BxL.shape[1])
-
-    def of_texts(values_BxL):
-      out_BxS = _supervised.values_at_ends(
-        values_BxL + 1, rows.segment_BxL, count
-      )
-      return out_BxS - 1
-
-    role_BxS = of_texts(rows.label)
+    number_BxL = _supervised.texts(rows, rows.sentence_BxL)
+    rows = dataclasses.replace(rows, segment_BxL=number_BxL)
+    role_BxS, text_BxS = (
+      _supervised.values_of_texts(values_BxL, rows.segment_BxL)
+      for values_BxL in (rows.label, rows.sentence_BxL)
+    )
     next_BxS = jnp.roll(role_BxS, -1, axis=1).at[:, -1].set(-1)
     asks_BxS = (role_BxS == QUERY) & (next_BxS == PASSAGE)
     weight_BxS = asks_BxS.astype(jnp.float32)
@@ -90,7 +86,7 @@ class Embed(base.Objective):
     return dataclasses.replace(
       self.read(rows, spec),
       weights=dict.fromkeys(terms, weight_BxS),
-      extra={"role_BxS": role_BxS, "text_BxS": of_texts(rows.sentence_BxL)},
+      extra={"role_BxS": role_BxS, "text_BxS": text_BxS},
     )
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
@@ -124,11 +120,6 @@ class Embed(base.Objective):
       losses_N, _ = _chosen(score_NxN[own_N], among_NxN, jnp.arange(size))
       terms["passage"] = Term(losses_N.reshape(shape), scale)
     return terms
-
-
-def texts(rows: Rows) -> Array:
-  """Numbers the text of each token in its row, from 1; 0: no text."""
-  return _supervised.texts(rows, rows.sentence_BxL)
 
 
 def relevant(text_N: Array, asks_N: Array, own_N: Array) -> Array:

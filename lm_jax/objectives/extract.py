@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from lm_jax.objectives import _supervised, base
+from lm_jax.objectives import _supervised
+from lm_jax.objectives._heads import DROPOUT, TokenHead
 from lm_jax.objectives.base import option
-from lm_jax.types import (
-  ARCHITECTURES,
-  Apply,
-  Architecture,
-  Array,
-  Head,
-  Problem,
-  Rows,
-  Spec,
-  Term,
-)
+from lm_jax.types import Array, Problem, Rows, Spec, Term
 
-HEAD = "span"
 # Bits of Rows.label, which is -1 where no answer is possible.
 START, END = 1, 2
 # Logit of tokens that may not be chosen.
@@ -30,7 +19,7 @@ _NEVER = -1e30
 
 
 @dataclasses.dataclass(frozen=True)
-class Extract(base.Objective):
+class Extract(TokenHead):
   """L = mean over examples of -(log p(start) + log p(end)) / 2.
 
   Devlin et al. 2019, sections 4.2 and 4.3: p(start) is the softmax of one
@@ -41,29 +30,16 @@ class Extract(base.Objective):
   softmax also runs over the question and the padding.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(ARCHITECTURES)
-  natural: ClassVar[Architecture] = "encoder"
-  scoring: ClassVar[str] = ""
-  supervised: ClassVar[bool] = True
+  head = "span"
+  size = 2  # start and end
 
-  dropout: float = option(
-    0.0,
-    "dropout rate on the states that the logits are computed from",
-    least=0,
-    below=1,
-  )
+  dropout: float = option(0.0, DROPOUT, least=0, below=1)
   longest: int = option(30, "most tokens of an answer", least=1)
   margin: float = option(
     0.0,
     "how far the best answer's logits may be below those of no answer for it"
     " to be given; if negative, how far they must be above",
   )
-
-  def heads(self, spec: Spec) -> dict[str, Head]:
-    return {HEAD: Head(2, dropout=self.dropout)}
-
-  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
-    super().check(spec, batch_size, accumulate)
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     assert rows.label is not None  # of a supervised objective's rows
@@ -83,8 +59,7 @@ class Extract(base.Objective):
     )
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
-    hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
-    logits_BxTx2 = apply.head(HEAD, hidden_BxTxD)
+    logits_BxTx2 = self.logits(apply, problem)
     label_BxT, segment_BxT = problem.targets_BxP, problem.extra["segment_BxL"]
     count = problem.weights["nll"].shape[1]
     may_BxSxT = members(segment_BxT, label_BxT >= 0, count)
@@ -103,10 +78,6 @@ class Extract(base.Objective):
         (losses[0] + losses[1]) / 2, metrics={"accuracy": accuracy_BxS}
       )
     }
-
-  def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
-    problem = _supervised.context_problem(rows, spec)
-    return apply.head(HEAD, apply.hidden(problem.inputs, problem.source))
 
 
 def members(segment_BxL: Array, which_BxL: Array, count: int) -> Array:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lm_jax import layout
-from lm_jax.objectives import base, corrupt, mlm
+from lm_jax.objectives import _scores, base, corrupt, mlm
 from lm_jax.support.errors import UsageError
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec, Term
+from lm_jax.types import Array, Problem, Rows, Spec, Term
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Hybrid(base.Objective):
   the last span is masked whole; here it is cut where the rate is reached.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset({"prefix_decoder"})
-  natural: ClassVar[Architecture] = "prefix_decoder"
-  scoring: ClassVar[str] = "pseudo_log_likelihood"
-  continues: ClassVar[bool] = True
-  fills: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = ("mask",)
+  architectures = frozenset({"prefix_decoder"})
+  natural = "prefix_decoder"
+  scoring = "pseudo_log_likelihood"
+  continues = True
+  fills = True
+  needs = ("mask",)
 
   causal: float = base.option(
     0.5, "fraction of rows in a batch that are causal", above=0, below=1
@@ -70,9 +70,7 @@ class Hybrid(base.Objective):
     "mntp", "where a masked token is predicted; mntp: before it; mlm: in place"
   )
   pseudo_likelihood: Literal["within_word", "original"] = base.option(
-    "within_word",
-    "tokens hidden for a score; within_word: also the rest of the word to the"
-    " right; original: only the scored token",
+    "within_word", _scores.PSEUDO_LIKELIHOOD
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -141,19 +139,14 @@ class Hybrid(base.Objective):
       corrupt.share(rate, eligible_BxL),
       whole=False,
     )
-    position_BxP, there_BxP = corrupt.at_positions(
+    position_BxP, there_BxP = layout.compact(
       chosen_BxL, corrupt.slots(most, length)
     )
     tokens_BxL = corrupt.mask_out(
       keys_B, rows.tokens_BxL, chosen_BxL, spec, unit_BxL=tile_BxL
     )
-    return Problem(
-      inputs=layout.stream(tokens_BxL, rows.segment_BxL, "full"),
-      source=None,
-      targets_BxP=layout.take(rows.tokens_BxL, position_BxP),
-      weights={"nll": there_BxP.astype(jnp.float32)},
-      positions_BxP=position_BxP,
-    )
+    inputs = layout.stream(tokens_BxL, rows.segment_BxL, "full")
+    return base.predicting(inputs, rows.tokens_BxL, position_BxP, there_BxP)
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
     hidden_BxLxD = apply.hidden(problem.inputs)

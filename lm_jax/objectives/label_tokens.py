@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax.numpy as jnp
 
-from lm_jax.objectives import _supervised, base
+from lm_jax.objectives import _supervised
+from lm_jax.objectives._heads import DROPOUT, TokenHead
 from lm_jax.objectives.base import option
-from lm_jax.types import (
-  ARCHITECTURES,
-  Apply,
-  Architecture,
-  Array,
-  Head,
-  Problem,
-  Rows,
-  Spec,
-  Term,
-)
-
-HEAD = "tokens"
+from lm_jax.types import Array, Problem, Rows, Spec, Term
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelTokens(base.Objective):
+class LabelTokens(TokenHead):
   """L = -1/n sum log p(tag of word i | its text) over n words.
 
   Devlin et al. 2019, section 5.3: a linear layer on the last state of each
@@ -33,23 +21,16 @@ class LabelTokens(base.Objective):
   causal_decoder has not seen what follows the word.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(ARCHITECTURES)
-  natural: ClassVar[Architecture] = "encoder"
-  scoring: ClassVar[str] = ""
-  supervised: ClassVar[bool] = True
+  head = "tokens"
 
   labels: tuple[str, ...] = option(
     (), "names of the tags, in the order of the logits"
   )
-  dropout: float = option(
-    0.1,
-    "dropout rate on the states that the logits are computed from",
-    least=0,
-    below=1,
-  )
+  dropout: float = option(0.1, DROPOUT, least=0, below=1)
 
-  def heads(self, spec: Spec) -> dict[str, Head]:
-    return {HEAD: Head(len(self.labels), dropout=self.dropout)}
+  @property
+  def size(self) -> int:
+    return len(self.labels)
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
@@ -65,10 +46,5 @@ class LabelTokens(base.Objective):
     )
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
-    hidden_BxTxD = apply.hidden(problem.inputs, problem.source)
-    logits_BxTxC = apply.head(HEAD, hidden_BxTxD)
+    logits_BxTxC = self.logits(apply, problem)
     return _supervised.label_terms(logits_BxTxC, problem.targets_BxP)
-
-  def outputs(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
-    problem = _supervised.context_problem(rows, spec)
-    return apply.head(HEAD, apply.hidden(problem.inputs, problem.source))

@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
-from lm_jax.layout import take
 from lm_jax.objectives import _scores, base, corrupt
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+from lm_jax.types import Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +32,11 @@ class MaskedLM(base.Objective):
   per token; SpanBERT draws it per span.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
-  natural: ClassVar[Architecture] = "encoder"
-  scoring: ClassVar[str] = "pseudo_log_likelihood"
+  architectures = frozenset({"encoder"})
+  natural = "encoder"
+  scoring = "pseudo_log_likelihood"
   needs: ClassVar[tuple[str, ...]] = ("mask",)
-  fills: ClassVar[bool] = True
+  fills = True
 
   rate: float = base.option(
     0.15, "fraction of the tokens to predict", above=0, below=1
@@ -55,9 +54,7 @@ class MaskedLM(base.Objective):
     0.1, "fraction of the chosen tokens that become random tokens"
   )
   pseudo_likelihood: Literal["within_word", "original"] = base.option(
-    "within_word",
-    "tokens hidden for a score; within_word: also the rest of the word to the"
-    " right; original: only the scored token",
+    "within_word", _scores.PSEUDO_LIKELIHOOD
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -72,18 +69,13 @@ class MaskedLM(base.Objective):
     keys_B = corrupt.row_keys(rng, rows.tokens_BxL, self.dynamic)
     chosen_BxL = choose(keys_B, rows, spec, self.rate, self.unit)
     slots = corrupt.slots(self.rate, rows.tokens_BxL.shape[1])
-    position_BxP, there_BxP = corrupt.at_positions(chosen_BxL, slots)
+    position_BxP, there_BxP = layout.compact(chosen_BxL, slots)
     tokens_BxL = corrupt.mask_out(
       keys_B, rows.tokens_BxL, chosen_BxL, spec, self.masked, self.replaced
     )
     masked = dataclasses.replace(rows, tokens_BxL=tokens_BxL)
-    return Problem(
-      inputs=layout.in_place(masked, spec),
-      source=None,
-      targets_BxP=take(rows.tokens_BxL, position_BxP),
-      weights={"nll": there_BxP.astype(jnp.float32)},
-      positions_BxP=position_BxP,
-    )
+    inputs = layout.in_place(masked, spec)
+    return base.predicting(inputs, rows.tokens_BxL, position_BxP, there_BxP)
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     within_word = self.pseudo_likelihood == "within_word"
@@ -130,11 +122,7 @@ def masked_score(
   """
 
   def score_one(i):
-    index = jnp.arange(rows.tokens_BxL.shape[1])[None]
-    hidden_BxL = index == i
-    if within_word:
-      word_Bx1 = rows.word_BxL[:, i][:, None]
-      hidden_BxL = hidden_BxL | ((rows.word_BxL == word_Bx1) & (index > i))
+    hidden_BxL = _scores.hidden_at(i, rows, within_word)
     tokens_BxL = jnp.where(hidden_BxL, spec.specials.mask, rows.tokens_BxL)
     inputs = layout.stream(tokens_BxL, rows.segment_BxL, "full")
     state_BxLxD = apply.hidden(inputs)

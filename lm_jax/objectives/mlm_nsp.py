@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -34,8 +34,8 @@ class MaskedLMNextSentence(mlm.MaskedLM):
   the batch, of any document.
   """
 
-  needs_documents: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = ("mask", "separator")
+  needs_documents = True
+  needs = ("mask", "separator")
 
   pairs: Literal["sentences", "halves"] = base.option(
     "sentences",

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import ClassVar
 
 import jax.numpy as jnp
 
 from lm_jax.objectives import _supervised
-from lm_jax.objectives._text_head import TextHead
+from lm_jax.objectives._heads import DROPOUT, TextHead
 from lm_jax.objectives.base import option
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Apply, Array, Problem, Rows, Spec, Term
 
-# The families' name for the head of Transformers' ...ForMultipleChoice.
-HEAD = "choice"
 # Score of a missing candidate.
 _NEVER = -1e30
 
@@ -35,23 +31,16 @@ class MultipleChoice(TextHead):
   the token's candidate, plus 1 if that is the right one.
   """
 
-  head: ClassVar[str] = HEAD
-  parts_examples: ClassVar[bool] = True
-  starts_from: ClassVar[Mapping[str, str]] = {
-    f"heads_{HEAD}.dense": "heads_pooler.dense"
-  }
+  # The families' name for the head of Transformers' ...ForMultipleChoice.
+  head = "choice"
+  parts_examples = True
 
   choices: int = option(
     0,
     "most candidates of an example; a row has this many times their length",
     least=2,
   )
-  dropout: float = option(
-    0.1,
-    "dropout rate on the states that the scores are computed from",
-    least=0,
-    below=1,
-  )
+  dropout: float = option(0.1, DROPOUT, least=0, below=1)
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     super().check(spec, batch_size, accumulate)
@@ -65,7 +54,7 @@ class MultipleChoice(TextHead):
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     problem, place_BxS = self._read(rows, spec)
     batch, count = place_BxS.shape
-    label_BxS = self._of_candidates(rows.label, rows)
+    label_BxS = _supervised.values_of_texts(rows.label, _supervised.texts(rows))
     is_right_BxS = (label_BxS >= 0) & (label_BxS % 2 == 1)
     example_BxS = jnp.where(is_right_BxS, place_BxS // self.choices, count)
     index_BxS = place_BxS % self.choices
@@ -94,27 +83,20 @@ class MultipleChoice(TextHead):
       A problem without targets; and for each of S candidates a place in E * C,
       int32 [B, S], with C = choices and E = S; E * C for missing candidates.
     """
-    label_BxS = self._of_candidates(rows.label, rows)
-    example_BxS = self._of_candidates(rows.segment_BxL, rows) - 1
+    number_BxL = _supervised.texts(rows)
+    label_BxS = _supervised.values_of_texts(rows.label, number_BxL)
+    segment_BxS = _supervised.values_of_texts(rows.segment_BxL, number_BxL)
     count = label_BxS.shape[1]
     place_BxS = jnp.where(
       label_BxS >= 0,
-      example_BxS * self.choices + label_BxS // 2,
+      (segment_BxS - 1) * self.choices + label_BxS // 2,
       count * self.choices,
     )
-    number_BxL = _supervised.texts(rows)
     rows = dataclasses.replace(rows, segment_BxL=number_BxL)
     problem = _supervised.text_problem(rows, spec)
     longest = rows.tokens_BxL.shape[1] // self.choices
     inputs = dataclasses.replace(problem.inputs, longest=longest)
     return dataclasses.replace(problem, inputs=inputs), place_BxS
-
-  def _of_candidates(self, values_BxL: Array | None, rows: Rows) -> Array:
-    """Returns values of the candidates of a row: [B, S]; -1: no candidate."""
-    assert values_BxL is not None  # of a supervised objective's rows
-    count = _supervised.room(rows.tokens_BxL.shape[1])
-    number_BxL = _supervised.texts(rows)
-    return _supervised.values_at_ends(values_BxL + 1, number_BxL, count) - 1
 
   def _by_example(
     self, apply: Apply, problem: Problem, place_BxS: Array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from lm_jax import layout
 from lm_jax.layout import take
 from lm_jax.objectives import _scores, base, corrupt
 from lm_jax.support.errors import UsageError
-from lm_jax.types import NEVER, Architecture, Array, Problem, Rows, Spec, Stream
+from lm_jax.types import NEVER, Array, Problem, Rows, Spec, Stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +38,11 @@ class PermutationLM(base.Objective):
   they have no token types, so XLNet's relative segment encoding is not used.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
-  natural: ClassVar[Architecture] = "encoder"
-  scoring: ClassVar[str] = "pseudo_log_likelihood"
-  fills: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = ("mask",)
+  architectures = frozenset({"encoder"})
+  natural = "encoder"
+  scoring = "pseudo_log_likelihood"
+  fills = True
+  needs = ("mask",)
 
   K: int = base.option(6, "predict one token in K")
   perm_size: int = base.option(
@@ -57,9 +57,7 @@ class PermutationLM(base.Objective):
     " those before them in the order",
   )
   pseudo_likelihood: Literal["within_word", "original"] = base.option(
-    "within_word",
-    "tokens hidden for a score; within_word: also the rest of the word to the"
-    " right; original: only the scored token",
+    "within_word", _scores.PSEUDO_LIKELIHOOD
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
@@ -110,14 +108,11 @@ class PermutationLM(base.Objective):
 
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     """Computes log p(x_i | all others), each by a query token: [B, L]."""
+    within_word = self.pseudo_likelihood == "within_word"
 
     def score_one(i):
-      index = jnp.arange(rows.tokens_BxL.shape[1])[None]
-      at_BxL = jnp.broadcast_to(index == i, rows.tokens_BxL.shape)
-      hidden_BxL = at_BxL
-      if self.pseudo_likelihood == "within_word":
-        same = rows.word_BxL == rows.word_BxL[:, i][:, None]
-        hidden_BxL = hidden_BxL | (same & (index > i))
+      at_BxL = _scores.hidden_at(i, rows, within_word=False)
+      hidden_BxL = _scores.hidden_at(i, rows, within_word)
       problem = queries(rows, hidden_BxL.astype(jnp.int32), at_BxL, 1, spec)
       hidden_BxTxD = apply.hidden(problem.inputs)
       nll_Bx1 = apply.nll(
@@ -167,7 +162,7 @@ def queries(
          [1, 1, 0, 0, 0, 0],
          [1, 1, 1, 0, 0, 0]], dtype=int32)
   """
-  at_BxP, there_BxP = corrupt.at_positions(target_BxL, slots)
+  at_BxP, there_BxP = layout.compact(target_BxL, slots)
   return _with_queries(rows, rank_BxL, at_BxP, there_BxP, spec)
 
 
@@ -192,10 +187,7 @@ def _with_queries(
     mask="ranked",
   )
   place_BxP = jnp.arange(length, length + slots, dtype=jnp.int32)
-  return Problem(
-    inputs=inputs,
-    source=None,
-    targets_BxP=take(rows.tokens_BxL, at_BxP),
-    weights={"nll": there_BxP.astype(jnp.float32)},
+  return dataclasses.replace(
+    base.predicting(inputs, rows.tokens_BxL, at_BxP, there_BxP),
     positions_BxP=jnp.broadcast_to(place_BxP, at_BxP.shape),
   )

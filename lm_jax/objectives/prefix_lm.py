@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.layout import Part
-from lm_jax.objectives import _scores, base
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+from lm_jax.objectives import _scores, base, corrupt
+from lm_jax.types import Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +25,10 @@ class PrefixLM(base.Objective):
   both parts; here the whole second part is predicted.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
-    {"prefix_decoder", "encoder_decoder"}
-  )
-  natural: ClassVar[Architecture] = "prefix_decoder"
-  scoring: ClassVar[str] = "log_likelihood"
-  continues: ClassVar[bool] = True
+  architectures = frozenset({"prefix_decoder", "encoder_decoder"})
+  natural = "prefix_decoder"
+  scoring = "log_likelihood"
+  continues = True
 
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     batch, length = rows.tokens_BxL.shape
@@ -79,13 +76,10 @@ def split(rows: Rows, noise_BxL: Array, spec: Spec) -> Problem:
   position_BxL = layout.positions(rows.segment_BxL)
   if spec.architecture == "encoder_decoder":
     prefix_BxL = position_BxL < cut_BxL
-    index, there = layout.compact(
-      ~prefix_BxL & (rows.segment_BxL > 0), rows.tokens_BxL.shape[1] - 1
-    )
     context = Part(rows.tokens_BxL, jnp.where(prefix_BxL, rows.segment_BxL, 0))
-    answer = Part(
-      jnp.where(there, layout.take(rows.tokens_BxL, index), 0),
-      jnp.where(there, layout.take(rows.segment_BxL, index), 0),
+    answer = corrupt.compact_tokens(
+      *(rows.tokens_BxL, rows.segment_BxL),
+      *(~prefix_BxL & (rows.segment_BxL > 0), rows.tokens_BxL.shape[1] - 1),
     )
     return layout.pair(context, answer, spec)
   target_BxL, weight_BxL = base.next_token(rows, spec)

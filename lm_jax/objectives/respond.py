@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 from lm_jax import layout
 from lm_jax.layout import Part
 from lm_jax.objectives import base
 from lm_jax.objectives.base import option
 from lm_jax.support.errors import UsageError
-from lm_jax.types import ANSWER, Architecture, Array, Problem, Rows, Spec
+from lm_jax.types import ANSWER, Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,14 +23,12 @@ class Respond(base.Objective):
   first columns, and the answers in the last `answer_length`.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
-    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
-  )
-  natural: ClassVar[Architecture] = "encoder_decoder"
-  scoring: ClassVar[str] = ""
-  supervised: ClassVar[bool] = True
-  continues: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = ("end",)
+  architectures = base.DECODERS
+  natural = "encoder_decoder"
+  scoring = ""
+  supervised = True
+  continues = True
+  needs = ("end",)
 
   answer_length: int = option(32, "columns of a row for the answer")
   languages: tuple[str, ...] = option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,6 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.objectives import base, corrupt, mlm
 from lm_jax.types import (
-  Architecture,
   Array,
   Head,
   Problem,
@@ -45,11 +43,11 @@ class ReplacedTokenDetection(base.Objective):
   their ids.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset({"encoder"})
-  natural: ClassVar[Architecture] = "encoder"
-  scoring: ClassVar[str] = "energy"
-  needs: ClassVar[tuple[str, ...]] = ("mask",)
-  fills: ClassVar[bool] = True
+  architectures = frozenset({"encoder"})
+  natural = "encoder"
+  scoring = "energy"
+  needs = ("mask",)
+  fills = True
 
   rate: float = base.option(
     0.15, "fraction of the tokens to mask", above=0, below=1
@@ -67,9 +65,6 @@ class ReplacedTokenDetection(base.Objective):
     "draw the masked positions with repeats, like ELECTRA's code",
     absent=False,
   )
-
-  def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
-    super().check(spec, batch_size, accumulate)
 
   def stacks(self, trunk: Trunk) -> dict[str, Trunk]:
     return {"main": trunk, "generator": shrink(trunk, self.generator)}
@@ -105,7 +100,7 @@ class ReplacedTokenDetection(base.Objective):
       corrupt.row_keys(rng, rows.tokens_BxL)
     )
     eligible_BxL = base.eligible(rows, spec)
-    text_BxL, _ = corrupt.at_positions(eligible_BxL, length)
+    text_BxL, _ = layout.compact(eligible_BxL, length)
     size_Bx1 = jnp.sum(eligible_BxL, axis=1, keepdims=True)
     real_B = jnp.sum(rows.segment_BxL > 0, axis=1)
     count_B = jnp.maximum(jnp.round(self.rate * real_B).astype(jnp.int32), 1)
@@ -120,13 +115,8 @@ class ReplacedTokenDetection(base.Objective):
       rows.tokens_BxL, at_BxP, mask_BxP, there_BxP & masked_BxP
     )
     masked = dataclasses.replace(rows, tokens_BxL=tokens_BxL)
-    return Problem(
-      inputs=layout.in_place(masked, spec),
-      source=None,
-      targets_BxP=layout.take(rows.tokens_BxL, at_BxP),
-      weights={"nll": there_BxP.astype(jnp.float32)},
-      positions_BxP=at_BxP,
-    )
+    inputs = layout.in_place(masked, spec)
+    return base.predicting(inputs, rows.tokens_BxL, at_BxP, there_BxP)
 
   def loss(self, apply, problem: Problem, rng: Array) -> dict[str, Term]:
     state_BxLxE = apply.hidden(problem.inputs, stack="generator")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,7 @@ from lm_jax import layout
 from lm_jax.layout import Part
 from lm_jax.objectives import _scores, base, corrupt
 from lm_jax.support.errors import UsageError
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+from lm_jax.types import Array, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +30,11 @@ class SpanCorruption(base.Objective):
   answer.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
-    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
-  )
-  natural: ClassVar[Architecture] = "prefix_decoder"
-  scoring: ClassVar[str] = "infilling"
-  continues: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = ("sentinels", "end")
+  architectures = base.DECODERS
+  natural = "prefix_decoder"
+  scoring = "infilling"
+  continues = True
+  needs = ("sentinels", "end")
 
   rate: float = base.option(
     0.15, "noise density, the fraction of the tokens to hide", above=0, below=1
@@ -156,7 +153,7 @@ def sentinel_parts(
   """
   first_BxL, sentinel_BxL = number_spans(noise_BxL, rows.segment_BxL, spec)
   keep_BxL = (rows.segment_BxL > 0) & ~base.opening(rows, spec)
-  context = compact_tokens(
+  context = corrupt.compact_tokens(
     jnp.where(first_BxL, sentinel_BxL, rows.tokens_BxL),
     rows.segment_BxL,
     keep_BxL & (~noise_BxL | first_BxL),
@@ -206,7 +203,7 @@ def answer_part(
     jnp.stack(part, axis=2).reshape(batch, 3 * length)
     for part in zip(*triples, strict=True)
   )
-  return compact_tokens(
+  return corrupt.compact_tokens(
     tokens, jnp.repeat(rows.segment_BxL, 3, axis=1), keep, size
   )
 
@@ -224,15 +221,6 @@ def in_segments_with(mark_BxL: Array, segment_BxL: Array) -> Array:
   has_BxS = jnp.zeros((batch, length + 1), bool)
   has_BxS = has_BxS.at[index, segment_BxL].max(mark_BxL)
   return layout.take(has_BxS, segment_BxL)
-
-
-def compact_tokens(tokens_BxN, segment_BxN, keep_BxN, size: int) -> Part:
-  """Moves the kept tokens to the front of `size` places."""
-  index, there = layout.compact(keep_BxN, size)
-  return Part(
-    jnp.where(there, layout.take(tokens_BxN, index), 0),
-    jnp.where(there, layout.take(segment_BxN, index), 0),
-  )
 
 
 def _last_start(values_BxL: Array, new_BxL: Array) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.objectives import _scores, base, corrupt, span_corruption
 from lm_jax.objectives.prefix_lm import segment_sizes
-from lm_jax.types import Architecture, Array, Problem, Rows, Spec
+from lm_jax.types import Array, Problem, Rows, Spec
 
 # Mean span and noise density of the seven denoisers (Tay et al. 2023,
 # table 1); a span of 0 means "all to the end of the text".
@@ -42,13 +41,11 @@ class MixtureOfDenoisers(base.Objective):
   text, so that the likelihood of a whole text is in distribution.
   """
 
-  architectures: ClassVar[frozenset[str]] = frozenset(
-    {"causal_decoder", "prefix_decoder", "encoder_decoder"}
-  )
-  natural: ClassVar[Architecture] = "prefix_decoder"
-  scoring: ClassVar[str] = "log_likelihood"
-  continues: ClassVar[bool] = True
-  needs: ClassVar[tuple[str, ...]] = (R, S, X, "sentinels", "end")
+  architectures = base.DECODERS
+  natural = "prefix_decoder"
+  scoring = "log_likelihood"
+  continues = True
+  needs = (R, S, X, "sentinels", "end")
 
   sequential: float = base.option(
     1 / 7, "fraction of the rows in S mode", least=0, most=1
@@ -85,7 +82,7 @@ class MixtureOfDenoisers(base.Objective):
     opened_BxL = jnp.where(
       base.opening(rows, spec), mode_B[:, None], rows.tokens_BxL
     )
-    context = span_corruption.compact_tokens(
+    context = corrupt.compact_tokens(
       jnp.where(first_BxL, sentinel_BxL, opened_BxL),
       rows.segment_BxL,
       (rows.segment_BxL > 0) & (~noise_BxL | first_BxL),

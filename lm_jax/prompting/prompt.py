@@ -8,6 +8,7 @@ from typing import NamedTuple
 from lm_jax.examples.labelled import Example
 from lm_jax.prompting.pairs import Sizes
 from lm_jax.prompting.template import MASK, Template
+from lm_jax.support import errors
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks.base import LabelledTask
 
@@ -61,7 +62,8 @@ class Prompter:
         )
     self._texts: dict[str, str] = {}
     for name, text in template.choices:
-      label = form.name_of(name, where)
+      with errors.about(where):
+        label = form.name_of(name)
       if label in self._texts:
         raise UsageError(f"{where}: choices: two texts for the label {label}")
       self._texts[label] = text

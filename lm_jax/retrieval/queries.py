@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from lm_jax.data import lines
 from lm_jax.examples import collection as collection_lib
+from lm_jax.examples import files
 from lm_jax.examples.collection import Collection
+from lm_jax.support import errors
 from lm_jax.support.errors import UsageError
 
 _TEXT, _ID = ("text", "query", "question"), ("id", "_id")
@@ -68,13 +70,14 @@ def _add(texts: dict[str, str], name: str, text: str, where: str) -> None:
 def _add_file(path: pathlib.Path, texts: dict[str, str]) -> None:
   before = len(texts)
   if ".jsonl" in path.suffixes:
-    for where, record in collection_lib.records(path):
-      field = next((x for x in _TEXT if x in record), _TEXT[0])
-      text = collection_lib.text_of(record, field, where)
-      key = next((x for x in _ID if x in record), "")
-      name = str(len(texts) + 1)
-      if key:
-        name = collection_lib.text_of(record, key, where)
+    for where, _, record in files.records(path):
+      with errors.about(where):
+        field = next((x for x in _TEXT if x in record), _TEXT[0])
+        text = collection_lib.text_of(record, field)
+        key = next((x for x in _ID if x in record), "")
+        name = str(len(texts) + 1)
+        if key:
+          name = collection_lib.text_of(record, key)
       _add(texts, name, text, where)
   else:
     # An empty line is no query but counts: ids are line numbers.

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
-from lm_jax.examples import conll, labelled, splits
+from lm_jax.examples import conll, files
 from lm_jax.examples.forms import Tagged
 from lm_jax.support import optional
-from lm_jax.support.errors import UsageError
-from lm_jax.tasks import base
+from lm_jax.tasks import _files, base
 
 
-class EntityTask(base.SupervisedTask):
+class EntityTask(_files.FileTask):
   """Entity F1 by seqeval: an entity counts if its words and kind are right."""
 
   objective = "label_tokens"
   primary = "f1"
 
-  # Further names of files, beside "train", "dev", "test".
-  names: ClassVar[Mapping[str, Sequence[str]]] = {}
-  tfds: ClassVar[str] = ""
-
-  def examples(self, split: str, place: str = "") -> list[Tagged]:
-    if place:
-      flag = f"--task_data={self.name}"
-      return splits.read(place, flag, split, conll.READERS, self.names)
-    if not self.tfds:
-      raise UsageError(
-        f"--task={self.name}: TFDS has it not; name its files by"
-        f" --task_data={self.name}=PATH"
-      )
-    return self.from_tfds(split)
-
-  def from_tfds(self, split: str) -> list[Tagged]:
-    """Reads the examples from TFDS, if it has them."""
-    raise NotImplementedError
+  def readers(self) -> Mapping[str, files.Reader]:
+    return conll.READERS
 
   def judge(
     self, predicted: Sequence[Sequence[str]], examples: Sequence[Tagged]
@@ -76,22 +58,3 @@ def _f1(predicted: set, right: set) -> float:
   if not predicted and not right:
     return 1.0
   return 2 * len(predicted & right) / (len(predicted) + len(right))
-
-
-# CoNLL-2003's tags by their numbers in TFDS.
-TAGS = (
-  *("O", "B-PER", "I-PER", "B-ORG", "I-ORG"),
-  *("B-LOC", "I-LOC", "B-MISC", "I-MISC"),
-)
-
-
-def conll2003(split: str, flag: str) -> list[Tagged]:
-  """Reads CoNLL-2003 from TFDS."""
-  tfds_split = {labelled.TRAIN: "train", labelled.DEV: "dev"}.get(split, "test")
-  examples = []
-  for number, (_, record) in enumerate(
-    labelled.tfds_records("conll2003/conll2003", tfds_split, flag)
-  ):
-    tags = tuple(x if isinstance(x, str) else TAGS[x] for x in record["ner"])
-    examples.append(Tagged(str(number), tuple(record["tokens"]), tags))
-  return examples

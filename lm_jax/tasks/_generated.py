@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from lm_jax.data import scripts
 from lm_jax.data.text import sentences
-from lm_jax.examples import labelled, parallel, splits, text_pairs
+from lm_jax.examples import files, parallel, text_pairs
 from lm_jax.examples.forms import Rewriting
 from lm_jax.examples.parallel import Pair, Place
 from lm_jax.support import optional
-from lm_jax.support.errors import UsageError
-from lm_jax.tasks import _words, base
+from lm_jax.tasks import _files, _words, base
 
 # sacrebleu's tokenizers for languages that have no spaces between words.
 _TOKENIZERS = {
@@ -35,13 +34,13 @@ class TranslationTask(base.SupervisedTask):
   primary = "bleu"
 
   pairs: ClassVar[Sequence[Pair]] = (("en", "de"),)
-  names: ClassVar[Mapping[str, Sequence[str]]] = {}
+  names: ClassVar[_files.Names] = _files.Names()
   tfds: ClassVar[str] = ""
 
   def examples(self, split: str, place: str = "") -> list[Rewriting]:
     flag = f"--task_data={self.name}" if place else f"--task={self.name}"
     parsed = Place.parse(place, self.pairs)
-    return parallel.read(parsed, flag, split, self.names, self.tfds)
+    return parallel.read(parsed, flag, split, self.names._asdict(), self.tfds)
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]
@@ -120,7 +119,7 @@ def streams(right: Sequence[Sequence[str]]) -> list[list[str | None]]:
   ]
 
 
-class SummaryTask(base.SupervisedTask):
+class SummaryTask(_files.FileTask):
   """Measures ROUGE (rouge-score, stemmed, 0 to 1), against the best reference.
 
   Lin 2004. ROUGE-Lsum compares sentence by sentence. Words of other scripts
@@ -130,30 +129,11 @@ class SummaryTask(base.SupervisedTask):
   objective = "respond"
   primary = "rougeL"
 
-  names: ClassVar[Mapping[str, Sequence[str]]] = {}
-  tfds: ClassVar[str] = ""
+  def readers(self) -> Mapping[str, files.Reader]:
+    return dict.fromkeys((".jsonl", ".json"), text_pairs.summaries)
 
-  def examples(self, split: str, place: str = "") -> list[Rewriting]:
-    if place:
-      readers = {
-        ".jsonl": text_pairs.summaries,
-        ".json": text_pairs.summaries,
-      }
-      flag = f"--task_data={self.name}"
-      examples: list[Rewriting] = splits.read(
-        place, flag, split, readers, self.names
-      )
-      return examples
-    flag = f"--task={self.name}"
-    if not self.tfds:
-      raise UsageError(f"{flag}: TFDS has it not; needs --task_data=TASK=PATH")
-    tfds_split = {labelled.DEV: "validation"}.get(split, split)
-    return [
-      text_pairs.summary(record, str(number), where)
-      for number, (where, record) in enumerate(
-        labelled.tfds_records(self.tfds, tfds_split, flag)
-      )
-    ]
+  def made(self, source: files.Source) -> Iterator[Rewriting]:
+    return files.made(source, text_pairs.summary)
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+# Fields of tasks of entailment, and their names in GLUE.
+ENTAILMENT = {
+  "premise": ("premise", "sentence1"),
+  "hypothesis": ("hypothesis", "sentence2"),
+}
 # Stands for every answer that is no label.
 NONE = ""
 

@@ -73,22 +73,19 @@ def means(items: Mapping[str, Sequence[float]]) -> dict[str, float]:
   return {name: float(np.mean(own)) for name, own in items.items()}
 
 
-def measure(
-  scorer, pairs: Sequence[Pair], name: str, facts: Mapping[str, float]
-) -> Measure:
+def measure(scorer, pairs: Sequence[Pair], name: str) -> Measure:
   """Measures a task of pairs; empty if the model has no score.
 
   Args:
     scorer: the model.
     pairs: not empty.
-    name: name of the task.
-    facts: further metrics.
+    name: of the task.
   """
   if not scorer.scoring:
     return Measure()
   good, bad, right = scores(scorer, pairs)
   items = by_metric(name, right, [pair.groups for pair in pairs])
-  metrics = means(items) | {f"{name}/items": float(len(pairs)), **facts}
+  metrics = means(items) | {f"{name}/items": float(len(pairs))}
   predictions = [
     {
       "task": name,

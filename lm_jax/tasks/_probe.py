@@ -15,37 +15,53 @@ from lm_jax.tasks import base
 PASSAGES = 300
 
 
-def measure(
-  scorer, dataset, task: str, limit: int = 0, seed: int = 0
-) -> base.Measure:
-  """Measures accuracy on passages of held-out messages; empty without labels.
+def form(task: str) -> Form:
+  """Makes the form of a task of lm_jax/examples/passages.py."""
+  return Form(fields={"text": ("text",)}, labels=passages.LABELS[task])
 
-  Args:
-    scorer: the model.
-    dataset: with the corpus, which may have labels.
-    task: one of lm_jax/examples/passages.py.
-    limit, seed: see Task; for the test passages.
+
+class PassageTask(base.LabelledTask):
+  """Labels of passages of the embedded corpus, or of local files.
+
+  Without shots it is a linear probe on frozen features; with shots the model is
+  asked.
   """
-  train, test = (
-    drawn(dataset.corpus, task, split) for split in ("train", "test")
-  )
-  if not (train and test):
-    return base.Measure()
-  numbered = records.chosen(list(enumerate(test)), limit, seed)
-  numbers, test = zip(*numbered, strict=True)
-  answers = answered(scorer, train, test)
-  right = [float(a == p.label) for a, p in zip(answers, test, strict=True)]
-  names = passages.LABELS[task]
-  predictions = [
-    {"task": task, "id": str(number), "score": score, "asked": p.text}
-    | {"right": names[p.label], "answer": names[answer]}
-    for number, p, answer, score in zip(
-      numbers, test, answers, right, strict=True
+
+  def examples(self, split: str, place: str = "") -> list[Example]:
+    if place:
+      return super().examples(split, place)
+    split = "validation" if split == labelled.DEV else split
+    corpus = open_corpus(DataOptions(corpus="sotu"))
+    return [
+      Example(str(number), {"text": p.text}, self.form.labels[p.label])
+      for number, p in enumerate(drawn(corpus, self.name, split))
+    ]
+
+  def measure(self, scorer, dataset, quick=False) -> base.Measure:
+    """Measures accuracy on passages of held-out messages; empty without labels.
+
+    dataset: with the corpus, which may have labels.
+    """
+    train, test = (
+      drawn(dataset.corpus, self.name, split) for split in ("train", "test")
     )
-  ]
-  name = f"probe/{task}"
-  metrics = {name: sum(right) / len(right)}
-  return base.Measure(metrics, {name: right}, predictions, "features")
+    if not (train and test):
+      return base.Measure()
+    numbered = records.chosen(list(enumerate(test)), self.limit, self.seed)
+    numbers, test = zip(*numbered, strict=True)
+    answers = answered(scorer, train, test)
+    right = [float(a == p.label) for a, p in zip(answers, test, strict=True)]
+    names = self.form.labels
+    predictions = [
+      {"task": self.name, "id": str(number), "score": score, "asked": p.text}
+      | {"right": names[p.label], "answer": names[answer]}
+      for number, p, answer, score in zip(
+        numbers, test, answers, right, strict=True
+      )
+    ]
+    name = f"probe/{self.name}"
+    metrics = {name: sum(right) / len(right)}
+    return base.Measure(metrics, {name: right}, predictions, "features")
 
 
 def answered(
@@ -74,22 +90,6 @@ def answered(
   with threadpool_limits(1):
     classifier.fit(known, [p.label for p in train])
     return classifier.predict(asked).tolist()
-
-
-def examples(task: str, form: Form, split: str) -> list[Example]:
-  """Makes examples of passages of the embedded corpus, for any model.
-
-  Args:
-    task: one of lm_jax/examples/passages.py.
-    form: of the task.
-    split: one of lm_jax/examples/labelled.py.
-  """
-  split = "validation" if split == labelled.DEV else split
-  corpus = open_corpus(DataOptions(corpus="sotu"))
-  return [
-    Example(str(number), {"text": p.text}, form.labels[p.label])
-    for number, p in enumerate(drawn(corpus, task, split))
-  ]
 
 
 # All models of an experiment are measured on the same ones.

@@ -5,20 +5,20 @@ from __future__ import annotations
 import collections
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 from lm_jax.data import scripts
-from lm_jax.examples import labelled, splits, squad
+from lm_jax.examples import files, squad
 from lm_jax.examples.forms import Question
 from lm_jax.support.errors import UsageError
-from lm_jax.tasks import base
+from lm_jax.tasks import _files, base
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-class ReadingTask(base.SupervisedTask):
+class ReadingTask(_files.FileTask):
   """Measures exact match and F1 over words, by SQuAD's official rule.
 
   Rajpurkar et al. 2016, section 6.1; of several right answers the best counts.
@@ -32,41 +32,31 @@ class ReadingTask(base.SupervisedTask):
 
   # Whether a passage may have no answer; then "" is the right one.
   unanswerable: ClassVar[bool] = False
-  names: ClassVar[Mapping[str, Sequence[str]]] = squad.NAMES
-  # The split that a data set of one file belongs to; "": it is cut in three.
-  whole: ClassVar[str] = ""
-  tfds: ClassVar[str] = ""
-  splits: ClassVar[Mapping[str, str]] = {
-    labelled.TRAIN: "train",
-    labelled.TEST: "validation",
-  }
+  # The files of both versions of SQuAD.
+  names = _files.Names(
+    train=("train-v1.1", "train-v2.0"), dev=("dev-v1.1", "dev-v2.0")
+  )
+  splits = _files.Splits(dev="", test="validation")
+
+  def readers(self) -> Mapping[str, files.Reader]:
+    return squad.READERS
+
+  def made(self, source: files.Source) -> Iterator[Any]:
+    by_id = ((where, str(x["id"]), x) for where, _, x in source)
+    return squad.questions(by_id, self.tfds)
+
+  def group(self, example: Any) -> str:
+    return example.context
 
   def examples(self, split: str, place: str = "") -> list[Question]:
-    if place:
-      flag = f"--task_data={self.name}"
-      questions: list[Question] = splits.read(
-        *(place, flag, split, squad.READERS, self.names, self.whole),
-        group=lambda example: example.context,
-      )
-    elif self.tfds:
-      questions = self._from_tfds(split)
-    else:
-      raise UsageError(
-        f"--task={self.name}: TFDS has it not; name its files by"
-        f" --task_data={self.name}=PATH"
-      )
-    if not self.unanswerable:
-      squad.require_answers(questions, f"--task={self.name}", "squad2")
+    questions: list[Question] = super().examples(split, place)
+    for one in questions:
+      if not (one.answers or self.unanswerable):
+        raise UsageError(
+          f"--task={self.name}, example {one.id}: has no answer; --task=squad2"
+          " takes such"
+        )
     return questions
-
-  def _from_tfds(self, split: str) -> list[Question]:
-    if split not in self.splits:
-      return []
-    source = labelled.tfds_records(
-      self.tfds, self.splits[split], f"--task={self.name}"
-    )
-    questions = (squad.question(x, str(x["id"]), where) for where, x in source)
-    return list(squad.warn_of_unplaced(questions, self.tfds))
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Question]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import random
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lm_jax.examples import collection as collection_lib
-from lm_jax.examples import labelled, searches
+from lm_jax.examples import labelled, records, searches
 from lm_jax.examples.collection import Collection
 from lm_jax.examples.searches import Search
 from lm_jax.retrieval import bm25, dense, measures
-from lm_jax.retrieval.ranking import Ranking
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
 
@@ -76,11 +74,9 @@ class Retrieval(base.DataTask, base.SupervisedTask):
     scores = [values[_MAIN] for values in result.queries.values()]
     return base.Judged(result.metrics, scores)
 
-  def measure(
-    self, scorer: Any, dataset: Any, quick: bool = False
-  ) -> base.Measure:
+  def measure(self, scorer, dataset, quick=False) -> base.Measure:
     collection = self.collection(self.place)
-    names = _drawn(collection.judged, self.limit, self.seed)
+    names = records.chosen(collection.judged, self.limit, self.seed)
     queries = {name: collection.queries[name] for name in names}
     texts = {key: each.full_text for key, each in collection.documents.items()}
     runs = {
@@ -99,21 +95,10 @@ class Retrieval(base.DataTask, base.SupervisedTask):
         "id": name,
         "score": score,
         "query": queries[name],
-        "predicted": _first(runs[""][name]),
+        "predicted": dict(itertools.islice(runs[""][name].items(), _SHOWN)),
         "bm25_score": judged["bm25_"].queries[name][_MAIN],
       }
       for name, score in zip(names, scores, strict=True)
     ]
     main = f"{self.name}/{_MAIN}"
     return base.Measure(metrics, {main: scores}, predictions, "embeddings")
-
-
-def _drawn(names: Sequence[str], limit: int, seed: int) -> list[str]:
-  if not 0 < limit < len(names):
-    return list(names)
-  drawn = random.Random(f"items {seed}").sample(range(len(names)), limit)
-  return [names[i] for i in sorted(drawn)]
-
-
-def _first(ranking: Ranking) -> Ranking:
-  return dict(list(ranking.items())[:_SHOWN])

@@ -1,7 +1,5 @@
 """Measures ARC-Challenge: questions that word statistics do not answer."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _arc
 
 

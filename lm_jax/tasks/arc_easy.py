@@ -1,7 +1,5 @@
 """Measures ARC-Easy: school science with three to five choices."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _arc
 
 

@@ -57,6 +57,11 @@ class Task:
   # The kind of scores that it needs, a value of Objective.scoring; "": any.
   scoring: ClassVar[str] = ""
 
+  @property
+  def name(self) -> str:
+    """Name of its file."""
+    return type(self).__module__.rpartition(".")[2]
+
   def measure(self, scorer: Any, dataset: Any, quick: bool = False) -> Measure:
     """Measures a model.
 
@@ -91,11 +96,6 @@ class DataTask(Task):
   def reads_corpus(self) -> bool:
     """True if it reads the corpus that a model was trained on."""
     return False
-
-  @property
-  def name(self) -> str:
-    """Name of its file."""
-    return type(self).__module__.rpartition(".")[2]
 
   @property
   def flag(self) -> str:
@@ -136,11 +136,6 @@ class SupervisedTask(Task):
   primary: ClassVar[str]
   # The former one, if different, for runs whose checkpoints do not name it.
   former_primary: ClassVar[str] = ""
-
-  @property
-  def name(self) -> str:
-    """Name of its file."""
-    return type(self).__module__.rpartition(".")[2]
 
   def examples(self, split: str, place: str = "") -> Sequence[Any]:
     """Returns the examples of a split, always in the same order.

@@ -1,7 +1,5 @@
 """Measures search in a collection in the format of BEIR, or in JSONL."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _retrieval
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 from lm_jax.data import paths
 from lm_jax.examples import records
+from lm_jax.examples.files import Source
+from lm_jax.support import errors
 from lm_jax.tasks import _pairs, base
 
 # Names of the fields: in lm_jax, in BLiMP and ZhoBLiMP, in JBLiMP, and in
@@ -39,40 +40,42 @@ class Blimp(base.DataTask):
     pairs = records.balanced(
       list(self.pairs()), self.limit, self.seed, lambda pair: pair.groups[-1]
     )
-    return _pairs.measure(scorer, pairs, self.name, {})
+    return _pairs.measure(scorer, pairs, self.name)
 
   def pairs(self) -> Iterator[_pairs.Pair]:
-    for where, record in self._records():
-      uid = records.text(record, _UID, where)
+    for where, _, record in self._records():
       number = next((record[n] for n in _NUMBER if n in record), where)
-      groups = [
-        f"{group}/{records.text(record, names, where)}"
-        for group, names in _GROUPS.items()
-        if any(name in record for name in names)
-      ]
-      yield _pairs.Pair(
-        id=f"{uid}/{number}",
-        good=records.text(record, _GOOD, where),
-        bad=records.text(record, _BAD, where),
-        groups=(*groups, f"uid/{uid}"),
-      )
+      with errors.about(where):
+        uid = records.text(record, *_UID)
+        groups = [
+          f"{group}/{records.text(record, *names)}"
+          for group, names in _GROUPS.items()
+          if any(name in record for name in names)
+        ]
+        pair = _pairs.Pair(
+          id=f"{uid}/{number}",
+          good=records.text(record, *_GOOD),
+          bad=records.text(record, *_BAD),
+          groups=(*groups, f"uid/{uid}"),
+        )
+      yield pair
 
-  def _records(self) -> Iterator[tuple[str, dict[str, Any]]]:
-    paradigms = self._paradigms()
-    if paradigms:
+  def _records(self) -> Source:
+    if not self.place:
+      from lm_jax.data import catalog
+
+      for name in catalog.configurations("blimp"):
+        yield from records.read("", self.flag, f"blimp/{name}", "train")
+    elif paradigms := self._paradigms():
       for path in paradigms:
         yield from records.read_file(path)
-      return
-    if self.place:
+    else:
       yield from records.read(self.place, self.flag)
-      return
-    for name in records.configurations("blimp"):
-      yield from records.read("", self.flag, f"blimp/{name}", "train")
 
   def _paradigms(self) -> list[pathlib.Path]:
     """Lists the files of a directory with one per paradigm; else []."""
     folder = pathlib.Path(self.place).expanduser()
-    if not self.place or not folder.is_dir():
+    if not folder.is_dir():
       return []
     files = [
       pathlib.Path(name)

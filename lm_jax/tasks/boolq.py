@@ -1,7 +1,5 @@
 """Measures BoolQ: yes-no questions about a passage."""
 
-from __future__ import annotations
-
 from lm_jax.examples.labelled import Form
 from lm_jax.tasks import base
 

@@ -1,7 +1,5 @@
 """Measures CB: does an embedded clause follow from a text?"""
 
-from __future__ import annotations
-
 from lm_jax.examples.labelled import Form
 from lm_jax.tasks import _labels, base
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lm_jax.examples import cloze_items as cloze_items_lib
-from lm_jax.examples import records
+from lm_jax.examples import files, records
 from lm_jax.examples.cloze_items import ClozeItem
 from lm_jax.tasks import base
 
@@ -74,8 +74,6 @@ class Cloze(base.DataTask):
 
   def _texts(self, dataset, split: str) -> Iterator[str]:
     if self.place:
-      for where, record in records.read(self.place, self.flag):
-        yield records.text(record, ("text",), where)
-      return
-    for document in dataset.corpus.documents(split):
-      yield document.text
+      source = records.read(self.place, self.flag)
+      return files.made(source, lambda record, _: records.text(record, "text"))
+    return (document.text for document in dataset.corpus.documents(split))

@@ -1,7 +1,5 @@
 """Measures CNN/DailyMail: highlights of a news article."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _generated
 
 

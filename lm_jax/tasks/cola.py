@@ -1,7 +1,5 @@
 """Measures CoLA: is an English sentence acceptable?"""
 
-from __future__ import annotations
-
 from lm_jax.examples.labelled import Form
 from lm_jax.tasks import _labels, base
 

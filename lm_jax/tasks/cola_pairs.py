@@ -29,4 +29,4 @@ class ColaPairs(base.DataTask):
     if not pairs:
       raise self.error("no two sentences differ in so few words")
     pairs = records.chosen(pairs, self.limit, self.seed)
-    return _pairs.measure(scorer, pairs, self.name, {})
+    return _pairs.measure(scorer, pairs, self.name)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Iterator
 
-from lm_jax.examples.labelled import DEV, TEST, TRAIN
+from lm_jax.examples.files import Source
+from lm_jax.examples.forms import Tagged
 from lm_jax.tasks import _entities
+from lm_jax.tasks._files import Names, Splits
+
+# Tags by their numbers in TFDS.
+TAGS = (
+  *("O", "B-PER", "I-PER", "B-ORG", "I-ORG"),
+  *("B-LOC", "I-LOC", "B-MISC", "I-MISC"),
+)
 
 
 class Conll(_entities.EntityTask):
   """Tjong Kim Sang and De Meulder 2003, or local files; entity F1."""
 
-  names: ClassVar[Mapping[str, Sequence[str]]] = {
-    TRAIN: ("eng.train",),
-    DEV: ("eng.testa", "testa"),
-    TEST: ("eng.testb", "testb"),
-  }
+  names = Names(("eng.train",), ("eng.testa", "testa"), ("eng.testb", "testb"))
   tfds = "conll2003/conll2003"
+  splits = Splits(dev="dev")
 
-  def from_tfds(self, split):
-    return _entities.conll2003(split, f"--task={self.name}")
+  def made(self, source: Source) -> Iterator[Tagged]:
+    for _, name, record in source:
+      tags = [x if isinstance(x, str) else TAGS[x] for x in record["ner"]]
+      yield Tagged(name, tuple(record["tokens"]), tuple(tags))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lm_jax.examples import records
+from lm_jax.examples import files, records
 from lm_jax.examples.continuation_passages import CONTINUATION, PROMPT, passages
 from lm_jax.tasks import _mauve, base
 from lm_jax.tasks._repetition import distinct, repetition
@@ -81,8 +81,9 @@ class Continuations(base.DataTask):
   def _documents(self, dataset) -> Iterator[tuple[str, str]]:
     """Yields names and texts of documents."""
     if self.place:
-      for where, record in records.read(self.place, self.flag):
-        yield where.rpartition(" ")[2], records.text(record, ("text",), where)
-      return
-    for number, document in enumerate(dataset.corpus.documents("test")):
-      yield str(number), document.text
+      return files.made(
+        records.read(self.place, self.flag),
+        lambda record, name: (name, records.text(record, "text")),
+      )
+    texts = (document.text for document in dataset.corpus.documents("test"))
+    return ((str(number), text) for number, text in enumerate(texts))

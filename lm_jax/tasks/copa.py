@@ -50,7 +50,9 @@ class Copa(base.LabelledTask):
   def examples(self, split: str, place: str = "") -> list[Example]:
     flag = f"--task_data={self.name}"
     path = labelled.file_of(place, flag, split, self.form) if place else None
-    if path is None or "hypothesis" not in next(records.read_file(path))[1]:
+    if (
+      path is None or "hypothesis" not in next(iter(records.read_file(path)))[2]
+    ):
       return super().examples(split, place)
     return rejoined(labelled.from_path(_RECAST, path), str(path))
 

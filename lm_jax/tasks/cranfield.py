@@ -1,7 +1,5 @@
 """Measures Cranfield: search in abstracts on aerodynamics; also BM25."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _retrieval
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from lm_jax.data import scripts
-from lm_jax.examples import splits, text_pairs
+from lm_jax.examples import files, text_pairs
 from lm_jax.examples.forms import Rewriting
-from lm_jax.examples.labelled import TRAIN
-from lm_jax.support.errors import UsageError
-from lm_jax.tasks import _reading, base
+from lm_jax.tasks import _files, _reading, base
 
 
-class Dailydialog(base.SupervisedTask):
+class Dailydialog(_files.FileTask):
   """Li et al. 2017; F1 over words, and distinct-n (Li et al. 2016) of replies.
 
   Only the reply has loss, so that a run's perplexity is exp of its validation
@@ -24,22 +21,20 @@ class Dailydialog(base.SupervisedTask):
   objective = "respond"
   primary = "f1"
 
-  names: ClassVar[Mapping[str, Sequence[str]]] = {TRAIN: ("dialogues_text",)}
+  names = _files.Names(train=("dialogues_text",))
+  language = "en"
+
+  def readers(self) -> Mapping[str, files.Reader]:
+    read = functools.partial(text_pairs.replies, language=self.language)
+    return {".jsonl": read, ".txt": read}
+
+  def group(self, example: Rewriting) -> str:
+    return example.id.rpartition(".")[0]
 
   def examples(self, split: str, place: str = "") -> list[Rewriting]:
-    if not place:
-      raise UsageError(
-        "--task=dailydialog: TFDS has it not; needs --task_data=TASK=PATH"
-      )
     path, _, language = place.partition(":")
-    read = functools.partial(text_pairs.replies, language=language or "en")
-    readers = {".jsonl": read, ".txt": read}
-    flag = "--task_data=dailydialog"
-    examples: list[Rewriting] = splits.read(
-      *(path, flag, split, readers, self.names),
-      group=lambda example: example.id.rpartition(".")[0],
-    )
-    return examples
+    self.language = language or "en"
+    return super().examples(split, path)
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]

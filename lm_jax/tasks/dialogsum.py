@@ -1,7 +1,5 @@
 """Measures DialogSum: summaries of conversations, with several references."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _generated
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.examples import records
+from lm_jax.examples import files, records
 from lm_jax.tasks import base
 from lm_jax.tasks._code import STOPS, cut, pass_at_k, program
 
@@ -32,13 +32,8 @@ class Humaneval(base.DataTask):
 
     confinement = sandbox.confinement()
     scorer.require_generator(self.name)
-    problems = [
-      {
-        name: records.text(record, (name,), where)
-        for name in ("task_id", "prompt", "test", "entry_point")
-      }
-      for where, record in records.read(self.place, self.flag)
-    ]
+    source = records.read(self.place, self.flag)
+    problems = list(files.made(source, _problem))
     problems = records.chosen(problems, self.limit, self.seed)
     texts = scorer.continuations(
       [problem["prompt"] for problem in problems],
@@ -87,3 +82,8 @@ class Humaneval(base.DataTask):
     ]
     items = {"humaneval/pass@1": right}
     return base.Measure(metrics, items, predictions, "generated")
+
+
+def _problem(record: files.Record, _: str) -> dict[str, str]:
+  names = ("task_id", "prompt", "test", "entry_point")
+  return {name: records.text(record, name) for name in names}

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from lm_jax.examples import records
+from lm_jax.examples import files, records
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
 
 
@@ -22,14 +23,8 @@ class Lambada(base.DataTask):
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
     scorer.require_likelihood(self.name)
-    passages = []
     source = records.read(self.place, self.flag, "lambada", "test")
-    for where, record in source:
-      text = records.text(record, ("text", "passage"), where).strip()
-      before, space, word = text.rpartition(" ")
-      if not before:
-        raise self.error(f"{where}: one word, and nothing before it")
-      passages.append((where, before, space + word))
+    passages = list(files.made(source, _passage))
     passages = records.chosen(passages, self.limit, self.seed)
     result = scorer.choices([(a, b) for _, a, b in passages])
     right = [float(x) for x in result.greedy]
@@ -42,12 +37,21 @@ class Lambada(base.DataTask):
     predictions = [
       {
         "task": self.name,
-        "id": where.rpartition(" ")[2],
+        "id": name,
         "score": right[i],
         "before": before,
         "word": word.strip(),
         "log_likelihood": float(result.sums[i]),
       }
-      for i, (where, before, word) in enumerate(passages)
+      for i, (name, before, word) in enumerate(passages)
     ]
     return base.Measure(metrics, {"lambada": right}, predictions)
+
+
+def _passage(record: files.Record, name: str) -> tuple[str, str, str]:
+  """Returns the name, the text before the last word, and that word."""
+  text = records.text(record, "text", "passage").strip()
+  before, space, word = text.rpartition(" ")
+  if not before:
+    raise UsageError("one word, and nothing before it")
+  return name, before, space + word

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from lm_jax.examples import labelled
+import pathlib
+
+from lm_jax.examples import files, labelled
 from lm_jax.examples.labelled import TEST, TRAIN, Example, Form
-from lm_jax.tasks import base
+from lm_jax.tasks import _labels, base
 
 MISMATCHED = ("dev_mismatched", "validation_mismatched")
 
@@ -17,10 +19,7 @@ class Mnli(base.LabelledTask):
   """
 
   form = Form(
-    fields={
-      "premise": ("premise", "sentence1"),
-      "hypothesis": ("hypothesis", "sentence2"),
-    },
+    fields=_labels.ENTAILMENT,
     label=("label", "gold_label"),
     labels=("entailment", "neutral", "contradiction"),
     tfds="glue/mnli",
@@ -31,14 +30,12 @@ class Mnli(base.LabelledTask):
   def others(self, place: str = "") -> dict[str, list[Example]]:
     if not place:
       flag = f"--task={self.name}"
-      source = labelled.tfds_records("glue/mnli", MISMATCHED[1], flag)
-      return {
-        "mismatched": [
-          self.form.example(record, str(number), where)
-          for number, (where, record) in enumerate(source)
-        ]
-      }
-    files = [p for p in labelled.paths(place, MISMATCHED) if p.is_file()]
-    if not files:
-      return {}
-    return {"mismatched": labelled.from_path(self.form, files[0])}
+      examples = labelled.from_tfds(self.form, flag, TEST, MISMATCHED[1])
+      return {"mismatched": examples}
+    path = files.first(mismatched(place))
+    return {"mismatched": labelled.from_path(self.form, path)} if path else {}
+
+
+def mismatched(place: str) -> list[pathlib.Path]:
+  """Lists the paths that a file of the mismatched genres may have."""
+  return files.named(place, MISMATCHED, labelled.SUFFIXES)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from lm_jax.examples import labelled
+from lm_jax.examples import files
 from lm_jax.examples.labelled import TEST, Example
-from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
-from lm_jax.tasks.mnli import MISMATCHED, Mnli
+from lm_jax.tasks.mnli import Mnli, mismatched
 
 
 class MnliMismatched(base.LabelledTask):
@@ -19,13 +18,8 @@ class MnliMismatched(base.LabelledTask):
   form = Mnli.form
 
   def examples(self, split: str, place: str = "") -> list[Example]:
-    task = Mnli()
     if split != TEST:
-      return task.examples(split, place)
-    sets = task.others(place)
-    if not sets:
-      tried = ", ".join(map(str, labelled.paths(place, MISMATCHED)))
-      raise UsageError(
-        f"--task_data={self.name}={place}: no such file; tried {tried}"
-      )
-    return sets["mismatched"]
+      return Mnli().examples(split, place)
+    if place:
+      files.need(mismatched(place), f"--task_data={self.name}={place}")
+    return Mnli().others(place)["mismatched"]

@@ -1,7 +1,5 @@
 """Measures IMDb: is a film review positive or negative?"""
 
-from __future__ import annotations
-
 from lm_jax.examples.labelled import TEST, TRAIN, Form
 from lm_jax.tasks import base
 

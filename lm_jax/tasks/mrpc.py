@@ -1,7 +1,5 @@
 """Measures MRPC: do two sentences say the same?"""
 
-from __future__ import annotations
-
 from lm_jax.examples.labelled import Form
 from lm_jax.tasks import _labels, base
 

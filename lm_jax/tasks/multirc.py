@@ -5,12 +5,13 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from lm_jax.examples import labelled, splits, superglue
+from lm_jax.examples import files, superglue
+from lm_jax.examples.files import Record, Source
 from lm_jax.examples.labelled import Example, Form
-from lm_jax.tasks import _labels, base
+from lm_jax.tasks import _files, _labels, base
 
 
-class Multirc(base.LabelledTask):
+class Multirc(_files.FileTask, base.LabelledTask):
   """Khashabi et al. 2018, of SuperGLUE (Wang et al. 2019, section 3).
 
   An example is an answer; several answers to a question may be right. It gives
@@ -27,35 +28,22 @@ class Multirc(base.LabelledTask):
     tfds="super_glue/multirc",
   )
 
-  def examples(self, split: str, place: str = "") -> list[Example]:
-    if not place:
-      source = (
-        labelled.tfds_records(
-          self.form.tfds, self.form.splits[split], f"--task={self.name}"
-        )
-        if split in self.form.splits
-        else ()
-      )
-      flat = (
-        (where, superglue.multirc_flat(record, str(number)))
-        for number, (where, record) in enumerate(source)
-      )
-      return [
-        self.form.example(record, name, where) for where, (name, record) in flat
-      ]
-    has = superglue.answer_check(
-      superglue.multirc, lambda item: "label" in item[2]
-    )
-    examples: list[Example] = splits.read(
-      *(place, f"--task_data={self.name}", split, {".jsonl": self._read}),
-      group=question_of,
-      has_answers=has,
-    )
-    return examples
+  tfds = form.tfds
+  splits = _files.Splits(dev="", test="validation")
 
-  def _read(self, path: pathlib.Path) -> Iterator[Example]:
-    for where, name, record in superglue.multirc(path):
-      yield self.form.example(record, name, where)
+  def made(self, source: Source) -> Iterator[Example]:
+    return files.all_made(source, self._answers)
+
+  def _answers(self, record: Record, name: str) -> Iterator[Example]:
+    for one, flat in superglue.multirc(record, name):
+      yield self.form.example(flat, one)
+
+  def group(self, example: Example) -> str:
+    return question_of(example)
+
+  def has_answers(self, path: pathlib.Path) -> bool:
+    answer = superglue.first(path, superglue.multirc)
+    return answer is None or "label" in answer[1]
 
   def measures(
     self, predicted: Sequence[str], examples: Sequence[Example]

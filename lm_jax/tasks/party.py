@@ -1,25 +1,9 @@
 """Measures the president's party of a passage of the embedded corpus."""
 
-from __future__ import annotations
-
-from lm_jax.examples import passages
-from lm_jax.examples.labelled import Form
-from lm_jax.tasks import _probe, base
+from lm_jax.tasks import _probe
 
 
-class Party(base.LabelledTask):
-  """One of two parties; chance is one in two.
+class Party(_probe.PassageTask):
+  """One of two parties; chance is one in two."""
 
-  Without shots it is a linear probe on frozen features; with shots the model is
-  asked.
-  """
-
-  form = Form(fields={"text": ("text",)}, labels=passages.LABELS["party"])
-
-  def examples(self, split, place=""):
-    if place:
-      return super().examples(split, place)
-    return _probe.examples("party", self.form, split)
-
-  def measure(self, scorer, dataset, quick=False) -> base.Measure:
-    return _probe.measure(scorer, dataset, "party", self.limit, self.seed)
+  form = _probe.form("party")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lm_jax.data import lines
-from lm_jax.examples import labelled, records
+from lm_jax.examples import files, labelled, records
 from lm_jax.examples.labelled import Example, Form
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
@@ -34,16 +34,17 @@ class Piqa(base.LabelledTask):
     labels = path.with_name(f"{path.name.partition('.')[0]}-labels.lst")
     if not labels.is_file():
       return super().examples(split, place)
-    examples = list(records.read_file(path))
+    source = list(records.read_file(path))
     answers = [line.strip() for _, line in lines.texts(labels)]
-    if len(answers) != len(examples):
+    if len(answers) != len(source):
       raise UsageError(
-        f"{labels}: has {len(answers)} labels, and {path} {len(examples)}"
+        f"{labels}: has {len(answers)} labels, and {path} {len(source)}"
         " examples"
       )
-    return [
-      self.form.example({**record, "label": label}, str(number), where)
-      for number, ((where, record), label) in enumerate(
-        zip(examples, answers, strict=True), start=1
+    labelled_source = (
+      (where, str(number), {**record, "label": label})
+      for number, ((where, _, record), label) in enumerate(
+        zip(source, answers, strict=True), start=1
       )
-    ]
+    )
+    return list(files.made(labelled_source, self.form.example))

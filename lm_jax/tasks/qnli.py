@@ -1,7 +1,5 @@
 """Measures QNLI: does a sentence hold the answer to a question?"""
 
-from __future__ import annotations
-
 from lm_jax.examples.labelled import Form
 from lm_jax.tasks import base
 

@@ -1,7 +1,5 @@
 """Measures QQP: do two questions ask the same?"""
 
-from __future__ import annotations
-
 from lm_jax.examples.labelled import Form
 from lm_jax.tasks import _labels, base
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import pathlib
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from lm_jax.examples import labelled, race, splits
-from lm_jax.examples.labelled import DEV, TEST, TRAIN, Example, Form, Record
-from lm_jax.tasks import base
+from lm_jax.examples import files, race
+from lm_jax.examples.files import DEV, TEST, Record, Source
+from lm_jax.examples.labelled import Example, Form
+from lm_jax.support import errors
+from lm_jax.tasks import _files, base
 
 LEVELS = ("middle", "high")
 _BLANK = re.compile("_+")
 
 
-class Race(base.LabelledTask):
+class Race(_files.FileTask, base.LabelledTask):
   """Lai et al. 2017; accuracy, and that of each level of school.
 
   Local files: the published directory, PATH/train/high/1.txt and so on, or
@@ -30,43 +32,39 @@ class Race(base.LabelledTask):
   form = Form(
     fields={name: (name,) for name in ("article", "question", *race.LETTERS)},
     labels=race.LETTERS,
-    tfds="race",
-    splits={TRAIN: "train", DEV: "dev", TEST: "test"},
   )
+
+  def made(self, source: Source) -> Iterator[Example]:
+    return files.all_made(source, self._questions)
+
+  def _questions(self, record: Record, name: str) -> Iterator[Example]:
+    for number, (one, flat) in enumerate(race.questions(record, name)):
+      with errors.about(f"questions[{number}]"):
+        example = self.form.example(flat, one)
+      yield example
+
+  def group(self, example: Example) -> str:
+    return example.id.rpartition("-")[0]
 
   def examples(self, split: str, place: str = "") -> list[Example]:
     if not place:
-      return self._made(self._from_tfds(split))
-    flag = f"--task_data={self.name}"
-    names = {key: splits.NAMES[key] for key in (TRAIN, DEV, TEST)}
-    folders = {key: race.folders(place, some) for key, some in names.items()}
+      return list(self.made(self._from_tfds(split)))
+    folders = {
+      key: race.folders(place, names) for key, names in files.NAMES.items()
+    }
     if not any(folders.values()):
-      readers = {".jsonl": self._read}
-      listed: list[Example] = splits.read(
-        *(place, flag, split, readers), group=passage_of
-      )
-      return listed
+      return super().examples(split, place)
     if not folders[TEST]:
       folders |= {TEST: folders[DEV], DEV: []}
-    return self._made(
-      one for folder in folders[split] for one in race.read_folder(folder)
-    )
+    passages = map(race.read_folder, folders[split])
+    return list(self.made(itertools.chain.from_iterable(passages)))
 
-  def _from_tfds(self, split: str) -> Iterator[tuple[str, str, Record]]:
+  def _from_tfds(self, split: str) -> Source:
     for level in LEVELS:
-      source = labelled.tfds_records(
-        *(f"race/{level}", self.form.splits[split], f"--task={self.name}")
-      )
-      for number, (where, record) in enumerate(source):
-        yield from race.questions(record, where, f"{level}{number}")
-
-  def _read(self, path: pathlib.Path) -> list[Example]:
-    return self._made(race.read_jsonl(path))
-
-  def _made(self, source: Iterable[tuple[str, str, Record]]) -> list[Example]:
-    return [
-      self.form.example(record, name, where) for where, name, record in source
-    ]
+      for where, name, record in files.from_tfds(
+        f"race/{level}", split, f"--task={self.name}"
+      ):
+        yield where, f"{level}{name}", record
 
   def candidates(self, example: Example) -> dict[str, tuple[str, str]]:
     """Returns the passage, and the question with each answer.
@@ -96,8 +94,3 @@ class Race(base.LabelledTask):
       if right:
         accuracy[level] = sum(right) / len(right)
     return accuracy
-
-
-def passage_of(example: Example) -> str:
-  """Returns the name of the passage that an example asks about."""
-  return example.id.rpartition("-")[0]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Iterator
-from typing import Any
 
-from lm_jax.examples import labelled, records, splits, superglue
+from lm_jax.examples import files, records, superglue
+from lm_jax.examples.files import TEST
 from lm_jax.examples.forms import Question, Span
-from lm_jax.examples.labelled import TEST
 from lm_jax.examples.superglue import PLACEHOLDER, Cloze
-from lm_jax.tasks import _reading, base
+from lm_jax.tasks import _files, _reading, base
 
 
 class Record(base.DataTask, _reading.ReadingTask):
@@ -23,28 +23,22 @@ class Record(base.DataTask, _reading.ReadingTask):
 
   tfds = "super_glue/record"
 
+  names = _files.Names()
+  readers = _files.FileTask.readers
+
+  def made(self, source: files.Source) -> Iterator[Cloze]:
+    return files.all_made(source, superglue.clozes)
+
+  def group(self, cloze: Cloze) -> str:
+    return cloze.passage
+
+  def has_answers(self, path: pathlib.Path) -> bool:
+    cloze = superglue.first(path, superglue.clozes)
+    return cloze is None or bool(cloze.answers)
+
   def clozes(self, split: str, place: str) -> list[Cloze]:
     """Reads the queries of a split."""
-    flag = f"--task_data={self.name}"
-    if place:
-      has = superglue.answer_check(
-        superglue.record, lambda cloze: cloze.answers
-      )
-      clozes: list[Cloze] = splits.read(
-        *(place, flag, split, {".jsonl": superglue.record}),
-        group=lambda cloze: cloze.passage,
-        has_answers=has,
-      )
-      return clozes
-    if split not in self.splits:
-      return []
-    source = labelled.tfds_records(
-      self.tfds, self.splits[split], f"--task={self.name}"
-    )
-    return [
-      superglue.record_flat(record, str(number), where)
-      for number, (where, record) in enumerate(source)
-    ]
+    return _files.FileTask.examples(self, split, place)
 
   def examples(self, split: str, place: str = "") -> list[Question]:
     return [
@@ -58,9 +52,7 @@ class Record(base.DataTask, _reading.ReadingTask):
       for cloze in self.clozes(split, place)
     ]
 
-  def measure(
-    self, scorer: Any, dataset: Any, quick: bool = False
-  ) -> base.Measure:
+  def measure(self, scorer, dataset, quick=False) -> base.Measure:
     clozes = self.clozes(TEST, self.place)
     clozes = records.chosen(clozes, self.limit, self.seed)
     pairs = [pair for cloze in clozes for pair in filled(cloze)]

@@ -1,7 +1,5 @@
 """Measures SAMSum: summaries of chats."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _generated
 
 

@@ -1,7 +1,5 @@
 """Measures SciTLDR: an abstract in one sentence, with several references."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _generated
 
 

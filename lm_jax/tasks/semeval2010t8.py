@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
 
-from lm_jax.examples import semeval, splits
+from lm_jax.examples import files, semeval
 from lm_jax.examples.labelled import Example, Form
-from lm_jax.support.errors import UsageError
-from lm_jax.tasks import _labels, base
+from lm_jax.tasks import _files, _labels, base
 
 
-class Semeval2010t8(base.LabelledTask):
+class Semeval2010t8(_files.FileTask, base.LabelledTask):
   """Hendrickx et al. 2010; macro-F1 of nine relations, by the official rule.
 
   The entities are marked in the text, <e1>...</e1> and <e2>...</e2>.
@@ -20,23 +20,13 @@ class Semeval2010t8(base.LabelledTask):
 
   form = Form(fields={"text": ("text", "sentence")}, labels=semeval.LABELS)
 
-  def examples(self, split, place=""):
-    if not place:
-      raise UsageError(
-        f"--task={self.name}: TFDS has it not; name its files by"
-        f" --task_data={self.name}=PATH"
-      )
+  names = _files.SEMEVAL
 
-    def read(path):
-      for where, name, record in semeval.records(path):
-        yield self.form.example(record, name, where)
+  def readers(self) -> Mapping[str, files.Reader]:
+    return dict.fromkeys((".jsonl", ".txt", ".TXT"), self._read)
 
-    flag, readers = f"--task_data={self.name}", {".jsonl": read, ".txt": read}
-    readers[".TXT"] = read
-    examples: list[Example] = splits.read(
-      place, flag, split, readers, semeval.NAMES
-    )
-    return examples
+  def _read(self, path: pathlib.Path) -> Iterator[Example]:
+    return files.made(semeval.records(path), self.form.example)
 
   def metrics(self, predicted, right):
     return {"macro_f1": macro_f1(predicted, right)}

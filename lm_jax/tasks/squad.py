@@ -1,7 +1,5 @@
 """Measures SQuAD 1.1: answers are spans of a passage of Wikipedia."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _reading
 
 

@@ -1,7 +1,5 @@
 """Measures SQuAD 2.0: SQuAD where half of the questions have no answer."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _reading
 
 

@@ -1,7 +1,5 @@
 """Measures SST-2: is a sentence of a film review positive or negative?"""
 
-from __future__ import annotations
-
 from lm_jax.examples.labelled import Form
 from lm_jax.tasks import base
 

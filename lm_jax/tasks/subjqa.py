@@ -1,7 +1,5 @@
 """Measures SubjQA: questions about reviews, most without an answer."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _reading
 
 

@@ -1,7 +1,5 @@
 """Measures TREC: the kind of answer that a question asks for."""
 
-from __future__ import annotations
-
 from lm_jax.examples.labelled import Form
 from lm_jax.tasks import base
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from lm_jax.examples import semeval, splits, text_pairs
+from lm_jax.examples import files, text_pairs
 from lm_jax.examples.forms import Rewriting
-from lm_jax.support.errors import UsageError
-from lm_jax.tasks import base
+from lm_jax.tasks import _files, base
 
 
-class Triples(base.SupervisedTask):
+class Triples(_files.FileTask):
   """Measures F1 over all exact triples (micro), ignoring case.
 
   Triples are written as text, "a | r | b ; c | r | d" (Huguet Cabot and Navigli
@@ -20,17 +19,10 @@ class Triples(base.SupervisedTask):
   objective = "respond"
   primary = "f1"
 
-  def examples(self, split: str, place: str = "") -> list[Rewriting]:
-    if not place:
-      raise UsageError(
-        "--task=triples: needs --task_data=triples=PATH, of texts and triples"
-      )
-    readers = dict.fromkeys((".jsonl", ".txt", ".TXT"), text_pairs.triples)
-    flag = "--task_data=triples"
-    examples: list[Rewriting] = splits.read(
-      place, flag, split, readers, semeval.NAMES
-    )
-    return examples
+  names = _files.SEMEVAL
+
+  def readers(self) -> Mapping[str, files.Reader]:
+    return dict.fromkeys((".jsonl", ".txt", ".TXT"), text_pairs.triples)
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]

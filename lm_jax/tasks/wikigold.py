@@ -1,7 +1,5 @@
 """Measures WikiGold: entities in Wikipedia, of the kinds of CoNLL-2003."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _entities
 
 

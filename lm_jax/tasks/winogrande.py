@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from lm_jax.examples import records
-from lm_jax.support.errors import short
+from lm_jax.examples import files, records
+from lm_jax.support.errors import UsageError, short
 from lm_jax.tasks import base
 
 
@@ -20,38 +22,28 @@ class Winogrande(base.DataTask):
   """
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
-    items = []
     source = records.read(self.place, self.flag, "winogrande", "validation")
-    for where, record in source:
-      text = records.text(record, ("sentence",), where)
-      before, blank, after = text.partition("_")
-      if not blank or not after.strip():
-        raise self.error(f"{where}: field sentence={short(text)}: has no _")
-      names = [records.text(record, (f"option{i}",), where) for i in (1, 2)]
-      right = records.one_of(record, ("answer", "label"), ("1", "2"), where)
-      items.append((where, before, names, after.strip(), int(right) - 1))
+    items = list(files.made(source, _item))
     items = records.chosen(items, self.limit, self.seed)
     pairs = [
-      (before + name, f" {after}")
-      for _, before, names, after, _ in items
-      for name in names
+      (item.before + option, f" {item.after}")
+      for item in items
+      for option in item.options
     ]
     scores = scorer.choices(pairs).sums.reshape(-1, 2)
     right_scores, predictions = [], []
-    for (where, before, names, after, right), own in zip(
-      items, scores, strict=True
-    ):
+    for item, own in zip(items, scores, strict=True):
       best = np.flatnonzero(own == own.max())
-      right_scores.append(float(right in best) / len(best))
+      right_scores.append(float(item.right in best) / len(best))
       predictions.append(
         {
           "task": self.name,
-          "id": where.rpartition(" ")[2],
+          "id": item.id,
           "score": right_scores[-1],
-          "text": f"{before}_ {after}",
-          "choices": names,
-          "right": names[right],
-          "predicted": names[int(best[0])],
+          "text": f"{item.before}_ {item.after}",
+          "choices": item.options,
+          "right": item.options[item.right],
+          "predicted": item.options[int(best[0])],
           "scores": own.tolist(),
         }
       )
@@ -60,3 +52,25 @@ class Winogrande(base.DataTask):
       "winogrande/items": float(len(items)),
     }
     return base.Measure(metrics, {"winogrande": right_scores}, predictions)
+
+
+class _Item(NamedTuple):
+  """A text around a blank, two names for it, and the index of the right one."""
+
+  id: str
+  before: str
+  options: list[str]
+  after: str
+  right: int
+
+
+def _item(record: files.Record, name: str) -> _Item:
+  text = records.text(record, "sentence")
+  before, blank, after = text.partition("_")
+  if not blank or not after.strip():
+    raise UsageError(f"field sentence={short(text)}: has no _")
+  options = [records.text(record, f"option{i}") for i in (1, 2)]
+  answer = files.first_field(record, ("answer", "label"))
+  if str(answer) not in ("1", "2"):
+    raise UsageError(f"field answer={short(answer)}: must be one of 1, 2")
+  return _Item(name, before, options, after.strip(), int(answer) - 1)

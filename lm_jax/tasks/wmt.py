@@ -1,12 +1,7 @@
 """Measures WMT: translated news; WMT16 English to German by default."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
-
-from lm_jax.examples.labelled import DEV, TEST
 from lm_jax.tasks import _generated
+from lm_jax.tasks._files import Names
 
 
 class Wmt(_generated.TranslationTask):
@@ -15,8 +10,5 @@ class Wmt(_generated.TranslationTask):
   --task_data names another TFDS set, wmt14_translate/fr-en:en-fr, or files.
   """
 
-  names: ClassVar[Mapping[str, Sequence[str]]] = {
-    DEV: ("newstest2013",),
-    TEST: ("newstest2014", "newstest2016"),
-  }
+  names = Names(dev=("newstest2013",), test=("newstest2014", "newstest2016"))
   tfds = "wmt16_translate/de-en"

@@ -1,9 +1,7 @@
 """Measures WNLI: does a sentence with a pronoun replaced follow?"""
 
-from __future__ import annotations
-
 from lm_jax.examples.labelled import Form
-from lm_jax.tasks import base
+from lm_jax.tasks import _labels, base
 
 
 class Wnli(base.LabelledTask):
@@ -14,10 +12,7 @@ class Wnli(base.LabelledTask):
   """
 
   form = Form(
-    fields={
-      "premise": ("premise", "sentence1"),
-      "hypothesis": ("hypothesis", "sentence2"),
-    },
+    fields=_labels.ENTAILMENT,
     labels=("not_entailment", "entailment"),
     tfds="glue/wnli",
   )

@@ -1,12 +1,7 @@
 """Measures XQuAD: SQuAD's questions in eleven languages, for testing."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
-
-from lm_jax.examples.labelled import TEST
 from lm_jax.tasks import _reading
+from lm_jax.tasks._files import Names, Splits
 
 
 class Xquad(_reading.ReadingTask):
@@ -15,7 +10,7 @@ class Xquad(_reading.ReadingTask):
   Name another language by its file: --task_data=xquad=xquad.de.json.
   """
 
-  names: ClassVar[Mapping[str, Sequence[str]]] = {TEST: ("xquad.en",)}
-  whole = TEST
+  names = Names(test=("xquad.en",))
+  whole = "test"
   tfds = "xquad/en"
-  splits: ClassVar[Mapping[str, str]] = {TEST: "test"}
+  splits = Splits(train="", dev="")

@@ -1,7 +1,5 @@
 """Measures XSum: a news article in one sentence."""
 
-from __future__ import annotations
-
 from lm_jax.tasks import _generated
 
 

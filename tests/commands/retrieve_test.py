@@ -4,6 +4,7 @@ import json
 import os
 import re
 
+import json_lines
 import pytest
 import small_collection as small
 
@@ -40,7 +41,7 @@ def test_a_collection_is_judged_in_a_table(capsys, place):
 
 def test_queries_are_answered_with_documents(capsys, place, tmp_path):
   file = tmp_path / "queries.jsonl"
-  small.lines(file, [{"id": "x7", "text": "sailing"}, {"text": "salt"}])
+  json_lines.write(file, [{"id": "x7", "text": "sailing"}, {"text": "salt"}])
   code, out, _ = retrieve(
     capsys,
     f"--collection={place}",

@@ -241,10 +241,10 @@ def test_data_that_changes_while_it_is_read_is_not_kept(
   shutil.copytree(data, place)
   real = labelled.Form.example
 
-  def example(form, record, name, where):
+  def example(form, record, name):
     with (place / "test.jsonl").open("a") as file:
       file.write("\n")
-    return real(form, record, name, where)
+    return real(form, record, name)
 
   words = [
     f"--model={finished.workdir}",

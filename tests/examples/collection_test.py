@@ -1,5 +1,6 @@
 """Collections in both forms, and what is wrong with them."""
 
+import json_lines
 import pytest
 import small_collection as small
 
@@ -86,7 +87,7 @@ def test_what_is_wrong_is_told_by_line(tmp_path, name, line, message):
   with path.open("a") as file:
     file.write(line if isinstance(line, str) else "")
   if not isinstance(line, str):
-    small.lines(path, [*path.read_text().splitlines(), line])
+    json_lines.write(path, [*path.read_text().splitlines(), line])
   with pytest.raises(UsageError, match=f"line {number}: .*{message}"):
     read(place)
 

@@ -130,22 +130,3 @@ def test_jsonl(tmp_path):
     ("1", WORDS, IOB2),
     ("x", ("a",), ("O",)),
   ]
-
-
-@pytest.mark.parametrize(
-  ("record", "message"),
-  [
-    ({"tokens": ["a"]}, "line 1: no field 'tags' or 'ner_tags'"),
-    ({"tokens": ["a"], "tags": []}, "line 1: has 1 tokens and 0 tags"),
-    (
-      {"tokens": "a", "tags": ["O"]},
-      "line 1: field tokens='a': must be a list",
-    ),
-    ({"tokens": [1], "tags": ["O"]}, r"field tokens=\[1\]: must be a list"),
-  ],
-)
-def test_a_bad_record_is_named(tmp_path, record, message):
-  path = tmp_path / "a.jsonl"
-  path.write_text(json.dumps(record))
-  with pytest.raises(UsageError, match=message):
-    list(conll.jsonl(path))

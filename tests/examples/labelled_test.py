@@ -1,8 +1,8 @@
 import gzip
-import json
 import types
 
 import pytest
+from json_lines import write
 
 from lm_jax.examples import labelled
 from lm_jax.examples.labelled import Form
@@ -16,20 +16,10 @@ FORM = Form(
 )
 
 
-def _write(path, *records):
-  opener = gzip.open if path.suffix == ".gz" else open
-  with opener(path, "wt") as file:
-    for record in records:
-      file.write(record if isinstance(record, str) else json.dumps(record))
-      file.write("\n")
-
-
 def test_names_numbers_and_spellings_of_labels(tmp_path):
   told = ["negative", 1, "0", "bad", 0]
-  _write(
-    tmp_path / "test.jsonl",
-    *({"text": str(i), "label": label} for i, label in enumerate(told)),
-  )
+  records = [{"text": str(i), "label": label} for i, label in enumerate(told)]
+  write(tmp_path / "test.jsonl", records)
   found = labelled.from_files(FORM, str(tmp_path), "--task_data=x", "test")
   names = [example.label for example in found]
   assert names == ["negative", "positive", "negative", "negative", "negative"]
@@ -39,8 +29,8 @@ def test_names_numbers_and_spellings_of_labels(tmp_path):
 
 def test_a_prefix_gzip_another_name_and_blank_lines(tmp_path):
   one = {"sentence": "a", "text": "b", "label": 1}
-  _write(tmp_path / "sst2_train.jsonl.gz", one, "", one)
-  _write(tmp_path / "sst2_dev.jsonl", one)
+  write(tmp_path / "sst2_train.jsonl.gz", [one, "", one])
+  write(tmp_path / "sst2_dev.jsonl", [one])
   place = str(tmp_path / "sst2")
   train = labelled.from_files(FORM, place, "--task_data=x", "train")
   # The preferred name counts, and lines are counted as they stand.
@@ -74,7 +64,7 @@ def test_no_training_split_is_none_and_no_test_split_an_error(tmp_path):
   ],
 )
 def test_a_bad_line_is_named(tmp_path, line, message):
-  _write(tmp_path / "test.jsonl", {"text": "a", "label": 0}, line)
+  write(tmp_path / "test.jsonl", [{"text": "a", "label": 0}, line])
   with pytest.raises(UsageError, match=message) as error:
     labelled.from_files(FORM, str(tmp_path), "--task_data=x", "test")
   assert "test.jsonl, line 2" in str(error.value)
@@ -133,7 +123,7 @@ def test_a_tfds_error_names_the_task_and_the_way_out(monkeypatch):
 
 def test_gsm8k_parts_reasoning_and_number(tmp_path):
   answer = "He has 2*<<2*3=6>>6\nand 1,234 more.\n#### 1,240"
-  _write(tmp_path / "test.jsonl", {"question": "?", "answer": answer})
+  write(tmp_path / "test.jsonl", [{"question": "?", "answer": answer}])
   (found,) = Gsm8k().examples("test", str(tmp_path))
   assert found.label == "1240"
   assert found.fields["rationale"] == (

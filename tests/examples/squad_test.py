@@ -55,24 +55,6 @@ def test_forms_of_answers(tmp_path, answers):
   assert list(squad.jsonl(path)) == [want]
 
 
-@pytest.mark.parametrize(
-  ("change", "message"),
-  [
-    ({"context": None}, "line 2: field context=None: must be text"),
-    ({"answers": "1687"}, "field answers='1687': must be a list of objects"),
-    ({"answers": [{"text": "1687"}]}, "must be a list of objects with"),
-    ({"answers": {"text": ["a"], "start": []}}, "must be a list of objects"),
-  ],
-)
-def test_a_bad_record_is_named(tmp_path, change, message):
-  good = {"context": CONTEXT, "question": "When?", "answers": [ANSWER]}
-  path = tmp_path / "a.jsonl"
-  lines = [json.dumps(good), json.dumps(good | change)]
-  path.write_text("\n".join(lines))
-  with pytest.raises(UsageError, match=message):
-    list(squad.jsonl(path))
-
-
 def test_where_in_the_tree_something_is_wrong(tmp_path):
   at = r"data\[1\], paragraphs\[0\], qas\[0\]: no field 'answers'; it has"
   with pytest.raises(UsageError, match=at):

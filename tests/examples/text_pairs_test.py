@@ -1,15 +1,11 @@
 import json
 
 import pytest
+from json_lines import write
 
 from lm_jax.examples import text_pairs
 from lm_jax.examples.forms import Rewriting
 from lm_jax.support.errors import UsageError
-
-
-def write(path, *records):
-  path.write_text("".join(json.dumps(x) + "\n" for x in records))
-  return path
 
 
 @pytest.mark.parametrize(
@@ -23,29 +19,13 @@ def write(path, *records):
   ],
 )
 def test_forms_of_summaries(tmp_path, record, source, references):
-  path = write(tmp_path / "test.jsonl", record)
+  path = write(tmp_path / "test.jsonl", [record])
   name = str(record.get("id", 1))
   want = [Rewriting(name, source, references)]
   assert list(text_pairs.summaries(path)) == want
   path = tmp_path / "test.json"
   path.write_text(json.dumps([record]))
   assert [x.source for x in text_pairs.summaries(path)] == [source]
-
-
-@pytest.mark.parametrize(
-  ("record", "message"),
-  [
-    ({"summary": "a"}, "line 1: no field 'document' or 'article'"),
-    ({"document": "a"}, "line 1: no field 'summaries' or 'summary'"),
-    ({"document": "a", "summaries": []}, "line 1: has no summary"),
-    ({"document": "a", "summary": " "}, "line 1: has no summary, or an empty"),
-    ({"document": 3, "summary": "a"}, "field document=3: must be a text"),
-  ],
-)
-def test_a_bad_summary_is_named(tmp_path, record, message):
-  path = write(tmp_path / "test.jsonl", record)
-  with pytest.raises(UsageError, match=message):
-    list(text_pairs.summaries(path))
 
 
 def test_a_json_file_that_is_no_list(tmp_path):
@@ -65,29 +45,26 @@ def test_each_turn_answers_those_before(tmp_path):
     Rewriting("1.1", "Hi !", ("Who ?",)),
     Rewriting("1.2", "Hi !\nWho ?", ("Me .",)),
   ]
-  path = write(tmp_path / "a.jsonl", {"de": ["Hi !", "Who ?", "Me ."]})
+  path = write(tmp_path / "a.jsonl", [{"de": ["Hi !", "Who ?", "Me ."]}])
   assert list(text_pairs.replies(path, "de")) == want
-  with pytest.raises(UsageError, match="line 1: no field 'en' or 'dialog'"):
-    list(text_pairs.replies(path, "en"))
   path = tmp_path / "dialogues_text.txt"
   path.write_text("Hi ! __eou__ Who ? __eou__ Me . __eou__\nAlone __eou__\n")
   assert list(text_pairs.replies(path, "en")) == want
-  path = write(tmp_path / "a.jsonl", {"dialog": "Hi"})
-  with pytest.raises(UsageError, match="field en='Hi': must be a list"):
-    list(text_pairs.replies(path, "en"))
 
 
 def test_triples_of_a_text_and_of_semeval(tmp_path):
   path = write(
     tmp_path / "a.jsonl",
-    {"text": "t", "triples": [["a", "r", "b"], ["c | d", "r", "e ; f"]]},
-    {
-      "text": "t",
-      "triples": [{"subject": "a", "relation": "r", "object": "b"}],
-    },
-    {"text": "t", "triples": []},
-    {"text": "A <e1>x</e1> of <e2>y</e2>.", "label": "Entity-Origin(e2,e1)"},
-    {"text": "A <e1>x</e1> of <e2>y</e2>.", "label": "Other"},
+    [
+      {"text": "t", "triples": [["a", "r", "b"], ["c | d", "r", "e ; f"]]},
+      {
+        "text": "t",
+        "triples": [{"subject": "a", "relation": "r", "object": "b"}],
+      },
+      {"text": "t", "triples": []},
+      {"text": "A <e1>x</e1> of <e2>y</e2>.", "label": "Entity-Origin(e2,e1)"},
+      {"text": "A <e1>x</e1> of <e2>y</e2>.", "label": "Other"},
+    ],
   )
   found = list(text_pairs.triples(path))
   assert [x.references for x in found] == [
@@ -107,23 +84,3 @@ def test_what_a_model_writes_may_be_no_triple():
   assert text_pairs.parsed("a|r|b;c | d ; | r | x ; a | b | c | d") == [
     ("a", "r", "b")
   ]
-
-
-@pytest.mark.parametrize(
-  ("record", "message"),
-  [
-    ({"text": "t"}, "line 1: no field 'triples'"),
-    ({"text": "t", "triples": 3}, "field triples=3: must be a list"),
-    ({"text": "t", "triples": [["a", "b"]]}, "triple .*: must be a subject"),
-    (
-      {"text": "t", "triples": [["a", "", "b"]]},
-      "triple .*: must be a subject",
-    ),
-    ({"text": "t", "triples": [{"subject": "a"}]}, "no field 'relation'"),
-    ({"text": "t", "label": "Other"}, "must have one <e1>"),
-  ],
-)
-def test_bad_triples_are_named(tmp_path, record, message):
-  path = write(tmp_path / "a.jsonl", record)
-  with pytest.raises(UsageError, match=message):
-    list(text_pairs.triples(path))

@@ -115,7 +115,7 @@ def test_the_split_to_choose_by_is_held_out_where_there_is_none(tmp_path):
   assert (len(found["train"]), len(found["dev"])) == (36, 4)
   ids = [x.id for split in ("train", "dev") for x in found[split]]
   assert sorted(map(int, ids)) == list(range(1, 41))
-  assert len(splits.test(dataset.find_task("sst2"), str(tmp_path))) == 10
+  assert len(dataset.find_task("sst2").examples("test", str(tmp_path))) == 10
 
 
 def test_examples_for_training_may_be_limited(place):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
+import json_lines
 
 DOCUMENTS = {
   "d1": ("The red fox", "The red fox ran over the hills."),
@@ -30,14 +29,6 @@ GRADES = [
 ]
 
 
-def lines(path, records):
-  opener = gzip.open if path.suffix == ".gz" else open
-  with opener(path, "wt") as file:
-    for record in records:
-      text = record if isinstance(record, str) else json.dumps(record)
-      file.write(f"{text}\n")
-
-
 def jsonl(folder, prefix="small", end=".jsonl.gz"):
   """Writes PREFIX_docs and so on; returns the place."""
   documents = [
@@ -51,7 +42,7 @@ def jsonl(folder, prefix="small", end=".jsonl.gz"):
     ("queries", queries),
     ("qrels", grades),
   ):
-    lines(folder / f"{prefix}_{name}{end}", records)
+    json_lines.write(folder / f"{prefix}_{name}{end}", records)
   return str(folder / prefix)
 
 
@@ -62,11 +53,11 @@ def beir(folder, splits=("test",)):
     for name, (title, text) in DOCUMENTS.items()
   ]
   queries = [{"_id": name, "text": text} for name, text in QUERIES.items()]
-  lines(folder / "corpus.jsonl", documents)
-  lines(folder / "queries.jsonl", queries)
+  json_lines.write(folder / "corpus.jsonl", documents)
+  json_lines.write(folder / "queries.jsonl", queries)
   (folder / "qrels").mkdir()
   for split in splits:
     rows = ["query-id\tcorpus-id\tscore"]
     rows += [f"{q}\t{d}\t{rel}" for q, d, rel in GRADES]
-    lines(folder / "qrels" / f"{split}.tsv", rows)
+    json_lines.write(folder / "qrels" / f"{split}.tsv", rows)
   return str(folder)

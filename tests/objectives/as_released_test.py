@@ -19,7 +19,6 @@ from lm_jax.objectives.denoising import Denoising
 from lm_jax.objectives.hybrid import Hybrid
 from lm_jax.objectives.permutation_lm import PermutationLM
 from lm_jax.objectives.rtd import ReplacedTokenDetection
-from lm_jax.support.errors import UsageError
 from lm_jax.training import counter
 from lm_jax.training.program import Program
 
@@ -218,23 +217,3 @@ def test_xlnets_order_is_the_same_in_each_block(tiny, size):
       np.sort(problem.inputs.query_rank_BxT[b, at]), np.sort(rank[target]) - 1
     )
   assert len(orders) == len(rows.tokens_BxL)
-
-
-@pytest.mark.parametrize(
-  ("objective", "architecture", "message"),
-  [
-    (Denoising(random=1.5), "prefix_decoder", "random=1.5"),
-    (Hybrid(final_rate=-0.1), "prefix_decoder", "final_rate=-0.1"),
-    (Hybrid(longest_span=0), "prefix_decoder", "longest_span=0"),
-    (Hybrid(z_loss=-1.0), "prefix_decoder", "z_loss=-1.0"),
-    (PermutationLM(perm_size=99), "encoder", "perm_size=99: must be 0 to 40"),
-    (
-      PermutationLM(perm_size=8, context="ordered"),
-      "encoder",
-      "perm_size=8: needs",
-    ),
-  ],
-)
-def test_bad_options_are_refused(tiny, objective, architecture, message):
-  with pytest.raises(UsageError, match=f"--objective.{message}"):
-    objective.check(tiny.spec(architecture), 8, 1)

@@ -2,17 +2,13 @@
 
 import dataclasses
 
-import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import toy
+import supervised
+from scipy.special import log_softmax
 
 from lm_jax import layout
-from lm_jax.objectives.classify import Classify
-from lm_jax.objectives.respond import Respond
-from lm_jax.support.errors import UsageError
 from lm_jax.types import ANSWER
 
 ARCHITECTURES = {
@@ -21,46 +17,19 @@ ARCHITECTURES = {
 }
 
 
-def _case(name, architecture, seed=0):
-  program = toy.program(name, architecture, batch=4, attention="plain")
-  plan = program.plan
-  rows = toy.examples(plan.objective, 4, plan.spec, seed)
-  return plan, toy.start(program).params, rows
-
-
-def _run(plan, params, function, *args):
-  return jax.device_get(
-    jax.jit(nn.apply(function, plan.network))({"params": params}, *args)
-  )
-
-
-def _terms(plan, params, rows):
-  def loss(net, rows):
-    problem = plan.objective.make(jax.random.key(0), rows, plan.spec)
-    return problem, plan.objective.loss(net, problem, jax.random.key(0))
-
-  return _run(plan, params, loss, rows)
-
-
-def _log_softmax(logits):
-  logits = np.float64(logits)
-  top = logits.max(axis=-1, keepdims=True)
-  return logits - top - np.log(np.exp(logits - top).sum(-1, keepdims=True))
-
-
 @pytest.mark.parametrize("architecture", ARCHITECTURES["classify"])
 def test_each_example_is_told_by_its_own_token(architecture):
   """The head's formula by hand, on the first token or on the last one."""
-  plan, params, rows = _case("classify", architecture)
+  plan, params, rows = supervised.case("classify", architecture)
 
   def states(net, rows):
     mask = "causal" if architecture == "causal_decoder" else "full"
     stream = layout.stream(rows.tokens_BxL, rows.segment_BxL, mask)
     return net.hidden(stream)
 
-  hidden_BxLxD = np.float64(_run(plan, params, states, rows))
+  hidden_BxLxD = np.float64(supervised.run(plan, params, states, rows))
   head = params["heads_classification"]
-  problem, terms = _terms(plan, params, rows)
+  problem, terms = supervised.loss_of(plan, params, rows)
   seen = 0
   for b, segment_L in enumerate(rows.segment_BxL):
     for segment in range(1, segment_L.max() + 1):
@@ -72,7 +41,7 @@ def test_each_example_is_told_by_its_own_token(architecture):
         x_D = np.tanh(x_D @ np.float64(dense["kernel"]) + dense["bias"])
       logits_C = x_D @ np.float64(head["out"]["kernel"])
       logits_C = logits_C + head["out"].get("bias", 0)
-      want = -_log_softmax(logits_C)[rows.label[b, place]]
+      want = -log_softmax(np.float64(logits_C))[rows.label[b, place]]
       assert problem.weights["nll"][b, segment - 1] == 1
       got = terms["nll"].losses[b, segment - 1]
       np.testing.assert_allclose(got, want, 2e-5)
@@ -83,16 +52,12 @@ def test_each_example_is_told_by_its_own_token(architecture):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES["classify"])
 def test_outputs_are_what_the_loss_is_of(architecture):
-  plan, params, rows = _case("classify", architecture)
-
-  def outputs(net, rows):
-    return plan.objective.outputs(net, rows, plan.spec)
-
-  logits_BxSxC = _run(plan, params, outputs, rows)
-  problem, terms = _terms(plan, params, rows)
+  plan, params, rows = supervised.case("classify", architecture)
+  logits_BxSxC = supervised.outputs_of(plan, params, rows)
+  problem, terms = supervised.loss_of(plan, params, rows)
   label_BxS = problem.targets_BxP
   weight_BxS = problem.weights["nll"]
-  logp_BxSxC = _log_softmax(logits_BxSxC)
+  logp_BxSxC = log_softmax(np.float64(logits_BxSxC), axis=-1)
   want_BxS = -np.take_along_axis(
     logp_BxSxC, np.maximum(label_BxS, 0)[..., None], -1
   )[..., 0]
@@ -104,13 +69,9 @@ def test_outputs_are_what_the_loss_is_of(architecture):
 @pytest.mark.parametrize("architecture", ARCHITECTURES["classify"])
 def test_a_number_is_told_by_the_same_token(architecture):
   """Squared differences by hand, of outputs at the token of each example."""
-  plan, params, rows = _case("regress", architecture)
-
-  def outputs(net, rows):
-    return plan.objective.outputs(net, rows, plan.spec)
-
-  told_BxSx1 = np.float64(_run(plan, params, outputs, rows))
-  problem, terms = _terms(plan, params, rows)
+  plan, params, rows = supervised.case("regress", architecture)
+  told_BxSx1 = np.float64(supervised.outputs_of(plan, params, rows))
+  problem, terms = supervised.loss_of(plan, params, rows)
   seen = set()
   for b, segment_L in enumerate(rows.segment_BxL):
     for segment in range(1, segment_L.max() + 1):
@@ -129,8 +90,8 @@ def test_a_number_is_told_by_the_same_token(architecture):
 @pytest.mark.parametrize("architecture", ARCHITECTURES["respond"])
 def test_an_answer_is_told_by_its_context_and_what_came_before(architecture):
   """log p(answer), token by token, from passes that stop before the token."""
-  plan, params, rows = _case("respond", architecture)
-  _, terms = _terms(plan, params, rows)
+  plan, params, rows = supervised.case("respond", architecture)
+  _, terms = supervised.loss_of(plan, params, rows)
   split = plan.spec.length - plan.objective.answer_length
   b, segment = 1, 2
   context = rows.tokens_BxL[b, :split][rows.segment_BxL[b, :split] == segment]
@@ -160,8 +121,8 @@ def test_an_answer_is_told_by_its_context_and_what_came_before(architecture):
           key_rank_BxT=jnp.int32(rank_T[None]),
           mask="ranked",
         )
-    found = _run(plan, params, logits, inputs, source)
-    want.append(-_log_softmax(found[0, -1])[token])
+    found = supervised.run(plan, params, logits, inputs, source)
+    want.append(-log_softmax(np.float64(found[0, -1]))[token])
   slots = np.flatnonzero(rows.segment_BxL[b, split:] == segment)
   np.testing.assert_allclose(terms["nll"].losses[b, slots], want, 2e-5)
 
@@ -173,24 +134,8 @@ def _stream(tokens, mask):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES["respond"])
 def test_the_answer_alone_bears_loss(architecture):
-  plan, params, rows = _case("respond", architecture)
-  problem, _ = _terms(plan, params, rows)
+  plan, params, rows = supervised.case("respond", architecture)
+  problem, _ = supervised.loss_of(plan, params, rows)
   split = plan.spec.length - plan.objective.answer_length
   want = (rows.part_BxL == ANSWER)[:, split:]
   np.testing.assert_array_equal(problem.weights["nll"] > 0, want)
-
-
-@pytest.mark.parametrize(
-  ("objective", "message"),
-  [
-    (Classify(), "--objective.labels=: must name two or more"),
-    (Classify(labels=("a", "b"), dropout=1.0), "--objective.dropout=1.0"),
-    (Respond(answer_length=0), "--objective.answer_length=0: must be 1 to 31"),
-    (Respond(answer_length=32), "--objective.answer_length=32"),
-    (Respond(beams=0), "--objective.beams=0: must be at least 1"),
-  ],
-)
-def test_bad_options_are_named(objective, message):
-  spec = toy.program("clm").plan.spec
-  with pytest.raises(UsageError, match=message):
-    objective.check(spec, 4, 1)

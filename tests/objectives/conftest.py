@@ -129,9 +129,8 @@ class Tiny:
       key = jax.random.key(0)
       return nn.init(loss, network)(key, objective.make(key, rows, spec), key)
 
-    shapes = nn.meta.unbox(
-      jax.eval_shape(initialize, plan.abstract_rows(4, spec.length))
-    )
+    rows = plan.abstract_rows(4, spec.length, objective.supervised)
+    shapes = nn.meta.unbox(jax.eval_shape(initialize, rows))
     rng = np.random.default_rng(seed)
 
     def draw(path, leaf):

@@ -12,7 +12,6 @@ import scipy.stats
 
 from lm_jax.objectives import denoising
 from lm_jax.objectives.denoising import Denoising
-from lm_jax.support.errors import UsageError
 
 LENGTH = 40
 PIECES = [[40], [25, 15], [12, 14, 14], [20], [9], [2, 30], [8, 8, 8, 8, 8]]
@@ -143,9 +142,3 @@ def test_holes_are_as_many_as_the_draws_say(tiny):
   error = want.std() / np.sqrt(len(masks))
   assert abs(masks.mean() - want.mean()) < 4 * error
   assert masks.std() == pytest.approx(want.std(), rel=0.2)
-
-
-@pytest.mark.parametrize("options", [{"rate": 0.0}, {"mean_span": 0.5}])
-def test_bad_options_are_refused(tiny, options):
-  with pytest.raises(UsageError, match="--objective"):
-    Denoising(**options).check(tiny.spec("prefix_decoder"), 8, 1)

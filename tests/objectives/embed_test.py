@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 
-import flax.linen as nn
 import jax
 import numpy as np
 import pytest
 
 from lm_jax.objectives.embed import NEGATIVE, PASSAGE, QUERY, Embed
-from lm_jax.support.errors import UsageError
-from lm_jax.training import plan
 from lm_jax.training import terms as terms_lib
 from lm_jax.types import CONTEXT, PADDING, Rows
 
@@ -143,38 +139,12 @@ def test_the_loss_is_that_of_texts_read_alone(tiny, architecture, options):
   objective = Embed(**options)
   spec = tiny.spec(architecture, LENGTH)
   network = tiny.network(objective, spec)
-  shape = plan.abstract_rows(4, LENGTH, labelled=True)
-  params = parameters(tiny, objective, spec, network, shape)
+  params = tiny.parameters(objective, spec, network)
   vector = vectors(tiny, objective, spec, network, params)
   wanted, right = expected(objective, vector)
   loss, metrics = loss_of(tiny, objective, spec, network, params, PAIRS)
   np.testing.assert_allclose(loss, wanted, rtol=2e-5)
   np.testing.assert_allclose(metrics["in_batch_accuracy"], right, rtol=1e-6)
-
-
-def parameters(tiny, objective, spec, network, shape):
-  def initialize(rows):
-    key = jax.random.key(0)
-
-    def loss(net, problem, rng):
-      return objective.loss(net, problem, rng)
-
-    return nn.init(loss, network)(key, objective.make(key, rows, spec), key)
-
-  shapes = nn.meta.unbox(jax.eval_shape(initialize, shape))["params"]
-  rng = np.random.default_rng(0)
-  return jax.tree.map(lambda x: np.float32(rng.normal(0, 0.3, x.shape)), shapes)
-
-
-def test_what_it_refuses(tiny):
-  spec = tiny.spec("encoder", LENGTH)
-  with pytest.raises(UsageError, match="--accumulate=2: embed compares all"):
-    Embed().check(spec, 4, 2)
-  with pytest.raises(UsageError, match="temperature=0: must be above 0"):
-    Embed(temperature=0).check(spec, 4, 1)
-  spec = dataclasses.replace(spec, architecture="causal_decoder")
-  with pytest.raises(UsageError, match="--objective.pool=first: the first"):
-    Embed(pool="first").check(spec, 4, 1)
 
 
 @pytest.mark.parity

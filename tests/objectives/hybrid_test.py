@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from lm_jax.objectives.hybrid import Hybrid
-from lm_jax.support.errors import UsageError
 
 
 @pytest.mark.parametrize("masked", ["mntp", "mlm"])
@@ -40,17 +39,3 @@ def test_the_kinds_of_rows(tiny, masked):
     assert np.all(np.isin(changed, at))
     # The token before is of the same segment, the boundary token at least.
     assert np.all(rows.segment_BxL[b][at - 1] == rows.segment_BxL[b][at])
-
-
-@pytest.mark.parametrize(
-  ("options", "batch_size", "accumulate"),
-  [
-    ({"causal": 0.3}, 8, 1),
-    ({"causal": 0.5}, 8, 8),
-    ({"causal": 1.0}, 8, 1),
-    ({"rate": 0.0}, 8, 1),
-  ],
-)
-def test_bad_options_are_refused(tiny, options, batch_size, accumulate):
-  with pytest.raises(UsageError, match="--objective"):
-    Hybrid(**options).check(tiny.spec("prefix_decoder"), batch_size, accumulate)

@@ -10,7 +10,6 @@ import scipy.stats
 
 from lm_jax.objectives.mlm_nsp import MaskedLMNextSentence
 from lm_jax.objectives.mlm_sop import MaskedLMSentenceOrder
-from lm_jax.support.errors import UsageError
 
 LENGTH = 40
 
@@ -221,25 +220,3 @@ def test_rows_that_tell_nothing_of_their_documents_are_coupled(tiny, rows):
   one.segment_BxL[0] = np.where(one.segment_BxL[0] > 0, 4, 0)
   problem = tiny.make(objective, tiny.spec("encoder", LENGTH), one)
   assert problem.weights["pair"].sum() <= 2
-
-
-@pytest.mark.parametrize(
-  ("fields", "message"),
-  [
-    ({"short": 1.5}, "--objective.short=1.5: must be 0 to 1"),
-    ({"short": 0.1, "pairs": "halves"}, "needs --objective.pairs=sentences"),
-  ],
-)
-def test_impossible_pairs_are_refused(tiny, fields, message):
-  spec = tiny.spec("encoder", LENGTH)
-  for cls in (MaskedLMNextSentence, MaskedLMSentenceOrder):
-    with pytest.raises(UsageError, match=message):
-      cls(**fields).check(spec, 4, 1)
-
-
-def test_a_single_row_has_no_other(tiny):
-  """It would be its own next sentence, labelled as another's."""
-  spec = tiny.spec("encoder", LENGTH)
-  with pytest.raises(UsageError, match="--batch_size=1: mlm_nsp takes"):
-    MaskedLMNextSentence().check(spec, 1, 1)
-  MaskedLMSentenceOrder().check(spec, 1, 1)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from lm_jax.objectives.mlm import MaskedLM
-from lm_jax.support.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +51,3 @@ def test_static_masks_are_a_rows_own(tiny, rows):
   )
   at = first.positions_BxP[:60][first.weights["nll"][:60] > 0]
   assert len(np.unique(at)) > 30  # rows are not all masked alike
-
-
-@pytest.mark.parametrize(
-  ("options", "flag"),
-  [
-    ({"rate": 0.0}, "--objective.rate=0.0"),
-    ({"masked": 0.9, "replaced": 0.2}, "--objective.masked=0.9"),
-  ],
-)
-def test_bad_options_are_refused(tiny, options, flag):
-  with pytest.raises(UsageError, match=flag):
-    MaskedLM(**options).check(tiny.spec("encoder"), 8, 1)

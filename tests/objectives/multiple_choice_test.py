@@ -2,12 +2,13 @@
 
 import dataclasses
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import supervised
 import toy
+from supervised import loss_of, outputs_of, run
 
 from lm_jax import layout
 from lm_jax.finetuning import packing
@@ -19,35 +20,7 @@ ARCHITECTURES = ("encoder", "causal_decoder", "prefix_decoder")
 
 
 def case(architecture, **trunk):
-  program = toy.program(
-    "multiple_choice", architecture, batch=4, attention="plain", **trunk
-  )
-  plan = program.plan
-  rows = toy.examples(plan.objective, 4, plan.spec)
-  return plan, toy.start(program).params, rows
-
-
-def run(plan, params, function, *args):
-  return jax.device_get(
-    jax.jit(nn.apply(function, plan.network))({"params": params}, *args)
-  )
-
-
-def loss_of(plan, params, rows):
-  def loss(net, rows):
-    problem = plan.objective.make(jax.random.key(0), rows, plan.spec)
-    return problem, plan.objective.loss(net, problem, jax.random.key(0))
-
-  return run(plan, params, loss, rows)
-
-
-def outputs_of(plan, params, rows):
-  return run(
-    plan,
-    params,
-    lambda net, rows: plan.objective.outputs(net, rows, plan.spec),
-    rows,
-  )
+  return supervised.case("multiple_choice", architecture, **trunk)
 
 
 def examples(rows):
@@ -175,20 +148,6 @@ def test_a_few_steps_learn_what_is_right():
     state, metrics = toy.step(program, state, rows)
     losses.append(float(metrics["loss"]))
   assert losses[-1] < 0.6 * losses[0]
-
-
-BAD = [
-  ({"choices": 1}, 32, "--objective.choices=1: must be at least 2"),
-  ({"choices": 4}, 15, "--length=15: must be at least 16, for 4 candidates"),
-  ({"choices": 2, "dropout": 1.0}, 32, "--objective.dropout=1"),
-]
-
-
-@pytest.mark.parametrize(("options", "length", "message"), BAD)
-def test_what_is_impossible_is_said(options, length, message):
-  spec = Spec("encoder", length, 97, toy.SPECIALS)
-  with pytest.raises(UsageError, match=message):
-    MultipleChoice(**options).check(spec, 4, 1)
 
 
 def test_rows_of_the_shortest_candidates_have_room_for_all():

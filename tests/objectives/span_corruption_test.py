@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from lm_jax.objectives.span_corruption import SpanCorruption, span_noise
-from lm_jax.support.errors import UsageError
 
 LENGTH = 64
 ARCHITECTURES = ["causal_decoder", "prefix_decoder", "encoder_decoder"]
@@ -79,17 +78,3 @@ def test_the_noise_is_t5s():
   alone = np.mean(gaps == 1, axis=0)  # 28 tokens of text in 4 pieces
   np.testing.assert_allclose(alone, 3 / 27, 0, 4 * np.sqrt(0.1 / n))
   np.testing.assert_allclose(gaps.mean(axis=0), 7, 0, 0.4)
-
-
-@pytest.mark.parametrize(
-  ("options", "length", "flag"),
-  [
-    ({"rate": 1.0}, 64, "--objective.rate=1.0"),
-    ({"mean_span": 0.5}, 64, "--objective.mean_span=0.5"),
-    ({"mean_span": 1.0}, 1024, "--length=1024: needs 154 sentinels"),
-  ],
-)
-def test_bad_options_are_refused(tiny, options, length, flag):
-  spec = tiny.spec("prefix_decoder", length)
-  with pytest.raises(UsageError, match=flag):
-    SpanCorruption(**options).check(spec, 8, 1)

@@ -11,7 +11,6 @@ from scipy import special
 
 from lm_jax.objectives.extract import END, START, Extract
 from lm_jax.objectives.label_tokens import LabelTokens
-from lm_jax.support.errors import UsageError
 from lm_jax.types import ARCHITECTURES, CONTEXT, PADDING
 
 PIECES = [[14, 12], [40], [9, 8, 11], [19]]
@@ -94,11 +93,7 @@ def case(request, tiny):
   spec = tiny.spec(architecture)
   rows = labelled(tiny.rows(PIECES, distinct=True), labels)
   network = tiny.network(objective, spec, layers=2)
-
-  def initialize(net, rows):
-    return objective.loss(net, objective.make(None, rows, spec), None)
-
-  params = parameters(tiny, network, initialize, rows)
+  params = tiny.parameters(objective, spec, network)
   outputs = tiny.apply(
     network, lambda net, rows: objective.outputs(net, rows, spec)
   )
@@ -110,19 +105,6 @@ def labelled(rows, labels):
   part = np.where(rows.segment_BxL > 0, CONTEXT, PADDING).astype(np.int32)
   label = labels(rows).astype(np.int32)
   return dataclasses.replace(rows, part_BxL=part, label=label)
-
-
-def parameters(tiny, network, loss, rows):
-  import flax.linen as nn
-
-  shapes = jax.eval_shape(
-    lambda rows: nn.init(loss, network)(jax.random.key(0), rows), rows
-  )
-  rng = np.random.default_rng(0)
-  return jax.tree.map(
-    lambda leaf: np.float32(rng.normal(0, 0.3, leaf.shape)),
-    nn.meta.unbox(shapes)["params"],
-  )
 
 
 def test_the_loss_is_the_papers(case, tiny):
@@ -203,16 +185,3 @@ def test_what_may_be_an_answer_is_all_that_bears_on_it(tiny):
   bears[-1] = False  # it has no span
   np.testing.assert_array_equal(gradient != 0, bears)
   assert np.all(np.isfinite(gradient))
-
-
-@pytest.mark.parametrize(
-  ("objective", "message"),
-  [
-    (LabelTokens(labels=("O",)), "objective.labels=O: must name two"),
-    (LabelTokens(labels=TAGS, dropout=1.0), "dropout=1.0: must be"),
-    (Extract(longest=0), "objective.longest=0: must be at least 1"),
-  ],
-)
-def test_what_is_impossible_is_said(tiny, objective, message):
-  with pytest.raises(UsageError, match=message):
-    objective.check(tiny.spec("encoder"), 4, 1)

@@ -7,7 +7,6 @@ import pytest
 import scipy.stats
 
 from lm_jax.objectives.ul2 import MixtureOfDenoisers
-from lm_jax.support.errors import UsageError
 
 LENGTH = 64
 
@@ -96,11 +95,3 @@ def test_a_row_of_many_short_documents_loses_little(tiny):
       is_hidden = np.any(context >= tiny.specials.first_sentinel)
       cut += is_hidden and answer[-1:].tolist() != [tiny.specials.end]
   assert cut <= 30
-
-
-@pytest.mark.parametrize(("sequential", "length"), [(1.5, 64), (0.1, 1024)])
-def test_bad_options_are_refused(tiny, sequential, length):
-  with pytest.raises(UsageError, match="--objective.sequential|--length=1024"):
-    MixtureOfDenoisers(sequential=sequential).check(
-      tiny.spec("prefix_decoder", length), 8, 1
-    )

@@ -1,5 +1,6 @@
 """Searches by embeddings, of a model that counts letters."""
 
+import json_lines
 import numpy as np
 import pytest
 import small_collection as small
@@ -85,8 +86,8 @@ def test_an_index_is_made_once_and_never_for_another(found, tmp_path):
   longer = Encoder(model, Encoding(length=5))
   with pytest.raises(UsageError, match="made with length=1000, and this is l"):
     load_or_build(longer, found)
-  small.lines(tmp_path / "b_docs.jsonl", [{"id": "d1", "text": "x"}])
-  small.lines(tmp_path / "b_queries.jsonl", [{"id": "q1", "text": "x"}])
+  json_lines.write(tmp_path / "b_docs.jsonl", [{"id": "d1", "text": "x"}])
+  json_lines.write(tmp_path / "b_queries.jsonl", [{"id": "q1", "text": "x"}])
   other = collection.read(str(tmp_path / "b"), "x")
   with pytest.raises(UsageError, match="made with documents="):
     load_or_build(made, other)

@@ -2,6 +2,7 @@
 
 import itertools
 
+import json_lines
 import pytest
 import small_collection as small
 from letters import Letters
@@ -116,14 +117,14 @@ def test_passages_of_files(tmp_path):
     {"query": f"q{i}", "positive": [f"p{i}", f"r{i}"], "negatives": ["n"]}
     for i in range(10)
   ]
-  small.lines(tmp_path / "train.jsonl", lines)
-  small.lines(tmp_path / "test.jsonl.gz", lines[:2])
+  json_lines.write(tmp_path / "train.jsonl", lines)
+  json_lines.write(tmp_path / "test.jsonl.gz", lines[:2])
   task = Passages()
   train, dev, test = (task.examples(s, str(tmp_path)) for s in SPLITS)
   assert [len(x) for x in (train, dev, test)] == [18, 1, 2]
   assert not {x.query for x in dev} & {x.query for x in train}
   assert len(dev[0].collection.documents) == 21
   assert len(test[0].collection.documents) == 5
-  small.lines(tmp_path / "dev.jsonl", lines[2:4])
+  json_lines.write(tmp_path / "dev.jsonl", lines[2:4])
   assert len(task.examples(labelled.TRAIN, str(tmp_path))) == 20
   assert len(task.examples(labelled.DEV, str(tmp_path))) == 2

@@ -5,9 +5,10 @@ import random
 import types
 
 import pytest
+from json_lines import write
 from sklearn import metrics as sklearn_metrics
 
-from lm_jax.examples import labelled
+from lm_jax.examples import files
 from lm_jax.examples.forms import Example
 from lm_jax.prompting.pairs import Scores
 from lm_jax.support.errors import UsageError
@@ -23,12 +24,8 @@ from lm_jax.tasks.wsc import Wsc
 PASSAGE = "Ann met Bo.\n@highlight\nBo left Rome."
 
 
-def write(path, *records):
-  path.write_text("".join(json.dumps(record) + "\n" for record in records))
-
-
 def only(task, record, folder):
-  write(folder / "val.jsonl", record)
+  write(folder / "val.jsonl", [record])
   [found] = task().examples("test", str(folder))
   return found
 
@@ -39,7 +36,7 @@ def test_boolq_and_cb(tmp_path):
   assert (list(found.fields), found.label) == (["passage", "question"], "True")
   record = {"premise": "p", "hypothesis": "h", "label": "neutral", "idx": 0}
   # A test split without labels is left alone.
-  write(tmp_path / "test.jsonl", {"premise": "p", "hypothesis": "secret"})
+  write(tmp_path / "test.jsonl", [{"premise": "p", "hypothesis": "secret"}])
   assert only(Cb, record, tmp_path).label == "neutral"
   labels = Cb.form.labels
   rng = random.Random(0)
@@ -129,8 +126,8 @@ def paragraph(number, *questions):
 
 
 def test_multirc_judges_answers_and_questions(tmp_path):
-  write(tmp_path / "val.jsonl", paragraph(3, [0, 1], [1, 1, 0]))
-  write(tmp_path / "test.jsonl", paragraph(4, [None]))
+  write(tmp_path / "val.jsonl", [paragraph(3, [0, 1], [1, 1, 0])])
+  write(tmp_path / "test.jsonl", [paragraph(4, [None])])
   found = Multirc().examples("test", str(tmp_path))
   assert [x.id for x in found] == ["3-0-0", "3-0-1", "3-1-0", "3-1-1", "3-1-2"]
   assert [x.label for x in found] == ["False", "True", "True", "True", "False"]
@@ -165,7 +162,7 @@ def test_multirc_is_read_flat_from_tfds(monkeypatch):
     asked.append((name, split))
     return iter([("there", record)])
 
-  monkeypatch.setattr(labelled, "tfds_records", records)
+  monkeypatch.setattr(files, "tfds_records", records)
   [found] = Multirc().examples("test")
   assert (found.id, found.label) == ("1-2-3", "True")
   assert Multirc().examples("dev") == []
@@ -192,8 +189,8 @@ def cloze(*answers, idx=7):
 
 
 def test_record_takes_the_best_of_several_answers(tmp_path):
-  write(tmp_path / "val.jsonl", cloze("Bo", "Ann"))
-  write(tmp_path / "test.jsonl", cloze())
+  write(tmp_path / "val.jsonl", [cloze("Bo", "Ann")])
+  write(tmp_path / "test.jsonl", [cloze()])
   [found] = Record().examples("test", str(tmp_path))
   assert found.question == "The one who left was @placeholder."
   for span in found.answers:
@@ -218,7 +215,7 @@ def test_record_without_fine_tuning_ranks_the_names(tmp_path):
     values = [3.0 if "Bo" in choice else 1.0 for _, choice in pairs]
     return Scores(values, values)
 
-  write(tmp_path / "val.jsonl", cloze("Bo"), cloze("Rome", "Ann", idx=8))
+  write(tmp_path / "val.jsonl", [cloze("Bo"), cloze("Rome", "Ann", idx=8)])
   task = Record()
   task.place = str(tmp_path)
   found = task.measure(types.SimpleNamespace(choices=choices), None)
@@ -244,7 +241,7 @@ def test_record_without_fine_tuning_ranks_the_names(tmp_path):
   ],
 )
 def test_what_is_wrong_with_a_line_of_record(tmp_path, change, message):
-  write(tmp_path / "val.jsonl", cloze("Bo") | change)
+  write(tmp_path / "val.jsonl", [cloze("Bo") | change])
   with pytest.raises(UsageError, match=f"val.jsonl, line 1: .*{message}"):
     Record().examples("test", str(tmp_path))
 
@@ -282,7 +279,7 @@ def test_race_as_published(tmp_path):
   metrics = Race().judge(["C", "A", "A"], found).metrics
   assert metrics == {"accuracy": 2 / 3, "high": 1, "middle": 0}
   assert len(Race().examples("dev", place)) == 1
-  write(tmp_path / "lines.jsonl", exam("high1", "A", "B"))
+  write(tmp_path / "lines.jsonl", [exam("high1", "A", "B")])
   assert len(Race().examples("test", str(tmp_path / "lines.jsonl"))) == 0
 
 
@@ -293,7 +290,7 @@ def test_race_of_tfds_and_what_is_wrong(tmp_path, monkeypatch):
     del record["id"]
     return iter([(f"{name}, {split}[0]", record)])
 
-  monkeypatch.setattr(labelled, "tfds_records", records)
+  monkeypatch.setattr(files, "tfds_records", records)
   assert [x.id for x in Race().examples("test")] == [
     "middle5.txt-0",
     "high5.txt-0",
@@ -304,7 +301,7 @@ def test_race_of_tfds_and_what_is_wrong(tmp_path, monkeypatch):
     ({"options": [["a"]]}, r"options\[0\]=.*must be 4 texts"),
     ({"answers": ["E"]}, "label 'E': unknown"),
   ):
-    write(tmp_path / "test.jsonl", bad | change)
+    write(tmp_path / "test.jsonl", [bad | change])
     with pytest.raises(UsageError, match=message):
       Race().examples("test", str(tmp_path))
 
@@ -333,7 +330,7 @@ def test_tfds_has_them_without_tensorflow(tmp_path, monkeypatch):
   }
   for name in ("train", "val", "test"):
     told = {} if name == "test" else {"label": True}
-    write(tmp_path / "WSC" / f"{name}.jsonl", record | told)
+    write(tmp_path / "WSC" / f"{name}.jsonl", [record | told])
   for split in ("train", "test"):
     [found] = Wsc().examples(split)
     assert found.fields["text"] == "* Ann * met Bo, whom # she # knew."

@@ -1,12 +1,12 @@
 """Tasks that ask a model as it is, by a model whose answers are known."""
 
-import gzip
 import json
 import math
 import types
 
 import numpy as np
 import pytest
+from json_lines import write
 
 from lm_jax.examples.cloze_items import make_items
 from lm_jax.examples.labelled import TEST, Example
@@ -52,12 +52,6 @@ class Model:
 
   def require_likelihood(self, task):
     pass
-
-
-def write(path, records, opener=open):
-  with opener(path, "wt") as file:
-    file.writelines(json.dumps(record) + "\n" for record in records)
-  return str(path)
 
 
 def blimp(uid, good, bad, number, field="syntax", term="binding"):
@@ -111,7 +105,7 @@ def test_blimp_of_other_languages_has_fields_of_its_own(tmp_path):
 
 
 def test_blimp_by_field_phenomenon_and_paradigm(tmp_path):
-  place = write(tmp_path / "x.jsonl.gz", PAIRS, gzip.open)
+  place = write(tmp_path / "x.jsonl.gz", PAIRS)
   # Shorter is better; "he is" is as good as "he are"; "it are" beats "it is".
   known = {"he is": 0.0, "he are": 0.0, "it is": -9.0, "it are": -8.0}
   model = Model(lambda text: known.get(text, -len(text)))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.examples.forms import Example
 from lm_jax.finetuning.heads._whole_texts import WholeTexts
 from lm_jax.finetuning.heads.base import Encoded
@@ -18,16 +17,11 @@ class Classify(WholeTexts):
   """One item an example; too long texts are cut, and counted."""
 
   def options(self, task: Any, train: Sequence[Example]) -> Mapping[str, Any]:
-    return {"labels": labels_of(task, train)}
+    # The task's own, or those that are trained on.
+    labels = task.form.labels or tuple(sorted({x.label for x in train}))
+    return {"labels": labels}
 
-  def encode(
-    self,
-    task: Any,
-    examples: Sequence[Example],
-    tokenizer: Tokenizer,
-    length: int,
-    options: Mapping[str, Any],
-  ) -> Encoded:
+  def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     numbers = {label: i for i, label in enumerate(options["labels"])}
     for example in examples:
       if example.label not in numbers:
@@ -39,13 +33,6 @@ class Classify(WholeTexts):
     label_N = np.array([numbers[x.label] for x in examples], np.int32)
     return self.items(examples, tokenizer, length, label_N)
 
-  def answer(
-    self, model: Any, task: Any, examples: Sequence[Example]
-  ) -> list[str]:
+  def answer(self, model, task, examples) -> list[str]:
     labels = model.objective.labels
     return [labels[int(x.argmax())] for x in self.logits(model, examples)]
-
-
-def labels_of(task: Any, train: Sequence[Example]) -> tuple[str, ...]:
-  """The names of a task's labels: its own, or those that are trained on."""
-  return task.form.labels or tuple(sorted({x.label for x in train}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,14 +34,7 @@ class Embed(base.Kind):
     for search in examples:
       yield from (search.query, *search.positives, *search.negatives)
 
-  def encode(
-    self,
-    task: Any,
-    examples: Sequence[Search],
-    tokenizer: Tokenizer,
-    length: int,
-    options: Mapping[str, Any],
-  ) -> Encoded:
+  def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     numbers: dict[str, int] = {}
     for text in self.texts(task, examples):
       numbers.setdefault(text, len(numbers))
@@ -57,9 +50,7 @@ class Embed(base.Kind):
         cut += is_cut
     return Encoded(items, cut)
 
-  def answer(
-    self, model: Any, task: Any, examples: Sequence[Search]
-  ) -> list[Ranking]:
+  def answer(self, model, task, examples) -> list[Ranking]:
     """Ranks the documents of each query's collection, best first."""
     from lm_jax.retrieval import dense
 

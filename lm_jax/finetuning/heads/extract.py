@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,14 +32,7 @@ class Extract(base.Kind):
     for example in examples:
       yield from (example.question, example.context)
 
-  def encode(
-    self,
-    task: Any,
-    examples: Sequence[Question],
-    tokenizer: Tokenizer,
-    length: int,
-    options: Mapping[str, Any],
-  ) -> Encoded:
+  def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     items, cut = [], set()
     for window in windows(examples, tokenizer, length):
       example = examples[window.example]
@@ -54,9 +47,7 @@ class Extract(base.Kind):
         cut.add(window.example)
     return Encoded(items, len(cut))
 
-  def answer(
-    self, model: Any, task: Any, examples: Sequence[Question]
-  ) -> list[str]:
+  def answer(self, model, task, examples) -> list[str]:
     """The text of each answer, as the passage has it; "" where it has none."""
     from lm_jax.finetuning import forward
 

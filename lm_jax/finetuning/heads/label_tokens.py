@@ -26,14 +26,7 @@ class LabelTokens(base.Kind):
     for example in examples:
       yield " ".join(example.words)
 
-  def encode(
-    self,
-    task: Any,
-    examples: Sequence[Tagged],
-    tokenizer: Tokenizer,
-    length: int,
-    options: Mapping[str, Any],
-  ) -> Encoded:
+  def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     numbers = {label: i for i, label in enumerate(options["labels"])}
     items, cut = [], 0
     for i, one in enumerate(_read(examples, tokenizer, length)):
@@ -50,9 +43,7 @@ class LabelTokens(base.Kind):
       cut += one.cut
     return Encoded(items, cut)
 
-  def answer(
-    self, model: Any, task: Any, examples: Sequence[Tagged]
-  ) -> list[list[str]]:
+  def answer(self, model, task, examples) -> list[list[str]]:
     """The tags of each example's words; "O" of those that were not read."""
     from lm_jax.finetuning import forward
 

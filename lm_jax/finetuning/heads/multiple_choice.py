@@ -27,14 +27,7 @@ class MultipleChoice(base.Kind):
   def options(self, task: Any, train: Sequence[Example]) -> Mapping[str, Any]:
     return {"choices": len(task.choices)}
 
-  def encode(
-    self,
-    task: Any,
-    examples: Sequence[Example],
-    tokenizer: Tokenizer,
-    length: int,
-    options: Mapping[str, Any],
-  ) -> Encoded:
+  def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     items, cut = [], 0
     for number, (example, read) in enumerate(
       zip(
@@ -53,9 +46,7 @@ class MultipleChoice(base.Kind):
       cut += any(candidate.cut for candidate in read.candidates)
     return Encoded(items, cut)
 
-  def answer(
-    self, model: Any, task: Any, examples: Sequence[Example]
-  ) -> list[str]:
+  def answer(self, model, task, examples) -> list[str]:
     """The label of each example's candidate of the highest score."""
     from lm_jax.finetuning import forward
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 
-from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.examples.forms import Example
 from lm_jax.finetuning.heads._whole_texts import WholeTexts
 from lm_jax.finetuning.heads.base import Encoded
 
@@ -19,18 +14,9 @@ class Regress(WholeTexts):
   Example.label is a number; Item.label has its float32 as it lies in memory.
   """
 
-  def encode(
-    self,
-    task: Any,
-    examples: Sequence[Example],
-    tokenizer: Tokenizer,
-    length: int,
-    options: Mapping[str, Any],
-  ) -> Encoded:
+  def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     scores_N = np.array([float(x.label) for x in examples], np.float32)
     return self.items(examples, tokenizer, length, scores_N.view(np.int32))
 
-  def answer(
-    self, model: Any, task: Any, examples: Sequence[Example]
-  ) -> list[float]:
+  def answer(self, model, task, examples) -> list[float]:
     return [float(x[0]) for x in self.logits(model, examples)]

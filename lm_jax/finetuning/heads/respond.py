@@ -12,7 +12,7 @@ from lm_jax.examples.forms import Example, Rewriting
 from lm_jax.finetuning.heads import _reading, base
 from lm_jax.finetuning.heads.base import NO_LABEL, Encoded, Item
 from lm_jax.support.errors import UsageError
-from lm_jax.types import ABSENT, Specials
+from lm_jax.types import ABSENT
 
 # Answers that are generated together.
 BATCH = 64
@@ -33,23 +33,16 @@ class Respond(base.Kind):
   def texts(self, task: Any, examples: Sequence[Any]) -> Iterator[str]:
     for example in examples:
       yield source_of(task, example)
-      yield from answers_of(task, example)[:1]
+      yield answer_of(task, example)
 
-  def encode(
-    self,
-    task: Any,
-    examples: Sequence[Any],
-    tokenizer: Tokenizer,
-    length: int,
-    options: Mapping[str, Any],
-  ) -> Encoded:
+  def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     most, paired = options["answer_length"], options["paired"]
     end = tokenizer.specials.end
     contexts = _contexts(
       *(task, examples, tokenizer, length - most, options["languages"], paired)
     )
     targets = _reading.encode_all(
-      tokenizer, [answers_of(task, example)[0] for example in examples]
+      tokenizer, [answer_of(task, example) for example in examples]
     )
     items, cut = [], 0
     for number, (read, ids) in enumerate(zip(contexts, targets, strict=True)):
@@ -93,11 +86,11 @@ def source_of(task: Any, example: Example | Rewriting) -> str:
   return f"{task.name} {fields}"
 
 
-def answers_of(task: Any, example: Example | Rewriting) -> Sequence[str]:
-  """Returns the right answers, at least one."""
+def answer_of(task: Any, example: Example | Rewriting) -> str:
+  """Returns the right answer that is learnt."""
   if isinstance(example, Rewriting):
-    return example.references
-  return (task.written(example),)
+    return example.references[0]
+  return task.written(example)
 
 
 def languages_of(examples: Sequence[Any]) -> tuple[str, ...]:
@@ -120,16 +113,15 @@ def language_tokens(
   Raises:
     UsageError: the tokenizer has too few.
   """
-  known = tokenizer.languages
   by_language = {
     code: i
     for code in languages
-    for name, i in known.items()
+    for name, i in tokenizer.languages.items()
     if code in (name, name.partition("_")[0])
   }
   if len(by_language) == len(languages):
     return by_language
-  specials: Specials = tokenizer.specials
+  specials = tokenizer.specials
   if len(languages) > specials.sentinels:
     raise UsageError(
       f"--data.sentinels={specials.sentinels}: {len(languages)} languages need"
@@ -162,20 +154,14 @@ def _contexts(
   contexts = []
   for example, ids in zip(examples, sources, strict=True):
     if tokens:
-      ahead = [_token(tokens, code, example) for code in _pair(example)]
+      pair = example.source_language, example.target_language
+      for code in pair:
+        if code not in tokens:
+          raise UsageError(
+            f"example {example.id}: language {code!r} was never seen in"
+            f" training; the model knows {', '.join(tokens)}"
+          )
+      ahead = [tokens[code] for code in pair]
       ids = np.concatenate([ahead, ids]).astype(np.int32)
     contexts.append(_reading.joined(tokenizer, [ids], room, end=paired))
   return contexts
-
-
-def _pair(example: Rewriting) -> tuple[str, str]:
-  return example.source_language, example.target_language
-
-
-def _token(tokens: Mapping[str, int], code: str, example: Rewriting) -> int:
-  if code not in tokens:
-    raise UsageError(
-      f"example {example.id}: language {code!r} was never seen in training; the"
-      f" model knows {', '.join(tokens)}"
-    )
-  return tokens[code]

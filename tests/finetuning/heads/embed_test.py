@@ -108,7 +108,7 @@ def test_rows_keep_pairs_together(tokenizer):
   shape = packing.Shape(400, 0, 100)
   rows = packing.pack(packing.sizes(items), np.arange(len(items)), shape)
   laid = packing.lay(items, rows, shape, tokenizer.specials.pad)
-  texts = np.asarray(objective.texts(laid))
+  texts = np.asarray(_supervised.texts(laid, laid.sentence_BxL))
   assert texts.max() == 7 or len(rows) > 1
   for row, members in zip(texts, rows, strict=True):
     assert row.max() == sum(3 if i == 0 else 2 for i in members)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
+import scipy.special
 import shipped
 
 from lm_jax.objectives.base import Objective
@@ -65,15 +66,10 @@ def test_a_problem_is_a_function_of_the_key(case):
 # Losses as the papers have them, in float64, from what the network gives.
 
 
-def log_softmax(logits):
-  logits = np.float64(logits)
-  top = logits.max(axis=-1, keepdims=True)
-  return logits - top - np.log(np.sum(np.exp(logits - top), -1, keepdims=True))
-
-
 def cross_entropy(logits, targets, weights):
   """-1/n sum log p(target) over the n targets."""
-  chosen = np.take_along_axis(log_softmax(logits), targets[..., None], axis=-1)
+  logp = scipy.special.log_softmax(np.float64(logits), axis=-1)
+  chosen = np.take_along_axis(logp, targets[..., None], axis=-1)
   return -np.sum(chosen[..., 0] * weights) / np.sum(weights)
 
 

@@ -3,15 +3,15 @@ import gzip
 import pytest
 
 from lm_jax.data import lines
-from lm_jax.examples import splits
-from lm_jax.examples.labelled import DEV, TEST, TRAIN
+from lm_jax.examples import files
+from lm_jax.examples.files import DEV, TEST, TRAIN
 from lm_jax.support.errors import UsageError
 
 READERS = {".txt": lambda path: [text for _, text in lines.texts(path)]}
 
 
 def read(place, split, **kwargs):
-  return splits.read(str(place), "--task_data=x", split, READERS, **kwargs)
+  return files.read(str(place), "--task_data=x", split, READERS, **kwargs)
 
 
 def test_a_directory_a_prefix_and_other_names(tmp_path):
