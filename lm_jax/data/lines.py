@@ -37,7 +37,7 @@ def raw(path: pathlib.Path) -> Iterator[bytes]:
   Raises:
     UsageError: the file cannot be read, is damaged, or a line is too long.
   """
-  with _opened(path) as file:
+  with opened(path) as file:
     while line := file.readline(_LONGEST + 1):
       if len(line) > _LONGEST:
         raise UsageError(f"{path}: a line of more than {_LONGEST} bytes")
@@ -50,7 +50,7 @@ def content(path: pathlib.Path) -> bytes:
   Raises:
     UsageError: the file can't be read, is damaged or too large.
   """
-  with _opened(path) as file:
+  with opened(path) as file:
     data = file.read(_MOST + 1)
   if len(data) > _MOST:
     raise UsageError(f"{path}: has more than {_MOST} bytes")
@@ -58,7 +58,8 @@ def content(path: pathlib.Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
+def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
+  """Opens a file, gzipped or not; errors of reading it become UsageErrors."""
   opener: Any = gzip.open if path.suffix == ".gz" else open
   try:
     with opener(path, "rb") as file:
@@ -73,7 +74,8 @@ def texts(path: pathlib.Path) -> Iterator[tuple[str, str]]:
   """Yields the lines of a UTF-8 file, each with its place for messages."""
   for number, line in enumerate(raw(path), start=1):
     where = f"{path}, line {number}"
-    yield where, _bare(decoded(line, where))
+    text = decoded(line, where)
+    yield where, text.removesuffix("\n").removesuffix("\r")
 
 
 def decoded(data: bytes, where: object) -> str:
@@ -130,7 +132,3 @@ def parsed(data: bytes, where: object, whole: bool = False) -> Any:
         " and no character"
       ) from None
   return value
-
-
-def _bare(text: str) -> str:
-  return text.removesuffix("\n").removesuffix("\r")

@@ -12,7 +12,6 @@ from lm_jax.data.corpus import Corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.support import cache
-from lm_jax.support.errors import UsageError
 from lm_jax.types import Specials
 
 
@@ -75,8 +74,6 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
     UsageError: an unknown kind, a vocabulary that is too small, a file that
       is no tokenizer.json, or a file beside it that does not fit it.
   """
-  if options.sentinels < 0:
-    raise UsageError(f"--data.sentinels={options.sentinels}: must be 0 or more")
   vocabulary.check_kind(options.tokenizer)
   specials = Specials(sentinels=options.sentinels)
   kind = options.tokenizer

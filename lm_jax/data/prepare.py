@@ -15,17 +15,17 @@ import concurrent.futures
 import contextlib
 import itertools
 import json
-import os
 import pathlib
 import shutil
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
-from lm_jax.data import chunks, table
+from lm_jax.data import chunks, table, table_manifest
 from lm_jax.data.corpus import SPLITS, Corpus, Document
 from lm_jax.data.duplicates import Duplicates
 from lm_jax.data.encoding import Encoder
 from lm_jax.data.worker_process import WorkerPool
+from lm_jax.support import machine
 
 CHUNK_BYTES = 16 * 2**20
 # More of them would not fit in a gigabyte.
@@ -38,9 +38,7 @@ Done = tuple[pathlib.Path, chunks.ChunkCounts]
 
 def processes() -> int:
   """Number of processes that tokenize a large corpus: one per core."""
-  if hasattr(os, "sched_getaffinity"):  # Linux
-    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
-  return min(os.cpu_count() or 1, MOST_PROCESSES)
+  return min(machine.cores(), MOST_PROCESSES)
 
 
 class _Reading:
@@ -192,7 +190,7 @@ def prepare(
       shutil.rmtree(path)
   writer.finish(
     {
-      split: table.Split(
+      split: table_manifest.Split(
         rows=sums[split].rows,
         positions=sums[split].positions,
         documents=reading.documents,

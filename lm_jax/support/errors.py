@@ -35,6 +35,16 @@ def about(what: object) -> Iterator[None]:
     raise
 
 
+@contextlib.contextmanager
+def advising(hint: str) -> Iterator[None]:
+  """Ends the message of a UsageError of its block by what to do about it."""
+  try:
+    yield
+  except UsageError as error:
+    error.args = UsageError(f"{error}; {hint}").args
+    raise
+
+
 def require_text(path: object, what: str) -> None:
   """Raises UsageError where a path is no text that libraries could take.
 

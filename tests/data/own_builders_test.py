@@ -14,7 +14,7 @@ import time
 import pytest
 
 from lm_jax.config import Config, overrides
-from lm_jax.data import catalog, network, own_builders
+from lm_jax.data import network, own_builders
 from lm_jax.data.corpus import SPLITS, open_corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.evaluation import plan
@@ -275,4 +275,4 @@ def test_a_host_that_answers_is_asked_once(no_proxy, monkeypatch):
 def test_versions_of_known_names_are_plain(own):
   assert own_builders.plain("lm1b/1.1.0") == "lm1b:1.1.0"
   with pytest.raises(UsageError, match=r"^--data.corpus=lm1b:9\.9\.9: "):
-    catalog.find("lm1b:9.9.9")
+    open_corpus(DataOptions(corpus="lm1b:9.9.9"))

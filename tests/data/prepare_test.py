@@ -17,6 +17,7 @@ from lm_jax.data import (
   prepare,
   rows,
   table,
+  table_manifest,
   worker_process,
 )
 from lm_jax.data.options import DataOptions
@@ -97,7 +98,7 @@ def test_a_table_of_many_chunks_and_shards_holds_the_corpus(
     lengths = [len(text.encode()) for text in texts.values()]
     assert found.bytes(split).sum() == sum(lengths)
     # Of the tokenizer "bytes" each byte is a token.
-    assert found.splits[split] == table.Split(
+    assert found.splits[split] == table_manifest.Split(
       rows=len(taken),
       positions=int((taken[:, pack.SEGMENT] > 0).sum()),
       documents=len(texts),
