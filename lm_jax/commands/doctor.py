@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from lm_jax.planning.chips import CHIPS
 from lm_jax.support.errors import UsageError
-from lm_jax.support.machine import REQUIRED, _version, describe, versions
+from lm_jax.support.machine import REQUIRED, describe, versions
 from lm_jax.support.options import Option, names_given, option, texts_of_others
 
 
@@ -22,8 +22,9 @@ def report(cache: str = "") -> tuple[str, list[str]]:
   from lm_jax.support import cache as cache_lib
 
   directory = cache_lib.root(cache)
-  missing = [name for name in REQUIRED if not _version(name)]
-  lines = [f"{name}: {version}" for name, version in versions().items()]
+  installed = versions()
+  missing = [name for name in REQUIRED if name not in installed]
+  lines = [f"{name}: {version}" for name, version in installed.items()]
   lines += [f"{name}: missing" for name in missing]
   if "jax" not in missing:
     lines.append(f"machine: {describe()}")

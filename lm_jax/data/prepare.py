@@ -91,14 +91,6 @@ class _Sum:
     self._open = first if chunk.whole else chunk.last
 
 
-def _here(
-  jobs: Iterable[Job], recipe: chunks.Recipe, encoder: Encoder
-) -> Generator[Done, None, None]:
-  """Makes rows in this process, on the threads of the tokenizer."""
-  for folder, texts in jobs:
-    yield folder, chunks.make_rows(texts, encoder, recipe, folder)
-
-
 def _in_processes(
   jobs: Iterable[Job], recipe: chunks.Recipe, count: int
 ) -> Generator[Done, None, None]:
@@ -139,7 +131,10 @@ def _rows(
   count = processes()
   # The second chunk is of the same split if the first one was full.
   if len(first) < 2 or len(splits) > 1 or count == 1:
-    return _here(jobs, recipe, encoder)
+    return (  # on the threads of the tokenizer
+      (folder, chunks.make_rows(texts, encoder, recipe, folder))
+      for folder, texts in jobs
+    )
   return _in_processes(jobs, recipe, count)
 
 

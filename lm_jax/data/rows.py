@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.data import chunks, pack, prepare, readers
+from lm_jax.data import chunks, order, pack, prepare, readers
 from lm_jax.data.mixture import Mixture, open_mixture
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
@@ -145,11 +145,7 @@ class Dataset:
         f"--batch_size={batch_size}: the training split of "
         f"{self.corpus.name} has only {count} rows of {self.length} tokens"
       )
-    if batch_size % processes:
-      raise UsageError(
-        f"--batch_size={batch_size}: must be a multiple of {processes}, the "
-        "number of processes"
-      )
+    order.require_blocks(batch_size, processes)
 
   def fixed(
     self, split: str, batch_size: int, limit_rows: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import math
@@ -11,9 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lm_jax.data import lines
 from lm_jax.storage import litter
 from lm_jax.support import strict_json
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import advising
+from lm_jax.support.typed_json import as_kind
 
 
 class MetricsLog:
@@ -31,9 +34,9 @@ class MetricsLog:
     import tensorboardX.event_file_writer  # noqa: F401
 
     self._path = Path(directory, "metrics.jsonl")
-    lines = [line for line in read(self._path) if line["step"] <= step]
-    write_atomically(self._path, "".join(map(_json, lines)))
-    self._there = {(line["step"], *line) for line in lines}
+    kept = [line for line in read(self._path) if line["step"] <= step]
+    write_atomically(self._path, "".join(map(_json, kept)))
+    self._there = {(line["step"], *line) for line in kept}
     self._file = self._path.open("a", encoding="utf-8")
     self._step = step
     self._opened: Any = None
@@ -97,6 +100,11 @@ class MetricsLog:
     self._events.flush()
 
 
+@dataclasses.dataclass(frozen=True)
+class _Line:
+  step: int
+
+
 def read(path: Path) -> list[dict]:
   """Reads the complete lines of a metrics.jsonl; [] if there is none.
 
@@ -109,7 +117,7 @@ def read(path: Path) -> list[dict]:
     return []
   with path.open("rb") as file:
     return [
-      _parse(data, f"{path}, line {number}")
+      _parse(data, f"{path}, line {number}: damaged")
       for number, data in enumerate(file, 1)
       if data.endswith(b"\n")
     ]
@@ -120,13 +128,9 @@ def _parse(data: bytes, where: str) -> dict:
 
   A damaged line would be lost at the next start.
   """
-  hint = "mend it, or remove the line"
-  try:
-    line = strict_json.parse(data.decode(), where)
-  except ValueError as error:  # of which UsageError is one
-    raise UsageError(f"{where}: damaged: {error}; {hint}") from None
-  if not isinstance(line, dict) or type(line.get("step")) is not int:
-    raise UsageError(f"{where}: damaged: no object with a step; {hint}")
+  with advising("mend it, or remove the line"):
+    line = strict_json.parse(lines.decoded(data, where), where)
+    as_kind(line, _Line, where)
   return line
 
 

@@ -183,22 +183,9 @@ def options(cls: type, prefix: str = "") -> dict[str, Option]:
     default = field.default
     if field.default_factory is not dataclasses.MISSING:
       default = field.default_factory()
-    help_line = field.metadata.get("help", "")
-    repeat = field.metadata.get("repeat", False)
-    absent = field.metadata.get("absent")
-    given = {n: field.metadata.get(n) for n in Bounds._fields}
-    known[path] = Option(
-      path,
-      kind,
-      default,
-      help_line,
-      repeat,
-      absent,
-      Bounds(**given),
-      field.metadata.get("group", ""),
-      field.metadata.get("needed", ""),
-      field.metadata.get("hint", ""),
-    )
+    given = dict(field.metadata)
+    bounds = Bounds(**{n: given.pop(n, None) for n in Bounds._fields})
+    known[path] = Option(path, kind, default, bounds=bounds, **given)
   return known
 
 
