@@ -61,10 +61,8 @@ def _old_style_names() -> set[str]:
 def find(corpus: str) -> Any:
   """Returns the builder of a TFDS name, such as `wikipedia/20230601.en`.
 
-  A user's own data set is looked up by its code or by its prepared files.
-
-  Raises:
-    UsageError: there is no such data set, configuration or version.
+  A user's own data set is looked up by its code or by its prepared files. Where
+  there is no such data set, configuration or version it raises UsageError.
   """
   import tensorflow_datasets as tfds
 
@@ -127,10 +125,8 @@ def check_text(builder: Any, text_key: str) -> None:
 def quiet(folder: pathlib.Path | None = None) -> Iterator[None]:
   """Suppresses TFDS's output, warnings and temporary files.
 
-  Its progress bars stay, on terminals only.
-
-  Args:
-    folder: parent of the temporary directory; None: the system's default.
+  Its progress bars stay, on terminals only. `folder` is the parent of its
+  temporary directory; None: the system's default.
   """
   import tensorflow_datasets as tfds
 
@@ -218,12 +214,9 @@ def source(builder: Any, split: str) -> Any:
 def examples(source: Any, where: str) -> Iterator[Any]:
   """Yields the examples of a data source, in order.
 
-  Args:
-    source: random access to the examples.
-    where: names its files in messages.
-
   Raises:
-    UsageError: a file is damaged, by array_record's own checksums.
+    UsageError: a file is damaged, by array_record's own checksums; `where`
+      names it.
   """
   try:
     yield from source

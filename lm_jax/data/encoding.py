@@ -116,13 +116,9 @@ class Encoder:
   ) -> tuple[Encoded, np.ndarray]:
     """Encodes several texts into one array, on all cores.
 
-    Args:
-      texts: the texts.
-      every_script: see `sentence_starts`.
-
     Returns:
-      The tokens, with sentences numbered on from text to text; and the number
-      of tokens of each text, int64 [N].
+      The tokens, with sentences (see `sentence_starts`) numbered on from text
+      to text; and the number of tokens of each text, int64 [N].
     """
     ids_N, word_N, bytes_N, starts_N = [], [], [], []
     at = 0  # bytes of the texts so far

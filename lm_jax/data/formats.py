@@ -40,10 +40,8 @@ def looks_like_files(corpus: str) -> bool:
 def find(corpus: str) -> list[pathlib.Path]:
   """Lists the files of a directory (with subdirectories), a file or a glob.
 
-  Each is listed once, however many links lead to it.
-
-  Raises:
-    UsageError: there are no files.
+  Each is listed once, however many links lead to it; where there are none, it
+  raises UsageError.
   """
   names = paths_lib.expand(os.path.expanduser(corpus))
   files = [pathlib.Path(name) for name in names if name.endswith(SUFFIXES)]
@@ -62,13 +60,9 @@ def _name(path: pathlib.Path) -> str:
 
 
 def decode(data: bytes, errors: str, where: object, offset: int = 0) -> str:
-  """Decodes UTF-8 by the rule that `--data.errors` names.
+  """Decodes UTF-8 as --data.errors says, "strict" or "replace".
 
-  Args:
-    data: a document, or a part of the file.
-    errors: "strict" or "replace".
-    where: names its place in messages.
-    offset: of the data in that place, in bytes.
+  Messages name the place, and the byte, counted from the data's offset there.
   """
   try:
     return data.decode("utf-8", errors)

@@ -61,11 +61,7 @@ def hash_file(cached: str, path: pathlib.Path) -> Hashed:
 
 
 def hash_files(cached: str, paths: Sequence[pathlib.Path]) -> list[Hashed]:
-  """Hashes files, except those that the cache remembers.
-
-  Args:
-    cached: the value of --data.cache.
-    paths: the files.
+  """Hashes files, except those that the cache (--data.cache) remembers.
 
   Raises:
     UsageError: a file cannot be read, or changes meanwhile.

@@ -79,11 +79,7 @@ def texts(path: pathlib.Path) -> Iterator[tuple[str, str]]:
 
 
 def decoded(data: bytes, where: object) -> str:
-  """Decodes a line or a file as UTF-8; strips a byte-order mark.
-
-  Raises:
-    UsageError: it is not UTF-8.
-  """
+  """Decodes UTF-8, or raises UsageError; strips a byte-order mark."""
   try:
     text = data.decode()
   except UnicodeDecodeError as error:
@@ -106,10 +102,7 @@ def is_word(text: str) -> bool:
 def parsed(data: bytes, where: object, whole: bool = False) -> Any:
   """Parses a line or a file of JSON.
 
-  Args:
-    data: the line or file.
-    where: names it in messages.
-    whole: whether it is a file; messages then name the line.
+  `where` names it in messages; of a `whole` file they name the line, too.
 
   Raises:
     UsageError: it is not UTF-8 or not JSON; or it has half of a surrogate

@@ -30,11 +30,7 @@ class Mixture:
   temperature: float
 
   def shares(self, sizes: Sequence[int]) -> list[int]:
-    """Integers in the proportion in which the corpora are read.
-
-    Args:
-      sizes: of the corpora, in any one unit.
-    """
+    """Integers in the proportion in which corpora of these sizes are read."""
     weights = self.weights or [Fraction(size) for size in sizes]
     if self.temperature != 1:
       largest = max(weights)
@@ -133,11 +129,7 @@ def parse(corpus: str) -> list[tuple[str, Fraction | None]]:
 
 
 def open_mixture(options: DataOptions) -> Mixture:
-  """Opens the corpora that `--data.corpus` names; documents are read later.
-
-  Raises:
-    UsageError: see `parse` and `open_corpus`.
-  """
+  """Opens the corpora that `--data.corpus` names; see `open_corpus`."""
   parts = parse(options.corpus)
   corpora = [
     open_corpus(dataclasses.replace(options, corpus=name)) for name, _ in parts

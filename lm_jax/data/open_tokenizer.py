@@ -16,11 +16,7 @@ from lm_jax.types import Specials
 
 
 def specials_of(options: DataOptions) -> Specials:
-  """Returns the special tokens of `load_tokenizer(options, ...)` in advance.
-
-  Raises:
-    UsageError: the specials.json beside a tokenizer.json is not valid.
-  """
+  """Returns the special tokens of `load_tokenizer(options, ...)` in advance."""
   stated = None
   if options.tokenizer not in vocabulary.KINDS:
     path = pathlib.Path(options.tokenizer).expanduser()
@@ -50,11 +46,7 @@ def _native(options: DataOptions, source: pathlib.Path) -> Tokenizer:
 def kept(
   folder: pathlib.Path, build: Callable[[pathlib.Path], None]
 ) -> pathlib.Path:
-  """Returns the tokenizer.json of a cache entry; makes it if missing.
-
-  Raises:
-    UsageError: it, or a file beside it, is damaged.
-  """
+  """Returns the undamaged tokenizer.json of a cache entry, made if missing."""
   cache.prepared(folder, build)
   names = ["tokenizer.json"]
   names += [name for name in sidecar_files.FILES if (folder / name).exists()]

@@ -103,11 +103,7 @@ def may_import(corpus: str) -> bool:
 
 
 def import_code(name: str) -> bool:
-  """Imports a builder by name, which registers it; False if there is none.
-
-  Raises:
-    UsageError: it needs a module that is not installed.
-  """
+  """Imports a builder by name, which registers it; False if there is none."""
   try:
     spec = importlib.util.find_spec(name)
   except (ImportError, ValueError):

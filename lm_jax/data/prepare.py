@@ -148,11 +148,7 @@ def prepare(
   recipe: chunks.Recipe,
   encoder: Encoder,
 ) -> None:
-  """Writes the table of a corpus into an empty folder.
-
-  Args:
-    encoder: the tokenizer of the recipe.
-  """
+  """Writes a corpus's table into an empty folder, by the recipe's encoder."""
   import tqdm
 
   work = folder / "work"

@@ -97,12 +97,7 @@ def row_checks(rows_NxFxL: np.ndarray) -> Iterator[int]:
 
 
 class Writer:
-  """Writes a table into an empty folder, split by split.
-
-  Args:
-    folder: of the table.
-    length, dtype: of the rows.
-  """
+  """Writes a table of rows into an empty folder, split by split."""
 
   def __init__(self, folder: pathlib.Path, length: int, dtype: Dtype):
     self.folder = folder

@@ -73,11 +73,7 @@ def shard_name(split: str, shard: int) -> str:
 
 
 def read(folder: pathlib.Path, fields: int) -> Manifest:
-  """Reads facts.json and checks the lengths of the files it names.
-
-  Args:
-    folder: of the rows in the cache.
-    fields: number of fields of a row.
+  """Reads facts.json, of rows of some fields; checks its files' lengths.
 
   Raises:
     UsageError: it, or a file that it names, is damaged. (A memory map of a

@@ -171,8 +171,7 @@ def train(
 ) -> str:
   """Trains a tokenizer of one of KINDS; returns its tokenizer.json.
 
-  Raises:
-    UsageError: `size` is below special tokens and alphabet.
+  A `size` below special tokens and alphabet raises UsageError.
   """
   signs = special_tokens(specials)
   if kind != "wordpiece" and size < len(signs) + 256 * (kind != "characters"):
@@ -190,9 +189,6 @@ def adopt(path: pathlib.Path, specials: Specials) -> str:
   Its own tokens follow in the order of their ids, except those with the names
   of special tokens. Tokens that it would add around a text are dropped: lm_jax
   makes the rows.
-
-  Raises:
-    UsageError: not a tokenizer.json.
   """
   import tokenizers
 

@@ -88,11 +88,9 @@ def _share(trunk: Trunk, tensor: int) -> Trunk:
 
 
 def residuals(loss: Any, params: Any, *args: Any) -> int:
-  """Counts bytes that the backward pass reads besides its arguments.
+  """Counts bytes that a scalar loss's backward pass reads besides arguments.
 
-  Args:
-    loss: takes params and args, returns a scalar.
-    params: shapes of the parameters of the gradient.
+  The gradient is with respect to `params`; all are shapes.
   """
 
   def backward(params, *args):

@@ -108,10 +108,8 @@ class _Line:
 def read(path: Path) -> list[dict]:
   """Reads the complete lines of a metrics.jsonl; [] if there is none.
 
-  A killed run may have left half of the last line.
-
-  Raises:
-    UsageError: a complete line is damaged.
+  A killed run may have left half of the last line; a complete line that is
+  damaged raises UsageError, as it would be lost at the next start.
   """
   if not path.exists():
     return []
@@ -124,10 +122,6 @@ def read(path: Path) -> list[dict]:
 
 
 def _parse(data: bytes, where: str) -> dict:
-  """Parses a complete line, or raises UsageError.
-
-  A damaged line would be lost at the next start.
-  """
   with advising("mend it, or remove the line"):
     line = strict_json.parse(lines.decoded(data, where), where)
     as_kind(line, _Line, where)
@@ -152,11 +146,7 @@ def _json(line: dict) -> str:
 
 
 def _made(path: Path) -> BinaryIO:
-  """Creates a file in an existing directory.
-
-  Raises:
-    PermissionError: the directory takes no files, like /proc.
-  """
+  """Creates a file; PermissionError where the directory takes none (/proc)."""
   try:
     return path.open("wb")
   except FileNotFoundError as error:

@@ -21,11 +21,7 @@ FILE = "machine.json"
 
 
 def read(directory: str | os.PathLike) -> list[dict[str, Any]]:
-  """Reads the entries, each with its first step; [] for an older run.
-
-  Raises:
-    UsageError: the file is damaged.
-  """
+  """Reads the entries, each with its first step; [] for an older run."""
   path = Path(directory, FILE)
   if not path.exists():
     return []

@@ -90,14 +90,10 @@ class _Needed:
 
 
 def read(path: Path, hint: str) -> dict[str, Any]:
-  """Reads result.json: at least "status"; "metrics" is an object.
-
-  Args:
-    path: of the file, which exists.
-    hint: what the user can do about a damaged file.
+  """Reads an existing result.json.
 
   Raises:
-    UsageError: it is damaged.
+    UsageError: it is damaged; `hint` is what the user can do about it.
   """
   with advising(hint):
     result = strict_json.read(path, f"{path}: damaged", finite=False)

@@ -31,11 +31,7 @@ def check(directory: str, flag: str = "--workdir") -> None:
 
 
 def create(directory: str) -> pathlib.Path:
-  """Makes a directory and its parents, and tries to write to it.
-
-  Raises:
-    UsageError: it can't be made or written.
-  """
+  """Makes a directory and its parents, and writes to it, or UsageError."""
   path = pathlib.Path(directory)
   check(directory)
   try:

@@ -181,10 +181,6 @@ def require_whole(folder: pathlib.Path, names: Iterable[str]) -> None:
   """Raises UsageError if files of an entry are not what `seal` saw.
 
   Entries without digests, made by earlier versions, are not checked.
-
-  Args:
-    folder: of the entry.
-    names: of files, relative to it.
   """
   path = folder / DIGESTS
   if not path.exists():

@@ -162,11 +162,8 @@ class Option:
 def options(cls: type, prefix: str = "") -> dict[str, Option]:
   """The options of a dataclass by path, nested ones included.
 
-  Fields that hold a dict, or say that they are no flag, are not options.
-
-  Args:
-    cls: the dataclass.
-    prefix: put before each path, "optimizer.".
+  Fields that hold a dict, or say that they are no flag, are not options. The
+  prefix, "optimizer.", is put before each path.
   """
   hints = typing.get_type_hints(cls)
   known: dict[str, Option] = {}
@@ -245,11 +242,9 @@ def _nested(cls: type[Flags], values: Mapping[str, Any]) -> Flags:
 
 
 def check_ranges(instance: Any, prefix: str = "") -> None:
-  """Raises UsageError where a field of a dataclass is out of its bounds.
+  """Raises UsageError where an option of a dataclass is out of its bounds.
 
-  Args:
-    instance: of a dataclass whose fields are options; nested ones count.
-    prefix: put before each path, "optimizer.".
+  The prefix, "optimizer.", is put before each path; nested ones count.
   """
   for path, one in options(type(instance), prefix).items():
     value = instance

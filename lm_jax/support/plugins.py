@@ -41,10 +41,6 @@ def plugins(directory: str | os.PathLike) -> None:
 
   It is called before any model is loaded: families are found once.
 
-  Args:
-    directory: holds one of the folders objectives, adaptation, tasks,
-      families, experiments and templates, or several.
-
   Raises:
     UsageError: it holds none of them, or a file whose name is taken.
   """
@@ -52,11 +48,7 @@ def plugins(directory: str | os.PathLike) -> None:
 
 
 def add(directory: str, flag: str = FLAG) -> None:
-  """Adds a directory; one that was added before changes nothing.
-
-  Args:
-    directory: as the user gave it.
-    flag: names it in messages.
+  """Adds a directory, which a flag named; one that was added stays as it is.
 
   Raises:
     UsageError: it holds none of the folders, or a file whose name is taken.
