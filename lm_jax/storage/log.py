@@ -62,42 +62,31 @@ class MetricsLog:
     self._file.flush()
     self._scalars(step, finite)
 
-  @property
-  def _events(self) -> Any:
-    """Writer of TensorBoard events, opened by the first event."""
-    if self._opened is None:
-      from tensorboardX.event_file_writer import EventsWriter
+  def _scalars(self, step: int, values: Mapping[str, float | None]) -> None:
+    """Writes an event for TensorBoard; the first one opens its file."""
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.proto.summary_pb2 import Summary
 
+    if self._opened is None:
       # Without SummaryWriter's thread: where that cannot write it dies, and
       # a thread that waits for it waits for ever. Files of one second would
       # have the same name.
       place = self._path.with_name("events") / "events"
       self._opened = EventsWriter(str(place), f".{self._step}")
-      self._purge(self._step + 1)
-    return self._opened
-
-  def _purge(self, step: int) -> None:
-    """Makes TensorBoard forget the events from a step on."""
-    from tensorboardX.proto.event_pb2 import Event, SessionLog
-
-    session = SessionLog(status=SessionLog.START)
-    self._events.write_event(Event(step=step, session_log=session))
-    self._events.flush()
-
-  def _scalars(self, step: int, values: Mapping[str, float | None]) -> None:
-    from tensorboardX.proto.event_pb2 import Event
-    from tensorboardX.proto.summary_pb2 import Summary
-
+      # TensorBoard forgets the events from the next step on.
+      session = SessionLog(status=SessionLog.START)
+      event = Event(step=self._step + 1, session_log=session)
+      self._opened.write_event(event)
     scalars = [
       Summary.Value(tag=name, simple_value=value)
       for name, value in values.items()
       if value is not None
     ]
-    event = Event(
-      wall_time=time.time(), step=step, summary=Summary(value=scalars)
+    self._opened.write_event(
+      Event(wall_time=time.time(), step=step, summary=Summary(value=scalars))
     )
-    self._events.write_event(event)
-    self._events.flush()
+    self._opened.flush()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,6 @@
 import dataclasses
-import subprocess
-import sys
+
+import apart
 
 from lm_jax.data.options import DataOptions
 
@@ -14,7 +14,7 @@ def test_importing_options_is_cheap():
     "import sys, lm_jax.data.options; assert not set(sys.modules) & "
     "{'jax', 'grain', 'numpy', 'tokenizers', 'tensorflow_datasets'}"
   )
-  subprocess.run([sys.executable, "-c", code], check=True)
+  apart.python("-c", code)
 
 
 def test_importing_the_rest_takes_jax_at_most():
@@ -23,4 +23,4 @@ def test_importing_the_rest_takes_jax_at_most():
     "import lm_jax.examples.minimal_pairs; assert not set(sys.modules) & "
     "{'grain', 'tokenizers', 'tensorflow_datasets', 'tqdm'}"
   )
-  subprocess.run([sys.executable, "-c", code], check=True)
+  apart.python("-c", code)

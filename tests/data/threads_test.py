@@ -1,8 +1,8 @@
 """A process that may not start the threads of array_record says so."""
 
-import subprocess
 import sys
 
+import apart
 import pytest
 
 from lm_jax.data import threads
@@ -26,13 +26,7 @@ threads.require(2)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS")
 def test_too_few_threads_are_an_error_and_not_a_hang():
-  done = subprocess.run(
-    [sys.executable, "-c", PROGRAM],
-    capture_output=True,
-    text=True,
-    timeout=120,
-    check=True,
-  )
+  done = apart.python("-c", PROGRAM)
   assert done.stdout.startswith("takes 64 threads to read")
   assert "ulimit -v" in done.stdout
   assert not done.stderr

@@ -3,10 +3,9 @@
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 import time
 
+import apart
 import pytest
 from absl import logging
 
@@ -30,13 +29,7 @@ print(len(compiled))
 
 
 def compiled(root):
-  done = subprocess.run(
-    [sys.executable, "-c", PROGRAM, str(root)],
-    capture_output=True,
-    text=True,
-    check=True,
-    env=os.environ | {"JAX_PLATFORMS": "cpu"},
-  )
+  done = apart.python("-c", PROGRAM, root)
   return int(done.stdout), done.stderr
 
 

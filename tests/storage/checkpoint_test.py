@@ -1,10 +1,7 @@
 import gc
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
+import apart
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -172,16 +169,8 @@ with Checkpoints(sys.argv[1]) as checkpoints:
 print("same")
 """
   flags = xla_flags.devices(8)
-  environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
-  done = subprocess.run(
-    [sys.executable, "-c", script, str(tmp_path)],
-    env=environment,
-    cwd=Path(__file__).parents[2],
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.stdout == "same\n", done.stderr
+  done = apart.python("-c", script, tmp_path, XLA_FLAGS=flags)
+  assert done.stdout == "same\n"
 
 
 @pytest.mark.parametrize(
@@ -352,21 +341,10 @@ del large
 _, peak = peak_of(lambda: restore(sys.argv[1] + "/large", abstract))
 print("restore", peak / nbytes)
 """
-  done = subprocess.run(
-    [sys.executable, "-c", script, str(tmp_path)],
-    env=os.environ
-    | {
-      "JAX_PLATFORMS": "cpu",
-      "MALLOC_MMAP_THRESHOLD_": "1048576",
-      "MALLOC_TRIM_THRESHOLD_": "1048576",
-    },
-    cwd=Path(__file__).parents[2],
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  names = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
+  fixed = dict.fromkeys(names, "1048576")
+  done = apart.python("-c", script, tmp_path, **fixed)
   found = dict(line.split() for line in done.stdout.splitlines())
-  assert found, done.stderr
   assert float(found["save"]) < 0.5
   assert float(found["restore"]) < 1.5
 
@@ -397,10 +375,7 @@ told(RuntimeError("a"))
 
 
 def test_what_comes_late_of_a_failed_save_is_dropped_and_nothing_else():
-  done = subprocess.run(
-    [sys.executable, "-c", NOISE], capture_output=True, text=True, check=True
-  )
-  assert done.stdout.splitlines() == [
+  assert apart.python("-c", NOISE).stdout.splitlines() == [
     "RuntimeError('Event loop is closed')",
     "RuntimeError('a')",
   ]
