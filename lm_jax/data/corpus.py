@@ -22,10 +22,10 @@ from lm_jax.data import (
 )
 from lm_jax.data import text as texts
 from lm_jax.data.options import DataOptions
+from lm_jax.data.text import SPLITS as SPLITS
 from lm_jax.support import cache
 from lm_jax.support.errors import about
 
-SPLITS = ("train", "validation", "test")
 # The numbers in the keys below go up when the documents or splits that this
 # code makes of the same source change.
 

@@ -109,10 +109,7 @@ class Plan:
     They are to be read in this order: one reading of the files feeds all the
     splits of the training text.
     """
-    count = sum(
-      any(True for _ in shard)
-      for shard in shards(self.records("train"), SPLIT_BYTES)
-    )
+    count = sum(map(any, shards(self.records("train"), SPLIT_BYTES)))
     stream = shards(self.records("train"), SPLIT_BYTES)
     named = {f"train_{number:02d}": _next(stream) for number in range(count)}
     held_out = {split: self.records(split) for split in ("validation", "test")}
@@ -153,11 +150,7 @@ def _small(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
   """Plans to hold out tails of documents, in paragraphs or else in words."""
   for by_words in (False, True):
     tail_plan = Plan(paths, text_key, errors, None, by_words)
-    empty = [
-      split
-      for split in ("train", "validation", "test")
-      if next(tail_plan.records(split), None) is None
-    ]
+    empty = [s for s in texts.SPLITS if not any(tail_plan.records(s))]
     if not empty:
       return tail_plan
   raise UsageError(

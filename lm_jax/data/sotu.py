@@ -21,6 +21,7 @@ import importlib.util
 import pathlib
 from typing import Any
 
+from lm_jax.data.text import SPLITS
 from lm_jax.support.errors import UsageError
 
 VERSION = "0.1.2"
@@ -100,5 +101,5 @@ def splits() -> dict[str, list[dict[str, Any]]]:
   messages = read()
   return {
     split: [m for m in messages if split_of(m["year"]) == split]
-    for split in ("train", "validation", "test")
+    for split in SPLITS
   }

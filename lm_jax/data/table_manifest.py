@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Literal
 
+from lm_jax.data.text import SPLITS
 from lm_jax.support import cache, strict_json
 from lm_jax.support.errors import UsageError, short
 from lm_jax.support.typed_json import as_kind
@@ -18,7 +19,6 @@ FILE = "facts.json"
 # The CRC-32 of the rest of facts.json; earlier versions wrote none.
 CHECK = "check"
 Dtype = Literal["uint16", "int32"]
-_SPLITS = ("train", "validation", "test")
 _ITEMSIZE = {"uint16": 2, "int32": 4}
 _MOST = 2**63  # Counts are below it.
 
@@ -89,7 +89,7 @@ def read(folder: pathlib.Path, fields: int) -> Manifest:
     raise damaged(f"{FILE} is not what was written")
   splits, checks = manifest.splits, manifest.checks
   checked = splits if checks is None else checks
-  if not {*_SPLITS} <= set(splits) or set(checked) != set(splits):
+  if not {*SPLITS} <= set(splits) or set(checked) != set(splits):
     raise damaged(f"the names of the splits in {FILE}: {short(splits)}")
   for name in ("length", "shard_rows"):
     if not 1 <= getattr(manifest, name) < _MOST:

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 
-import apart
 import numpy as np
 import pytest
 
@@ -152,11 +151,3 @@ def _recipe():
   return chunks.Recipe(
     content, [0], 32, "packed", pack.Marks(0, 2, 3), "uint16"
   )
-
-
-def test_children_of_this_kind_have_no_jax():
-  code = (
-    "import sys, lm_jax.data.chunks, lm_jax.data.readers;"
-    "sys.exit('jax' in sys.modules or 'grain' in sys.modules)"
-  )
-  apart.python("-c", code)
