@@ -109,8 +109,8 @@ class Plan:
     They are to be read in this order: one reading of the files feeds all the
     splits of the training text.
     """
-    count = sum(map(any, shards(self.records("train"), SPLIT_BYTES)))
-    stream = shards(self.records("train"), SPLIT_BYTES)
+    count = sum(map(any, shards(self.records("train"))))
+    stream = shards(self.records("train"))
     named = {f"train_{number:02d}": _next(stream) for number in range(count)}
     held_out = {split: self.records(split) for split in ("validation", "test")}
     return named | held_out
@@ -163,8 +163,8 @@ def _next(groups: Iterator[Iterator[Record]]) -> Iterator[Record]:
   yield from next(groups)
 
 
-def shards(records: Iterator[Record], limit: int) -> Iterator[Iterator[Record]]:
-  """Groups records by the shard of `limit` bytes that they begin in.
+def shards(records: Iterator[Record]) -> Iterator[Iterator[Record]]:
+  """Groups records by the shard of SPLIT_BYTES that they begin in.
 
   Read a group to its end before asking for the next one.
   """
@@ -172,7 +172,7 @@ def shards(records: Iterator[Record], limit: int) -> Iterator[Iterator[Record]]:
   def numbered() -> Iterator[tuple[int, Record]]:
     start = 0
     for record in records:
-      yield start // limit, record
+      yield start // SPLIT_BYTES, record
       start += len(record["text"].encode())
 
   for _, group in itertools.groupby(numbered(), key=lambda pair: pair[0]):

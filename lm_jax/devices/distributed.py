@@ -120,7 +120,7 @@ def require_same(values: Mapping[str, Any]) -> None:
         )
 
 
-def require_shared(directory: os.PathLike, flag: str = "--workdir") -> None:
+def require_shared(directory: os.PathLike) -> None:
   """Raises UsageError unless all processes see the same directory.
 
   Process 0 writes a file there, which the others look for.
@@ -142,7 +142,7 @@ def require_shared(directory: os.PathLike, flag: str = "--workdir") -> None:
   blind = [f"process {i} on {host}" for i, host in enumerate(hosts) if host]
   if blind:
     raise UsageError(
-      f"{flag}={directory}: {', '.join(blind)} does not see what process 0"
+      f"--workdir={directory}: {', '.join(blind)} does not see what process 0"
       " writes there; several hosts need a shared file system"
     )
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
-import numpy as np
 from absl import logging
 
 from lm_jax.storage.digest import digest as digest  # offered here too
@@ -163,27 +162,6 @@ class Checkpoints:
     return self._first_whole(
       step, lambda candidate: self._restore(candidate, abstract_params, _PARAMS)
     )
-
-  def stored(
-    self, step: int | None = None
-  ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-    """Returns shape and dtype of the arrays of a step, by dotted path.
-
-    Args:
-      step: a step number; by default the last one with an undamaged record.
-
-    Returns:
-      {} if there is no checkpoint; no array is read.
-
-    Raises:
-      UsageError: `step` is missing or damaged.
-    """
-    body = self._first_whole(step, self._steps.read_body)
-    leaves = body["leaves"] if body else {}
-    return {
-      name: (tuple(shape), jax.numpy.dtype(dtype))
-      for name, (shape, dtype, _) in leaves.items()
-    }
 
   def steps(self) -> list[int]:
     """Returns the numbers of all steps."""

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+import apart
 import pytest
 
 from lm_jax.config import Config, overrides
@@ -199,12 +200,6 @@ def test_several_prepared_data_sets_are_told_apart(own):
     own.texts(str(own.folder / "set"))
 
 
-def _port():
-  with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    return free.getsockname()[1]
-
-
 @pytest.fixture
 def no_proxy(monkeypatch):
   for name in ("http_proxy", "https_proxy", "all_proxy"):
@@ -215,7 +210,7 @@ def no_proxy(monkeypatch):
 def test_without_a_network_it_is_said_at_once(no_proxy, own, monkeypatch):
   from tensorflow_datasets.core.download import downloader
 
-  url = f"http://127.0.0.1:{_port()}/x.zip"
+  url = f"http://127.0.0.1:{apart.free_port()}/x.zip"
   start = time.monotonic()
   with (
     network.checked(),

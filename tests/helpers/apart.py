@@ -2,10 +2,18 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 
 HELPERS = pathlib.Path(__file__).parent
+
+
+def free_port():
+  """A port of this machine on which nobody listens."""
+  with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    return free.getsockname()[1]
 
 
 def python(*words, code=0, **environment):
