@@ -123,3 +123,15 @@ def finished(tiny, tmp_path_factory):
   config = tiny.config(tmp_path_factory.mktemp("finished"))
   assert run.Run(config).execute(progress=False)["status"] == "done"
   return config
+
+
+@pytest.fixture
+def warned(monkeypatch):
+  """The lines that absl has warned by."""
+  from absl import logging
+
+  lines = []
+  monkeypatch.setattr(
+    logging, "warning", lambda text, *values: lines.append(text % values)
+  )
+  return lines

@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from lm_jax.planning.chips import CHIPS
 from lm_jax.support import cache
 from lm_jax.support.errors import UsageError
-from lm_jax.support.machine import REQUIRED, _version, describe, versions
+from lm_jax.support.machine import REQUIRED, describe, versions
 from lm_jax.support.options import Option, names_given, option, texts_of_others
 
 
 def report() -> tuple[str, list[str]]:
   """Describes the machine, a line each, and names missing packages."""
   directory = cache.root()
-  missing = [name for name in REQUIRED if not _version(name)]
-  lines = [f"{name}: {version}" for name, version in versions().items()]
+  installed = versions()
+  missing = [name for name in REQUIRED if name not in installed]
+  lines = [f"{name}: {version}" for name, version in installed.items()]
   lines += [f"{name}: missing" for name in missing]
   if "jax" not in missing:
     lines.append(f"machine: {describe()}")

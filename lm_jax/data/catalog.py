@@ -61,10 +61,8 @@ def _old_style_names() -> set[str]:
 def find(corpus: str) -> Any:
   """Returns the builder of a TFDS name, such as `wikipedia/20230601.en`.
 
-  A user's own data set is looked up by its code or by its prepared files.
-
-  Raises:
-    UsageError: there is no such data set, configuration or version.
+  A user's own data set is looked up by its code or by its prepared files. Where
+  there is no such data set, configuration or version it raises UsageError.
   """
   import tensorflow_datasets as tfds
 
@@ -76,7 +74,7 @@ def find(corpus: str) -> Any:
   known = tfds.list_builders(with_community_datasets=False)
   if valid and name not in known:
     may = own_builders.may_import(corpus)
-    if may and own_builders.import_code(name, corpus):
+    if may and own_builders.import_code(name):
       known = [*known, name]
     elif (builder := own_builders.prepared(wanted)) is not None:
       return builder
@@ -84,7 +82,7 @@ def find(corpus: str) -> Any:
     names = sorted({"sotu", *known, *_old_style_names()})
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     raise UsageError(
-      f"--data.corpus={corpus}: no such file, directory or TFDS data set; "
+      "no such file, directory or TFDS data set; "
       'valid are "sotu", a path or glob, and the names that '
       "tfds.list_builders() gives; a builder of yours is the module"
       f" {name} on PYTHONPATH, or its path"
@@ -93,13 +91,11 @@ def find(corpus: str) -> Any:
   for folder in tfds.core.utils.file_utils.list_data_dirs():
     tfds_features_check.check(pathlib.Path(folder, name))
   try:
-    with quiet(), own_builders.faults_named(corpus):
+    with quiet(), own_builders.faults_named():
       return tfds.builder(wanted, file_format="array_record")
   except ModuleNotFoundError as error:
     missing = str(error).rpartition(": ")[2]
-    raise UsageError(
-      f"--data.corpus={corpus}: needs more: {missing}"
-    ) from error
+    raise UsageError(f"needs more: {missing}") from error
   except (ValueError, AssertionError, tfds.core.DatasetNotFoundError) as error:
     configs = sorted(tfds.builder_cls(name).builder_configs)
     near = difflib.get_close_matches(
@@ -107,8 +103,7 @@ def find(corpus: str) -> Any:
     )
     reason = str(error).strip().partition("\n")[0]
     raise UsageError(
-      f"--data.corpus={corpus}: {reason}"
-      + (f"; nearest configurations: {', '.join(near)}" if near else "")
+      reason + (f"; nearest configurations: {', '.join(near)}" if near else "")
     ) from error
 
 
@@ -130,10 +125,8 @@ def check_text(builder: Any, text_key: str) -> None:
 def quiet(folder: pathlib.Path | None = None) -> Iterator[None]:
   """Suppresses TFDS's output, warnings and temporary files.
 
-  Its progress bars stay, on terminals only.
-
-  Args:
-    folder: parent of the temporary directory; None: the system's default.
+  Its progress bars stay, on terminals only. `folder` is the parent of its
+  temporary directory; None: the system's default.
   """
   import tensorflow_datasets as tfds
 
@@ -166,7 +159,7 @@ def prepare(builder: Any, corpus: str) -> None:
     there = builder.is_prepared()
   if there:
     return
-  where = f"--data.corpus={corpus}: not prepared in {builder.data_dir}"
+  where = f"not prepared in {builder.data_dir}"
   if isinstance(builder, tfds.core.BeamBasedBuilder):
     raise UsageError(
       f"{where}, and preparing it takes Apache Beam: where that and "
@@ -180,7 +173,7 @@ def prepare(builder: Any, corpus: str) -> None:
       f"{builder._data_dir_root}/downloads/manual: {steps}"
     )
   try:
-    with quiet(), network.checked(), own_builders.faults_named(corpus):
+    with quiet(), network.checked(), own_builders.faults_named():
       builder.download_and_prepare()
   except FileExistsError:
     if not builder.is_prepared():  # Else another process was faster.
@@ -195,7 +188,7 @@ def prepare(builder: Any, corpus: str) -> None:
     raise UsageError(f"{where}, and preparing it failed: {reason}") from error
 
 
-def source(builder: Any, corpus: str, split: str) -> Any:
+def source(builder: Any, split: str) -> Any:
   """Returns random access to the examples of a prepared data set.
 
   Raises:
@@ -204,29 +197,26 @@ def source(builder: Any, corpus: str, split: str) -> Any:
   """
   if split not in builder.info.splits:
     raise UsageError(
-      f"--data.corpus={corpus}: it has no split {split!r}, only "
+      f"it has no split {split!r}, only "
       f"{', '.join(sorted(builder.info.splits))}"
     )
   file_format = builder.info.file_format.value
   if file_format != "array_record":
     raise UsageError(
-      f"--data.corpus={corpus}: {builder.data_dir} was prepared as "
-      f"{file_format}, which takes TensorFlow to read; valid is array_record: "
-      "name another directory in $TFDS_DATA_DIR"
+      f"{builder.data_dir} was prepared as {file_format}, which takes"
+      " TensorFlow to read; valid is array_record: name another directory in"
+      " $TFDS_DATA_DIR"
     )
-  threads.require(f"--data.corpus={corpus}")
+  threads.require()
   return builder.as_data_source(split=split)
 
 
 def examples(source: Any, where: str) -> Iterator[Any]:
   """Yields the examples of a data source, in order.
 
-  Args:
-    source: random access to the examples.
-    where: names its files in messages.
-
   Raises:
-    UsageError: a file is damaged, by array_record's own checksums.
+    UsageError: a file is damaged, by array_record's own checksums; `where`
+      names it.
   """
   try:
     yield from source

@@ -17,6 +17,7 @@ import numpy as np
 from lm_jax.data import pack, worker_process
 from lm_jax.data.encoding import Encoder
 from lm_jax.data.table import row_checks
+from lm_jax.data.table_manifest import Dtype
 from lm_jax.data.text import pieces
 
 # Text is tokenized by the group, and long documents in pieces of this size.
@@ -46,7 +47,7 @@ class Recipe(NamedTuple):
   length: int
   packing: str
   marks: pack.Marks
-  dtype: str
+  dtype: Dtype
   every_script: bool = True  # of which stops end sentences
 
 

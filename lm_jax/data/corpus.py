@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from lm_jax.data import (
   catalog,
   files,
@@ -14,15 +16,16 @@ from lm_jax.data import (
   hashes,
   own_builders,
   sotu,
+  text_builder,
   tfds_features_check,
   threads,
 )
 from lm_jax.data import text as texts
 from lm_jax.data.options import DataOptions
+from lm_jax.data.text import SPLITS as SPLITS
 from lm_jax.support import cache
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import about
 
-SPLITS = ("train", "validation", "test")
 # The numbers in the keys below go up when the documents or splits that this
 # code makes of the same source change.
 
@@ -66,12 +69,14 @@ class Corpus:
     return self.read(split)
 
 
-def _plain(example: dict[str, Any], text_key: str, errors: str) -> Document:
+def _plain(
+  example: dict[str, Any], text_key: str, errors: str, where: str
+) -> Document:
   """Turns a TFDS example into a document: str texts and Python numbers."""
   facts: dict[str, Any] = {}
   for name, value in example.items():
     if isinstance(value, bytes):
-      facts[name] = value.decode("utf-8", errors)
+      facts[name] = formats.decode(value, errors, where)
     elif isinstance(value, str | int | float):
       facts[name] = value
     elif getattr(value, "ndim", None) == 0:
@@ -117,12 +122,13 @@ def _directory(
 
   def read(split: str) -> Iterator[Document]:
     builder, names = prepared(split)
-    threads.require(f"--data.corpus={name}")
+    with about(f"--data.corpus={name}"):
+      threads.require()
     for part in names:  # Each is held to its digest when it is needed.
       check(map(pathlib.Path, builder.info.splits[part].filepaths))
       source = builder.as_data_source(split=part)
       for example in catalog.examples(source, str(path)):
-        yield _plain(example, "text", "strict")
+        yield _plain(example, "text", "strict", str(path))
 
   def size() -> int:
     builder, names = prepared("train")
@@ -136,7 +142,9 @@ def _open_sotu(options: DataOptions) -> Corpus:
   fingerprint = cache.key("sotu 1", sotu.VERSION, sotu.SHA256, splits)
 
   def make(folder: pathlib.Path) -> Any:
-    return sotu.builder_class()(data_dir=folder, file_format="array_record")
+    fields = {"id": str, "text": str, "year": np.int32}
+    fields |= {"president": str, "party": str}
+    return text_builder.make(folder, "state_of_the_union", fields, sotu.splits)
 
   path = cache.root(options.cache) / "tfds" / f"sotu-{fingerprint}"
   return _directory("sotu", fingerprint, path, make)
@@ -153,9 +161,8 @@ def _open_files(options: DataOptions) -> Corpus:
 
   def make(folder: pathlib.Path) -> Any:
     planned = files.plan(paths, options.text_key, options.errors)
-    return files.builder_class()(
-      plan=planned, data_dir=folder, file_format="array_record"
-    )
+    fields = {"text": str, "name": str, "ends": np.bool_}
+    return text_builder.make(folder, "local_text", fields, planned.splits)
 
   path = cache.root(options.cache) / "tfds" / f"files-{fingerprint}"
   return _directory(options.corpus, fingerprint, path, make, sources)
@@ -163,33 +170,32 @@ def _open_files(options: DataOptions) -> Corpus:
 
 def _open_catalog(options: DataOptions) -> Corpus:
   """Opens a TFDS data set; missing splits are taken from its training split."""
-  if own_builders.is_directory(options.corpus):
-    builder = own_builders.from_directory(options.corpus)
-  else:
-    builder = catalog.find(options.corpus)
+  flag = f"--data.corpus={options.corpus}"
+  with about(flag):
+    if own_builders.is_directory(options.corpus):
+      builder = own_builders.from_directory(options.corpus)
+    else:
+      builder = catalog.find(options.corpus)
   name = builder.info.full_name
   catalog.check_text(builder, options.text_key)
   fingerprint = cache.key("tfds 1", name, options.text_key, options.errors)
 
   def read(split: str) -> Iterator[Document]:
-    catalog.prepare(builder, options.corpus)
-    existing = builder.info.splits
-    source_split = split if split in existing else "train"
-    source = catalog.source(builder, options.corpus, source_split)
+    with about(flag):
+      catalog.prepare(builder, options.corpus)
+      existing = builder.info.splits
+      source_split = split if split in existing else "train"
+      source = catalog.source(builder, source_split)
     examples = catalog.examples(source, str(builder.data_dir))
     for index, example in enumerate(examples):
-      try:
-        document = _plain(example, options.text_key, options.errors)
-      except UnicodeDecodeError as error:
-        raise UsageError(
-          f"{name}, {source_split}[{index}]: byte {error.start} is not UTF-8; "
-          "--data.errors=replace goes on with U+FFFD in its place"
-        ) from error
+      where = f"{name}, {source_split}[{index}]"
+      document = _plain(example, options.text_key, options.errors, where)
       if document.text.strip() and split == _split(document, split, existing):
         yield document
 
   def size() -> int:
-    catalog.prepare(builder, options.corpus)
+    with about(flag):
+      catalog.prepare(builder, options.corpus)
     return int(builder.info.splits["train"].num_bytes)
 
   return Corpus(options.corpus, fingerprint, read, size)
@@ -205,10 +211,9 @@ def _split(document: Document, split: str, existing: Any) -> str:
 
 
 def open_corpus(options: DataOptions) -> Corpus:
-  """Opens the corpus that `--data.corpus` names; documents are read later.
+  """Opens the corpus that `--data.corpus` names, or raises UsageError.
 
-  Raises:
-    UsageError: there is no such corpus, or it cannot be read.
+  Documents are read later.
   """
   if options.corpus == "sotu":
     return _open_sotu(options)

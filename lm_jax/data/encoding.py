@@ -11,7 +11,7 @@ import functools
 import itertools
 import json
 import pathlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,14 +104,8 @@ class Encoder:
       [T, 2], without white space around them; the end is exclusive. Tokens
       that share a character (its bytes) have the same span.
     """
-    with tokenizer_json.using(self.path):
-      encodings = self.tokenizer.encode_batch(
-        list(texts), add_special_tokens=False
-      )
     encoded = []
-    for text, encoding in zip(texts, encodings, strict=True):
-      with tokenizer_json.using(self.path):
-        encoding, ids = self._as_text(text, encoding)
+    for text, encoding, ids in self._encodings(texts):
       spans = [_stripped(text, *span) for span in encoding.offsets]
       spans_Tx2 = np.array(spans, np.int64).reshape(-1, 2)
       encoded.append((np.array(ids, np.int32), spans_Tx2))
@@ -122,24 +116,13 @@ class Encoder:
   ) -> tuple[Encoded, np.ndarray]:
     """Encodes several texts into one array, on all cores.
 
-    Args:
-      texts: the texts.
-      every_script: see `sentence_starts`.
-
     Returns:
-      The tokens, with sentences numbered on from text to text; and the number
-      of tokens of each text, int64 [N].
+      The tokens, with sentences (see `sentence_starts`) numbered on from text
+      to text; and the number of tokens of each text, int64 [N].
     """
-    # encode_batch_fast would be faster, but forgets the words.
-    with tokenizer_json.using(self.path):
-      encodings = self.tokenizer.encode_batch(
-        list(texts), add_special_tokens=False
-      )
     ids_N, word_N, bytes_N, starts_N = [], [], [], []
     at = 0  # bytes of the texts so far
-    for text, encoding in zip(texts, encodings, strict=True):
-      with tokenizer_json.using(self.path):
-        encoding, text_ids = self._as_text(text, encoding)
+    for text, encoding, text_ids in self._encodings(texts):
       byte_at, size = _byte_positions(text)
       ids_N.append(np.array(text_ids, np.int32))
       word_N.append(np.array(encoding.word_ids, np.int32))
@@ -172,6 +155,20 @@ class Encoder:
     before_N = np.concatenate([[0], ends])[first_N]
     text_N = np.array([starts[0] for starts in starts_N], np.int64)
     return ends - sizes + np.repeat(text_N - before_N, counts_N)
+
+  def _encodings(
+    self, texts: Sequence[str]
+  ) -> Iterator[tuple[str, Any, list[int]]]:
+    """Yields texts, their encodings and ids; encodes on all cores."""
+    with tokenizer_json.using(self.path):
+      # encode_batch_fast would be faster, but forgets the words.
+      encodings = self.tokenizer.encode_batch(
+        list(texts), add_special_tokens=False
+      )
+    for text, encoding in zip(texts, encodings, strict=True):
+      with tokenizer_json.using(self.path):
+        encoding, ids = self._as_text(text, encoding)
+      yield text, encoding, ids
 
   def _as_text(self, text: str, encoding: Any) -> tuple[Any, list[int]]:
     """Returns the encoding and its ids, without names of special tokens."""

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-import functools
 import itertools
 import pathlib
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from lm_jax.data import formats
 from lm_jax.data import text as texts
+from lm_jax.data.text_builder import Record
 from lm_jax.support.errors import UsageError
 
 FEW = 20  # Below this many documents, parts of documents are held out.
@@ -86,7 +85,7 @@ class Plan:
   thresholds: tuple[int, int] | None
   by_words: bool = False
 
-  def records(self, split: str) -> Iterator[dict[str, Any]]:
+  def records(self, split: str) -> Iterator[Record]:
     """Yields the records of a split: text, name, and if the document ends."""
     for name, text in formats.read(self.paths, self.text_key, self.errors):
       if self.thresholds is None:
@@ -103,6 +102,18 @@ class Plan:
       for piece in firsts:
         yield {"text": piece, "name": name, "ends": False}
       yield {"text": final, "name": name, "ends": ends}
+
+  def splits(self) -> dict[str, Iterator[Record]]:
+    """Returns the records by split, of which the training text has several.
+
+    They are to be read in this order: one reading of the files feeds all the
+    splits of the training text.
+    """
+    count = sum(map(any, shards(self.records("train"))))
+    stream = shards(self.records("train"))
+    named = {f"train_{number:02d}": _next(stream) for number in range(count)}
+    held_out = {split: self.records(split) for split in ("validation", "test")}
+    return named | held_out
 
 
 def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
@@ -139,11 +150,7 @@ def _small(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
   """Plans to hold out tails of documents, in paragraphs or else in words."""
   for by_words in (False, True):
     tail_plan = Plan(paths, text_key, errors, None, by_words)
-    empty = [
-      split
-      for split in ("train", "validation", "test")
-      if next(tail_plan.records(split), None) is None
-    ]
+    empty = [s for s in texts.SPLITS if not any(tail_plan.records(s))]
     if not empty:
       return tail_plan
   raise UsageError(
@@ -152,79 +159,21 @@ def _small(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
   )
 
 
-def shards(
-  records: Iterator[dict[str, Any]], limit: int
-) -> Iterator[Iterator[dict[str, Any]]]:
-  """Groups records by the shard of `limit` bytes that they begin in.
+def _next(groups: Iterator[Iterator[Record]]) -> Iterator[Record]:
+  yield from next(groups)
+
+
+def shards(records: Iterator[Record]) -> Iterator[Iterator[Record]]:
+  """Groups records by the shard of SPLIT_BYTES that they begin in.
 
   Read a group to its end before asking for the next one.
   """
 
-  def numbered() -> Iterator[tuple[int, dict[str, Any]]]:
+  def numbered() -> Iterator[tuple[int, Record]]:
     start = 0
     for record in records:
-      yield start // limit, record
+      yield start // SPLIT_BYTES, record
       start += len(record["text"].encode())
 
   for _, group in itertools.groupby(numbered(), key=lambda pair: pair[0]):
     yield (record for _, record in group)
-
-
-def _next(groups: Iterator[Iterator[Any]]) -> Iterator[Any]:
-  yield from next(groups)
-
-
-@functools.cache
-def builder_class() -> type:
-  """Returns the TFDS builder class; TFDS is imported only then."""
-  import numpy as np
-  import tensorflow_datasets as tfds
-
-  class LocalText(tfds.core.GeneratorBasedBuilder):
-    """Text from local files."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    # Where TFDS would look for checksums of downloads; there are none.
-    code_path = None
-
-    def __init__(self, *, plan: Plan, **options: Any):
-      self._plan = plan
-      super().__init__(**options)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-      return self.dataset_info_from_configs(
-        description=__doc__,
-        features=tfds.features.FeaturesDict(
-          {
-            "text": tfds.features.Text(),
-            "name": tfds.features.Text(),
-            "ends": tfds.features.Scalar(np.bool_),
-          }
-        ),
-        disable_shuffling=True,
-      )
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
-      del dl_manager  # Nothing is downloaded.
-      records = self._plan.records
-      count = sum(
-        any(True for _ in shard)
-        for shard in shards(records("train"), SPLIT_BYTES)
-      )
-      # TFDS exhausts one split after the other, in this order, so that one
-      # reading of the files feeds all the splits of the training text.
-      stream = shards(records("train"), SPLIT_BYTES)
-      generators = {
-        f"train_{number:02d}": self._generate_examples(_next(stream))
-        for number in range(count)
-      }
-      for split in ("validation", "test"):
-        generators[split] = self._generate_examples(records(split))
-      return generators
-
-    def _generate_examples(
-      self, records: Iterator[dict[str, Any]]
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
-      yield from enumerate(records)
-
-  return LocalText

@@ -8,21 +8,21 @@ row group), not with the corpus.
 from __future__ import annotations
 
 import glob
-import gzip
 import json
 import os
 import pathlib
-import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO
 
+from lm_jax.data import lines
 from lm_jax.data import paths as paths_lib
-from lm_jax.support.errors import UsageError, short
+from lm_jax.support.errors import UsageError, about, short
 
 # Bytes of one document. Longer ones are no text, or a small gzip file's bomb.
 LARGEST = 2**30
 PARQUET = ".parquet"
 SUFFIXES = (".txt", ".jsonl", ".txt.gz", ".jsonl.gz", PARQUET)
+_MARK = "\ufeff"  # of byte order
 # Rows of Parquet that are decoded at once.
 BATCH_ROWS = 256
 
@@ -40,10 +40,8 @@ def looks_like_files(corpus: str) -> bool:
 def find(corpus: str) -> list[pathlib.Path]:
   """Lists the files of a directory (with subdirectories), a file or a glob.
 
-  Each is listed once, however many links lead to it.
-
-  Raises:
-    UsageError: there are no files.
+  Each is listed once, however many links lead to it; where there are none, it
+  raises UsageError.
   """
   names = paths_lib.expand(os.path.expanduser(corpus))
   files = [pathlib.Path(name) for name in names if name.endswith(SUFFIXES)]
@@ -61,34 +59,35 @@ def _name(path: pathlib.Path) -> str:
   return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
-def _decode(data: bytes, path: pathlib.Path, offset: int, errors: str) -> str:
+def decode(data: bytes, errors: str, where: object, offset: int = 0) -> str:
+  """Decodes UTF-8 as --data.errors says, "strict" or "replace".
+
+  Messages name the place, and the byte, counted from the data's offset there.
+  """
   try:
-    return data.decode("utf-8", errors).removeprefix("\ufeff")
+    return data.decode("utf-8", errors)
   except UnicodeDecodeError as error:
     raise UsageError(
-      f"{path}: byte {offset + error.start} (0x{data[error.start]:02x}) is "
+      f"{where}: byte {offset + error.start} (0x{data[error.start]:02x}) is "
       "not UTF-8; --data.errors=replace goes on with U+FFFD in its place"
     ) from error
 
 
-def _line_text(
-  line: str, path: pathlib.Path, number: int, text_key: str, errors: str
-) -> str:
+def _line_text(line: str, text_key: str, errors: str) -> str:
   try:
     value = json.loads(line)
   except (ValueError, RecursionError) as error:
-    raise UsageError(f"{path}, line {number}: not JSON: {error}") from error
+    raise UsageError(f"not JSON: {error}") from error
   if not isinstance(value, dict) or text_key not in value:
     keys = sorted(value)[:20] if isinstance(value, dict) else []
     raise UsageError(
-      f"{path}, line {number}: no field {text_key!r} (--data.text_key); it "
-      f"has {', '.join(map(short, keys)) or 'no fields'}"
+      f"no field {text_key!r} (--data.text_key); it has "
+      f"{', '.join(map(short, keys)) or 'no fields'}"
     )
   text = value[text_key]
   if not isinstance(text, str):
     raise UsageError(
-      f"{path}, line {number}: field {text_key!r} is not a string but "
-      f"{type(text).__name__}"
+      f"field {text_key!r} is not a string but {type(text).__name__}"
     )
   if errors == "replace":
     return text.encode("utf-8", "replace").decode()
@@ -96,8 +95,8 @@ def _line_text(
     text.encode()
   except UnicodeEncodeError as error:  # An escaped half of a surrogate pair.
     raise UsageError(
-      f"{path}, line {number}: {error.object[error.start]!r} is not a "
-      "character; --data.errors=replace goes on"
+      f"{error.object[error.start]!r} is not a character; --data.errors=replace"
+      " goes on"
     ) from error
   return text
 
@@ -118,16 +117,21 @@ def _texts(
   file: IO[bytes], path: pathlib.Path, text_key: str, errors: str
 ) -> Iterator[tuple[str, str]]:
   if ".jsonl" not in path.name[-len(".jsonl.gz") :]:
-    yield _name(path), _decode(_limited(file.read, path), path, 0, errors)
+    text = decode(_limited(file.read, path), errors, path)
+    yield _name(path), text.removeprefix(_MARK)
     return
   offset = 0
-  lines = iter(lambda: _limited(file.readline, path, f", byte {offset}"), b"")
-  for number, data in enumerate(lines, start=1):
-    line = _decode(data, path, offset, errors)
+
+  def read_line() -> bytes:
+    return _limited(file.readline, path, f", byte {offset}")
+
+  for number, data in enumerate(iter(read_line, b""), start=1):
+    line = decode(data, errors, path, offset).removeprefix(_MARK)
     offset += len(data)
     if line.strip():
-      name = f"{_name(path)}:{number}"
-      yield name, _line_text(line, path, number, text_key, errors)
+      with about(f"{path}, line {number}"):
+        text = _line_text(line, text_key, errors)
+      yield f"{_name(path)}:{number}", text
 
 
 def _parquet_texts(
@@ -167,21 +171,11 @@ def _parquet_texts(
       for value in column.cast(pyarrow.large_binary()).to_pylist():
         number += 1
         if value is not None:
-          name = f"{_name(path)}:{number}"
-          yield name, _row_text(value, path, number, errors)
+          text = decode(value, errors, f"{path}, row {number}")
+          yield f"{_name(path)}:{number}", text
   except (pyarrow.ArrowException, OSError) as error:
     reason = " ".join(str(error).split())
     raise UsageError(f"{path}: damaged Parquet file: {reason}") from error
-
-
-def _row_text(data: bytes, path: pathlib.Path, number: int, errors: str) -> str:
-  try:
-    return data.decode("utf-8", errors)
-  except UnicodeDecodeError as error:
-    raise UsageError(
-      f"{path}, row {number}: byte {error.start} (0x{data[error.start]:02x}) "
-      "is not UTF-8; --data.errors=replace goes on with U+FFFD in its place"
-    ) from error
 
 
 def read(
@@ -194,14 +188,8 @@ def read(
       place; Parquet without pyarrow.
   """
   for path in paths:
-    try:
-      opener: Any = gzip.open if path.suffix == ".gz" else open
-      texts = _parquet_texts if path.suffix == PARQUET else _texts
-      with opener(path, "rb") as file:
-        for name, text in texts(file, path, text_key, errors):
-          if text.strip():
-            yield name, text
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-      raise UsageError(f"{path}: damaged gzip file: {error}") from error
-    except OSError as error:
-      raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    texts = _parquet_texts if path.suffix == PARQUET else _texts
+    with lines.opened(path) as file:
+      for name, text in texts(file, path, text_key, errors):
+        if text.strip():
+          yield name, text

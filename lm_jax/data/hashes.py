@@ -39,7 +39,9 @@ class FileState(NamedTuple):
   inode: int
 
   @classmethod
-  def from_stat(cls, stat: os.stat_result) -> FileState:
+  def read(cls, file: pathlib.Path | int) -> FileState:
+    """Reads the state of a file, or of an open one by its number."""
+    stat = os.stat(file)
     return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
@@ -53,6 +55,7 @@ class Hashed(NamedTuple):
 
 # By the name of a file in the table.
 Known = dict[str, tuple[FileState, str]]
+Files = dict[str, tuple[pathlib.Path, FileState]]
 
 
 def hash_file(cached: str, path: pathlib.Path) -> Hashed:
@@ -61,27 +64,22 @@ def hash_file(cached: str, path: pathlib.Path) -> Hashed:
 
 
 def hash_files(cached: str, paths: Sequence[pathlib.Path]) -> list[Hashed]:
-  """Hashes files, except those that the cache remembers.
-
-  Args:
-    cached: the value of --data.cache.
-    paths: the files.
+  """Hashes files, except those that the cache (--data.cache) remembers.
 
   Raises:
     UsageError: a file cannot be read, or changes meanwhile.
   """
   table = cache.root(cached) / "hashes" / TABLE
-  now = [FileState.from_stat(_stat(path)) for path in paths]
-  names = [_name(path) for path in paths]
+  files = {
+    cache.key(str(path.absolute())): (path, _state(path)) for path in paths
+  }
   known = _read(table)
-  if _due(names, now, known):
+  if _due(files, known):
     # Of several processes that begin with a corpus one hashes it.
-    with _locked(table, names) as writable:
+    with _locked(table, files) as writable:
       known = _read(table)
-      _hash(table if writable else None, paths, names, now, known)
-  return [
-    Hashed(path, *known[name]) for path, name in zip(paths, names, strict=True)
-  ]
+      _hash(table if writable else None, _due(files, known), known)
+  return [Hashed(path, *known[name]) for name, (path, _) in files.items()]
 
 
 def require_same(files: Iterable[Hashed]) -> None:
@@ -90,7 +88,7 @@ def require_same(files: Iterable[Hashed]) -> None:
   A file with only a new name, owner or inode is hashed again.
   """
   for path, before, sha256 in files:
-    now = FileState.from_stat(_stat(path))
+    now = _state(path)
     if now == before:
       continue
     same = now[:2] == before[:2] and _digest(path, now, None) == sha256
@@ -110,9 +108,9 @@ def _changed(
   )
 
 
-def _stat(path: pathlib.Path) -> os.stat_result:
+def _state(path: pathlib.Path) -> FileState:
   try:
-    return path.stat()
+    return FileState.read(path)
   except OSError as error:
     raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
@@ -125,7 +123,7 @@ def _digest(path: pathlib.Path, state: FileState, bar: Any) -> str:
         digest.update(data)
         if bar is not None:
           bar.update(len(data))
-      now = FileState.from_stat(os.fstat(file.fileno()))
+      now = FileState.read(file.fileno())
   except OSError as error:
     raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
   if now != state:
@@ -133,43 +131,30 @@ def _digest(path: pathlib.Path, state: FileState, bar: Any) -> str:
   return digest.hexdigest()
 
 
-def _name(path: pathlib.Path) -> str:
-  return cache.key(str(path.absolute()))
+def _due(files: Files, known: Known) -> Files:
+  """Returns the files whose present state is not in the table."""
+  return {
+    name: (path, state)
+    for name, (path, state) in files.items()
+    if name not in known or known[name][0] != state
+  }
 
 
-def _due(
-  names: Sequence[str], now: Sequence[FileState], known: Known
-) -> list[int]:
-  """Indices of the files whose present state is not in the table."""
-  return [
-    i
-    for i, name in enumerate(names)
-    if name not in known or known[name][0] != now[i]
-  ]
-
-
-def _hash(
-  table: pathlib.Path | None,
-  paths: Sequence[pathlib.Path],
-  names: Sequence[str],
-  now: Sequence[FileState],
-  known: Known,
-) -> None:
-  """Hashes the files that are not in the table, and adds them to it."""
+def _hash(table: pathlib.Path | None, due: Files, known: Known) -> None:
+  """Hashes files, and adds them to the table and to what is known."""
   import tqdm
 
-  due = [(paths[i], names[i], now[i]) for i in _due(names, now, known)]
   lines: list[bytes] = []
   kept = time.monotonic()
   with tqdm.tqdm(
-    total=sum(state.size for _, _, state in due),
+    total=sum(state.size for _, state in due.values()),
     desc=f"hashing {len(due)} files",
     unit="B",
     unit_scale=True,
     leave=False,
     disable=None,  # Silent off a terminal.
   ) as bar:
-    for path, name, state in due:
+    for name, (path, state) in due.items():
       begun = time.time_ns()
       known[name] = state, _digest(path, state, bar)
       if begun - max(state.changed, state.status_changed) > _YOUNG_NS:
@@ -225,7 +210,7 @@ def _tidy(table: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(table: pathlib.Path, names: Sequence[str]) -> Iterator[bool]:
+def _locked(table: pathlib.Path, names: Iterable[str]) -> Iterator[bool]:
   """Locks some files; yields whether the table may be written.
 
   A read-only cache stores nothing new.

@@ -37,7 +37,7 @@ def raw(path: pathlib.Path) -> Iterator[bytes]:
   Raises:
     UsageError: the file cannot be read, is damaged, or a line is too long.
   """
-  with _opened(path) as file:
+  with opened(path) as file:
     while line := file.readline(_LONGEST + 1):
       if len(line) > _LONGEST:
         raise UsageError(f"{path}: a line of more than {_LONGEST} bytes")
@@ -50,7 +50,7 @@ def content(path: pathlib.Path) -> bytes:
   Raises:
     UsageError: the file can't be read, is damaged or too large.
   """
-  with _opened(path) as file:
+  with opened(path) as file:
     data = file.read(_MOST + 1)
   if len(data) > _MOST:
     raise UsageError(f"{path}: has more than {_MOST} bytes")
@@ -58,7 +58,8 @@ def content(path: pathlib.Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
+def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
+  """Opens a file, gzipped or not; errors of reading it become UsageErrors."""
   opener: Any = gzip.open if path.suffix == ".gz" else open
   try:
     with opener(path, "rb") as file:
@@ -73,15 +74,12 @@ def texts(path: pathlib.Path) -> Iterator[tuple[str, str]]:
   """Yields the lines of a UTF-8 file, each with its place for messages."""
   for number, line in enumerate(raw(path), start=1):
     where = f"{path}, line {number}"
-    yield where, _bare(decoded(line, where))
+    text = decoded(line, where)
+    yield where, text.removesuffix("\n").removesuffix("\r")
 
 
 def decoded(data: bytes, where: object) -> str:
-  """Decodes a line or a file as UTF-8; strips a byte-order mark.
-
-  Raises:
-    UsageError: it is not UTF-8.
-  """
+  """Decodes UTF-8, or raises UsageError; strips a byte-order mark."""
   try:
     text = data.decode()
   except UnicodeDecodeError as error:
@@ -104,10 +102,7 @@ def is_word(text: str) -> bool:
 def parsed(data: bytes, where: object, whole: bool = False) -> Any:
   """Parses a line or a file of JSON.
 
-  Args:
-    data: the line or file.
-    where: names it in messages.
-    whole: whether it is a file; messages then name the line.
+  `where` names it in messages; of a `whole` file they name the line, too.
 
   Raises:
     UsageError: it is not UTF-8 or not JSON; or it has half of a surrogate
@@ -130,7 +125,3 @@ def parsed(data: bytes, where: object, whole: bool = False) -> Any:
         " and no character"
       ) from None
   return value
-
-
-def _bare(text: str) -> str:
-  return text.removesuffix("\n").removesuffix("\r")

@@ -12,7 +12,7 @@ from lm_jax.data import order, paths
 from lm_jax.data.corpus import Corpus, Document, open_corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.support import cache
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, about
 
 _NUMBER = re.compile(r"-?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})")
 
@@ -30,11 +30,7 @@ class Mixture:
   temperature: float
 
   def shares(self, sizes: Sequence[int]) -> list[int]:
-    """Integers in the proportion in which the corpora are read.
-
-    Args:
-      sizes: of the corpora, in any one unit.
-    """
+    """Integers in the proportion in which corpora of these sizes are read."""
     weights = self.weights or [Fraction(size) for size in sizes]
     if self.temperature != 1:
       largest = max(weights)
@@ -114,44 +110,29 @@ def parse(corpus: str) -> list[tuple[str, Fraction | None]]:
     parts.append(part)
     del words[:count]
   names = [name for name, _ in parts]
-  for name, weight in parts:
-    if weight is not None and weight <= 0:
-      raise UsageError(
-        f"--data.corpus={corpus}: the weight of {name!r} is {weight}; it must "
-        "be above 0"
-      )
-    if not name.strip():
-      raise UsageError(f"--data.corpus={corpus}: a part has no name")
-    if names.count(name) > 1:
-      raise UsageError(f"--data.corpus={corpus}: {name!r} is there twice")
   without = [name for name, weight in parts if weight is None]
-  if without and len(without) < len(parts):
-    raise UsageError(
-      f"--data.corpus={corpus}: {without[0]!r} has no weight; give all parts "
-      "one, or none"
-    )
+  with about(f"--data.corpus={corpus}"):
+    for name, weight in parts:
+      if weight is not None and weight <= 0:
+        raise UsageError(
+          f"the weight of {name!r} is {weight}; it must be above 0"
+        )
+      if not name.strip():
+        raise UsageError("a part has no name")
+      if names.count(name) > 1:
+        raise UsageError(f"{name!r} is there twice")
+    if without and len(without) < len(parts):
+      raise UsageError(
+        f"{without[0]!r} has no weight; give all parts one, or none"
+      )
   return parts
 
 
 def open_mixture(options: DataOptions) -> Mixture:
-  """Opens the corpora that `--data.corpus` names; documents are read later.
-
-  Raises:
-    UsageError: see `parse` and `open_corpus`; or the temperature is not
-      above 0.
-  """
-  if not options.temperature > 0:
-    raise UsageError(
-      f"--data.temperature={options.temperature}: must be above 0"
-    )
+  """Opens the corpora that `--data.corpus` names; see `open_corpus`."""
   parts = parse(options.corpus)
-  return Mixture(
-    tuple(
-      open_corpus(dataclasses.replace(options, corpus=name))
-      for name, _ in parts
-    ),
-    None
-    if parts[0][1] is None
-    else tuple(weight for _, weight in parts if weight is not None),
-    options.temperature,
-  )
+  corpora = [
+    open_corpus(dataclasses.replace(options, corpus=name)) for name, _ in parts
+  ]
+  weights = tuple(weight for _, weight in parts if weight is not None)
+  return Mixture(tuple(corpora), weights or None, options.temperature)

@@ -12,16 +12,11 @@ from lm_jax.data.corpus import Corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.support import cache
-from lm_jax.support.errors import UsageError
 from lm_jax.types import Specials
 
 
 def specials_of(options: DataOptions) -> Specials:
-  """Returns the special tokens of `load_tokenizer(options, ...)` in advance.
-
-  Raises:
-    UsageError: the specials.json beside a tokenizer.json is not valid.
-  """
+  """Returns the special tokens of `load_tokenizer(options, ...)` in advance."""
   stated = None
   if options.tokenizer not in vocabulary.KINDS:
     path = pathlib.Path(options.tokenizer).expanduser()
@@ -51,11 +46,7 @@ def _native(options: DataOptions, source: pathlib.Path) -> Tokenizer:
 def kept(
   folder: pathlib.Path, build: Callable[[pathlib.Path], None]
 ) -> pathlib.Path:
-  """Returns the tokenizer.json of a cache entry; makes it if missing.
-
-  Raises:
-    UsageError: it, or a file beside it, is damaged.
-  """
+  """Returns the undamaged tokenizer.json of a cache entry, made if missing."""
   cache.prepared(folder, build)
   names = ["tokenizer.json"]
   names += [name for name in sidecar_files.FILES if (folder / name).exists()]
@@ -75,8 +66,6 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
     UsageError: an unknown kind, a vocabulary that is too small, a file that
       is no tokenizer.json, or a file beside it that does not fit it.
   """
-  if options.sentinels < 0:
-    raise UsageError(f"--data.sentinels={options.sentinels}: must be 0 or more")
   vocabulary.check_kind(options.tokenizer)
   specials = Specials(sentinels=options.sentinels)
   kind = options.tokenizer

@@ -12,6 +12,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from lm_jax.support.errors import UsageError
+
 # A permutation of up to this many is kept in memory; larger ones are computed.
 SORTED = 2**22
 # Integer weights add up to this at most, so that products fit in 64 bits.
@@ -59,6 +61,22 @@ def _mix(x_N: np.ndarray) -> np.ndarray:
   x_N = (x_N ^ (x_N >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
   x_N = (x_N ^ (x_N >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
   return x_N ^ (x_N >> np.uint64(31))
+
+
+def block(step: int, batch_size: int, process: int, processes: int) -> range:
+  """Places, among all rows that are read, of a process's block of a batch."""
+  size = batch_size // processes
+  first = step * batch_size + process * size
+  return range(first, first + size)
+
+
+def require_blocks(batch_size: int, processes: int) -> None:
+  """Raises UsageError unless the processes divide the batch."""
+  if batch_size % processes:
+    raise UsageError(
+      f"--batch_size={batch_size}: must be a multiple of {processes}, the "
+      "number of processes"
+    )
 
 
 def whole_weights(weights: Sequence[Fraction]) -> list[int]:

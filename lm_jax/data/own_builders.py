@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lm_jax.data import tfds_features_check
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, causes
 
 # dataset[/config][:version], as TFDS names one.
 NAME = re.compile(r"[A-Za-z_]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?")
@@ -61,7 +61,7 @@ def from_directory(corpus: str) -> Any:
   if folders:
     if len({folder.parent for folder in folders}) > 1:
       names = ", ".join(str(folder.relative_to(path)) for folder in folders)
-      raise UsageError(f"--data.corpus={corpus}: holds several: {names}")
+      raise UsageError(f"holds several: {names}")
     newest = max(folders, key=_version)
     tfds_features_check.check(newest)
     return tfds.builder_from_directory(newest)
@@ -71,17 +71,17 @@ def from_directory(corpus: str) -> Any:
     if before is not None:
       return before
     raise UsageError(
-      f"--data.corpus={corpus}: holds the code of a builder, which is run only"
-      " if --data.corpus of the command line names it"
+      "holds the code of a builder, which is run only if --data.corpus of the"
+      " command line names it"
     )
   folder = path if path.is_dir() else path.parent
   within = folder.parent if folder.name == name else folder
   sys.path.insert(0, str(within))
   try:
-    import_code(name, corpus)
+    import_code(name)
   finally:
     sys.path.remove(str(within))
-  with faults_named(corpus):
+  with faults_named():
     return tfds.builder(name, file_format="array_record")
 
 
@@ -102,12 +102,8 @@ def may_import(corpus: str) -> bool:
   return corpus in _allowed
 
 
-def import_code(name: str, corpus: str) -> bool:
-  """Imports a builder by name, which registers it; False if there is none.
-
-  Raises:
-    UsageError: it needs a module that is not installed.
-  """
+def import_code(name: str) -> bool:
+  """Imports a builder by name, which registers it; False if there is none."""
   try:
     spec = importlib.util.find_spec(name)
   except (ImportError, ValueError):
@@ -124,19 +120,19 @@ def import_code(name: str, corpus: str) -> bool:
   package, file = modules[0]
   module = f"{package}.{file[:-3]}".lstrip(".")
   try:
-    with faults_named(corpus):
+    with faults_named():
       importlib.import_module(module)
   except ModuleNotFoundError as error:
     raise UsageError(
-      f"--data.corpus={corpus}: its builder takes the module {error.name},"
-      " which is not installed; where it is, run `tfds build"
-      " --file_format=array_record` and copy the result into $TFDS_DATA_DIR"
+      f"its builder takes the module {error.name}, which is not installed;"
+      " where it is, run `tfds build --file_format=array_record` and copy the"
+      " result into $TFDS_DATA_DIR"
     ) from error
   return True
 
 
 @contextlib.contextmanager
-def faults_named(corpus: str) -> Iterator[None]:
+def faults_named() -> Iterator[None]:
   """Turns errors of a builder's own code into a UsageError of one line.
 
   Errors that pass through no line of the user's code are left alone, and so are
@@ -149,33 +145,28 @@ def faults_named(corpus: str) -> Iterator[None]:
   except Exception as error:
     reason = " ".join(str(error).split())
     if isinstance(error, TypeError) and "abstract" in reason:
-      raise UsageError(f"--data.corpus={corpus}: {reason}") from error
+      raise UsageError(reason) from error
     place, cause = _own_line(error)
     if not place:
       raise
     reason = " ".join(traceback.format_exception_only(cause)[-1].split())
-    raise UsageError(
-      f"--data.corpus={corpus}: its builder fails at {place}: {reason}"
-    ) from error
+    raise UsageError(f"its builder fails at {place}: {reason}") from error
 
 
-def _own_line(error: BaseException | None) -> tuple[str, BaseException]:
+def _own_line(error: BaseException) -> tuple[str, BaseException]:
   """Finds the last line of the user's code in an error, and that error.
 
   The line is "" where there is none.
   """
   foreign = [sysconfig.get_path(x) for x in ("stdlib", "purelib", "platlib")]
   foreign.append(str(pathlib.Path(__file__).parents[1]))
-  last: BaseException | None = error
-  while last is not None:
+  for last in causes(error):
     if isinstance(last, SyntaxError) and last.filename:
       return f"{last.filename}:{last.lineno}", last
     for frame in reversed(traceback.extract_tb(last.__traceback__)):
       ours = frame.filename.startswith((*foreign, "<"))
       if not ours:
         return f"{frame.filename}:{frame.lineno}", last
-    last = last.__cause__ or last.__context__
-  assert error is not None
   return "", error
 
 

@@ -49,11 +49,9 @@ def _matches(pattern: str) -> Iterable[str]:
 
 
 def _deep(base: str, rest: list[str]) -> Iterator[str]:
-  """Yields matches of a pattern in the folders of another, at any depth.
+  """Yields matches of a pattern, in parts, at any depth in those of another.
 
-  Args:
-    base: a pattern; "" for the working directory.
-    rest: the parts of the pattern to match in each folder.
+  base: the other; "" for the working directory.
   """
   for start in glob.glob(base) if base else [""]:
     for folder in _folders(start):

@@ -15,17 +15,17 @@ import concurrent.futures
 import contextlib
 import itertools
 import json
-import os
 import pathlib
 import shutil
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
-from lm_jax.data import chunks, table
+from lm_jax.data import chunks, table, table_manifest
 from lm_jax.data.corpus import SPLITS, Corpus, Document
 from lm_jax.data.duplicates import Duplicates
 from lm_jax.data.encoding import Encoder
 from lm_jax.data.worker_process import WorkerPool
+from lm_jax.support import machine
 
 CHUNK_BYTES = 16 * 2**20
 # More of them would not fit in a gigabyte.
@@ -38,9 +38,7 @@ Done = tuple[pathlib.Path, chunks.ChunkCounts]
 
 def processes() -> int:
   """Number of processes that tokenize a large corpus: one per core."""
-  if hasattr(os, "sched_getaffinity"):  # Linux
-    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
-  return min(os.cpu_count() or 1, MOST_PROCESSES)
+  return min(machine.cores(), MOST_PROCESSES)
 
 
 class _Reading:
@@ -93,14 +91,6 @@ class _Sum:
     self._open = first if chunk.whole else chunk.last
 
 
-def _here(
-  jobs: Iterable[Job], recipe: chunks.Recipe, encoder: Encoder
-) -> Generator[Done, None, None]:
-  """Makes rows in this process, on the threads of the tokenizer."""
-  for folder, texts in jobs:
-    yield folder, chunks.make_rows(texts, encoder, recipe, folder)
-
-
 def _in_processes(
   jobs: Iterable[Job], recipe: chunks.Recipe, count: int
 ) -> Generator[Done, None, None]:
@@ -141,7 +131,10 @@ def _rows(
   count = processes()
   # The second chunk is of the same split if the first one was full.
   if len(first) < 2 or len(splits) > 1 or count == 1:
-    return _here(jobs, recipe, encoder)
+    return (  # on the threads of the tokenizer
+      (folder, chunks.make_rows(texts, encoder, recipe, folder))
+      for folder, texts in jobs
+    )
   return _in_processes(jobs, recipe, count)
 
 
@@ -155,11 +148,7 @@ def prepare(
   recipe: chunks.Recipe,
   encoder: Encoder,
 ) -> None:
-  """Writes the table of a corpus into an empty folder.
-
-  Args:
-    encoder: the tokenizer of the recipe.
-  """
+  """Writes a corpus's table into an empty folder, by the recipe's encoder."""
   import tqdm
 
   work = folder / "work"
@@ -192,7 +181,7 @@ def prepare(
       shutil.rmtree(path)
   writer.finish(
     {
-      split: table.Split(
+      split: table_manifest.Split(
         rows=sums[split].rows,
         positions=sums[split].positions,
         documents=reading.documents,

@@ -19,9 +19,6 @@ from lm_jax.data.source import Source
 from lm_jax.data.table import Table
 from lm_jax.data.worker_process import WorkerDied, WorkerPool, serve
 
-# Returns the part of a step's batch that a process reads: int32 [4, B, L].
-Read = Callable[[int], np.ndarray]
-
 
 class _Steps:
   """The batches of a run as a random-access source, for grain."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from lm_jax.data import chunks, pack, prepare, readers
+from lm_jax.data import chunks, order, pack, prepare, readers
 from lm_jax.data.mixture import Mixture, open_mixture
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
@@ -146,11 +145,7 @@ class Dataset:
         f"--batch_size={batch_size}: the training split of "
         f"{self.corpus.name} has only {count} rows of {self.length} tokens"
       )
-    if batch_size % processes:
-      raise UsageError(
-        f"--batch_size={batch_size}: must be a multiple of {processes}, the "
-        "number of processes"
-      )
+    order.require_blocks(batch_size, processes)
 
   def fixed(
     self, split: str, batch_size: int, limit_rows: int | None = None
@@ -176,31 +171,15 @@ class Dataset:
     return batches
 
 
-def _check(options: DataOptions, length: int) -> None:
-  if length < SHORTEST_ROW:
-    raise UsageError(f"--length={length}: must be {SHORTEST_ROW} or more")
-  for name, valid in (
-    ("packing", ("packed", "document")),
-    ("sentences", ("", "whole", "any")),
-    ("sentence_ends", ("", "every", "latin")),
-    ("errors", ("strict", "replace")),
-  ):
-    value = getattr(options, name)
-    if value not in valid:
-      raise UsageError(
-        f"--data.{name}={value}: valid are {' and '.join(filter(None, valid))}"
-      )
-  check_ranges(options, "data.")
-
-
 def load(options: DataOptions, length: int) -> Dataset:
   """Loads rows of `length` tokens; tokenizes a corpus that is not cached.
 
   Raises:
     UsageError: the corpus, tokenizer, length or cache is not valid.
   """
-  options = dataclasses.replace(options, packing=options.packing or "packed")
-  _check(options, length)
+  if length < SHORTEST_ROW:
+    raise UsageError(f"--length={length}: must be {SHORTEST_ROW} or more")
+  check_ranges(options, "data.")
   mixture = open_mixture(options)
   tokenizer = load_tokenizer(options, mixture.corpus)
   if tokenizer.specials.boundary == ABSENT:
@@ -208,7 +187,7 @@ def load(options: DataOptions, length: int) -> Dataset:
       f"--data.tokenizer={options.tokenizer}: has no boundary token, which "
       "pieces of text start with"
     )
-  packing: str = options.packing
+  packing: str = options.packing or "packed"
   if packing == "document" and options.sentences != "any":
     packing = pack.WHOLE
   every_script = options.sentence_ends != "latin"

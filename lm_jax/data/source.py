@@ -63,13 +63,10 @@ class Source:
       int32 [4, batch_size / processes, length], fields first: the block
       number `process` of the batch.
     """
-    size = batch_size // processes
-    first = step * batch_size + process * size
-    part_N, place_N = order.interleave(
-      self.weights, np.arange(first, first + size)
-    )
-    length = self.tables[0].length
-    fields_FxNxL = np.empty((pack.FIELDS, size, length), np.int32)
+    place_N = np.array(order.block(step, batch_size, process, processes))
+    part_N, place_N = order.interleave(self.weights, place_N)
+    shape = (pack.FIELDS, place_N.size, self.tables[0].length)
+    fields_FxNxL = np.empty(shape, np.int32)
     for number, part in enumerate(self._parts):
       own_N = part_N == number
       if own_N.any():

@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lm_jax.data.rows import Dataset
-from lm_jax.data.table import Split, Table
-
-_HEAD = (
-  "split",
-  "documents",
-  "duplicates",
-  "tokens",
-  "bytes",
-  "bytes/token",
-  "longest",
-  "rows",
-  "padding",
-)
+from lm_jax.data.table import Table
+from lm_jax.data.table_manifest import Split
 
 
 def describe(dataset: Dataset) -> str:
@@ -43,27 +32,26 @@ def describe(dataset: Dataset) -> str:
 
 
 def _lines(table: Table) -> Iterator[str]:
-  cells = [_HEAD]
-  cells += [
-    (name, *_cells(split, table.length)) for name, split in table.splits.items()
-  ]
+  named = [_cells(*item, table.length) for item in table.splits.items()]
+  cells = [tuple(named[0]), *(tuple(row.values()) for row in named)]
   widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
   for name, *numbers in cells:
     padded = [f"{n:>{w}}" for n, w in zip(numbers, widths[1:], strict=True)]
     yield "  ".join([f"{name:{widths[0]}}", *padded])
 
 
-def _cells(split: Split, length: int) -> tuple[str, ...]:
+def _cells(name: str, split: Split, length: int) -> dict[str, str]:
   positions = split.rows * length
   empty = 1 - split.positions / positions if positions else 0.0
   each = split.bytes / split.tokens if split.tokens else 0.0
-  return (
-    f"{split.documents:,}",
-    f"{split.duplicates:,}",
-    f"{split.tokens:,}",
-    f"{split.bytes:,}",
-    f"{each:.2f}",
-    f"{split.longest:,}",
-    f"{split.rows:,}",
-    f"{empty:.2%}",
-  )
+  return {
+    "split": name,
+    "documents": f"{split.documents:,}",
+    "duplicates": f"{split.duplicates:,}",
+    "tokens": f"{split.tokens:,}",
+    "bytes": f"{split.bytes:,}",
+    "bytes/token": f"{each:.2f}",
+    "longest": f"{split.longest:,}",
+    "rows": f"{split.rows:,}",
+    "padding": f"{empty:.2%}",
+  }

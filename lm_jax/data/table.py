@@ -6,9 +6,7 @@ read: a bit that a disk has flipped would silently train another model.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import json
 import pathlib
 import shutil
 import zlib
@@ -17,30 +15,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from lm_jax.data import pack
-from lm_jax.data import table_manifest as facts_lib
-from lm_jax.data.table_manifest import shard_name
+from lm_jax.data import pack, table_manifest
+from lm_jax.data.table_manifest import Dtype, Manifest, Split, shard_name
 from lm_jax.support import cache
 
 SHARD_BYTES = 256 * 2**20
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-  """Counts of a split of a corpus.
-
-  rows: number of rows. positions: those that are not padding. documents: those
-  that begin in it; duplicates: those whose text equals that of an earlier one.
-  tokens, bytes: of the text. longest: tokens of the longest document.
-  """
-
-  rows: int = 0
-  positions: int = 0
-  documents: int = 0
-  duplicates: int = 0
-  tokens: int = 0
-  bytes: int = 0
-  longest: int = 0
 
 
 class Table:
@@ -50,17 +29,13 @@ class Table:
   """
 
   def __init__(self, folder: pathlib.Path):
-    names = [field.name for field in dataclasses.fields(Split)]
-    facts = facts_lib.read(folder, pack.FIELDS, names)
-    self.length: int = facts["length"]
-    self.splits = {
-      name: Split(**split) for name, split in facts["splits"].items()
-    }
+    manifest = table_manifest.read(folder, pack.FIELDS)
+    self.length = manifest.length
+    self.splits = manifest.splits
     self.folder = folder
-    # None where an earlier version made the table; its rows are not checked.
-    self._checks: dict[str, int] | None = facts.get(facts_lib.CHECKS)
-    self._dtype = np.dtype(facts["dtype"])
-    self._shard_rows: int = facts["shard_rows"]
+    self._checks = manifest.checks
+    self._dtype = np.dtype(manifest.dtype)
+    self._shard_rows = manifest.shard_rows
     # Shards are opened as they are needed.
     self._shard = functools.cache(self._open_shard)
 
@@ -122,14 +97,9 @@ def row_checks(rows_NxFxL: np.ndarray) -> Iterator[int]:
 
 
 class Writer:
-  """Writes a table into an empty folder, split by split.
+  """Writes a table of rows into an empty folder, split by split."""
 
-  Args:
-    folder: of the table.
-    length, dtype: of the rows.
-  """
-
-  def __init__(self, folder: pathlib.Path, length: int, dtype: str):
+  def __init__(self, folder: pathlib.Path, length: int, dtype: Dtype):
     self.folder = folder
     self._length = length
     self._dtype = dtype
@@ -161,17 +131,10 @@ class Writer:
 
   def finish(self, splits: dict[str, Split]) -> None:
     """Writes facts.json, which describes the table."""
-    facts = {
-      "length": self._length,
-      "dtype": self._dtype,
-      "shard_rows": self._shard_rows,
-      "splits": {
-        name: dataclasses.asdict(split) for name, split in splits.items()
-      },
-      facts_lib.CHECKS: {name: self._check_of_bytes(name) for name in splits},
-    }
-    facts[facts_lib.CHECK] = facts_lib.check(facts)
-    (self.folder / facts_lib.FILE).write_text(json.dumps(facts), "utf-8")
+    checks = {name: self._check_of_bytes(name) for name in splits}
+    Manifest(self._length, self._dtype, self._shard_rows, splits, checks).write(
+      self.folder
+    )
 
   def _check_of_bytes(self, split: str) -> int:
     path = self.folder / f"{split}.bytes"

@@ -2,37 +2,78 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import pathlib
 import zlib
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Literal
 
+from lm_jax.data.text import SPLITS
 from lm_jax.support import cache, strict_json
 from lm_jax.support.errors import UsageError, short
+from lm_jax.support.typed_json import as_kind
 
 FILE = "facts.json"
-# The CRC-32 of the bytes behind the rows by split, and of facts.json itself;
-# what earlier versions made has neither, nor any file of its rows' checks.
-CHECKS, CHECK = "checks", "check"
-_SPLITS = ("train", "validation", "test")
+# The CRC-32 of the rest of facts.json; earlier versions wrote none.
+CHECK = "check"
+Dtype = Literal["uint16", "int32"]
 _ITEMSIZE = {"uint16": 2, "int32": 4}
+_MOST = 2**63  # Counts are below it.
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+  """Counts of a split of a corpus.
+
+  rows: number of rows. positions: those that are not padding. documents: those
+  that begin in it; duplicates: those whose text equals that of an earlier one.
+  tokens, bytes: of the text. longest: tokens of the longest document.
+  """
+
+  rows: int
+  positions: int
+  documents: int
+  duplicates: int
+  tokens: int
+  bytes: int
+  longest: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+  """The content of facts.json, but for its check.
+
+  length, dtype: of the rows. shard_rows: the most rows of a file.
+  checks: the CRC-32 of the bytes behind the rows by split; None where an
+    earlier version made the table, whose rows have no checks either.
+  """
+
+  length: int
+  dtype: Dtype
+  shard_rows: int
+  splits: dict[str, Split]
+  checks: dict[str, int] | None = None
+
+  @property
+  def check(self) -> int:
+    """CRC-32 of the content."""
+    text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+    return zlib.crc32(text.encode())
+
+  def write(self, folder: pathlib.Path) -> None:
+    """Writes facts.json."""
+    facts = dataclasses.asdict(self) | {CHECK: self.check}
+    (folder / FILE).write_text(json.dumps(facts), "utf-8")
 
 
 def shard_name(split: str, shard: int) -> str:
   return f"{split}-{shard:05}.rows"
 
 
-def read(
-  folder: pathlib.Path, fields: int, names: Collection[str]
-) -> dict[str, Any]:
-  """Reads facts.json and checks the lengths of the files it names.
-
-  Args:
-    folder: of the rows in the cache.
-    fields: number of fields of a row.
-    names: of the counts of a split; "rows" is one.
+def read(folder: pathlib.Path, fields: int) -> Manifest:
+  """Reads facts.json, of rows of some fields; checks its files' lengths.
 
   Raises:
     UsageError: it, or a file that it names, is damaged. (A memory map of a
@@ -41,41 +82,31 @@ def read(
   damaged = functools.partial(cache.damaged, folder)
   try:
     facts = strict_json.read(folder / FILE)
+    manifest: Manifest = as_kind(facts, Manifest, FILE)
   except UsageError as error:
     raise damaged(str(error)) from None
-  if not isinstance(facts, dict):
-    raise damaged(f"{FILE} holds no object")
-  if CHECK in facts and facts[CHECK] != check(facts):
+  if CHECK in facts and facts[CHECK] != manifest.check:
     raise damaged(f"{FILE} is not what was written")
-  size = _ITEMSIZE.get(str(facts.get("dtype")))
-  if size is None:
-    raise damaged(f"the dtype in {FILE}")
+  splits, checks = manifest.splits, manifest.checks
+  checked = splits if checks is None else checks
+  if not {*SPLITS} <= set(splits) or set(checked) != set(splits):
+    raise damaged(f"the names of the splits in {FILE}: {short(splits)}")
   for name in ("length", "shard_rows"):
-    if not _counts(facts.get(name), 1):
-      raise damaged(f"{name}={short(facts.get(name))} in {FILE}")
-  splits = facts.get("splits")
-  if not isinstance(splits, dict) or not {*_SPLITS} <= set(splits):
-    raise damaged(f"splits={short(splits)} in {FILE}")
-  checks = facts.get(CHECKS)
-  if checks is not None and (
-    not isinstance(checks, dict) or set(checks) != set(splits)
-  ):
-    raise damaged(f"{CHECKS}={short(checks)} in {FILE}")
-  row_bytes = fields * facts["length"] * size
-  for split, numbers in splits.items():
-    if (
-      not strict_json.is_file_name(split)
-      or not isinstance(numbers, dict)
-      or set(numbers) != set(names)
-    ):
-      raise damaged(f"what {FILE} counts of {short(split)}")
-    for name, value in numbers.items():
-      if not _counts(value):
+    if not 1 <= getattr(manifest, name) < _MOST:
+      value = short(getattr(manifest, name))
+      raise damaged(f"{name}={value} in {FILE}")
+  row_bytes = fields * manifest.length * _ITEMSIZE[manifest.dtype]
+  for split, counts in splits.items():
+    if not strict_json.is_file_name(split):
+      raise damaged(f"the name of a split in {FILE}: {short(split)}")
+    for name, value in dataclasses.asdict(counts).items():
+      if not 0 <= value < _MOST:
         raise damaged(f"{name} of {split}={short(value)} in {FILE}")
-    rows, shard_rows = numbers["rows"], facts["shard_rows"]
-    sizes = dict(_files(split, rows, shard_rows, row_bytes, folder))
+    sizes = dict(
+      _files(split, counts.rows, manifest.shard_rows, row_bytes, folder)
+    )
     if checks is not None:
-      sizes[f"{split}.checks"] = 4 * rows
+      sizes[f"{split}.checks"] = 4 * counts.rows
     for name, wanted in sizes.items():
       path = folder / name
       there = path.stat().st_size if path.is_file() else 0
@@ -83,13 +114,7 @@ def read(
         raise damaged(
           f"{name} has {there} bytes, and its rows take {short(wanted)}"
         )
-  return facts
-
-
-def check(facts: dict[str, Any]) -> int:
-  """Computes the CRC-32 of the rest of facts.json."""
-  rest = {name: value for name, value in facts.items() if name != CHECK}
-  return zlib.crc32(json.dumps(rest, sort_keys=True).encode())
+  return manifest
 
 
 def _files(
@@ -103,8 +128,3 @@ def _files(
   for shard in range(min(shards, most)):
     count = min(shard_rows, rows - shard * shard_rows)
     yield shard_name(split, shard), count * row_bytes
-
-
-def _counts(value: Any, least: int = 0) -> bool:
-  """Returns whether a value is an integer count. (True is not.)"""
-  return type(value) is int and least <= value < 2**63

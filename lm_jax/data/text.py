@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
+SPLITS = ("train", "validation", "test")
 # Documents are held out by the first 8 bytes of the hash of their text.
 VALIDATION_SHARE, TEST_SHARE = 0.05, 0.05
 HASHES = 2**64

@@ -23,10 +23,9 @@ _PACKAGE = "tensorflow_datasets."
 
 
 def check(folder: pathlib.Path) -> None:
-  """Raises UsageError where a file names code that is not of TFDS.
+  """Raises UsageError where a data set below a folder names foreign code.
 
-  Args:
-    folder: of one data set or of several; it may be missing.
+  The folder may be missing.
   """
   for path in sorted(folder.glob(f"**/{FILE}")):
     for name in _classes(strict_json.read(path)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, about, advising
 
 Record = dict[str, Any]
 
@@ -20,16 +20,13 @@ def tfds_records(
   """
   from lm_jax.data import catalog
 
-  try:
+  with (
+    advising("or name local files by --task_data"),
+    about(f"{flag}: its data set {name}"),
+  ):
     builder = catalog.find(name)
     catalog.prepare(builder, name)
-    source = catalog.source(builder, name, split)
-  except UsageError as error:
-    reason = str(error).removeprefix(f"--data.corpus={name}: ")
-    raise UsageError(
-      f"{flag}: its data set {name}: {reason}; or name local files by"
-      " --task_data"
-    ) from None
+    source = catalog.source(builder, split)
   names = {
     key: feature.names
     for key, feature in builder.info.features.items()

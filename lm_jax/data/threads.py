@@ -13,11 +13,8 @@ _POOL = 64
 
 
 @functools.cache
-def require(what: str, count: int = _POOL) -> None:
-  """Raises UsageError unless `count` threads can be started; starts them.
-
-  what: what needs the threads, for the message.
-  """
+def require(count: int = _POOL) -> None:
+  """Raises UsageError unless `count` threads can be started; starts them."""
   end = threading.Event()
   started: list[threading.Thread] = []
   try:
@@ -27,7 +24,7 @@ def require(what: str, count: int = _POOL) -> None:
       started.append(thread)
   except RuntimeError as error:
     raise UsageError(
-      f"{what}: takes {count} threads to read, of which this process may start"
+      f"takes {count} threads to read, of which this process may start"
       f" {len(started)} ({error}): raise its limit of memory (ulimit -v) or of"
       " processes (ulimit -u, pids.max)"
     ) from error

@@ -36,12 +36,7 @@ class Tokenizer:
     specials: Specials | None = None,
     named: pathlib.Path | None = None,
   ):
-    """Reads `path`.
-
-    Args:
-      path: of a tokenizer.json.
-      specials: the special tokens, if there is no specials.json.
-      named: the file that it was made from, for messages; `path` by default.
+    """Reads `path`, with the special tokens `specials` or its specials.json.
 
     Raises:
       UsageError: no tokenizer.json, one whose first ids are not those of
@@ -104,10 +99,8 @@ class Tokenizer:
   def encode(self, text: str, parse_special: bool = False) -> list[int]:
     """Returns the ids of a text, without special tokens around it.
 
-    Args:
-      text: any text.
-      parse_special: whether names of special tokens in the text stand for
-        them, as in Transformers. Otherwise they are text like any other.
+    With `parse_special` the names of special tokens in it stand for them, as
+    in Transformers; otherwise they are text like any other.
     """
     if not isinstance(text, str):
       raise UsageError(f"text={short(text)}: must be one text")

@@ -54,12 +54,7 @@ def not_a_tokenizer(path: pathlib.Path, error: BaseException) -> UsageError:
 
 
 def build(content: str, parsed: Any, path: pathlib.Path) -> Any:
-  """Builds the library's tokenizer.
-
-  Args:
-    content: the text of the file.
-    parsed: its JSON value.
-    path: names it in messages.
+  """Builds the library's tokenizer of a file's text and JSON value.
 
   Raises:
     UsageError: it is no tokenizer.json, or exceeds the limits.

@@ -8,6 +8,7 @@ white space before a word belongs to it.
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 import json
 import pathlib
@@ -67,34 +68,30 @@ def _too_small(size: int, needed: int, kind: str) -> UsageError:
 
 
 def _bpe(texts: Iterator[str], size: int, specials: list[str]) -> Any:
-  import tokenizers
   from tokenizers import models, trainers
 
-  tokenizer = _byte_level(tokenizers.Tokenizer(models.BPE()))
-  trainer = trainers.BpeTrainer(
-    vocab_size=size,
-    special_tokens=specials,
-    initial_alphabet=byte_signs(),
-    show_progress=False,
-  )
-  tokenizer.train_from_iterator(texts, trainer)
-  return tokenizer
+  return _on_bytes(texts, size, specials, models.BPE(), trainers.BpeTrainer)
 
 
 def _unigram(texts: Iterator[str], size: int, specials: list[str]) -> Any:
-  import tokenizers
   from tokenizers import models, trainers
 
   # On bytes too, so that no text is unknown and decoding gives it back.
-  tokenizer = _byte_level(tokenizers.Tokenizer(models.Unigram()))
-  trainer = trainers.UnigramTrainer(
+  trainer = functools.partial(trainers.UnigramTrainer, unk_token="[UNK]")
+  return _on_bytes(texts, size, specials, models.Unigram(), trainer)
+
+
+def _on_bytes(
+  texts: Iterator[str], size: int, specials: list[str], model: Any, trainer: Any
+) -> Any:
+  tokenizer = _byte_level(model)
+  made = trainer(
     vocab_size=size,
     special_tokens=specials,
     initial_alphabet=byte_signs(),
-    unk_token="[UNK]",
     show_progress=False,
   )
-  tokenizer.train_from_iterator(texts, trainer)
+  tokenizer.train_from_iterator(texts, made)
   return tokenizer
 
 
@@ -125,14 +122,12 @@ def _wordpiece(texts: Iterator[str], size: int, specials: list[str]) -> Any:
 
 
 def _bytes(texts: Iterator[str], size: int, specials: list[str]) -> Any:
-  import tokenizers
   from tokenizers import models
 
   del texts, size  # There is nothing to learn.
   signs = [*specials, *byte_signs()]
   vocabulary = {sign: i for i, sign in enumerate(signs)}
-  model = models.BPE(vocab=vocabulary, merges=[])
-  return _byte_level(tokenizers.Tokenizer(model))
+  return _byte_level(models.BPE(vocab=vocabulary, merges=[]))
 
 
 def _characters(texts: Iterator[str], size: int, specials: list[str]) -> Any:
@@ -152,9 +147,11 @@ def _characters(texts: Iterator[str], size: int, specials: list[str]) -> Any:
   return tokenizer
 
 
-def _byte_level(tokenizer: Any) -> Any:
+def _byte_level(model: Any) -> Any:
+  import tokenizers
   from tokenizers import decoders, pre_tokenizers
 
+  tokenizer = tokenizers.Tokenizer(model)
   tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
   tokenizer.decoder = decoders.ByteLevel()
   return tokenizer
@@ -174,8 +171,7 @@ def train(
 ) -> str:
   """Trains a tokenizer of one of KINDS; returns its tokenizer.json.
 
-  Raises:
-    UsageError: `size` is below special tokens and alphabet.
+  A `size` below special tokens and alphabet raises UsageError.
   """
   signs = special_tokens(specials)
   if kind != "wordpiece" and size < len(signs) + 256 * (kind != "characters"):
@@ -193,9 +189,6 @@ def adopt(path: pathlib.Path, specials: Specials) -> str:
   Its own tokens follow in the order of their ids, except those with the names
   of special tokens. Tokens that it would add around a text are dropped: lm_jax
   makes the rows.
-
-  Raises:
-    UsageError: not a tokenizer.json.
   """
   import tokenizers
 

@@ -173,8 +173,7 @@ class WorkerPool:
 def serve(make: Callable[[Any], Callable[[Any], bytes]]) -> None:
   """Runs in a worker: answers questions until there are no more.
 
-  Args:
-    make: takes the setup and returns the function that answers questions.
+  `make` takes the setup and returns the function that answers.
   """
   _die_with_parent(int(sys.argv[1]))
   # Nothing that is printed may get among the answers.

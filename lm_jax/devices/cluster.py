@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from lm_jax.devices import distributed, rendezvous
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, causes
 from lm_jax.support.options import option, options
 
 # Seconds after which a silent process counts as dead.
@@ -235,7 +235,7 @@ def _all_leave() -> bool:
   return True
 
 
-def _lost(error: BaseException | None) -> str:
+def _lost(error: BaseException) -> str:
   """Returns the message that a peer or the device is lost; "" for others.
 
   A broken connection raises jax's error, or any other error if orbax or a
@@ -243,11 +243,10 @@ def _lost(error: BaseException | None) -> str:
   """
   import jax
 
-  while error is not None:
-    text = str(error)
-    if isinstance(error, jax.errors.JaxRuntimeError) or _BROKEN.search(text):
-      return text or type(error).__name__
-    error = error.__cause__ or error.__context__
+  for each in causes(error):
+    text = str(each)
+    if isinstance(each, jax.errors.JaxRuntimeError) or _BROKEN.search(text):
+      return text or type(each).__name__
   return ""
 
 

@@ -106,10 +106,9 @@ def raise_everywhere() -> Iterator[None]:
 
 
 def require_same(values: Mapping[str, Any]) -> None:
-  """Raises UsageError in all processes unless all give the same values.
+  """Raises UsageError in all processes unless all give the same JSON values.
 
-  Args:
-    values: JSON values, by their names in messages.
+  Their names stand in the message.
   """
   first, *others = map(json.loads, exchange(json.dumps(values)))
   for process, other in enumerate(others, 1):
@@ -121,7 +120,7 @@ def require_same(values: Mapping[str, Any]) -> None:
         )
 
 
-def require_shared(directory: os.PathLike, flag: str = "--workdir") -> None:
+def require_shared(directory: os.PathLike) -> None:
   """Raises UsageError unless all processes see the same directory.
 
   Process 0 writes a file there, which the others look for.
@@ -143,7 +142,7 @@ def require_shared(directory: os.PathLike, flag: str = "--workdir") -> None:
   blind = [f"process {i} on {host}" for i, host in enumerate(hosts) if host]
   if blind:
     raise UsageError(
-      f"{flag}={directory}: {', '.join(blind)} does not see what process 0"
+      f"--workdir={directory}: {', '.join(blind)} does not see what process 0"
       " writes there; several hosts need a shared file system"
     )
 
@@ -153,8 +152,7 @@ class Votes:
 
   It is a tiny all-reduce that is read a step later, so that no device waits for
   a host and all processes read the same. It also limits the number of programs
-  in
-  flight: XLA's CPU backend deadlocks with a hundred that hold collectives.
+  in flight: XLA's CPU backend deadlocks with a hundred that hold collectives.
 
   Args:
     seconds: the initial clock, the same in all processes.

@@ -49,11 +49,7 @@ def enable(directory: Path) -> None:
 
 
 class Programs:
-  """Serialized programs by key, in the interface of jax's cache.
-
-  Args:
-    path: the directory.
-  """
+  """Serialized programs of a directory, by key: jax's interface of a cache."""
 
   def __init__(self, path: str):
     self._path = Path(path)

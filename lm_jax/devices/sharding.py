@@ -37,12 +37,9 @@ Tree = Any
 
 
 def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
-  """Makes a mesh of all devices.
+  """Makes a mesh of all devices, to whose number the sizes must multiply.
 
   Axes without a size get size 1, except data, which gets the rest.
-
-  Raises:
-    UsageError: the sizes do not multiply to the number of devices.
   """
   sizes = dict(sizes or {})
   devices = jax.device_count()
@@ -146,11 +143,7 @@ def gathered(params: Tree, shardings: Tree) -> Tree:
   """Returns parameters as a loss uses them, inside jit: whole along fsdp.
 
   By default, XLA may instead move the activations of the whole batch to the
-  slices of the parameters.
-
-  Args:
-    params: traced arrays.
-    shardings: from `parameters`.
+  slices of the parameters. The shardings are those of `parameters`.
   """
 
   def gather(path, leaf, sharding):

@@ -151,7 +151,7 @@ def files(place: str, own: str = "") -> dict[str, FileState]:
   inside = base.rglob("*") if base.is_dir() else base.parent.glob("*")
   results_of = pathlib.Path(own).absolute() if own else None
   return {
-    str(path): FileState.from_stat(path.stat())
+    str(path): FileState.read(path)
     for path in sorted(inside)
     if path.is_file()
     and str(path).startswith(str(base))
@@ -210,7 +210,7 @@ def read(directory: str) -> tuple[Evaluation, dict[str, str]] | None:
 
 @dataclasses.dataclass(frozen=True)
 class _Content:
-  """What results.json holds."""
+  """The content of results.json."""
 
   model: dict[str, Any]
   flags: dict[str, Any]

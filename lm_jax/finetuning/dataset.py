@@ -135,9 +135,8 @@ class Examples:
     Returns:
       numpy int32 [batch_size / processes, length].
     """
-    size = batch_size // processes
-    first = step * batch_size + process * size
-    rows = [self._row(seed, number) for number in range(first, first + size)]
+    numbers = order.block(step, batch_size, process, processes)
+    rows = [self._row(seed, number) for number in numbers]
     items = self._items[splits.TRAIN]
     return packing.lay(items, rows, self._shape, self.specials.pad)
 
@@ -151,11 +150,7 @@ class Examples:
     workers: int = 0,
   ) -> Any:
     """The batches from step `start` on, read ahead by one thread."""
-    if batch_size % processes:
-      raise UsageError(
-        f"--batch_size={batch_size}: must be a multiple of {processes}, the"
-        " number of processes"
-      )
+    order.require_blocks(batch_size, processes)
 
     def read(step: int) -> Rows:
       return self.batch(seed, step, batch_size, process, processes)

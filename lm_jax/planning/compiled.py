@@ -16,11 +16,8 @@ _SHAPE = re.compile(r"\b([a-z]+)(\d*)\[([\d,]*)\]")
 def collectives(text: str, devices: int) -> dict[str, int]:
   """Sums the output bytes of collectives per device, by "kind of n".
 
-  n is the size of the group. Those in a loop's body count once.
-
-  Args:
-    text: from `jax.stages.Compiled.as_text`.
-    devices: number of devices that it is compiled for.
+  n is the size of the group. Those in a loop's body count once. The text is
+  that of `jax.stages.Compiled.as_text`, for a number of devices.
   """
   sizes: dict[str, int] = {}
   for shapes, kind, rest in _CALL.findall(text):

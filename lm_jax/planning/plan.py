@@ -84,9 +84,7 @@ class Paper:
 def make(config: Config, chips: int) -> Paper:
   """Makes the plan of a configuration for a number of chips.
 
-  Args:
-    config: its mesh may leave out data, which then gets the remaining chips.
-    chips: number of all chips.
+  Its mesh may leave out data, which then gets the remaining chips.
 
   Raises:
     UsageError: the configuration is impossible, for these chips or at all.

@@ -45,12 +45,11 @@ def activations(program: Program) -> dict[str, int]:
       for name, term in terms.items()
     )
 
-  def own(net, problem, rng):
-    return plan.objective.loss(net, problem, rng)
-
   def init(key, problem):
     quiet = network.clone(deterministic=True)
-    return nn.init(own, quiet)({"params": key}, problem, key)["params"]
+    return nn.init(plan.objective.loss, quiet)({"params": key}, problem, key)[
+      "params"
+    ]
 
   key = jax.random.key(0)
   problem = jax.eval_shape(
@@ -59,7 +58,7 @@ def activations(program: Program) -> dict[str, int]:
     abstract_rows(least, plan.spec.length),
   )
   params = nn.meta.unbox(jax.eval_shape(init, key, problem))
-  kept = residuals(lambda p, q, k: loss(p, q, k), params, problem, key)
+  kept = residuals(loss, params, problem, key)
   trunk = dict(network.trunks)["main"]
   positions = problem.targets_BxP.shape[-1]
   chunks = chunks_for(rows, positions, trunk.vocabulary)
@@ -89,11 +88,9 @@ def _share(trunk: Trunk, tensor: int) -> Trunk:
 
 
 def residuals(loss: Any, params: Any, *args: Any) -> int:
-  """Counts bytes that the backward pass reads besides its arguments.
+  """Counts bytes that a scalar loss's backward pass reads besides arguments.
 
-  Args:
-    loss: takes params and args, returns a scalar.
-    params: shapes of the parameters of the gradient.
+  The gradient is with respect to `params`; all are shapes.
   """
 
   def backward(params, *args):
@@ -101,15 +98,9 @@ def residuals(loss: Any, params: Any, *args: Any) -> int:
 
   jaxpr = jax.make_jaxpr(backward)(params, *args).jaxpr
   given = {*jaxpr.invars, *jaxpr.constvars}
-  kept: list[Any] = [
-    var.aval
-    for var in dict.fromkeys(
-      v for v in jaxpr.outvars if isinstance(v, core.Var)
-    )
-    if var not in given
-  ]
-  return sum(math.prod(x.shape) * _itemsize(x.dtype) for x in kept)
-
-
-def _itemsize(dtype: Any) -> int:
-  return getattr(dtype, "itemsize", 8)  # a key is two words
+  kept = {var for var in jaxpr.outvars if isinstance(var, core.Var)} - given
+  shapes: list[Any] = [var.aval for var in kept]
+  # A key is two words.
+  return sum(
+    math.prod(x.shape) * getattr(x.dtype, "itemsize", 8) for x in shapes
+  )

@@ -120,7 +120,7 @@ def collectives(program: Program) -> Iterator[Collective]:
     axes = ("data", "fsdp") if fsdp > 1 else ("data",)
     yield Collective("all-reduce", what, axes, data * fsdp, size)
   if tensor > 1:
-    size = _activations_reduced(program) // (data * fsdp)
+    size = _activations_reduced(program.plan) // (data * fsdp)
     yield Collective("all-reduce", "activations", ("tensor",), tensor, size)
 
 
@@ -157,28 +157,22 @@ class _Calls(flops.Counter):
     return super().nll(hidden_BxTxD, targets_BxP, positions, stack)
 
 
-def _activations_reduced(program: Program) -> int:
+def _activations_reduced(plan: Plan) -> int:
   counters: list[_Calls] = []
+  network = plan.network.clone(deterministic=True)
 
   def count(net, problem, rng):
-    plan = program.plan
-    trunks = dict(plan.network.trunks)
-    counters.append(_Calls(net, trunks, dict(plan.network.head_specs)))
+    trunks = dict(network.trunks)
+    counters.append(_Calls(net, trunks, dict(network.head_specs)))
     return plan.objective.loss(counters[-1], problem, rng)
-
-  _trace(program.plan, count, program.plan.network.clone(deterministic=True))
-  return counters[-1].reduced
-
-
-def _trace(plan: Plan, loss: Any, network: Any) -> None:
-  """Calls a loss with shapes only."""
 
   def run(rows, key):
     problem = plan.objective.make(key, rows, plan.spec)
-    return nn.init(loss, network)({"params": key}, problem, key)
+    return nn.init(count, network)({"params": key}, problem, key)
 
   rows = abstract_rows(plan.batch_size, plan.spec.length)
   jax.eval_shape(run, rows, jax.random.key(0))
+  return counters[-1].reduced
 
 
 def shard_bytes(leaf: Any, place: Any) -> int:

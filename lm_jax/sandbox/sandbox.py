@@ -55,11 +55,9 @@ def confinement() -> str:
   return outcome.confined
 
 
-def run_all(
-  programs: Sequence[str], seconds: float = SECONDS, workers: int = 0
-) -> list[Outcome]:
-  """Runs several programs, by default as many at a time as there are cores."""
-  with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+def run_all(programs: Sequence[str], seconds: float = SECONDS) -> list[Outcome]:
+  """Runs several programs, as many at a time as there are cores."""
+  with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
     return list(pool.map(lambda program: run(program, seconds), programs))
 
 

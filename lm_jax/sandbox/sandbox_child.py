@@ -27,16 +27,13 @@ import struct
 import sys
 from collections.abc import Callable, Iterator
 
-# System calls that are allowed, by machine: (AUDIT_ARCH_*, numbers).
-_NAMES = (
-  *("read", "write", "close", "fstat", "lseek", "mmap", "mprotect", "munmap"),
-  *("brk", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "mremap"),
-  *("sched_yield", "madvise", "nanosleep", "getpid", "exit", "exit_group"),
-  *("getcwd", "gettimeofday", "times", "getuid", "geteuid", "getgid"),
-  *("getegid", "sigaltstack", "gettid", "futex", "clock_gettime"),
-  *("clock_getres", "clock_nanosleep", "restart_syscall", "getrandom"),
-  *("getrusage", "uname", "sched_getaffinity"),
-)
+# System calls that are allowed, by machine: (AUDIT_ARCH_*, numbers of read,
+# write, close, fstat, lseek, mmap, mprotect, munmap, brk, rt_sigaction,
+# rt_sigprocmask, rt_sigreturn, mremap, sched_yield, madvise, nanosleep, getpid,
+# exit, exit_group, getcwd, gettimeofday, times, getuid, geteuid, getgid,
+# getegid, sigaltstack, gettid, futex, clock_gettime, clock_getres,
+# clock_nanosleep, restart_syscall, getrandom, getrusage, uname and
+# sched_getaffinity).
 _CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
   "x86_64": (
     0xC000003E,

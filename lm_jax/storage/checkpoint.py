@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
-import numpy as np
 from absl import logging
 
 from lm_jax.storage.digest import digest as digest  # offered here too
@@ -25,7 +24,7 @@ from lm_jax.support.errors import UsageError, require_text
 
 PyTree = Any
 # Shape and dtype of arrays by their dotted paths.
-Stored = dict[str, tuple[tuple[int, ...], np.dtype]]
+Stored = dict[str, tuple[tuple[int, ...], Any]]
 _Result = TypeVar("_Result")
 
 _PARAMS = "params."
@@ -173,21 +172,6 @@ class Checkpoints:
       step, lambda candidate: self._restore(candidate, abstract_params, _PARAMS)
     )
 
-  def stored(self, step: int | None = None) -> Stored:
-    """Returns shape and dtype of the arrays of a step, by dotted path.
-
-    Args:
-      step: a step number; by default the last one with an undamaged record.
-
-    Returns:
-      {} if there is no checkpoint; no array is read.
-
-    Raises:
-      UsageError: `step` is missing or damaged.
-    """
-    body = self._first_whole(step, self._steps.read_body)
-    return _shapes(body["leaves"]) if body else {}
-
   def steps(self) -> list[int]:
     """Returns the numbers of all steps."""
     self._steps.wait()
@@ -253,8 +237,11 @@ class Checkpoints:
       if name.startswith(prefix)
     }
     if callable(abstract_tree):
-      own = {name.removeprefix(prefix): leaf for name, leaf in stored.items()}
-      abstract_tree = abstract_tree(body["meta"], _shapes(own))
+      shapes = {
+        name.removeprefix(prefix): (tuple(shape), jax.numpy.dtype(dtype))
+        for name, (shape, dtype, _) in stored.items()
+      }
+      abstract_tree = abstract_tree(body["meta"], shapes)
     abstract = {
       prefix + name: leaf for name, leaf in flatten(abstract_tree).items()
     }
@@ -297,13 +284,6 @@ class Checkpoints:
       self._steps.delete(step)
       self._damaged.discard(step)
       self._metrics.pop(step, None)
-
-
-def _shapes(leaves: Mapping[str, list]) -> Stored:
-  return {
-    name: (tuple(shape), jax.numpy.dtype(dtype))
-    for name, (shape, dtype, _) in leaves.items()
-  }
 
 
 def _compare(

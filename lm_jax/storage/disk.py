@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, causes
 
 # Errors of the place, not of the program.
 _NUMBERS = frozenset(
@@ -36,15 +36,14 @@ def disk_errors_as_usage(what: str, advice: str = "") -> Iterator[None]:
     raise UsageError(f"{what}: can't be written: {reason}{advice}") from error
 
 
-def _reason(error: BaseException | None) -> str | None:
+def _reason(error: BaseException) -> str | None:
   """Returns the reason of a disk error; None for other errors."""
-  while error is not None:
-    number = error.errno if isinstance(error, OSError) else None
+  for each in causes(error):
+    number = each.errno if isinstance(each, OSError) else None
     # Orbax passes it on in the text of a ValueError.
-    match = re.search(r"\[os_error_code='(\d+)'", str(error))
+    match = re.search(r"\[os_error_code='(\d+)'", str(each))
     if number is None and match:
       number = int(match[1])
     if number in _NUMBERS:
       return os.strerror(number)
-    error = error.__cause__ or error.__context__
   return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import math
@@ -11,9 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lm_jax.data import lines
 from lm_jax.storage import litter
 from lm_jax.support import strict_json
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import advising
+from lm_jax.support.typed_json import as_kind
 
 
 class MetricsLog:
@@ -31,9 +34,9 @@ class MetricsLog:
     import tensorboardX.event_file_writer  # noqa: F401
 
     self._path = Path(directory, "metrics.jsonl")
-    lines = [line for line in read(self._path) if line["step"] <= step]
-    write_atomically(self._path, "".join(map(_json, lines)))
-    self._there = {(line["step"], *line) for line in lines}
+    kept = [line for line in read(self._path) if line["step"] <= step]
+    write_atomically(self._path, "".join(map(_json, kept)))
+    self._there = {(line["step"], *line) for line in kept}
     self._file = self._path.open("a", encoding="utf-8")
     self._step = step
     self._opened: Any = None
@@ -59,74 +62,58 @@ class MetricsLog:
     self._file.flush()
     self._scalars(step, finite)
 
-  @property
-  def _events(self) -> Any:
-    """Writer of TensorBoard events, opened by the first event."""
-    if self._opened is None:
-      from tensorboardX.event_file_writer import EventsWriter
+  def _scalars(self, step: int, values: Mapping[str, float | None]) -> None:
+    """Writes an event for TensorBoard; the first one opens its file."""
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.proto.summary_pb2 import Summary
 
+    if self._opened is None:
       # Without SummaryWriter's thread: where that cannot write it dies, and
       # a thread that waits for it waits for ever. Files of one second would
       # have the same name.
       place = self._path.with_name("events") / "events"
       self._opened = EventsWriter(str(place), f".{self._step}")
-      self._purge(self._step + 1)
-    return self._opened
-
-  def _purge(self, step: int) -> None:
-    """Makes TensorBoard forget the events from a step on."""
-    from tensorboardX.proto.event_pb2 import Event, SessionLog
-
-    session = SessionLog(status=SessionLog.START)
-    self._events.write_event(Event(step=step, session_log=session))
-    self._events.flush()
-
-  def _scalars(self, step: int, values: Mapping[str, float | None]) -> None:
-    from tensorboardX.proto.event_pb2 import Event
-    from tensorboardX.proto.summary_pb2 import Summary
-
+      # TensorBoard forgets the events from the next step on.
+      session = SessionLog(status=SessionLog.START)
+      event = Event(step=self._step + 1, session_log=session)
+      self._opened.write_event(event)
     scalars = [
       Summary.Value(tag=name, simple_value=value)
       for name, value in values.items()
       if value is not None
     ]
-    event = Event(
-      wall_time=time.time(), step=step, summary=Summary(value=scalars)
+    self._opened.write_event(
+      Event(wall_time=time.time(), step=step, summary=Summary(value=scalars))
     )
-    self._events.write_event(event)
-    self._events.flush()
+    self._opened.flush()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Line:
+  step: int
 
 
 def read(path: Path) -> list[dict]:
   """Reads the complete lines of a metrics.jsonl; [] if there is none.
 
-  A killed run may have left half of the last line.
-
-  Raises:
-    UsageError: a complete line is damaged.
+  A killed run may have left half of the last line; a complete line that is
+  damaged raises UsageError, as it would be lost at the next start.
   """
   if not path.exists():
     return []
   with path.open("rb") as file:
     return [
-      _parse(data, f"{path}, line {number}")
+      _parse(data, f"{path}, line {number}: damaged")
       for number, data in enumerate(file, 1)
       if data.endswith(b"\n")
     ]
 
 
 def _parse(data: bytes, where: str) -> dict:
-  """Parses a complete line, or raises UsageError.
-
-  A damaged line would be lost at the next start.
-  """
-  hint = "mend it, or remove the line"
-  try:
-    line = strict_json.parse(data.decode(), where)
-  except ValueError as error:  # of which UsageError is one
-    raise UsageError(f"{where}: damaged: {error}; {hint}") from None
-  if not isinstance(line, dict) or type(line.get("step")) is not int:
-    raise UsageError(f"{where}: damaged: no object with a step; {hint}")
+  with advising("mend it, or remove the line"):
+    line = strict_json.parse(lines.decoded(data, where), where)
+    as_kind(line, _Line, where)
   return line
 
 
@@ -148,11 +135,7 @@ def _json(line: dict) -> str:
 
 
 def _made(path: Path) -> BinaryIO:
-  """Creates a file in an existing directory.
-
-  Raises:
-    PermissionError: the directory takes no files, like /proc.
-  """
+  """Creates a file; PermissionError where the directory takes none (/proc)."""
   try:
     return path.open("wb")
   except FileNotFoundError as error:

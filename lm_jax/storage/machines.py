@@ -15,27 +15,20 @@ from absl import logging
 
 from lm_jax.storage.log import write_atomically
 from lm_jax.support import machine, strict_json
-from lm_jax.support.errors import UsageError, short
+from lm_jax.support.errors import UsageError, advising, short
 
 FILE = "machine.json"
 
 
 def read(directory: str | os.PathLike) -> list[dict[str, Any]]:
-  """Reads the entries, each with its first step; [] for an older run.
-
-  Raises:
-    UsageError: the file is damaged.
-  """
+  """Reads the entries, each with its first step; [] for an older run."""
   path = Path(directory, FILE)
   if not path.exists():
     return []
-  hint = "remove it to go on"
-  try:
+  with advising("remove it to go on"):
     entries = strict_json.read(path, f"{path}: damaged")
-  except UsageError as error:
-    raise UsageError(f"{error}; {hint}") from None
-  if not isinstance(entries, list) or not all(map(_is_entry, entries)):
-    raise UsageError(f"{path}: damaged: {short(entries)}; {hint}")
+    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+      raise UsageError(f"{path}: damaged: {short(entries)}")
   return entries
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from lm_jax.storage.log import write_atomically
 from lm_jax.support import strict_json
-from lm_jax.support.errors import UsageError, short
-from lm_jax.support.status import DIVERGED, DONE, EXIT
+from lm_jax.support.errors import advising
+from lm_jax.support.status import DIVERGED, DONE, Status
+from lm_jax.support.typed_json import as_kind
 
 FILE = "result.json"
 # Values of --eval by how much is measured at a run's end.
@@ -77,34 +78,26 @@ class Result:
     write_atomically(path, json.dumps(self.as_dict()) + "\n")
 
 
-def read(path: Path, hint: str) -> dict[str, Any]:
-  """Reads result.json: at least "status"; "metrics" is an object.
+@dataclasses.dataclass(frozen=True)
+class _Needed:
+  """Fields of the file that readers rely on, whichever version wrote it."""
 
-  Args:
-    path: of the file, which exists.
-    hint: what the user can do about a damaged file.
+  status: Status
+  metrics: dict[str, Any] | None = None
+  ledger: dict[str, Any] | None = None
+  items: dict[str, Any] | None = None
+  source: dict[str, Any] | None = None
+
+
+def read(path: Path, hint: str) -> dict[str, Any]:
+  """Reads an existing result.json.
 
   Raises:
-    UsageError: it is damaged.
+    UsageError: it is damaged; `hint` is what the user can do about it.
   """
-  try:
+  with advising(hint):
     result = strict_json.read(path, f"{path}: damaged", finite=False)
-  except UsageError as error:
-    raise UsageError(f"{error}; {hint}") from None
-  if not isinstance(result, dict):
-    raise UsageError(f"{path}: damaged: must hold a JSON object; {hint}")
-  status = result.get("status")
-  if not isinstance(status, str) or status not in EXIT:
-    raise UsageError(
-      f"{path}: damaged: status={short(status)}: must be one of"
-      f" {', '.join(EXIT)}; {hint}"
-    )
-  for name in ("metrics", "ledger", "items", "source"):
-    if not isinstance(result.get(name) or {}, dict):
-      raise UsageError(
-        f"{path}: damaged: {name}={short(result[name])}: must be an object;"
-        f" {hint}"
-      )
+    as_kind(result, _Needed, f"{path}: damaged")
   return result
 
 

@@ -111,10 +111,9 @@ class Steps:
     self._written = step
 
   def read_body(self, step: int) -> dict[str, Any]:
-    """Reads the JSON of a step; `leaves` has [shape, dtype, digest] by name.
+    """Reads the JSON of a step, or raises Damaged.
 
-    Raises:
-      Damaged: it is not what was saved.
+    Its `leaves` has [shape, dtype, digest] by name.
     """
     import orbax.checkpoint as ocp
 

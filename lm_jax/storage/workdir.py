@@ -10,35 +10,30 @@ from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.storage import identity
 from lm_jax.storage.identity import Change
-from lm_jax.support.errors import UsageError, require_text
+from lm_jax.support.errors import UsageError, about, require_text
 
 
 def check(directory: str, flag: str = "--workdir") -> None:
   """Raises UsageError if a directory can't be written; writes nothing."""
   path = pathlib.Path(directory).absolute()
+  # Checkpoints and JSON could not name it.
   require_text(path, f"{flag}={directory}")
-  try:
-    str(path).encode()
-    while not path.exists():
-      path = path.parent
-  except OSError as error:  # a name too long
-    raise UsageError(f"{flag}={directory}: {error.strerror}") from None
-  except UnicodeEncodeError:  # Checkpoints and JSON could not name it.
-    raise UsageError(f"{flag}={directory}: is not UTF-8") from None
-  if not path.is_dir():
-    raise UsageError(f"{flag}={directory}: {path} is not a directory")
-  if not os.access(path, os.W_OK | os.X_OK):
-    raise UsageError(f"{flag}={directory}: {path} can't be written")
+  with about(f"{flag}={directory}"):
+    try:
+      while not path.exists():
+        path = path.parent
+    except OSError as error:  # a name too long
+      raise UsageError(error.strerror) from None
+    if not path.is_dir():
+      raise UsageError(f"{path} is not a directory")
+    if not os.access(path, os.W_OK | os.X_OK):
+      raise UsageError(f"{path} can't be written")
 
 
-def create(directory: str, flag: str = "--workdir") -> pathlib.Path:
-  """Makes a directory and its parents, and tries to write to it.
-
-  Raises:
-    UsageError: it can't be made or written.
-  """
+def create(directory: str) -> pathlib.Path:
+  """Makes a directory and its parents, and writes to it, or UsageError."""
   path = pathlib.Path(directory)
-  check(directory, flag)
+  check(directory)
   try:
     path.mkdir(parents=True, exist_ok=True)
     # A mount or a quota may refuse what the permissions allow.
@@ -46,7 +41,7 @@ def create(directory: str, flag: str = "--workdir") -> pathlib.Path:
       pass
   except OSError as error:
     raise UsageError(
-      f"{flag}={directory}: can't be written: {error.strerror}"
+      f"--workdir={directory}: can't be written: {error.strerror}"
     ) from None
   return path
 
@@ -59,7 +54,7 @@ def adopted(config: Config) -> Config:
   return identity.adopted(config, config_lib.read(str(path), "--workdir"))
 
 
-def check_same(config: Config, flag: str = "--workdir") -> list[Change]:
+def check_same(config: Config) -> list[Change]:
   """Raises UsageError if config.workdir holds a run of another configuration.
 
   An empty or a new directory can become any run.
@@ -71,14 +66,14 @@ def check_same(config: Config, flag: str = "--workdir") -> list[Change]:
   if not (path / "config.json").exists():
     if (path / "experiment.json").exists():
       raise UsageError(
-        f"{flag}={path}: holds an experiment; name another directory"
+        f"--workdir={path}: holds an experiment; name another directory"
       )
     return []
-  old = config_lib.read(str(path), flag)
+  old = config_lib.read(str(path), "--workdir")
   changes = identity.changes(old, identity.adopted(config, old))
   refused = identity.refused(changes, config.allow_change)
   if refused:
     raise UsageError(
-      f"{flag}={path}: holds a run of {identity.differ(refused)}"
+      f"--workdir={path}: holds a run of {identity.differ(refused)}"
     )
   return changes

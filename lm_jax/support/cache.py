@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 from lm_jax.support import strict_json
-from lm_jax.support.errors import UsageError, require_text
+from lm_jax.support.errors import UsageError, causes, require_text
 
 DIGESTS = "digests.json"
 # Of etils.epath: /s3/x is s3://x to it.
@@ -71,7 +71,7 @@ def space(folder: pathlib.Path) -> Iterator[None]:
   except UsageError:
     raise
   except Exception as error:
-    if not _is_full(error):
+    if not any(map(_is_full, causes(error))):
       raise
     raise UsageError(
       f"--data.cache: no space left in {folder}; free some, or name another "
@@ -79,18 +79,14 @@ def space(folder: pathlib.Path) -> Iterator[None]:
     ) from error
 
 
-def _is_full(error: BaseException | None) -> bool:
+def _is_full(error: BaseException) -> bool:
   numbers = errno.ENOSPC, errno.EDQUOT
-  while error is not None:
-    if isinstance(error, OSError) and error.errno in numbers:
-      return True
-    # array_record tells it in the text of a RuntimeError.
-    if isinstance(error, RuntimeError) and any(
-      os.strerror(number) in str(error) for number in numbers
-    ):
-      return True
-    error = error.__cause__ or error.__context__
-  return False
+  if isinstance(error, OSError):
+    return error.errno in numbers
+  # array_record tells it in the text of a RuntimeError.
+  return isinstance(error, RuntimeError) and any(
+    os.strerror(number) in str(error) for number in numbers
+  )
 
 
 def _sweep(folder: pathlib.Path) -> None:
@@ -181,10 +177,6 @@ def require_whole(folder: pathlib.Path, names: Iterable[str]) -> None:
   """Raises UsageError if files of an entry are not what `seal` saw.
 
   Entries without digests, made by earlier versions, are not checked.
-
-  Args:
-    folder: of the entry.
-    names: of files, relative to it.
   """
   path = folder / DIGESTS
   if not path.exists():

@@ -35,6 +35,23 @@ def about(what: object) -> Iterator[None]:
     raise
 
 
+@contextlib.contextmanager
+def advising(hint: str) -> Iterator[None]:
+  """Ends the message of a UsageError of its block by what to do about it."""
+  try:
+    yield
+  except UsageError as error:
+    error.args = UsageError(f"{error}; {hint}").args
+    raise
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+  """Yields an error, what it came of, what that came of, and so on."""
+  while error is not None:
+    yield error
+    error = error.__cause__ or error.__context__
+
+
 def require_text(path: object, what: str) -> None:
   """Raises UsageError where a path is no text that libraries could take.
 

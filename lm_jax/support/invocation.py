@@ -19,9 +19,5 @@ def program() -> str:
 
 
 def line(argv: Sequence[str]) -> str:
-  """A command as a line of a shell.
-
-  Args:
-    argv: the command and its flags.
-  """
+  """A command and its flags as a line of a shell."""
   return f"{program()} {shlex.join(argv)}"

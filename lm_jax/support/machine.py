@@ -8,6 +8,7 @@ first looks for devices.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import pathlib
@@ -107,9 +108,8 @@ def versions() -> dict[str, str]:
   """The versions of what is installed, by package."""
   by_name = {"lm_jax": version.__version__, "python": platform.python_version()}
   for name in (*REQUIRED, *OPTIONAL):
-    number = _version(name)
-    if number:
-      by_name[name] = number
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+      by_name[name] = importlib.metadata.version(name)
   return by_name
 
 
@@ -122,10 +122,3 @@ def describe() -> str:
     f"{cores()} cores of {processor()}, {platform.system()};"
     f" devices: {len(devices)} x {devices[0].device_kind}"
   )
-
-
-def _version(name: str) -> str:
-  try:
-    return importlib.metadata.version(name)
-  except importlib.metadata.PackageNotFoundError:
-    return ""

@@ -9,15 +9,10 @@ from lm_jax.support.errors import UsageError
 
 
 def need(module: str, what: str, extra: str = "tasks") -> Any:
-  """A module of a library of an extra.
-
-  Args:
-    module: dotted, "seqeval.metrics".
-    what: names what needs it, in the message.
-    extra: its name.
+  """A module ("seqeval.metrics") of a library of an extra.
 
   Raises:
-    UsageError: it is not installed.
+    UsageError: it is not installed; the message names what needs it.
   """
   try:
     return importlib.import_module(module)

@@ -162,11 +162,8 @@ class Option:
 def options(cls: type, prefix: str = "") -> dict[str, Option]:
   """The options of a dataclass by path, nested ones included.
 
-  Fields that hold a dict, or say that they are no flag, are not options.
-
-  Args:
-    cls: the dataclass.
-    prefix: put before each path, "optimizer.".
+  Fields that hold a dict, or say that they are no flag, are not options. The
+  prefix, "optimizer.", is put before each path.
   """
   hints = typing.get_type_hints(cls)
   known: dict[str, Option] = {}
@@ -183,22 +180,9 @@ def options(cls: type, prefix: str = "") -> dict[str, Option]:
     default = field.default
     if field.default_factory is not dataclasses.MISSING:
       default = field.default_factory()
-    help_line = field.metadata.get("help", "")
-    repeat = field.metadata.get("repeat", False)
-    absent = field.metadata.get("absent")
-    given = {n: field.metadata.get(n) for n in Bounds._fields}
-    known[path] = Option(
-      path,
-      kind,
-      default,
-      help_line,
-      repeat,
-      absent,
-      Bounds(**given),
-      field.metadata.get("group", ""),
-      field.metadata.get("needed", ""),
-      field.metadata.get("hint", ""),
-    )
+    given = dict(field.metadata)
+    bounds = Bounds(**{n: given.pop(n, None) for n in Bounds._fields})
+    known[path] = Option(path, kind, default, bounds=bounds, **given)
   return known
 
 
@@ -258,11 +242,9 @@ def _nested(cls: type[Flags], values: Mapping[str, Any]) -> Flags:
 
 
 def check_ranges(instance: Any, prefix: str = "") -> None:
-  """Raises UsageError where a field of a dataclass is out of its bounds.
+  """Raises UsageError where an option of a dataclass is out of its bounds.
 
-  Args:
-    instance: of a dataclass whose fields are options; nested ones count.
-    prefix: put before each path, "optimizer.".
+  The prefix, "optimizer.", is put before each path; nested ones count.
   """
   for path, one in options(type(instance), prefix).items():
     value = instance

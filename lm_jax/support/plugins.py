@@ -16,7 +16,7 @@ import pkgutil
 import traceback
 from collections.abc import Iterable, Iterator
 
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, about
 
 FLAG = "--plugins"
 HELP = (
@@ -41,10 +41,6 @@ def plugins(directory: str | os.PathLike) -> None:
 
   It is called before any model is loaded: families are found once.
 
-  Args:
-    directory: holds one of the folders objectives, adaptation, tasks,
-      families, experiments and templates, or several.
-
   Raises:
     UsageError: it holds none of them, or a file whose name is taken.
   """
@@ -52,11 +48,7 @@ def plugins(directory: str | os.PathLike) -> None:
 
 
 def add(directory: str, flag: str = FLAG) -> None:
-  """Adds a directory; one that was added before changes nothing.
-
-  Args:
-    directory: as the user gave it.
-    flag: names it in messages.
+  """Adds a directory, which a flag named; one that was added stays as it is.
 
   Raises:
     UsageError: it holds none of the folders, or a file whose name is taken.
@@ -65,15 +57,16 @@ def add(directory: str, flag: str = FLAG) -> None:
   kinds = (*PACKAGES, TEMPLATES)
   root = pathlib.Path(directory).expanduser().resolve()
   there = [kind for kind in kinds if directory and (root / kind).is_dir()]
-  if not there:
-    raise UsageError(
-      f"{where}: must be a directory with one of the folders"
-      f" {', '.join(kinds)}, or several"
-    )
-  if root in _added:
-    return
-  for kind in there:
-    _require_new_names(root / kind, kind, where)
+  with about(where):
+    if not there:
+      raise UsageError(
+        f"must be a directory with one of the folders {', '.join(kinds)}, or"
+        " several"
+      )
+    if root in _added:
+      return
+    for kind in there:
+      _require_new_names(root / kind, kind)
   for kind in there:
     if kind in PACKAGES:
       importlib.import_module(PACKAGES[kind]).__path__.append(str(root / kind))
@@ -116,7 +109,7 @@ def owner(file: str | None) -> str:
   return next((_added[root] for root in parents if root in _added), "")
 
 
-def _require_new_names(folder: pathlib.Path, kind: str, where: str) -> None:
+def _require_new_names(folder: pathlib.Path, kind: str) -> None:
   """Raises UsageError if a file has the name of one that is found already."""
   before: Iterable[str] = map(str, (SHIPPED_TEMPLATES, *folders(kind)))
   if kind in PACKAGES:
@@ -126,7 +119,7 @@ def _require_new_names(folder: pathlib.Path, kind: str, where: str) -> None:
     if name in taken:
       end = TEMPLATE_SUFFIX if kind == TEMPLATES else ".py"
       raise UsageError(
-        f"{where}: {kind}/{name}{end}: the name is taken by"
+        f"{kind}/{name}{end}: the name is taken by"
         f" {pathlib.Path(taken[name], name + end)}; give it another one"
       )
 

@@ -62,13 +62,7 @@ def summary(package: str, name: str) -> str:
 
 
 def module(package: str, name: str, flag: str) -> ModuleType:
-  """Imports the file of that name; UsageError if there is none.
-
-  Args:
-    package: dotted name, "experiments".
-    name: as the user gave it.
-    flag: what the user gave it with, "--experiment", for the message.
-  """
+  """Imports a package's file that the user named by a flag, or UsageError."""
   valid = names(package)
   if name not in valid:
     error = unknown(flag, name, valid)

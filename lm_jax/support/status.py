@@ -1,6 +1,9 @@
 """The ends of runs, and the exit codes of commands."""
 
-DONE, DIVERGED, FAILED = "done", "diverged", "failed"
-INTERRUPTED = "interrupted"
+import typing
+from typing import Literal
+
+Status = Literal["interrupted", "failed", "diverged", "done"]
+INTERRUPTED, FAILED, DIVERGED, DONE = typing.get_args(Status)
 # The exit code of each, the worst first.
 EXIT = {INTERRUPTED: 75, FAILED: 1, DIVERGED: 3, DONE: 0}

@@ -21,13 +21,10 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse(text: str, where: object, finite: bool = True) -> Any:
-  """The value of a JSON text.
+  """The value of a JSON text, which `where` names in messages.
 
-  Args:
-    text: of the file.
-    where: names the file in messages.
-    finite: refuse NaN and infinities, which are no JSON; results may have
-      them.
+  `finite` refuses NaN and infinities, which are no JSON; results may have
+  them.
 
   Raises:
     UsageError: it is no JSON, or none that means one thing only.
@@ -55,16 +52,7 @@ def parse(text: str, where: object, finite: bool = True) -> Any:
 def read(
   path: str | os.PathLike, where: object = None, finite: bool = True
 ) -> Any:
-  """The value in a JSON file; as `parse`.
-
-  Args:
-    path: of the file.
-    where: names it in messages, in place of its path.
-    finite: see `parse`.
-
-  Raises:
-    UsageError: also where it cannot be read, or has more than MOST_BYTES.
-  """
+  """The value in a JSON file; as `parse` and `text_of`."""
   return parse(text_of(path, where), where or path, finite)
 
 

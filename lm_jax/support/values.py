@@ -56,10 +56,7 @@ def parse(kind: Any, text: str, where: str) -> Any:
     item = typing.get_args(kind)[0]
     return tuple(parse(item, t, where) for t in text.split(",") if t)
   if is_literal(kind):
-    by_text = {str(value): value for value in typing.get_args(kind)}
-    if text not in by_text:
-      raise registry.unknown(where, text, [c or '""' for c in by_text])
-    return by_text[text]
+    return check(kind, text, where)
   if kind is bool:
     if text.lower() not in ("true", "false"):
       raise _bad(where, text, kind)
@@ -80,7 +77,7 @@ def check(kind: Any, value: Any, where: str) -> Any:
   if is_literal(kind):
     valid = typing.get_args(kind)
     if not isinstance(value, str) or value not in valid:
-      shown = [str(v) or '""' for v in valid]
+      shown = [v or '""' for v in valid]
       text = value[:80] if isinstance(value, str) else short(value)
       raise registry.unknown(where, text, shown)
     return value

@@ -9,6 +9,7 @@ import time
 from types import FrameType
 from typing import Any
 
+from lm_jax.support.errors import causes
 from lm_jax.training import stuck
 
 # Seconds between checks for a running import, and until giving up.
@@ -98,12 +99,7 @@ class Interruption:
 
 def caused(error: BaseException) -> bool:
   """Returns whether an interruption caused an error of a library."""
-  seen: BaseException | None = error
-  while seen is not None:
-    if type(seen) is KeyboardInterrupt:
-      return True
-    seen = seen.__cause__ or seen.__context__
-  return False
+  return any(type(each) is KeyboardInterrupt for each in causes(error))
 
 
 def _importing(frame: FrameType | None) -> bool:

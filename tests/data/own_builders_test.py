@@ -11,10 +11,11 @@ import sys
 import threading
 import time
 
+import apart
 import pytest
 
 from lm_jax.config import Config, overrides
-from lm_jax.data import catalog, network, own_builders
+from lm_jax.data import network, own_builders
 from lm_jax.data.corpus import SPLITS, open_corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.evaluation import plan
@@ -199,12 +200,6 @@ def test_several_prepared_data_sets_are_told_apart(own):
     own.texts(str(own.folder / "set"))
 
 
-def _port():
-  with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    return free.getsockname()[1]
-
-
 @pytest.fixture
 def no_proxy(monkeypatch):
   for name in ("http_proxy", "https_proxy", "all_proxy"):
@@ -215,7 +210,7 @@ def no_proxy(monkeypatch):
 def test_without_a_network_it_is_said_at_once(no_proxy, own, monkeypatch):
   from tensorflow_datasets.core.download import downloader
 
-  url = f"http://127.0.0.1:{_port()}/x.zip"
+  url = f"http://127.0.0.1:{apart.free_port()}/x.zip"
   start = time.monotonic()
   with (
     network.checked(),
@@ -275,4 +270,4 @@ def test_a_host_that_answers_is_asked_once(no_proxy, monkeypatch):
 def test_versions_of_known_names_are_plain(own):
   assert own_builders.plain("lm1b/1.1.0") == "lm1b:1.1.0"
   with pytest.raises(UsageError, match=r"^--data.corpus=lm1b:9\.9\.9: "):
-    catalog.find("lm1b:9.9.9")
+    open_corpus(DataOptions(corpus="lm1b:9.9.9"))

@@ -215,8 +215,8 @@ def test_whatever_changes_the_rows_changes_the_fingerprint(options, dataset):
   ("change", "length", "message"),
   [
     ({}, 15, "--length=15: must be 16 or more"),
-    ({"packing": "pack"}, 32, "packing=pack: valid are packed and document"),
-    ({"errors": "ignore"}, 32, "errors=ignore: valid are strict and replace"),
+    ({"packing": "pack"}, 32, "packing=pack: must be one of packed, document"),
+    ({"errors": "ignore"}, 32, "errors=ignore: must be one of strict, replace"),
     ({"sentinels": -1}, 32, "sentinels=-1: must be at least 0"),
     ({"workers": -1}, 32, "workers=-1: must be at least 0"),
     ({"temperature": 0.0}, 32, "temperature=0.0: must be above 0"),

@@ -1,8 +1,8 @@
 """A process that may not start the threads of array_record says so."""
 
-import subprocess
 import sys
 
+import apart
 import pytest
 
 from lm_jax.data import threads
@@ -17,28 +17,22 @@ limit = size + (96 << 20)  # some eleven stacks
 resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, 8 << 20))
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
-  threads.require("--data.corpus=x")
+  threads.require()
 except UsageError as error:
   print(error)
-threads.require("--data.corpus=x", 2)
+threads.require(2)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS")
 def test_too_few_threads_are_an_error_and_not_a_hang():
-  done = subprocess.run(
-    [sys.executable, "-c", PROGRAM],
-    capture_output=True,
-    text=True,
-    timeout=120,
-    check=True,
-  )
-  assert done.stdout.startswith("--data.corpus=x: takes 64 threads to read")
+  done = apart.python("-c", PROGRAM)
+  assert done.stdout.startswith("takes 64 threads to read")
   assert "ulimit -v" in done.stdout
   assert not done.stderr
 
 
 def test_what_may_be_started_is_started_and_ends():
   before = threads.threading.active_count()
-  threads.require("--data.corpus=y", 8)
+  threads.require(8)
   assert threads.threading.active_count() == before

@@ -1,7 +1,7 @@
 import pathlib
-import socket
 import sys
 
+import apart
 import jax
 import pytest
 from faults import launching, two_processes
@@ -128,9 +128,7 @@ with cluster.joined(cluster.Cluster(f"127.0.0.1:{port}", 2, int(number), 60)):
 
 
 def test_who_is_left_says_so_and_standard_output_is_ours(tmp_path):
-  with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    port = str(free.getsockname()[1])
+  port = str(apart.free_port())
   pair = [
     launching.start([sys.executable, "-c", PAIR, port, str(number)])
     for number in range(2)

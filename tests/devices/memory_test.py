@@ -1,5 +1,4 @@
-import subprocess
-import sys
+import apart
 
 CODE = """
 import resource, sys
@@ -19,8 +18,7 @@ print(faults() - before)
 
 
 def _faults(mode):
-  command = [sys.executable, "-c", CODE, mode]
-  return int(subprocess.run(command, capture_output=True, check=True).stdout)
+  return int(apart.python("-c", CODE, mode).stdout)
 
 
 def test_freed_memory_is_used_again():

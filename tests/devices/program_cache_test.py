@@ -3,12 +3,9 @@
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 import time
 
-import pytest
-from absl import logging
+import apart
 
 from lm_jax.devices import program_cache
 from lm_jax.devices.program_cache import Programs
@@ -30,23 +27,8 @@ print(len(compiled))
 
 
 def compiled(root):
-  done = subprocess.run(
-    [sys.executable, "-c", PROGRAM, str(root)],
-    capture_output=True,
-    text=True,
-    check=True,
-    env=os.environ | {"JAX_PLATFORMS": "cpu"},
-  )
+  done = apart.python("-c", PROGRAM, root)
   return int(done.stdout), done.stderr
-
-
-@pytest.fixture
-def said(monkeypatch):
-  lines = []
-  monkeypatch.setattr(
-    logging, "warning", lambda text, *values: lines.append(text % values)
-  )
-  return lines
 
 
 def entries(root):
@@ -67,10 +49,10 @@ def test_a_damaged_program_is_compiled_once_more_and_found_anywhere(tmp_path):
   assert compiled(tmp_path / "elsewhere") == (0, "")
 
 
-def test_every_damage_is_seen(tmp_path, said):
+def test_every_damage_is_seen(tmp_path, warned):
   programs = Programs(str(tmp_path))
   value = bytes(range(256)) * 8
-  assert programs.get("a") is None and not said
+  assert programs.get("a") is None and not warned
   programs.put("a", value)
   assert programs.get("a") == value
   whole = (tmp_path / "a").read_bytes()
@@ -82,24 +64,24 @@ def test_every_damage_is_seen(tmp_path, said):
   for number, data in enumerate(damaged, 1):
     (tmp_path / "a").write_bytes(data)
     assert programs.get("a") is None
-    assert len(said) == number and "damaged" in said[-1]
+    assert len(warned) == number and "damaged" in warned[-1]
     programs.put("a", value)
     assert programs.get("a") == value
   assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_where_nothing_can_be_kept_one_line_is_said(tmp_path, said):
+def test_where_nothing_can_be_kept_one_line_is_said(tmp_path, warned):
   file = tmp_path / "file"
   file.write_bytes(b"")
   program_cache.enable(file / "xla")
   program_cache.enable(pathlib.Path("/proc/lm_jax"))
-  assert len(said) == 2
-  assert all("compiled programs are not kept in" in line for line in said)
+  assert len(warned) == 2
+  assert all("compiled programs are not kept in" in line for line in warned)
   programs = Programs(str(tmp_path / "gone"))
   for key in "abc":
     programs.put(key, b"x")
     assert programs.get(key) is None
-  assert len(said) == 3
+  assert len(warned) == 3
 
 
 def test_what_killed_writers_left_is_removed(tmp_path):

@@ -3,6 +3,7 @@
 import socket
 import threading
 
+import apart
 import pytest
 
 from lm_jax.devices import rendezvous
@@ -11,9 +12,7 @@ from lm_jax.support.errors import UsageError
 
 @pytest.fixture
 def port():
-  with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    return free.getsockname()[1]
+  return apart.free_port()
 
 
 def meet(port, *processes, timeout=10):

@@ -11,7 +11,6 @@ import pathlib
 import random
 import sys
 
-import jax
 import numpy as np
 
 from lm_jax import config as config_lib
@@ -135,11 +134,7 @@ def _check_checkpoints(workdir, bad, limit, keep_all):
   if steps:
     with Checkpoints(workdir / "checkpoints", read_only=True) as reader:
       for step in steps:
-        wanted = {
-          name: jax.ShapeDtypeStruct(shape, dtype)
-          for name, (shape, dtype) in reader.stored(step).items()
-        }
-        state, _ = reader.restore(wanted, step)
+        state, _ = runs.restored(reader, step)
         for name, leaf in state.items():
           assert np.isfinite(leaf).all(), f"{name} of {step} is not finite"
         digests[step] = digest(

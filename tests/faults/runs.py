@@ -79,6 +79,16 @@ def checkpoints(workdir: pathlib.Path) -> list[int]:
   return sorted(int(name) for name in names if name.isdigit())
 
 
+def restored(reader: Any, step: int) -> tuple[Any, dict[str, Any]]:
+  """All arrays of a step, by name, and its meta."""
+  leaves = reader._steps.read_body(step)["leaves"]
+  wanted = {
+    name: jax.ShapeDtypeStruct(shape, jax.numpy.dtype(dtype))
+    for name, (shape, dtype, _) in leaves.items()
+  }
+  return reader.restore(wanted, step)
+
+
 def check_restorable(workdir: pathlib.Path) -> list[int]:
   """Every step that is listed can be restored; which these are."""
   from lm_jax.storage.checkpoint import Checkpoints
@@ -87,11 +97,7 @@ def check_restorable(workdir: pathlib.Path) -> list[int]:
   if steps:
     with Checkpoints(workdir / "checkpoints", read_only=True) as reader:
       for step in steps:
-        wanted = {
-          name: jax.ShapeDtypeStruct(shape, dtype)
-          for name, (shape, dtype) in reader.stored(step).items()
-        }
-        state, meta = reader.restore(wanted, step)
+        state, meta = restored(reader, step)
         assert int(state["step"]) == meta["ledger"]["steps"] == step
   return steps
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import pathlib
 import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
 
+import apart
 import xla_flags
 
 from . import launching
@@ -41,9 +41,7 @@ def start(
   flags_of: more flags of a process, by its number.
   timeout: in seconds, until both are there.
   """
-  with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    port = free.getsockname()[1]
+  port = apart.free_port()
   cluster = [f"--coordinator=127.0.0.1:{port}", "--num_processes=2"]
   return [
     launching.start(

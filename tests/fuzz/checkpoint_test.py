@@ -56,7 +56,7 @@ def _save(directory):
 
 def _restore(directory):
   with Checkpoints(directory, read_only=True) as checkpoints:
-    checkpoints.stored()
+    checkpoints.meta()
     found = checkpoints.restore(_ABSTRACT)
     with contextlib.suppress(UsageError):
       checkpoints.restore_params(_ABSTRACT["params"])

@@ -1,8 +1,6 @@
 import os
-import subprocess
-import sys
-from pathlib import Path
 
+import apart
 import pytest
 
 from lm_jax.storage import lock
@@ -36,12 +34,7 @@ from lm_jax.storage.lock import hold
 with hold(sys.argv[1]):
   os.kill(os.getpid(), signal.SIGKILL)
 """
-  done = subprocess.run(
-    [sys.executable, "-c", script, str(tmp_path)],
-    cwd=Path(__file__).parents[2],
-    check=False,
-  )
-  assert done.returncode == -9
+  apart.python("-c", script, tmp_path, code=-9)
   assert "process" in (tmp_path / "lock").read_text()
   with lock.hold(tmp_path):
     pass

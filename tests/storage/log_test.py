@@ -1,8 +1,8 @@
 import json
 import math
-import subprocess
 import sys
 
+import apart
 import pytest
 
 from lm_jax.storage import disk, log
@@ -91,10 +91,4 @@ with MetricsLog(sys.argv[1], 0) as log:
   log.write(1, {"loss": 1.0})
   print(len(set(sys.modules) - before))
 """
-  done = subprocess.run(
-    [sys.executable, "-c", script, str(tmp_path)],
-    capture_output=True,
-    text=True,
-    check=True,
-  )
-  assert done.stdout == "0\n"
+  assert apart.python("-c", script, tmp_path).stdout == "0\n"

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from absl import logging
 from tiny import pretrain, result_of
 
 from lm_jax.storage import machines
@@ -16,39 +15,32 @@ HERE = {"jax": "1.0", "threads": 2}
 THERE = {"jax": "1.1", "threads": 2}
 
 
-@pytest.fixture
-def said(monkeypatch):
-  lines = []
-  monkeypatch.setattr(
-    logging, "warning", lambda text, *values: lines.append(text % values)
-  )
-  return lines
-
-
-def test_what_changes_is_kept_by_its_step_and_said(tmp_path, monkeypatch, said):
+def test_what_changes_is_kept_by_its_step_and_said(
+  tmp_path, monkeypatch, warned
+):
   facts = dict(HERE)
   monkeypatch.setattr(machine, "facts", lambda: facts)
   assert machines.note(tmp_path, 0) == [{"step": 0} | HERE]
   assert machines.note(tmp_path, 10) == [{"step": 0} | HERE]
-  assert not said
+  assert not warned
   facts = dict(THERE)
   both = [{"step": 0} | HERE, {"step": 20} | THERE]
   assert machines.note(tmp_path, 20) == both
-  assert len(said) == 1
-  assert "from step 20" in said[0] and "jax: 1.0 -> 1.1" in said[0]
-  assert "threads" not in said[0]
+  assert len(warned) == 1
+  assert "from step 20" in warned[0] and "jax: 1.0 -> 1.1" in warned[0]
+  assert "threads" not in warned[0]
   # Again, from where it was; and from before, as where a step was damaged.
   assert machines.note(tmp_path, 20) == both == machines.read(tmp_path)
   assert machines.note(tmp_path, 15) == [both[0], both[1] | {"step": 15}]
   assert machines.note(tmp_path, 0) == [{"step": 0} | THERE]
 
 
-def test_an_older_run_has_none_and_nothing_is_said(tmp_path, said):
+def test_an_older_run_has_none_and_nothing_is_said(tmp_path, warned):
   assert machines.read(tmp_path) == []
   machines.use_threads(tmp_path)
   machines.use_threads("")
   assert [x["step"] for x in machines.note(tmp_path, 7)] == [7]
-  assert not said
+  assert not warned
 
 
 @pytest.mark.parametrize(
@@ -61,7 +53,7 @@ def test_a_damaged_file_is_named(text, tmp_path):
 
 
 def test_a_run_keeps_it_and_goes_on_by_others(
-  finished, tiny, tmp_path, said, monkeypatch
+  finished, tiny, tmp_path, warned, monkeypatch
 ):
   first = machines.read(finished.workdir)
   assert [x["step"] for x in first] == [0]
@@ -74,4 +66,4 @@ def test_a_run_keeps_it_and_goes_on_by_others(
   result = pretrain(tiny.config(workdir))
   assert result["digest"] == result_of(finished)["digest"]
   assert [x["step"] for x in result["machines"]] == [0, 6]
-  assert any("goes on from step 6 by others (jax: 0.1 ->" in x for x in said)
+  assert any("goes on from step 6 by others (jax: 0.1 ->" in x for x in warned)

@@ -1,8 +1,6 @@
 import os
-import pathlib
-import subprocess
-import sys
 
+import apart
 import pytest
 
 from lm_jax import config as config_lib
@@ -71,15 +69,9 @@ def test_a_name_that_is_no_text_is_refused_before_anything_is_made(tmp_path):
 
 def test_a_locale_of_ascii_is_one_line(tmp_path):
   """As a batch system may have it; the directory's name is UTF-8."""
-  workdir = f"--workdir={tmp_path}/lcé".encode()
-  done = subprocess.run(
-    [sys.executable, "-m", "lm_jax", "train", "--objective=clm", workdir],
-    capture_output=True,
-    env=os.environ
-    | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    | {"PYTHONPATH": str(pathlib.Path(__file__).parents[2])},
-  )
-  assert done.returncode == 2
+  words = ("train", "--objective=clm", f"--workdir={tmp_path}/lcé")
+  ascii_ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+  done = apart.python("-m", "lm_jax", *words, code=2, **ascii_)
   assert len(done.stderr.splitlines()) == 1, done.stderr
-  assert done.stderr.startswith(b"lm_jax: --workdir=")
+  assert done.stderr.startswith("lm_jax: --workdir=")
   assert not list(tmp_path.iterdir())

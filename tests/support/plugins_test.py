@@ -1,10 +1,8 @@
 """--plugins=DIR: files of one's own, found by name, and what is refused."""
 
 import json
-import os
-import subprocess
-import sys
 
+import apart
 import plugging
 import pytest
 
@@ -189,13 +187,7 @@ def test_a_run_trains_with_processes_that_prepare_data(folder, tiny, tmp_path):
     *(f"--data.corpus={tiny.corpus}", f"--data.cache={tmp_path / 'cache'}"),
     *("--data.workers=2", f"--workdir={tmp_path / 'run'}"),
   ]
-  done = subprocess.run(
-    [sys.executable, "-m", "lm_jax", *words],
-    env=os.environ | {"LM_JAX_CACHE": str(tmp_path / "cache")},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.returncode == 0, done.stderr
+  cache = str(tmp_path / "cache")
+  apart.python("-m", "lm_jax", *words, LM_JAX_CACHE=cache)
   config = json.loads((tmp_path / "run" / "config.json").read_text())
   assert config["objective_options"] == {"sharpness": 1.5}

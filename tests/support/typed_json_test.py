@@ -4,7 +4,7 @@ from typing import Any, Literal
 import pytest
 
 from lm_jax.support import typed_json
-from lm_jax.support.errors import UsageError, about
+from lm_jax.support.errors import UsageError, about, advising
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,8 @@ def test_an_error_says_what_it_is_about():
   with (
     pytest.raises(UsageError) as error,
     about("--task_data=a\nb"),
+    advising("mend it"),
     about("line 3"),
   ):
     raise UsageError("no label")
-  assert str(error.value) == "--task_data=a\\nb: line 3: no label"
+  assert str(error.value) == "--task_data=a\\nb: line 3: no label; mend it"
