@@ -39,7 +39,7 @@ def _to_rows(fields_FxBxL: np.ndarray) -> Rows:
 
 
 class Dataset:
-  """Rows of one length in three splits; made by `load`.
+  """A RowSource of a corpus, in three splits; made by `load`.
 
   Training rows of several corpora are mixed, and each corpus has its own
   epochs; their held-out rows are interleaved in the same proportions.
@@ -78,17 +78,7 @@ class Dataset:
     return self._source.held_out_bytes(split)
 
   def batch(self, seed: int, step: int, batch_size: int) -> Rows:
-    """Returns the training batch of a step: a pure function of the arguments.
-
-    An epoch reads every row once, in an order of its own; a batch may hold the
-    end of one epoch and the start of the next.
-
-    Returns:
-      Rows of numpy int32 [batch_size, length].
-
-    Raises:
-      UsageError: there are fewer rows than `batch_size`.
-    """
+    """See RowSource.batch."""
     self._check(batch_size, 1)
     return _to_rows(self._source.batch(seed, step, batch_size))
 
@@ -101,25 +91,7 @@ class Dataset:
     processes: int = 1,
     workers: int = 0,
   ) -> Any:
-    """Iterates over the batches from step `start` on, without end.
-
-    They are read ahead. Each of several processes gets its block of the rows of
-    every batch, batch_size / processes rows. The stream does not depend on
-    `workers`.
-
-    Args:
-      seed, batch_size, start: of the whole batches.
-      process, processes: index of this process, and number of processes.
-      workers: number of reader processes; 0: threads.
-
-    Returns:
-      An iterator of Rows; close it with its `close()`. Where a reader process
-      has died, its `next` raises `worker_process.WorkerDied`.
-
-    Raises:
-      UsageError: there are fewer rows than `batch_size`, or the processes do
-        not divide it.
-    """
+    """See RowSource.batches."""
     self._check(batch_size, processes)
     arguments = {
       "seed": seed,
@@ -150,11 +122,7 @@ class Dataset:
   def fixed(
     self, split: str, batch_size: int, limit_rows: int | None = None
   ) -> list[Rows]:
-    """Returns the rows of a split in order; padding fills the last batch.
-
-    Raises:
-      UsageError: the split has no rows.
-    """
+    """See RowSource.fixed."""
     count = min(self.rows(split), limit_rows or self.rows(split))
     if not count:
       raise UsageError(
@@ -163,11 +131,10 @@ class Dataset:
     batches = []
     for first in range(0, count, batch_size):
       index_N = np.arange(first, min(count, first + batch_size))
-      rows_NxFxL = pack.empty(
-        batch_size, self.length, self.specials.pad, np.int32
-      )
-      rows_NxFxL[: index_N.size] = self._source.held_out(split, index_N)
-      batches.append(_to_rows(rows_NxFxL.swapaxes(0, 1)))
+      fields_FxBxL = np.zeros((pack.FIELDS, batch_size, self.length), np.int32)
+      fields_FxBxL[pack.TOKENS] = self.specials.pad
+      fields_FxBxL[:, : index_N.size] = self._source.held_out(split, index_N)
+      batches.append(_to_rows(fields_FxBxL))
     return batches
 
 

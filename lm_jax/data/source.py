@@ -26,7 +26,7 @@ class _Part:
     return order.Permutation(entropy, self._table.rows("train"))
 
   def read_rows(self, seed: int, index_N: np.ndarray) -> np.ndarray:
-    """Reads the rows at some places of its epochs: [N, 4, length]."""
+    """Reads the rows at some places of its epochs: [4, N, length]."""
     epoch_N, place_N = np.divmod(index_N, self._table.rows("train"))
     row_N = np.empty_like(place_N)
     for epoch in np.unique(epoch_N).tolist():
@@ -70,24 +70,23 @@ class Source:
     for number, part in enumerate(self._parts):
       own_N = part_N == number
       if own_N.any():
-        taken_NxFxL = part.read_rows(seed, place_N[own_N])
-        fields_FxNxL[:, own_N] = taken_NxFxL.swapaxes(0, 1)
+        fields_FxNxL[:, own_N] = part.read_rows(seed, place_N[own_N])
     return fields_FxNxL
 
   def held_out(self, split: str, index_N: np.ndarray) -> np.ndarray:
-    """Reads some rows of a split that is read once: [N, 4, length].
+    """Reads some rows of a split that is read once: [4, N, length].
 
     The parts are interleaved by their weights; where one has no more rows the
     others continue.
     """
     part_R, row_R = self._held_out(split)
     part_N, row_N = part_R[index_N], row_R[index_N]
-    shape = (len(index_N), pack.FIELDS, self.tables[0].length)
-    rows_NxFxL = np.empty(shape, np.int32)
+    shape = (pack.FIELDS, len(index_N), self.tables[0].length)
+    fields_FxNxL = np.empty(shape, np.int32)
     for number, table in enumerate(self.tables):
       own_N = part_N == number
-      rows_NxFxL[own_N] = table.read_rows(split, row_N[own_N])
-    return rows_NxFxL
+      fields_FxNxL[:, own_N] = table.read_rows(split, row_N[own_N])
+    return fields_FxNxL
 
   def held_out_bytes(self, split: str) -> np.ndarray:
     """UTF-8 bytes of text of each row of `held_out`: int32 [rows]."""

@@ -54,7 +54,7 @@ class Table:
     return bytes_R
 
   def read_rows(self, split: str, rows_N: np.ndarray) -> np.ndarray:
-    """Reads rows of a split: [N, 4, length], in the given order.
+    """Reads rows of a split: [4, N, length], in the given order.
 
     Raises:
       UsageError: a row is not what was written.
@@ -75,7 +75,8 @@ class Table:
           raise cache.damaged(
             self.folder, f"row {row} of {split} is not what was written"
           )
-    return taken_NxFxL
+    # Fields first from here on: a batch is an array of each.
+    return taken_NxFxL.swapaxes(0, 1)
 
   @functools.cache  # noqa: B019
   def _row_checks(self, split: str) -> np.ndarray:

@@ -43,7 +43,7 @@ def find_kind(objective: str) -> Kind:
 
 
 class Examples:
-  """A task's rows; the interface of lm_jax.data.rows.Dataset.
+  """A RowSource of a task's examples.
 
   corpus: what they are made of.  task, kind: of the examples.
   cut: of each split, examples that lost tokens.
@@ -128,13 +128,7 @@ class Examples:
     process: int = 0,
     processes: int = 1,
   ) -> Rows:
-    """The training batch of a step: a pure function of its arguments.
-
-    An epoch reads every example once, in an order of its own.
-
-    Returns:
-      numpy int32 [batch_size / processes, length].
-    """
+    """See RowSource.batch."""
     numbers = order.block(step, batch_size, process, processes)
     rows = [self._row(seed, number) for number in numbers]
     items = self._items[splits.TRAIN]

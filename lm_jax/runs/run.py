@@ -16,6 +16,7 @@ from lm_jax.config import Config
 from lm_jax.config.budget import Budget, Ledger
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.open_tokenizer import specials_of
+from lm_jax.data.row_source import RowSource
 from lm_jax.devices import distributed
 from lm_jax.hugging_face import source_files
 from lm_jax.inference import continued, load
@@ -110,7 +111,7 @@ class Run:
       return finished or _train(config, directory, dataset, progress, began)
 
 
-def _dataset(config: Config) -> Any:
+def _dataset(config: Config) -> RowSource:
   """The rows: of a corpus, or of a task's examples."""
   if not config.task:
     return rows_lib.load(config.data, config.length)
@@ -139,7 +140,7 @@ def _finished(config: Config) -> dict[str, Any] | None:
 def _train(
   config: Config,
   directory: Path,
-  dataset: Any,
+  dataset: RowSource,
   progress: bool,
   began: float,
 ) -> dict[str, Any]:
@@ -277,9 +278,7 @@ def _train(
   return result.as_dict()
 
 
-def _describe(
-  directory: Path, config: Config, dataset: rows_lib.Dataset
-) -> None:
+def _describe(directory: Path, config: Config, dataset: RowSource) -> None:
   """Writes what the run is: its tokenizer and its configuration.
 
   The result of another configuration, if there is one, is no longer its own.

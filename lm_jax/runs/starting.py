@@ -9,7 +9,7 @@ import numpy as np
 
 from lm_jax.config import Config
 from lm_jax.config.budget import Ledger
-from lm_jax.data import rows as rows_lib
+from lm_jax.data.row_source import RowSource
 from lm_jax.inference import continued
 from lm_jax.inference import load as load_lib
 from lm_jax.storage import checkpoint, identity
@@ -20,7 +20,7 @@ from lm_jax.training.program import Program
 
 def start(
   config: Config,
-  dataset: rows_lib.Dataset,
+  dataset: RowSource,
   program: Program,
   checkpoints: checkpoint.Checkpoints,
   base: load_lib.Base | None = None,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lm_jax.config import Config
+from lm_jax.data.rows import Dataset
 from lm_jax.inference import load
 from lm_jax.inference.score import Scorer
 from lm_jax.runs import measure as measuring
@@ -23,7 +24,7 @@ class Pretraining:
   metric = VALIDATION_LOSS
   highest = always = False
 
-  def __init__(self, config: Config, dataset: Any, program: Program):
+  def __init__(self, config: Config, dataset: Dataset, program: Program):
     self._config, self._dataset, self._program = config, dataset, program
     self._tasks = measuring.own_tasks()
 

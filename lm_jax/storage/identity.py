@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
+from lm_jax.data.row_source import RowSource
 from lm_jax.storage.digest import sha256
 from lm_jax.support import registry
 from lm_jax.support.values import show
@@ -46,14 +47,6 @@ class Change(NamedTuple):
 
   def __str__(self) -> str:
     return f"{self.path}: {self.what}"
-
-
-class Data(Protocol):
-  """A data set; it, its corpus and its tokenizer have fingerprints."""
-
-  fingerprint: str
-  corpus: Any
-  tokenizer: Any
 
 
 def changes(old: Config, new: Config) -> list[Change]:
@@ -98,7 +91,7 @@ def fingerprint(config: Config) -> str:
   return sha256(_identity(config))
 
 
-def stamp(config: Config, data: Data, base: str = "") -> dict[str, Any]:
+def stamp(config: Config, data: RowSource, base: str = "") -> dict[str, Any]:
   """Returns what a checkpoint stores of its run, for JSON.
 
   base: digest of the model that the run adapts; "" if it adapts none.
@@ -117,7 +110,7 @@ def stamp(config: Config, data: Data, base: str = "") -> dict[str, Any]:
 def changes_since(
   stamped: Mapping[str, Any],
   config: Config,
-  data: Data,
+  data: RowSource,
   where: str,
   base: str = "",
 ) -> list[Change]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
-from lm_jax.data.rows import Dataset
+from lm_jax.data.row_source import RowSource
 from lm_jax.devices import sharding
 from lm_jax.support.errors import UsageError
 from lm_jax.training.assemble import make_program
@@ -94,7 +94,7 @@ class Part:
 
   until: float | None
   program: Program
-  dataset: Dataset
+  dataset: RowSource
   seed: int
   workers: int
 
@@ -112,7 +112,7 @@ class Part:
     )
 
 
-def parts(config: Config, dataset: Dataset, program: Program) -> list[Part]:
+def parts(config: Config, dataset: RowSource, program: Program) -> list[Part]:
   """Makes the stages of a run, ready to be compiled.
 
   Args:

@@ -54,7 +54,7 @@ def test_sentences_stay_in_their_paragraph_and_document(dataset):
   (table,) = dataset.tables
   taken = table.read_rows("train", np.arange(table.rows("train")))
   headings = starts = 0
-  for row_FxL in taken:
+  for row_FxL in taken.swapaxes(0, 1):
     for _, text in _sentences(dataset, row_FxL):
       # No sentence has the end of a paragraph in it, whatever signs end it.
       for end, start in (("Chapter", "It was"), ("fell on", "Then")):
@@ -70,7 +70,7 @@ def test_a_segment_is_of_one_document(dataset):
     (table,) = rows.load(other, LENGTH).tables
     taken = table.read_rows("train", np.arange(table.rows("train")))
     whole = ends = 0
-    for row_FxL in taken:
+    for row_FxL in taken.swapaxes(0, 1):
       segment_L, tokens_L = row_FxL[pack.SEGMENT], row_FxL[pack.TOKENS]
       for number in range(1, segment_L.max() + 1):
         own = tokens_L[segment_L == number]

@@ -100,7 +100,7 @@ def test_without_weights_the_sizes_decide_and_an_epoch_is_of_all(folder):
   count = dataset.rows("train")
   whole = dataset.batch(0, 0, count).tokens_BxL
   taken = [
-    table.read_rows("train", np.arange(table.rows("train")))[:, 0].tolist()
+    table.read_rows("train", np.arange(table.rows("train")))[0].tolist()
     for table in dataset.tables
   ]
   assert sorted(whole.tolist()) == sorted(itertools.chain(*taken))

@@ -88,17 +88,17 @@ def test_a_table_of_many_chunks_and_shards_holds_the_corpus(
       texts[document.metadata["name"]] += document.text
     index = np.arange(found.rows(split))
     taken = found.read_rows(split, index)
-    whole = tokenizer.decode(taken[:, pack.TOKENS].ravel().tolist())
+    whole = tokenizer.decode(taken[pack.TOKENS].ravel().tolist())
     assert whole == "".join(texts.values())
     np.testing.assert_array_equal(
-      found.read_rows(split, index[::-3]), taken[::-3]
+      found.read_rows(split, index[::-3]), taken[:, ::-3]
     )
     lengths = [len(text.encode()) for text in texts.values()]
     assert found.bytes(split).sum() == sum(lengths)
     # Of the tokenizer "bytes" each byte is a token.
     assert found.splits[split] == table_manifest.Split(
-      rows=len(taken),
-      positions=int((taken[:, pack.SEGMENT] > 0).sum()),
+      rows=taken.shape[1],
+      positions=int((taken[pack.SEGMENT] > 0).sum()),
       documents=len(texts),
       duplicates=len(texts) - len(set(texts.values())),
       tokens=sum(lengths),

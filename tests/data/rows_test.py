@@ -317,7 +317,7 @@ def test_sentences_of_a_run_of_before_end_as_they_did(tmp_path):
     names[ends] = loaded.fingerprint
     [table] = loaded.tables
     found = table.read_rows("train", np.arange(table.rows("train")))
-    counts[ends] = int((np.diff(found[:, pack.SENTENCE]) > 0).sum())
+    counts[ends] = int((np.diff(found[pack.SENTENCE]) > 0).sum())
   [part] = loaded.corpora
   facts = part.fingerprint, loaded.tokenizer.fingerprint, "packed", 64
   assert names["latin"] == cache.key(rows.FORMAT, *facts)
