@@ -6,7 +6,6 @@ import dataclasses
 from typing import ClassVar
 
 from lm_jax.adaptation import base
-from lm_jax.adaptation.base import Leaves
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Trunk
 
@@ -30,6 +29,3 @@ class BitFit(base.Adaptation):
 
   def trains(self, name: str) -> bool:
     return super().trains(name) or name.rpartition(".")[2] == "bias"
-
-  def merged(self, leaves: Leaves) -> Leaves:
-    return leaves

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
 from lm_jax.adaptation import _prefix, base
+from lm_jax.adaptation._peft import Tensors
 from lm_jax.models.dense import Dense, parameter
 from lm_jax.types import Array, Trunk
 
@@ -73,16 +73,13 @@ class PrefixTuning(_prefix.Prefix):
 
   hidden: int = base.option(512, "width of the network's hidden layer", least=1)
 
-  def check(self, trunk: Trunk) -> None:
-    super().check(trunk)
-
   def shared(self, trunk: Trunk) -> Array:
     return _Hidden(trunk, self.tokens, self.hidden, name=base.OWN)()
 
   def prefix(self, trunk: Trunk, shared: Array) -> tuple[Array, Array]:
     return _Pair(trunk, name=base.OWN)(shared)
 
-  def values(self, leaves: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
+  def values(self, leaves: Tensors, layer: str) -> np.ndarray:
     def linear(x: np.ndarray, place: str) -> np.ndarray:
       return x @ leaves[f"{place}.kernel"] + leaves[f"{place}.bias"]
 

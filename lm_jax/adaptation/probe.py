@@ -6,7 +6,6 @@ import dataclasses
 from typing import ClassVar
 
 from lm_jax.adaptation import base
-from lm_jax.adaptation.base import Leaves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +16,3 @@ class Probe(base.Adaptation):
   """
 
   merges: ClassVar[bool] = True
-
-  def merged(self, leaves: Leaves) -> Leaves:
-    return leaves

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 import jax.numpy as jnp
@@ -95,10 +95,7 @@ class SoftPrompt(base.Adaptation):
     return base.moved(inputs, self.tokens)
 
   def peft(
-    self,
-    leaves: Mapping[str, np.ndarray],
-    modules: Sequence[Module],
-    trunk: Trunk,
+    self, leaves: Tensors, modules: Sequence[Module], trunk: Trunk
   ) -> tuple[Fields, Tensors]:
     prompt_PxE = leaves[PROMPT]
     fields = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
 from lm_jax.families.base import EMBEDDER, Family
 from lm_jax.types import Head, Trunk
@@ -64,3 +65,6 @@ class BertLike(Family):
     "output.LayerNorm": "feedforward_norm",
   }
   text_head: ClassVar[Head] = Head(0, "first", "tanh")
+
+  def heads(self, fields: Fields) -> dict[str, Head]:
+    return super().heads(fields) | {"pooler": self.text_head}

@@ -151,11 +151,12 @@ class Fields:
     there = {k: v for k, v in self.values.items() if v is not None}
     return Fields(defaults | there, self.where)
 
-  def require(self, name: str, value: Any) -> None:
-    """Raises unless the field is absent or has the one value that fits."""
-    given = self.values.get(name)
-    if given is not None and given != value:
-      raise self.error(name, json.dumps(value) + "; nothing else is supported")
+  def require(self, **supported: Any) -> None:
+    """Raises unless each field is absent or has its one supported value."""
+    for name, value in supported.items():
+      if self.values.get(name) not in (None, value):
+        only = f"{json.dumps(value)}; nothing else is supported"
+        raise self.error(name, only)
 
   def is_class(self, *ends: str) -> bool:
     """Returns whether the named class ends with one of these."""

@@ -96,7 +96,6 @@ class Albert(BertLike):
     "AlbertForTokenClassification": ("tokens", "pooler?"),
     "AlbertForQuestionAnswering": ("span", "pooler?"),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("AlbertModel",)
   writes: ClassVar[tuple[str, ...]] = ("mlm_sop",)
   rows: ClassVar[Mapping[str, Row]] = {
     **BertLike.rows,
@@ -147,7 +146,7 @@ class Albert(BertLike):
 
   def heads(self, fields: Fields) -> dict[str, Head]:
     heads = super().heads(fields)
-    return heads | {"pooler": self.text_head, "pair": heads["classification"]}
+    return heads | {"pair": heads["classification"]}
 
   def tensors(self, trunk: Trunk) -> Iterable[Tensor]:
     yield from modules("", "", self.first)

@@ -19,11 +19,10 @@ from lm_jax.families.base import (
   Tensor,
   modules,
   same,
+  stack_tables,
 )
 from lm_jax.models.transformer import encoder_of
 from lm_jax.types import Head, Trunk
-
-_STACKS = {"encoder": ENCODER, "decoder": BLOCKS}
 
 
 class Bart(Family):
@@ -50,7 +49,6 @@ class Bart(Family):
     "BartForSequenceClassification": ("classification",),
     "BartForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("BartModel",)
   objective: ClassVar[str] = "denoising"
   writes: ClassVar[tuple[str, ...]] = ("denoising",)
   ignored: ClassVar[tuple[str, ...]] = (r"(encoder|decoder)\.version$",)
@@ -137,9 +135,11 @@ class Bart(Family):
         "layernorm_embedding": "norm",
       }
       yield from modules(f"{stack}.", f"{EMBEDDER}.{prefix}", tables)
-    counts = {"encoder": encoder_of(trunk).layers, "decoder": trunk.layers}
-    for stack, home in _STACKS.items():
-      for i in range(counts[stack]):
+    for stack, home, layers in (
+      ("encoder", ENCODER, encoder_of(trunk).layers),
+      ("decoder", BLOCKS, trunk.layers),
+    ):
+      for i in range(layers):
         theirs, ours = f"{stack}.layers.{i}.", f"{home}.layer_{i}."
         yield from modules(theirs, ours, self.parts)
       yield from modules(f"{stack}.", f"{home}.", {"layer_norm": "final_norm"})
@@ -155,16 +155,8 @@ class Bart(Family):
     )
 
   def copies(self, trunk: Trunk) -> Mapping[str, str]:
-    return {**_tables(self.prefix), **super().copies(trunk)}
+    return {**stack_tables("", self.prefix), **super().copies(trunk)}
 
   def duplicates(self, trunk: Trunk) -> Mapping[str, str]:
     # Untied, each stack of Transformers has a table of tokens of its own.
-    return {} if trunk.tied else _tables(self.prefix)
-
-
-def _tables(prefix: str) -> dict[str, str]:
-  return {
-    f"{before}{stack}.embed_tokens.weight": f"{before}shared.weight"
-    for before in ("", prefix)
-    for stack in _STACKS
-  }
+    return {} if trunk.tied else stack_tables("", self.prefix)

@@ -102,6 +102,15 @@ def modules(
       yield from linear(theirs + name, *paths, transpose=transpose)
 
 
+def stack_tables(*prefixes: str) -> dict[str, str]:
+  """Returns both stacks' names of the table of tokens that they share."""
+  return {
+    f"{prefix}{stack}.embed_tokens.weight": f"{prefix}shared.weight"
+    for prefix in prefixes
+    for stack in ("encoder", "decoder")
+  }
+
+
 def standard_heads(
   labels: int, text: Head, token: Head | None = None
 ) -> dict[str, Head]:
@@ -137,7 +146,7 @@ class Family:
   # Classes of Transformers and what stands on the trunk: "vocabulary" and
   # heads by name; "pooler?" may be absent.
   classes: ClassVar[Mapping[str, tuple[str, ...]]]
-  # Classes whose tensors carry no prefix: the bare models.
+  # Classes whose tensors carry no prefix, besides the bare models.
   base_classes: ClassVar[tuple[str, ...]] = ()
   # Where a decoder reads the encoder's text: does it begin with that text's
   # last token (mBART: the language) instead of the start token?
@@ -191,6 +200,12 @@ class Family:
   # The head that reads a whole text, but for its size.
   text_head: ClassVar[Head] = Head(0)
 
+  @property
+  def bare_classes(self) -> tuple[str, ...]:
+    """The classes whose tensors carry no prefix, the bare models first."""
+    bare = (x for x, on_it in self.classes.items() if set(on_it) <= {"pooler?"})
+    return (*bare, *self.base_classes)
+
   def objective_for(self, trunk: Trunk, outputs: Iterable[str]) -> str:
     """Returns the objective by which an imported model is trained further."""
     is_part = trunk.architecture == "encoder" and self.encoders
@@ -205,8 +220,7 @@ class Family:
     if self.defaults:
       fields = fields.otherwise(**self.defaults)
     fields = fields.renamed(self.second_names)
-    for key, value in self.required.items():
-      fields.require(key, value)
+    fields.require(**self.required)
     return _table.trunk(self.rows, fields, self.fixed)
 
   def config(self, trunk: Trunk) -> dict[str, Any]:

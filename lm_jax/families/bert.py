@@ -30,7 +30,6 @@ class Bert(BertLike):
     "BertForTokenClassification": ("tokens", "pooler?"),
     "BertForQuestionAnswering": ("span", "pooler?"),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("BertModel",)
   writes: ClassVar[tuple[str, ...]] = ("mlm", "mlm_nsp")
   output: ClassVar[tuple[str, str, str]] = (
     "cls.predictions.transform.dense",
@@ -47,7 +46,4 @@ class Bert(BertLike):
     return "mlm_nsp" if {VOCABULARY, "pair"} <= set(outputs) else "mlm"
 
   def heads(self, fields: Fields) -> dict[str, Head]:
-    return super().heads(fields) | {
-      "pooler": self.text_head,
-      "pair": Head(2, "first", "tanh"),
-    }
+    return super().heads(fields) | {"pair": Head(2, "first", "tanh")}

@@ -31,7 +31,6 @@ class DistilBert(BertLike):
     "DistilBertForTokenClassification": ("tokens",),
     "DistilBertForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("DistilBertModel",)
   rows: ClassVar[Mapping[str, Row]] = {
     "vocab_size": Row("vocabulary", 30522),
     "dim": Row("width", 768),

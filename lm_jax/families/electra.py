@@ -30,7 +30,6 @@ class Electra(BertLike):
     "ElectraForTokenClassification": ("tokens",),
     "ElectraForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("ElectraModel",)
   objective: ClassVar[str] = "rtd"
   writes: ClassVar[tuple[str, ...]] = ("rtd",)
   rows: ClassVar[Mapping[str, Row]] = {
@@ -71,9 +70,11 @@ class Electra(BertLike):
     heads = super().heads(fields)
     if fields.is_class("MultipleChoice"):
       # Transformers' other summaries read padding.
-      fields.require("summary_type", "first")
-      fields.require("summary_use_proj", True)
-      fields.require("summary_proj_to_labels", False)
+      fields.require(
+        summary_type="first",
+        summary_use_proj=True,
+        summary_proj_to_labels=False,
+      )
       summary = fields.activation("summary_activation", "gelu")
       heads["choice"] = Head(1, "first", summary)
     return heads | {"replaced": Head(1, transform="trunk")}

@@ -33,7 +33,6 @@ class Gpt(Gpt2):
     "OpenAIGPTModel": (),
     "OpenAIGPTForSequenceClassification": ("classification",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("OpenAIGPTModel",)
   writes: ClassVar[tuple[str, ...]] = ()
   ignored: ClassVar[tuple[str, ...]] = (
     *Gpt2.ignored,

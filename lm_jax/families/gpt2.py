@@ -35,7 +35,6 @@ class Gpt2(Family):
     "GPT2ForTokenClassification": ("tokens",),
     "GPT2ForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("GPT2Model",)
   objective: ClassVar[str] = "clm"
   writes: ClassVar[tuple[str, ...]] = ("clm",)
   # The causal mask, which old files hold as a buffer.
@@ -94,10 +93,12 @@ class Gpt2(Family):
   def heads(self, fields: Fields) -> dict[str, Head]:
     if fields.is_class("DoubleHeadsModel"):
       # Elsewhere these fields have no effect.
-      fields.require("summary_type", "cls_index")
-      fields.require("summary_use_proj", True)
-      fields.require("summary_proj_to_labels", True)
-      fields.require("summary_activation", None)
+      fields.require(
+        summary_type="cls_index",
+        summary_use_proj=True,
+        summary_proj_to_labels=True,
+        summary_activation=None,
+      )
     return super().heads(fields) | {
       "classification": Head(fields.labels(), "last", bias=False)
     }

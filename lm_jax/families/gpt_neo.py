@@ -69,7 +69,6 @@ class GptNeo(Gpt2):
     "GPTNeoForTokenClassification": ("tokens",),
     "GPTNeoForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("GPTNeoModel",)
   writes: ClassVar[tuple[str, ...]] = ()
   ignored: ClassVar[tuple[str, ...]] = (r"\.attn\.attention\.(masked_)?bias$",)
   rows: ClassVar[Mapping[str, Row]] = {

@@ -32,7 +32,6 @@ class M2M100(Bart):
     "M2M100ForConditionalGeneration": (VOCABULARY,),
     "M2M100Model": (),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("M2M100Model",)
   # It has no token for what is hidden, so none of BART's denoising.
   objective: ClassVar[str] = "prefix_lm"
   writes: ClassVar[tuple[str, ...]] = ()

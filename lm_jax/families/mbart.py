@@ -22,7 +22,6 @@ class MBart(Bart):
     name.replace("Bart", "MBart"): outputs
     for name, outputs in Bart.classes.items()
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("MBartModel",)
   writes: ClassVar[tuple[str, ...]] = ()
   labels: ClassVar[int] = 2
   fixed: ClassVar[Trunk] = dataclasses.replace(Bart.fixed, norm_placement="pre")

@@ -36,7 +36,7 @@ def _base(fields: Fields, kind: str, old: str, default: float) -> float:
   if fields.values.get(old, default) is None:  # Once that of the other kind.
     raise fields.error(old, "a number")
   rope = fields.mapping("rope_parameters").mapping(kind)
-  rope.require("rope_type", "default")
+  rope.require(rope_type="default")
   return rope.number("rope_theta", fields.number(old, default))
 
 
@@ -133,7 +133,6 @@ class ModernBert(Family):
     "ModernBertForTokenClassification": ("tokens",),
     "ModernBertForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("ModernBertModel",)
   objective: ClassVar[str] = "mlm"
   rows: ClassVar[Mapping[str, Row]] = {
     "vocab_size": Row("vocabulary", 50368),

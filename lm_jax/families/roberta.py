@@ -11,7 +11,7 @@ from lm_jax.families._bert_like import BertLike
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
 from lm_jax.families.base import VOCABULARY, Family
-from lm_jax.types import Head, Trunk
+from lm_jax.types import Trunk
 
 
 def _positions(fields: Fields, trunk: Trunk) -> dict[str, Any]:
@@ -50,7 +50,6 @@ class Roberta(BertLike):
     "RobertaForTokenClassification": ("tokens", "pooler?"),
     "RobertaForQuestionAnswering": ("span", "pooler?"),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("RobertaModel",)
   rows: ClassVar[Mapping[str, Row]] = {
     **BertLike.rows,
     "max_position_embeddings": Row(
@@ -72,6 +71,3 @@ class Roberta(BertLike):
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = {
     "classification": ("classifier.dense", "classifier.out_proj"),
   }
-
-  def heads(self, fields: Fields) -> dict[str, Head]:
-    return super().heads(fields) | {"pooler": self.text_head}

@@ -18,6 +18,7 @@ from lm_jax.families.base import (
   Tensor,
   modules,
   same,
+  stack_tables,
 )
 from lm_jax.models.layers import GATED
 from lm_jax.models.transformer import encoder_of
@@ -36,7 +37,7 @@ _PROJECTIONS: dict[str, Any] = {
 def _read_activation(fields: Fields, trunk: Trunk) -> dict[str, Any]:
   """Reads feed_forward_proj; other keys may repeat what follows from it."""
   name = fields.choice("feed_forward_proj", _PROJECTIONS, "relu")
-  fields.require("is_gated_act", name in GATED)
+  fields.require(is_gated_act=name in GATED)
   if fields.values.get("dense_act_fn") is not None:
     plain = fields.activation("dense_act_fn")
     if name not in (plain, _GATES.get(plain)):
@@ -97,8 +98,6 @@ class T5(Family):
     "T5ForTokenClassification": ("tokens",),
   }
   base_classes: ClassVar[tuple[str, ...]] = (
-    "T5Model",
-    "T5EncoderModel",
     "T5ForConditionalGeneration",
     "T5WithLMHeadModel",
     "T5ForQuestionAnswering",
@@ -173,12 +172,8 @@ class T5(Family):
     yield from _stack("decoder", BLOCKS, trunk.layers, trunk)
 
   def copies(self, trunk: Trunk) -> Mapping[str, str]:
-    tables = {
-      f"{prefix}{stack}.embed_tokens.weight": f"{prefix}shared.weight"
-      for prefix in ("", self.prefix)
-      for stack in ("encoder", "decoder")
-    }
-    return tables | ({"lm_head.weight": "shared.weight"} if trunk.tied else {})
+    head = {"lm_head.weight": "shared.weight"} if trunk.tied else {}
+    return stack_tables("", self.prefix) | head
 
 
 def _stack(

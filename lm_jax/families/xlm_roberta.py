@@ -16,5 +16,4 @@ class XlmRoberta(Roberta):
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     f"XLM{name}": outputs for name, outputs in Roberta.classes.items()
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("XLMRobertaModel",)
   defaults: ClassVar[Mapping[str, Any]] = {"vocab_size": 30522}

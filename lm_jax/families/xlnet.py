@@ -72,7 +72,6 @@ class XLNet(Family):
     "XLNetForTokenClassification": ("tokens",),
     "XLNetForQuestionAnsweringSimple": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("XLNetModel",)
   objective: ClassVar[str] = "permutation_lm"
   writes: ClassVar[tuple[str, ...]] = ("permutation_lm",)
 
@@ -127,13 +126,13 @@ class XLNet(Family):
 
   def trunk(self, fields: Fields) -> Trunk:
     trunk = super().trunk(fields)
-    fields.require("d_head", trunk.width // trunk.heads)
+    fields.require(d_head=trunk.width // trunk.heads)
     return trunk
 
   def heads(self, fields: Fields) -> dict[str, Head]:
     summary = Head(0, "last", "tanh")
     if fields.is_class("SequenceClassification", "MultipleChoice"):
-      fields.require("summary_use_proj", True)
+      fields.require(summary_use_proj=True)
       summary = Head(
         0,
         fields.choice("summary_type", _SUMMARIES, "last"),

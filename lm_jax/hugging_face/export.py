@@ -253,7 +253,7 @@ def _origin(model: Trained) -> Part | None:
   original = candidates[0]
   values = json.loads((folder / "config.json").read_text("utf-8"))
   values = source_files.without_code(values) | labels
-  named = values.get("architectures") or original.family.base_classes
+  named = values.get("architectures") or original.family.bare_classes
   if named[0] != original.architecture:
     values["architectures"] = [original.architecture]
   return Part(

@@ -42,7 +42,7 @@ class Model:
   def prefix(self) -> str:
     """The prefix of the names of the base model's tensors."""
     family = self.family
-    if self.short or self.architecture in family.base_classes:
+    if self.short or self.architecture in family.bare_classes:
       return ""
     return family.prefixes.get(self.architecture, family.prefix)
 

@@ -137,7 +137,7 @@ def describe(
 def _candidates(family: Family, fields: _fields.Fields) -> list[Model]:
   """See `describe`."""
   trunk = family.trunk(fields)
-  usual = [*family.base_classes, *family.classes][:1]
+  usual = [*family.bare_classes, *family.classes][:1]
   named = fields.values.get("architectures") or usual
   if (
     not isinstance(named, (list, tuple))
