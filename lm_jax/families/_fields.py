@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from lm_jax.support import links, strict_json
+from lm_jax.support import links, strict_json, typed_json
 from lm_jax.support.errors import UsageError, short
 from lm_jax.types import ABSENT, MOST_LAYERS
 
@@ -199,7 +199,4 @@ def read(directory: pathlib.Path, flag: str) -> Fields:
     raise UsageError(
       f"{flag}={directory}: {path.name}: {error.strerror}"
     ) from None
-  values = strict_json.read(links.inside(path))
-  if not isinstance(values, dict):
-    raise UsageError(f"{path}: must hold a JSON object")
-  return Fields(values, str(path))
+  return Fields(typed_json.read_as(links.inside(path), dict), str(path))

@@ -11,7 +11,7 @@ import pathlib
 import re
 from typing import Any
 
-from lm_jax.config import OBJECTIVES, Config
+from lm_jax.config import OBJECTIVES
 from lm_jax.loaded_model import Trained
 from lm_jax.report import metrics
 from lm_jax.storage import result_file
@@ -48,35 +48,21 @@ def text(model: Trained, architecture: str, family: str) -> str:
     architecture: its class in Transformers.
     family: its model_type.
   """
-  config, result = model.config, _result(model)
+  config = model.config
+  made = "imported" if config.family else "trained"
   lines = [
     *_front_matter(model, architecture, family),
     "",
     f"# {config.name or pathlib.Path(model.source).name or config.objective}",
     "",
-    f"A {architecture} that was {_made(config)} by lm_jax"
+    f"A {architecture} that was {made} and exported by lm_jax"
     f" {version.__version__}.",
-    "",
-    *([] if config.family else _trained(model, result)),
   ]
-  return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def _made(config: Config) -> str:
-  return "imported and exported" if config.family else "trained and exported"
-
-
-def _trained(model: Trained, result: dict[str, Any]) -> list[str]:
-  """Lists the lines on the run that trained the model."""
-  return [
-    "## Training",
-    "",
-    *_training(model, result),
-    "",
-    "## Numbers",
-    "",
-    *_numbers(model, result),
-  ]
+  if not config.family:
+    result = _result(model)
+    lines += ["", "## Training", "", *_training(model, result)]
+    lines += ["", "## Numbers", "", *_numbers(model, result)]
+  return "\n".join(lines) + "\n"
 
 
 def _result(model: Trained) -> dict[str, Any]:
@@ -142,7 +128,8 @@ def _training(model: Trained, result: dict[str, Any]) -> list[str]:
   summary = registry.summary(OBJECTIVES, config.objective)
   facts = {
     "objective": f"{config.objective}: {summary}",
-    "data": _code(_corpus(config)),
+    # Without the folders of this machine.
+    "data": _code(",".join(map(_last, config.data.corpus.split(",")))),
     "tokenizer": _code(_last(config.data.tokenizer)),
     "rows": f"{config.length} tokens, {config.batch_size} a batch",
     "budget": _code(config.budget),
@@ -194,11 +181,6 @@ def _how(model: Trained, name: str) -> str:
     if name == known or name.startswith(f"{known}/"):
       return how.format(kind)
   return f"the task's own measure, {_code(name)}"
-
-
-def _corpus(config: Config) -> str:
-  """The corpora without the folders of this machine."""
-  return ",".join(map(_last, config.data.corpus.split(",")))
 
 
 def _last(path: str) -> str:

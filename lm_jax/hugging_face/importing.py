@@ -60,7 +60,7 @@ def run(
   """
   if jax.process_count() > 1:
     raise UsageError("import: is done by one process; start it on one host")
-  pretrained.require_fit(model, "--model")
+  pretrained.require_fit(model)
   workdir.check(directory)
   sizes = mesh_lib.check(mesh, rows=0)
   foreign = pretrained.read(model, cached=cached)

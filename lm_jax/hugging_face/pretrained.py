@@ -178,15 +178,15 @@ def starts_with_last(config: Config) -> bool:
   )
 
 
-def require_fit(directory: str, flag: str) -> None:
-  """Raises UsageError unless a directory is a Hugging Face directory."""
-  fields = _fields.read(pathlib.Path(directory), flag)
+def require_fit(directory: str) -> None:
+  """Raises UsageError unless --model is a Hugging Face directory."""
+  fields = _fields.read(pathlib.Path(directory), "--model")
   if is_directory(directory):
     return
   what = "has no model_type"
   if {"objective", "trunk"} <= set(fields.values):
     what = "is that of a run directory"
   raise UsageError(
-    f"{fields.where}: {what}; {flag} takes a Hugging Face directory, with a "
+    f"{fields.where}: {what}; --model takes a Hugging Face directory, with a "
     "config.json that has one, and model.safetensors"
   )

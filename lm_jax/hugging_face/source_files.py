@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from lm_jax.families._fields import is_directory
+from lm_jax.hugging_face import sentences
 from lm_jax.hugging_face.weights import Weights, write
 from lm_jax.storage.log import write_atomically
-from lm_jax.support import links, strict_json
-from lm_jax.support.errors import UsageError
+from lm_jax.support import links, strict_json, typed_json
 
 FOLDER = "hugging_face"
 # In that folder: the dtypes of the tensors by name.
@@ -33,14 +33,7 @@ Stored = tuple[str, np.dtype, tuple[int, ...], Callable[[], np.ndarray]]
 # What may stand beside a config.json: how it generates, and a tokenizer.
 GENERATION = ("generation_config.json", "chat_template.jinja")
 # And what tells people of it, and sentence-transformers.
-CARD = (
-  "README.md",
-  "modules.json",
-  "sentence_bert_config.json",
-  "config_sentence_transformers.json",
-  "1_Pooling/config.json",
-  "2_Normalize/config.json",
-)
+CARD = ("README.md", *sentences.FILES, "2_Normalize/config.json")
 TOKENIZER = (
   "tokenizer.json",
   "tokenizer_config.json",
@@ -81,10 +74,8 @@ def check(directory: pathlib.Path) -> None:
   No file may be a link that leads outside.
   """
   for path in _there(directory, (*_NAMING, *TOKENIZER, *GENERATION, *CARD)):
-    if path.name not in _NAMING:
-      continue
-    if not isinstance(strict_json.read(path), dict):
-      raise UsageError(f"{path}: must hold a JSON object")
+    if path.name in _NAMING:
+      typed_json.read_as(path, dict)
 
 
 def keep(model: str | pathlib.Path, run: pathlib.Path) -> None:
@@ -160,12 +151,7 @@ def tensors(directory: str | pathlib.Path) -> dict[str, str]:
   path = folder(directory) / TENSORS
   if not path.is_file():
     return {}
-  dtypes = strict_json.read(links.inside(path))
-  if not isinstance(dtypes, dict) or not all(
-    isinstance(x, str) for x in dtypes.values()
-  ):
-    raise UsageError(f"{path}: must be an object of dtypes by tensor")
-  return dtypes
+  return typed_json.read_as(links.inside(path), dict[str, str])
 
 
 def give_back(

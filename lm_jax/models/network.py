@@ -41,7 +41,13 @@ class Network(nn.Module):
 
   def setup(self):
     trunks = dict(self.trunks)
-    adapted = trunks | self._adapted()
+    adapted = dict(trunks)
+    if self.adaptation is not None:
+      adaptation = self.adaptation
+      if self.deterministic:
+        adaptation = adaptation.without_dropout()
+      main = dataclasses.replace(trunks["main"], adaptation=adaptation)
+      adapted["main"] = main
     self.embedder = {
       name: Embedder(adapted[name])
       for name in sorted({trunk.embeddings for trunk in trunks.values()})
@@ -54,16 +60,6 @@ class Network(nn.Module):
 
   def _trunk(self, stack: str) -> Trunk:
     return dict(self.trunks)[stack]
-
-  def _adapted(self) -> dict[str, Trunk]:
-    """Returns the adapted stack by name; {} if there is none."""
-    if self.adaptation is None:
-      return {}
-    adaptation = self.adaptation
-    if self.deterministic:
-      adaptation = adaptation.without_dropout()
-    main = self._trunk("main")
-    return {"main": dataclasses.replace(main, adaptation=adaptation)}
 
   def add_prompt(
     self, inputs: Stream, source: Stream | None

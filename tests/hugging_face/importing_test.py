@@ -170,10 +170,10 @@ _LN = "transformer.ln_f.bias"
 FILES = [
   (_text("config.json", "{"), "config.json: not JSON"),
   (_text("config.json", "[" * 100_000), "config.json: not JSON"),
-  (_text("config.json", "[]"), "config.json: must hold a JSON object"),
+  (_text("config.json", "[]"), "config.json: \\[\\]: must be an object"),
   (_text("config.json", "{}"), "config.json: has no model_type"),
   (_text("generation_config.json", "{"), "generation_config.json: not JSON"),
-  (_text("tokenizer_config.json", "[]"), "tokenizer_config.json: must hold"),
+  (_text("tokenizer_config.json", "[]"), "tokenizer_config.json: .*: must be"),
   (lambda d, _: (d / "config.json").unlink(), "config.json: No such file"),
   (lambda d, _: (d / WEIGHTS).unlink(), "has neither model.safetensors nor"),
   (_only_a_pickle, "'pytorch_model.bin'.*not read.*convert it there"),

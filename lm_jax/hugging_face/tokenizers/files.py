@@ -7,7 +7,7 @@ from typing import Any
 
 from absl import logging
 
-from lm_jax.support import links, strict_json
+from lm_jax.support import links, strict_json, typed_json
 from lm_jax.support.errors import UsageError
 
 Merges = list[tuple[str, str]]
@@ -22,10 +22,7 @@ def json_object(path: pathlib.Path) -> dict[str, Any]:
   """Reads the object in a JSON file; {} where there is no such file."""
   if not path.is_file():
     return {}
-  content = strict_json.read(links.inside(path))
-  if not isinstance(content, dict):
-    raise UsageError(f"{path}: holds a {type(content).__name__}, not an object")
-  return content
+  return typed_json.read_as(links.inside(path), dict)
 
 
 def check_ids(vocabulary: Any, path: pathlib.Path) -> dict[str, int]:

@@ -23,7 +23,7 @@ from lm_jax.hugging_face.tokenizers.settings import (
   read_settings,
   str_of,
 )
-from lm_jax.hugging_face.tokenizers.source import FILE, broken
+from lm_jax.hugging_face.tokenizers.source import FILE, readable
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Specials
 
@@ -140,13 +140,9 @@ def _of_kind(name: str, settings: Settings) -> tuple[Any, str]:
   kind, path = KINDS[name], settings.directory / FILE
   if not path.is_file():
     return _built(kind, settings), ""
-  try:
+  with readable(path):
     mine = own.open_file(path)
     _add(mine, kind, None, settings)
-  except UsageError:
-    raise
-  except Exception as error:  # The library raises nothing more specific.
-    raise broken(path, error) from error
   try:
     theirs = _built(kind, settings)
     differs = own.difference(mine, theirs)
@@ -167,13 +163,9 @@ def _told(path: pathlib.Path, name: str, differs: str) -> str:
 def _built(kind: Kind, settings: Settings) -> Any:
   path = source.find(settings.directory, kind)
   vocabulary = source.read_source(path, kind, settings)
-  try:
+  with readable(path):
     tokenizer = kind.build(vocabulary, settings)
     _add(tokenizer, kind, vocabulary.added, settings)
-  except UsageError:
-    raise
-  except Exception as error:  # The library raises nothing more specific.
-    raise broken(path, error) from error
   return tokenizer
 
 
@@ -186,18 +178,15 @@ def _as_it_is(settings: Settings) -> Any:
       f"{settings.directory}: no tokenizer files; looked for {FILE}, "
       f"{model.name}"
     )
-  try:
-    if path.is_file():
+  if path.is_file():
+    with readable(path):
       tokenizer = own.open_file(path)
       _add(tokenizer, None, None, settings)
-    else:
-      tokenizer, given, names = plain_sentencepiece.build(model)
-      told = {**names, **settings.named}
-      _add(tokenizer, None, given, dataclasses.replace(settings, named=told))
-  except UsageError:
-    raise
-  except Exception as error:  # The library raises nothing more specific.
-    raise broken(path if path.is_file() else model, error) from error
+    return tokenizer
+  with readable(model):
+    tokenizer, given, names = plain_sentencepiece.build(model)
+    told = {**names, **settings.named}
+    _add(tokenizer, None, given, dataclasses.replace(settings, named=told))
   return tokenizer
 
 
@@ -217,12 +206,10 @@ def _add(
 
   names: dict[str, Any] = dict(kind.names) if kind else {}
   if kind and kind.mask_strips:
-    mask = tokenizers.AddedToken(names["mask"], lstrip=True)
-    names["mask"] = mask
+    names["mask"] = tokenizers.AddedToken(names["mask"], lstrip=True)
   names.update(settings.named)
-  if settings.extra is not None:
-    extra = settings.extra
-  else:
+  extra = settings.extra
+  if extra is None:
     if given is None:
       given = settings.flag("additional_special_tokens", None)
     extra = kind.extra(given, settings) if kind else given or []

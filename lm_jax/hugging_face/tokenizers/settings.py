@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 from lm_jax.hugging_face.tokenizers import files
+from lm_jax.support import typed_json
 from lm_jax.support.errors import UsageError
 
 CONFIG = "tokenizer_config.json"
@@ -97,13 +98,13 @@ def _legacy(directory: pathlib.Path, options: dict[str, Any]) -> dict[int, Any]:
   special = {str_of(options[f"{p}_token"]) for p in PARTS if _told(options, p)}
   special |= {str_of(token) for token in _extra(options, path) or []}
   path = directory / "added_tokens.json"
-  added = {}
-  for text, i in files.json_object(path).items():
-    if not isinstance(i, int):
-      raise UsageError(f"{path}: the id of {text!r} is {i!r}")
-    added[i] = tokenizers.AddedToken(
+  ids = typed_json.as_kind(files.json_object(path), dict[str, int], path)
+  added = {
+    i: tokenizers.AddedToken(
       text, normalized=text not in special, special=text in special
     )
+    for text, i in ids.items()
+  }
   path = directory / "tokenizer.json"
   tokens = files.json_object(path).get("added_tokens") or []
   for token in tokens if isinstance(tokens, list) else [tokens]:
