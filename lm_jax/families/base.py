@@ -116,10 +116,7 @@ def standard_heads(
 ) -> dict[str, Head]:
   """Returns the heads that most families have.
 
-  Args:
-    labels: number of classes.
-    text: a head that reads a whole text, of any size.
-    token: a head that reads each token, of any size.
+  text, token: heads of any size that read a whole text, and each token.
   """
   token = token or Head(0)
   return {

@@ -43,10 +43,7 @@ _MEASURED = {
 def text(model: Trained, architecture: str, family: str) -> str:
   """The card of a model that is no unchanged import.
 
-  Args:
-    model: with the directory of its run, if it has one.
-    architecture: its class in Transformers.
-    family: its model_type.
+  architecture, family: its class in Transformers, and its model_type.
   """
   config = model.config
   made = "imported" if config.family else "trained"

@@ -56,12 +56,8 @@ def match(candidates: list[Model], weights: Weights) -> Model:
 def fitting(candidates: list[Model], names: set[str]) -> list[Model]:
   """Keeps the models with these tensors; only of the first class if any are.
 
-  Args:
-    candidates: of `describe`.
-    names: of all tensors of a file.
-
-  Returns:
-    Models that know under which names the file has their tensors.
+  names: of all tensors of a file. The models that are returned know under
+    which of them it has theirs.
   """
   first = candidates[0].architecture
   # Half of a model is none: an encoder is read as one where that is said.

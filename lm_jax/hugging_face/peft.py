@@ -37,13 +37,9 @@ def save(
   """Writes adapter_config.json and adapter_model.safetensors.
 
   Args:
-    model: adapted.
-    to: a directory that is new or empty.
+    model: adapted; `what` names it in messages.
+    to: a directory that is new or empty; it is returned.
     family: by name, of the base; by default as of an export.
-    what: names the model in messages.
-
-  Returns:
-    the directory.
 
   Raises:
     UsageError: the model is not adapted, or by what PEFT has not, or where

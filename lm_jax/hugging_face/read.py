@@ -118,8 +118,7 @@ def describe(
   Its weights are not read.
 
   Args:
-    directory: of theirs.
-    flag: names it in messages.
+    directory: of theirs, which `flag` names in messages.
     changes: what stands in the place of fields of its config.json.
 
   Raises:
@@ -165,10 +164,7 @@ def describe(
 def parameters(model: Model, weights: Weights, mesh: Any) -> Tree:
   """The parameters, float32, read part by part to the devices they are for.
 
-  Args:
-    model: that `match` found.
-    weights: open.
-    mesh: of devices; lm_jax.devices.sharding.make_mesh().
+  mesh: of lm_jax.devices.sharding.make_mesh().
   """
   places = flatten(sharding.parameters(mesh, model.boxed))
   leaves = {

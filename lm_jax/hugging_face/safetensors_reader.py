@@ -51,14 +51,10 @@ class Entry(NamedTuple):
 
 
 class File:
-  """A safetensors file, open; for one thread at a time.
+  """A regular safetensors file, open; for one thread at a time.
 
-  Args:
-    path: of a regular file.
-    where: names the file in messages.
-
-  Raises:
-    UsageError: it cannot be read, or is no whole safetensors file.
+  `where` names it in messages. Raises UsageError where it cannot be read, or
+  is no whole safetensors file.
   """
 
   def __init__(self, path: Path, where: str):

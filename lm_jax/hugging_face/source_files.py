@@ -81,11 +81,8 @@ def check(directory: pathlib.Path) -> None:
 def keep(model: str | pathlib.Path, run: pathlib.Path) -> None:
   """Copies what came with a model into the directory of a run on it.
 
-  Of the tensors nothing is said: the run's are its own.
-
-  Args:
-    model: a directory of a run or of theirs; may have nothing to be kept.
-    run: is there.
+  The model is a directory of a run or of theirs, and may have nothing to be
+  kept. Of the tensors nothing is said: the run's are its own.
   """
   give_back(folder(model), run / FOLDER, config=True, card=True)
 
@@ -95,10 +92,7 @@ def keep_tensors(
 ) -> None:
   """Notes the tensors of a directory of theirs, which the run has unchanged.
 
-  Args:
-    model: of theirs.
-    run: has `FOLDER`.
-    unused: tensors that are no parameters of ours, and are kept as they are.
+  unused: those that are no parameters of ours, and are kept as they are.
   """
   content = json.dumps(tensors(model), indent=2) + "\n"
   write_atomically(run / FOLDER / TENSORS, content)
@@ -113,9 +107,8 @@ def unused(
 ) -> Iterator[list[Stored]]:
   """The tensors that are no parameters of ours, as `write` takes them.
 
-  Args:
-    directory: of theirs, or of a run that has kept them.
-    names: of the tensors; [] opens nothing.
+  The directory is of theirs, or of a run that has kept them; without names
+  nothing is opened.
   """
   if not names:
     yield []
@@ -140,11 +133,7 @@ def _as_they_are(weights: Weights, names: Sequence[str]) -> list[Stored]:
 
 
 def tensors(directory: str | pathlib.Path) -> dict[str, str]:
-  """The tensors' dtypes by name, as their file has them.
-
-  Args:
-    directory: of theirs, or of a run; one that has trained since has none.
-  """
+  """The tensors' dtypes by name; {} of a run that has trained since."""
   if is_directory(directory):
     with Weights(pathlib.Path(directory)) as weights:
       return {name: weights.dtype(name).name for name in weights.names()}

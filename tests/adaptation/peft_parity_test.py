@@ -11,10 +11,7 @@ from lm_jax.hugging_face import export, peft
 from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
 
-pytestmark = [
-  pytest.mark.parity,
-  pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 
 GPT2 = {
   "vocab_size": 61,

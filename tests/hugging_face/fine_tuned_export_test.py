@@ -4,16 +4,13 @@ import dataclasses
 import json
 import shutil
 
-import jax
+import harness
 import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax.data import rows as rows_lib
 from lm_jax.hugging_face import export
-from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
-from lm_jax.training import assemble
 
 LABELS = ("O", "B-person, real", "I-person, real")
 SHAPE = {"layers": 1, "width": 32, "heads": 2, "feedforward": 64}
@@ -27,7 +24,6 @@ OPTIONS = {"extract": {}, "multiple_choice": {"choices": 2}}
 
 
 def model_of(tiny, objective, **options):
-  """With random parameters."""
   config = tiny.config(
     objective=objective,
     architecture="encoder",
@@ -37,14 +33,7 @@ def model_of(tiny, objective, **options):
     length=32 * options.get("choices", 1),
     trunk={"preset": "bert"} | SHAPE,
   )
-  dataset = rows_lib.load(config.data, config.length)
-  program = assemble.make_program(config, dataset)
-  rng = np.random.default_rng(0)
-  params = jax.tree.map(
-    lambda leaf: np.float32(rng.normal(0, 0.2, leaf.shape)),
-    program.abstract.params,
-  )
-  return load.from_plan(config, dataset.tokenizer, program.plan, params)
+  return harness.untrained(config)
 
 
 @pytest.mark.parametrize("objective", HEADS)

@@ -15,41 +15,23 @@ from pathlib import Path
 import foreign_model
 import numpy as np
 import pytest
+from foreign_model import contents, run
 
 import lm_jax
-from lm_jax import cli
 from lm_jax.storage import checkpoint
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = "model.safetensors"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tiny):
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setenv("LM_JAX_CACHE", str(tiny.cache))
-    yield tiny.cache
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory):
+def imported(cache, tmp_path_factory):
   """A run of the tiny GPT-2, not to be changed."""
   folder = tmp_path_factory.mktemp("imported")
   foreign_model.build(folder / "theirs")
   assert run("import", folder / "theirs", workdir=folder / "run") == 0
   return folder / "run"
-
-
-def run(command, model, **flags):
-  given = {"model": model} | flags
-  return cli.main([command, *(f"--{k}={v}" for k, v in given.items())])
-
-
-def contents(folder):
-  return {
-    str(path.relative_to(folder)): path.is_file() and path.read_bytes()
-    for path in folder.rglob("*")
-  }
 
 
 def assert_refused(capsys, folder, message, command, model, **flags):
@@ -335,7 +317,7 @@ def test_no_code_of_a_directory_is_run_or_named(tmp_path, capsys):
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory):
+def large(cache, tmp_path_factory):
   """A model of some 50 MB, and the digest of an import that is left alone."""
   folder = tmp_path_factory.mktemp("large")
   changes = {"n_embd": 512, "n_head": 8, "n_layer": 4}

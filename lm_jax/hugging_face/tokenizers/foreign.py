@@ -111,11 +111,7 @@ def special_names(
 ) -> dict[str, str]:
   """Transformers' special_tokens_map: texts by name, "bos_token".
 
-  Args:
-    directory, model_type, config: as of `read`.
-
-  Raises:
-    UsageError: a file is broken.
+  The arguments and errors are those of `read`.
   """
   settings = read_settings(directory, config)
   name = _class_name(settings, model_type)

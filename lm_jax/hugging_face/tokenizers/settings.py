@@ -95,8 +95,8 @@ def _legacy(directory: pathlib.Path, options: dict[str, Any]) -> dict[int, Any]:
         had = {str_of(token) for token in told}
         value = [*told, *(x for x in value if str_of(x) not in had)]
     options[key] = value
-  special = {str_of(options[f"{p}_token"]) for p in PARTS if _told(options, p)}
-  special |= {str_of(token) for token in _extra(options, path) or []}
+  tokens = (*_named(options).values(), *(_extra(options, path) or []))
+  special = {str_of(token) for token in tokens}
   path = directory / "added_tokens.json"
   ids = typed_json.as_kind(files.json_object(path), dict[str, int], path)
   added = {
@@ -106,17 +106,22 @@ def _legacy(directory: pathlib.Path, options: dict[str, Any]) -> dict[int, Any]:
     for text, i in ids.items()
   }
   path = directory / "tokenizer.json"
-  tokens = files.json_object(path).get("added_tokens") or []
-  for token in tokens if isinstance(tokens, list) else [tokens]:
+  listed = files.json_object(path).get("added_tokens") or []
+  for token in listed if isinstance(listed, list) else [listed]:
     if not isinstance(token, dict) or not isinstance(token.get("id"), int):
       raise UsageError(f"{path}: {token!r} in added_tokens has no id")
     added[token["id"]] = added_token(token, path)
   return added
 
 
-def _told(options: dict[str, Any], part: str) -> bool:
-  value = options.get(f"{part}_token")
-  return isinstance(value, str) or hasattr(value, "content")
+def _named(options: dict[str, Any]) -> dict[str, Any]:
+  """The named tokens by part, as far as told."""
+  values = {part: options.get(f"{part}_token") for part in PARTS}
+  return {
+    part: value
+    for part, value in values.items()
+    if isinstance(value, str) or hasattr(value, "content")
+  }
 
 
 def read_settings(directory: pathlib.Path, config: dict[str, Any]) -> Settings:
@@ -141,11 +146,8 @@ def read_settings(directory: pathlib.Path, config: dict[str, Any]) -> Settings:
     added = _legacy(directory, options)
   by_text = {token.content: token for token in added.values()}
   named = {
-    part: by_text.get(
-      str_of(options[f"{part}_token"]), options[f"{part}_token"]
-    )
-    for part in PARTS
-    if _told(options, part)
+    part: by_text.get(str_of(token), token)
+    for part, token in _named(options).items()
   }
   name = options.get("tokenizer_class") or config.get("tokenizer_class") or ""
   if not isinstance(name, str):
