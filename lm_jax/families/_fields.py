@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 
 from lm_jax.support import links, strict_json, typed_json
 from lm_jax.support.errors import UsageError, short
-from lm_jax.types import ABSENT, MOST_LAYERS
+from lm_jax.types import ABSENT
 
 T = TypeVar("T")
 
@@ -27,18 +28,18 @@ ACTIVATIONS = {
   "swish": "silu",
   "tanh": "tanh",
 }
-_LARGEST = 2**31 - 1
+_LARGEST = 2**31 - 1  # that sizes have
 
 
+@dataclasses.dataclass(frozen=True)
 class Fields:
   """A config.json; every method raises a UsageError that names the field.
 
   A field that is absent, or null, has the default; without one it is needed.
   """
 
-  def __init__(self, values: Mapping[str, Any], where: str):
-    self.values = values
-    self.where = where
+  values: Mapping[str, Any]
+  where: str
 
   def renamed(self, names: Mapping[str, str]) -> Fields:
     """Returns the fields with second names replaced by the first ones.
@@ -75,20 +76,17 @@ class Fields:
     return value
 
   def integer(
-    self, name: str, default: int | None = None, least: int = 1
+    self,
+    name: str,
+    default: int | None = None,
+    least: int = 1,
+    most: int = _LARGEST,
   ) -> int:
-    """Returns a whole number from `least` to the largest that sizes have."""
-    valid = f"a whole number from {least} to {_LARGEST}"
+    """Returns a whole number from `least` to `most`."""
+    valid = f"a whole number from {least} to {most}"
     value = self._get(name, default, (int,), valid)
-    if not least <= value <= _LARGEST:
+    if not least <= value <= most:
       raise self.error(name, valid)
-    return value
-
-  def count_of_layers(self, name: str, default: int | None = None) -> int:
-    """Returns an `integer` of at most MOST_LAYERS: each is written out."""
-    value = self.integer(name, default)
-    if value > MOST_LAYERS:
-      raise self.error(name, f"a whole number from 1 to {MOST_LAYERS}")
     return value
 
   def token_id(self, name: str, default: int = ABSENT) -> int:

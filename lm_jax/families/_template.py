@@ -74,9 +74,7 @@ GPT2 = Template(
   },
 )
 LLAMA = dataclasses.replace(
-  GPT2,
-  names={"unknown": "<unk>", "boundary": "<s>", "end": "</s>"},
-  left=True,
+  GPT2, names={"unknown": "<unk>", "boundary": "<s>", "end": "</s>"}, left=True
 )
 T5 = Template(
   single="A end",

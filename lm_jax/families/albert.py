@@ -9,15 +9,9 @@ from lm_jax.families import _template
 from lm_jax.families._bert_like import BertLike
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families.base import (
-  BLOCKS,
-  VOCABULARY,
-  Family,
-  Tensor,
-  modules,
-)
+from lm_jax.families.base import BLOCKS, VOCABULARY, Family, Tensor, modules
 from lm_jax.support.errors import UsageError
-from lm_jax.types import Head, Trunk
+from lm_jax.types import MOST_LAYERS, Head, Trunk
 
 
 def _read_width(fields: Fields, trunk: Trunk) -> dict[str, Any]:
@@ -38,12 +32,12 @@ def _write_width(trunk: Trunk) -> int:
 
 def _read_groups(fields: Fields, trunk: Trunk) -> dict[str, Any]:
   steps = trunk.layers
-  groups = fields.count_of_layers("num_hidden_groups", 1)
+  groups = fields.integer("num_hidden_groups", 1)
   if groups > steps:
     raise fields.error(
       "num_hidden_groups", f"at most num_hidden_layers={steps}"
     )
-  inner = fields.count_of_layers("inner_group_num", 1)
+  inner = fields.integer("inner_group_num", 1, most=MOST_LAYERS)
   return {"layers": steps * inner, "sharing": _sharing(steps, groups, inner)}
 
 

@@ -38,7 +38,7 @@ class Tensor:
   that only some configurations have.
 
   theirs: its name, without the prefix of the base model.
-  ours: dotted paths; several ones lie side by side along `axis` of these.
+  ours: dotted paths; several ones lie side by side along their last axis.
   transpose: the tensor is [out, in], as in torch.nn.Linear.
   shape: of the tensor, where it is another shape of the same numbers.
   top: it stands on the base model, whose prefix does not apply.
@@ -47,7 +47,6 @@ class Tensor:
   theirs: str
   ours: tuple[str, ...]
   transpose: bool = False
-  axis: int = -1
   shape: tuple[int, ...] | None = None
   top: bool = False
 
@@ -57,16 +56,16 @@ def same(theirs: str, *ours: str, **kwargs: Any) -> list[Tensor]:
   return [Tensor(theirs, ours, **kwargs)]
 
 
-def linear(theirs: str, *ours: str, **kwargs: Any) -> list[Tensor]:
+def linear(
+  theirs: str, *ours: str, transpose: bool = True, top: bool = False
+) -> list[Tensor]:
   """Maps torch.nn.Linear, "x.weight" [out, in] and "x.bias", to Dense."""
-  kwargs = {"transpose": True} | kwargs
+  kernels, biases = (
+    tuple(f"{o}.{part}" for o in ours) for part in ("kernel", "bias")
+  )
   return [
-    Tensor(f"{theirs}.weight", tuple(f"{o}.kernel" for o in ours), **kwargs),
-    *same(
-      f"{theirs}.bias",
-      *(f"{o}.bias" for o in ours),
-      top=kwargs.get("top", False),
-    ),
+    Tensor(f"{theirs}.weight", kernels, transpose, top=top),
+    Tensor(f"{theirs}.bias", biases, top=top),
   ]
 
 

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from lm_jax.config import OBJECTIVES
+from lm_jax.hugging_face import source_files
 from lm_jax.loaded_model import Trained
 from lm_jax.report import metrics
 from lm_jax.storage import result_file
@@ -101,22 +102,15 @@ def _front_matter(model: Trained, architecture: str, family: str) -> list[str]:
 
 def _kept(model: Trained) -> dict[str, str]:
   """License and language of the card that the model's base came with."""
-  from lm_jax.hugging_face import source_files
-
   path = source_files.folder(model.source) / FILE if model.source else None
   if path is None or not path.is_file():
     return {}
-  lines = path.read_text("utf-8", errors="replace").splitlines()
-  if lines[:1] != ["---"]:
+  content = path.read_text("utf-8", errors="replace")
+  if not content.startswith("---\n"):
     return {}
-  fields = {}
-  for line in lines[1:]:
-    if line == "---":
-      break
-    match = re.fullmatch(r"(license|language): *([\w.-]+)", line)
-    if match:
-      fields[match[1]] = match[2]
-  return fields
+  front = content.removeprefix("---\n").partition("\n---\n")[0]
+  pairs = re.findall(r"^(license|language): *([\w.-]+)$", front, re.MULTILINE)
+  return dict(pairs)
 
 
 def _training(model: Trained, result: dict[str, Any]) -> list[str]:

@@ -191,15 +191,11 @@ def _read_part(
   """The part of the parameter `path` that `index` asks for, and no more."""
   if rule.shape is not None:  # a part of ours is not a box of theirs
     return split(model, rule, weights.read(name))[path][index]
-  shape = model.shapes[path]
-  axis = rule.axis % len(shape)
   before = rule.ours[: rule.ours.index(path)]
-  start = sum(model.shapes[other][axis] for other in before)
-  parts = []
-  for i, (part, size) in enumerate(zip(index, shape, strict=True)):
-    first, last, _ = part.indices(size)
-    shift = start if i == axis else 0
-    parts.append(slice(first + shift, last + shift))
+  start = sum(model.shapes[other][-1] for other in before)
+  sizes = zip(index, model.shapes[path], strict=True)
+  *parts, last = (slice(*part.indices(size)) for part, size in sizes)
+  parts.append(slice(last.start + start, last.stop + start))
   if rule.transpose:
     return weights.read(name, tuple(parts[::-1])).T
   return weights.read(name, tuple(parts))
@@ -208,13 +204,10 @@ def _read_part(
 def split(model: Model, rule: Tensor, tensor: Any) -> dict[str, Any]:
   """A tensor of theirs cut into parameters of ours, by path; views of it."""
   joined = model.joined(rule)
-  if rule.shape is not None:
-    shape = joined[::-1] if rule.transpose else joined
-    tensor = tensor.reshape(shape)
   if rule.transpose:
-    tensor = tensor.T
-  sizes = [model.shapes[path][rule.axis] for path in rule.ours]
-  edges = np.cumsum(sizes)[:-1]
-  return dict(
-    zip(rule.ours, np.split(tensor, edges, axis=rule.axis), strict=True)
-  )
+    tensor = tensor.reshape(joined[::-1]).T
+  else:
+    tensor = tensor.reshape(joined)
+  sizes = [model.shapes[path][-1] for path in rule.ours]
+  parts = np.split(tensor, np.cumsum(sizes)[:-1], axis=-1)
+  return dict(zip(rule.ours, parts, strict=True))

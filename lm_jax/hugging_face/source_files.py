@@ -19,6 +19,7 @@ import numpy as np
 
 from lm_jax.families._fields import is_directory
 from lm_jax.hugging_face import sentences
+from lm_jax.hugging_face.model import Model
 from lm_jax.hugging_face.weights import Weights, write
 from lm_jax.storage.log import write_atomically
 from lm_jax.support import links, strict_json, typed_json
@@ -88,16 +89,17 @@ def keep(model: str | pathlib.Path, run: pathlib.Path) -> None:
 
 
 def keep_tensors(
-  model: pathlib.Path, run: pathlib.Path, unused: Sequence[str]
+  directory: pathlib.Path, run: pathlib.Path, model: Model
 ) -> None:
   """Notes the tensors of a directory of theirs, which the run has unchanged.
 
-  unused: those that are no parameters of ours, and are kept as they are.
+  Those that are no parameters of the model are kept as they are.
   """
-  content = json.dumps(tensors(model), indent=2) + "\n"
+  content = json.dumps(tensors(directory), indent=2) + "\n"
   write_atomically(run / FOLDER / TENSORS, content)
-  if unused:
-    with Weights(model) as weights:
+  with Weights(directory) as weights:
+    unused = model.unused(weights.names())
+    if unused:
       write(run / FOLDER / UNUSED, _as_they_are(weights, unused))
 
 

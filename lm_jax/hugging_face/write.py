@@ -214,7 +214,7 @@ def _join(
   parts = [np.asarray(leaves[path]) for path in rule.ours]
   tensor = parts[0]
   if len(parts) > 1:
-    tensor = np.concatenate(parts, axis=rule.axis)
+    tensor = np.concatenate(parts, axis=-1)
   if rule.transpose:
     tensor = tensor.T
   tensor = tensor.reshape(model.shape(rule))

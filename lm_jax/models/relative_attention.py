@@ -164,8 +164,7 @@ def distances(stream: Stream, memory: int) -> Array:
   """
   position_BxT = stream.position_BxT
   before_BxM = jnp.broadcast_to(
-    jnp.arange(-memory, 0, dtype=jnp.int32),
-    (position_BxT.shape[0], memory),
+    jnp.arange(-memory, 0, dtype=jnp.int32), (position_BxT.shape[0], memory)
   )
   position_BxS = jnp.concatenate([before_BxM, position_BxT], axis=1)
   return position_BxT[:, :, None] - position_BxS[:, None, :]

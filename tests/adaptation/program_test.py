@@ -134,9 +134,7 @@ def test_accumulation_is_exact(name):
   found, others = adapting.step(parts, state, rows)
   assert float(metrics["loss"]) == pytest.approx(float(others["loss"]), 1e-5)
   for one, other in zip(
-    jax.tree.leaves(found.params),
-    jax.tree.leaves(expected.params),
-    strict=True,
+    jax.tree.leaves(found.params), jax.tree.leaves(expected.params), strict=True
   ):
     np.testing.assert_allclose(one, other, atol=1e-6)
 
@@ -223,11 +221,7 @@ def test_flops_are_the_dots_of_the_plain_gradient(name):
     if objective == "rtd" and name == "soft_prompt":
       continue
     program = adapting.program(
-      objective,
-      adapting.make(name),
-      architecture,
-      attention="plain",
-      **BIASED,
+      objective, adapting.make(name), architecture, attention="plain", **BIASED
     )
     assert program.flops == pytest.approx(_dots(program), rel=1e-3)
     full = toy.program(objective, architecture, attention="plain", **BIASED)
@@ -325,10 +319,7 @@ def test_meshes_give_the_same_losses():
     capture_output=True,
     text=True,
     env=os.environ
-    | {
-      "XLA_FLAGS": xla_flags.devices(2),
-      "PYTHONPATH": ":".join(sys.path),
-    },
+    | {"XLA_FLAGS": xla_flags.devices(2), "PYTHONPATH": ":".join(sys.path)},
     check=False,
   )
   assert done.returncode == 0, done.stderr

@@ -90,11 +90,7 @@ def test_what_it_can_say_fits(name, changes):
       {"layers": 2, "windows": (5, 7)},
       "windows=5,7 is 7,7 in GPT-Neo",
     ),
-    (
-      "llama",
-      {"bias_except": ("qkv",)},
-      "bias_except=qkv is (empty) in LLaMA",
-    ),
+    ("llama", {"bias_except": ("qkv",)}, "bias_except=qkv is (empty) in LLaMA"),
     ("llama", {"layers": 1, "windows": (8,)}, "windows=8 is 0 in LLaMA"),
     ("llama", {"norm": "layernorm"}, "norm=layernorm is rmsnorm in LLaMA"),
     ("llama", {"depth_scaling": True}, "depth_scaling=true is false in LLaMA"),

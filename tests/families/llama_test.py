@@ -15,11 +15,7 @@ SECOND = published.config("llama-2-7b")
     ({}, 10000.0, ()),
     ({"rope_theta": 1e6}, 1e6, ()),
     ({"rope_scaling": {"type": "linear", "factor": 4}}, 10000.0, (4.0,)),
-    (
-      {"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}},
-      5e5,
-      (),
-    ),
+    ({"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}, 5e5, ()),
     (
       # The last words of Transformers: rope_scaling, and the length outside.
       {

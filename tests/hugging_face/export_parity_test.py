@@ -26,10 +26,7 @@ ARMS = {
   "mlm_nsp": ("bert", "", "BertForPreTraining"),
   "mlm_sop": ("albert", "", "AlbertForPreTraining"),
   "clm": ("gpt2", "", "GPT2LMHeadModel"),
-  "span_corruption": (
-    *("t5", "encoder_decoder"),
-    "T5ForConditionalGeneration",
-  ),
+  "span_corruption": ("t5", "encoder_decoder", "T5ForConditionalGeneration"),
   "denoising": ("bart", "encoder_decoder", "BartForConditionalGeneration"),
 }
 
@@ -46,8 +43,7 @@ def model_of(tiny, objective, preset, architecture="", **trunk):
     architecture=architecture,
     trunk={"preset": preset, **SHAPE, **trunk, **OWN.get(preset, {})},
     data=tiny.data(
-      sentinels=20,
-      packing="document" if objective in PAIRS else "packed",
+      sentinels=20, packing="document" if objective in PAIRS else "packed"
     ),
   )
   return lm_jax.LanguageModel(harness.untrained(config))

@@ -52,10 +52,7 @@ def test_what_is_asked_for_or_was_written_stays():
 @pytest.mark.parametrize(
   ("config", "message"),
   [
-    (
-      _config("clm", "bert"),
-      "--architecture=causal_decoder is encoder",
-    ),
+    (_config("clm", "bert"), "--architecture=causal_decoder is encoder"),
     (_config("mlm", "t5"), "T5 has no class with the outputs vocabulary"),
     (_config("rtd", "bert"), "BERT has no class with the outputs replaced"),
     (_config("mlm", "bert", norm="rmsnorm"), "--trunk.norm=rmsnorm is layer"),
