@@ -72,7 +72,7 @@ class Update(nn.Module):
 class LowRank(base.Adaptation):
   """Shares code of LoRA and DoRA."""
 
-  merges: ClassVar[bool] = True
+  merges = True
   # Whether each output has a trained magnitude.
   magnitude: ClassVar[bool] = False
 

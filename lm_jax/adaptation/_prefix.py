@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -24,7 +23,7 @@ class Prefix(base.Adaptation):
   of the prefix are 0.
   """
 
-  apart: ClassVar[str] = "its keys and values come from no token"
+  apart = "its keys and values come from no token"
 
   tokens: int = base.option(20, "number of tokens of the prefix", least=1)
 

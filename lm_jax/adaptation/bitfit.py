@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 from lm_jax.adaptation import base
 from lm_jax.support.errors import UsageError
@@ -17,7 +16,7 @@ class BitFit(base.Adaptation):
   Ben Zaken et al. 2022. T5's biases by distance do not count as biases.
   """
 
-  merges: ClassVar[bool] = True
+  merges = True
 
   def check(self, trunk: Trunk) -> None:
     normed = trunk.norm == "layernorm" and trunk.norm_bias

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +22,7 @@ class DoRA(_low_rank.LowRank):
   norms of W. The norm has no gradient (section 4.3).
   """
 
-  magnitude: ClassVar[bool] = True
+  magnitude = True
 
   def start(
     self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 from lm_jax.adaptation import base
 
@@ -15,4 +14,4 @@ class Probe(base.Adaptation):
   The heads of an objective learn from the unchanged states.
   """
 
-  merges: ClassVar[bool] = True
+  merges = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -31,8 +31,8 @@ class SoftPrompt(base.Adaptation):
   part of a prefix_decoder. So rows hold one text each.
   """
 
-  apart: ClassVar[str] = "its tokens are read before every text"
-  needs_documents: ClassVar[bool] = True
+  apart = "its tokens are read before every text"
+  needs_documents = True
 
   tokens: int = base.option(20, "number of tokens of the prompt", least=1)
   init: Literal["vocabulary", "random", "text"] = base.option(

@@ -71,10 +71,10 @@ class Albert(BertLike):
   that is the same.
   """
 
-  title: ClassVar[str] = "ALBERT"
-  model_types: ClassVar[tuple[str, ...]] = ("albert",)
-  template: ClassVar[_template.Template] = _template.ALBERT
-  prefix: ClassVar[str] = "albert."
+  title = "ALBERT"
+  model_types = ("albert",)
+  template = _template.ALBERT
+  prefix = "albert."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,
     "bos_token_id": 2,
@@ -90,7 +90,7 @@ class Albert(BertLike):
     "AlbertForTokenClassification": ("tokens", "pooler?"),
     "AlbertForQuestionAnswering": ("span", "pooler?"),
   }
-  writes: ClassVar[tuple[str, ...]] = ("mlm_sop",)
+  writes = ("mlm_sop",)
   rows: ClassVar[Mapping[str, Row]] = {
     **BertLike.rows,
     "num_hidden_layers": Row("layers", 12, write=lambda t: _grouping(t)[0]),
@@ -113,7 +113,7 @@ class Albert(BertLike):
     **BertLike.first,
     "encoder.embedding_hidden_mapping_in": f"{BLOCKS}.embedding_projection",
   }
-  layer: ClassVar[str] = "encoder.albert_layer_groups.{}.albert_layers.{}."
+  layer = "encoder.albert_layer_groups.{}.albert_layers.{}."
   parts: ClassVar[Mapping[str, str]] = {
     "attention.query": "attention.query",
     "attention.key": "attention.key",
@@ -124,13 +124,9 @@ class Albert(BertLike):
     "ffn_output": "feedforward.down",
     "full_layer_layer_norm": "feedforward_norm",
   }
-  output: ClassVar[tuple[str, str, str]] = (
-    "predictions.dense",
-    "predictions.LayerNorm",
-    "predictions.decoder",
-  )
-  tied_bias: ClassVar[str] = "predictions.bias"
-  pooler: ClassVar[str] = "pooler"
+  output = ("predictions.dense", "predictions.LayerNorm", "predictions.decoder")
+  tied_bias = "predictions.bias"
+  pooler = "pooler"
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = {
     "pair": ("", "sop_classifier.classifier"),
   }

@@ -33,10 +33,10 @@ class Bart(Family):
   decoder, which reads the encoder's input shifted by one.
   """
 
-  title: ClassVar[str] = "BART"
-  model_types: ClassVar[tuple[str, ...]] = ("bart",)
-  template: ClassVar[_template.Template] = _template.ROBERTA
-  prefix: ClassVar[str] = "model."
+  title = "BART"
+  model_types = ("bart",)
+  template = _template.ROBERTA
+  prefix = "model."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 1,
     "bos_token_id": 0,
@@ -49,7 +49,7 @@ class Bart(Family):
     "BartForSequenceClassification": ("classification",),
     "BartForQuestionAnswering": ("span",),
   }
-  objective: ClassVar[str] = "denoising"
+  objective = "denoising"
   writes: ClassVar[tuple[str, ...]] = ("denoising",)
   ignored: ClassVar[tuple[str, ...]] = (r"(encoder|decoder)\.version$",)
   token_keys: ClassVar[Mapping[str, str]] = {
@@ -86,7 +86,7 @@ class Bart(Family):
     "is_decoder": False,
     "is_encoder_decoder": True,
   }
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     architecture="encoder_decoder",
     norm_placement="post",
     embedding_norm=True,
@@ -118,7 +118,7 @@ class Bart(Family):
       "classification_head.out_proj",
     ),
   }
-  text_head: ClassVar[Head] = Head(0, "end", "tanh")
+  text_head = Head(0, "end", "tanh")
 
   def readings(self, trunk: Trunk) -> Iterable[Trunk]:
     # A file may go without the output's bias, which is 0 then.

@@ -89,10 +89,10 @@ def _read_biases(fields: Fields, trunk: Trunk) -> dict[str, Any]:
 class Llama(Family):
   """Transformers' LlamaModel: rotary, RMSNorm, gated, grouped-query."""
 
-  title: ClassVar[str] = "LLaMA"
-  model_types: ClassVar[tuple[str, ...]] = ("llama",)
-  template: ClassVar[_template.Template] = _template.LLAMA
-  prefix: ClassVar[str] = "model."
+  title = "LLaMA"
+  model_types = ("llama",)
+  template = _template.LLAMA
+  prefix = "model."
   prefixes: ClassVar[Mapping[str, str]] = {
     "LlamaForQuestionAnswering": "transformer."
   }
@@ -107,9 +107,9 @@ class Llama(Family):
     "LlamaForTokenClassification": ("tokens",),
     "LlamaForQuestionAnswering": ("span",),
   }
-  objective: ClassVar[str] = "clm"
+  objective = "clm"
   # Wavelengths, which old files hold as buffers.
-  ignored: ClassVar[tuple[str, ...]] = (r"rotary_emb\.inv_freq$",)
+  ignored = (r"rotary_emb\.inv_freq$",)
   rows: ClassVar[Mapping[str, Row]] = {
     "vocab_size": Row("vocabulary", 32000),
     "hidden_size": Row("width", 4096),
@@ -134,11 +134,11 @@ class Llama(Family):
     "attention_dropout": Row("attention_dropout", 0.0),
     "initializer_range": Row("initializer_range", 0.02),
   }
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     architecture="causal_decoder", norm="rmsnorm", positions="rotary"
   )
   first: ClassVar[Mapping[str, str]] = {"embed_tokens": f"{EMBEDDER}.embedding"}
-  layer: ClassVar[str] = "layers.{}."
+  layer = "layers.{}."
   parts: ClassVar[Mapping[str, str]] = {
     "input_layernorm": "attention_norm",
     "self_attn.q_proj": "attention.query",
@@ -154,7 +154,7 @@ class Llama(Family):
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
     ("classification", "tokens"), ("", "score")
   )
-  text_head: ClassVar[Head] = Head(0, "last", bias=False)
+  text_head = Head(0, "last", bias=False)
 
   def heads(self, fields: Fields) -> dict[str, Head]:
     bias = fields.flag("token_classification_bias", True)

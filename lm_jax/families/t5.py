@@ -79,10 +79,10 @@ class T5(Family):
   Its heads read the decoder, which reads the encoder's input shifted by one.
   """
 
-  title: ClassVar[str] = "T5"
-  model_types: ClassVar[tuple[str, ...]] = ("t5",)
-  template: ClassVar[_template.Template] = _template.T5
-  prefix: ClassVar[str] = "transformer."
+  title = "T5"
+  model_types = ("t5",)
+  template = _template.T5
+  prefix = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,
     "eos_token_id": 1,
@@ -111,7 +111,7 @@ class T5(Family):
     "eos_token_id": "end",
     "decoder_start_token_id": "start",
   }
-  objective: ClassVar[str] = "span_corruption"
+  objective = "span_corruption"
   writes: ClassVar[tuple[str, ...]] = ("span_corruption", "ul2", "prefix_lm")
   # A table of distances that the first cross-attention does not use.
   ignored: ClassVar[tuple[str, ...]] = (
@@ -146,7 +146,7 @@ class T5(Family):
     "head_dim": "d_kv",
   }
   required: ClassVar[Mapping[str, Any]] = {"is_decoder": False}
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     architecture="encoder_decoder",
     norm="rmsnorm",
     positions="relative",
@@ -158,7 +158,7 @@ class T5(Family):
       "classification_head.out_proj",
     ),
   }
-  text_head: ClassVar[Head] = Head(0, "end", "tanh")
+  text_head = Head(0, "end", "tanh")
 
   def readings(self, trunk: Trunk) -> Iterable[Trunk]:
     return trunk, dataclasses.replace(trunk, tied=not trunk.tied)

@@ -11,8 +11,8 @@ from lm_jax.families.roberta import Roberta
 class XlmRoberta(Roberta):
   """Transformers' XLMRobertaModel: a RoBERTa by another name."""
 
-  title: ClassVar[str] = "XLM-RoBERTa"
-  model_types: ClassVar[tuple[str, ...]] = ("xlm-roberta",)
+  title = "XLM-RoBERTa"
+  model_types = ("xlm-roberta",)
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     f"XLM{name}": outputs for name, outputs in Roberta.classes.items()
   }

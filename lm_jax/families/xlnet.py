@@ -55,10 +55,10 @@ class XLNet(Family):
   anywhere.
   """
 
-  title: ClassVar[str] = "XLNet"
-  model_types: ClassVar[tuple[str, ...]] = ("xlnet",)
-  template: ClassVar[_template.Template] = _template.XLNET
-  prefix: ClassVar[str] = "transformer."
+  title = "XLNet"
+  model_types = ("xlnet",)
+  template = _template.XLNET
+  prefix = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 5,
     "bos_token_id": 1,
@@ -72,8 +72,8 @@ class XLNet(Family):
     "XLNetForTokenClassification": ("tokens",),
     "XLNetForQuestionAnsweringSimple": ("span",),
   }
-  objective: ClassVar[str] = "permutation_lm"
-  writes: ClassVar[tuple[str, ...]] = ("permutation_lm",)
+  objective = "permutation_lm"
+  writes = ("permutation_lm",)
 
   rows: ClassVar[Mapping[str, Row]] = {
     "vocab_size": Row("vocabulary", 32000),
@@ -100,7 +100,7 @@ class XLNet(Family):
     "bi_data": False,
     "untie_r": True,
   }
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     norm_placement="post",
     positions="xlnet",
     query_embedding=True,
@@ -115,7 +115,7 @@ class XLNet(Family):
     "ff.layer_2": "feedforward.down",
     "ff.layer_norm": "feedforward_norm",
   }
-  output: ClassVar[tuple[str, str, str]] = ("", "", "lm_loss")
+  output = ("", "", "lm_loss")
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
     ("classification", "choice"), ("sequence_summary.summary", "logits_proj")
   )

@@ -108,7 +108,7 @@ def _kept(model: Trained) -> dict[str, str]:
   content = path.read_text("utf-8", errors="replace")
   if not content.startswith("---\n"):
     return {}
-  front = content.removeprefix("---\n").partition("\n---\n")[0]
+  front = content[3:].partition("\n---\n")[0]
   pairs = re.findall(r"^(license|language): *([\w.-]+)$", front, re.MULTILINE)
   return dict(pairs)
 
