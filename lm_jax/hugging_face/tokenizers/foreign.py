@@ -27,6 +27,7 @@ from lm_jax.hugging_face.tokenizers.source import FILE, readable
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Specials
 
+_KINDS = {**KINDS, "M2M100Tokenizer": m2m.KIND}
 # Classes that take a tokenizer.json as it is.
 _AS_IS = ("PreTrainedTokenizer", "TokenizersBackend", "")
 
@@ -73,23 +74,20 @@ def read(
   """
   settings = read_settings(directory, config)
   name = _class_name(settings, model_type)
-  there, note = (directory / FILE).is_file(), ""
-  if name == "M2M100Tokenizer":
+  kind, note = _KINDS.get(name), ""
+  languages = kind.languages if kind else ()
+  if kind is m2m.KIND:
     tokenizer, languages = m2m.build(settings)
-    kind: Kind | None = m2m.KIND
-  elif name in KINDS:
-    kind = KINDS[name]
+  elif kind:
     tokenizer, note = _of_kind(name, settings)
-    languages = kind.languages
-  elif there or name in _AS_IS:
-    kind, languages = None, ()
+  elif (directory / FILE).is_file() or name in _AS_IS:
     tokenizer = _as_it_is(settings)
     if differs := rebuilt.difference(name, tokenizer, settings):
       note = _told(directory / FILE, name, differs)
   else:
     raise UsageError(
       f"{directory}: its tokenizer is a {name}, and there is no {FILE}; known "
-      f"are {', '.join([*KINDS, 'M2M100Tokenizer'])}"
+      f"are {', '.join(_KINDS)}"
     )
   tokenizer.no_truncation()
   tokenizer.no_padding()
@@ -114,8 +112,7 @@ def special_names(
   The arguments and errors are those of `read`.
   """
   settings = read_settings(directory, config)
-  name = _class_name(settings, model_type)
-  kind = m2m.KIND if name == "M2M100Tokenizer" else KINDS.get(name)
+  kind = _KINDS.get(_class_name(settings, model_type))
   parts = {**(kind.names if kind else {}), **settings.named}
   return {f"{part}_token": str_of(token) for part, token in parts.items()}
 
