@@ -4,18 +4,15 @@ import dataclasses
 import functools
 import json
 import math
-import os
-import subprocess
-import sys
 
 import adapting
+import devices_apart
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import toy
-import xla_flags
 from flax.traverse_util import flatten_dict
 
 from lm_jax.adaptation.base import is_own
@@ -314,16 +311,8 @@ def test_meshes_give_the_same_losses():
     ("soft_prompt", {"fsdp": 2}),
     ("prefix_tuning", {"tensor": 2}),
   ]
-  done = subprocess.run(
-    [sys.executable, "-c", ON_TWO, json.dumps(runs)],
-    capture_output=True,
-    text=True,
-    env=os.environ
-    | {"XLA_FLAGS": xla_flags.devices(2), "PYTHONPATH": ":".join(sys.path)},
-    check=False,
-  )
-  assert done.returncode == 0, done.stderr
-  two = json.loads(done.stdout.splitlines()[-1])
+  printed = devices_apart.run("-c", ON_TWO, json.dumps(runs), devices=2)
+  two = json.loads(printed.splitlines()[-1])
   assert len(two) == len(runs)
   one = {}
   for name in {name for name, _ in runs}:
