@@ -6,20 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lm_jax.families import _template
+from lm_jax.families import _template, base
 from lm_jax.families._fields import ACTIVATIONS, Fields
 from lm_jax.families._table import Row
-from lm_jax.families.base import (
-  BLOCKS,
-  EMBEDDER,
-  ENCODER,
-  VOCABULARY,
-  Family,
-  Tensor,
-  modules,
-  same,
-  stack_tables,
-)
 from lm_jax.models.layers import GATED
 from lm_jax.models.transformer import encoder_of
 from lm_jax.types import Head, Trunk
@@ -69,7 +58,7 @@ def _attention(name: str, ours: str) -> dict[str, str]:
 _ATTENTION = ("query", "key", "value", "out")
 
 
-class T5(Family):
+class T5(base.Family):
   """Transformers' T5Model: pre-norm, RMSNorm, relative distances, no biases.
 
   Version 1.0 divides states by sqrt(width) and ties the output to the
@@ -89,8 +78,8 @@ class T5(Family):
     "decoder_start_token_id": 0,
   }
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
-    "T5ForConditionalGeneration": (VOCABULARY,),
-    "T5WithLMHeadModel": (VOCABULARY,),  # what it was called
+    "T5ForConditionalGeneration": (base.VOCABULARY,),
+    "T5WithLMHeadModel": (base.VOCABULARY,),  # what it was called
     "T5Model": (),
     "T5ForSequenceClassification": ("classification",),
     "T5ForQuestionAnswering": ("span",),
@@ -163,25 +152,25 @@ class T5(Family):
   def readings(self, trunk: Trunk) -> Iterable[Trunk]:
     return trunk, dataclasses.replace(trunk, tied=not trunk.tied)
 
-  def tensors(self, trunk: Trunk) -> Iterable[Tensor]:
-    yield from same("shared.weight", f"{EMBEDDER}.embedding")
+  def tensors(self, trunk: Trunk) -> Iterable[base.Tensor]:
+    yield from base.same("shared.weight", f"{base.EMBEDDER}.embedding")
     if not _is_paired(trunk):
-      yield from _stack("encoder", BLOCKS, trunk.layers, trunk)
+      yield from _stack("encoder", base.BLOCKS, trunk.layers, trunk)
       return
-    yield from _stack("encoder", ENCODER, encoder_of(trunk).layers, trunk)
-    yield from _stack("decoder", BLOCKS, trunk.layers, trunk)
+    yield from _stack("encoder", base.ENCODER, encoder_of(trunk).layers, trunk)
+    yield from _stack("decoder", base.BLOCKS, trunk.layers, trunk)
 
   def copies(self, trunk: Trunk) -> Mapping[str, str]:
     head = {"lm_head.weight": "shared.weight"} if trunk.tied else {}
-    return stack_tables("", self.prefix) | head
+    return base.stack_tables("", self.prefix) | head
 
 
 def _stack(
   theirs: str, ours: str, layers: int, trunk: Trunk
-) -> Iterable[Tensor]:
+) -> Iterable[base.Tensor]:
   """Yields the rules of the encoder or the decoder, which has a third part."""
   distances = "layer.0.SelfAttention.relative_attention_bias.weight"
-  yield from same(
+  yield from base.same(
     f"{theirs}.block.0.{distances}", f"{ours}.relative.relative_bias"
   )
   up = {"wi": "up"}
@@ -200,7 +189,7 @@ def _stack(
   for i in range(layers):
     for j, part in enumerate(parts):
       block = f"{theirs}.block.{i}.layer.{j}."
-      yield from modules(block, f"{ours}.layer_{i}.", part)
-  yield from modules(
+      yield from base.modules(block, f"{ours}.layer_{i}.", part)
+  yield from base.modules(
     f"{theirs}.", f"{ours}.", {"final_layer_norm": "final_norm"}
   )

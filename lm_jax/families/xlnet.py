@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lm_jax.families import _template
+from lm_jax.families import _template, base
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families.base import (
-  BLOCKS,
-  EMBEDDER,
-  VOCABULARY,
-  Family,
-  Tensor,
-  modules,
-  same,
-  standard_heads,
-)
 from lm_jax.types import Architecture, Head, Trunk
 
 # Which tokens see which: all, or (as in Transformer-XL) those before.
@@ -47,7 +37,7 @@ _BIASES = {
 }
 
 
-class XLNet(Family):
+class XLNet(base.Family):
   """Transformers' XLNetModel: post-norm, relative distances, a memory.
 
   A text is read as x <sep> <cls>, padded in front. Heads that read a text
@@ -65,7 +55,7 @@ class XLNet(Family):
     "eos_token_id": 2,
   }
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
-    "XLNetLMHeadModel": (VOCABULARY,),
+    "XLNetLMHeadModel": (base.VOCABULARY,),
     "XLNetModel": (),
     "XLNetForSequenceClassification": ("classification",),
     "XLNetForMultipleChoice": ("choice",),
@@ -138,23 +128,25 @@ class XLNet(Family):
         fields.choice("summary_type", _SUMMARIES, "last"),
         fields.activation("summary_activation", "tanh"),
       )
-    return standard_heads(fields.labels(), summary)
+    return base.standard_heads(fields.labels(), summary)
 
-  def tensors(self, trunk: Trunk) -> Iterable[Tensor]:
+  def tensors(self, trunk: Trunk) -> Iterable[base.Tensor]:
     split = (trunk.width, trunk.heads, trunk.width // trunk.heads)
-    yield from same("word_embedding.weight", f"{EMBEDDER}.embedding")
-    yield from same(
-      "mask_emb", f"{EMBEDDER}.query_embedding", shape=(1, 1, trunk.width)
+    yield from base.same("word_embedding.weight", f"{base.EMBEDDER}.embedding")
+    yield from base.same(
+      "mask_emb", f"{base.EMBEDDER}.query_embedding", shape=(1, 1, trunk.width)
     )
     for i in range(trunk.layers):
-      theirs, ours = f"layer.{i}.", f"{BLOCKS}.layer_{i}."
+      theirs, ours = f"layer.{i}.", f"{base.BLOCKS}.layer_{i}."
       for part, name in _PROJECTIONS.items():
-        yield from same(
+        yield from base.same(
           f"{theirs}rel_attn.{part}",
           f"{ours}attention.{name}.kernel",
           shape=split,
           transpose=name == "out",
         )
       for part, name in _BIASES.items():
-        yield from same(f"{theirs}rel_attn.{part}", f"{ours}attention.{name}")
-      yield from modules(theirs, ours, self.parts)
+        yield from base.same(
+          f"{theirs}rel_attn.{part}", f"{ours}attention.{name}"
+        )
+      yield from base.modules(theirs, ours, self.parts)

@@ -9,12 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lm_jax.hugging_face.tokenizers import own
-from lm_jax.hugging_face.tokenizers.pipelines import (
-  SPACE,
-  byte_fallback,
-  metaspace,
-)
+from lm_jax.hugging_face.tokenizers import own, pipelines
 from lm_jax.hugging_face.tokenizers.settings import Settings
 
 _QWEN2 = (
@@ -82,19 +77,19 @@ def _gemma(tokenizer: Any, settings: Settings) -> None:
   from tokenizers import normalizers, pre_tokenizers
 
   _falls_back(tokenizer)
-  tokenizer.normalizer = normalizers.Replace(" ", SPACE)
+  tokenizer.normalizer = normalizers.Replace(" ", pipelines.SPACE)
   tokenizer.pre_tokenizer = pre_tokenizers.Split(
     " ", behavior="merged_with_previous", invert=False
   )
-  tokenizer.decoder = byte_fallback(strip=False)
+  tokenizer.decoder = pipelines.byte_fallback(strip=False)
 
 
 def _code_llama(tokenizer: Any, settings: Settings) -> None:
   prefix = settings.flag("add_prefix_space", None) in (True, None)
   _falls_back(tokenizer)
   tokenizer.normalizer = None
-  tokenizer.pre_tokenizer = metaspace("first" if prefix else "never")
-  tokenizer.decoder = byte_fallback(strip=True)
+  tokenizer.pre_tokenizer = pipelines.metaspace("first" if prefix else "never")
+  tokenizer.decoder = pipelines.byte_fallback(strip=True)
 
 
 CLASSES: dict[str, Callable[[Any, Settings], None]] = {
