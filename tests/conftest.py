@@ -115,6 +115,14 @@ def tiny(tmp_path_factory):
   return Tiny(tmp_path_factory.mktemp("tiny"))
 
 
+@pytest.fixture(scope="module")
+def cache(tiny):
+  """The cache of a whole module, without a flag, is that of tiny runs."""
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv("LM_JAX_CACHE", str(tiny.cache))
+    yield tiny.cache
+
+
 @pytest.fixture(scope="session")
 def finished(tiny, tmp_path_factory):
   """A run of clm that is done, not to be changed: its configuration."""

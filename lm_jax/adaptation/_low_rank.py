@@ -9,7 +9,6 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from lm_jax.adaptation import _peft, base
 from lm_jax.adaptation._peft import Fields, Module, Tensors
@@ -73,7 +72,9 @@ class Update(nn.Module):
 class LowRank(base.Adaptation):
   """Shares code of LoRA and DoRA."""
 
-  merges: ClassVar[bool] = True
+  merges = True
+  # Whether each output has a trained magnitude.
+  magnitude: ClassVar[bool] = False
 
   rank: int = base.option(8, "rank: columns of A and rows of B", least=1)
   alpha: float = base.option(
@@ -93,23 +94,18 @@ class LowRank(base.Adaptation):
     valid = [name for name in GROUPS if gated or name != "gate"]
     base.require_names("targets", self.targets, valid)
 
-  def update(
-    self, magnitude: bool, dense, x_NxI, kernel_IxO, y_NxO: Array
-  ) -> Array:
-    """Computes `projected`."""
+  def projected(self, dense, x_NxI, kernel_IxO, y_NxO: Array) -> Array:
     if dense.name not in self.targets:
       return y_NxO
     layer = Update(
-      self.rank, self.alpha, self.dropout, magnitude, name=base.OWN
+      self.rank, self.alpha, self.dropout, self.magnitude, name=base.OWN
     )
     return layer(dense, x_NxI, kernel_IxO, y_NxO)
 
   def merged(self, leaves: Leaves) -> Leaves:
     """Computes W + A B alpha / rank; DoRA scales its columns to length m."""
-    whole = {name: x for name, x in leaves.items() if not base.is_own(name)}
-    for place in places(leaves):
-      whole[f"{place}kernel"] = self._whole(leaves, place)
-    return whole
+    kernels = {f"{x}kernel": self._whole(leaves, x) for x in places(leaves)}
+    return super().merged(leaves) | kernels
 
   def _whole(self, leaves: Leaves, place: str) -> Array:
     """Computes the merged kernel [in, out], or [layers, in, out] of a scan."""
@@ -122,10 +118,7 @@ class LowRank(base.Adaptation):
     return kernel / _norms(kernel) * leaves[own + SCALE][..., None, :]
 
   def peft(
-    self,
-    leaves: Mapping[str, np.ndarray],
-    modules: Sequence[Module],
-    trunk: Trunk,
+    self, leaves: Tensors, modules: Sequence[Module], trunk: Trunk
   ) -> tuple[Fields, Tensors]:
     updates = {}
     for place in places(leaves):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,7 +23,7 @@ class Prefix(base.Adaptation):
   of the prefix are 0.
   """
 
-  apart: ClassVar[str] = "its keys and values come from no token"
+  apart = "its keys and values come from no token"
 
   tokens: int = base.option(20, "number of tokens of the prefix", least=1)
 
@@ -50,15 +49,12 @@ class Prefix(base.Adaptation):
   def extend_prompt(self, trunk: Trunk, inputs: Stream) -> Stream:
     return base.moved(inputs, self.tokens)
 
-  def values(self, leaves: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
+  def values(self, leaves: Tensors, layer: str) -> np.ndarray:
     """Returns keys and values [P, 2, G * K] of a layer, given its path."""
     raise NotImplementedError
 
   def peft(
-    self,
-    leaves: Mapping[str, np.ndarray],
-    modules: Sequence[Module],
-    trunk: Trunk,
+    self, leaves: Tensors, modules: Sequence[Module], trunk: Trunk
   ) -> tuple[Fields, Tensors]:
     """Exports keys and values of all layers, with any network applied."""
     if trunk.architecture != "causal_decoder":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import Literal
 
 import flax.linen as nn
 
@@ -64,7 +64,7 @@ class Adapter(base.Adaptation):
   fixed; the paper trains them.
   """
 
-  apart: ClassVar[str] = "its networks have a non-linearity"
+  apart = "its networks have a non-linearity"
 
   size: int = base.option(64, "width of the bottlenecks", least=1)
   parts: tuple[str, ...] = base.option(

@@ -129,14 +129,14 @@ class Adaptation:
     return inputs
 
   def merged(self, leaves: Leaves) -> Leaves:
-    """Computes parameters of the equivalent plain model, if it `merges`."""
-    raise NotImplementedError
+    """Computes parameters of the equivalent plain model, if it `merges`.
+
+    By default they are the model's own, as they are.
+    """
+    return {name: x for name, x in leaves.items() if not is_own(name)}
 
   def peft(
-    self,
-    leaves: Mapping[str, np.ndarray],
-    modules: Sequence[Module],
-    trunk: Trunk,
+    self, leaves: Tensors, modules: Sequence[Module], trunk: Trunk
   ) -> tuple[Fields, Tensors]:
     """Exports it for PEFT: fields of adapter_config.json, and tensors.
 

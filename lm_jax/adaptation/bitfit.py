@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 from lm_jax.adaptation import base
-from lm_jax.adaptation.base import Leaves
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Trunk
 
@@ -18,7 +16,7 @@ class BitFit(base.Adaptation):
   Ben Zaken et al. 2022. T5's biases by distance do not count as biases.
   """
 
-  merges: ClassVar[bool] = True
+  merges = True
 
   def check(self, trunk: Trunk) -> None:
     normed = trunk.norm == "layernorm" and trunk.norm_bias
@@ -30,6 +28,3 @@ class BitFit(base.Adaptation):
 
   def trains(self, name: str) -> bool:
     return super().trains(name) or name.rpartition(".")[2] == "bias"
-
-  def merged(self, leaves: Leaves) -> Leaves:
-    return leaves

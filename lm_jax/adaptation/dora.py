@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_jax.adaptation import _low_rank, base
 from lm_jax.adaptation.base import Leaves
-from lm_jax.types import Array, Spec
+from lm_jax.types import Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +22,7 @@ class DoRA(_low_rank.LowRank):
   norms of W. The norm has no gradient (section 4.3).
   """
 
-  def projected(self, dense, x_NxI, kernel_IxO, y_NxO: Array) -> Array:
-    return self.update(True, dense, x_NxI, kernel_IxO, y_NxO)
+  magnitude = True
 
   def start(
     self,
@@ -34,12 +33,8 @@ class DoRA(_low_rank.LowRank):
     encode: Callable[[str], Sequence[int]],
   ) -> Leaves:
     return own | {
-      name: jnp.linalg.norm(held[_kernel_of(name)], axis=-2)
-      for name in own
-      if name.endswith(_low_rank.SCALE)
+      f"{place}{base.OWN}.{_low_rank.SCALE}": jnp.linalg.norm(
+        held[f"{place}kernel"], axis=-2
+      )
+      for place in _low_rank.places(own)
     }
-
-
-def _kernel_of(name: str) -> str:
-  place = name.removesuffix(_low_rank.SCALE)
-  return f"{place.removesuffix(f'{base.OWN}.')}kernel"

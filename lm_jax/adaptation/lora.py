@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 from lm_jax.adaptation import _low_rank
-from lm_jax.types import Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +14,3 @@ class LoRA(_low_rank.LowRank):
   Hu et al. 2022, section 4.1. It starts as the identity: B is 0. The update is
   computed on the states, so that there is no gradient of the size of W.
   """
-
-  def projected(self, dense, x_NxI, kernel_IxO, y_NxO: Array) -> Array:
-    return self.update(False, dense, x_NxI, kernel_IxO, y_NxO)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import flax.linen as nn
 import numpy as np
 
 from lm_jax.adaptation import _prefix, base
+from lm_jax.adaptation._peft import Tensors
 from lm_jax.models.dense import parameter
 from lm_jax.types import Array, Trunk
 
@@ -41,6 +41,6 @@ class PTuningV2(_prefix.Prefix):
   def prefix(self, trunk: Trunk, shared) -> tuple[Array, Array]:
     return _Pair(trunk, self.tokens, name=base.OWN)()
 
-  def values(self, leaves: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
+  def values(self, leaves: Tensors, layer: str) -> np.ndarray:
     own = f"{layer}.attention.{base.OWN}."
     return np.stack([leaves[own + x] for x in ("key", "value")], axis=1)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
 from lm_jax.adaptation import _prefix, base
-from lm_jax.models.dense import Dense, parameter
+from lm_jax.adaptation._peft import Tensors
+from lm_jax.models.dense import dense, parameter
 from lm_jax.types import Array, Trunk
+
+_dense = functools.partial(dense, bias=True, adaptation=None)
 
 
 class _Hidden(nn.Module):
@@ -23,17 +26,11 @@ class _Hidden(nn.Module):
 
   @nn.compact
   def __call__(self) -> Array:
-    trunk, spread = self.trunk, self.trunk.initializer_range
-    embedding_PxD = parameter(
-      self,
-      "embedding",
-      nn.initializers.normal(spread),
-      (self.tokens, trunk.width),
-      (None, "embed"),
-    )
-    layer = Dense(
-      self.hidden, ("embed", None), True, trunk.dtype, spread, name="down"
-    )
+    trunk = self.trunk
+    normal = nn.initializers.normal(trunk.initializer_range)
+    shape, axes = (self.tokens, trunk.width), (None, "embed")
+    embedding_PxD = parameter(self, "embedding", normal, shape, axes)
+    layer = _dense(trunk, self.hidden, ("embed", None), "down")
     return jnp.tanh(layer(embedding_PxD))
 
 
@@ -45,20 +42,11 @@ class _Pair(nn.Module):
   @nn.compact
   def __call__(self, hidden_PxM: Array) -> tuple[Array, Array]:
     groups, size = _prefix.sizes(self.trunk)
-    key, value = (
-      _prefix.heads(
-        Dense(
-          groups * size,
-          (None, "kv_heads"),
-          True,
-          self.trunk.dtype,
-          self.trunk.initializer_range,
-          name=name,
-        )(hidden_PxM),
-        self.trunk,
-      )
+    layers = (
+      _dense(self.trunk, groups * size, (None, "kv_heads"), name)
       for name in ("key", "value")
     )
+    key, value = (_prefix.heads(x(hidden_PxM), self.trunk) for x in layers)
     return key, value
 
 
@@ -73,16 +61,13 @@ class PrefixTuning(_prefix.Prefix):
 
   hidden: int = base.option(512, "width of the network's hidden layer", least=1)
 
-  def check(self, trunk: Trunk) -> None:
-    super().check(trunk)
-
   def shared(self, trunk: Trunk) -> Array:
     return _Hidden(trunk, self.tokens, self.hidden, name=base.OWN)()
 
   def prefix(self, trunk: Trunk, shared: Array) -> tuple[Array, Array]:
     return _Pair(trunk, name=base.OWN)(shared)
 
-  def values(self, leaves: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
+  def values(self, leaves: Tensors, layer: str) -> np.ndarray:
     def linear(x: np.ndarray, place: str) -> np.ndarray:
       return x @ leaves[f"{place}.kernel"] + leaves[f"{place}.bias"]
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 from lm_jax.adaptation import base
-from lm_jax.adaptation.base import Leaves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +14,4 @@ class Probe(base.Adaptation):
   The heads of an objective learn from the unchanged states.
   """
 
-  merges: ClassVar[bool] = True
-
-  def merged(self, leaves: Leaves) -> Leaves:
-    return leaves
+  merges = True

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -31,8 +31,8 @@ class SoftPrompt(base.Adaptation):
   part of a prefix_decoder. So rows hold one text each.
   """
 
-  apart: ClassVar[str] = "its tokens are read before every text"
-  needs_documents: ClassVar[bool] = True
+  apart = "its tokens are read before every text"
+  needs_documents = True
 
   tokens: int = base.option(20, "number of tokens of the prompt", least=1)
   init: Literal["vocabulary", "random", "text"] = base.option(
@@ -95,10 +95,7 @@ class SoftPrompt(base.Adaptation):
     return base.moved(inputs, self.tokens)
 
   def peft(
-    self,
-    leaves: Mapping[str, np.ndarray],
-    modules: Sequence[Module],
-    trunk: Trunk,
+    self, leaves: Tensors, modules: Sequence[Module], trunk: Trunk
   ) -> tuple[Fields, Tensors]:
     prompt_PxE = leaves[PROMPT]
     fields = {

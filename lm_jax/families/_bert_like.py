@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
 from lm_jax.families.base import EMBEDDER, Family
 from lm_jax.types import Head, Trunk
@@ -13,10 +14,10 @@ from lm_jax.types import Head, Trunk
 class BertLike(Family):
   """An encoder: post-norm, learned positions, token types, a transform."""
 
-  objective: ClassVar[str] = "mlm"
+  objective = "mlm"
   token_defaults: ClassVar[Mapping[str, int]] = {"pad_token_id": 0}
   token_keys: ClassVar[Mapping[str, str]] = {"pad_token_id": "pad"}
-  ignored: ClassVar[tuple[str, ...]] = (r"embeddings\.position_ids$",)
+  ignored = (r"embeddings\.position_ids$",)
   required: ClassVar[Mapping[str, Any]] = {
     "position_embedding_type": "absolute",
     "is_decoder": False,
@@ -37,7 +38,7 @@ class BertLike(Family):
     "attention_probs_dropout_prob": Row("attention_dropout", 0.1),
     "initializer_range": Row("initializer_range", 0.02),
   }
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     architecture="encoder",
     norm_placement="post",
     embedding_norm=True,
@@ -52,7 +53,7 @@ class BertLike(Family):
     "embeddings.token_type_embeddings": f"{EMBEDDER}.type_embedding",
     "embeddings.LayerNorm": f"{EMBEDDER}.norm",
   }
-  layer: ClassVar[str] = "encoder.layer.{}."
+  layer = "encoder.layer.{}."
   parts: ClassVar[Mapping[str, str]] = {
     "attention.self.query": "attention.query",
     "attention.self.key": "attention.key",
@@ -63,4 +64,7 @@ class BertLike(Family):
     "output.dense": "feedforward.down",
     "output.LayerNorm": "feedforward_norm",
   }
-  text_head: ClassVar[Head] = Head(0, "first", "tanh")
+  text_head = Head(0, "first", "tanh")
+
+  def heads(self, fields: Fields) -> dict[str, Head]:
+    return super().heads(fields) | {"pooler": self.text_head}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from lm_jax.support import links, strict_json
+from lm_jax.support import links, strict_json, typed_json
 from lm_jax.support.errors import UsageError, short
-from lm_jax.types import ABSENT, MOST_LAYERS
+from lm_jax.types import ABSENT
 
 T = TypeVar("T")
 
@@ -27,18 +28,18 @@ ACTIVATIONS = {
   "swish": "silu",
   "tanh": "tanh",
 }
-_LARGEST = 2**31 - 1
+_LARGEST = 2**31 - 1  # that sizes have
 
 
+@dataclasses.dataclass(frozen=True)
 class Fields:
   """A config.json; every method raises a UsageError that names the field.
 
   A field that is absent, or null, has the default; without one it is needed.
   """
 
-  def __init__(self, values: Mapping[str, Any], where: str):
-    self.values = values
-    self.where = where
+  values: Mapping[str, Any]
+  where: str
 
   def renamed(self, names: Mapping[str, str]) -> Fields:
     """Returns the fields with second names replaced by the first ones.
@@ -75,20 +76,17 @@ class Fields:
     return value
 
   def integer(
-    self, name: str, default: int | None = None, least: int = 1
+    self,
+    name: str,
+    default: int | None = None,
+    least: int = 1,
+    most: int = _LARGEST,
   ) -> int:
-    """Returns a whole number from `least` to the largest that sizes have."""
-    valid = f"a whole number from {least} to {_LARGEST}"
+    """Returns a whole number from `least` to `most`."""
+    valid = f"a whole number from {least} to {most}"
     value = self._get(name, default, (int,), valid)
-    if not least <= value <= _LARGEST:
+    if not least <= value <= most:
       raise self.error(name, valid)
-    return value
-
-  def count_of_layers(self, name: str, default: int | None = None) -> int:
-    """Returns an `integer` of at most MOST_LAYERS: each is written out."""
-    value = self.integer(name, default)
-    if value > MOST_LAYERS:
-      raise self.error(name, f"a whole number from 1 to {MOST_LAYERS}")
     return value
 
   def token_id(self, name: str, default: int = ABSENT) -> int:
@@ -151,11 +149,12 @@ class Fields:
     there = {k: v for k, v in self.values.items() if v is not None}
     return Fields(defaults | there, self.where)
 
-  def require(self, name: str, value: Any) -> None:
-    """Raises unless the field is absent or has the one value that fits."""
-    given = self.values.get(name)
-    if given is not None and given != value:
-      raise self.error(name, json.dumps(value) + "; nothing else is supported")
+  def require(self, **supported: Any) -> None:
+    """Raises unless each field is absent or has its one supported value."""
+    for name, value in supported.items():
+      if self.values.get(name) not in (None, value):
+        only = f"{json.dumps(value)}; nothing else is supported"
+        raise self.error(name, only)
 
   def is_class(self, *ends: str) -> bool:
     """Returns whether the named class ends with one of these."""
@@ -198,7 +197,4 @@ def read(directory: pathlib.Path, flag: str) -> Fields:
     raise UsageError(
       f"{flag}={directory}: {path.name}: {error.strerror}"
     ) from None
-  values = strict_json.read(links.inside(path))
-  if not isinstance(values, dict):
-    raise UsageError(f"{path}: must hold a JSON object")
-  return Fields(values, str(path))
+  return Fields(typed_json.read_as(links.inside(path), dict), str(path))

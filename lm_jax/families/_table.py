@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lm_jax.families._fields import ACTIVATIONS, Fields
-from lm_jax.types import Trunk
+from lm_jax.types import MOST_LAYERS, Trunk
 
 _PLAIN = Trunk()
 # Each is written out, so their number has a bound.
@@ -92,7 +92,7 @@ def _read(key: str, row: Row, fields: Fields, so_far: Trunk) -> dict[str, Any]:
   plain = getattr(_PLAIN, row.option)
   value: Any
   if row.option in _LAYERS:
-    value = fields.count_of_layers(key, default)
+    value = fields.integer(key, default, most=MOST_LAYERS)
   elif isinstance(plain, bool):
     value = fields.flag(key, default)
   elif isinstance(plain, int):

@@ -28,6 +28,10 @@ class Template:
   left: bool = False
 
 
+def _tokens(**parts: str) -> dict[str, str]:
+  return {f"{part}_token": field for part, field in parts.items()}
+
+
 _FAIRSEQ = {
   "pad": "<pad>",
   "unknown": "<unk>",
@@ -38,20 +42,16 @@ _FAIRSEQ = {
 BERT = Template(
   single="boundary A separator",
   pair="boundary A separator B:1 separator:1",
-  tokens={
-    "unk_token": "unknown",
-    "sep_token": "separator",
-    "pad_token": "pad",
-    "cls_token": "boundary",
-    "mask_token": "mask",
-  },
+  tokens=_tokens(
+    unk="unknown", sep="separator", pad="pad", cls="boundary", mask="mask"
+  ),
   names={"boundary": "[CLS]"},
   types=True,
 )
 UNTYPED = dataclasses.replace(BERT, types=False)
 ALBERT = dataclasses.replace(
   BERT,
-  tokens={"bos_token": "boundary", "eos_token": "separator", **BERT.tokens},
+  tokens={**_tokens(bos="boundary", eos="separator"), **BERT.tokens},
   names={"boundary": "[CLS]", "pad": "<pad>", "unknown": "<unk>"},
 )
 # What ended documents in training ends texts; it parts them, too.
@@ -59,13 +59,8 @@ ROBERTA = Template(
   single="boundary A end",
   pair="boundary A end end B end",
   tokens={
-    "bos_token": "boundary",
-    "eos_token": "end",
-    "unk_token": "unknown",
-    "sep_token": "end",
-    "pad_token": "pad",
-    "cls_token": "boundary",
-    "mask_token": "mask",
+    **_tokens(bos="boundary", eos="end", unk="unknown", sep="end"),
+    **_tokens(pad="pad", cls="boundary", mask="mask"),
   },
   names=_FAIRSEQ,
 )
@@ -74,23 +69,17 @@ GPT2 = Template(
   single="boundary A",
   pair="boundary A boundary:1 B:1",
   tokens={
-    "bos_token": "boundary",
-    "eos_token": "end",
-    "unk_token": "unknown",
-    "sep_token": "separator",
-    "pad_token": "pad",
-    "mask_token": "mask",
+    **_tokens(bos="boundary", eos="end", unk="unknown", sep="separator"),
+    **_tokens(pad="pad", mask="mask"),
   },
 )
 LLAMA = dataclasses.replace(
-  GPT2,
-  names={"unknown": "<unk>", "boundary": "<s>", "end": "</s>"},
-  left=True,
+  GPT2, names={"unknown": "<unk>", "boundary": "<s>", "end": "</s>"}, left=True
 )
 T5 = Template(
   single="A end",
   pair="A end B end",
-  tokens={"eos_token": "end", "unk_token": "unknown", "pad_token": "pad"},
+  tokens=_tokens(eos="end", unk="unknown", pad="pad"),
   names={
     "pad": "<pad>",
     "unknown": "<unk>",
@@ -106,12 +95,8 @@ XLNET = Template(
   single="A separator boundary:2",
   pair="A separator B:1 separator:1 boundary:2",
   tokens={
-    "eos_token": "end",
-    "unk_token": "unknown",
-    "sep_token": "separator",
-    "pad_token": "pad",
-    "cls_token": "boundary",
-    "mask_token": "mask",
+    **_tokens(eos="end", unk="unknown", sep="separator"),
+    **_tokens(pad="pad", cls="boundary", mask="mask"),
   },
   names={**_FAIRSEQ, "boundary": "<cls>", "separator": "<sep>"},
   types=True,

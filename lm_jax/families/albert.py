@@ -9,15 +9,9 @@ from lm_jax.families import _template
 from lm_jax.families._bert_like import BertLike
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families.base import (
-  BLOCKS,
-  VOCABULARY,
-  Family,
-  Tensor,
-  modules,
-)
+from lm_jax.families.base import BLOCKS, VOCABULARY, Family, Tensor, modules
 from lm_jax.support.errors import UsageError
-from lm_jax.types import Head, Trunk
+from lm_jax.types import MOST_LAYERS, Head, Trunk
 
 
 def _read_width(fields: Fields, trunk: Trunk) -> dict[str, Any]:
@@ -38,12 +32,12 @@ def _write_width(trunk: Trunk) -> int:
 
 def _read_groups(fields: Fields, trunk: Trunk) -> dict[str, Any]:
   steps = trunk.layers
-  groups = fields.count_of_layers("num_hidden_groups", 1)
+  groups = fields.integer("num_hidden_groups", 1)
   if groups > steps:
     raise fields.error(
       "num_hidden_groups", f"at most num_hidden_layers={steps}"
     )
-  inner = fields.count_of_layers("inner_group_num", 1)
+  inner = fields.integer("inner_group_num", 1, most=MOST_LAYERS)
   return {"layers": steps * inner, "sharing": _sharing(steps, groups, inner)}
 
 
@@ -77,10 +71,10 @@ class Albert(BertLike):
   that is the same.
   """
 
-  title: ClassVar[str] = "ALBERT"
-  model_types: ClassVar[tuple[str, ...]] = ("albert",)
-  template: ClassVar[_template.Template] = _template.ALBERT
-  prefix: ClassVar[str] = "albert."
+  title = "ALBERT"
+  model_types = ("albert",)
+  template = _template.ALBERT
+  prefix = "albert."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,
     "bos_token_id": 2,
@@ -96,8 +90,7 @@ class Albert(BertLike):
     "AlbertForTokenClassification": ("tokens", "pooler?"),
     "AlbertForQuestionAnswering": ("span", "pooler?"),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("AlbertModel",)
-  writes: ClassVar[tuple[str, ...]] = ("mlm_sop",)
+  writes = ("mlm_sop",)
   rows: ClassVar[Mapping[str, Row]] = {
     **BertLike.rows,
     "num_hidden_layers": Row("layers", 12, write=lambda t: _grouping(t)[0]),
@@ -120,7 +113,7 @@ class Albert(BertLike):
     **BertLike.first,
     "encoder.embedding_hidden_mapping_in": f"{BLOCKS}.embedding_projection",
   }
-  layer: ClassVar[str] = "encoder.albert_layer_groups.{}.albert_layers.{}."
+  layer = "encoder.albert_layer_groups.{}.albert_layers.{}."
   parts: ClassVar[Mapping[str, str]] = {
     "attention.query": "attention.query",
     "attention.key": "attention.key",
@@ -131,13 +124,9 @@ class Albert(BertLike):
     "ffn_output": "feedforward.down",
     "full_layer_layer_norm": "feedforward_norm",
   }
-  output: ClassVar[tuple[str, str, str]] = (
-    "predictions.dense",
-    "predictions.LayerNorm",
-    "predictions.decoder",
-  )
-  tied_bias: ClassVar[str] = "predictions.bias"
-  pooler: ClassVar[str] = "pooler"
+  output = ("predictions.dense", "predictions.LayerNorm", "predictions.decoder")
+  tied_bias = "predictions.bias"
+  pooler = "pooler"
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = {
     "pair": ("", "sop_classifier.classifier"),
   }
@@ -147,7 +136,7 @@ class Albert(BertLike):
 
   def heads(self, fields: Fields) -> dict[str, Head]:
     heads = super().heads(fields)
-    return heads | {"pooler": self.text_head, "pair": heads["classification"]}
+    return heads | {"pair": heads["classification"]}
 
   def tensors(self, trunk: Trunk) -> Iterable[Tensor]:
     yield from modules("", "", self.first)

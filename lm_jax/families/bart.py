@@ -6,27 +6,14 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lm_jax.families import _template
+from lm_jax.families import _template, base
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families.base import (
-  BLOCKS,
-  EMBEDDER,
-  ENCODER,
-  OUTPUT,
-  VOCABULARY,
-  Family,
-  Tensor,
-  modules,
-  same,
-)
 from lm_jax.models.transformer import encoder_of
 from lm_jax.types import Head, Trunk
 
-_STACKS = {"encoder": ENCODER, "decoder": BLOCKS}
 
-
-class Bart(Family):
+class Bart(base.Family):
   """Transformers' BartModel: post-norm, learned positions in each stack.
 
   The encoder and the decoder have position tables and a norm of the
@@ -34,10 +21,10 @@ class Bart(Family):
   decoder, which reads the encoder's input shifted by one.
   """
 
-  title: ClassVar[str] = "BART"
-  model_types: ClassVar[tuple[str, ...]] = ("bart",)
-  template: ClassVar[_template.Template] = _template.ROBERTA
-  prefix: ClassVar[str] = "model."
+  title = "BART"
+  model_types = ("bart",)
+  template = _template.ROBERTA
+  prefix = "model."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 1,
     "bos_token_id": 0,
@@ -45,17 +32,16 @@ class Bart(Family):
     "decoder_start_token_id": 2,
   }
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
-    "BartForConditionalGeneration": (VOCABULARY,),
+    "BartForConditionalGeneration": (base.VOCABULARY,),
     "BartModel": (),
     "BartForSequenceClassification": ("classification",),
     "BartForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("BartModel",)
-  objective: ClassVar[str] = "denoising"
+  objective = "denoising"
   writes: ClassVar[tuple[str, ...]] = ("denoising",)
   ignored: ClassVar[tuple[str, ...]] = (r"(encoder|decoder)\.version$",)
   token_keys: ClassVar[Mapping[str, str]] = {
-    **Family.token_keys,
+    **base.Family.token_keys,
     "decoder_start_token_id": "start",
   }
   rows: ClassVar[Mapping[str, Row]] = {
@@ -88,7 +74,7 @@ class Bart(Family):
     "is_decoder": False,
     "is_encoder_decoder": True,
   }
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     architecture="encoder_decoder",
     norm_placement="post",
     embedding_norm=True,
@@ -120,7 +106,7 @@ class Bart(Family):
       "classification_head.out_proj",
     ),
   }
-  text_head: ClassVar[Head] = Head(0, "end", "tanh")
+  text_head = Head(0, "end", "tanh")
 
   def readings(self, trunk: Trunk) -> Iterable[Trunk]:
     # A file may go without the output's bias, which is 0 then.
@@ -129,42 +115,38 @@ class Bart(Family):
   def heads(self, fields: Fields) -> dict[str, Head]:
     return super().heads(fields.otherwise(num_labels=self.labels))
 
-  def tensors(self, trunk: Trunk) -> Iterable[Tensor]:
-    yield from same("shared.weight", f"{EMBEDDER}.embedding")
+  def tensors(self, trunk: Trunk) -> Iterable[base.Tensor]:
+    yield from base.same("shared.weight", f"{base.EMBEDDER}.embedding")
     for stack, prefix in (("encoder", "encoder_"), ("decoder", "")):
       tables = {
         "embed_positions": "position_embedding",
         "layernorm_embedding": "norm",
       }
-      yield from modules(f"{stack}.", f"{EMBEDDER}.{prefix}", tables)
-    counts = {"encoder": encoder_of(trunk).layers, "decoder": trunk.layers}
-    for stack, home in _STACKS.items():
-      for i in range(counts[stack]):
+      yield from base.modules(f"{stack}.", f"{base.EMBEDDER}.{prefix}", tables)
+    for stack, home, layers in (
+      ("encoder", base.ENCODER, encoder_of(trunk).layers),
+      ("decoder", base.BLOCKS, trunk.layers),
+    ):
+      for i in range(layers):
         theirs, ours = f"{stack}.layers.{i}.", f"{home}.layer_{i}."
-        yield from modules(theirs, ours, self.parts)
-      yield from modules(f"{stack}.", f"{home}.", {"layer_norm": "final_norm"})
+        yield from base.modules(theirs, ours, self.parts)
+      yield from base.modules(
+        f"{stack}.", f"{home}.", {"layer_norm": "final_norm"}
+      )
 
-  def outputs(self, name: str, trunk: Trunk) -> Iterable[Tensor]:
-    if name != VOCABULARY:
+  def outputs(self, name: str, trunk: Trunk) -> Iterable[base.Tensor]:
+    if name != base.VOCABULARY:
       yield from super().outputs(name, trunk)
       return
     shape = (1, trunk.vocabulary)
-    yield from same("lm_head.weight", f"{OUTPUT}.embedding", top=True)
-    yield from same(
-      "final_logits_bias", f"{OUTPUT}.bias", shape=shape, top=True
+    yield from base.same("lm_head.weight", f"{base.OUTPUT}.embedding", top=True)
+    yield from base.same(
+      "final_logits_bias", f"{base.OUTPUT}.bias", shape=shape, top=True
     )
 
   def copies(self, trunk: Trunk) -> Mapping[str, str]:
-    return {**_tables(self.prefix), **super().copies(trunk)}
+    return {**base.stack_tables("", self.prefix), **super().copies(trunk)}
 
   def duplicates(self, trunk: Trunk) -> Mapping[str, str]:
     # Untied, each stack of Transformers has a table of tokens of its own.
-    return {} if trunk.tied else _tables(self.prefix)
-
-
-def _tables(prefix: str) -> dict[str, str]:
-  return {
-    f"{before}{stack}.embed_tokens.weight": f"{before}shared.weight"
-    for before in ("", prefix)
-    for stack in _STACKS
-  }
+    return {} if trunk.tied else base.stack_tables("", self.prefix)

@@ -38,7 +38,7 @@ class Tensor:
   that only some configurations have.
 
   theirs: its name, without the prefix of the base model.
-  ours: dotted paths; several ones lie side by side along `axis` of these.
+  ours: dotted paths; several ones lie side by side along their last axis.
   transpose: the tensor is [out, in], as in torch.nn.Linear.
   shape: of the tensor, where it is another shape of the same numbers.
   top: it stands on the base model, whose prefix does not apply.
@@ -47,7 +47,6 @@ class Tensor:
   theirs: str
   ours: tuple[str, ...]
   transpose: bool = False
-  axis: int = -1
   shape: tuple[int, ...] | None = None
   top: bool = False
 
@@ -57,16 +56,16 @@ def same(theirs: str, *ours: str, **kwargs: Any) -> list[Tensor]:
   return [Tensor(theirs, ours, **kwargs)]
 
 
-def linear(theirs: str, *ours: str, **kwargs: Any) -> list[Tensor]:
+def linear(
+  theirs: str, *ours: str, transpose: bool = True, top: bool = False
+) -> list[Tensor]:
   """Maps torch.nn.Linear, "x.weight" [out, in] and "x.bias", to Dense."""
-  kwargs = {"transpose": True} | kwargs
+  kernels, biases = (
+    tuple(f"{o}.{part}" for o in ours) for part in ("kernel", "bias")
+  )
   return [
-    Tensor(f"{theirs}.weight", tuple(f"{o}.kernel" for o in ours), **kwargs),
-    *same(
-      f"{theirs}.bias",
-      *(f"{o}.bias" for o in ours),
-      top=kwargs.get("top", False),
-    ),
+    Tensor(f"{theirs}.weight", kernels, transpose, top=top),
+    Tensor(f"{theirs}.bias", biases, top=top),
   ]
 
 
@@ -102,15 +101,21 @@ def modules(
       yield from linear(theirs + name, *paths, transpose=transpose)
 
 
+def stack_tables(*prefixes: str) -> dict[str, str]:
+  """Returns both stacks' names of the table of tokens that they share."""
+  return {
+    f"{prefix}{stack}.embed_tokens.weight": f"{prefix}shared.weight"
+    for prefix in prefixes
+    for stack in ("encoder", "decoder")
+  }
+
+
 def standard_heads(
   labels: int, text: Head, token: Head | None = None
 ) -> dict[str, Head]:
   """Returns the heads that most families have.
 
-  Args:
-    labels: number of classes.
-    text: a head that reads a whole text, of any size.
-    token: a head that reads each token, of any size.
+  text, token: heads of any size that read a whole text, and each token.
   """
   token = token or Head(0)
   return {
@@ -137,7 +142,7 @@ class Family:
   # Classes of Transformers and what stands on the trunk: "vocabulary" and
   # heads by name; "pooler?" may be absent.
   classes: ClassVar[Mapping[str, tuple[str, ...]]]
-  # Classes whose tensors carry no prefix: the bare models.
+  # Classes whose tensors carry no prefix, besides the bare models.
   base_classes: ClassVar[tuple[str, ...]] = ()
   # Where a decoder reads the encoder's text: does it begin with that text's
   # last token (mBART: the language) instead of the start token?
@@ -191,6 +196,12 @@ class Family:
   # The head that reads a whole text, but for its size.
   text_head: ClassVar[Head] = Head(0)
 
+  @property
+  def bare_classes(self) -> tuple[str, ...]:
+    """The classes whose tensors carry no prefix, the bare models first."""
+    bare = (x for x, on_it in self.classes.items() if set(on_it) <= {"pooler?"})
+    return (*bare, *self.base_classes)
+
   def objective_for(self, trunk: Trunk, outputs: Iterable[str]) -> str:
     """Returns the objective by which an imported model is trained further."""
     is_part = trunk.architecture == "encoder" and self.encoders
@@ -205,8 +216,7 @@ class Family:
     if self.defaults:
       fields = fields.otherwise(**self.defaults)
     fields = fields.renamed(self.second_names)
-    for key, value in self.required.items():
-      fields.require(key, value)
+    fields.require(**self.required)
     return _table.trunk(self.rows, fields, self.fixed)
 
   def config(self, trunk: Trunk) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from lm_jax.types import Head, Trunk
 class Bert(BertLike):
   """Transformers' BertModel: post-norm, learned positions, token types."""
 
-  title: ClassVar[str] = "BERT"
-  model_types: ClassVar[tuple[str, ...]] = ("bert",)
-  template: ClassVar[_template.Template] = _template.BERT
-  prefix: ClassVar[str] = "bert."
+  title = "BERT"
+  model_types = ("bert",)
+  template = _template.BERT
+  prefix = "bert."
   # Files from before 2021 have a pooler that their class does not use.
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "BertForMaskedLM": (VOCABULARY, "pooler?"),
@@ -30,15 +30,14 @@ class Bert(BertLike):
     "BertForTokenClassification": ("tokens", "pooler?"),
     "BertForQuestionAnswering": ("span", "pooler?"),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("BertModel",)
-  writes: ClassVar[tuple[str, ...]] = ("mlm", "mlm_nsp")
-  output: ClassVar[tuple[str, str, str]] = (
+  writes = ("mlm", "mlm_nsp")
+  output = (
     "cls.predictions.transform.dense",
     "cls.predictions.transform.LayerNorm",
     "cls.predictions.decoder",
   )
-  tied_bias: ClassVar[str] = "cls.predictions.bias"
-  pooler: ClassVar[str] = "pooler.dense"
+  tied_bias = "cls.predictions.bias"
+  pooler = "pooler.dense"
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = {
     "pair": ("", "cls.seq_relationship"),
   }
@@ -47,7 +46,4 @@ class Bert(BertLike):
     return "mlm_nsp" if {VOCABULARY, "pair"} <= set(outputs) else "mlm"
 
   def heads(self, fields: Fields) -> dict[str, Head]:
-    return super().heads(fields) | {
-      "pooler": self.text_head,
-      "pair": Head(2, "first", "tanh"),
-    }
+    return super().heads(fields) | {"pair": Head(2, "first", "tanh")}

@@ -10,7 +10,7 @@ from lm_jax.families import _template
 from lm_jax.families._bert_like import BertLike
 from lm_jax.families._table import Row
 from lm_jax.families.base import VOCABULARY
-from lm_jax.types import Head, Trunk
+from lm_jax.types import Head
 
 
 class DistilBert(BertLike):
@@ -19,10 +19,10 @@ class DistilBert(BertLike):
   Its positions are a table even where they started as sinusoids.
   """
 
-  title: ClassVar[str] = "DistilBERT"
-  model_types: ClassVar[tuple[str, ...]] = ("distilbert",)
-  template: ClassVar[_template.Template] = _template.UNTYPED
-  prefix: ClassVar[str] = "distilbert."
+  title = "DistilBERT"
+  model_types = ("distilbert",)
+  template = _template.UNTYPED
+  prefix = "distilbert."
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "DistilBertForMaskedLM": (VOCABULARY,),
     "DistilBertModel": (),
@@ -31,7 +31,6 @@ class DistilBert(BertLike):
     "DistilBertForTokenClassification": ("tokens",),
     "DistilBertForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("DistilBertModel",)
   rows: ClassVar[Mapping[str, Row]] = {
     "vocab_size": Row("vocabulary", 30522),
     "dim": Row("width", 768),
@@ -51,10 +50,8 @@ class DistilBert(BertLike):
     "num_attention_heads": "n_heads",
   }
   required: ClassVar[Mapping[str, Any]] = {}
-  fixed: ClassVar[Trunk] = dataclasses.replace(
-    BertLike.fixed, norm_epsilon=1e-12
-  )
-  layer: ClassVar[str] = "transformer.layer.{}."
+  fixed = dataclasses.replace(BertLike.fixed, norm_epsilon=1e-12)
+  layer = "transformer.layer.{}."
   parts: ClassVar[Mapping[str, str]] = {
     "attention.q_lin": "attention.query",
     "attention.k_lin": "attention.key",
@@ -65,12 +62,8 @@ class DistilBert(BertLike):
     "ffn.lin2": "feedforward.down",
     "output_layer_norm": "feedforward_norm",
   }
-  output: ClassVar[tuple[str, str, str]] = (
-    "vocab_transform",
-    "vocab_layer_norm",
-    "vocab_projector",
-  )
+  output = ("vocab_transform", "vocab_layer_norm", "vocab_projector")
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
     ("classification", "choice"), ("pre_classifier", "classifier")
   )
-  text_head: ClassVar[Head] = Head(0, "first", "relu")
+  text_head = Head(0, "first", "relu")

@@ -17,10 +17,10 @@ from lm_jax.types import Head, Trunk
 class Electra(BertLike):
   """Transformers' ElectraModel: a BERT with a factorized embedding."""
 
-  title: ClassVar[str] = "ELECTRA"
-  model_types: ClassVar[tuple[str, ...]] = ("electra",)
-  template: ClassVar[_template.Template] = _template.BERT
-  prefix: ClassVar[str] = "electra."
+  title = "ELECTRA"
+  model_types = ("electra",)
+  template = _template.BERT
+  prefix = "electra."
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "ElectraForPreTraining": ("replaced",),
     "ElectraForMaskedLM": (VOCABULARY,),
@@ -30,9 +30,8 @@ class Electra(BertLike):
     "ElectraForTokenClassification": ("tokens",),
     "ElectraForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("ElectraModel",)
-  objective: ClassVar[str] = "rtd"
-  writes: ClassVar[tuple[str, ...]] = ("rtd",)
+  objective = "rtd"
+  writes = ("rtd",)
   rows: ClassVar[Mapping[str, Row]] = {
     **BertLike.rows,
     "embedding_size": Row("embedding_width", 128, zero=lambda t: t.width),
@@ -42,14 +41,12 @@ class Electra(BertLike):
     "num_attention_heads": 4,
     "intermediate_size": 1024,
   }
-  fixed: ClassVar[Trunk] = dataclasses.replace(
-    BertLike.fixed, output_activation="gelu"
-  )
+  fixed = dataclasses.replace(BertLike.fixed, output_activation="gelu")
   first: ClassVar[Mapping[str, str]] = {
     **BertLike.first,
     "embeddings_project": f"{BLOCKS}.embedding_projection",
   }
-  output: ClassVar[tuple[str, str, str]] = (
+  output = (
     "generator_predictions.dense",
     "generator_predictions.LayerNorm",
     "generator_lm_head",
@@ -62,7 +59,7 @@ class Electra(BertLike):
     "classification": ("classifier.dense", "classifier.out_proj"),
     "choice": ("sequence_summary.summary", "classifier"),
   }
-  text_head: ClassVar[Head] = Head(0, "first", "gelu")
+  text_head = Head(0, "first", "gelu")
 
   def objective_for(self, trunk: Trunk, outputs: Iterable[str]) -> str:
     return "mlm" if VOCABULARY in outputs else self.objective
@@ -71,9 +68,11 @@ class Electra(BertLike):
     heads = super().heads(fields)
     if fields.is_class("MultipleChoice"):
       # Transformers' other summaries read padding.
-      fields.require("summary_type", "first")
-      fields.require("summary_use_proj", True)
-      fields.require("summary_proj_to_labels", False)
+      fields.require(
+        summary_type="first",
+        summary_use_proj=True,
+        summary_proj_to_labels=False,
+      )
       summary = fields.activation("summary_activation", "gelu")
       heads["choice"] = Head(1, "first", summary)
     return heads | {"replaced": Head(1, transform="trunk")}

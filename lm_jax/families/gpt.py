@@ -24,8 +24,8 @@ ACTIVATIONS: Mapping[str, Any] = {
 class Gpt(Gpt2):
   """Transformers' OpenAIGPTModel: tensors as GPT-2's, but post-norm."""
 
-  title: ClassVar[str] = "GPT"
-  model_types: ClassVar[tuple[str, ...]] = ("openai-gpt",)
+  title = "GPT"
+  model_types = ("openai-gpt",)
   token_defaults: ClassVar[Mapping[str, int]] = {}
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "OpenAIGPTLMHeadModel": (VOCABULARY,),
@@ -33,9 +33,8 @@ class Gpt(Gpt2):
     "OpenAIGPTModel": (),
     "OpenAIGPTForSequenceClassification": ("classification",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("OpenAIGPTModel",)
-  writes: ClassVar[tuple[str, ...]] = ()
-  ignored: ClassVar[tuple[str, ...]] = (
+  writes = ()
+  ignored = (
     *Gpt2.ignored,
     r"^(transformer\.)?position_ids$",
   )
@@ -54,9 +53,7 @@ class Gpt(Gpt2):
     "initializer_range": Row("initializer_range", 0.02),
   }
   required: ClassVar[Mapping[str, Any]] = {}
-  fixed: ClassVar[Trunk] = dataclasses.replace(
-    Gpt2.fixed, norm_placement="post"
-  )
+  fixed = dataclasses.replace(Gpt2.fixed, norm_placement="post")
   first: ClassVar[Mapping[str, str]] = {
     "tokens_embed": f"{EMBEDDER}.embedding",
     "positions_embed": f"{EMBEDDER}.position_embedding",

@@ -19,10 +19,10 @@ class Gpt2(Family):
   up in the table of tokens.
   """
 
-  title: ClassVar[str] = "GPT-2"
-  model_types: ClassVar[tuple[str, ...]] = ("gpt2",)
-  template: ClassVar[_template.Template] = _template.GPT2
-  prefix: ClassVar[str] = "transformer."
+  title = "GPT-2"
+  model_types = ("gpt2",)
+  template = _template.GPT2
+  prefix = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "bos_token_id": 50256,
     "eos_token_id": 50256,
@@ -35,8 +35,7 @@ class Gpt2(Family):
     "GPT2ForTokenClassification": ("tokens",),
     "GPT2ForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("GPT2Model",)
-  objective: ClassVar[str] = "clm"
+  objective = "clm"
   writes: ClassVar[tuple[str, ...]] = ("clm",)
   # The causal mask, which old files hold as a buffer.
   ignored: ClassVar[tuple[str, ...]] = (r"\.attn\.(masked_)?bias$",)
@@ -64,7 +63,7 @@ class Gpt2(Family):
     "num_hidden_layers": "n_layer",
   }
   required: ClassVar[Mapping[str, Any]] = {"add_cross_attention": False}
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     architecture="causal_decoder",
     positions="learned",
     bias=True,
@@ -74,7 +73,7 @@ class Gpt2(Family):
     "wte": f"{EMBEDDER}.embedding",
     "wpe": f"{EMBEDDER}.position_embedding",
   }
-  layer: ClassVar[str] = "h.{}."
+  layer = "h.{}."
   parts: ClassVar[Mapping[str, str]] = {
     "ln_1": "attention_norm",
     "attn.c_attn": "attention.query attention.key attention.value",
@@ -84,20 +83,22 @@ class Gpt2(Family):
     "mlp.c_proj": "feedforward.down",
   }
   last: ClassVar[Mapping[str, str]] = {"ln_f": f"{BLOCKS}.final_norm"}
-  transpose: ClassVar[bool] = False
+  transpose = False
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = {
     "choice": ("", "multiple_choice_head.summary"),
     "classification": ("", "score"),
   }
-  text_head: ClassVar[Head] = Head(0, "last")
+  text_head = Head(0, "last")
 
   def heads(self, fields: Fields) -> dict[str, Head]:
     if fields.is_class("DoubleHeadsModel"):
       # Elsewhere these fields have no effect.
-      fields.require("summary_type", "cls_index")
-      fields.require("summary_use_proj", True)
-      fields.require("summary_proj_to_labels", True)
-      fields.require("summary_activation", None)
+      fields.require(
+        summary_type="cls_index",
+        summary_use_proj=True,
+        summary_proj_to_labels=True,
+        summary_activation=None,
+      )
     return super().heads(fields) | {
       "classification": Head(fields.labels(), "last", bias=False)
     }

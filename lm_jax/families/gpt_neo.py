@@ -60,8 +60,8 @@ class GptNeo(Gpt2):
   Attention scores are not scaled; queries, keys and values have no bias.
   """
 
-  title: ClassVar[str] = "GPT-Neo"
-  model_types: ClassVar[tuple[str, ...]] = ("gpt_neo",)
+  title = "GPT-Neo"
+  model_types = ("gpt_neo",)
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "GPTNeoForCausalLM": (VOCABULARY,),
     "GPTNeoModel": (),
@@ -69,9 +69,8 @@ class GptNeo(Gpt2):
     "GPTNeoForTokenClassification": ("tokens",),
     "GPTNeoForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("GPTNeoModel",)
-  writes: ClassVar[tuple[str, ...]] = ()
-  ignored: ClassVar[tuple[str, ...]] = (r"\.attn\.attention\.(masked_)?bias$",)
+  writes = ()
+  ignored = (r"\.attn\.attention\.(masked_)?bias$",)
   rows: ClassVar[Mapping[str, Row]] = {
     "vocab_size": Row("vocabulary", 50257),
     "hidden_size": Row("width", 2048),
@@ -94,7 +93,7 @@ class GptNeo(Gpt2):
     "num_hidden_layers": "num_layers",
   }
   required: ClassVar[Mapping[str, Any]] = {}
-  fixed: ClassVar[Trunk] = dataclasses.replace(
+  fixed = dataclasses.replace(
     Gpt2.fixed, attention_scaling=False, bias_except=("qkv",)
   )
   parts: ClassVar[Mapping[str, str]] = {
@@ -107,4 +106,4 @@ class GptNeo(Gpt2):
     "mlp.c_fc": "feedforward.up",
     "mlp.c_proj": "feedforward.down",
   }
-  transpose: ClassVar[bool] = True
+  transpose = True

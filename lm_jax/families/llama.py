@@ -18,20 +18,14 @@ from lm_jax.families.base import (
 )
 from lm_jax.types import Head, Trunk
 
-# By the activation of the gate.
+# By the activation of the gate; an export writes the first.
 GATES: Mapping[str, Any] = {
   "silu": "swiglu",
   "swish": "swiglu",
   "gelu": "geglu_exact",
-  "gelu_new": "geglu",
   "gelu_pytorch_tanh": "geglu",
+  "gelu_new": "geglu",
   "relu": "reglu",
-}
-GATE_NAMES = {
-  "swiglu": "silu",
-  "geglu_exact": "gelu",
-  "geglu": "gelu_pytorch_tanh",
-  "reglu": "relu",
 }
 # Kinds of scaled wavelengths, and how many numbers Trunk.rotary_scaling has.
 SCALINGS = {"default": 0, "linear": 1, "llama3": 4}
@@ -45,7 +39,7 @@ def _read_rotary(fields: Fields, trunk: Trunk) -> dict[str, Any]:
   old = fields.mapping("rope_scaling")
   rope = old if old.values else fields.mapping("rope_parameters")
   for place in (fields, rope):
-    place.require("partial_rotary_factor", 1.0)
+    place.require(partial_rotary_factor=1.0)
   base = rope.number("rope_theta", fields.number("rope_theta", 10000.0))
   key = "rope_type" if "rope_type" in rope.values else "type"
   numbers = rope.choice(key, SCALINGS, "default")
@@ -95,10 +89,10 @@ def _read_biases(fields: Fields, trunk: Trunk) -> dict[str, Any]:
 class Llama(Family):
   """Transformers' LlamaModel: rotary, RMSNorm, gated, grouped-query."""
 
-  title: ClassVar[str] = "LLaMA"
-  model_types: ClassVar[tuple[str, ...]] = ("llama",)
-  template: ClassVar[_template.Template] = _template.LLAMA
-  prefix: ClassVar[str] = "model."
+  title = "LLaMA"
+  model_types = ("llama",)
+  template = _template.LLAMA
+  prefix = "model."
   prefixes: ClassVar[Mapping[str, str]] = {
     "LlamaForQuestionAnswering": "transformer."
   }
@@ -113,10 +107,9 @@ class Llama(Family):
     "LlamaForTokenClassification": ("tokens",),
     "LlamaForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("LlamaModel",)
-  objective: ClassVar[str] = "clm"
+  objective = "clm"
   # Wavelengths, which old files hold as buffers.
-  ignored: ClassVar[tuple[str, ...]] = (r"rotary_emb\.inv_freq$",)
+  ignored = (r"rotary_emb\.inv_freq$",)
   rows: ClassVar[Mapping[str, Row]] = {
     "vocab_size": Row("vocabulary", 32000),
     "hidden_size": Row("width", 4096),
@@ -129,12 +122,7 @@ class Llama(Family):
       "head_width", lambda t: t.width // t.heads, lambda t: t.width // t.heads
     ),
     "intermediate_size": Row("feedforward", 11008),
-    "hidden_act": Row(
-      "activation",
-      "silu",
-      names=GATES,
-      write=lambda t: GATE_NAMES.get(t.activation, "silu"),
-    ),
+    "hidden_act": Row("activation", "silu", names=GATES),
     "max_position_embeddings": Row("max_positions", 2048, zero=2048),
     "rms_norm_eps": Row("norm_epsilon", 1e-6),
     "rope_parameters": Row(read=_read_rotary, write=_write_rotary),
@@ -146,11 +134,11 @@ class Llama(Family):
     "attention_dropout": Row("attention_dropout", 0.0),
     "initializer_range": Row("initializer_range", 0.02),
   }
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     architecture="causal_decoder", norm="rmsnorm", positions="rotary"
   )
   first: ClassVar[Mapping[str, str]] = {"embed_tokens": f"{EMBEDDER}.embedding"}
-  layer: ClassVar[str] = "layers.{}."
+  layer = "layers.{}."
   parts: ClassVar[Mapping[str, str]] = {
     "input_layernorm": "attention_norm",
     "self_attn.q_proj": "attention.query",
@@ -166,7 +154,7 @@ class Llama(Family):
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
     ("classification", "tokens"), ("", "score")
   )
-  text_head: ClassVar[Head] = Head(0, "last", bias=False)
+  text_head = Head(0, "last", bias=False)
 
   def heads(self, fields: Fields) -> dict[str, Head]:
     bias = fields.flag("token_classification_bias", True)

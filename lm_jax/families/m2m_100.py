@@ -25,19 +25,18 @@ class M2M100(Bart):
   Positions are counted from after the padding's id, which has no sine.
   """
 
-  title: ClassVar[str] = "M2M-100"
-  model_types: ClassVar[tuple[str, ...]] = ("m2m_100",)
-  template: ClassVar[_template.Template] = _template.TRANSLATION
+  title = "M2M-100"
+  model_types = ("m2m_100",)
+  template = _template.TRANSLATION
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     "M2M100ForConditionalGeneration": (VOCABULARY,),
     "M2M100Model": (),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("M2M100Model",)
   # It has no token for what is hidden, so none of BART's denoising.
-  objective: ClassVar[str] = "prefix_lm"
-  writes: ClassVar[tuple[str, ...]] = ()
+  objective = "prefix_lm"
+  writes = ()
   # Old files hold the sines.
-  ignored: ClassVar[tuple[str, ...]] = (
+  ignored = (
     *Bart.ignored,
     r"embed_positions\.weights$",
   )
@@ -53,7 +52,7 @@ class M2M100(Bart):
     "attention_dropout": 0.1,
     "scale_embedding": True,
   }
-  fixed: ClassVar[Trunk] = dataclasses.replace(
+  fixed = dataclasses.replace(
     Bart.fixed,
     norm_placement="pre",
     embedding_norm=False,

@@ -8,21 +8,19 @@ from typing import ClassVar
 
 from lm_jax.families import _template
 from lm_jax.families.bart import Bart
-from lm_jax.types import Trunk
 
 
 class MBart(Bart):
   """Transformers' MBartModel: a pre-norm BART, with a final norm."""
 
-  title: ClassVar[str] = "mBART"
-  starts_with_last: ClassVar[bool] = True
-  model_types: ClassVar[tuple[str, ...]] = ("mbart",)
-  template: ClassVar[_template.Template] = _template.TRANSLATION
+  title = "mBART"
+  starts_with_last = True
+  model_types = ("mbart",)
+  template = _template.TRANSLATION
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     name.replace("Bart", "MBart"): outputs
     for name, outputs in Bart.classes.items()
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("MBartModel",)
-  writes: ClassVar[tuple[str, ...]] = ()
-  labels: ClassVar[int] = 2
-  fixed: ClassVar[Trunk] = dataclasses.replace(Bart.fixed, norm_placement="pre")
+  writes = ()
+  labels = 2
+  fixed = dataclasses.replace(Bart.fixed, norm_placement="pre")

@@ -36,7 +36,7 @@ def _base(fields: Fields, kind: str, old: str, default: float) -> float:
   if fields.values.get(old, default) is None:  # Once that of the other kind.
     raise fields.error(old, "a number")
   rope = fields.mapping("rope_parameters").mapping(kind)
-  rope.require("rope_type", "default")
+  rope.require(rope_type="default")
   return rope.number("rope_theta", fields.number(old, default))
 
 
@@ -109,10 +109,10 @@ def _write_output_activation(trunk: Trunk) -> str:
 class ModernBert(Family):
   """Transformers' ModernBertModel: pre-norm, rotary, gated, mostly local."""
 
-  title: ClassVar[str] = "ModernBERT"
-  model_types: ClassVar[tuple[str, ...]] = ("modernbert",)
-  template: ClassVar[_template.Template] = _template.UNTYPED
-  prefix: ClassVar[str] = "model."
+  title = "ModernBERT"
+  model_types = ("modernbert",)
+  template = _template.UNTYPED
+  prefix = "model."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 50283,
     "cls_token_id": 50281,
@@ -133,8 +133,7 @@ class ModernBert(Family):
     "ModernBertForTokenClassification": ("tokens",),
     "ModernBertForQuestionAnswering": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("ModernBertModel",)
-  objective: ClassVar[str] = "mlm"
+  objective = "mlm"
   rows: ClassVar[Mapping[str, Row]] = {
     "vocab_size": Row("vocabulary", 50368),
     "hidden_size": Row("width", 768),
@@ -167,7 +166,7 @@ class ModernBert(Family):
     "initializer_range": Row("initializer_range", 0.02),
   }
   required: ClassVar[Mapping[str, Any]] = {"rope_scaling": None}
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     architecture="encoder",
     first_norm=False,
     embedding_norm=True,
@@ -178,7 +177,7 @@ class ModernBert(Family):
     "embeddings.tok_embeddings": f"{EMBEDDER}.embedding",
     "embeddings.norm": f"{EMBEDDER}.norm",
   }
-  layer: ClassVar[str] = "layers.{}."
+  layer = "layers.{}."
   parts: ClassVar[Mapping[str, str]] = {
     "attn_norm": "attention_norm",
     "attn.Wqkv": "attention.query attention.key attention.value",
@@ -188,11 +187,7 @@ class ModernBert(Family):
     "mlp.Wo": "feedforward.down",
   }
   last: ClassVar[Mapping[str, str]] = {"final_norm": f"{BLOCKS}.final_norm"}
-  output: ClassVar[tuple[str, str, str]] = (
-    "head.dense",
-    "head.norm",
-    "decoder",
-  )
+  output = ("head.dense", "head.norm", "decoder")
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
     ("classification", "choice", "tokens", "span"), ("head.dense", "classifier")
   )

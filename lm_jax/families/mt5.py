@@ -18,20 +18,16 @@ class MT5(T5):
   configurations say of ties means nothing: the file tells.
   """
 
-  title: ClassVar[str] = "mT5"
-  model_types: ClassVar[tuple[str, ...]] = ("mt5",)
+  title = "mT5"
+  model_types = ("mt5",)
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     f"M{name}": outputs
     for name, outputs in T5.classes.items()
     if name != "T5WithLMHeadModel"
   }
-  base_classes: ClassVar[tuple[str, ...]] = tuple(
-    f"M{name}" for name in T5.base_classes
-  )
-  encoders: ClassVar[tuple[str, ...]] = tuple(
-    f"M{name}" for name in T5.encoders
-  )
-  writes: ClassVar[tuple[str, ...]] = ()
+  base_classes = tuple(f"M{name}" for name in T5.base_classes)
+  encoders = tuple(f"M{name}" for name in T5.encoders)
+  writes = ()
 
   defaults: ClassVar[Mapping[str, Any]] = {
     "vocab_size": 250112,

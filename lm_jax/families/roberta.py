@@ -11,7 +11,7 @@ from lm_jax.families._bert_like import BertLike
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
 from lm_jax.families.base import VOCABULARY, Family
-from lm_jax.types import Head, Trunk
+from lm_jax.types import Trunk
 
 
 def _positions(fields: Fields, trunk: Trunk) -> dict[str, Any]:
@@ -31,10 +31,10 @@ class Roberta(BertLike):
   padding may stand inside of a text: Transformers does not count it.
   """
 
-  title: ClassVar[str] = "RoBERTa"
-  model_types: ClassVar[tuple[str, ...]] = ("roberta",)
-  template: ClassVar[_template.Template] = _template.ROBERTA
-  prefix: ClassVar[str] = "roberta."
+  title = "RoBERTa"
+  model_types = ("roberta",)
+  template = _template.ROBERTA
+  prefix = "roberta."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 1,
     "bos_token_id": 0,
@@ -50,7 +50,6 @@ class Roberta(BertLike):
     "RobertaForTokenClassification": ("tokens", "pooler?"),
     "RobertaForQuestionAnswering": ("span", "pooler?"),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("RobertaModel",)
   rows: ClassVar[Mapping[str, Row]] = {
     **BertLike.rows,
     "max_position_embeddings": Row(
@@ -59,19 +58,10 @@ class Roberta(BertLike):
     "pad_token_id": Row(read=_positions, write=lambda t: _offset(t) - 1),
   }
   defaults: ClassVar[Mapping[str, Any]] = {"vocab_size": 50265}
-  fixed: ClassVar[Trunk] = dataclasses.replace(
-    BertLike.fixed, output_activation="gelu"
-  )
-  output: ClassVar[tuple[str, str, str]] = (
-    "lm_head.dense",
-    "lm_head.layer_norm",
-    "lm_head.decoder",
-  )
-  tied_bias: ClassVar[str] = "lm_head.bias"
-  pooler: ClassVar[str] = "pooler.dense"
+  fixed = dataclasses.replace(BertLike.fixed, output_activation="gelu")
+  output = ("lm_head.dense", "lm_head.layer_norm", "lm_head.decoder")
+  tied_bias = "lm_head.bias"
+  pooler = "pooler.dense"
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = {
     "classification": ("classifier.dense", "classifier.out_proj"),
   }
-
-  def heads(self, fields: Fields) -> dict[str, Head]:
-    return super().heads(fields) | {"pooler": self.text_head}

@@ -6,19 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lm_jax.families import _template
+from lm_jax.families import _template, base
 from lm_jax.families._fields import ACTIVATIONS, Fields
 from lm_jax.families._table import Row
-from lm_jax.families.base import (
-  BLOCKS,
-  EMBEDDER,
-  ENCODER,
-  VOCABULARY,
-  Family,
-  Tensor,
-  modules,
-  same,
-)
 from lm_jax.models.layers import GATED
 from lm_jax.models.transformer import encoder_of
 from lm_jax.types import Head, Trunk
@@ -36,7 +26,7 @@ _PROJECTIONS: dict[str, Any] = {
 def _read_activation(fields: Fields, trunk: Trunk) -> dict[str, Any]:
   """Reads feed_forward_proj; other keys may repeat what follows from it."""
   name = fields.choice("feed_forward_proj", _PROJECTIONS, "relu")
-  fields.require("is_gated_act", name in GATED)
+  fields.require(is_gated_act=name in GATED)
   if fields.values.get("dense_act_fn") is not None:
     plain = fields.activation("dense_act_fn")
     if name not in (plain, _GATES.get(plain)):
@@ -68,7 +58,7 @@ def _attention(name: str, ours: str) -> dict[str, str]:
 _ATTENTION = ("query", "key", "value", "out")
 
 
-class T5(Family):
+class T5(base.Family):
   """Transformers' T5Model: pre-norm, RMSNorm, relative distances, no biases.
 
   Version 1.0 divides states by sqrt(width) and ties the output to the
@@ -78,18 +68,18 @@ class T5(Family):
   Its heads read the decoder, which reads the encoder's input shifted by one.
   """
 
-  title: ClassVar[str] = "T5"
-  model_types: ClassVar[tuple[str, ...]] = ("t5",)
-  template: ClassVar[_template.Template] = _template.T5
-  prefix: ClassVar[str] = "transformer."
+  title = "T5"
+  model_types = ("t5",)
+  template = _template.T5
+  prefix = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 0,
     "eos_token_id": 1,
     "decoder_start_token_id": 0,
   }
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
-    "T5ForConditionalGeneration": (VOCABULARY,),
-    "T5WithLMHeadModel": (VOCABULARY,),  # what it was called
+    "T5ForConditionalGeneration": (base.VOCABULARY,),
+    "T5WithLMHeadModel": (base.VOCABULARY,),  # what it was called
     "T5Model": (),
     "T5ForSequenceClassification": ("classification",),
     "T5ForQuestionAnswering": ("span",),
@@ -97,8 +87,6 @@ class T5(Family):
     "T5ForTokenClassification": ("tokens",),
   }
   base_classes: ClassVar[tuple[str, ...]] = (
-    "T5Model",
-    "T5EncoderModel",
     "T5ForConditionalGeneration",
     "T5WithLMHeadModel",
     "T5ForQuestionAnswering",
@@ -112,7 +100,7 @@ class T5(Family):
     "eos_token_id": "end",
     "decoder_start_token_id": "start",
   }
-  objective: ClassVar[str] = "span_corruption"
+  objective = "span_corruption"
   writes: ClassVar[tuple[str, ...]] = ("span_corruption", "ul2", "prefix_lm")
   # A table of distances that the first cross-attention does not use.
   ignored: ClassVar[tuple[str, ...]] = (
@@ -147,7 +135,7 @@ class T5(Family):
     "head_dim": "d_kv",
   }
   required: ClassVar[Mapping[str, Any]] = {"is_decoder": False}
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     architecture="encoder_decoder",
     norm="rmsnorm",
     positions="relative",
@@ -159,34 +147,30 @@ class T5(Family):
       "classification_head.out_proj",
     ),
   }
-  text_head: ClassVar[Head] = Head(0, "end", "tanh")
+  text_head = Head(0, "end", "tanh")
 
   def readings(self, trunk: Trunk) -> Iterable[Trunk]:
     return trunk, dataclasses.replace(trunk, tied=not trunk.tied)
 
-  def tensors(self, trunk: Trunk) -> Iterable[Tensor]:
-    yield from same("shared.weight", f"{EMBEDDER}.embedding")
+  def tensors(self, trunk: Trunk) -> Iterable[base.Tensor]:
+    yield from base.same("shared.weight", f"{base.EMBEDDER}.embedding")
     if not _is_paired(trunk):
-      yield from _stack("encoder", BLOCKS, trunk.layers, trunk)
+      yield from _stack("encoder", base.BLOCKS, trunk.layers, trunk)
       return
-    yield from _stack("encoder", ENCODER, encoder_of(trunk).layers, trunk)
-    yield from _stack("decoder", BLOCKS, trunk.layers, trunk)
+    yield from _stack("encoder", base.ENCODER, encoder_of(trunk).layers, trunk)
+    yield from _stack("decoder", base.BLOCKS, trunk.layers, trunk)
 
   def copies(self, trunk: Trunk) -> Mapping[str, str]:
-    tables = {
-      f"{prefix}{stack}.embed_tokens.weight": f"{prefix}shared.weight"
-      for prefix in ("", self.prefix)
-      for stack in ("encoder", "decoder")
-    }
-    return tables | ({"lm_head.weight": "shared.weight"} if trunk.tied else {})
+    head = {"lm_head.weight": "shared.weight"} if trunk.tied else {}
+    return base.stack_tables("", self.prefix) | head
 
 
 def _stack(
   theirs: str, ours: str, layers: int, trunk: Trunk
-) -> Iterable[Tensor]:
+) -> Iterable[base.Tensor]:
   """Yields the rules of the encoder or the decoder, which has a third part."""
   distances = "layer.0.SelfAttention.relative_attention_bias.weight"
-  yield from same(
+  yield from base.same(
     f"{theirs}.block.0.{distances}", f"{ours}.relative.relative_bias"
   )
   up = {"wi": "up"}
@@ -205,7 +189,7 @@ def _stack(
   for i in range(layers):
     for j, part in enumerate(parts):
       block = f"{theirs}.block.{i}.layer.{j}."
-      yield from modules(block, f"{ours}.layer_{i}.", part)
-  yield from modules(
+      yield from base.modules(block, f"{ours}.layer_{i}.", part)
+  yield from base.modules(
     f"{theirs}.", f"{ours}.", {"final_layer_norm": "final_norm"}
   )

@@ -11,10 +11,9 @@ from lm_jax.families.roberta import Roberta
 class XlmRoberta(Roberta):
   """Transformers' XLMRobertaModel: a RoBERTa by another name."""
 
-  title: ClassVar[str] = "XLM-RoBERTa"
-  model_types: ClassVar[tuple[str, ...]] = ("xlm-roberta",)
+  title = "XLM-RoBERTa"
+  model_types = ("xlm-roberta",)
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
     f"XLM{name}": outputs for name, outputs in Roberta.classes.items()
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("XLMRobertaModel",)
   defaults: ClassVar[Mapping[str, Any]] = {"vocab_size": 30522}

@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from lm_jax.families import _template
+from lm_jax.families import _template, base
 from lm_jax.families._fields import Fields
 from lm_jax.families._table import Row
-from lm_jax.families.base import (
-  BLOCKS,
-  EMBEDDER,
-  VOCABULARY,
-  Family,
-  Tensor,
-  modules,
-  same,
-  standard_heads,
-)
 from lm_jax.types import Architecture, Head, Trunk
 
 # Which tokens see which: all, or (as in Transformer-XL) those before.
@@ -47,7 +37,7 @@ _BIASES = {
 }
 
 
-class XLNet(Family):
+class XLNet(base.Family):
   """Transformers' XLNetModel: post-norm, relative distances, a memory.
 
   A text is read as x <sep> <cls>, padded in front. Heads that read a text
@@ -55,26 +45,25 @@ class XLNet(Family):
   anywhere.
   """
 
-  title: ClassVar[str] = "XLNet"
-  model_types: ClassVar[tuple[str, ...]] = ("xlnet",)
-  template: ClassVar[_template.Template] = _template.XLNET
-  prefix: ClassVar[str] = "transformer."
+  title = "XLNet"
+  model_types = ("xlnet",)
+  template = _template.XLNET
+  prefix = "transformer."
   token_defaults: ClassVar[Mapping[str, int]] = {
     "pad_token_id": 5,
     "bos_token_id": 1,
     "eos_token_id": 2,
   }
   classes: ClassVar[Mapping[str, tuple[str, ...]]] = {
-    "XLNetLMHeadModel": (VOCABULARY,),
+    "XLNetLMHeadModel": (base.VOCABULARY,),
     "XLNetModel": (),
     "XLNetForSequenceClassification": ("classification",),
     "XLNetForMultipleChoice": ("choice",),
     "XLNetForTokenClassification": ("tokens",),
     "XLNetForQuestionAnsweringSimple": ("span",),
   }
-  base_classes: ClassVar[tuple[str, ...]] = ("XLNetModel",)
-  objective: ClassVar[str] = "permutation_lm"
-  writes: ClassVar[tuple[str, ...]] = ("permutation_lm",)
+  objective = "permutation_lm"
+  writes = ("permutation_lm",)
 
   rows: ClassVar[Mapping[str, Row]] = {
     "vocab_size": Row("vocabulary", 32000),
@@ -101,7 +90,7 @@ class XLNet(Family):
     "bi_data": False,
     "untie_r": True,
   }
-  fixed: ClassVar[Trunk] = Trunk(
+  fixed = Trunk(
     norm_placement="post",
     positions="xlnet",
     query_embedding=True,
@@ -116,7 +105,7 @@ class XLNet(Family):
     "ff.layer_2": "feedforward.down",
     "ff.layer_norm": "feedforward_norm",
   }
-  output: ClassVar[tuple[str, str, str]] = ("", "", "lm_loss")
+  output = ("", "", "lm_loss")
   head_modules: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
     ("classification", "choice"), ("sequence_summary.summary", "logits_proj")
   )
@@ -127,35 +116,37 @@ class XLNet(Family):
 
   def trunk(self, fields: Fields) -> Trunk:
     trunk = super().trunk(fields)
-    fields.require("d_head", trunk.width // trunk.heads)
+    fields.require(d_head=trunk.width // trunk.heads)
     return trunk
 
   def heads(self, fields: Fields) -> dict[str, Head]:
     summary = Head(0, "last", "tanh")
     if fields.is_class("SequenceClassification", "MultipleChoice"):
-      fields.require("summary_use_proj", True)
+      fields.require(summary_use_proj=True)
       summary = Head(
         0,
         fields.choice("summary_type", _SUMMARIES, "last"),
         fields.activation("summary_activation", "tanh"),
       )
-    return standard_heads(fields.labels(), summary)
+    return base.standard_heads(fields.labels(), summary)
 
-  def tensors(self, trunk: Trunk) -> Iterable[Tensor]:
+  def tensors(self, trunk: Trunk) -> Iterable[base.Tensor]:
     split = (trunk.width, trunk.heads, trunk.width // trunk.heads)
-    yield from same("word_embedding.weight", f"{EMBEDDER}.embedding")
-    yield from same(
-      "mask_emb", f"{EMBEDDER}.query_embedding", shape=(1, 1, trunk.width)
+    yield from base.same("word_embedding.weight", f"{base.EMBEDDER}.embedding")
+    yield from base.same(
+      "mask_emb", f"{base.EMBEDDER}.query_embedding", shape=(1, 1, trunk.width)
     )
     for i in range(trunk.layers):
-      theirs, ours = f"layer.{i}.", f"{BLOCKS}.layer_{i}."
+      theirs, ours = f"layer.{i}.", f"{base.BLOCKS}.layer_{i}."
       for part, name in _PROJECTIONS.items():
-        yield from same(
+        yield from base.same(
           f"{theirs}rel_attn.{part}",
           f"{ours}attention.{name}.kernel",
           shape=split,
           transpose=name == "out",
         )
       for part, name in _BIASES.items():
-        yield from same(f"{theirs}rel_attn.{part}", f"{ours}attention.{name}")
-      yield from modules(theirs, ours, self.parts)
+        yield from base.same(
+          f"{theirs}rel_attn.{part}", f"{ours}attention.{name}"
+        )
+      yield from base.modules(theirs, ours, self.parts)

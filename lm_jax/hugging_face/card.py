@@ -11,7 +11,8 @@ import pathlib
 import re
 from typing import Any
 
-from lm_jax.config import OBJECTIVES, Config
+from lm_jax.config import OBJECTIVES
+from lm_jax.hugging_face import source_files
 from lm_jax.loaded_model import Trained
 from lm_jax.report import metrics
 from lm_jax.storage import result_file
@@ -43,40 +44,23 @@ _MEASURED = {
 def text(model: Trained, architecture: str, family: str) -> str:
   """The card of a model that is no unchanged import.
 
-  Args:
-    model: with the directory of its run, if it has one.
-    architecture: its class in Transformers.
-    family: its model_type.
+  architecture, family: its class in Transformers, and its model_type.
   """
-  config, result = model.config, _result(model)
+  config = model.config
+  made = "imported" if config.family else "trained"
   lines = [
     *_front_matter(model, architecture, family),
     "",
     f"# {config.name or pathlib.Path(model.source).name or config.objective}",
     "",
-    f"A {architecture} that was {_made(config)} by lm_jax"
+    f"A {architecture} that was {made} and exported by lm_jax"
     f" {version.__version__}.",
-    "",
-    *([] if config.family else _trained(model, result)),
   ]
-  return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def _made(config: Config) -> str:
-  return "imported and exported" if config.family else "trained and exported"
-
-
-def _trained(model: Trained, result: dict[str, Any]) -> list[str]:
-  """Lists the lines on the run that trained the model."""
-  return [
-    "## Training",
-    "",
-    *_training(model, result),
-    "",
-    "## Numbers",
-    "",
-    *_numbers(model, result),
-  ]
+  if not config.family:
+    result = _result(model)
+    lines += ["", "## Training", "", *_training(model, result)]
+    lines += ["", "## Numbers", "", *_numbers(model, result)]
+  return "\n".join(lines) + "\n"
 
 
 def _result(model: Trained) -> dict[str, Any]:
@@ -118,22 +102,15 @@ def _front_matter(model: Trained, architecture: str, family: str) -> list[str]:
 
 def _kept(model: Trained) -> dict[str, str]:
   """License and language of the card that the model's base came with."""
-  from lm_jax.hugging_face import source_files
-
   path = source_files.folder(model.source) / FILE if model.source else None
   if path is None or not path.is_file():
     return {}
-  lines = path.read_text("utf-8", errors="replace").splitlines()
-  if lines[:1] != ["---"]:
+  content = path.read_text("utf-8", errors="replace")
+  if not content.startswith("---\n"):
     return {}
-  fields = {}
-  for line in lines[1:]:
-    if line == "---":
-      break
-    match = re.fullmatch(r"(license|language): *([\w.-]+)", line)
-    if match:
-      fields[match[1]] = match[2]
-  return fields
+  front = content[3:].partition("\n---\n")[0]
+  pairs = re.findall(r"^(license|language): *([\w.-]+)$", front, re.MULTILINE)
+  return dict(pairs)
 
 
 def _training(model: Trained, result: dict[str, Any]) -> list[str]:
@@ -142,7 +119,8 @@ def _training(model: Trained, result: dict[str, Any]) -> list[str]:
   summary = registry.summary(OBJECTIVES, config.objective)
   facts = {
     "objective": f"{config.objective}: {summary}",
-    "data": _code(_corpus(config)),
+    # Without the folders of this machine.
+    "data": _code(",".join(map(_last, config.data.corpus.split(",")))),
     "tokenizer": _code(_last(config.data.tokenizer)),
     "rows": f"{config.length} tokens, {config.batch_size} a batch",
     "budget": _code(config.budget),
@@ -194,11 +172,6 @@ def _how(model: Trained, name: str) -> str:
     if name == known or name.startswith(f"{known}/"):
       return how.format(kind)
   return f"the task's own measure, {_code(name)}"
-
-
-def _corpus(config: Config) -> str:
-  """The corpora without the folders of this machine."""
-  return ",".join(map(_last, config.data.corpus.split(",")))
 
 
 def _last(path: str) -> str:

@@ -13,7 +13,7 @@ from lm_jax.data import tokenizer as tokenizer_lib
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.families._fields import Fields
 from lm_jax.families.base import VOCABULARY, Family
-from lm_jax.hugging_face import card, sentences, source_files
+from lm_jax.hugging_face import card, sentences, source_files, weights
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.hugging_face import write as write_lib
@@ -90,12 +90,8 @@ def save(
 def write_whole(to: str, fill: Callable[[pathlib.Path], None]) -> None:
   """Makes a directory that is there with all its files, or not at all.
 
-  Args:
-    to: new or empty.
-    fill: writes it, under another name.
-
-  Raises:
-    UsageError: it can't be written.
+  `to` is new or empty; `fill` writes it under another name. Raises UsageError
+  where it can't be written.
   """
   target = pathlib.Path(to).resolve()
   try:
@@ -237,12 +233,12 @@ def _origin(model: Trained) -> Part | None:
   trunks = dict(model.network.trunks)
   # Those that it was fine-tuned for, in the place of those that it came with.
   labels = _labels(model) if model.objective.supervised else {}
+  own = write_lib.canonical(trunks["main"])
   candidates = [
     candidate
     for candidate in read_lib.describe(folder, changes=labels)
     if list(candidate.outputs.items()) == list(model.outputs.items())
-    and write_lib.canonical(candidate.trunk)
-    == write_lib.canonical(trunks["main"])
+    and write_lib.canonical(candidate.trunk) == own
     and len(trunks) == 1
   ]
   stored = source_files.tensors(model.source)
@@ -253,7 +249,7 @@ def _origin(model: Trained) -> Part | None:
   original = candidates[0]
   values = json.loads((folder / "config.json").read_text("utf-8"))
   values = source_files.without_code(values) | labels
-  named = values.get("architectures") or original.family.base_classes
+  named = values.get("architectures") or original.family.bare_classes
   if named[0] != original.architecture:
     values["architectures"] = [original.architecture]
   return Part(
@@ -273,8 +269,9 @@ def _write_part(
   params = _of_stack(model.params, part)
   unused = part.model.unused(part.stored)
   with source_files.unused(part.source, unused) as kept:
-    write_lib.write(
-      directory, part.model, params, dtype or "float32", stored, kept
+    kind = dtype or "float32"
+    weights.write(
+      directory, write_lib.tensors(part.model, params, kind, stored, kept)
     )
   if part.files:
     source_files.give_back(part.files, directory, card=bool(part.stored))
@@ -285,8 +282,8 @@ def _write_part(
     (directory / card.FILE).write_text(text, encoding="utf-8")
     if model.spec.architecture == "encoder" and part.stack == "main":
       sentences.write(directory, model)
-  untold = not source_files.tokenizer_files(directory)
-  if untold and model.tokenizer is not None:
+  has_files = bool(source_files.tokenizer_files(directory))
+  if model.tokenizer is not None and not has_files:
     _write_tokenizer(directory, part, model, model.tokenizer)
   text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
   (directory / "config.json").write_text(text, encoding="utf-8")
@@ -299,7 +296,6 @@ def _write_tokenizer(
 
   But what was fine-tuned reads them as it was fine-tuned.
   """
-
   template = part.model.family.template
   between: tuple[int, ...] = ()
   objective = model.objective

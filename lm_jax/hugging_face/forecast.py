@@ -29,13 +29,11 @@ def misfit(config: Config) -> str:
   size = max(config.data.vocabulary_size, specials.ids[-1] + 2)
   spec = Spec(built.trunk.architecture, config.length, size, specials)
   network = assemble.make_network(built, spec)
-  stacks = dict(network.trunks)
-  outputs = loaded_model.outputs_of(built.objective, network, spec)
+  main = loaded_model.outputs_of(built.objective, network, spec)
   try:
-    write.model_of(family, stacks["main"], outputs, specials)
-    for name, trunk in stacks.items():
-      if name != "main":
-        write.model_of(family, trunk, {loaded_model.VOCABULARY: None}, specials)
+    for name, trunk in network.trunks:
+      outputs = main if name == "main" else {loaded_model.VOCABULARY: None}
+      write.model_of(family, trunk, outputs, specials)
   except UsageError as error:
     return f"--trunk.preset={preset}: will not export to Transformers: {error}"
   return ""

@@ -60,7 +60,7 @@ def run(
   """
   if jax.process_count() > 1:
     raise UsageError("import: is done by one process; start it on one host")
-  pretrained.require_fit(model, "--model")
+  pretrained.require_fit(model)
   workdir.check(directory)
   sizes = mesh_lib.check(mesh, rows=0)
   foreign = pretrained.read(model, cached=cached)
@@ -172,9 +172,7 @@ def _describe(path: pathlib.Path, config: Config, foreign: Foreign) -> None:
   for name in (TOKENIZER, *sidecar_files.FILES):
     (path / name).unlink(missing_ok=True)
   source_files.keep(foreign.directory, path)
-  with Weights(foreign.directory) as weights:
-    unused = foreign.model.unused(weights.names())
-  source_files.keep_tensors(foreign.directory, path, unused)
+  source_files.keep_tensors(foreign.directory, path, foreign.model)
   if foreign.tokenizer is not None:
     for name, content in foreign.tokenizer.files().items():
       write_atomically(path / name, content)

@@ -56,12 +56,8 @@ def match(candidates: list[Model], weights: Weights) -> Model:
 def fitting(candidates: list[Model], names: set[str]) -> list[Model]:
   """Keeps the models with these tensors; only of the first class if any are.
 
-  Args:
-    candidates: of `describe`.
-    names: of all tensors of a file.
-
-  Returns:
-    Models that know under which names the file has their tensors.
+  names: of all tensors of a file. The models that are returned know under
+    which of them it has theirs.
   """
   first = candidates[0].architecture
   # Half of a model is none: an encoder is read as one where that is said.
@@ -74,7 +70,7 @@ def fitting(candidates: list[Model], names: set[str]) -> list[Model]:
       for model in candidates
       if (model.architecture == first) == named
     ]
-    matching = [model for model in every if not _gap(model, names)]
+    matching = [model for model in every if not any(_gap(model, names))]
     if matching:
       return matching
   return []
@@ -99,19 +95,14 @@ def modern(name: str) -> str:
   return name
 
 
-def _gap(model: Model, present: set[str]) -> tuple[set[str], set[str]] | None:
-  """Tensors that are missing and those that are too many; None without any."""
+def _gap(model: Model, present: set[str]) -> tuple[set[str], set[str]]:
+  """Tensors that are missing, and those that are too many."""
   needed = set(model.tensors)
-  family, trunk = model.family, model.trunk
-  copies = {*model.copies(), *family.duplicates(trunk)}
-  ignored = re.compile("|".join(family.ignored) or r"(?!)")
-  missing = needed - present
-  extra = {
-    name
-    for name in present - needed
-    if name not in copies and not ignored.search(name)
-  }
-  return (missing, extra) if missing or extra else None
+  copies = {*model.copies(), *model.family.duplicates(model.trunk)}
+  ignored = re.compile("|".join(model.family.ignored) or r"(?!)")
+  others = present - needed - copies
+  extra = {name for name in others if not ignored.search(name)}
+  return needed - present, extra
 
 
 def _explain(
@@ -120,7 +111,7 @@ def _explain(
   """Tells what is wrong with the file, were it of the class that is named."""
   first = candidates[0].architecture
   gaps = [
-    (model, _gap(_with_moved(model, present), present) or (set(), set()))
+    (model, _gap(_with_moved(model, present), present))
     for model in candidates
     if model.architecture == first
   ]

@@ -42,17 +42,15 @@ class Model:
   def prefix(self) -> str:
     """The prefix of the names of the base model's tensors."""
     family = self.family
-    if self.short or self.architecture in family.base_classes:
+    if self.short or self.architecture in family.bare_classes:
       return ""
     return family.prefixes.get(self.architecture, family.prefix)
 
   def network(self) -> Network:
     """Returns the network without dropout."""
-    return Network((("main", self.trunk),), self.heads())
-
-  def heads(self) -> tuple[tuple[str, Head], ...]:
     outputs = self.outputs.items()
-    return tuple((name, head) for name, head in outputs if head is not None)
+    heads = tuple((name, head) for name, head in outputs if head is not None)
+    return Network((("main", self.trunk),), heads)
 
   def copies(self) -> dict[str, str]:
     """Names under which the file may hold a tensor again, and its name."""
@@ -108,9 +106,7 @@ class Model:
   def joined(self, rule: Tensor) -> tuple[int, ...]:
     """The shape of a rule's parameters side by side."""
     shapes = [self.shapes[path] for path in rule.ours]
-    first = list(shapes[0])
-    first[rule.axis] = sum(shape[rule.axis] for shape in shapes)
-    return tuple(first)
+    return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
 
   def shape(self, rule: Tensor) -> tuple[int, ...]:
     """The shape of a rule's tensor, as they have it."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,9 @@ def save(
   """Writes adapter_config.json and adapter_model.safetensors.
 
   Args:
-    model: adapted.
-    to: a directory that is new or empty.
+    model: adapted; `what` names it in messages.
+    to: a directory that is new or empty; it is returned.
     family: by name, of the base; by default as of an export.
-    what: names the model in messages.
-
-  Returns:
-    the directory.
 
   Raises:
     UsageError: the model is not adapted, or by what PEFT has not, or where
@@ -82,17 +78,16 @@ def save(
 
   def fill(folder: pathlib.Path) -> None:
     text = json.dumps(fields, indent=2) + "\n"
-    stored = [(n, x.dtype, x.shape, _giving(x)) for n, x in tensors.items()]
+    stored = [
+      (name, x.dtype, x.shape, functools.partial(np.ascontiguousarray, x))
+      for name, x in tensors.items()
+    ]
     weights_lib.write(folder, stored)
     (folder / "model.safetensors").rename(folder / WEIGHTS)
     (folder / CONFIG).write_text(text, encoding="utf-8")
 
   export.write_whole(to, fill)
   return [to]
-
-
-def _giving(array: np.ndarray) -> Callable[[], np.ndarray]:
-  return lambda: np.ascontiguousarray(array)
 
 
 def _plain(model: Trained) -> Trained:

@@ -53,13 +53,8 @@ class Foreign:
 def read(directory: str, flag: str = "--model", cached: str = "") -> Foreign:
   """Reads all but the weights, whose names and shapes are checked.
 
-  Args:
-    directory: in the format of Hugging Face.
-    flag: names it in messages.
-    cached: --data.cache, where the converted tokenizer is kept.
-
-  Raises:
-    UsageError: what is wrong with it.
+  `flag` names the directory in messages; the converted tokenizer is kept in
+  `cached`, of --data.cache. Raises UsageError that says what is wrong.
   """
   path = pathlib.Path(directory)
   candidates = read_lib.describe(path, flag)
@@ -90,9 +85,7 @@ def _check_layers(trunk: Trunk, weights: Weights, path: pathlib.Path) -> None:
 def parameters(foreign: Foreign, mesh: Any = None) -> Any:
   """The parameters, float32, tensor by tensor from the file to the devices.
 
-  Args:
-    foreign: that `read` gave.
-    mesh: of lm_jax.devices.sharding; by default all devices.
+  mesh: of lm_jax.devices.sharding; by default all devices.
   """
   with Weights(foreign.directory) as weights:
     return read_lib.parameters(
@@ -178,15 +171,15 @@ def starts_with_last(config: Config) -> bool:
   )
 
 
-def require_fit(directory: str, flag: str) -> None:
-  """Raises UsageError unless a directory is a Hugging Face directory."""
-  fields = _fields.read(pathlib.Path(directory), flag)
+def require_fit(directory: str) -> None:
+  """Raises UsageError unless --model is a Hugging Face directory."""
+  fields = _fields.read(pathlib.Path(directory), "--model")
   if is_directory(directory):
     return
   what = "has no model_type"
   if {"objective", "trunk"} <= set(fields.values):
     what = "is that of a run directory"
   raise UsageError(
-    f"{fields.where}: {what}; {flag} takes a Hugging Face directory, with a "
+    f"{fields.where}: {what}; --model takes a Hugging Face directory, with a "
     "config.json that has one, and model.safetensors"
   )

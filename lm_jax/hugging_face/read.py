@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from flax.traverse_util import unflatten_dict
 
 from lm_jax.devices import sharding
 from lm_jax.families import _fields
@@ -65,11 +66,9 @@ def fields_of(directory: pathlib.Path, flag: str = "--model") -> _fields.Fields:
   ]
   if not kinds:
     names = _tensor_names(directory, flag)
-    every = families().values()
-    known = {family: _known(family, fields, names) for family in every}
+    known = {f: _known(f, fields, names) for f in families().values()}
     most = max(known.values())
-    best = [family for family in every if 2 * most > len(names)]
-    best = [family for family in best if known[family] == most]
+    best = [f for f, n in known.items() if n == most and 2 * most > len(names)]
     # Where those that were made of another one know as many, it is that one.
     first = [x for x in best if all(isinstance(y, type(x)) for y in best)]
     kinds = [family.model_types[0] for family in first or best]
@@ -77,11 +76,9 @@ def fields_of(directory: pathlib.Path, flag: str = "--model") -> _fields.Fields:
     return _fields.Fields(
       {**fields.values, "model_type": kinds[0]}, fields.where
     )
-  told = (
-    f"the tensors fit {' and '.join(kinds)}"
-    if kinds
-    else ("neither architectures nor the tensors tell it")
-  )
+  told = "neither architectures nor the tensors tell it"
+  if kinds:
+    told = f"the tensors fit {' and '.join(kinds)}"
   valid = kinds or sorted(t for f in families().values() for t in f.model_types)
   raise UsageError(
     f"{fields.where}: has no model_type, and {told}; valid are"
@@ -121,8 +118,7 @@ def describe(
   Its weights are not read.
 
   Args:
-    directory: of theirs.
-    flag: names it in messages.
+    directory: of theirs, which `flag` names in messages.
     changes: what stands in the place of fields of its config.json.
 
   Raises:
@@ -131,13 +127,9 @@ def describe(
   fields = fields_of(pathlib.Path(directory), flag)
   if changes:
     fields = _fields.Fields({**fields.values, **changes}, fields.where)
-  return _candidates(family_of(fields), fields)
-
-
-def _candidates(family: Family, fields: _fields.Fields) -> list[Model]:
-  """See `describe`."""
+  family = family_of(fields)
   trunk = family.trunk(fields)
-  usual = [*family.base_classes, *family.classes][:1]
+  usual = (*family.bare_classes, *family.classes)
   named = fields.values.get("architectures") or usual
   if (
     not isinstance(named, (list, tuple))
@@ -172,26 +164,20 @@ def _candidates(family: Family, fields: _fields.Fields) -> list[Model]:
 def parameters(model: Model, weights: Weights, mesh: Any) -> Tree:
   """The parameters, float32, read part by part to the devices they are for.
 
-  Args:
-    model: that `match` found.
-    weights: open.
-    mesh: of devices; lm_jax.devices.sharding.make_mesh().
+  mesh: of lm_jax.devices.sharding.make_mesh().
   """
   places = flatten(sharding.parameters(mesh, model.boxed))
-  params: dict[str, Any] = {}
-  for name, rule in model.tensors.items():
-    for path in rule.ours:
-      *folders, leaf = path.split(".")
-      node = params
-      for folder in folders:
-        node = node.setdefault(folder, {})
-      node[leaf] = place(
-        functools.partial(_read_part, model, rule, weights, name, path),
-        model.shapes[path],
-        FLOAT,
-        places[path],
-      )
-  return params
+  leaves = {
+    path: place(
+      functools.partial(_read_part, model, rule, weights, name, path),
+      model.shapes[path],
+      FLOAT,
+      places[path],
+    )
+    for name, rule in model.tensors.items()
+    for path in rule.ours
+  }
+  return unflatten_dict(leaves, sep=".")
 
 
 def _read_part(
@@ -205,15 +191,11 @@ def _read_part(
   """The part of the parameter `path` that `index` asks for, and no more."""
   if rule.shape is not None:  # a part of ours is not a box of theirs
     return split(model, rule, weights.read(name))[path][index]
-  shape = model.shapes[path]
-  axis = rule.axis % len(shape)
   before = rule.ours[: rule.ours.index(path)]
-  start = sum(model.shapes[other][axis] for other in before)
-  parts = []
-  for i, (part, size) in enumerate(zip(index, shape, strict=True)):
-    first, last, _ = part.indices(size)
-    shift = start if i == axis else 0
-    parts.append(slice(first + shift, last + shift))
+  start = sum(model.shapes[other][-1] for other in before)
+  sizes = zip(index, model.shapes[path], strict=True)
+  *parts, last = (slice(*part.indices(size)) for part, size in sizes)
+  parts.append(slice(last.start + start, last.stop + start))
   if rule.transpose:
     return weights.read(name, tuple(parts[::-1])).T
   return weights.read(name, tuple(parts))
@@ -222,13 +204,10 @@ def _read_part(
 def split(model: Model, rule: Tensor, tensor: Any) -> dict[str, Any]:
   """A tensor of theirs cut into parameters of ours, by path; views of it."""
   joined = model.joined(rule)
-  if rule.shape is not None:
-    shape = joined[::-1] if rule.transpose else joined
-    tensor = tensor.reshape(shape)
   if rule.transpose:
-    tensor = tensor.T
-  sizes = [model.shapes[path][rule.axis] for path in rule.ours]
-  edges = np.cumsum(sizes)[:-1]
-  return dict(
-    zip(rule.ours, np.split(tensor, edges, axis=rule.axis), strict=True)
-  )
+    tensor = tensor.reshape(joined[::-1]).T
+  else:
+    tensor = tensor.reshape(joined)
+  sizes = [model.shapes[path][-1] for path in rule.ours]
+  parts = np.split(tensor, np.cumsum(sizes)[:-1], axis=-1)
+  return dict(zip(rule.ours, parts, strict=True))

@@ -51,14 +51,10 @@ class Entry(NamedTuple):
 
 
 class File:
-  """A safetensors file, open; for one thread at a time.
+  """A regular safetensors file, open; for one thread at a time.
 
-  Args:
-    path: of a regular file.
-    where: names the file in messages.
-
-  Raises:
-    UsageError: it cannot be read, or is no whole safetensors file.
+  `where` names it in messages. Raises UsageError where it cannot be read, or
+  is no whole safetensors file.
   """
 
   def __init__(self, path: Path, where: str):
@@ -184,13 +180,15 @@ class File:
         f"tensor {name!r} is of dtype {dtype!r:.40}; readable are "
         f"{', '.join(DTYPES)}"
       )
-    if not _counts(shape) or len(shape) > _MAX_AXES:
+    if (
+      not _counts(shape)
+      or len(shape) > _MAX_AXES
+      # numpy multiplies the axes of an empty array, too.
+      or math.prod(max(1, axis) for axis in shape) >= 2**56
+    ):
       raise self._damaged(f"tensor {name!r} has the shape {shape!r:.80}")
     if not _counts(offsets) or len(offsets) != 2:
       raise self._damaged(f"tensor {name!r} has the offsets {offsets!r:.80}")
-    # numpy multiplies the axes of an empty array, too.
-    if math.prod(max(1, axis) for axis in shape) >= 2**56:
-      raise self._damaged(f"tensor {name!r} has the shape {shape!r:.80}")
     entry = Entry(DTYPES[dtype], tuple(shape), 0)
     nbytes = entry.dtype.itemsize * math.prod(shape)
     start, end = offsets

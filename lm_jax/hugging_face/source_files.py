@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from lm_jax.families._fields import is_directory
+from lm_jax.hugging_face import sentences
+from lm_jax.hugging_face.model import Model
 from lm_jax.hugging_face.weights import Weights, write
 from lm_jax.storage.log import write_atomically
-from lm_jax.support import links, strict_json
-from lm_jax.support.errors import UsageError
+from lm_jax.support import links, strict_json, typed_json
 
 FOLDER = "hugging_face"
 # In that folder: the dtypes of the tensors by name.
@@ -33,14 +34,7 @@ Stored = tuple[str, np.dtype, tuple[int, ...], Callable[[], np.ndarray]]
 # What may stand beside a config.json: how it generates, and a tokenizer.
 GENERATION = ("generation_config.json", "chat_template.jinja")
 # And what tells people of it, and sentence-transformers.
-CARD = (
-  "README.md",
-  "modules.json",
-  "sentence_bert_config.json",
-  "config_sentence_transformers.json",
-  "1_Pooling/config.json",
-  "2_Normalize/config.json",
-)
+CARD = ("README.md", *sentences.FILES, "2_Normalize/config.json")
 TOKENIZER = (
   "tokenizer.json",
   "tokenizer_config.json",
@@ -81,38 +75,31 @@ def check(directory: pathlib.Path) -> None:
   No file may be a link that leads outside.
   """
   for path in _there(directory, (*_NAMING, *TOKENIZER, *GENERATION, *CARD)):
-    if path.name not in _NAMING:
-      continue
-    if not isinstance(strict_json.read(path), dict):
-      raise UsageError(f"{path}: must hold a JSON object")
+    if path.name in _NAMING:
+      typed_json.read_as(path, dict)
 
 
 def keep(model: str | pathlib.Path, run: pathlib.Path) -> None:
   """Copies what came with a model into the directory of a run on it.
 
-  Of the tensors nothing is said: the run's are its own.
-
-  Args:
-    model: a directory of a run or of theirs; may have nothing to be kept.
-    run: is there.
+  The model is a directory of a run or of theirs, and may have nothing to be
+  kept. Of the tensors nothing is said: the run's are its own.
   """
   give_back(folder(model), run / FOLDER, config=True, card=True)
 
 
 def keep_tensors(
-  model: pathlib.Path, run: pathlib.Path, unused: Sequence[str]
+  directory: pathlib.Path, run: pathlib.Path, model: Model
 ) -> None:
   """Notes the tensors of a directory of theirs, which the run has unchanged.
 
-  Args:
-    model: of theirs.
-    run: has `FOLDER`.
-    unused: tensors that are no parameters of ours, and are kept as they are.
+  Those that are no parameters of the model are kept as they are.
   """
-  content = json.dumps(tensors(model), indent=2) + "\n"
+  content = json.dumps(tensors(directory), indent=2) + "\n"
   write_atomically(run / FOLDER / TENSORS, content)
-  if unused:
-    with Weights(model) as weights:
+  with Weights(directory) as weights:
+    unused = model.unused(weights.names())
+    if unused:
       write(run / FOLDER / UNUSED, _as_they_are(weights, unused))
 
 
@@ -122,9 +109,8 @@ def unused(
 ) -> Iterator[list[Stored]]:
   """The tensors that are no parameters of ours, as `write` takes them.
 
-  Args:
-    directory: of theirs, or of a run that has kept them.
-    names: of the tensors; [] opens nothing.
+  The directory is of theirs, or of a run that has kept them; without names
+  nothing is opened.
   """
   if not names:
     yield []
@@ -149,23 +135,14 @@ def _as_they_are(weights: Weights, names: Sequence[str]) -> list[Stored]:
 
 
 def tensors(directory: str | pathlib.Path) -> dict[str, str]:
-  """The tensors' dtypes by name, as their file has them.
-
-  Args:
-    directory: of theirs, or of a run; one that has trained since has none.
-  """
+  """The tensors' dtypes by name; {} of a run that has trained since."""
   if is_directory(directory):
     with Weights(pathlib.Path(directory)) as weights:
       return {name: weights.dtype(name).name for name in weights.names()}
   path = folder(directory) / TENSORS
   if not path.is_file():
     return {}
-  dtypes = strict_json.read(links.inside(path))
-  if not isinstance(dtypes, dict) or not all(
-    isinstance(x, str) for x in dtypes.values()
-  ):
-    raise UsageError(f"{path}: must be an object of dtypes by tensor")
-  return dtypes
+  return typed_json.read_as(links.inside(path), dict[str, str])
 
 
 def give_back(

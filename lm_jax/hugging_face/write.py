@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import pathlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 
 from lm_jax.families._fields import Fields
 from lm_jax.families.base import Family, Tensor
-from lm_jax.hugging_face import weights as weights_lib
 from lm_jax.hugging_face.model import Model
 from lm_jax.hugging_face.source_files import Stored
 from lm_jax.models.dense import GROUPS
@@ -90,11 +89,9 @@ def canonical(trunk: Trunk) -> Trunk:
     has = {name for name in every if trunk.bias != (name in trunk.bias_except)}
     changes["bias"] = has == every
     changes["bias_except"] = () if has == every else tuple(sorted(has))
-  windows = trunk.windows
-  if any(windows):  # layer by layer
-    changes["windows"] = tuple(
-      windows[i % len(windows)] for i in range(trunk.layers)
-    )
+  if any(trunk.windows):  # layer by layer
+    windows = itertools.cycle(trunk.windows)
+    changes["windows"] = tuple(itertools.islice(windows, trunk.layers))
   return dataclasses.replace(trunk, **changes)
 
 
@@ -217,7 +214,7 @@ def _join(
   parts = [np.asarray(leaves[path]) for path in rule.ours]
   tensor = parts[0]
   if len(parts) > 1:
-    tensor = np.concatenate(parts, axis=rule.axis)
+    tensor = np.concatenate(parts, axis=-1)
   if rule.transpose:
     tensor = tensor.T
   tensor = tensor.reshape(model.shape(rule))
@@ -229,15 +226,3 @@ def _join(
         "bfloat16 and float32 hold them"
       )
   return np.ascontiguousarray(tensor, dtype)
-
-
-def write(
-  directory: pathlib.Path,
-  model: Model,
-  params: Tree,
-  dtype: Any = np.float32,
-  stored: Mapping[str, Any] | None = None,
-  kept: Sequence[Stored] = (),
-) -> None:
-  """Writes model.safetensors, in parts where it is large; see `tensors`."""
-  weights_lib.write(directory, tensors(model, params, dtype, stored, kept))

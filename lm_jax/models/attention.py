@@ -41,10 +41,7 @@ def plain(
   """
   scale = q_BxTxHxK.shape[-1] ** -0.5
   score_BxHxTxS = jnp.einsum(
-    "BTHK,BSHK->BHTS",
-    q_BxTxHxK,
-    k_BxSxHxK,
-    preferred_element_type=jnp.float32,
+    "BTHK,BSHK->BHTS", q_BxTxHxK, k_BxSxHxK, preferred_element_type=jnp.float32
   )
   score_BxHxTxS = score_BxHxTxS * scale
   if bias_BxHxTxS is not None:

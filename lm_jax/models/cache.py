@@ -86,7 +86,7 @@ def prefill(
 
   def keep(layer: str, pad: int) -> tuple[LayerCache, ...]:
     caches = []
-    for pair in _sown(sown, trunk, layer):
+    for pair in read_sown(sown, trunk, layer, KEPT):
       heads_first = map(attention.heads_first, pair)
       room = ((0, 0), (0, pad), (0, 0))
       caches.append(LayerCache(*(jnp.pad(x, room) for x in heads_first)))
@@ -118,7 +118,8 @@ def read(
   )
   past = dataclasses.replace(cache, slots=slots)
   hidden_BxTxD, sown = _apply(network, params, inputs, None, past)
-  layers = tuple(LayerCache(*pair) for pair in _sown(sown, trunk, "attention"))
+  pairs = read_sown(sown, trunk, "attention", KEPT)
+  layers = tuple(LayerCache(*pair) for pair in pairs)
   index = cache.index + inputs.tokens_BxT.shape[1]
   return hidden_BxTxD, dataclasses.replace(past, layers=layers, index=index)
 
@@ -132,13 +133,13 @@ def _apply(network, params, inputs, source, past):
   return run({"params": params})
 
 
-def _sown(
-  variables: Mapping[str, Any], trunk: Trunk, layer: str
-) -> list[tuple[Array, Array]]:
+def read_sown(
+  variables: Mapping[str, Any], trunk: Trunk, layer: str, name: str
+) -> list[Any]:
   """Returns what the layers have sown, in the order in which they ran."""
   blocks = variables["intermediates"]["stack_main"]["blocks"]
   sets = trunk.sharing or range(trunk.layers)
   return [
-    blocks[f"layer_{number}"][layer][KEPT][list(sets[:i]).count(number)]
+    blocks[f"layer_{number}"][layer][name][list(sets[:i]).count(number)]
     for i, number in enumerate(sets)
   ]

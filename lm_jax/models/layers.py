@@ -72,11 +72,7 @@ class Attention(nn.Module):
       if name == "query" and not trunk.attention_scaling:
         spread *= size**-0.5  # Raffel et al. 2020, released code.
       y = dense(
-        trunk,
-        count * size,
-        ("embed", axis),
-        name,
-        initializer_range=spread,
+        trunk, count * size, ("embed", axis), name, initializer_range=spread
       )(x)
       return y.reshape(batch, -1, count, size)
 

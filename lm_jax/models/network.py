@@ -13,14 +13,8 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from lm_jax.models import outputs
 from lm_jax.models.cache import Cache
-from lm_jax.models.outputs import (
-  HeadOutput,
-  Output,
-  chunks_for,
-  logits,
-  vocabulary_nll,
-)
 from lm_jax.models.transformer import Embedder, Stack
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Array, Head, Stream, Trunk
@@ -41,15 +35,22 @@ class Network(nn.Module):
 
   def setup(self):
     trunks = dict(self.trunks)
-    adapted = trunks | self._adapted()
+    adapted = dict(trunks)
+    if self.adaptation is not None:
+      adaptation = self.adaptation
+      if self.deterministic:
+        adaptation = adaptation.without_dropout()
+      main = dataclasses.replace(trunks["main"], adaptation=adaptation)
+      adapted["main"] = main
     self.embedder = {
       name: Embedder(adapted[name])
       for name in sorted({trunk.embeddings for trunk in trunks.values()})
     }
     self.stack = {name: Stack(adapted[name]) for name in trunks}
-    self.output = {name: Output(trunk) for name, trunk in self.trunks}
+    self.output = {name: outputs.Output(trunk) for name, trunk in self.trunks}
     self.heads = {
-      name: HeadOutput(spec, trunks["main"]) for name, spec in self.head_specs
+      name: outputs.HeadOutput(spec, trunks["main"])
+      for name, spec in self.head_specs
     }
 
   @nn.nowrap
@@ -63,16 +64,6 @@ class Network(nn.Module):
 
   def _trunk(self, stack: str) -> Trunk:
     return dict(self.trunks)[stack]
-
-  def _adapted(self) -> dict[str, Trunk]:
-    """Returns the adapted stack by name; {} if there is none."""
-    if self.adaptation is None:
-      return {}
-    adaptation = self.adaptation
-    if self.deterministic:
-      adaptation = adaptation.without_dropout()
-    main = self._trunk("main")
-    return {"main": dataclasses.replace(main, adaptation=adaptation)}
 
   def add_prompt(
     self, inputs: Stream, source: Stream | None
@@ -154,7 +145,7 @@ class Network(nn.Module):
     batch, size, width = x_BxPxD.shape
     if name == "vocabulary":
       x_NxE, table_VxE, bias_V = self._output(x_BxPxD, stack)
-      return logits(x_NxE, table_VxE, bias_V).reshape(batch, size, -1)
+      return outputs.logits(x_NxE, table_VxE, bias_V).reshape(batch, size, -1)
     spec = dict(self.head_specs)[name]
     if spec.pool != "none":
       return self.heads[name](x_BxPxD[:, 0], self.deterministic)
@@ -173,12 +164,14 @@ class Network(nn.Module):
     batch, size = targets_BxP.shape
     x_NxE, table_VxE, bias_V = self._output(x_BxPxD, stack)
     x_BxPxE = x_NxE.reshape(batch, size, -1)
-    chunks = chunks_for(batch, size, table_VxE.shape[0])
+    chunks = outputs.chunks_for(batch, size, table_VxE.shape[0])
     spare = -size % chunks
     if spare:
       x_BxPxE = jnp.pad(x_BxPxE, ((0, 0), (0, spare), (0, 0)))
       targets_BxP = jnp.pad(targets_BxP, ((0, 0), (0, spare)))
-    loss_BxP = vocabulary_nll(x_BxPxE, table_VxE, bias_V, targets_BxP, chunks)
+    loss_BxP = outputs.vocabulary_nll(
+      x_BxPxE, table_VxE, bias_V, targets_BxP, chunks
+    )
     return loss_BxP[:, :size]
 
   def _output(self, x_BxPxD: Array, stack: str):

@@ -82,11 +82,7 @@ class HeadOutput(nn.Module):
     if spec.transform:
       name = "" if spec.transform == "trunk" else spec.transform
       x_NxD = dense(
-        trunk,
-        trunk.width,
-        ("embed", None),
-        "dense",
-        bias=spec.transform_bias,
+        trunk, trunk.width, ("embed", None), "dense", bias=spec.transform_bias
       )(x_NxD)
       x_NxD = activation(trunk, name)(x_NxD)
     if spec.norm:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from lm_jax import visibility
 from lm_jax.models import attention
+from lm_jax.models.cache import read_sown
 from lm_jax.models.dense import dense, parameter
 from lm_jax.models.positions import sinusoid
 from lm_jax.types import Array, Stream, Trunk
@@ -164,8 +165,7 @@ def distances(stream: Stream, memory: int) -> Array:
   """
   position_BxT = stream.position_BxT
   before_BxM = jnp.broadcast_to(
-    jnp.arange(-memory, 0, dtype=jnp.int32),
-    (position_BxT.shape[0], memory),
+    jnp.arange(-memory, 0, dtype=jnp.int32), (position_BxT.shape[0], memory)
   )
   position_BxS = jnp.concatenate([before_BxM, position_BxT], axis=1)
   return position_BxT[:, :, None] - position_BxS[:, None, :]
@@ -208,12 +208,9 @@ def memories(
       tokens.
     longest: number of states to keep; 0 keeps all.
   """
-  blocks = variables["intermediates"]["stack_main"]["blocks"]
-  sets = trunk.sharing or range(trunk.layers)
+  read = read_sown(variables, trunk, "attention", "states")
   kept = []
-  for i, number in enumerate(sets):
-    calls = blocks[f"layer_{number}"]["attention"]["states"]
-    states_BxTxD = calls[list(sets[:i]).count(number)][:, :content]
+  for i, states_BxTxD in enumerate(x[:, :content] for x in read):
     if past:
       states_BxTxD = jnp.concatenate([past[i], states_BxTxD], axis=1)
     kept.append(jax.lax.stop_gradient(states_BxTxD[:, -longest:]))

@@ -38,11 +38,14 @@ NAMESAKES: dict[str, str] = {
   "bart": "BART-base",
 }
 
-_BERT = Trunk(
-  layers=12,
-  width=768,
-  heads=12,
-  feedforward=3072,
+
+def _like(trunk: Trunk, **changes) -> Trunk:
+  return dataclasses.replace(trunk, **changes)
+
+
+_BASE = _like(SIZES["base"], dropout=0.1, attention_dropout=0.1)
+_BERT = _like(
+  _BASE,
   norm_placement="post",
   norm_epsilon=1e-12,
   embedding_norm=True,
@@ -52,14 +55,7 @@ _BERT = Trunk(
   token_types=2,
   output_bias=True,
   output_transform=True,
-  dropout=0.1,
-  attention_dropout=0.1,
 )
-
-
-def _like(trunk: Trunk, **changes) -> Trunk:
-  return dataclasses.replace(trunk, **changes)
-
 
 # Published shapes: --trunk.preset=bert.
 PRESETS: dict[str, Trunk] = {
@@ -74,25 +70,12 @@ PRESETS: dict[str, Trunk] = {
     dropout=0.0,
     attention_dropout=0.0,
   ),
-  "gpt2": Trunk(
-    layers=12,
-    width=768,
-    heads=12,
-    feedforward=3072,
-    positions="learned",
-    activation="gelu_tanh",
-    bias=True,
-    dropout=0.1,
-    attention_dropout=0.1,
-  ),
+  "gpt2": _like(_BASE, positions="learned", activation="gelu_tanh", bias=True),
   "electra": _like(
     _BERT, width=256, heads=4, feedforward=1024, embedding_width=128
   ),
-  "xlnet": Trunk(
-    layers=12,
-    width=768,
-    heads=12,
-    feedforward=3072,
+  "xlnet": _like(
+    _BASE,
     norm_placement="post",
     norm_epsilon=1e-12,
     positions="xlnet",
@@ -101,14 +84,9 @@ PRESETS: dict[str, Trunk] = {
     bias=True,
     bias_except=("qkv", "out"),
     output_bias=True,
-    dropout=0.1,
-    attention_dropout=0.1,
   ),
-  "t5": Trunk(
-    layers=12,
-    width=768,
-    heads=12,
-    feedforward=3072,
+  "t5": _like(
+    _BASE,
     norm="rmsnorm",
     norm_epsilon=1e-6,
     positions="relative",
@@ -116,8 +94,6 @@ PRESETS: dict[str, Trunk] = {
     attention_scaling=False,
     output_scaling=True,
     embedding_range=1.0,
-    dropout=0.1,
-    attention_dropout=0.1,
   ),
   "bart": _like(
     _BERT,

@@ -1,9 +1,11 @@
 """What is written for PEFT, read by PEFT over PyTorch Transformers."""
 
 import adapting
+import encoder_cases
 import harness
 import numpy as np
 import pytest
+from decoder_cases import GPT, LLAMA, T5
 from harness import Case
 
 from lm_jax.hugging_face import export, peft
@@ -11,50 +13,13 @@ from lm_jax.inference import load
 from lm_jax.language_model import LanguageModel
 from lm_jax.support.errors import UsageError
 
-pytestmark = [
-  pytest.mark.parity,
-  pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 
-GPT2 = {
-  "vocab_size": 61,
-  "n_embd": 32,
-  "n_layer": 2,
-  "n_head": 2,
-  "n_positions": 24,
-  "pad_token_id": 0,
-}
-LLAMA = {
-  "vocab_size": 61,
-  "hidden_size": 32,
-  "intermediate_size": 48,
-  "num_hidden_layers": 2,
-  "num_attention_heads": 4,
-  "num_key_value_heads": 2,
-  "max_position_embeddings": 24,
-  "pad_token_id": 0,
-}
-BERT = {
-  "vocab_size": 61,
-  "hidden_size": 32,
-  "intermediate_size": 48,
-  "num_hidden_layers": 2,
-  "num_attention_heads": 2,
-  "max_position_embeddings": 24,
-  "pad_token_id": 0,
-}
-T5 = {
-  "vocab_size": 61,
-  "d_model": 32,
-  "d_kv": 16,
-  "d_ff": 48,
-  "num_layers": 2,
-  "num_heads": 2,
-  "pad_token_id": 0,
-  "decoder_start_token_id": 0,
-}
+# With room for a prompt.
+LONGER = {"max_position_embeddings": 24, "pad_token_id": 0}
+BERT = {**encoder_cases.BERT, **LONGER}
 CASES = {
-  "gpt2": Case("GPT2LMHeadModel", GPT2, 20),
+  "gpt2": Case("GPT2LMHeadModel", {**GPT, "n_positions": 24}, 20),
   "llama": Case("LlamaForCausalLM", LLAMA, 20),
   "bert": Case("BertForMaskedLM", BERT, 20),
   "t5": Case("T5ForConditionalGeneration", T5, 20),

@@ -4,18 +4,15 @@ import dataclasses
 import functools
 import json
 import math
-import os
-import subprocess
-import sys
 
 import adapting
+import devices_apart
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import toy
-import xla_flags
 from flax.traverse_util import flatten_dict
 
 from lm_jax.adaptation.base import is_own
@@ -134,9 +131,7 @@ def test_accumulation_is_exact(name):
   found, others = adapting.step(parts, state, rows)
   assert float(metrics["loss"]) == pytest.approx(float(others["loss"]), 1e-5)
   for one, other in zip(
-    jax.tree.leaves(found.params),
-    jax.tree.leaves(expected.params),
-    strict=True,
+    jax.tree.leaves(found.params), jax.tree.leaves(expected.params), strict=True
   ):
     np.testing.assert_allclose(one, other, atol=1e-6)
 
@@ -223,11 +218,7 @@ def test_flops_are_the_dots_of_the_plain_gradient(name):
     if objective == "rtd" and name == "soft_prompt":
       continue
     program = adapting.program(
-      objective,
-      adapting.make(name),
-      architecture,
-      attention="plain",
-      **BIASED,
+      objective, adapting.make(name), architecture, attention="plain", **BIASED
     )
     assert program.flops == pytest.approx(_dots(program), rel=1e-3)
     full = toy.program(objective, architecture, attention="plain", **BIASED)
@@ -320,19 +311,8 @@ def test_meshes_give_the_same_losses():
     ("soft_prompt", {"fsdp": 2}),
     ("prefix_tuning", {"tensor": 2}),
   ]
-  done = subprocess.run(
-    [sys.executable, "-c", ON_TWO, json.dumps(runs)],
-    capture_output=True,
-    text=True,
-    env=os.environ
-    | {
-      "XLA_FLAGS": xla_flags.devices(2),
-      "PYTHONPATH": ":".join(sys.path),
-    },
-    check=False,
-  )
-  assert done.returncode == 0, done.stderr
-  two = json.loads(done.stdout.splitlines()[-1])
+  printed = devices_apart.run("-c", ON_TWO, json.dumps(runs), devices=2)
+  two = json.loads(printed.splitlines()[-1])
   assert len(two) == len(runs)
   one = {}
   for name in {name for name, _ in runs}:

@@ -25,10 +25,9 @@ LORA = {"method": "lora", "rank": 2, "targets": ("query", "value")}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _fast(tiny):
+def _fast(cache):
   """Without the yardsticks that come last."""
   with pytest.MonkeyPatch.context() as patch:
-    patch.setenv("LM_JAX_CACHE", str(tiny.cache))
     nothing = Measure({}, {})
     patch.setattr(yardstick.measuring, "evaluate", lambda *_, **__: nothing)
     yield

@@ -12,7 +12,7 @@ from lm_jax.devices.sharding import make_mesh
 from lm_jax.families.bert import Bert
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib
-from lm_jax.hugging_face.weights import Weights
+from lm_jax.hugging_face.weights import Weights, write
 from lm_jax.models.sizes import PRESETS
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Head, Specials
@@ -48,7 +48,7 @@ def test_the_file_of_2018_is_read(tmp_path):
     old = name.replace("LayerNorm.weight", "LayerNorm.gamma")
     moved[name] = old.replace("LayerNorm.bias", "LayerNorm.beta")
   old = dataclasses.replace(whole, moved=moved)
-  write_lib.write(tmp_path, old, params)
+  write(tmp_path, write_lib.tensors(old, params))
   with Weights(tmp_path) as weights:
     assert sum(name.endswith(".gamma") for name in weights.names()) == 6
     found = read_lib.match(read_lib.describe(tmp_path), weights)
@@ -74,7 +74,9 @@ def test_a_pooler_that_is_not_used_is_kept(architecture, name, tmp_path):
     tmp_path, BASE | TINY | {"architectures": [architecture]}
   )
   assert set(model.outputs) == {name, "pooler"}
-  write_lib.write(tmp_path, model, toy.draw(nn.meta.unbox(model.boxed)))
+  write(
+    tmp_path, write_lib.tensors(model, toy.draw(nn.meta.unbox(model.boxed)))
+  )
   with Weights(tmp_path) as weights:
     found = read_lib.match(read_lib.describe(tmp_path), weights)
     assert "bert.pooler.dense.weight" in found.tensors
@@ -96,7 +98,4 @@ def test_what_is_trained_here_has_a_class():
     assert model.architecture == architecture
   with pytest.raises(UsageError, match="no class with the outputs replaced"):
     write_lib.model_of(family, preset, {"replaced": Head(1)})
-  without = dataclasses.replace(preset, token_types=0)
-  (told,) = write_lib.misfits(family, without)
-  assert told == "--trunk.token_types=0 is 2 in BERT"
   assert family.tokens(Specials(pad=-1)) == {}

@@ -15,10 +15,7 @@ from lm_jax.tasks.base import Measure
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
 
-pytestmark = [
-  pytest.mark.parity,
-  pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 
 # What goes on as another class than the usual one of its family.
 CLASSES = {
@@ -38,9 +35,8 @@ CASES = [
 
 
 @pytest.fixture(autouse=True)
-def _fast(monkeypatch, tiny):
+def _fast(monkeypatch, cache):
   harness.quiet()
-  monkeypatch.setenv("LM_JAX_CACHE", str(tiny.cache))
   nothing = Measure({}, {})
   monkeypatch.setattr(yardstick.measuring, "evaluate", lambda *_, **__: nothing)
 
@@ -61,11 +57,7 @@ def test_it_is_trained_and_exported(name, architecture, tiny, tmp_path):
   if (back / "discriminator").is_dir():
     back = back / "discriminator"
   config = transformers.AutoConfig.from_pretrained(back)
-  cls = getattr(transformers, config.architectures[0])
-  model, info = cls.from_pretrained(
-    back, output_loading_info=True, attn_implementation="eager"
-  )
-  assert not info["missing_keys"] and not info["unexpected_keys"]
+  model = harness.whole(getattr(transformers, config.architectures[0]), back)
   tokenizer = transformers.AutoTokenizer.from_pretrained(back)
   first = transformers.AutoTokenizer.from_pretrained(theirs)
   for text in foreign.SENTENCES:

@@ -45,7 +45,3 @@ def test_both_models_of_replaced_token_detection_fit():
   model = write_lib.model_of(family, small, {"vocabulary": None})
   assert model.architecture == "ElectraForMaskedLM"
   assert family.objective_for(small, model.outputs) == "mlm"
-  # The generator's own activation is fixed.
-  relu = dataclasses.replace(main, activation="relu")
-  (told,) = write_lib.misfits(family, relu)
-  assert told == "--trunk.output_activation=(empty) is gelu in ELECTRA"

@@ -28,12 +28,7 @@ def _write(directory: pathlib.Path, entry: dict) -> None:
   )
 
 
-@pytest.fixture(autouse=True)
-def _cached(monkeypatch, tiny):
-  """Most of the time goes to compilation."""
-  monkeypatch.setenv("LM_JAX_CACHE", str(tiny.cache))
-
-
+@pytest.mark.usefixtures("cache")  # Most of the time goes to compilation.
 @pytest.mark.parametrize("name", GOLDEN)
 def test_logits_are_those_of_pytorch(name, tmp_path):
   entry = GOLDEN[name]

@@ -9,7 +9,7 @@ import toy
 
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import write as write_lib
-from lm_jax.hugging_face.weights import Weights
+from lm_jax.hugging_face.weights import Weights, write
 
 PUBLISHED = published.config("gpt2")
 TINY = {"n_embd": 8, "n_head": 2, "n_layer": 2, "vocab_size": 11}
@@ -25,7 +25,7 @@ def test_a_file_with_other_names_is_the_same_model(how, tmp_path):
   }
   other = dataclasses.replace(model, **{how: change[how]})
   params = toy.draw(nn.meta.unbox(model.boxed))
-  write_lib.write(tmp_path, other, params)
+  write(tmp_path, write_lib.tensors(other, params))
   with Weights(tmp_path) as weights:
     present = set(weights.names())
     assert present != set(model.tensors)

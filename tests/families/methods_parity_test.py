@@ -14,10 +14,7 @@ from lm_jax.support.errors import UsageError
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
 
-pytestmark = [
-  pytest.mark.parity,
-  pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 
 TEXTS = [
   foreign.SENTENCES[0],
@@ -27,15 +24,11 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module", params=foreign_directories.NAMES)
-def both(request, tmp_path_factory, tiny):
+def both(request, tmp_path_factory, cache):
   """A directory, read by both."""
   harness.quiet()
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setenv("LM_JAX_CACHE", str(tiny.cache))
-    yield _both(request.param, tmp_path_factory.mktemp("both") / "theirs")
-
-
-def _both(name, directory):
+  name = request.param
+  directory = tmp_path_factory.mktemp("both") / "theirs"
   foreign_directories.build(name, directory)
   found = types.SimpleNamespace(name=name, directory=directory)
   found.lm = lm_jax.load(directory)
@@ -48,12 +41,10 @@ def _both(name, directory):
   found.causal = architecture == "causal_decoder"
   kind = foreign.DIRECTORIES.get(name, (name,))[0]
   found.cls = getattr(transformers, foreign_directories.MODELS[kind][0])
-  eager = {"attn_implementation": "eager"}
-  found.model, info = found.cls.from_pretrained(
-    directory, output_loading_info=True, **eager
+  found.model = harness.whole(found.cls, directory)
+  found.base = transformers.AutoModel.from_pretrained(
+    directory, attn_implementation="eager"
   )
-  assert not info["missing_keys"] and not info["unexpected_keys"]
-  found.base = transformers.AutoModel.from_pretrained(directory, **eager)
   return found
 
 
@@ -247,9 +238,8 @@ def test_scores(both):
     assert total == pytest.approx(np.sum(theirs), rel=1e-5)
 
 
-def test_what_looks_real(tiny, tmp_path, monkeypatch):
+def test_what_looks_real(cache, tmp_path):
   """An ELECTRA's score: log P(token is original), summed."""
-  monkeypatch.setenv("LM_JAX_CACHE", str(tiny.cache))
   theirs = tmp_path / "theirs"
   foreign_directories.build("electra", theirs, "ElectraForPreTraining")
   lm = lm_jax.load(theirs)
@@ -273,8 +263,7 @@ def test_what_looks_real(tiny, tmp_path, monkeypatch):
     ("bart", "BartForQuestionAnswering"),
   ],
 )
-def test_what_has_no_score(name, architecture, tiny, tmp_path, monkeypatch):
-  monkeypatch.setenv("LM_JAX_CACHE", str(tiny.cache))
+def test_what_has_no_score(name, architecture, cache, tmp_path):
   foreign_directories.build(name, tmp_path / "theirs", architecture)
   lm = lm_jax.load(tmp_path / "theirs")
   with pytest.raises(UsageError, match="score: the model has no output"):
@@ -293,10 +282,7 @@ def _config(model):
 def test_it_is_saved_for_transformers(both, tmp_path):
   to = tmp_path / "back"
   assert both.lm.save_pretrained(to) == [str(to)]
-  model, info = both.cls.from_pretrained(
-    to, output_loading_info=True, attn_implementation="eager"
-  )
-  assert not info["missing_keys"] and not info["unexpected_keys"]
+  model = harness.whole(both.cls, to)
   tokenizer = transformers.AutoTokenizer.from_pretrained(to)
   assert type(tokenizer) is type(both.tokenizer)
   assert _config(model) == _config(both.model)

@@ -5,10 +5,7 @@ import encoder_cases
 import harness
 import pytest
 
-pytestmark = [
-  pytest.mark.parity,
-  pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,7 @@ from lm_jax.data.text import paragraphs
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
 
-pytestmark = [
-  pytest.mark.parity,
-  pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 
 PARAGRAPHS = 200
 QUERIES = [
@@ -80,8 +77,7 @@ def _ranking(vectors: np.ndarray) -> np.ndarray:
   return np.argsort(unit[:PARAGRAPHS] @ unit[PARAGRAPHS:].T, axis=0)[::-1]
 
 
-def test_embeddings_and_a_search(tiny, monkeypatch):
-  monkeypatch.setenv("LM_JAX_CACHE", str(tiny.cache))
+def test_embeddings_and_a_search(cache):
   directory = _model()
   texts = _texts() + QUERIES
   lm = lm_jax.load(directory)

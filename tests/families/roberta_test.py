@@ -31,9 +31,6 @@ def test_positions_follow_the_padding():
   config = family.config(ours)
   assert config["pad_token_id"] == family.tokens(Specials())["pad_token_id"]
   assert config["max_position_embeddings"] == 513
-  none = dataclasses.replace(TRUNK, position_offset=0)
-  (told,) = write_lib.misfits(family, none)
-  assert told == "--trunk.position_offset=0 is 1 in RoBERTa"
   head = Head(3, "first", "tanh")
   model = write_lib.model_of(family, TRUNK, {"classification": head})
   assert model.architecture == "RobertaForSequenceClassification"

@@ -42,11 +42,3 @@ def test_the_preset_fits_and_its_encoder_alone():
     ({"tokens": Head(3)}, "T5ForTokenClassification"),
   ):
     assert write_lib.model_of(T5(), part, outputs).architecture == name
-
-
-def test_what_no_t5_has_is_named():
-  wrong = dataclasses.replace(TRUNK, norm="layernorm", bias=True)
-  assert write_lib.misfits(T5(), wrong) == [
-    "--trunk.norm=layernorm is rmsnorm in T5",
-    "--trunk.bias=true is false in T5",
-  ]

@@ -18,10 +18,7 @@ from lm_jax.models import relative_attention
 from lm_jax.objectives.permutation_lm import queries
 from lm_jax.types import Rows, Spec, Specials
 
-pytestmark = [
-  pytest.mark.parity,
-  pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 
 
 def test_one_direction_is_a_causal_decoder(tmp_path):

@@ -6,6 +6,7 @@ import foreign_model
 import numpy as np
 import pytest
 import toy
+from flax.traverse_util import unflatten_dict
 
 import lm_jax
 from lm_jax.families._fields import Fields
@@ -81,13 +82,7 @@ def test_tensors_come_back_as_they_were():
   np.testing.assert_array_equal(
     ours[f"stack_main.blocks.{path}"][8 * 2 + 5], theirs[name][:, 2, 5]
   )
-  tree = {}
-  for path, value in ours.items():
-    *folders, leaf = path.split(".")
-    node = tree
-    for folder in folders:
-      node = node.setdefault(folder, {})
-    node[leaf] = value
+  tree = unflatten_dict(ours, sep=".")
   for name, _, _, make in write_lib.tensors(model, tree):
     np.testing.assert_array_equal(make(), theirs[name])
 
@@ -121,25 +116,6 @@ def test_a_summary_that_there_is_not_is_refused(summary):
   # Elsewhere it has no effect.
   named = {"architectures": ["XLNetLMHeadModel"]}
   assert FAMILY.heads(Fields(summary | named, "config.json"))
-
-
-@pytest.mark.parametrize(
-  "options",
-  [
-    {"positions": "relative"},
-    {"query_embedding": False},
-    {"bias_except": ()},
-    {"kv_heads": 1},
-    {"norm_placement": "pre"},
-    {"token_types": 2},
-    {"output_transform": True},
-  ],
-)
-def test_a_trunk_that_does_not_fit_is_told_why(options):
-  (name,) = options
-  assert write_lib.misfits(FAMILY, TRUNK) == []
-  told = write_lib.misfits(FAMILY, dataclasses.replace(TRUNK, **options))
-  assert any(line.startswith(f"--trunk.{name}=") for line in told)
 
 
 def test_one_that_reads_forward_is_a_causal_model(tmp_path):

@@ -82,7 +82,7 @@ def test_it_answers_as_well_whatever_shares_its_row(finished):
   assert found.metrics["copa/accuracy"] == told
   data = dataclasses.replace(model.config.data, packing="document")
   config = dataclasses.replace(model.config, data=data)
-  alone = model._replace(config=config)
+  alone = dataclasses.replace(model, config=config)
   again = evaluation.measure(alone, Copa(), model.config.task_data, splits.TEST)
   assert [p["predicted"] for p in again.predictions] == [
     p["predicted"] for p in found.predictions

@@ -109,7 +109,8 @@ def model(directory: str, adaptation: Adaptation, scale: float = 0.3):
       params[name] = noise + name.endswith("scale")
     elif adaptation.trains(name):
       params[name] = params[name] + noise
-  return plain._replace(
+  return dataclasses.replace(
+    plain,
     config=dataclasses.replace(plain.config, model=directory),
     network=network,
     params=unflatten_dict(params, sep="."),

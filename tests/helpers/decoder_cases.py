@@ -8,7 +8,7 @@ from harness import Case
 
 Config = dict[str, Any]
 _UNTIED = {"tie_word_embeddings": False}
-_GPT: Config = {
+GPT: Config = {
   "vocab_size": 61,
   "n_embd": 32,
   "n_layer": 2,
@@ -17,7 +17,7 @@ _GPT: Config = {
   "pad_token_id": 0,
 }
 _ODD_GPT: Config = {
-  **_GPT,
+  **GPT,
   "n_embd": 24,
   "n_head": 3,
   "layer_norm_epsilon": 1e-3,
@@ -27,12 +27,12 @@ _ODD_FIRST = {**_ODD_GPT, "n_layer": 3, "afn": "silu"}
 _ODD_GPT2 = {**_ODD_GPT, "n_inner": 40, "activation_function": "relu"}
 # Those of Stanford (Mistral) are like this.
 _SCALED = {
-  **_GPT,
+  **GPT,
   "n_layer": 4,
   "scale_attn_by_inverse_layer_idx": True,
   "reorder_and_upcast_attn": True,
 }
-_UNSCALED = {**_GPT, "scale_attn_weights": False, "pad_token_id": None}
+_UNSCALED = {**GPT, "scale_attn_weights": False, "pad_token_id": None}
 
 _NEO: Config = {
   "vocab_size": 61,
@@ -58,7 +58,7 @@ _ODD_NEO: Config = {
 }
 _DENSE = {**_NEO, "num_layers": 2, "attention_types": [[["global"], 2]]}
 
-_LLAMA: Config = {
+LLAMA: Config = {
   "vocab_size": 61,
   "hidden_size": 32,
   "intermediate_size": 48,
@@ -69,7 +69,7 @@ _LLAMA: Config = {
   "pad_token_id": 0,
 }
 _ODD_LLAMA: Config = {
-  **_LLAMA,
+  **LLAMA,
   "hidden_size": 24,
   "num_attention_heads": 3,
   "num_key_value_heads": 1,
@@ -89,7 +89,7 @@ _BIASES = {**_ODD_LLAMA, "mlp_bias": True, "hidden_act": "gelu_pytorch_tanh"}
 # As 3.1 has it, in small: some wavelengths are kept, some divided, and one is
 # in between.
 _THIRD: Config = {
-  **_LLAMA,
+  **LLAMA,
   "num_hidden_layers": 3,
   "num_attention_heads": 2,
   "num_key_value_heads": 2,
@@ -138,7 +138,7 @@ _ODD_M2M = {
   **_UNTIED,
 }
 
-_T5: Config = {
+T5: Config = {
   "vocab_size": 61,
   "d_model": 32,
   "d_kv": 16,
@@ -149,7 +149,7 @@ _T5: Config = {
 }
 # Version 1.1, and the buckets within the length of a row.
 _ODD_T5 = {
-  **_T5,
+  **T5,
   "d_model": 24,
   "d_kv": 10,
   "num_layers": 3,
@@ -165,36 +165,36 @@ _ODD_T5 = {
 # Narrow heads: without a division scores grow with their width, and with
 # them what float32 loses, in PyTorch too.
 _DEEP_T5 = {
-  **_T5,
+  **T5,
   "feed_forward_proj": "gated-silu",
   "num_layers": 4,
   "d_kv": 4,
 }
-_MT5 = {**_T5, **_UNTIED, "num_decoder_layers": 3}
+_MT5 = {**T5, **_UNTIED, "num_decoder_layers": 3}
 
 CASES = [
-  Case("OpenAIGPTLMHeadModel", _GPT, 20, types=3),
+  Case("OpenAIGPTLMHeadModel", GPT, 20, types=3),
   Case("OpenAIGPTLMHeadModel", _ODD_FIRST | _UNTIED, 20, name="odd"),
   Case(
     "OpenAIGPTLMHeadModel",
-    {**_GPT, "n_layer": 4, "afn": "relu"},
+    {**GPT, "n_layer": 4, "afn": "relu"},
     17,
     name="deep",
   ),
-  Case("OpenAIGPTDoubleHeadsModel", _GPT, 20),
-  Case("OpenAIGPTDoubleHeadsModel", _GPT, 20, output="choice", name="choice"),
-  Case("OpenAIGPTModel", _GPT, 20),
+  Case("OpenAIGPTDoubleHeadsModel", GPT, 20),
+  Case("OpenAIGPTDoubleHeadsModel", GPT, 20, output="choice", name="choice"),
+  Case("OpenAIGPTModel", GPT, 20),
   Case("OpenAIGPTForSequenceClassification", _ODD_FIRST, 20),
-  Case("GPT2LMHeadModel", _GPT, 20, types=3),
+  Case("GPT2LMHeadModel", GPT, 20, types=3),
   Case("GPT2LMHeadModel", _ODD_GPT2 | _UNTIED, 20, name="odd"),
   Case("GPT2LMHeadModel", _SCALED, 17, name="scaled"),
   Case("GPT2LMHeadModel", _UNSCALED, 20, name="unscaled"),
-  Case("GPT2DoubleHeadsModel", _GPT, 20),
-  Case("GPT2DoubleHeadsModel", _GPT, 20, output="choice", name="choice"),
-  Case("GPT2Model", _GPT, 20),
+  Case("GPT2DoubleHeadsModel", GPT, 20),
+  Case("GPT2DoubleHeadsModel", GPT, 20, output="choice", name="choice"),
+  Case("GPT2Model", GPT, 20),
   Case("GPT2ForSequenceClassification", _ODD_GPT2, 20),
   Case("GPT2ForTokenClassification", _ODD_GPT2, 20),
-  Case("GPT2ForQuestionAnswering", _GPT, 20),
+  Case("GPT2ForQuestionAnswering", GPT, 20),
   Case("GPTNeoForCausalLM", _NEO, 20, types=3),
   Case("GPTNeoForCausalLM", _ODD_NEO | _UNTIED, 20, name="odd"),
   Case("GPTNeoForCausalLM", _DENSE, 17, name="dense"),
@@ -202,15 +202,15 @@ CASES = [
   Case("GPTNeoForSequenceClassification", _ODD_NEO, 20),
   Case("GPTNeoForTokenClassification", _ODD_NEO, 20),
   Case("GPTNeoForQuestionAnswering", _DENSE, 20),
-  Case("LlamaForCausalLM", _LLAMA, 24),
-  Case("LlamaForCausalLM", _LLAMA, 24, left=True, name="left"),
+  Case("LlamaForCausalLM", LLAMA, 24),
+  Case("LlamaForCausalLM", LLAMA, 24, left=True, name="left"),
   Case("LlamaForCausalLM", _ODD_LLAMA, 24, name="odd"),
   Case("LlamaForCausalLM", _THIRD, 23, name="third"),
   Case("LlamaForCausalLM", _BIASES, 24, name="biases"),
   Case("LlamaModel", _THIRD, 24),
   Case("LlamaForSequenceClassification", _ODD_LLAMA, 24),
   Case("LlamaForTokenClassification", _ODD_LLAMA, 24),
-  Case("LlamaForQuestionAnswering", _LLAMA, 24),
+  Case("LlamaForQuestionAnswering", LLAMA, 24),
   Case("BartForConditionalGeneration", _BART, 20),
   Case("BartForConditionalGeneration", _ODD_BART | _UNTIED, 20, name="odd"),
   Case("BartForConditionalGeneration", {**_BART, "decoder_layers": 4}, 17),
@@ -232,14 +232,14 @@ CASES = [
   ),
   Case("M2M100Model", _BART, 20),
   Case("M2M100Model", _ODD_M2M, 17, name="odd"),
-  Case("T5ForConditionalGeneration", _T5, 20),
+  Case("T5ForConditionalGeneration", T5, 20),
   Case("T5ForConditionalGeneration", _ODD_T5, 24, untied="lm_head", name="odd"),
   Case("T5ForConditionalGeneration", _DEEP_T5, 17, left=True, name="deep"),
-  Case("T5Model", {**_T5, "num_decoder_layers": 3}, 20),
+  Case("T5Model", {**T5, "num_decoder_layers": 3}, 20),
   Case("T5EncoderModel", _ODD_T5, 20),
   Case("T5ForSequenceClassification", _ODD_T5, 20, shifted=True),
-  Case("T5ForTokenClassification", {**_T5, "num_labels": 3}, 20),
-  Case("T5ForQuestionAnswering", _T5, 20, shifted=True),
+  Case("T5ForTokenClassification", {**T5, "num_labels": 3}, 20),
+  Case("T5ForQuestionAnswering", T5, 20, shifted=True),
   Case("MT5ForConditionalGeneration", _MT5, 20, untied="lm_head"),
   Case("MT5ForSequenceClassification", _MT5, 20, shifted=True),
 ]

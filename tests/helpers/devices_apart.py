@@ -1,4 +1,4 @@
-"""A test's file run as a program of its own, on simulated devices."""
+"""Programs in processes of their own, on simulated devices."""
 
 import json
 from typing import Any
@@ -7,6 +7,12 @@ import apart
 import xla_flags
 
 
+def run(*argv: object, devices: int = 8, **variables: str) -> str:
+  """What a Python program prints where JAX has so many devices."""
+  flags = xla_flags.devices(devices)
+  return apart.python(*argv, XLA_FLAGS=flags, **variables).stdout
+
+
 def on_eight(path: str) -> Any:
   """The JSON that a file prints where JAX has eight devices."""
-  return json.loads(apart.python(path, XLA_FLAGS=xla_flags.devices(8)).stdout)
+  return json.loads(run(path))

@@ -8,7 +8,7 @@ from harness import Case
 
 Config = dict[str, Any]
 _UNTIED = {"tie_word_embeddings": False}
-_BERT: Config = {
+BERT: Config = {
   "vocab_size": 61,
   "hidden_size": 32,
   "num_hidden_layers": 2,
@@ -16,7 +16,7 @@ _BERT: Config = {
   "intermediate_size": 48,
   "max_position_embeddings": 20,
 }
-_DEEP = {**_BERT, "num_hidden_layers": 4}
+_DEEP = {**BERT, "num_hidden_layers": 4}
 _ODD: Config = {
   "hidden_size": 24,
   "num_attention_heads": 3,
@@ -24,14 +24,14 @@ _ODD: Config = {
   "num_labels": 5,
 }
 _ODD_BERT = {
-  **_BERT,
+  **BERT,
   **_ODD,
   "hidden_act": "relu",
   "type_vocab_size": 3,
   "layer_norm_eps": 1e-5,
 }
 
-_ALBERT = {**_BERT, "embedding_size": 16, "num_hidden_layers": 3}
+_ALBERT = {**BERT, "embedding_size": 16, "num_hidden_layers": 3}
 _ODD_ALBERT = {
   **_ODD_BERT,
   "embedding_size": 40,
@@ -39,13 +39,13 @@ _ODD_ALBERT = {
   "num_hidden_groups": 2,
   "inner_group_num": 2,
 }
-_ELECTRA = {**_BERT, "embedding_size": 16}
+_ELECTRA = {**BERT, "embedding_size": 16}
 _ODD_ELECTRA = {
   **_ODD_BERT,
   "embedding_size": 40,
   "summary_activation": "tanh",
 }
-_ROBERTA = {**_BERT, "max_position_embeddings": 22}
+_ROBERTA = {**BERT, "max_position_embeddings": 22}
 _ODD_ROBERTA = {**_ODD_BERT, "pad_token_id": 4, "max_position_embeddings": 25}
 
 _DISTILBERT: Config = {
@@ -68,7 +68,7 @@ _ODD_DISTILBERT = {
 }
 
 _MODERNBERT: Config = {
-  **_BERT,
+  **BERT,
   "num_hidden_layers": 4,
   "max_position_embeddings": 24,
   "local_attention": 8,
@@ -139,16 +139,16 @@ CASES = [
   Case("AlbertForMultipleChoice", _ALBERT, 20, types=2),
   Case("AlbertForTokenClassification", _ODD_ALBERT, 20),
   Case("AlbertForQuestionAnswering", _ALBERT, 20),
-  Case("BertForMaskedLM", _BERT, 20, types=2),
+  Case("BertForMaskedLM", BERT, 20, types=2),
   Case("BertForMaskedLM", _ODD_BERT | _UNTIED, 20, name="odd"),
   Case("BertForMaskedLM", _DEEP, 17, name="deep"),
-  Case("BertForPreTraining", _BERT, 20, types=2),
-  Case("BertModel", _BERT, 20),
-  Case("BertForNextSentencePrediction", _BERT, 20, types=2),
+  Case("BertForPreTraining", BERT, 20, types=2),
+  Case("BertModel", BERT, 20),
+  Case("BertForNextSentencePrediction", BERT, 20, types=2),
   Case("BertForSequenceClassification", _ODD_BERT, 20, types=3),
   Case("BertForMultipleChoice", _ODD_BERT, 20, types=3),
   Case("BertForTokenClassification", _ODD_BERT, 20),
-  Case("BertForQuestionAnswering", _BERT, 20),
+  Case("BertForQuestionAnswering", BERT, 20),
   Case("DistilBertForMaskedLM", _DISTILBERT, 20),
   Case("DistilBertForMaskedLM", _ODD_DISTILBERT | _UNTIED, 20, name="odd"),
   Case(

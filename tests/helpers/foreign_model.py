@@ -10,6 +10,7 @@ import harness
 import numpy as np
 import safetensors
 
+from lm_jax import cli
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import weights as weights_lib
 
@@ -95,4 +96,18 @@ def stored(directory: pathlib.Path) -> dict[str, dict[str, Any]]:
     name: facts
     for file in directory.glob("*.safetensors")
     for name, facts in safetensors.deserialize(file.read_bytes())
+  }
+
+
+def run(command: str, model: object, **flags: object) -> int:
+  """Runs a command on a model; returns its exit code."""
+  given = {"model": model} | flags
+  return cli.main([command, *(f"--{k}={v}" for k, v in given.items())])
+
+
+def contents(folder: pathlib.Path) -> dict[str, bytes | bool]:
+  """The bytes of each file below a folder by its path; False of a folder."""
+  return {
+    str(path.relative_to(folder)): path.is_file() and path.read_bytes()
+    for path in folder.rglob("*")
   }

@@ -19,14 +19,20 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import unflatten_dict
 
 from lm_jax import layout
+from lm_jax.config import Config
+from lm_jax.data import rows as rows_lib
 from lm_jax.devices import sharding
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import source_files
 from lm_jax.hugging_face import write as write_lib
-from lm_jax.hugging_face.weights import Weights
-from lm_jax.inference import pooling
+from lm_jax.hugging_face.weights import Weights, write
+from lm_jax.inference import load, pooling
+from lm_jax.loaded_model import Trained
+from lm_jax.storage.digest import flatten
+from lm_jax.training import assemble
 
 # What a case's gradients and logits may differ by.
 LOGITS = 1e-4
@@ -389,7 +395,7 @@ class Pair:
     with Weights(self.directory) as weights:
       unused = self.model.unused(weights.names())
     with source_files.unused(self.directory, unused) as kept:
-      write_lib.write(directory, self.model, self.params, kept=kept)
+      write(directory, write_lib.tensors(self.model, self.params, kept=kept))
     cls = type(self.their)
     other, info = cls.from_pretrained(
       directory, output_loading_info=True, attn_implementation="eager"
@@ -425,6 +431,25 @@ def pair(case: Case, directory: pathlib.Path) -> tuple[Pair, Inputs]:
   their = make_torch(case)
   their.save_pretrained(directory)
   return Pair(directory, their), make_inputs(case, their.config)
+
+
+def untrained(config: Config) -> Trained:
+  """The model of a run that has not begun, with parameters drawn by name."""
+  dataset = rows_lib.load(config.data, config.length)
+  program = assemble.make_program(config, dataset)
+  shapes = flatten(program.abstract.params).items()
+  leaves = {name: jnp.asarray(draw(name, leaf.shape)) for name, leaf in shapes}
+  params = unflatten_dict(leaves, sep=".")
+  return load.from_plan(config, dataset.tokenizer, program.plan, params)
+
+
+def whole(cls: Any, directory: str | pathlib.Path) -> Any:
+  """A model as their class reads it, which finds every tensor and no more."""
+  model, info = cls.from_pretrained(
+    directory, output_loading_info=True, attn_implementation="eager"
+  )
+  assert not info["missing_keys"] and not info["unexpected_keys"]
+  return model.eval()
 
 
 @functools.cache

@@ -3,16 +3,14 @@
 import dataclasses
 import json
 
+import harness
 import jax
 import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax.data import rows as rows_lib
 from lm_jax.hugging_face import export
-from lm_jax.inference import load
 from lm_jax.storage.digest import digest
-from lm_jax.training import assemble
 
 SHAPE = {"layers": 1, "width": 32, "heads": 2, "feedforward": 64}
 METRICS = {"validation_loss": 3.25, "minimal_pairs": 0.625, "odd": None}
@@ -23,17 +21,11 @@ def model_of(tiny, folder, objective="mlm", preset="bert", **changes):
   config = tiny.config(
     folder, objective=objective, trunk={"preset": preset} | SHAPE, **changes
   )
-  dataset = rows_lib.load(config.data, config.length)
-  program = assemble.make_program(config, dataset)
-  rng = np.random.default_rng(0)
-  params = jax.tree.map(
-    lambda leaf: np.float32(rng.normal(0, 0.2, leaf.shape)),
-    program.abstract.params,
-  )
+  model = harness.untrained(config)
   folder.mkdir(exist_ok=True)
   result = {
     "status": "done",
-    "digest": digest(params),
+    "digest": digest(model.params),
     "parameters": 12345,
     "commit": "0123abc+",
     "ledger": {"steps": 6, "flops": 3.5e9, "tokens": 768, "seconds": 1.5},
@@ -41,7 +33,6 @@ def model_of(tiny, folder, objective="mlm", preset="bert", **changes):
     "items": {"minimal_pairs": [1, 0, 1, 1, 0, 1, 1, 0]},
   }
   (folder / "result.json").write_text(json.dumps(result))
-  model = load.from_plan(config, dataset.tokenizer, program.plan, params)
   return dataclasses.replace(model, source=str(folder))
 
 

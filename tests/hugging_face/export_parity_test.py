@@ -7,20 +7,13 @@ import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax.data import rows as rows_lib
-from lm_jax.inference import load
 from lm_jax.objectives.permutation_lm import PermutationLM
-from lm_jax.storage.digest import flatten
 from lm_jax.support.errors import UsageError
-from lm_jax.training import assemble
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
 
-pytestmark = [
-  pytest.mark.parity,
-  pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 
 # The other presets that a family has, exported by name.
 NAMED = {"roberta": "RobertaForMaskedLM"}
@@ -33,10 +26,7 @@ ARMS = {
   "mlm_nsp": ("bert", "", "BertForPreTraining"),
   "mlm_sop": ("albert", "", "AlbertForPreTraining"),
   "clm": ("gpt2", "", "GPT2LMHeadModel"),
-  "span_corruption": (
-    *("t5", "encoder_decoder"),
-    "T5ForConditionalGeneration",
-  ),
+  "span_corruption": ("t5", "encoder_decoder", "T5ForConditionalGeneration"),
   "denoising": ("bart", "encoder_decoder", "BartForConditionalGeneration"),
 }
 
@@ -53,21 +43,10 @@ def model_of(tiny, objective, preset, architecture="", **trunk):
     architecture=architecture,
     trunk={"preset": preset, **SHAPE, **trunk, **OWN.get(preset, {})},
     data=tiny.data(
-      sentinels=20,
-      packing="document" if objective in PAIRS else "packed",
+      sentinels=20, packing="document" if objective in PAIRS else "packed"
     ),
   )
-  dataset = rows_lib.load(config.data, config.length)
-  program = assemble.make_program(config, dataset)
-  params = {
-    name: jnp.asarray(harness.draw(name, leaf.shape))
-    for name, leaf in flatten(program.abstract.params).items()
-  }
-  treedef = jax.tree.structure(program.abstract.params)
-  params = jax.tree.unflatten(treedef, list(params.values()))
-  return lm_jax.LanguageModel(
-    load.from_plan(config, dataset.tokenizer, program.plan, params)
-  )
+  return lm_jax.LanguageModel(harness.untrained(config))
 
 
 def padded(lm):
@@ -99,9 +78,7 @@ def test_a_run_is_the_same_model_in_transformers(tiny, tmp_path, objective):
   lm = model_of(tiny, objective, preset, architecture)
   to = str(tmp_path / "theirs")
   assert lm.save_pretrained(to) == [to]
-  cls = getattr(transformers, name)
-  model, info = cls.from_pretrained(to, output_loading_info=True)
-  assert not info["missing_keys"] and not info["unexpected_keys"]
+  model = harness.whole(getattr(transformers, name), to)
   tokenizer = transformers.AutoTokenizer.from_pretrained(to)
   again = lm_jax.load(to)
   for text in TEXTS:
@@ -117,7 +94,7 @@ def test_a_run_is_the_same_model_in_transformers(tiny, tmp_path, objective):
     decoder = np.concatenate([np.full_like(ids[:, :1], start), ids[:, 1:]], 1)
     given["decoder_input_ids"] = decoder
   tensors = {key: torch.tensor(value) for key, value in given.items()}
-  out = model.eval()(**tensors)
+  out = model(**tensors)
   logits = out["prediction_logits" if objective in PAIRS else "logits"]
   valid = np.ones_like(ids) if architecture else mask
   same(logits, lm.logits(**given), valid)
@@ -143,12 +120,9 @@ def test_a_run_is_exported_as_the_family_that_is_named(tiny, tmp_path, family):
     named, unnamed = (tmp_path / x / name for x in ("theirs", "unnamed"))
     assert named.read_bytes() == unnamed.read_bytes()
   cls = getattr(transformers, NAMED[family])
-  model, info = cls.from_pretrained(
-    tmp_path / "theirs", output_loading_info=True
-  )
-  assert not info["missing_keys"] and not info["unexpected_keys"]
+  model = harness.whole(cls, tmp_path / "theirs")
   ids, mask = padded(lm)
-  theirs = model.eval()(torch.tensor(ids), torch.tensor(mask)).logits
+  theirs = model(torch.tensor(ids), torch.tensor(mask)).logits
   same(theirs, lm.logits(ids, mask), mask)
 
 
@@ -162,11 +136,7 @@ def test_both_stacks_of_an_electra_are_written(tiny, tmp_path):
   for folder, cls in zip(
     folders, ("ElectraForPreTraining", "ElectraForMaskedLM"), strict=True
   ):
-    model, info = getattr(transformers, cls).from_pretrained(
-      folder, output_loading_info=True
-    )
-    assert not info["missing_keys"] and not info["unexpected_keys"]
-    theirs = model.eval()(**given).logits
+    theirs = harness.whole(getattr(transformers, cls), folder)(**given).logits
     if cls == "ElectraForPreTraining":
       same(theirs, lm.logits(ids, mask), mask)
     else:
@@ -195,10 +165,7 @@ def test_an_xlnet_predicts_the_same_in_any_order(tiny, tmp_path):
   lm = model_of(tiny, "permutation_lm", "xlnet")
   to = str(tmp_path / "theirs")
   lm.save_pretrained(to)
-  model, info = transformers.XLNetLMHeadModel.from_pretrained(
-    to, output_loading_info=True
-  )
-  assert not info["missing_keys"] and not info["unexpected_keys"]
+  model = harness.whole(transformers.XLNetLMHeadModel, to)
   assert "transformer.mask_emb" in dict(model.named_parameters())
   # The objective's own problem over one text without padding.
   ids = padded(lm)[0][:, :12]
@@ -229,7 +196,7 @@ def test_an_xlnet_predicts_the_same_in_any_order(tiny, tmp_path):
   weight = np.asarray(problem.weights["nll"])
   mapping = np.zeros((*at.shape, length), np.float32)
   np.put_along_axis(mapping, at[:, :, None], 1, axis=2)
-  theirs = model.eval()(
+  theirs = model(
     torch.tensor(ids),
     perm_mask=torch.tensor(hidden.astype(np.float32)),
     target_mapping=torch.tensor(mapping),

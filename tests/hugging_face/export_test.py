@@ -6,20 +6,19 @@ import json
 import re
 
 import foreign_model
+import harness
 import ml_dtypes
 import numpy as np
 import pytest
+from foreign_model import contents, run
 from tiny import pretrain
 
 import lm_jax
-from lm_jax import cli
-from lm_jax.data import rows as rows_lib
 from lm_jax.data.options import DataOptions
 from lm_jax.hugging_face import export, pretrained
-from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
-from lm_jax.training import assemble
 
+pytestmark = pytest.mark.usefixtures("cache")
 # What is easily lost on the way through float32: the least and the largest
 # number, a negative zero, an infinity.
 _ODD = {
@@ -27,18 +26,6 @@ _ODD = {
   "float16": [6e-8, -65504, -0.0, np.inf],
   "bfloat16": [9.2e-41, -3.38e38, -0.0, np.inf],
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tiny):
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setenv("LM_JAX_CACHE", str(tiny.cache))
-    yield
-
-
-def run(command, model, **flags):
-  given = {"model": model} | flags
-  return cli.main([command, *(f"--{k}={v}" for k, v in given.items())])
 
 
 def there_and_back(theirs, folder, **flags):
@@ -229,13 +216,6 @@ def test_evaluate_takes_their_directory(tiny, tmp_path, capsys, monkeypatch):
   assert row["metric"] == "bits_per_byte" and 5 < row["value"] < 9
 
 
-def contents(folder):
-  return {
-    str(path.relative_to(folder)): path.is_file() and path.read_bytes()
-    for path in folder.rglob("*")
-  }
-
-
 def test_what_cannot_be_written_leaves_nothing(finished, tmp_path, capsys):
   theirs, run_ = tmp_path / "theirs", tmp_path / "run"
   foreign_model.build(theirs)
@@ -275,9 +255,5 @@ def test_a_run_is_written_as_its_preset(tiny, preset, architecture):
   shape = {"layers": 2, "width": 32, "heads": 2, "feedforward": 48}
   trunk = {"preset": preset, **shape}
   config = tiny.config(objective="mlm", trunk=trunk)
-  dataset = rows_lib.load(config.data, config.length)
-  program = assemble.make_program(config, dataset)
-  params = program.initial(np.uint32(0)).params
-  model = load.from_plan(config, dataset.tokenizer, program.plan, params)
-  [part] = export.parts_of(model, "")
+  [part] = export.parts_of(harness.untrained(config), "")
   assert part.model.architecture == architecture

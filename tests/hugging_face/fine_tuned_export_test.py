@@ -4,16 +4,13 @@ import dataclasses
 import json
 import shutil
 
-import jax
+import harness
 import numpy as np
 import pytest
 
 import lm_jax
-from lm_jax.data import rows as rows_lib
 from lm_jax.hugging_face import export
-from lm_jax.inference import load
 from lm_jax.support.errors import UsageError
-from lm_jax.training import assemble
 
 LABELS = ("O", "B-person, real", "I-person, real")
 SHAPE = {"layers": 1, "width": 32, "heads": 2, "feedforward": 64}
@@ -27,7 +24,6 @@ OPTIONS = {"extract": {}, "multiple_choice": {"choices": 2}}
 
 
 def model_of(tiny, objective, **options):
-  """With random parameters."""
   config = tiny.config(
     objective=objective,
     architecture="encoder",
@@ -37,14 +33,7 @@ def model_of(tiny, objective, **options):
     length=32 * options.get("choices", 1),
     trunk={"preset": "bert"} | SHAPE,
   )
-  dataset = rows_lib.load(config.data, config.length)
-  program = assemble.make_program(config, dataset)
-  rng = np.random.default_rng(0)
-  params = jax.tree.map(
-    lambda leaf: np.float32(rng.normal(0, 0.2, leaf.shape)),
-    program.abstract.params,
-  )
-  return load.from_plan(config, dataset.tokenizer, program.plan, params)
+  return harness.untrained(config)
 
 
 @pytest.mark.parametrize("objective", HEADS)
@@ -58,13 +47,13 @@ def test_heads_and_labels_come_along(tiny, tmp_path, objective, started):
     export.save(model_of(tiny, "mlm"), str(tmp_path / "base"), "bert")
     shutil.copytree(tmp_path / "base", run / "hugging_face")
     (run / "hugging_face" / "model.safetensors").unlink()
-    model, family = model._replace(source=str(run)), ""
+    model, family = dataclasses.replace(model, source=str(run)), ""
   else:
     # Its preset names the family; without one nothing does.
     trunk = {k: v for k, v in model.config.trunk.items() if k != "preset"}
     other = dataclasses.replace(model.config, trunk=trunk)
     with pytest.raises(UsageError, match=f"--family: needed, .* {objective};"):
-      export.save(model._replace(config=other), str(to))
+      export.save(dataclasses.replace(model, config=other), str(to))
     family = ""
   export.save(model, str(to), family)
   head, architecture = HEADS[objective]

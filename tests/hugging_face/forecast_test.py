@@ -52,10 +52,7 @@ def test_what_is_asked_for_or_was_written_stays():
 @pytest.mark.parametrize(
   ("config", "message"),
   [
-    (
-      _config("clm", "bert"),
-      "--architecture=causal_decoder is encoder",
-    ),
+    (_config("clm", "bert"), "--architecture=causal_decoder is encoder"),
     (_config("mlm", "t5"), "T5 has no class with the outputs vocabulary"),
     (_config("rtd", "bert"), "BERT has no class with the outputs replaced"),
     (_config("mlm", "bert", norm="rmsnorm"), "--trunk.norm=rmsnorm is layer"),
@@ -70,10 +67,10 @@ def test_what_does_not_export_is_told(config, message):
 def test_train_says_so_at_its_start(monkeypatch, tmp_path, capsys):
   from lm_jax.runs import run
 
-  def pretrain(config, progress=True):
+  def execute(self, progress=True):
     assert "will not export" in capsys.readouterr().err
     return {"status": "done"}
 
-  monkeypatch.setattr(run, "pretrain", pretrain)
+  monkeypatch.setattr(run.Run, "execute", execute)
   argv = ["train", "--objective=clm", "--trunk.preset=bert", "--size=nano"]
   assert cli.main([*argv, f"--workdir={tmp_path / 'x'}"]) == 0

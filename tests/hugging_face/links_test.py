@@ -62,8 +62,7 @@ def test_nor_by_that_of_an_index(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-  "name",
-  ["chat_template.jinja", "tokenizer_config.json", "config.json"],
+  "name", ["chat_template.jinja", "tokenizer_config.json", "config.json"]
 )
 def test_nor_is_a_chat_template_read(model, tmp_path, name):
   copy = _linked(model, tmp_path, name)

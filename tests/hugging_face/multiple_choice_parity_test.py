@@ -1,29 +1,20 @@
 """Scores of candidates, packed in rows here and in live Transformers."""
 
 import harness
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm_jax.data import rows as rows_lib
 from lm_jax.examples.forms import Example
 from lm_jax.finetuning import forward
 from lm_jax.finetuning.heads.multiple_choice import MultipleChoice
 from lm_jax.hugging_face import export
-from lm_jax.inference import load
-from lm_jax.storage.digest import flatten
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks.copa import Copa
-from lm_jax.training import assemble
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
 
-pytestmark = [
-  pytest.mark.parity,
-  pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 
 SHAPE = {"layers": 2, "width": 32, "heads": 2, "feedforward": 48}
 OWN = {"albert": {"sharing": (0, 0), "embedding_width": 24}}
@@ -59,15 +50,7 @@ def model_of(tiny, preset):
     trunk={"preset": preset, **SHAPE, **OWN.get(preset, {})},
     data=tiny.data(sentinels=20, packing="packed"),
   )
-  dataset = rows_lib.load(config.data, config.length)
-  program = assemble.make_program(config, dataset)
-  params = [
-    jnp.asarray(harness.draw(name, leaf.shape))
-    for name, leaf in flatten(program.abstract.params).items()
-  ]
-  treedef = jax.tree.structure(program.abstract.params)
-  params = jax.tree.unflatten(treedef, params)
-  return load.from_plan(config, dataset.tokenizer, program.plan, params)
+  return harness.untrained(config)
 
 
 @pytest.mark.parametrize("preset", CLASSES)

@@ -1,22 +1,17 @@
 """Directories of theirs as models here, on one device and on several."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
+import devices_apart
 import foreign_model
 import numpy as np
 import pytest
-import xla_flags
 
 import lm_jax
 from lm_jax.hugging_face import pretrained
 from lm_jax.storage import checkpoint
 from lm_jax.support.errors import UsageError
 
-ROOT = Path(__file__).parents[2]
 IDS = np.arange(2, 26).reshape(4, 6)
 
 
@@ -118,25 +113,10 @@ def test_every_device_gets_its_slice_and_the_logits_stay(tiny, tmp_path):
   for name in foreign_model.CONFIGS:
     foreign_model.build(tmp_path / name, name)
     np.save(tmp_path / name / "ids.npy", IDS)
-  done = subprocess.run(
-    [
-      sys.executable,
-      *("-c", _SHARDED),
-      *(str(tmp_path / name) for name in foreign_model.CONFIGS),
-    ],
-    cwd=ROOT,
-    env=os.environ
-    | {
-      "XLA_FLAGS": xla_flags.devices(8),
-      "JAX_PLATFORMS": "cpu",
-      "LM_JAX_CACHE": str(tiny.cache),
-    },
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.returncode == 0, done.stderr
-  lines = done.stdout.splitlines()
+  directories = [tmp_path / name for name in foreign_model.CONFIGS]
+  lines = devices_apart.run(
+    "-c", _SHARDED, *directories, LM_JAX_CACHE=str(tiny.cache)
+  ).splitlines()
   results = [line.removeprefix("cut") for line in lines if line[:3] == "cut"]
   assert len(results) == len(foreign_model.CONFIGS)
   for line in results:

@@ -15,10 +15,7 @@ from lm_jax.types import Specials
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 transformers = pytest.importorskip("transformers")
-pytestmark = [
-  pytest.mark.parity,
-  pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
 LINES = foreign.lines(2000, seed=5)
 
 

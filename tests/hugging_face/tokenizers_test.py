@@ -212,7 +212,7 @@ def test_written_tokenizer_reads_back(kind, tmp_path):
     ("t5", "spiece.model", None, "looked for tokenizer.json, spiece.model"),
     ("m2m_100", "vocab.json", b'{"a": 0}', "lacks the unknown token '<unk>'"),
     ("bert", "tokenizer.json", b"{}", "tokenizer.json: not a tokenizer"),
-    ("bert", "tokenizer_config.json", b"[]", "holds a list, not an object"),
+    ("bert", "tokenizer_config.json", b"[]", "[]: must be an object"),
     (
       "bert",
       "tokenizer_config.json",

@@ -2,18 +2,15 @@ import json
 import os
 import random
 import struct
-import subprocess
-import sys
 import tracemalloc
-from pathlib import Path
 
+import devices_apart
 import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
-import xla_flags
 from hypothesis import given
 from hypothesis import strategies as st
 from jax.sharding import SingleDeviceSharding
@@ -414,13 +411,4 @@ with Weights(sys.argv[1]) as weights:
     assert sum(sizes) == x.size
 print("same")
 """
-  flags = xla_flags.devices(8)
-  done = subprocess.run(
-    [sys.executable, "-c", script, str(tmp_path)],
-    env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
-    cwd=Path(__file__).parents[2],
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.stdout == "same\n", done.stderr
+  assert devices_apart.run("-c", script, tmp_path) == "same\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 from absl import logging
 
-from lm_jax.support import links, strict_json
+from lm_jax.support import links, strict_json, typed_json
 from lm_jax.support.errors import UsageError
 
 Merges = list[tuple[str, str]]
@@ -18,14 +18,17 @@ def text(path: pathlib.Path) -> str:
   return strict_json.text_of(links.inside(path))
 
 
+def _lines(path: pathlib.Path) -> list[str]:
+  """The lines of a file, whether or not the last one ends."""
+  *lines, last = text(path).split("\n")
+  return [*lines, last] if last else lines
+
+
 def json_object(path: pathlib.Path) -> dict[str, Any]:
   """Reads the object in a JSON file; {} where there is no such file."""
   if not path.is_file():
     return {}
-  content = strict_json.read(links.inside(path))
-  if not isinstance(content, dict):
-    raise UsageError(f"{path}: holds a {type(content).__name__}, not an object")
-  return content
+  return typed_json.read_as(links.inside(path), dict)
 
 
 def check_ids(vocabulary: Any, path: pathlib.Path) -> dict[str, int]:
@@ -66,12 +69,9 @@ def word_list(path: pathlib.Path) -> dict[str, int]:
   of a token that stands twice: its last line is its id, as Transformers reads
   it.
   """
-  lines = text(path).split("\n")
-  if lines and not lines[-1]:
-    lines.pop()
   tokens = [
     line.removesuffix("\r") or _no_text(number)
-    for number, line in enumerate(lines, 1)
+    for number, line in enumerate(_lines(path), 1)
   ]
   if not tokens:
     raise UsageError(f"{path}: is empty")
@@ -98,11 +98,8 @@ def _no_text(number: int) -> str:
 
 def merges(path: pathlib.Path, vocabulary: dict[str, int]) -> Merges:
   """merges.txt of byte pair encoding: two tokens a line, the first first."""
-  lines = text(path).split("\n")
-  if lines and not lines[-1]:
-    lines.pop()
   pairs: Merges = []
-  for number, line in enumerate(lines, 1):
+  for number, line in enumerate(_lines(path), 1):
     if line.startswith("#version"):
       continue
     pair = line.rstrip("\r").split(" ")

@@ -23,10 +23,11 @@ from lm_jax.hugging_face.tokenizers.settings import (
   read_settings,
   str_of,
 )
-from lm_jax.hugging_face.tokenizers.source import FILE, broken
+from lm_jax.hugging_face.tokenizers.source import FILE, readable
 from lm_jax.support.errors import UsageError
 from lm_jax.types import Specials
 
+_KINDS = {**KINDS, "M2M100Tokenizer": m2m.KIND}
 # Classes that take a tokenizer.json as it is.
 _AS_IS = ("PreTrainedTokenizer", "TokenizersBackend", "")
 
@@ -73,23 +74,20 @@ def read(
   """
   settings = read_settings(directory, config)
   name = _class_name(settings, model_type)
-  there, note = (directory / FILE).is_file(), ""
-  if name == "M2M100Tokenizer":
+  kind, note = _KINDS.get(name), ""
+  languages = kind.languages if kind else ()
+  if kind is m2m.KIND:
     tokenizer, languages = m2m.build(settings)
-    kind: Kind | None = m2m.KIND
-  elif name in KINDS:
-    kind = KINDS[name]
+  elif kind:
     tokenizer, note = _of_kind(name, settings)
-    languages = kind.languages
-  elif there or name in _AS_IS:
-    kind, languages = None, ()
+  elif (directory / FILE).is_file() or name in _AS_IS:
     tokenizer = _as_it_is(settings)
     if differs := rebuilt.difference(name, tokenizer, settings):
       note = _told(directory / FILE, name, differs)
   else:
     raise UsageError(
       f"{directory}: its tokenizer is a {name}, and there is no {FILE}; known "
-      f"are {', '.join([*KINDS, 'M2M100Tokenizer'])}"
+      f"are {', '.join(_KINDS)}"
     )
   tokenizer.no_truncation()
   tokenizer.no_padding()
@@ -111,15 +109,10 @@ def special_names(
 ) -> dict[str, str]:
   """Transformers' special_tokens_map: texts by name, "bos_token".
 
-  Args:
-    directory, model_type, config: as of `read`.
-
-  Raises:
-    UsageError: a file is broken.
+  The arguments and errors are those of `read`.
   """
   settings = read_settings(directory, config)
-  name = _class_name(settings, model_type)
-  kind = m2m.KIND if name == "M2M100Tokenizer" else KINDS.get(name)
+  kind = _KINDS.get(_class_name(settings, model_type))
   parts = {**(kind.names if kind else {}), **settings.named}
   return {f"{part}_token": str_of(token) for part, token in parts.items()}
 
@@ -140,13 +133,9 @@ def _of_kind(name: str, settings: Settings) -> tuple[Any, str]:
   kind, path = KINDS[name], settings.directory / FILE
   if not path.is_file():
     return _built(kind, settings), ""
-  try:
+  with readable(path):
     mine = own.open_file(path)
     _add(mine, kind, None, settings)
-  except UsageError:
-    raise
-  except Exception as error:  # The library raises nothing more specific.
-    raise broken(path, error) from error
   try:
     theirs = _built(kind, settings)
     differs = own.difference(mine, theirs)
@@ -167,13 +156,9 @@ def _told(path: pathlib.Path, name: str, differs: str) -> str:
 def _built(kind: Kind, settings: Settings) -> Any:
   path = source.find(settings.directory, kind)
   vocabulary = source.read_source(path, kind, settings)
-  try:
+  with readable(path):
     tokenizer = kind.build(vocabulary, settings)
     _add(tokenizer, kind, vocabulary.added, settings)
-  except UsageError:
-    raise
-  except Exception as error:  # The library raises nothing more specific.
-    raise broken(path, error) from error
   return tokenizer
 
 
@@ -186,18 +171,15 @@ def _as_it_is(settings: Settings) -> Any:
       f"{settings.directory}: no tokenizer files; looked for {FILE}, "
       f"{model.name}"
     )
-  try:
-    if path.is_file():
+  if path.is_file():
+    with readable(path):
       tokenizer = own.open_file(path)
       _add(tokenizer, None, None, settings)
-    else:
-      tokenizer, given, names = plain_sentencepiece.build(model)
-      told = {**names, **settings.named}
-      _add(tokenizer, None, given, dataclasses.replace(settings, named=told))
-  except UsageError:
-    raise
-  except Exception as error:  # The library raises nothing more specific.
-    raise broken(path if path.is_file() else model, error) from error
+    return tokenizer
+  with readable(model):
+    tokenizer, given, names = plain_sentencepiece.build(model)
+    told = {**names, **settings.named}
+    _add(tokenizer, None, given, dataclasses.replace(settings, named=told))
   return tokenizer
 
 
@@ -217,12 +199,10 @@ def _add(
 
   names: dict[str, Any] = dict(kind.names) if kind else {}
   if kind and kind.mask_strips:
-    mask = tokenizers.AddedToken(names["mask"], lstrip=True)
-    names["mask"] = mask
+    names["mask"] = tokenizers.AddedToken(names["mask"], lstrip=True)
   names.update(settings.named)
-  if settings.extra is not None:
-    extra = settings.extra
-  else:
+  extra = settings.extra
+  if extra is None:
     if given is None:
       given = settings.flag("additional_special_tokens", None)
     extra = kind.extra(given, settings) if kind else given or []

@@ -49,12 +49,10 @@ def _fairseq_scores(*languages: str) -> Callable[[Pieces, Settings], Scores]:
   """fairseq's order: its own four tokens, pieces from the third on, a mask."""
 
   def scores(pieces: Pieces, settings: Settings) -> Scores:
-    first = [
-      settings.content("bos", "<s>"),
-      settings.content("pad", "<pad>"),
-      settings.content("eos", "</s>"),
-      settings.content("unk", "<unk>"),
-    ]
+    first = (
+      settings.content(part, _ROBERTA_NAMES[part])
+      for part in ("bos", "pad", "eos", "unk")
+    )
     last = [*languages, settings.content("mask", "<mask>")]
     return [
       *((token, 0.0) for token in first),
@@ -107,11 +105,7 @@ def _xlnet_extra(given: list[Any] | None, _: Settings) -> list[Any]:
 
 
 _BERT_NAMES = {
-  "unk": "[UNK]",
-  "sep": "[SEP]",
-  "pad": "[PAD]",
-  "cls": "[CLS]",
-  "mask": "[MASK]",
+  part: f"[{part.upper()}]" for part in ("unk", "sep", "pad", "cls", "mask")
 }
 _ROBERTA_NAMES = {
   "bos": "<s>",

@@ -21,7 +21,7 @@ from lm_jax.hugging_face.tokenizers import (
 )
 from lm_jax.hugging_face.tokenizers.hf_classes import Kind
 from lm_jax.hugging_face.tokenizers.settings import PARTS, Settings
-from lm_jax.hugging_face.tokenizers.source import broken
+from lm_jax.hugging_face.tokenizers.source import readable
 from lm_jax.support.errors import UsageError
 
 _VOCABULARY, _MODEL = "vocab.json", "sentencepiece.bpe.model"
@@ -70,10 +70,8 @@ def build(settings: Settings) -> tuple[Any, tuple[str, ...]]:
     raise UsageError(f"{path}: lacks the unknown token {names['unk']!r}")
   model = pieces.read_pieces(directory / _MODEL)
   tokenizer = tokenizers.Tokenizer(_model(model, ids, names["unk"], path))
-  try:
+  with readable(directory / _MODEL):
     sentencepiece_normalizer.like_sentencepiece(tokenizer, model)
-  except Exception as error:  # The library raises nothing more specific.
-    raise broken(directory / _MODEL, error) from error
   tokens = tuple(f"__{name}__" for name in languages.M2M[code])
   tokenizer.add_special_tokens([*tokens])
   added = [settings.added[i] for i in sorted(settings.added)]

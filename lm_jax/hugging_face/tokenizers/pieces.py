@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from lm_jax.hugging_face.tokenizers import files
@@ -37,11 +38,6 @@ class Pieces:
   unknown: int
   spec: Any
   trainer: Any
-
-  def of_type(self, kind: int) -> list[str]:
-    """The pieces of a type, by id."""
-    both = zip(self.vocabulary, self.types, strict=True)
-    return [piece for (piece, _), each in both if each == kind]
 
   def added(self) -> list[Any]:
     """Control pieces (special) and those that users defined (not)."""
@@ -85,16 +81,16 @@ def read_pieces(path: pathlib.Path) -> Pieces:
   )
 
 
-def merges(vocabulary: dict[str, int]) -> files.Merges:
+def merges(ranks: Mapping[str, Any]) -> files.Merges:
   """The merges of byte pair encoding that pieces imply, the first first.
 
-  A piece may come of any two pieces that it consists of. Lower ids merge
-  first; for one piece, a shorter left part does.
+  A piece may come of any two pieces that it consists of. Lower ranks (ids,
+  or what else can be sorted) merge first; for one piece, a shorter left part.
   """
   ranked = [
-    (i, left, piece[:left], piece[left:])
-    for piece, i in vocabulary.items()
+    (rank, left, piece[:left], piece[left:])
+    for piece, rank in ranks.items()
     for left in range(1, len(piece))
-    if piece[:left] in vocabulary and piece[left:] in vocabulary
+    if piece[:left] in ranks and piece[left:] in ranks
   ]
   return [(a, b) for *_, a, b in sorted(ranked)]

@@ -35,121 +35,123 @@ class Source:
   added: list[Any] | None = None
 
 
-def bert(source: Source, settings: Settings) -> Any:
+def _assemble(
+  model: Any, normalizer: Any, pre_tokenizer: Any, decoder: Any
+) -> Any:
   import tokenizers
+
+  tokenizer = tokenizers.Tokenizer(model)
+  tokenizer.normalizer = normalizer
+  tokenizer.pre_tokenizer = pre_tokenizer
+  tokenizer.decoder = decoder
+  return tokenizer
+
+
+def bert(source: Source, settings: Settings) -> Any:
   from tokenizers import decoders, models, normalizers, pre_tokenizers
 
-  unknown = settings.content("unk", "[UNK]")
-  tokenizer = tokenizers.Tokenizer(
-    models.WordPiece(source.ids, unk_token=unknown)
+  return _assemble(
+    models.WordPiece(source.ids, unk_token=settings.content("unk", "[UNK]")),
+    normalizers.BertNormalizer(
+      clean_text=True,
+      handle_chinese_chars=settings.flag("tokenize_chinese_chars", True),
+      strip_accents=settings.flag("strip_accents", None),
+      lowercase=settings.flag("do_lower_case", True),
+    ),
+    pre_tokenizers.BertPreTokenizer(),
+    decoders.WordPiece(prefix="##"),
   )
-  tokenizer.normalizer = normalizers.BertNormalizer(
-    clean_text=True,
-    handle_chinese_chars=settings.flag("tokenize_chinese_chars", True),
-    strip_accents=settings.flag("strip_accents", None),
-    lowercase=settings.flag("do_lower_case", True),
-  )
-  tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-  tokenizer.decoder = decoders.WordPiece(prefix="##")
-  return tokenizer
+
+
+def _bpe(source: Source, **options: Any) -> Any:
+  from tokenizers import models
+
+  return models.BPE(vocab=source.ids, merges=source.merges, **options)
 
 
 def gpt(source: Source, settings: Settings) -> Any:
-  import tokenizers
-  from tokenizers import decoders, models, normalizers, pre_tokenizers
+  from tokenizers import decoders, normalizers, pre_tokenizers
 
-  tokenizer = tokenizers.Tokenizer(
-    models.BPE(
-      vocab=source.ids,
-      merges=source.merges,
+  return _assemble(
+    _bpe(
+      source,
       continuing_subword_prefix="",
       end_of_word_suffix="</w>",
       unk_token=settings.content("unk", "<unk>"),
-    )
+    ),
+    normalizers.BertNormalizer(lowercase=True),
+    pre_tokenizers.BertPreTokenizer(),
+    decoders.BPEDecoder(suffix="</w>"),
   )
-  tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-  tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-  tokenizer.decoder = decoders.BPEDecoder(suffix="</w>")
-  return tokenizer
 
 
 def byte_level(source: Source, settings: Settings) -> Any:
-  import tokenizers
-  from tokenizers import decoders, models, pre_tokenizers
+  from tokenizers import decoders, pre_tokenizers
 
-  tokenizer = tokenizers.Tokenizer(
-    models.BPE(
-      vocab=source.ids,
-      merges=source.merges,
-      continuing_subword_prefix="",
-      end_of_word_suffix="",
-    )
+  space = settings.flag("add_prefix_space", False)
+  return _assemble(
+    _bpe(source, continuing_subword_prefix="", end_of_word_suffix=""),
+    None,
+    pre_tokenizers.ByteLevel(add_prefix_space=space),
+    decoders.ByteLevel(),
   )
-  tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(
-    add_prefix_space=settings.flag("add_prefix_space", False)
-  )
-  tokenizer.decoder = decoders.ByteLevel()
-  return tokenizer
 
 
 def llama(source: Source, settings: Settings) -> Any:
-  import tokenizers
-  from tokenizers import decoders, models, pre_tokenizers
-
-  prefix = settings.flag("add_prefix_space", None) in (True, None)
   # "legacy" puts a space behind special tokens in a text, too.
-  legacy = settings.flag("legacy", False)
-  scheme = "always" if legacy else "first"
-  tokenizer = tokenizers.Tokenizer(
-    models.BPE(
-      vocab=source.ids,
-      merges=source.merges,
-      fuse_unk=True,
-      byte_fallback=True,
-    )
+  scheme = "always" if settings.flag("legacy", False) else "first"
+  prefix = settings.flag("add_prefix_space", None) in (True, None)
+  return _assemble(
+    _bpe(source, fuse_unk=True, byte_fallback=True),
+    None,
+    metaspace(scheme if prefix else "never"),
+    byte_fallback(strip=prefix),
   )
-  tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
-    replacement=SPACE,
-    prepend_scheme=scheme if prefix else "never",
-    split=False,
+
+
+def metaspace(scheme: str) -> Any:
+  """A pre-tokenizer that marks spaces and leaves a text whole."""
+  from tokenizers import pre_tokenizers
+
+  return pre_tokenizers.Metaspace(
+    replacement=SPACE, prepend_scheme=scheme, split=False
   )
-  steps: list[Any] = [
-    decoders.Replace(SPACE, " "),
-    decoders.ByteFallback(),
-    decoders.Fuse(),
-  ]
-  if prefix:
+
+
+def byte_fallback(strip: bool) -> Any:
+  """A decoder of pieces and bytes; `strip` takes a space off the start."""
+  from tokenizers import decoders
+
+  steps = [decoders.Replace(SPACE, " "), decoders.ByteFallback()]
+  steps.append(decoders.Fuse())
+  if strip:
     steps.append(decoders.Strip(content=" ", left=1))
-  tokenizer.decoder = decoders.Sequence(steps)
-  return tokenizer
+  return decoders.Sequence(steps)
 
 
 def _unigram(
-  source: Source, unknown: int, steps: list[Any], prefix: bool, words: bool
+  source: Source,
+  unknown: int,
+  steps: list[Any],
+  prefix: bool = True,
+  words: bool = True,
 ) -> Any:
   """Sentencepiece as Transformers rebuilds it.
 
   steps: of the normalizer. prefix: does each word start with a space? words:
   are white spaces of any kind and number one border of words?
   """
-  import tokenizers
   from tokenizers import decoders, models, normalizers, pre_tokenizers
 
   scheme = "always" if prefix else "never"
-  tokenizer = tokenizers.Tokenizer(
-    models.Unigram(source.scores, unk_id=unknown, byte_fallback=False)
-  )
-  if steps:
-    tokenizer.normalizer = normalizers.Sequence(steps)
   space = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme=scheme)
   split = pre_tokenizers.WhitespaceSplit()
-  tokenizer.pre_tokenizer = (
-    pre_tokenizers.Sequence([split, space]) if words else space
+  return _assemble(
+    models.Unigram(source.scores, unk_id=unknown, byte_fallback=False),
+    normalizers.Sequence(steps) if steps else None,
+    pre_tokenizers.Sequence([split, space]) if words else space,
+    decoders.Metaspace(replacement=SPACE, prepend_scheme=scheme),
   )
-  tokenizer.decoder = decoders.Metaspace(
-    replacement=SPACE, prepend_scheme=scheme
-  )
-  return tokenizer
 
 
 def _compiled(source: Source) -> list[Any]:
@@ -175,7 +177,7 @@ def _quotes(accents: bool, lower: bool) -> list[Any]:
 
 def xlm_roberta(source: Source, settings: Settings) -> Any:
   prefix = settings.flag("add_prefix_space", True)
-  return _unigram(source, 3, _compiled(source), prefix, words=True)
+  return _unigram(source, 3, _compiled(source), prefix)
 
 
 def albert(source: Source, settings: Settings) -> Any:
@@ -183,31 +185,26 @@ def albert(source: Source, settings: Settings) -> Any:
     settings.flag("keep_accents", False), settings.flag("do_lower_case", True)
   )
   prefix = settings.flag("add_prefix_space", True)
-  return _unigram(source, 1, steps + _compiled(source), prefix, words=True)
+  return _unigram(source, 1, steps + _compiled(source), prefix)
 
 
 def xlnet(source: Source, settings: Settings) -> Any:
   # Transformers 5 takes accents off whatever keep_accents says.
   steps = _quotes(False, settings.flag("do_lower_case", False))
-  steps += _compiled(source)
-  return _unigram(source, source.unknown, steps, prefix=True, words=True)
+  return _unigram(source, source.unknown, steps + _compiled(source))
 
 
-def t5(source: Source, settings: Settings) -> Any:
-  del settings
-  return _unigram(source, 2, _compiled(source), prefix=True, words=True)
+def t5(source: Source, _: Settings) -> Any:
+  return _unigram(source, 2, _compiled(source))
 
 
-def mbart(source: Source, settings: Settings) -> Any:
-  del settings  # Transformers 5 leaves out the compiled normalization.
-  return _unigram(source, 3, [], prefix=True, words=True)
+def mbart(source: Source, _: Settings) -> Any:
+  return _unigram(source, 3, [])  # As Transformers 5, without normalization.
 
 
-def mbart50(source: Source, settings: Settings) -> Any:
+def mbart50(source: Source, _: Settings) -> Any:
   import tokenizers
   from tokenizers import normalizers
 
-  del settings
   one = normalizers.Replace(tokenizers.Regex(" {2,}"), " ")
-  steps = [*_compiled(source), one]
-  return _unigram(source, 3, steps, prefix=True, words=False)
+  return _unigram(source, 3, [*_compiled(source), one], words=False)

@@ -20,7 +20,9 @@ def build(path: pathlib.Path) -> tuple[Any, list[Any], dict[str, str]]:
   import tokenizers
 
   model = pieces.read_pieces(path)
-  own = model.of_type(pieces.USER_DEFINED)
+  added = model.added()
+  # Users' own pieces are text, which the pipeline keeps whole.
+  own = [token.content for token in added if not token.special]
   tokenizer = tokenizers.Tokenizer(_model(model, bool(own)))
   _set_spaces(tokenizer, model, own)
   spec = model.trainer
@@ -30,9 +32,7 @@ def build(path: pathlib.Path) -> tuple[Any, list[Any], dict[str, str]]:
     "unk": spec.unk_piece if spec.unk_id >= 0 else "",
   }
   names = {part: token for part, token in told.items() if token}
-  # Users' own pieces are text, which the pipeline keeps whole.
-  added = [token for token in model.added() if token.special]
-  return tokenizer, added, names
+  return tokenizer, [token for token in added if token.special], names
 
 
 def _model(model: Pieces, whole: bool) -> Any:
@@ -44,30 +44,19 @@ def _model(model: Pieces, whole: bool) -> Any:
     return models.Unigram(
       model.vocabulary, unk_id=model.unknown, byte_fallback=fallback
     )
+  normal = {  # The best score merges first.
+    piece: (-score, i)
+    for i, (piece, score) in enumerate(model.vocabulary)
+    if model.types[i] == pieces.NORMAL
+  }
   return models.BPE(
     vocab={piece: i for i, (piece, _) in enumerate(model.vocabulary)},
-    merges=_merges(model),
+    merges=pieces.merges(normal),
     unk_token=model.trainer.unk_piece,
     fuse_unk=True,
     byte_fallback=fallback,
     ignore_merges=whole,
   )
-
-
-def _merges(model: Pieces) -> list[tuple[str, str]]:
-  """Lists the merges that normal pieces imply, the best score first."""
-  normal = {
-    piece: (-score, i)
-    for i, (piece, score) in enumerate(model.vocabulary)
-    if model.types[i] == pieces.NORMAL
-  }
-  ranked = [
-    (*rank, piece[:left], piece[left:])
-    for piece, rank in normal.items()
-    for left in range(1, len(piece))
-    if piece[:left] in normal and piece[left:] in normal
-  ]
-  return [(a, b) for *_, a, b in sorted(ranked)]
 
 
 def _set_spaces(tokenizer: Any, model: Pieces, own: list[str]) -> None:

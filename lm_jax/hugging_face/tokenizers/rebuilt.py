@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lm_jax.hugging_face.tokenizers import own
-from lm_jax.hugging_face.tokenizers.pipelines import SPACE
+from lm_jax.hugging_face.tokenizers import own, pipelines
 from lm_jax.hugging_face.tokenizers.settings import Settings
 
 _QWEN2 = (
@@ -36,15 +35,18 @@ def difference(name: str, tokenizer: Any, settings: Settings) -> str:
   return own.difference(tokenizer, of_class)
 
 
-def _byte_level(tokenizer: Any, settings: Settings, *before: Any) -> None:
-  """NFC, some steps, and words of bytes as GPT-2 cuts them."""
+def _byte_level(
+  tokenizer: Any, settings: Settings, *before: Any, words: bool = True
+) -> None:
+  """NFC, some steps, and bytes; of words as GPT-2 cuts them, if `words`."""
   from tokenizers import decoders, normalizers, pre_tokenizers
 
   space = bool(settings.flag("add_prefix_space", False))
   tokenizer.normalizer = normalizers.NFC()
-  words = pre_tokenizers.ByteLevel(add_prefix_space=space)
-  steps = [*before, words]
-  tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps) if before else words
+  last = pre_tokenizers.ByteLevel(add_prefix_space=space, use_regex=words)
+  tokenizer.pre_tokenizer = (
+    pre_tokenizers.Sequence([*before, last]) if before else last
+  )
   tokenizer.decoder = decoders.ByteLevel()
 
 
@@ -57,19 +59,11 @@ def _cohere(tokenizer: Any, settings: Settings) -> None:
 
 def _qwen2(tokenizer: Any, settings: Settings) -> None:
   import tokenizers
-  from tokenizers import decoders, normalizers, pre_tokenizers
 
-  space = bool(settings.flag("add_prefix_space", False))
-  tokenizer.normalizer = normalizers.NFC()
-  tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-    [
-      pre_tokenizers.Split(
-        tokenizers.Regex(_QWEN2), behavior="isolated", invert=False
-      ),
-      pre_tokenizers.ByteLevel(add_prefix_space=space, use_regex=False),
-    ]
+  words = tokenizers.pre_tokenizers.Split(
+    tokenizers.Regex(_QWEN2), behavior="isolated", invert=False
   )
-  tokenizer.decoder = decoders.ByteLevel()
+  _byte_level(tokenizer, settings, words, words=False)
 
 
 def _falls_back(tokenizer: Any) -> None:
@@ -80,37 +74,22 @@ def _falls_back(tokenizer: Any) -> None:
 
 
 def _gemma(tokenizer: Any, settings: Settings) -> None:
-  from tokenizers import decoders, normalizers, pre_tokenizers
+  from tokenizers import normalizers, pre_tokenizers
 
   _falls_back(tokenizer)
-  tokenizer.normalizer = normalizers.Replace(" ", SPACE)
+  tokenizer.normalizer = normalizers.Replace(" ", pipelines.SPACE)
   tokenizer.pre_tokenizer = pre_tokenizers.Split(
     " ", behavior="merged_with_previous", invert=False
   )
-  tokenizer.decoder = decoders.Sequence(
-    [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
-  )
+  tokenizer.decoder = pipelines.byte_fallback(strip=False)
 
 
 def _code_llama(tokenizer: Any, settings: Settings) -> None:
-  from tokenizers import decoders, pre_tokenizers
-
   prefix = settings.flag("add_prefix_space", None) in (True, None)
   _falls_back(tokenizer)
   tokenizer.normalizer = None
-  tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
-    replacement=SPACE,
-    prepend_scheme="first" if prefix else "never",
-    split=False,
-  )
-  tokenizer.decoder = decoders.Sequence(
-    [
-      decoders.Replace(SPACE, " "),
-      decoders.ByteFallback(),
-      decoders.Fuse(),
-      decoders.Strip(content=" ", left=1),
-    ]
-  )
+  tokenizer.pre_tokenizer = pipelines.metaspace("first" if prefix else "never")
+  tokenizer.decoder = pipelines.byte_fallback(strip=True)
 
 
 CLASSES: dict[str, Callable[[Any, Settings], None]] = {

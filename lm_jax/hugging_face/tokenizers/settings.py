@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 from lm_jax.hugging_face.tokenizers import files
+from lm_jax.support import typed_json
 from lm_jax.support.errors import UsageError
 
 CONFIG = "tokenizer_config.json"
@@ -94,28 +95,33 @@ def _legacy(directory: pathlib.Path, options: dict[str, Any]) -> dict[int, Any]:
         had = {str_of(token) for token in told}
         value = [*told, *(x for x in value if str_of(x) not in had)]
     options[key] = value
-  special = {str_of(options[f"{p}_token"]) for p in PARTS if _told(options, p)}
-  special |= {str_of(token) for token in _extra(options, path) or []}
+  tokens = (*_named(options).values(), *(_extra(options, path) or []))
+  special = {str_of(token) for token in tokens}
   path = directory / "added_tokens.json"
-  added = {}
-  for text, i in files.json_object(path).items():
-    if not isinstance(i, int):
-      raise UsageError(f"{path}: the id of {text!r} is {i!r}")
-    added[i] = tokenizers.AddedToken(
+  ids = typed_json.as_kind(files.json_object(path), dict[str, int], path)
+  added = {
+    i: tokenizers.AddedToken(
       text, normalized=text not in special, special=text in special
     )
+    for text, i in ids.items()
+  }
   path = directory / "tokenizer.json"
-  tokens = files.json_object(path).get("added_tokens") or []
-  for token in tokens if isinstance(tokens, list) else [tokens]:
+  listed = files.json_object(path).get("added_tokens") or []
+  for token in listed if isinstance(listed, list) else [listed]:
     if not isinstance(token, dict) or not isinstance(token.get("id"), int):
       raise UsageError(f"{path}: {token!r} in added_tokens has no id")
     added[token["id"]] = added_token(token, path)
   return added
 
 
-def _told(options: dict[str, Any], part: str) -> bool:
-  value = options.get(f"{part}_token")
-  return isinstance(value, str) or hasattr(value, "content")
+def _named(options: dict[str, Any]) -> dict[str, Any]:
+  """The named tokens by part, as far as told."""
+  values = {part: options.get(f"{part}_token") for part in PARTS}
+  return {
+    part: value
+    for part, value in values.items()
+    if isinstance(value, str) or hasattr(value, "content")
+  }
 
 
 def read_settings(directory: pathlib.Path, config: dict[str, Any]) -> Settings:
@@ -140,11 +146,8 @@ def read_settings(directory: pathlib.Path, config: dict[str, Any]) -> Settings:
     added = _legacy(directory, options)
   by_text = {token.content: token for token in added.values()}
   named = {
-    part: by_text.get(
-      str_of(options[f"{part}_token"]), options[f"{part}_token"]
-    )
-    for part in PARTS
-    if _told(options, part)
+    part: by_text.get(str_of(token), token)
+    for part, token in _named(options).items()
   }
   name = options.get("tokenizer_class") or config.get("tokenizer_class") or ""
   if not isinstance(name, str):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from lm_jax.hugging_face.tokenizers import files, pieces
@@ -54,7 +56,7 @@ def read_source(path: pathlib.Path, kind: Kind, settings: Settings) -> Source:
 def _from_json(path: pathlib.Path, kind: Kind, settings: Settings) -> Source:
   """Vocabulary, merges and compiled normalization of a tokenizer.json."""
   content = files.json_object(path)
-  try:
+  with readable(path):
     model = content["model"]
     if kind.model == "Unigram":
       scores = [(str(token), float(score)) for token, score in model["vocab"]]
@@ -63,14 +65,12 @@ def _from_json(path: pathlib.Path, kind: Kind, settings: Settings) -> Source:
       compiled = charsmap(content.get("normalizer"))
       return Source(scores=scores, charsmap=compiled, unknown=unknown)
     ids = files.check_ids(model["vocab"], path)
-    pairs = [
-      tuple(pair.split(" ")) if isinstance(pair, str) else tuple(pair)
-      for pair in (model["merges"] if kind.model == "BPE" else [])
-    ]
-    files.check_merges([(left, right) for left, right in pairs], ids, path)
-    return Source(ids, merges=[(left, right) for left, right in pairs])
-  except (AttributeError, KeyError, TypeError, ValueError) as error:
-    raise broken(path, error) from error
+    merges = []
+    for pair in model["merges"] if kind.model == "BPE" else []:
+      left, right = pair.split(" ") if isinstance(pair, str) else pair
+      merges.append((left, right))
+    files.check_merges(merges, ids, path)
+    return Source(ids, merges=merges)
 
 
 def charsmap(normalizer: Any) -> bytes | None:
@@ -83,7 +83,15 @@ def charsmap(normalizer: Any) -> bytes | None:
   return None
 
 
-def broken(path: pathlib.Path, error: Exception) -> UsageError:
-  """Makes the error for a file that a library refuses."""
-  reason = str(error).splitlines()[0] if str(error) else repr(error)
-  return UsageError(f"{path}: not a tokenizer that can be read: {reason}")
+@contextlib.contextmanager
+def readable(path: pathlib.Path) -> Iterator[None]:
+  """Turns any error of a library that refuses a file into a UsageError."""
+  try:
+    yield
+  except UsageError:
+    raise
+  except Exception as error:  # The library raises nothing more specific.
+    reason = str(error).splitlines()[0] if str(error) else repr(error)
+    raise UsageError(
+      f"{path}: not a tokenizer that can be read: {reason}"
+    ) from error

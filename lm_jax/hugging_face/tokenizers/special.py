@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from lm_jax.families._fields import Fields
@@ -76,7 +77,7 @@ def specials(
   special = {i for i, token in added.items() if token.special}
   special |= {i for i in ids.values() if i != ABSENT}
   others = tuple(sorted(special - set(parts.ids)))
-  return Specials(**{**vars(parts), "others": others})
+  return dataclasses.replace(parts, others=others)
 
 
 def _first(ids: dict[str, int], *parts: str) -> int:

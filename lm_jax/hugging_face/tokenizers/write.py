@@ -26,9 +26,7 @@ def as_trained(template: Template) -> Template:
   `between` stands for what parted two texts.
   """
   return dataclasses.replace(
-    template,
-    single="before A after",
-    pair="before A between B:1 after:1",
+    template, single="before A after", pair="before A between B:1 after:1"
   )
 
 
