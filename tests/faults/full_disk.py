@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import resource
 
-from . import launching, places, runs
+from . import forking, launching, places, runs
 
 HOLDS = (
   "named error, last good checkpoint intact, goes on when there is room to "
@@ -45,7 +45,7 @@ def trial(seed, folder, shared):
   with places.small(place, rng.randint(LEAST, MOST)) as mounted:
     workdir = place / "run"
     arguments = shared.command(workdir, "clm")
-    run = shared.server.start(arguments, folder / "output-0")
+    run = forking.start(arguments, folder)
     if not mounted:
       limits = (rng.randint(20, 150) << 10,) * 2
       resource.prlimit(run.pid, resource.RLIMIT_FSIZE, limits)
@@ -57,7 +57,7 @@ def trial(seed, folder, shared):
     before = runs.checkpoints(workdir)
     if mounted:
       places.remount(place, "size=20m")
-    last = shared.server.finish(arguments, folder / "output")
+    last = forking.finish(arguments, folder)
     assert set(before) <= set(runs.checkpoints(workdir)), "one is lost"
     assert not last.errors(), last.output
     runs.check_equal(workdir, expected.workdir)

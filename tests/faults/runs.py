@@ -29,22 +29,16 @@ class References:
   Args:
     folder: to be in.
     command: takes a run directory, the corpus and an objective.
-    extra: folders with more objectives.
   """
 
   def __init__(
     self,
     folder: pathlib.Path,
     command: Callable[[pathlib.Path, pathlib.Path, str], list[str]],
-    *extra: str,
   ):
-    self.server = forking.Server(extra)
     self.corpus = launching.write_corpus(folder / "corpus")
     self._folder, self._command = folder, command
     self._known: dict[str, Reference] = {}
-
-  def close(self) -> None:
-    self.server.close()
 
   def command(self, workdir: pathlib.Path, objective: str) -> list[str]:
     return self._command(workdir, self.corpus, objective)
@@ -53,8 +47,7 @@ class References:
     if objective not in self._known:
       workdir = self._folder / objective
       begin = time.monotonic()
-      command = self.command(workdir, objective)
-      self.server.finish(command, self._folder / f"{objective}.txt")
+      forking.finish(self.command(workdir, objective), self._folder)
       seconds = time.monotonic() - begin
       self._known[objective] = Reference(workdir, seconds)
     return self._known[objective]
