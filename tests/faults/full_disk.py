@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import resource
 
-from . import forking, launching, places, runs
+from . import forking, places, runs
 
 HOLDS = (
   "named error, last good checkpoint intact, goes on when there is room to "
@@ -22,20 +22,14 @@ STEPS, INTERVAL = 60, 10
 LEAST, MOST = 150, 1500
 
 
-def command(workdir, corpus, objective):
-  return launching.train_command(
-    workdir,
-    corpus,
-    objective,
+def setup(folder):
+  return runs.References(
+    folder,
     STEPS,
     checkpoint_every=INTERVAL,
     keep_every=INTERVAL,
     eval_every=30,
   )
-
-
-def setup(folder):
-  return runs.References(folder, command)
 
 
 def trial(seed, folder, shared):

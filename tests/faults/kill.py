@@ -21,19 +21,10 @@ SHORT, LONG = 1, 100
 STEPS, INTERVAL = 100, 20
 
 
-def command(workdir, corpus, objective):
-  return launching.train_command(
-    workdir,
-    corpus,
-    objective,
-    STEPS,
-    checkpoint_every=INTERVAL,
-    eval_every=50,
-  )
-
-
 def setup(folder):
-  return runs.References(folder, command)
+  return runs.References(
+    folder, STEPS, checkpoint_every=INTERVAL, eval_every=50
+  )
 
 
 def trial(seed, folder, shared):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import signal
 
-from . import forking, launching, places, runs
+from . import forking, places, runs
 
 HOLDS = (
   "named error, last good checkpoint intact, goes on when it can be written "
@@ -19,19 +19,10 @@ SHORT, LONG = 1, 10
 STEPS, INTERVAL = 200, 10
 
 
-def command(workdir, corpus, objective):
-  return launching.train_command(
-    workdir,
-    corpus,
-    objective,
-    STEPS,
-    checkpoint_every=INTERVAL,
-    eval_every=100,
-  )
-
-
 def setup(folder):
-  return runs.References(folder, command)
+  return runs.References(
+    folder, STEPS, checkpoint_every=INTERVAL, eval_every=100
+  )
 
 
 def trial(seed, folder, shared):

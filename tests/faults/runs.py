@@ -7,7 +7,6 @@ import json
 import pathlib
 import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -28,20 +27,18 @@ class References:
 
   Args:
     folder: to be in.
-    command: takes a run directory, the corpus and an objective.
+    steps, flags: of each run.
   """
 
-  def __init__(
-    self,
-    folder: pathlib.Path,
-    command: Callable[[pathlib.Path, pathlib.Path, str], list[str]],
-  ):
+  def __init__(self, folder: pathlib.Path, steps: int, **flags: int):
     self.corpus = launching.write_corpus(folder / "corpus")
-    self._folder, self._command = folder, command
+    self._folder, self._steps, self._flags = folder, steps, flags
     self._known: dict[str, Reference] = {}
 
   def command(self, workdir: pathlib.Path, objective: str) -> list[str]:
-    return self._command(workdir, self.corpus, objective)
+    return launching.train_command(
+      workdir, self.corpus, objective, self._steps, **self._flags
+    )
 
   def get(self, objective: str) -> Reference:
     if objective not in self._known:

@@ -23,14 +23,8 @@ SHORT, LONG = 1, 50
 STEPS = 150
 
 
-def command(workdir, corpus, objective):
-  return launching.train_command(
-    workdir, corpus, objective, STEPS, checkpoint_every=0, eval_every=50
-  )
-
-
 def setup(folder):
-  return runs.References(folder, command)
+  return runs.References(folder, STEPS, checkpoint_every=0, eval_every=50)
 
 
 def trial(seed, folder, shared):
