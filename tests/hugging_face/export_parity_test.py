@@ -1,5 +1,6 @@
 """Models that were pretrained here, in live PyTorch Transformers."""
 
+import family_cases
 import harness
 import jax
 import jax.numpy as jnp
@@ -60,7 +61,7 @@ def model_of(tiny, objective, preset, architecture="", **trunk):
   dataset = rows_lib.load(config.data, config.length)
   program = assemble.make_program(config, dataset)
   params = {
-    name: jnp.asarray(harness.draw(name, leaf.shape))
+    name: jnp.asarray(family_cases.draw(name, leaf.shape))
     for name, leaf in flatten(program.abstract.params).items()
   }
   treedef = jax.tree.structure(program.abstract.params)

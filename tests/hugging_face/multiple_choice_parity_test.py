@@ -1,5 +1,6 @@
 """Scores of candidates, packed in rows here and in live Transformers."""
 
+import family_cases
 import harness
 import jax
 import jax.numpy as jnp
@@ -62,7 +63,7 @@ def model_of(tiny, preset):
   dataset = rows_lib.load(config.data, config.length)
   program = assemble.make_program(config, dataset)
   params = [
-    jnp.asarray(harness.draw(name, leaf.shape))
+    jnp.asarray(family_cases.draw(name, leaf.shape))
     for name, leaf in flatten(program.abstract.params).items()
   ]
   treedef = jax.tree.structure(program.abstract.params)
