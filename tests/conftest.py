@@ -27,7 +27,11 @@ def pytest_configure(config):
     plugins.add(directory)
 
 
-def pytest_collection_finish():
+def pytest_collection_finish(session):
+  if session.items and not session.config.option.collectonly:
+    import xla_flags
+
+    xla_flags.keep_programs()
   # Tracing makes many small objects, and each full collection would look
   # through all that was imported: a tenth of its time.
   gc.collect()

@@ -7,6 +7,7 @@ configuration file); both go through here, so both are checked alike.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import typing
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from lm_jax.support.values import check, is_literal, parse, show
 
 if TYPE_CHECKING:
   from _typeshed import DataclassInstance
+
+_hints = functools.cache(typing.get_type_hints)
 
 
 def option(default: Any, help_line: str, **metadata: Any) -> Any:
@@ -165,7 +168,7 @@ def options(cls: type, prefix: str = "") -> dict[str, Option]:
   Fields that hold a dict, or say that they are no flag, are not options. The
   prefix, "optimizer.", is put before each path.
   """
-  hints = typing.get_type_hints(cls)
+  hints = _hints(cls)
   known: dict[str, Option] = {}
   for field in dataclasses.fields(cls):
     if not field.metadata.get("flag", True):
@@ -230,7 +233,7 @@ def read(cls: type[Flags], given: Mapping[str, Sequence[str]]) -> Flags:
 def _nested(cls: type[Flags], values: Mapping[str, Any]) -> Flags:
   """Makes a dataclass of values by path; dataclasses in it, too."""
   own = {name: value for name, value in values.items() if "." not in name}
-  hints = typing.get_type_hints(cls)
+  hints = _hints(cls)
   for group in {path.partition(".")[0] for path in values if "." in path}:
     members = {
       path.partition(".")[2]: value

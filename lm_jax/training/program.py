@@ -72,7 +72,7 @@ class Program:
     )
     self.at_start = plan.optimizer.rate_at == optimizer_lib.START
     self.warmup = plan.optimizer.warmup
-    self.abstract = jax.eval_shape(self._initial, np.uint32(0))
+    self.abstract = jax.eval_shape(self._begun, shapes, jax.random.key(0))
     self._places = sharding.parameters(plan.mesh, boxed)
     params, held_places = self.split(self._places)
     fixed = (held_places,) if held else ()
@@ -178,10 +178,13 @@ class Program:
     plan, key = self.plan, jax.random.key(seed)
     params_key, run_key = jax.random.split(key)
     params, _ = self.split(nn.meta.unbox(draw_parameters(plan, params_key)))
+    return self._begun(params, run_key)
+
+  def _begun(self, params: Tree, key: Array) -> State:
     return State(
       params=params,
       optimizer=self._optimizer.init(params),
-      key=jax.random.key_data(run_key),
+      key=jax.random.key_data(key),
       step=jnp.int32(0),
       tokens=counter_lib.zero(),
       targets=counter_lib.zero(),

@@ -2,11 +2,12 @@
 
 import adapting
 import encoder_cases
+import family_cases
 import harness
 import numpy as np
 import pytest
 from decoder_cases import GPT, LLAMA, T5
-from harness import Case
+from family_cases import Case
 
 from lm_jax.hugging_face import export, peft
 from lm_jax.inference import load
@@ -68,7 +69,7 @@ def _ours(model, inputs):
 
 
 def _difference(one, other, inputs, paired):
-  valid = harness.valid(inputs, one.shape, paired)
+  valid = family_cases.valid(inputs, one.shape, paired)
   return float(np.abs((one - other) * valid).max())
 
 
@@ -101,7 +102,7 @@ def test_peft_reads_it(name, method, options, bases, tmp_path):
   plain = load.load(str(directory))
   assert peft.save(model, str(tmp_path / "to")) == [str(tmp_path / "to")]
   their = _theirs(name, directory, tmp_path / "to")
-  inputs = harness.make_inputs(CASES[name], their.get_base_model().config)
+  inputs = family_cases.make_inputs(CASES[name], their.get_base_model().config)
   # PEFT gives the prompt's logits, too, where they are the stack's own.
   own = method == "soft_prompt" and name != "t5"
   theirs = _logits(their, inputs, adaptation.ahead if own else 0)
@@ -122,7 +123,7 @@ def test_a_head_that_was_trained_comes_along(tmp_path):
   their.save_pretrained(directory)
   model = adapting.model(str(directory), adapting.make("lora", **ALL))
   peft.save(model, str(tmp_path / "to"))
-  inputs = harness.make_inputs(case, their.config)
+  inputs = family_cases.make_inputs(case, their.config)
   adapted = _theirs(case.architecture, directory, tmp_path / "to")
   ours, theirs = _ours(model, inputs), _logits(adapted, inputs)
   print(f"classification: {np.abs(ours - theirs).max():.1e}")
@@ -148,7 +149,7 @@ def test_a_merged_export_is_the_same_model(name, method, bases, tmp_path):
   (to,) = export.save(model, str(tmp_path / "to"))
   cls = getattr(transformers, CASES[name].architecture)
   their = cls.from_pretrained(to, attn_implementation="eager").eval()
-  inputs = harness.make_inputs(CASES[name], their.config)
+  inputs = family_cases.make_inputs(CASES[name], their.config)
   paired = name == "t5"
   ours = _ours(model, inputs)
   theirs = _difference(ours, _logits(their, inputs), inputs, paired)

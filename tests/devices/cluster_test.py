@@ -4,7 +4,7 @@ import sys
 import apart
 import jax
 import pytest
-from faults import launching, two_processes
+from faults import forking, launching, two_processes
 
 from lm_jax.devices import cluster
 from lm_jax.devices.cluster import Cluster
@@ -49,15 +49,14 @@ def test_all_three_flags_or_none(name):
     cluster.from_flags(rest)
 
 
-def ends(command, others, timeout=two_processes.JOIN):
+def ends(command, folder, others, timeout=two_processes.JOIN):
   """Exit codes and last words of two processes with different flags."""
-  pair = two_processes.start(command, 1, others, timeout)
+  pair = two_processes.start(command, folder, 1, others, timeout)
   try:
-    said = [process.communicate(timeout=90)[1] for process in pair]
+    codes = [process.wait(90) for process in pair]
   finally:
-    for process in pair:
-      process.kill()
-  return [process.returncode for process in pair], said
+    forking.kill_all()
+  return codes, [process.output for process in pair]
 
 
 def test_what_one_process_refuses_all_refuse(tmp_path):
@@ -67,7 +66,7 @@ def test_what_one_process_refuses_all_refuse(tmp_path):
     ("--seed=1", "lm_jax: --seed: process 1 has 1, process 0 has 0"),
     ("--trunk.heads=5", "--trunk.heads=5: must divide"),
   ):
-    codes, said = ends(command, {1: [flag]})
+    codes, said = ends(command, tmp_path, {1: [flag]})
     assert codes == [2, 2], said
     assert all(message in text for text in said), said
   assert not pathlib.Path(tmp_path, "run").exists()
@@ -75,7 +74,7 @@ def test_what_one_process_refuses_all_refuse(tmp_path):
 
 def test_who_waits_in_vain_says_so(tmp_path):
   command = launching.train_command(tmp_path / "run", tmp_path)
-  codes, said = ends(command, {1: ["--sise=tiny"]}, timeout=6)
+  codes, said = ends(command, tmp_path, {1: ["--sise=tiny"]}, timeout=6)
   assert codes == [2, 2], said
   assert "not all 2 processes met within --join_timeout=6 s" in said[0]
   assert "--sise: train has no such flag" in said[1]

@@ -20,22 +20,17 @@ separator = "\\n"
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory, write_labelled):
   folder = tmp_path_factory.mktemp("data")
-  for split, count in (("train", 8), ("test", 6)):
-    lines = [
-      json.dumps({"text": f"{'my' if i % 2 else 'we'} {i}", "label": i % 2})
-      for i in range(count)
-    ]
-    (folder / f"{split}.jsonl").write_text("\n".join(lines))
+  write_labelled(folder / "train.jsonl", 8)
+  write_labelled(folder / "test.jsonl", 6)
   (folder / "short.jinja").write_text(TEMPLATE)
   return folder
 
 
-def _run(capsys, *words):
-  code = cli.main(["evaluate", *words])
-  out, err = capsys.readouterr()
-  return code, out, err
+@pytest.fixture
+def evaluate(command):
+  return lambda *words: command("evaluate", *words)
 
 
 def _usual(finished, data):
@@ -49,17 +44,19 @@ def _usual(finished, data):
   )
 
 
-def test_text_json_csv_and_predictions_agree(finished, data, capsys, tmp_path):
+def test_text_json_csv_and_predictions_agree(
+  finished, data, evaluate, tmp_path
+):
   usual = _usual(finished, data)
   file = tmp_path / "predictions.jsonl"
-  code, text, _ = _run(capsys, *usual, f"--predictions={file}")
+  code, text, _ = evaluate(*usual, f"--predictions={file}")
   assert code == 0
   assert text.startswith("sst2: 6 items, template ")
   assert "log_likelihood, correction none" in text.splitlines()[0]
   lines = [line.split() for line in text.splitlines()[3:]]
   assert [line[:2] for line in lines] == [["0", "1"], ["2", "2"]]
 
-  code, found, _ = _run(capsys, *usual, "--format=json", "--correction=byte")
+  code, found, _ = evaluate(*usual, "--format=json", "--correction=byte")
   rows = json.loads(found)["results"]
   names = ["none", "token", "byte", "unconditional", "calibrated"]
   assert [(r["shots"], r["correction"]) for r in rows] == [
@@ -72,7 +69,7 @@ def test_text_json_csv_and_predictions_agree(finished, data, capsys, tmp_path):
   values = [100 * value for value in uncorrected]
   assert [float(line[2]) for line in lines] == pytest.approx(values, abs=0.06)
 
-  code, found, _ = _run(capsys, *usual, "--format=csv")
+  code, found, _ = evaluate(*usual, "--format=csv")
   table = list(csv.DictReader(io.StringIO(found)))
   assert [float(r["value"]) for r in table] == [r["value"] for r in rows]
   assert {r["model"] for r in table} == {finished.workdir}
@@ -91,15 +88,15 @@ def test_text_json_csv_and_predictions_agree(finished, data, capsys, tmp_path):
   assert record["right"] == "negative" and record["asked"] == {"text": "we 0"}
   # A second time there is a file already, and nothing is overwritten.
   before = file.read_bytes()
-  code, _, error = _run(capsys, *usual, f"--predictions={file}")
+  code, _, error = evaluate(*usual, f"--predictions={file}")
   assert code == 2 and "is there already" in error
   assert file.read_bytes() == before
 
 
-def test_the_same_command_gives_the_same(finished, data, capsys):
+def test_the_same_command_gives_the_same(finished, data, evaluate):
   usual = (*_usual(finished, data), "--format=json")
-  assert _run(capsys, *usual) == _run(capsys, *usual)
-  _, found, _ = _run(capsys, *usual, "--limit=3")
+  assert evaluate(*usual) == evaluate(*usual)
+  _, found, _ = evaluate(*usual, "--limit=3")
   assert {r["items"] for r in json.loads(found)["results"]} == {3}
 
 
@@ -150,8 +147,8 @@ def test_the_same_command_gives_the_same(finished, data, capsys):
     (["--model=/none", "--tasks=era", "--shots=0"], "--model=/none"),
   ],
 )
-def test_bad_flags_end_before_anything_is_read(words, message, capsys):
-  code, out, error = _run(capsys, *words)
+def test_bad_flags_end_before_anything_is_read(words, message, evaluate):
+  code, out, error = evaluate(*words)
   assert code == 2 and not out
   assert error.count("\n") == 1
   import re
@@ -159,7 +156,7 @@ def test_bad_flags_end_before_anything_is_read(words, message, capsys):
   assert re.search(message, error), error
 
 
-def test_flags_that_the_model_does_not_bear(finished, data, capsys):
+def test_flags_that_the_model_does_not_bear(finished, data, evaluate):
   usual = _usual(finished, data)
   for words, message in (
     (["--samples=3"], "--samples=3: is for templates with answer_pattern"),
@@ -167,19 +164,18 @@ def test_flags_that_the_model_does_not_bear(finished, data, capsys):
     (["--template=copa"], "field premise: sst2 has none; it has text"),
     (["--shots=9"], "--shots=9: the training split of sst2 has 8 examples"),
   ):
-    code, _, error = _run(capsys, *usual, *words)
+    code, _, error = evaluate(*usual, *words)
     assert code == 2 and message in error
 
 
-def test_answers_are_written_and_voted_on(finished, data, capsys, tmp_path):
+def test_answers_are_written_and_voted_on(finished, data, evaluate, tmp_path):
   path = tmp_path / "write.jinja"
   head = TEMPLATE.replace("calibration", 'answer_pattern = "a"\ncalibration')
   path.write_text(
     head.replace("+++\n{{", "[generation]\nmax_new_tokens = 4\n+++\n{{")
   )
   file = tmp_path / "predictions.jsonl"
-  code, text, _ = _run(
-    capsys,
+  code, text, _ = evaluate(
     *_usual(finished, data)[:3],
     f"--template={path}",
     "--samples=3",
@@ -196,7 +192,7 @@ def test_answers_are_written_and_voted_on(finished, data, capsys, tmp_path):
 
 
 def test_a_long_prompt_is_cut_so_that_an_answer_fits(
-  finished, data, capsys, tmp_path
+  finished, data, evaluate, tmp_path
 ):
   head = TEMPLATE.replace("calibration", 'answer_pattern = "."\ncalibration')
   text = head.replace("+++\n{{", "[generation]\nmax_new_tokens = N\n+++\n{{")
@@ -204,19 +200,18 @@ def test_a_long_prompt_is_cut_so_that_an_answer_fits(
   file, path = tmp_path / "predictions.jsonl", tmp_path / "write.jinja"
   usual = (*_usual(finished, data)[:3], f"--template={path}")
   path.write_text(text.replace("= N", "= 9"))
-  code, out, _ = _run(capsys, *usual, f"--predictions={file}")
+  code, out, _ = evaluate(*usual, f"--predictions={file}")
   assert code == 0 and "100 % of the items were cut" in out
   for line in file.read_text().splitlines():
     (written,) = json.loads(line)["texts"]
     assert 0 < len(written) <= 9  # a token a byte
   path.write_text(text.replace("= N", f"= {finished.length}"))
-  code, _, error = _run(capsys, *usual)
+  code, _, error = evaluate(*usual)
   assert code == 2 and "max_new_tokens=32: the model's context" in error
 
 
-def test_tasks_of_several_ways_go_together(finished, data, capsys):
-  code, text, _ = _run(
-    capsys,
+def test_tasks_of_several_ways_go_together(finished, data, evaluate):
+  code, text, _ = evaluate(
     *_usual(finished, data)[:1],
     "--tasks=minimal_pairs,sst2,bits_per_byte",
     *_usual(finished, data)[2:],
@@ -234,7 +229,9 @@ def test_tasks_of_several_ways_go_together(finished, data, capsys):
   assert all(line.endswith("] %") for line in lines[1:])
 
 
-def test_what_a_model_can_not_do_is_told_with_who_can(tiny, capsys, tmp_path):
+def test_what_a_model_can_not_do_is_told_with_who_can(
+  tiny, evaluate, refused, tmp_path
+):
   from lm_jax.runs import run
 
   config = tiny.config(tmp_path / "mlm", objective="mlm", budget="steps:1")
@@ -244,16 +241,14 @@ def test_what_a_model_can_not_do_is_told_with_who_can(tiny, capsys, tmp_path):
     (["--tasks=bits_per_byte"], "models of clm, prefix_lm, ul2 have it"),
     (["--tasks=era"], "does not apply: the model's scores are pseudo"),
   ):
-    code, out, error = _run(capsys, f"--model={config.workdir}", *words)
-    assert code == 2 and not out and message in error
-    assert error.count("\n") == 1
+    refused(["evaluate", f"--model={config.workdir}", *words], message)
   # None named: what does not apply is left out.
-  code, text, _ = _run(capsys, f"--model={config.workdir}")
+  code, text, _ = evaluate(f"--model={config.workdir}")
   assert code == 0 and "minimal_pairs" in text and "bits" not in text
 
 
 def test_a_fine_tuned_run_answers_its_own_task(
-  finished, data, capsys, tmp_path
+  finished, data, evaluate, capsys, tmp_path
 ):
   for split in ("train", "dev", "test"):
     source = data / ("test.jsonl" if split == "test" else "train.jsonl")
@@ -264,7 +259,7 @@ def test_a_fine_tuned_run_answers_its_own_task(
   assert cli.main(["finetune", *words]) == 0
   capsys.readouterr()
 
-  code, out, _ = _run(capsys, f"--model={run}", "--format=json")
+  code, out, _ = evaluate(f"--model={run}", "--format=json")
   assert code == 0
   found = json.loads(out)
   (row,) = found["results"]
@@ -277,13 +272,13 @@ def test_a_fine_tuned_run_answers_its_own_task(
 
   # Its answers are paired with those to prompts, whatever their fields.
   mine, theirs = tmp_path / "mine.jsonl", tmp_path / "theirs.jsonl"
-  assert _run(capsys, f"--model={run}", f"--predictions={mine}")[0] == 0
+  assert evaluate(f"--model={run}", f"--predictions={mine}")[0] == 0
   usual = [f"--model={finished.workdir}", "--tasks=sst2"]
   usual += [f"--task_data=sst2={place}", f"--predictions={theirs}"]
-  assert _run(capsys, *usual)[0] == 0
+  assert evaluate(*usual)[0] == 0
   words = [f"--predictions={mine}", f"--baseline={theirs}"]
   assert cli.main(["report", *words, f"--workdir={tmp_path / 'page'}"]) == 0
   assert "mine has no prompt, and theirs 0 shots" in capsys.readouterr().out
   # With shots it is prompted for, and this model has nothing to say by.
-  code, _, error = _run(capsys, f"--model={run}", "--tasks=sst2", "--shots=0")
+  code, _, error = evaluate(f"--model={run}", "--tasks=sst2", "--shots=0")
   assert code == 2 and "has no output to score" in error

@@ -10,17 +10,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lm_jax import cli
 from lm_jax.report import items
 
 EVIL = "<script>alert(1)</script><img src=x onerror=y>|`*_[a](javascript:b)"
 ARABIC = "ما هي عاصمة فرنسا؟ (Paris)"
 
 
-def _run(capsys, *words):
-  code = cli.main(["report", *words])
-  out, err = capsys.readouterr()
-  return code, out, err
+@pytest.fixture
+def report(command):
+  return lambda *words: command("report", *words)
 
 
 def _write(path, scores, task="qa", more=None, mode="w"):
@@ -59,9 +57,9 @@ def _words(folder, *names):
   ]
 
 
-def test_numbers_are_those_of_the_definitions(files, capsys):
+def test_numbers_are_those_of_the_definitions(files, report):
   folder, binary, graded = files
-  code, out, _ = _run(capsys, *_words(folder, "one", "two"), "--format=json")
+  code, out, _ = report(*_words(folder, "one", "two"), "--format=json")
   assert code == 0
   found = json.loads(out)["pairs"]
   assert [(p["model"], p["task"]) for p in found] == [
@@ -94,10 +92,10 @@ def test_numbers_are_those_of_the_definitions(files, capsys):
   assert [p["p_holm"] for p in found] == items.holm([p["p"] for p in found])
   assert found[0]["p_holm"] < 0.05
 
-  code, out, _ = _run(capsys, *_words(folder, "one", "two"), "--format=csv")
+  code, out, _ = report(*_words(folder, "one", "two"), "--format=csv")
   rows = list(csv.DictReader(io.StringIO(out)))
   assert [float(r["p_holm"]) for r in rows] == [p["p_holm"] for p in found]
-  code, out, _ = _run(capsys, *_words(folder, "one"))
+  code, out, _ = report(*_words(folder, "one"))
   assert code == 0 and "one is better than base on qa" in out
   assert "These checkpoints only" in out
   assert max(map(len, out.splitlines())) <= 100
@@ -122,7 +120,7 @@ class _Page(html.parser.HTMLParser):
       self.articles[-1][1] += data
 
 
-def test_the_page_shows_where_they_differ_and_nothing_runs(tmp_path, capsys):
+def test_the_page_shows_where_they_differ_and_nothing_runs(tmp_path, report):
   texts = {
     0: {"asked": {"question": EVIL, "context": "x" * 50_000}, "right": ARABIC},
     1: {"asked": ARABIC + "\u202e\x1b[31m"},
@@ -134,7 +132,7 @@ def test_the_page_shows_where_they_differ_and_nothing_runs(tmp_path, capsys):
   _write(tmp_path / "base.jsonl", theirs, more=texts)
   page_dir = tmp_path / "page"
   words = [*_words(tmp_path, "one"), f"--workdir={page_dir}"]
-  assert _run(capsys, *words)[0] == 0
+  assert report(*words)[0] == 0
   text = (page_dir / "report.html").read_text()
   page = _Page(text)
   tags = {tag for tag, _ in page.tags}
@@ -165,21 +163,21 @@ def test_the_page_shows_where_they_differ_and_nothing_runs(tmp_path, capsys):
   assert "<script" not in re.sub(r"(?s)(`{3,})\w*\n.*?\n\1\n", "", markdown)
 
   before = {p: p.read_bytes() for p in page_dir.rglob("*") if p.is_file()}
-  assert _run(capsys, *words)[0] == 0
+  assert report(*words)[0] == 0
   assert {p: p.read_bytes() for p in before} == before
   (tmp_path / "two.jsonl").write_bytes((tmp_path / "one.jsonl").read_bytes())
-  code, _, error = _run(capsys, *_words(tmp_path, "two"), words[-1])
+  code, _, error = report(*_words(tmp_path, "two"), words[-1])
   assert code == 2 and "a comparison of other predictions" in error
-  code, _, error = _run(capsys, *words[:2], f"--workdir={tmp_path}")
+  code, _, error = report(*words[:2], f"--workdir={tmp_path}")
   assert code == 2 and "holds no comparison" in error
 
 
 @pytest.mark.parametrize("scores", [[], [1.0], [0.5] * 6, [3.5, -2.0, 1.0]])
-def test_odd_scores_have_a_page_too(scores, tmp_path, capsys):
+def test_odd_scores_have_a_page_too(scores, tmp_path, report):
   _write(tmp_path / "one.jsonl", scores)
   _write(tmp_path / "base.jsonl", scores)
   words = [*_words(tmp_path, "one"), f"--workdir={tmp_path / 'page'}"]
-  code, out, error = _run(capsys, *words)
+  code, out, error = report(*words)
   if not scores:
     assert code == 2 and "holds no predictions" in error
     return
@@ -188,7 +186,7 @@ def test_odd_scores_have_a_page_too(scores, tmp_path, capsys):
   assert "Nowhere" in page or "equal scores, other" in page
 
 
-def test_draws_are_averaged_and_shots_kept_apart(tmp_path, capsys):
+def test_draws_are_averaged_and_shots_kept_apart(tmp_path, report):
   def record(shots, draw, number, score):
     return json.dumps(
       {"task": "t", "id": number, "score": score, "shots": shots, "draw": draw}
@@ -198,7 +196,7 @@ def test_draws_are_averaged_and_shots_kept_apart(tmp_path, capsys):
   two = [record(4, 0, 1, 0), record(8, 0, 1, 1)]
   (tmp_path / "one.jsonl").write_text("\n".join(one))
   (tmp_path / "base.jsonl").write_text("\n".join(two))
-  _, out, _ = _run(capsys, *_words(tmp_path, "one"), "--format=json")
+  _, out, _ = report(*_words(tmp_path, "one"), "--format=json")
   found = json.loads(out)
   (pair,) = found["pairs"]
   assert (pair["shots"], pair["model_value"], pair["items"]) == (4, 0.5, 1)
@@ -206,7 +204,7 @@ def test_draws_are_averaged_and_shots_kept_apart(tmp_path, capsys):
   # The only settings of both are compared, whatever they are.
   (tmp_path / "one.jsonl").write_text(one[0])
   (tmp_path / "base.jsonl").write_text(two[1])
-  _, out, _ = _run(capsys, *_words(tmp_path, "one"), "--format=json")
+  _, out, _ = report(*_words(tmp_path, "one"), "--format=json")
   (pair,) = json.loads(out)["pairs"]
   assert (pair["shots"], pair["baseline_shots"]) == (0, 8)
 
@@ -237,20 +235,17 @@ def test_draws_are_averaged_and_shots_kept_apart(tmp_path, capsys):
     (b'{"task": "\xff"}', "line 3: is not UTF-8"),
   ],
 )
-def test_damaged_predictions_are_one_line(line, message, tmp_path, capsys):
+def test_damaged_predictions_are_one_line(line, message, tmp_path, refused):
   _write(tmp_path / "base.jsonl", [1, 0, 1])
   path = _write(tmp_path / "one.jsonl", [1, 0])
   data = line if isinstance(line, bytes) else line.encode()
   path.write_bytes(path.read_bytes() + data + b"\n")
-  code, out, error = _run(
-    capsys, *_words(tmp_path, "one"), f"--workdir={tmp_path / 'page'}"
-  )
-  assert code == 2 and not out and error.count("\n") == 1
-  assert message in error, error
+  words = [*_words(tmp_path, "one"), f"--workdir={tmp_path / 'page'}"]
+  refused(["report", *words], message)
   assert not (tmp_path / "page").exists()
 
 
-def test_bad_flags_are_one_line(files, capsys):
+def test_bad_flags_are_one_line(files, refused):
   folder, _, _ = files
   one, base = _words(folder, "one")
   _write(folder / "other.jsonl", [1], "nli")
@@ -265,6 +260,4 @@ def test_bad_flags_are_one_line(files, capsys):
     ([one, base, "--format=xml"], "--format=xml: unknown"),
     ([one, base, f"--workdir={folder / 'one.jsonl'}"], "is not a directory"),
   ):
-    code, out, error = _run(capsys, *words)
-    assert code == 2 and not out and error.count("\n") == 1
-    assert message in error, error
+    refused(["report", *words], message)

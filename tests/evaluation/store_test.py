@@ -14,12 +14,6 @@ from lm_jax.examples import labelled
 from lm_jax.tasks import minimal_pairs
 
 
-def _run(capsys, command, *words):
-  code = cli.main([command, *words])
-  out, err = capsys.readouterr()
-  return code, out, err
-
-
 def _files(root):
   paths = [p for p in Path(root).rglob("*") if p.is_file()]
   return {str(path.relative_to(root)): path.read_bytes() for path in paths}
@@ -39,14 +33,10 @@ class _Page(html.parser.HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory, write_labelled):
   folder = tmp_path_factory.mktemp("data")
-  lines = [
-    json.dumps({"text": f"{'my' if i % 2 else 'we'} <b>{i}", "label": i % 2})
-    for i in range(6)
-  ]
   for split in ("train", "test"):
-    (folder / f"{split}.jsonl").write_text("\n".join(lines))
+    write_labelled(folder / f"{split}.jsonl", 6, "{word} <b>{i}")
   return folder
 
 
@@ -92,7 +82,7 @@ def test_all_that_is_written_tells_the_same(kept):
     assert name in page.text
 
 
-def test_the_same_again_measures_nothing(kept, capsys, monkeypatch):
+def test_the_same_again_measures_nothing(kept, command, monkeypatch):
   root, words = kept
 
   def refuse(*_):
@@ -100,7 +90,7 @@ def test_the_same_again_measures_nothing(kept, capsys, monkeypatch):
 
   monkeypatch.setattr(minimal_pairs, "fitting_pairs", refuse)
   first = _files(root)
-  code, out, _ = _run(capsys, "evaluate", *words)
+  code, out, _ = command("evaluate", *words)
   assert code == 0 and "minimal_pairs: " in out
   first.pop("lock")
   again = _files(root)
@@ -108,12 +98,12 @@ def test_the_same_again_measures_nothing(kept, capsys, monkeypatch):
   assert again == first
   # And the pages are made of the directory alone.
   (root / "report.html").unlink()
-  code, again, _ = _run(capsys, "report", f"--workdir={root}")
+  code, again, _ = command("report", f"--workdir={root}")
   assert code == 0 and again == out
   assert (root / "report.html").read_bytes() == first["report.html"]
 
 
-def test_another_evaluation_is_refused(kept, tiny, capsys, tmp_path):
+def test_another_evaluation_is_refused(kept, tiny, command, refused, tmp_path):
   from lm_jax.runs import run
 
   root, words = kept
@@ -126,18 +116,14 @@ def test_another_evaluation_is_refused(kept, tiny, capsys, tmp_path):
     ([f"--task_data=sst2={tmp_path}"], f"{tmp_path}); name another"),
     ([f"--model={other.workdir}"], "holds results of another model"),
   ):
-    code, out, error = _run(capsys, "evaluate", *words, *changed)
-    assert code == 2 and not out and message in error
-    assert error.count("\n") == 1
-  code, _, error = _run(
-    capsys, "evaluate", *words[:2], f"--workdir={other.workdir}"
-  )
+    refused(["evaluate", *words, *changed], message)
+  code, _, error = command("evaluate", *words[:2], f"--workdir={other.workdir}")
   assert code == 2 and "is not empty and holds no evaluation" in error
   assert _files(root) == before
 
 
 def test_tasks_are_added_and_changed_data_are_asked_again(
-  kept, finished, data, capsys, tmp_path
+  kept, finished, data, command, tmp_path
 ):
   root, place = tmp_path / "evaluation", tmp_path / "data"
   place.mkdir()
@@ -145,15 +131,15 @@ def test_tasks_are_added_and_changed_data_are_asked_again(
     (place / path.name).write_bytes(path.read_bytes())
   usual = [f"--model={finished.workdir}", f"--workdir={root}"]
   sst2 = ["--tasks=sst2", f"--task_data=sst2={place}"]
-  assert _run(capsys, "evaluate", *usual, "--tasks=bits_per_byte")[0] == 0
-  assert _run(capsys, "evaluate", *usual, *sst2)[0] == 0
+  assert command("evaluate", *usual, "--tasks=bits_per_byte")[0] == 0
+  assert command("evaluate", *usual, *sst2)[0] == 0
   found = json.loads((root / "results.json").read_text())
   assert list(dict.fromkeys(r["task"] for r in found["results"])) == [
     *("bits_per_byte", "sst2")
   ]
   with (place / "test.jsonl").open("a") as file:
     file.write('\n{"text": "more", "label": 1}')
-  code, out, _ = _run(capsys, "evaluate", *usual, *sst2)
+  code, out, _ = command("evaluate", *usual, *sst2)
   assert code == 0 and out.startswith("sst2: 7 items")
   assert len((root / "predictions/sst2.jsonl").read_text().splitlines()) == 7
 
@@ -172,7 +158,7 @@ def test_tasks_are_added_and_changed_data_are_asked_again(
   ],
 )
 def test_a_damaged_directory_is_one_line(
-  kept, capsys, tmp_path, damage, message
+  kept, refused, tmp_path, damage, message
 ):
   root = tmp_path / "copy"
   root.mkdir()
@@ -181,13 +167,11 @@ def test_a_damaged_directory_is_one_line(
   (root / "results.json").write_text(damage(text))
   words = [*kept[1][:-1], f"--workdir={root}"]
   for command in (["evaluate", *words], ["report", words[-1]]):
-    code, out, error = _run(capsys, *command)
-    assert code == 2 and not out and error.count("\n") == 1
-    assert "results.json" in error and message in error
+    assert "results.json" in refused(command, message)
 
 
 def test_what_was_measured_before_an_interruption_is_kept(
-  finished, capsys, monkeypatch, tmp_path
+  finished, command, monkeypatch, tmp_path
 ):
   from lm_jax.tasks.bits_per_byte import BitsPerByte
 
@@ -199,11 +183,11 @@ def test_what_was_measured_before_an_interruption_is_kept(
 
   with monkeypatch.context() as patch:
     patch.setattr(BitsPerByte, "measure", interrupt)
-    code, _, error = _run(capsys, "evaluate", *words)
+    code, _, error = command("evaluate", *words)
   assert code == 75 and "the same command goes on" in error
 
   monkeypatch.setattr(minimal_pairs, "fitting_pairs", interrupt)
-  code, out, _ = _run(capsys, "evaluate", *words)
+  code, out, _ = command("evaluate", *words)
   assert code == 0 and "bits_per_byte" in out
 
 
@@ -235,7 +219,7 @@ def test_from_python(kept, finished, data):
 
 
 def test_data_that_changes_while_it_is_read_is_not_kept(
-  finished, data, tmp_path, capsys, monkeypatch
+  finished, data, tmp_path, command, monkeypatch
 ):
   place = tmp_path / "data"
   shutil.copytree(data, place)
@@ -254,11 +238,11 @@ def test_data_that_changes_while_it_is_read_is_not_kept(
   ]
   with monkeypatch.context() as patch:
     patch.setattr(labelled.Form, "example", example)
-    code, _, err = _run(capsys, "evaluate", *words)
+    code, _, err = command("evaluate", *words)
   assert code == 2
   assert err.count("\n") == 1
   assert "test.jsonl changed while it was read" in err
-  assert _run(capsys, "evaluate", *words)[0] == 0
+  assert command("evaluate", *words)[0] == 0
 
 
 def test_data_of_pairs_of_languages_are_looked_at(tmp_path):

@@ -4,6 +4,7 @@ import json
 import pathlib
 import types
 
+import family_cases
 import harness
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def _write(directory: pathlib.Path, entry: dict) -> None:
   (directory / "config.json").write_text(json.dumps(entry["config"]))
   shapes = {name: tuple(shape) for name, shape in entry["tensors"].items()}
   save_file(
-    harness.draw_all(shapes),
+    family_cases.draw_all(shapes),
     directory / "model.safetensors",
     metadata={"format": "pt"},
   )
@@ -34,9 +35,9 @@ def test_logits_are_those_of_pytorch(name, tmp_path):
   entry = GOLDEN[name]
   _write(tmp_path / "theirs", entry)
   lm = lm_jax.load(tmp_path / "theirs")
-  case = harness.Case(entry["class"], entry["config"], **entry["inputs"])
+  case = family_cases.Case(entry["class"], entry["config"], **entry["inputs"])
   config = types.SimpleNamespace(**entry["specials"])
-  inputs = harness.make_inputs(case, config)
+  inputs = family_cases.make_inputs(case, config)
   paired = lm.config.architecture == "encoder_decoder"
   told = paired and not inputs.shifted
   logits = lm.logits(
@@ -46,8 +47,10 @@ def test_logits_are_those_of_pytorch(name, tmp_path):
     inputs.decoder if told else None,
     output=case.output,
   ).reshape(entry["shape"])
-  ours = harness.chosen(logits, harness.valid(inputs, logits.shape, paired))
-  assert len(ours) == len(entry["logits"]) == harness.NUMBERS
+  ours = family_cases.chosen(
+    logits, family_cases.valid(inputs, logits.shape, paired)
+  )
+  assert len(ours) == len(entry["logits"]) == family_cases.NUMBERS
   difference = np.abs(ours - entry["logits"]).max()
   assert np.std(ours) > 0.02
   assert difference <= harness.LOGITS

@@ -3,7 +3,7 @@
 python tests/families/make_golden.py
 
 Of each family's cases the first, the odd one, and one with a head. The weights
-are not there: a tensor's name tells its values (harness.draw).
+are not there: a tensor's name tells its values (family_cases.draw).
 """
 
 import json
@@ -19,26 +19,27 @@ sys.path.append(str(HERE.parent / "helpers"))
 
 import decoder_cases  # noqa: E402
 import encoder_cases  # noqa: E402
+import family_cases  # noqa: E402
 import harness  # noqa: E402
-from harness import INPUTS, SPECIALS, chosen  # noqa: E402
+from family_cases import INPUTS, SPECIALS, chosen  # noqa: E402
 
 # Fields of config.json that change from release to release, or say nothing.
 OMITTED = ("transformers_version", "id2label", "label2id", "use_cache")
 HEADS = ("ForSequenceClassification", "PreTraining")
 
 
-def cases() -> list[harness.Case]:
+def cases() -> list[family_cases.Case]:
   """Three of each family."""
   import transformers
 
-  families: dict[str, list[harness.Case]] = {}
+  families: dict[str, list[family_cases.Case]] = {}
   for case in (*encoder_cases.CASES, *decoder_cases.CASES):
     cls = getattr(transformers, case.architecture)
     families.setdefault(cls.config_class.model_type, []).append(case)
   return [case for cases in families.values() for case in _three(cases)]
 
 
-def _three(all_cases: list[harness.Case]) -> list[harness.Case]:
+def _three(all_cases: list[family_cases.Case]) -> list[family_cases.Case]:
   plain = [
     case
     for case in all_cases
@@ -50,7 +51,7 @@ def _three(all_cases: list[harness.Case]) -> list[harness.Case]:
   return [case for i, case in enumerate(three) if case not in three[:i]]
 
 
-def entry(case: harness.Case, directory: pathlib.Path) -> dict:
+def entry(case: family_cases.Case, directory: pathlib.Path) -> dict:
   import torch
   from safetensors.numpy import load_file
 
@@ -58,15 +59,15 @@ def entry(case: harness.Case, directory: pathlib.Path) -> dict:
   model.save_pretrained(directory)
   saved = load_file(directory / "model.safetensors")
   shapes = {name: list(saved[name].shape) for name in sorted(saved)}
-  drawn = harness.draw_all(shapes)
+  drawn = family_cases.draw_all(shapes)
   wrong = [n for n in saved if not np.array_equal(saved[n], drawn[n])]
   assert not wrong, f"{case}: {wrong} are not what their names tell"
-  inputs = harness.make_inputs(case, model.config)
+  inputs = family_cases.make_inputs(case, model.config)
   with torch.no_grad():
     logits = harness.torch_logits(model, inputs).numpy()
   paired = bool(model.config.is_encoder_decoder)
   config = json.loads((directory / "config.json").read_text())
-  values = chosen(logits, harness.valid(inputs, logits.shape, paired))
+  values = chosen(logits, family_cases.valid(inputs, logits.shape, paired))
   return {
     "class": case.architecture,
     "config": {k: v for k, v in config.items() if k not in OMITTED}

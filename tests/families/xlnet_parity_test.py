@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import family_cases
 import flax.linen as nn
 import harness
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from encoder_cases import ODD_XLNET, XLNET
-from harness import Case
+from family_cases import Case
 
 from lm_jax import layout
 from lm_jax.hugging_face import write as write_lib
@@ -29,7 +30,9 @@ def test_one_direction_is_a_causal_decoder(tmp_path):
   both, inputs = harness.pair(case, tmp_path / "theirs")
   assert both.model.trunk.architecture == "causal_decoder"
   one = slice(1, 2)  # half of it is padding
-  row = harness.Inputs(inputs.ids[one], inputs.mask[one], inputs.types[one])
+  row = family_cases.Inputs(
+    inputs.ids[one], inputs.mask[one], inputs.types[one]
+  )
   assert both.logits_difference(row) <= harness.LOGITS
   assert both.gradient_difference(row) <= harness.GRADIENTS
   back = both.way_back(tmp_path / "back", row)

@@ -11,8 +11,6 @@ import dataclasses
 import os
 import signal
 
-from lm_jax import config as config_lib
-from lm_jax.config import overrides
 from lm_jax.config.budget import Budget
 from lm_jax.data import rows as rows_lib
 from lm_jax.runs import run, starting
@@ -37,8 +35,7 @@ def setup(folder):
 def trial(seed, folder, corpus):
   objective = launching.OBJECTIVES[seed % len(launching.OBJECTIVES)]
   command = launching.train_command(folder, corpus, objective, STEPS)
-  flags = (flag[2:].split("=", 1) for flag in command if flag[:2] == "--")
-  config = overrides.override(config_lib.Config(), dict(flags))
+  config = launching.config_of(command)
   enable_compilation_cache(config.data.cache)
   dataset = rows_lib.load(config.data, config.length)
   program = make_program(config, dataset)

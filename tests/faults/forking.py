@@ -6,7 +6,11 @@ each command; what is forked runs `cli.launch` as launch.py would.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
+import gc
+import importlib
 import json
 import os
 import pathlib
@@ -23,15 +27,16 @@ from . import launching
 
 _HEAVY = (
   *("flax.linen", "grain", "lm_jax.runs.run", "optax", "orbax.checkpoint"),
-  *("sklearn.linear_model", "tensorboardX", "tokenizers"),
+  *("sklearn.linear_model", "tensorboardX", "tensorflow_datasets"),
+  *("tokenizers", "lm_jax.commands.train"),
 )
 
 
 class Run:
   """A command that was started; `code` once it has ended."""
 
-  def __init__(self, server: Server, pid: int, output: pathlib.Path):
-    self._server, self.pid, self._output = server, pid, output
+  def __init__(self, pid: int, output: pathlib.Path):
+    self.pid, self._output = pid, output
     self.begin = time.monotonic()
     self.sent = 0
 
@@ -42,8 +47,8 @@ class Run:
   @property
   def code(self) -> int | None:
     """As subprocess has it: negative is a signal's number."""
-    self._server.listen(0)
-    return self._server.codes.get(self.pid)
+    _server().listen(0)
+    return _server().codes.get(self.pid)
 
   @property
   def output(self) -> str:
@@ -67,102 +72,123 @@ class Run:
     with contextlib.suppress(ProcessLookupError):
       os.kill(self.pid, number)
 
-  def goes_on(self, while_true: Callable[[], bool]) -> bool:
+  def goes_on(
+    self, while_true: Callable[[], bool], every: float = 0.002
+  ) -> bool:
     """Waits for as long as that holds; whether the command still runs."""
     while self.code is None and while_true():
-      self._server.listen(0.002)
+      _server().listen(every)
     return self.code is None
 
-  def wait(self, timeout: float = 120) -> int:
+  def wait(self, timeout: float = 120) -> int | None:
     """The exit code; kills what takes too long."""
     deadline = time.monotonic() + timeout
-    while (code := self.code) is None:
-      if time.monotonic() > deadline:
-        self.send(signal.SIGKILL)
-        raise AssertionError(f"took over {timeout} s: {self.why()}")
-      self._server.listen(0.05)
-    return code
+    if self.goes_on(lambda: time.monotonic() < deadline, 0.05):
+      self.send(signal.SIGKILL)
+      raise AssertionError(f"took over {timeout} s: {self.why()}")
+    return self.code
 
-  def until(self, path: pathlib.Path, timeout: float = 60) -> None:
-    """Waits for a file, or until the command has ended."""
+  def until(self, seen: Callable[[], bool], timeout: float = 60) -> None:
+    """Waits until that holds, or until the command has ended."""
     deadline = time.monotonic() + timeout
-    while not path.exists() and self.code is None:
-      assert time.monotonic() < deadline, f"no {path}: {self.output[-500:]}"
-      time.sleep(0.002)
+    self.goes_on(lambda: not seen() and time.monotonic() < deadline, 0.01)
+    assert seen() or self.code is not None, f"not yet: {self.output[-500:]}"
 
 
-class Server:
-  """Starts commands; what still runs when it is closed is killed.
+def start(command: Sequence[str], folder: pathlib.Path, **env: str) -> Run:
+  """Starts `launch.py ARGUMENTS`, as launching.train_command gives it.
 
-  Args:
-    extra: folders with more objectives.
+  folder: what it says is written to a file there.
+  env: more variables.
   """
+  return _server().start(command, folder, env)
 
-  def __init__(self, extra: Sequence[str] = ()):
+
+def finish(
+  command: Sequence[str], folder: pathlib.Path, code: int = 0, **env: str
+) -> Run:
+  """Runs a command to its end, which must have the exit code."""
+  run = start(command, folder, **env)
+  found = run.wait()
+  assert found == code, f"exit code {found}, not {code}: {run.why()}"
+  return run
+
+
+def kill_all() -> None:
+  """Kills what still runs."""
+  if _server.cache_info().currsize:
+    _server().kill_all()
+
+
+@functools.cache
+def _server() -> _Server:
+  """The server of this process, until its end."""
+  return _Server()
+
+
+class _Server:
+  def __init__(self) -> None:
     self._process = subprocess.Popen(
-      [sys.executable, "-m", "tests.faults.forking", *extra],
+      [sys.executable, "-m", "tests.faults.forking"],
       cwd=launching.ROOT,
       env=launching.environment(),
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
-      text=True,
-      bufsize=1,
     )
+    atexit.register(self._close)
+    self._unread = b""
     self.codes: dict[int, int] = {}
     self._pids: list[int] = []
 
-  def close(self) -> None:
+  def _close(self) -> None:
+    self.kill_all()
+    self._process.communicate()
+
+  def kill_all(self) -> None:
+    self.listen(0)
     for pid in self._pids:
       if pid not in self.codes:
         with contextlib.suppress(ProcessLookupError):
           os.kill(pid, signal.SIGKILL)
-    self._process.communicate()
 
-  def start(self, command: Sequence[str], output: pathlib.Path) -> Run:
-    """Starts `launch.py ARGUMENTS`, as launching.train_command gives it."""
+  def start(
+    self, command: Sequence[str], folder: pathlib.Path, env: dict[str, str]
+  ) -> Run:
     place = list(command).index("launch.py") + 1
-    request = {"argv": list(command[place:]), "output": str(output)}
-    assert self._process.stdin is not None
-    self._process.stdin.write(json.dumps(request) + "\n")
-    self._process.stdin.flush()
     count = len(self._pids)
+    output = folder / f"output-{count}.txt"
+    request = {"argv": list(command[place:]), "output": str(output), "env": env}
+    assert self._process.stdin is not None
+    self._process.stdin.write(json.dumps(request).encode() + b"\n")
+    self._process.stdin.flush()
     while len(self._pids) == count:
       assert self._process.poll() is None, "the server has died"
       self.listen(0.5)
-    return Run(self, self._pids[-1], output)
-
-  def finish(
-    self, command: Sequence[str], output: pathlib.Path, code: int = 0
-  ) -> Run:
-    """Runs a command to its end, which must have the exit code."""
-    run = self.start(command, output)
-    found = run.wait()
-    assert found == code, f"exit code {found}, not {code}: {run.why()}"
-    return run
+    return Run(self._pids[-1], output)
 
   def listen(self, seconds: float) -> None:
     """Takes in what the server has to say, for so long at most."""
-    stream = self._process.stdout
-    assert stream is not None
-    while select.select([stream], [], [], seconds)[0]:
-      line = stream.readline()
-      if not line:
-        return
+    assert self._process.stdout is not None
+    stream = self._process.stdout.fileno()
+    if not select.select([stream], [], [], seconds)[0]:
+      return
+    # A buffer would hide a second line from select.
+    *lines, self._unread = (self._unread + os.read(stream, 65536)).split(b"\n")
+    for line in lines:
       said = json.loads(line)
       if "code" in said:
         self.codes[said["pid"]] = said["code"]
       else:
         self._pids.append(said["pid"])
-      seconds = 0
 
 
-def _serve(extra: Sequence[str]) -> None:
-  import importlib
+def _serve() -> None:
+  from lm_jax.support import registry
 
-  for name in _HEAVY:
+  tasks = [f"lm_jax.tasks.{name}" for name in registry.names("lm_jax.tasks")]
+  for name in (*_HEAVY, *tasks):
     importlib.import_module(name)
-  objectives: Any = importlib.import_module("lm_jax.objectives")
-  objectives.__path__.extend(extra)
+  gc.freeze()  # Else a collection copies all of it in every child.
   read, write = os.pipe()
   os.set_blocking(write, False)
   signal.set_wakeup_fd(write, warn_on_full_buffer=False)
@@ -202,6 +228,7 @@ def _requests(wakeup: int) -> Iterator[str]:
 def _become(request: dict[str, Any]) -> None:
   """Goes on as the command, in this process, and ends with it."""
   os.setsid()
+  os.environ.update(request["env"])
   output = os.open(
     request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
   )
@@ -214,4 +241,4 @@ def _become(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-  _serve(sys.argv[1:])
+  _serve()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import resource
 
-from . import launching, places, runs
+from . import forking, places, runs
 
 HOLDS = (
   "named error, last good checkpoint intact, goes on when there is room to "
@@ -22,20 +22,14 @@ STEPS, INTERVAL = 60, 10
 LEAST, MOST = 150, 1500
 
 
-def command(workdir, corpus, objective):
-  return launching.train_command(
-    workdir,
-    corpus,
-    objective,
+def setup(folder):
+  return runs.References(
+    folder,
     STEPS,
     checkpoint_every=INTERVAL,
     keep_every=INTERVAL,
     eval_every=30,
   )
-
-
-def setup(folder):
-  return runs.References(folder, command)
 
 
 def trial(seed, folder, shared):
@@ -45,7 +39,7 @@ def trial(seed, folder, shared):
   with places.small(place, rng.randint(LEAST, MOST)) as mounted:
     workdir = place / "run"
     arguments = shared.command(workdir, "clm")
-    run = shared.server.start(arguments, folder / "output-0")
+    run = forking.start(arguments, folder)
     if not mounted:
       limits = (rng.randint(20, 150) << 10,) * 2
       resource.prlimit(run.pid, resource.RLIMIT_FSIZE, limits)
@@ -57,7 +51,7 @@ def trial(seed, folder, shared):
     before = runs.checkpoints(workdir)
     if mounted:
       places.remount(place, "size=20m")
-    last = shared.server.finish(arguments, folder / "output")
+    last = forking.finish(arguments, folder)
     assert set(before) <= set(runs.checkpoints(workdir)), "one is lost"
     assert not last.errors(), last.output
     runs.check_equal(workdir, expected.workdir)

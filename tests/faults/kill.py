@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import signal
 
-from . import launching, runs
+from . import forking, launching, runs
 
 HOLDS = (
   "metrics and digest of the uninterrupted run; at most one save interval is "
@@ -21,19 +21,10 @@ SHORT, LONG = 1, 100
 STEPS, INTERVAL = 100, 20
 
 
-def command(workdir, corpus, objective):
-  return launching.train_command(
-    workdir,
-    corpus,
-    objective,
-    STEPS,
-    checkpoint_every=INTERVAL,
-    eval_every=50,
-  )
-
-
 def setup(folder):
-  return runs.References(folder, command)
+  return runs.References(
+    folder, STEPS, checkpoint_every=INTERVAL, eval_every=50
+  )
 
 
 def trial(seed, folder, shared):
@@ -43,14 +34,14 @@ def trial(seed, folder, shared):
   expected = shared.get(objective)
   workdir = folder / "run"
   arguments = shared.command(workdir, objective)
-  for number in range(rng.randint(1, 2)):
-    run = shared.server.start(arguments, folder / f"output-{number}")
+  for _ in range(rng.randint(1, 2)):
+    run = forking.start(arguments, folder)
     runs.wait_for_an_instant(rng, run, workdir, expected, STEPS)
     run.send(signal.SIGKILL)
     if run.wait() != -signal.SIGKILL:
       break  # It was done before.
     check_what_is_left(workdir)
-  last = shared.server.finish(arguments, folder / "output")
+  last = forking.finish(arguments, folder)
   assert "Traceback" not in last.output, last.output[-2000:]
   runs.check_equal(workdir, expected.workdir)
 

@@ -7,8 +7,11 @@ import os
 import pathlib
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from lm_jax import config as config_lib
+from lm_jax.config import overrides
 
 ROOT = pathlib.Path(__file__).parents[2]
 OBJECTIVES = (
@@ -80,50 +83,28 @@ def train_command(
   ]
 
 
-def environment(**more: str) -> dict[str, str]:
+def config_of(command: Sequence[str]) -> config_lib.Config:
+  """The configuration that the flags of a command mean."""
+  flags = (flag[2:].split("=", 1) for flag in command if flag[:2] == "--")
+  return overrides.override(config_lib.Config(), dict(flags))
+
+
+def environment() -> dict[str, str]:
   """Of a run: on the CPU, this checkout's code."""
-  return os.environ | {
-    "JAX_PLATFORMS": "cpu",
-    "PYTHONPATH": str(ROOT),
-    **more,
-  }
+  return os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
 
 
-def start(
-  command: Sequence[str], env: Mapping[str, str] | None = None
-) -> subprocess.Popen[str]:
+def start(command: Sequence[str]) -> subprocess.Popen[str]:
   """A process in a session of its own, its output as text in pipes."""
   return subprocess.Popen(
     command,
     cwd=ROOT,
-    env=dict(env or environment()),
+    env=environment(),
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
     start_new_session=True,
   )
-
-
-def finish(
-  command: Sequence[str],
-  code: int = 0,
-  env: Mapping[str, str] | None = None,
-  timeout: float = 300,
-) -> subprocess.CompletedProcess[str]:
-  """Runs a command to its end, which must have the exit code."""
-  done = subprocess.run(
-    command,
-    cwd=ROOT,
-    env=dict(env or environment()),
-    capture_output=True,
-    text=True,
-    timeout=timeout,
-    check=False,
-  )
-  assert done.returncode == code, (
-    f"exit code {done.returncode} and not {code}: {done.stderr[-2000:]}"
-  )
-  return done
 
 
 def result(workdir: pathlib.Path) -> dict[str, Any]:

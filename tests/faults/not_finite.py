@@ -13,8 +13,6 @@ import sys
 
 import numpy as np
 
-from lm_jax import config as config_lib
-from lm_jax.config import overrides
 from lm_jax.data import rows as rows_lib
 from lm_jax.runs import run
 from lm_jax.storage.checkpoint import Checkpoints
@@ -51,8 +49,7 @@ class Shared:
       eval_every=INTERVAL,
       checkpoint_every=INTERVAL,
     )
-    flags = (flag[2:].split("=", 1) for flag in command if flag[:2] == "--")
-    self.config = overrides.override(config_lib.Config(), dict(flags))
+    self.config = launching.config_of(command)
     self.dataset = rows_lib.load(self.config.data, self.config.length)
     size = self.config.batch_size
     limit = run.VALIDATION_BATCHES * size

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import signal
 
-from . import launching, places, runs
+from . import forking, places, runs
 
 HOLDS = (
   "named error, last good checkpoint intact, goes on when it can be written "
@@ -19,19 +19,10 @@ SHORT, LONG = 1, 10
 STEPS, INTERVAL = 200, 10
 
 
-def command(workdir, corpus, objective):
-  return launching.train_command(
-    workdir,
-    corpus,
-    objective,
-    STEPS,
-    checkpoint_every=INTERVAL,
-    eval_every=100,
-  )
-
-
 def setup(folder):
-  return runs.References(folder, command)
+  return runs.References(
+    folder, STEPS, checkpoint_every=INTERVAL, eval_every=100
+  )
 
 
 def trial(seed, folder, shared):
@@ -41,14 +32,14 @@ def trial(seed, folder, shared):
   with places.small(place, 20 << 10) as mounted:
     workdir = place / "run"
     arguments = shared.command(workdir, "clm")
-    run = shared.server.start(arguments, folder / "output-0")
+    run = forking.start(arguments, folder)
     first = workdir / "checkpoints" / str(INTERVAL * rng.randint(1, 5))
-    run.until(first)
+    run.until(first.exists)
     if mounted and seed % 2:
       run.send(signal.SIGTERM)
       assert run.wait() == 75, run.why()
       places.remount(place, "ro")
-      _refused(shared, arguments, folder)
+      _refused(arguments, folder)
       places.remount(place, "rw")
     else:
       with places.immutable(workdir, workdir / "checkpoints"):
@@ -56,13 +47,13 @@ def trial(seed, folder, shared):
         (said,) = run.errors()
         assert f"--workdir={workdir}: can't be written: " in said, said
         runs.check_restorable(workdir)
-        _refused(shared, arguments, folder)
+        _refused(arguments, folder)
     assert runs.check_restorable(workdir), "nothing is left"
-    shared.server.finish(arguments, folder / "output")
+    forking.finish(arguments, folder)
     runs.check_equal(workdir, expected.workdir)
 
 
-def _refused(shared, arguments, folder):
-  again = shared.server.finish(arguments, folder / "output-1", code=2)
+def _refused(arguments, folder):
+  again = forking.finish(arguments, folder, code=2)
   (said,) = again.errors()
   assert "can't be written" in said, said

@@ -8,11 +8,9 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import threading
 import time
 
-from . import launching, leftovers
+from . import forking, launching, leftovers
 
 HOLDS = "a clear error within 5 s; no orphan, no leaked shared memory"
 SHORT, LONG = 1, 20
@@ -29,61 +27,45 @@ def command(folder, corpus):
   )
 
 
-def training(run: subprocess.Popen[str], folder) -> None:
-  """Waits until a run has trained some steps."""
-  metrics = folder / "metrics.jsonl"
-  deadline = time.monotonic() + 120
-  while not (metrics.exists() and metrics.read_text().count("\n") > 20):
-    assert run.poll() is None, run.communicate()[1][-2000:]
-    assert time.monotonic() < deadline, "it never began to train"
-    time.sleep(0.02)
+def training(folder, corpus) -> forking.Run:
+  """A run with two readers that has trained some steps."""
+  run = forking.start(command(folder / "run", corpus), folder)
+  metrics = folder / "run" / "metrics.jsonl"
+  run.until(
+    lambda: metrics.exists() and metrics.read_text().count("\n") > 20, 120
+  )
+  assert run.code is None, run.why()
+  return run
 
 
 def setup(folder):
   corpus = launching.write_corpus(folder / "corpus")
   # What is prepared and compiled once is not waited for again.
-  with launching.start(command(folder / "warm", corpus)) as run:
-    try:
-      training(run, folder / "warm")
-    finally:
-      # To all, as a batch scheduler does: the readers leave it to the parent.
-      os.killpg(run.pid, signal.SIGTERM)
-    errors = run.communicate(timeout=60)[1]
-  assert run.returncode == 75, errors[-2000:]
+  run = training(folder, corpus)
+  # To all, as a batch scheduler does: the readers leave it to the parent.
+  os.killpg(run.pid, signal.SIGTERM)
+  assert run.wait(60) == 75, run.why()
   return corpus
-
-
-def _line(run: subprocess.Popen[str], text: str) -> bool:
-  """Reads standard error up to a line with a text in it, for a minute."""
-  limit = threading.Timer(60, run.kill)
-  limit.start()
-  try:
-    return any(text in line for line in run.stderr or ())
-  finally:
-    limit.cancel()
 
 
 def trial(seed, folder, corpus):
   rng = random.Random(seed)
   before = leftovers.shared_memory()
-  with launching.start(command(folder / "run", corpus)) as run:
-    try:
-      training(run, folder / "run")
-      time.sleep(rng.uniform(0, 1))
-      readers = leftovers.readers(run.pid)
-      assert len(readers) == 2, readers
-      victim = rng.choice(readers)
-      os.kill(victim, signal.SIGKILL)
-      start = time.monotonic()
-      told = _line(run, f"a reader process, {victim}, was killed by SIGKILL")
-      seconds = time.monotonic() - start
-      # jax takes a while to end where the machine is busy.
-      errors = run.communicate(timeout=60)[1]
-    finally:
-      if run.poll() is None:
-        run.kill()
-  assert told, "it did not say what was wrong"
+  run = training(folder, corpus)
+  time.sleep(rng.uniform(0, 1))
+  readers = leftovers.readers(run.pid)
+  assert len(readers) == 2, readers
+  victim = rng.choice(readers)
+  os.kill(victim, signal.SIGKILL)
+  start = time.monotonic()
+  told = f"a reader process, {victim}, was killed by SIGKILL"
+  run.until(lambda: told in run.output)
+  seconds = time.monotonic() - start
+  # jax takes a while to end where the machine is busy.
+  run.wait(60)
+  assert told in run.output, "it did not say what was wrong"
   assert seconds < 5, f"it took {seconds:.1f} s to say what was wrong"
-  assert not errors, f"more was said: {errors}"
-  assert run.returncode == 1, f"exit code {run.returncode}"
+  more = run.output.partition(told)[2].partition("\n")[2]
+  assert not more, f"more was said: {more}"
+  assert run.code == 1, f"exit code {run.code}"
   leftovers.gone(run.pid, before)

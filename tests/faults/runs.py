@@ -7,7 +7,6 @@ import json
 import pathlib
 import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -28,33 +27,24 @@ class References:
 
   Args:
     folder: to be in.
-    command: takes a run directory, the corpus and an objective.
-    extra: folders with more objectives.
+    steps, flags: of each run.
   """
 
-  def __init__(
-    self,
-    folder: pathlib.Path,
-    command: Callable[[pathlib.Path, pathlib.Path, str], list[str]],
-    *extra: str,
-  ):
-    self.server = forking.Server(extra)
+  def __init__(self, folder: pathlib.Path, steps: int, **flags: int):
     self.corpus = launching.write_corpus(folder / "corpus")
-    self._folder, self._command = folder, command
+    self._folder, self._steps, self._flags = folder, steps, flags
     self._known: dict[str, Reference] = {}
 
-  def close(self) -> None:
-    self.server.close()
-
   def command(self, workdir: pathlib.Path, objective: str) -> list[str]:
-    return self._command(workdir, self.corpus, objective)
+    return launching.train_command(
+      workdir, self.corpus, objective, self._steps, **self._flags
+    )
 
   def get(self, objective: str) -> Reference:
     if objective not in self._known:
       workdir = self._folder / objective
       begin = time.monotonic()
-      command = self.command(workdir, objective)
-      self.server.finish(command, self._folder / f"{objective}.txt")
+      forking.finish(self.command(workdir, objective), self._folder)
       seconds = time.monotonic() - begin
       self._known[objective] = Reference(workdir, seconds)
     return self._known[objective]

@@ -13,7 +13,7 @@ import signal
 
 from lm_jax.training.interruption import Interruption
 
-from . import launching, runs
+from . import forking, launching, runs
 
 HOLDS = (
   "current step saved, exit 75, nothing repeated; metrics and digest of the "
@@ -23,14 +23,8 @@ SHORT, LONG = 1, 50
 STEPS = 150
 
 
-def command(workdir, corpus, objective):
-  return launching.train_command(
-    workdir, corpus, objective, STEPS, checkpoint_every=0, eval_every=50
-  )
-
-
 def setup(folder):
-  return runs.References(folder, command)
+  return runs.References(folder, STEPS, checkpoint_every=0, eval_every=50)
 
 
 def trial(seed, folder, shared):
@@ -39,8 +33,8 @@ def trial(seed, folder, shared):
   expected = shared.get(objective)
   workdir = folder / "run"
   arguments = shared.command(workdir, objective)
-  for number in range(2):
-    run = shared.server.start(arguments, folder / f"output-{number}")
+  for _ in range(2):
+    run = forking.start(arguments, folder)
     run.goes_on(lambda pid=run.pid: not _handles(pid))
     done = runs.wait_for_an_instant(rng, run, workdir, expected, STEPS)
     for _ in range(rng.choice((1, 1, 3))):
@@ -56,7 +50,7 @@ def trial(seed, folder, shared):
     logged = [line["step"] for line in runs.lines(workdir)]
     steps = runs.checkpoints(workdir)
     assert max(steps, default=0) >= max(logged, default=0), "a step is lost"
-  shared.server.finish(arguments, folder / "output")
+  forking.finish(arguments, folder)
   runs.check_equal(workdir, expected.workdir)
 
 

@@ -14,6 +14,8 @@ import time
 import traceback
 from typing import Any
 
+from . import forking
+
 _OTHERS = (
   *("__init__", "__main__", "soak", "leftovers"),
   *("launching", "forking", "runs", "stored", "places"),
@@ -112,6 +114,8 @@ def run(
             tally.failures.append((seed, f"{why} ({where.name})"))
             if keep is not None:
               shutil.copytree(folder, keep / f"{name}-{seed}")
+          finally:
+            forking.kill_all()
         tally.tried += 1
         tally.seconds = time.monotonic() - start
         if progress and sys.stderr.isatty():

@@ -6,7 +6,7 @@ import shutil
 
 import xla_flags
 
-from . import launching, two_processes
+from . import forking, launching, two_processes
 
 HOLDS = "digests equal on restore; losses within 1e-5 after 10 steps"
 SHORT, LONG = 1, 6  # a trial takes a minute
@@ -36,15 +36,16 @@ def trial(seed, folder, shared):
     )
 
   first = folder / "first"
-  two_processes.end(two_processes.start(command("first", mesh), 2))
+  two_processes.finish(command("first", mesh), folder, 2)
   # From step 10 on one process, and from its step 20 on two again.
   _cut(first, folder / "one", 10)
-  launching.finish(
+  forking.finish(
     command("one", mesh if devices == 4 else ""),
-    env=launching.environment(XLA_FLAGS=xla_flags.devices(devices)),
+    folder,
+    XLA_FLAGS=xla_flags.devices(devices),
   )
   _cut(folder / "one", folder / "back", 20)
-  two_processes.end(two_processes.start(command("back", mesh), 2))
+  two_processes.finish(command("back", mesh), folder, 2)
   for name, step in (("one", 10), ("back", 20)):
     # A restore compares the digests, or passes the step over.
     begun = [path.suffix for path in (folder / name / "events").iterdir()]

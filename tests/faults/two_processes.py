@@ -11,14 +11,13 @@ from __future__ import annotations
 import pathlib
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Mapping
 
 import apart
 import xla_flags
 
-from . import launching
+from . import forking, launching
 
 HOLDS = "nobody hangs over 30 s; a restart is bitwise equal"
 SHORT, LONG = 1, 20
@@ -32,41 +31,37 @@ _DEAD = "another task died"  # in what jax's coordination service says
 
 def start(
   command: list[str],
+  folder: pathlib.Path,
   devices: int,
   flags_of: Mapping[int, list[str]] | None = None,
   timeout: int = JOIN,
-) -> list[subprocess.Popen[str]]:
+) -> list[forking.Run]:
   """Two processes of a run, with so many devices each.
 
+  folder: what they say is written to files there.
   flags_of: more flags of a process, by its number.
   timeout: in seconds, until both are there.
   """
   port = apart.free_port()
   cluster = [f"--coordinator=127.0.0.1:{port}", "--num_processes=2"]
   return [
-    launching.start(
+    forking.start(
       [
         *(*command, *cluster, f"--process_id={i}"),
         *(f"--join_timeout={timeout}", *(flags_of or {}).get(i, [])),
       ],
-      launching.environment(XLA_FLAGS=xla_flags.devices(devices)),
+      folder,
+      XLA_FLAGS=xla_flags.devices(devices),
     )
     for i in range(2)
   ]
 
 
-def end(pair: list[subprocess.Popen[str]], seconds: float = 300) -> list[str]:
-  """Waits for both, which must have done the run; what they said."""
-  said = []
-  try:
-    for process in pair:
-      out, err = process.communicate(timeout=seconds)
-      assert process.returncode == 0, f"{process.returncode}: {err[-2000:]}"
-      said.append(out + err)
-  finally:
-    for process in pair:
-      process.kill()
-  return said
+def finish(command: list[str], folder: pathlib.Path, devices: int) -> None:
+  """Runs a command by two processes to its end."""
+  for process in start(command, folder, devices):
+    code = process.wait(300)
+    assert code == 0, f"{code}: {process.output[-2000:]}"
 
 
 def setup(folder):
@@ -79,7 +74,8 @@ def _undisturbed(devices, shared):
   if devices not in shared["undisturbed"]:
     workdir = shared["folder"] / f"undisturbed{devices}"
     began = time.monotonic()
-    end(start(_command(workdir, shared["corpus"]), devices))
+    command = _command(workdir, shared["corpus"])
+    finish(command, shared["folder"], devices)
     shared["undisturbed"][devices] = workdir, time.monotonic() - began
   return shared["undisturbed"][devices]
 
@@ -90,14 +86,24 @@ def _command(workdir: pathlib.Path, corpus: pathlib.Path) -> list[str]:
   )
 
 
-def _later(pair: list[subprocess.Popen[str]], began: float) -> str:
-  """When they ended after all, or that they did not in four times as long."""
-  while time.monotonic() - began < 4 * PATIENCE:
-    if all(process.poll() is not None for process in pair):
-      codes = [process.returncode for process in pair]
-      return f"ended after {time.monotonic() - began:.0f} s with {codes}"
-    time.sleep(0.2)
-  return f"exit codes after {4 * PATIENCE} s: {[p.poll() for p in pair]}"
+def _require_end(process: forking.Run, pair: list[forking.Run], began: float):
+  """Raises AssertionError unless a process ends within 30 s of an instant.
+
+  It tells when both ended after all, or that they did not in 120 s.
+  """
+
+  def within(seconds):
+    return lambda: time.monotonic() - began < seconds
+
+  if not process.goes_on(within(PATIENCE)):
+    return
+  for each in pair:
+    each.goes_on(within(4 * PATIENCE), 0.2)
+  seconds = time.monotonic() - began
+  codes = [each.code for each in pair]
+  raise AssertionError(
+    f"still there after {PATIENCE} s; after {seconds:.0f} s exit codes {codes}"
+  )
 
 
 def trial(seed, folder, shared):
@@ -108,34 +114,24 @@ def trial(seed, folder, shared):
   whole, seconds = _undisturbed(devices, shared)
   workdir = folder / "run"
   command = _command(workdir, shared["corpus"])
-  pair = start(command, devices)
+  pair = start(command, folder, devices)
   victim, other = pair[number], pair[1 - number]
-  try:
-    time.sleep(rng.uniform(0, seconds))
-    told = victim.poll() is None and other.poll() is None
-    victim.send_signal(what)
-    began = time.monotonic()
-    # Whatever has to be read from a pipe is short.
-    _, err = other.communicate(timeout=PATIENCE)
-    if what == signal.SIGSTOP:
-      victim.kill()
-    left = PATIENCE - (time.monotonic() - began)
-    victim.communicate(timeout=max(left, 1))
-  except subprocess.TimeoutExpired as error:
-    raise AssertionError(
-      f"{what.name} to process {number}: still there after {PATIENCE} s;"
-      f" {_later(pair, began)}"
-    ) from error
-  finally:
-    for process in pair:
-      process.kill()
-  codes = (victim.returncode, other.returncode)
+  time.sleep(rng.uniform(0, seconds))
+  told = victim.code is None and other.code is None
+  victim.send(what)
+  began = time.monotonic()
+  _require_end(other, pair, began)
+  if what == signal.SIGSTOP:
+    victim.send(signal.SIGKILL)
+  _require_end(victim, pair, began)
+  codes = (victim.code, other.code)
   if told and what == signal.SIGTERM:
     # Both at the same step; or one that had nothing to save yet, alone.
     assert codes[0] in (75, -signal.SIGTERM, 0), codes
   if told and codes[1] not in (0, 75):
-    assert "lm_jax: " in err or _DEAD in err, f"{codes}: {err[-500:]}"
-  end(start(command, devices))
+    said = other.output
+    assert "lm_jax: " in said or _DEAD in said, f"{codes}: {said[-500:]}"
+  finish(command, folder, devices)
   assert (
     launching.result(workdir)["digest"] == launching.result(whole)["digest"]
   )

@@ -11,28 +11,27 @@ from lm_jax.generation.read_options import read
 from lm_jax.support.errors import UsageError
 
 
-def _directory(tmp_path, config, generation=None):
+def _read(tmp_path, config, generation=None):
+  """The options of a directory with these files."""
   config = {"model_type": "gpt2", **config}
   (tmp_path / "config.json").write_text(json.dumps(config))
   if generation is not None:
     text = json.dumps(generation)
     (tmp_path / "generation_config.json").write_text(text)
-  return tmp_path
+  return defaults.from_directory(tmp_path)
 
 
 def test_what_we_have_is_adopted(tmp_path):
   own = {"eos_token_id": [5, 7], "do_sample": True, "top_p": 0.9}
   more = {"use_cache": True, "seed": 3, "temperature": None, "max_length": 40}
-  found = defaults.from_directory(
-    _directory(tmp_path, {"top_k": 3}, own | more)
-  )
+  found = _read(tmp_path, {"top_k": 3}, own | more)
   assert found == own | {"eos_token_id": (5, 7), "max_length": 40}
 
 
 def test_of_older_checkpoints_config_json_tells(tmp_path):
   config = {"early_stopping": True, "eos_token_id": 2, "min_length": 56}
   config |= {"decoder_start_token_id": 2, "num_beams": 4, "n_layer": 12}
-  found = defaults.from_directory(_directory(tmp_path, config))
+  found = _read(tmp_path, config)
   assert found == {
     **{"early_stopping": "true", "eos_token_id": (2,), "num_beams": 4},
     "min_length": 56,
@@ -41,20 +40,20 @@ def test_of_older_checkpoints_config_json_tells(tmp_path):
 
 def test_values_that_do_not_apply_are_no_errors(tmp_path, caplog):
   own = {"do_sample": False, "temperature": 0.0, "eos_token_id": -1}
-  found = defaults.from_directory(_directory(tmp_path, {}, own))
+  found = _read(tmp_path, {}, own)
   assert found == {"do_sample": False, "eos_token_id": (-1,)}
   assert "temperature=0.0 does not apply without do_sample" in caplog.text
   with pytest.raises(UsageError, match=r"config.json: temperature=0.0: must"):
-    defaults.from_directory(_directory(tmp_path, {}, own | {"do_sample": True}))
+    _read(tmp_path, {}, own | {"do_sample": True})
 
 
 def test_what_is_not_followed_is_said(tmp_path, caplog):
   own = {"guidance_scale": 3.0, "top_h": 0.4, "encoder_repetition_penalty": 1.0}
   own |= {"num_return_sequences": 1, "token_healing": False, "max_time": None}
-  assert defaults.from_directory(_directory(tmp_path, {}, own)) == {}
+  assert _read(tmp_path, {}, own) == {}
   assert "not followed: guidance_scale=3.0, top_h=0.4;" in caplog.text
   caplog.clear()
-  defaults.from_directory(_directory(tmp_path, {}, own))  # once a process
+  _read(tmp_path, {}, own)  # once a process
   assert not caplog.text
 
 
@@ -82,15 +81,11 @@ def test_every_field_of_transformers_is_followed_or_known(tmp_path):
 def test_a_decoder_begins_as_generation_config_says(tmp_path):
   config = {"is_encoder_decoder": True, "decoder_start_token_id": 2}
   config["bos_token_id"] = 3
-  assert (
-    defaults.from_directory(_directory(tmp_path, config)) == {}
-  )  # the family's
-  found = defaults.from_directory(
-    _directory(tmp_path, config, {"bos_token_id": 4})
-  )
+  assert _read(tmp_path, config) == {}  # the family's
+  found = _read(tmp_path, config, {"bos_token_id": 4})
   assert found == {"decoder_start_token_id": 4}
   own = {"bos_token_id": 4, "decoder_start_token_id": 5}
-  found = defaults.from_directory(_directory(tmp_path, config, own))
+  found = _read(tmp_path, config, own)
   assert found == {"decoder_start_token_id": 5}
 
 
@@ -99,7 +94,7 @@ def test_sequences_in_json_python_and_flags(tmp_path):
     "sequence_bias": [[[5, 6], -2.5], [[7], 1]],
     "bad_words_ids": [[5], [5]],
   }
-  found = Generation(**defaults.from_directory(_directory(tmp_path, {}, own)))
+  found = Generation(**_read(tmp_path, {}, own))
   assert found.biases == (((5, 6), -2.5), ((7,), 1.0))
   assert found.bad_words_ids == ((5,),)
   assert read({"sequence_bias": {(5, 6): -2.5}}).biases == (((5, 6), -2.5),)
@@ -113,7 +108,7 @@ def test_sequences_in_json_python_and_flags(tmp_path):
 
 def test_a_fault_of_a_file_is_not_told_as_a_flags(tmp_path):
   own = {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5}
-  defaults.from_directory(_directory(tmp_path, {}, own))
+  _read(tmp_path, {}, own)
   with pytest.raises(UsageError, match="^FILE: num_beam_groups=2: must divide"):
     read({"do_sample": True}, own, "FILE")
   with pytest.raises(UsageError, match="^num_beam_groups=2: must divide"):
@@ -144,4 +139,4 @@ def test_what_is_asked_goes_before(tmp_path):
 )
 def test_broken_ones_are_named(tmp_path, own, message):
   with pytest.raises(UsageError, match=message):
-    defaults.from_directory(_directory(tmp_path, {}, own))
+    _read(tmp_path, {}, own)

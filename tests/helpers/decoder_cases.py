@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness import Case
+from family_cases import BART, BERT, NEO, Case
+from family_cases import GPT as _SMALL_GPT
+from family_cases import T5 as _SMALL_T5
 
 Config = dict[str, Any]
 _UNTIED = {"tie_word_embeddings": False}
 GPT: Config = {
+  **_SMALL_GPT,
   "vocab_size": 61,
-  "n_embd": 32,
-  "n_layer": 2,
-  "n_head": 2,
   "n_positions": 20,
   "pad_token_id": 0,
 }
@@ -35,13 +35,11 @@ _SCALED = {
 _UNSCALED = {**GPT, "scale_attn_weights": False, "pad_token_id": None}
 
 _NEO: Config = {
+  **NEO,
   "vocab_size": 61,
-  "hidden_size": 32,
   "num_layers": 4,
-  "num_heads": 2,
   "max_position_embeddings": 20,
   "attention_types": [[["global", "local"], 2]],
-  "window_size": 5,
   "pad_token_id": 0,
 }
 _ODD_NEO: Config = {
@@ -59,10 +57,8 @@ _ODD_NEO: Config = {
 _DENSE = {**_NEO, "num_layers": 2, "attention_types": [[["global"], 2]]}
 
 LLAMA: Config = {
+  **BERT,
   "vocab_size": 61,
-  "hidden_size": 32,
-  "intermediate_size": 48,
-  "num_hidden_layers": 2,
   "num_attention_heads": 4,
   "num_key_value_heads": 2,
   "max_position_embeddings": 24,
@@ -104,17 +100,7 @@ _THIRD: Config = {
   },
 }
 
-_BART: Config = {
-  "vocab_size": 61,
-  "d_model": 32,
-  "encoder_layers": 2,
-  "encoder_attention_heads": 2,
-  "encoder_ffn_dim": 48,
-  "decoder_layers": 2,
-  "decoder_attention_heads": 2,
-  "decoder_ffn_dim": 48,
-  "max_position_embeddings": 20,
-}
+_BART: Config = {**BART, "vocab_size": 61, "max_position_embeddings": 20}
 _ODD_BART = {
   **_BART,
   "d_model": 24,
@@ -138,15 +124,7 @@ _ODD_M2M = {
   **_UNTIED,
 }
 
-T5: Config = {
-  "vocab_size": 61,
-  "d_model": 32,
-  "d_kv": 16,
-  "d_ff": 48,
-  "num_layers": 2,
-  "num_heads": 2,
-  "decoder_start_token_id": 0,
-}
+T5: Config = {**_SMALL_T5, "vocab_size": 61, "decoder_start_token_id": 0}
 # Version 1.1, and the buckets within the length of a row.
 _ODD_T5 = {
   **T5,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness import Case
+from family_cases import BERT as _SMALL_BERT
+from family_cases import DISTILBERT, Case
+from family_cases import XLNET as SMALL_XLNET
 
 Config = dict[str, Any]
 _UNTIED = {"tie_word_embeddings": False}
 BERT: Config = {
+  **_SMALL_BERT,
   "vocab_size": 61,
-  "hidden_size": 32,
-  "num_hidden_layers": 2,
-  "num_attention_heads": 2,
-  "intermediate_size": 48,
   "max_position_embeddings": 20,
 }
 _DEEP = {**BERT, "num_hidden_layers": 4}
@@ -49,11 +48,8 @@ _ROBERTA = {**BERT, "max_position_embeddings": 22}
 _ODD_ROBERTA = {**_ODD_BERT, "pad_token_id": 4, "max_position_embeddings": 25}
 
 _DISTILBERT: Config = {
+  **DISTILBERT,
   "vocab_size": 61,
-  "dim": 32,
-  "n_layers": 2,
-  "n_heads": 2,
-  "hidden_dim": 48,
   "max_position_embeddings": 20,
 }
 _ODD_DISTILBERT = {
@@ -105,14 +101,7 @@ _BIASED = {
   "global_attn_every_n_layers": 2,
 }
 
-XLNET: Config = {
-  "vocab_size": 61,
-  "d_model": 32,
-  "n_layer": 2,
-  "n_head": 2,
-  "d_inner": 48,
-  "mem_len": None,  # all of it
-}
+XLNET: Config = {**SMALL_XLNET, "vocab_size": 61, "mem_len": None}  # all of it
 ODD_XLNET = {
   **XLNET,
   "d_model": 24,

@@ -1,7 +1,7 @@
 """Directories of Hugging Face models of every family, made without PyTorch.
 
 The vocabulary files are those of foreign_tokenizers.py; a tensor's name tells
-its values (harness.draw).
+its values (family_cases.draw).
 """
 
 from __future__ import annotations
@@ -10,55 +10,20 @@ import json
 import pathlib
 from typing import Any
 
+import family_cases
 import foreign_tokenizers as foreign
-import harness
+from family_cases import BART, BERT, DISTILBERT, GPT, NEO, T5, XLNET
 
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 
-_BERT = {
-  "hidden_size": 32,
-  "num_hidden_layers": 2,
-  "num_attention_heads": 2,
-  "intermediate_size": 48,
-  "max_position_embeddings": 64,
-}
-_GPT = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 64}
-_BART = {
-  "d_model": 32,
-  "encoder_layers": 2,
-  "encoder_attention_heads": 2,
-  "encoder_ffn_dim": 48,
-  "decoder_layers": 2,
-  "decoder_attention_heads": 2,
-  "decoder_ffn_dim": 48,
-  "max_position_embeddings": 64,
-  "is_encoder_decoder": True,
-}
-_T5 = {
-  "d_model": 32,
-  "d_kv": 16,
-  "d_ff": 48,
-  "num_layers": 2,
-  "num_heads": 2,
-  "is_encoder_decoder": True,
-}
-_NEO = {
-  "hidden_size": 32,
-  "num_layers": 2,
-  "num_heads": 2,
-  "max_position_embeddings": 64,
-  "attention_types": [[["global", "local"], 1]],
-  "window_size": 5,
-}
-_DISTIL = {
-  "dim": 32,
-  "n_layers": 2,
-  "n_heads": 2,
-  "hidden_dim": 48,
-  "max_position_embeddings": 64,
-}
-_XLNET = {"d_model": 32, "n_layer": 2, "n_head": 2, "d_inner": 48}
+_PLACES = {"max_position_embeddings": 64}
+_BERT = BERT | _PLACES
+_GPT = GPT | {"n_positions": 64}
+_BART = BART | _PLACES | {"is_encoder_decoder": True}
+_T5 = T5 | {"is_encoder_decoder": True}
+_NEO = NEO | _PLACES | {"attention_types": [[["global", "local"], 1]]}
+_DISTIL = DISTILBERT | _PLACES
 CAUSAL = ("openai-gpt", "gpt2", "gpt_neo", "llama")
 # The class of each model type and its configuration.
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -73,7 +38,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
   "xlm-roberta": ("XLMRobertaForMaskedLM", {**_BERT, "type_vocab_size": 1}),
   "albert": ("AlbertForMaskedLM", {**_BERT, "embedding_size": 16}),
   "modernbert": ("ModernBertForMaskedLM", {**_BERT, "local_attention": 8}),
-  "xlnet": ("XLNetLMHeadModel", _XLNET),
+  "xlnet": ("XLNetLMHeadModel", XLNET),
   "t5": ("T5ForConditionalGeneration", _T5),
   "mt5": ("MT5ForConditionalGeneration", _T5),
   "bart": ("BartForConditionalGeneration", _BART),
@@ -125,7 +90,7 @@ def write_weights(directory: pathlib.Path) -> None:
   duplicates = model.family.duplicates(model.trunk)
   shapes |= {duplicate: shapes[name] for duplicate, name in duplicates.items()}
   save_file(
-    harness.draw_all(shapes),
+    family_cases.draw_all(shapes),
     directory / "model.safetensors",
     metadata={"format": "pt"},
   )

@@ -6,7 +6,7 @@ import json
 import pathlib
 from typing import Any
 
-import harness
+import family_cases
 import numpy as np
 import safetensors
 
@@ -72,7 +72,7 @@ def build(
   (directory / "config.json").write_text(text)
   model = read_lib.describe(directory)[0]
   tensors = {
-    tensor: harness.draw(tensor, model.shape(rule))
+    tensor: family_cases.draw(tensor, model.shape(rule))
     for tensor, rule in model.tensors.items()
   }
   write(directory, tensors)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import xla_flags
+from flax import linen as nn
 
 from lm_jax.config import Config
+from lm_jax.data import rows as rows_lib
 from lm_jax.data.options import DataOptions
 from lm_jax.inference import load
-from lm_jax.runs import run
+from lm_jax.runs import run, yardstick
 from lm_jax.storage import checkpoint
+from lm_jax.tasks.base import Measure
 from lm_jax.training import assemble
+from lm_jax.training.plan import parameter_shapes
 
 DOCUMENTS, SENTENCES, WORDS = 48, 8, 6
 # Short, so that a sentence of bytes fits a row of 32; with plurals and verbs,
@@ -35,7 +40,7 @@ def write_corpus(folder: Path) -> None:
 class Tiny:
   """Configurations of runs on one corpus with one private data cache.
 
-  Compiled programs are kept from suite to suite.
+  Compiled programs are those that are kept from suite to suite.
   """
 
   def __init__(self, folder: Path):
@@ -43,10 +48,8 @@ class Tiny:
     self.corpus.mkdir()
     self.cache.mkdir()
     write_corpus(self.corpus)
-    kept = Path(tempfile.gettempdir(), f"lm_jax_tests-{os.getuid()}", "xla")
-    kept.mkdir(parents=True, exist_ok=True)
-    (self.cache / "xla").symlink_to(kept)
-    assemble.enable_compilation_cache(str(self.cache))
+    (self.cache / "xla").symlink_to(xla_flags.KEPT)
+    self._models = {}
 
   def data(self, **changes) -> DataOptions:
     options = {
@@ -71,6 +74,33 @@ class Tiny:
       "workdir": str(workdir),
     }
     return Config(**(options | changes))
+
+  def model(self, objective="clm", spread=1.5, **changes) -> load.Trained:
+    """An untrained model of a configuration, far from uniform."""
+    key = objective, spread, repr(changes)
+    if key not in self._models:
+      config = self.config(objective=objective, **changes)
+      tokenizer = rows_lib.load(config.data, config.length).tokenizer
+      plan = assemble.make_plan(config, tokenizer)
+      rng = np.random.default_rng(1)
+
+      def draw(path, leaf):
+        name = jax.tree_util.keystr(path, simple=True)
+        if leaf.ndim == 1 and name.endswith(("bias", "scale")):
+          return jnp.full(leaf.shape, float(name.endswith("scale")))
+        noise = rng.normal(0, spread / leaf.shape[-1] ** 0.5, leaf.shape)
+        return jnp.array(noise, leaf.dtype)
+
+      shapes = nn.meta.unbox(parameter_shapes(plan))
+      params = jax.tree_util.tree_map_with_path(draw, shapes)
+      self._models[key] = load.from_plan(config, tokenizer, plan, params)
+    return self._models[key]
+
+
+def without_yardsticks(monkeypatch):
+  """Runs end without the measurements that come last."""
+  nothing = Measure({}, {})
+  monkeypatch.setattr(yardstick.measuring, "evaluate", lambda *_, **__: nothing)
 
 
 def pretrain(config):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from absl import logging
-from tiny import metrics, pretrain, result_of, states
+from tiny import metrics, pretrain, result_of, states, without_yardsticks
 
 from lm_jax import config as config_lib
 from lm_jax import loaded_model
@@ -23,7 +23,10 @@ from lm_jax.training import assemble
 OTHER_TRUNK = {"layers": 1, "width": 16, "heads": 2, "feedforward": 64}
 
 
-def test_model_goes_on_from_its_parameters_alone(finished, tmp_path):
+def test_model_goes_on_from_its_parameters_alone(
+  finished, tmp_path, monkeypatch
+):
+  without_yardsticks(monkeypatch)
   config = dataclasses.replace(
     finished,
     model=finished.workdir,
@@ -74,6 +77,7 @@ def test_outputs_that_a_model_lacks_start_anew(
 ):
   """A generator and a head that the one objective has and the other lacks."""
   monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+  without_yardsticks(monkeypatch)
   base = tiny.config(tmp_path / "old", objective="mlm", budget="steps:2")
   assert pretrain(base)["status"] == "done"
   config = dataclasses.replace(

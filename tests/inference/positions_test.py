@@ -5,18 +5,16 @@ import json
 
 import numpy as np
 import pytest
-from tiny import pretrain
+from tiny import pretrain, without_yardsticks
 
 from lm_jax import config as config_lib
 from lm_jax.data import rows as rows_lib
 from lm_jax.inference import continued, load, score
 from lm_jax.inference import continued as continued_lib
 from lm_jax.models import sizes
-from lm_jax.runs import yardstick
 from lm_jax.storage import identity
 from lm_jax.storage.digest import flatten
 from lm_jax.support.errors import UsageError
-from lm_jax.tasks.base import Measure
 from lm_jax.training import assemble
 
 LEARNED = [n for n, x in sizes.PRESETS.items() if x.positions == "learned"]
@@ -144,8 +142,7 @@ def test_interpolation_is_numpys(old, new, offset):
 
 def test_a_run_goes_on_with_longer_rows(tiny, tmp_path, monkeypatch):
   """Its first step begins from the model, with the table stretched."""
-  nothing = Measure({}, {})  # without the yardsticks
-  monkeypatch.setattr(yardstick.measuring, "evaluate", lambda *_, **__: nothing)
+  without_yardsticks(monkeypatch)
   trunk = {"preset": "roberta"} | SHAPE
   first = tiny.config(
     tmp_path / "a", objective="mlm", trunk=trunk, budget="steps:1"

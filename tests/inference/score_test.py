@@ -13,7 +13,6 @@ from lm_jax.data import rows as rows_lib
 from lm_jax.inference import load, score
 from lm_jax.inference.score import Scorer
 from lm_jax.support.errors import UsageError
-from lm_jax.training import assemble
 
 LENGTH = 24
 # Of 1 to 23 tokens, over three buckets, with two that are equal.
@@ -33,18 +32,12 @@ def dataset(tiny):
 
 
 @pytest.fixture(scope="module")
-def make(tiny, dataset):
-  """A function from an objective to its program and random parameters."""
-  made = {}
+def make(tiny):
+  """A function from an objective to its model and random parameters."""
 
   def make(objective):
-    if objective not in made:
-      config = tiny.config(objective=objective, length=LENGTH)
-      program = assemble.make_program(config, dataset)
-      params = program.initial(np.uint32(3)).params
-      # Larger than initial ones, so that scores differ.
-      made[objective] = program.plan, jax.tree.map(lambda p: 3 * p, params)
-    return made[objective]
+    model = tiny.model(objective, length=LENGTH)
+    return model, model.params
 
   return make
 

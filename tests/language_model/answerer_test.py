@@ -1,47 +1,21 @@
 """A model as tasks ask it, and what it says of models that can't."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm_jax.data import rows as rows_lib
 from lm_jax.generation import batches
 from lm_jax.generation.options import Generation
-from lm_jax.inference import load
 from lm_jax.language_model import LanguageModel
 from lm_jax.language_model.answerer import Answerer
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks.humaneval import Humaneval
 from lm_jax.tasks.lambada import Lambada
-from lm_jax.training import assemble
 
 
 @pytest.fixture(scope="module")
-def model(tiny):
-  """A function from an objective to an untrained model, far from uniform."""
-
-  def make(objective="clm", **changes):
-    config = tiny.config(objective=objective, **changes)
-    dataset = rows_lib.load(config.data, config.length)
-    program = assemble.make_program(config, dataset)
-    rng = np.random.default_rng(1)
-    params = jax.tree.map(
-      lambda x: (
-        jnp.array(rng.normal(0, 1.5 / x.shape[-1] ** 0.5, x.shape), x.dtype)
-        if x.ndim > 1
-        else x
-      ),
-      program.initial(np.uint32(0)).params,
-    )
-    return load.from_plan(config, dataset.tokenizer, program.plan, params)
-
-  return make
-
-
-@pytest.fixture(scope="module")
-def clm(model):
-  return model()
+def clm(tiny):
+  return tiny.model()
 
 
 def test_greedy_choices_are_those_that_are_generated(clm):
@@ -104,8 +78,8 @@ def test_half_of_a_context_is_for_new_tokens(clm, caplog):
   assert new("aaa") == length - 3 - len(clm.spec.specials.before)
 
 
-def test_blanks_are_filled_between_two_texts(model):
-  answerer = Answerer(model("mlm"))
+def test_blanks_are_filled_between_two_texts(tiny):
+  answerer = Answerer(tiny.model("mlm"))
   assert answerer.fills
   found = answerer.fill("The law", 3, " of it")
   assert len(found.encode()) >= 3
@@ -116,8 +90,8 @@ def test_blanks_are_filled_between_two_texts(model):
     answerer.fill("a", 500, "b")
 
 
-def test_a_model_that_can_not_says_which_can(model):
-  answerer = Answerer(model("mlm"))
+def test_a_model_that_can_not_says_which_can(tiny):
+  answerer = Answerer(tiny.model("mlm"))
   able = "those of clm, prefix_lm, ul2 have it"
   with pytest.raises(UsageError, match=f"--tasks=lambada: .*{able}"):
     Lambada().measure(answerer, None)

@@ -9,7 +9,6 @@ import pytest
 
 from lm_jax import layout
 from lm_jax.data import rows as rows_lib
-from lm_jax.inference import load
 from lm_jax.inference import score as score_lib
 from lm_jax.inference.score import exact
 from lm_jax.layout import Part
@@ -18,7 +17,6 @@ from lm_jax.prompting.likelihood import Likelihood
 from lm_jax.prompting.own_score import ObjectiveScorer
 from lm_jax.prompting.pairs import Pair
 from lm_jax.support.errors import UsageError
-from lm_jax.training import assemble
 from lm_jax.types import ANSWER
 
 PAIRS = [
@@ -30,31 +28,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def model(tiny):
-  """A function from options to an untrained model, far from uniform."""
-  made = {}
-
-  def make(objective="clm", **changes):
-    key = objective, repr(changes)
-    if key not in made:
-      config = tiny.config(objective=objective, **changes)
-      dataset = rows_lib.load(config.data, config.length)
-      program = assemble.make_program(config, dataset)
-      params = program.initial(np.uint32(0)).params
-      rng = np.random.default_rng(1)
-      params = jax.tree.map(
-        lambda x: (
-          jnp.array(rng.normal(0, 1.5 / x.shape[-1] ** 0.5, x.shape), x.dtype)
-          if x.ndim > 1
-          else x
-        ),
-        params,
-      )
-      made[key] = load.from_plan(
-        config, dataset.tokenizer, program.plan, params
-      )
-    return made[key]
-
-  return make
+  return tiny.model
 
 
 def _whole(model, pair):

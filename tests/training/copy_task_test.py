@@ -25,14 +25,14 @@ def _copies(seed, batch, size):
 
 
 def test_the_causal_decoder_learns_to_copy():
-  size, batch, steps = 7, 32, 200
+  size, batch, steps = 7, 32, 100
   program = toy.program(
     "clm",
     batch=batch,
     length=2 * size + 2,
     vocabulary=len(toy.SPECIALS.ids) + 16,
     optimizer=optimizer.OptimizerOptions(
-      learning_rate=3e-3, warmup=0.1, weight_decay=0.0
+      learning_rate=6e-3, warmup=0.1, weight_decay=0.0
     ),
     layers=2,
     width=64,

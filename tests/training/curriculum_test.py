@@ -5,7 +5,7 @@ import signal
 
 import numpy as np
 import pytest
-from tiny import metrics, pretrain, result_of, states
+from tiny import metrics, pretrain, result_of, states, without_yardsticks
 
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
@@ -14,6 +14,11 @@ from lm_jax.support.errors import UsageError
 from lm_jax.training import curriculum
 
 STAGES = "0.3:16,0.6:32"
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch):
+  without_yardsticks(monkeypatch)
 
 
 def test_every_step_reads_as_many_tokens():

@@ -296,6 +296,7 @@ def test_parameters_are_what_the_loss_calls():
 def test_remat_that_saves_nothing_is_told(monkeypatch):
   said = []
   monkeypatch.setattr(assemble.logging, "warning", lambda *x: said.append(x))
+  monkeypatch.setattr(assemble, "compile_plan", lambda plan: None)
   vocabulary = types.SimpleNamespace(vocabulary_size=300, specials=Specials())
   for trunk in ({"remat": "full"}, {"remat": "full", "scan": True}, {}):
     config = Config(size="nano", length=64, trunk=trunk)
