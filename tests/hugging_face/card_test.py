@@ -143,7 +143,7 @@ def test_what_was_trained_to_embed_embeds_the_same(tiny, tmp_path):
   config = read(tmp_path / "to", "config_sentence_transformers.json")
   assert config["similarity_fn_name"] == "dot"
   again, texts = lm_jax.load(str(tmp_path / "to")), ["The law is so.", "We"]
-  found = again._scorer.text_features(texts, "first")
+  found = again.scorer.text_features(texts, "first")
   np.testing.assert_allclose(
     found, lm_jax.LanguageModel(model).embed(texts), atol=1e-6
   )

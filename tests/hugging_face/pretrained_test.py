@@ -49,6 +49,7 @@ def test_parameters_are_the_tensors(tmp_path):
 # In a process of eight devices: every shard of every parameter is the slice
 # of the whole that its device is to have, and no more than its bytes is read.
 _SHARDED = """
+import dataclasses
 import json, math, sys
 import numpy as np
 import lm_jax

@@ -2,6 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lm_jax.storage import digest as digest_lib
 from lm_jax.storage.digest import digest
 
 
@@ -19,6 +20,15 @@ def test_every_flipped_bit_changes_the_digest(dtype):
       changed.view(np.uint8).reshape(-1)[byte] ^= 1 << bit
       seen.add(digest({"x": jnp.asarray(changed)}))
   assert len(seen) == 1 + len(places) * len(bits)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "bool"])
+@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 3, 4), (0, 4)])
+def test_the_host_and_the_device_say_the_same(dtype, shape):
+  x = np.random.default_rng(0).normal(size=shape) * 9
+  x = jnp.asarray(x).astype(dtype)
+  device = digest_lib._device_sums(x)
+  assert list(map(int, digest_lib._sums(x))) == list(map(int, device))
 
 
 def test_names_order_shapes_and_dtypes_count():

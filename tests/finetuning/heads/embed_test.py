@@ -138,7 +138,7 @@ def test_the_answer_is_a_search_of_the_collection(tmp_path, monkeypatch):
     seen[collection.name] = queries
     return {name: {f"{name}!": 1.0} for name in queries}
 
-  monkeypatch.setattr("lm_jax.inference.score.scorer", lambda model: None)
+  monkeypatch.setattr("lm_jax.inference.score.Scorer", lambda model: None)
   monkeypatch.setattr("lm_jax.retrieval.dense.search", search)
   answers = Embed().answer(None, Cranfield(), asked)
   assert answers == [{"q3!": 1.0}, {"q1!": 1.0}]
