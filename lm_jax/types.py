@@ -25,6 +25,7 @@ Array = Any  # numpy on the host, jax on a device; both index and broadcast
 
 # The axes of the device mesh: rows are split over data and fsdp, parameters
 # over fsdp and tensor.
+SEED_KINDS = ("parameters", "order", "corruption")  # of a run (--seed.order)
 MESH_AXES = ("data", "fsdp", "tensor")
 
 Mask = Literal["full", "causal", "ranked"]

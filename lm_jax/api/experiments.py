@@ -152,7 +152,8 @@ def compare(progress: bool = True, **options: Any) -> Experiment:
   Args:
     progress: whether to say how it goes.
     **options: the flags of `launch.py compare --help`:
-      objectives=["mlm", "rtd"], or experiment="masking_rate"; seeds=5,
+      objectives=["mlm", "rtd"], or experiment="masking_rate"; seeds=5, or
+      "parameters:3,order:3",
       baseline="mlm", workdir="runs/mine",
       sweep={"optimizer.learning_rate": [1e-3, 3e-3]} (all combinations are
       run), and what all arms share, as of `train`.

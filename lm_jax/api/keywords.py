@@ -19,7 +19,8 @@ from lm_jax.support.options import Option
 from lm_jax.support.values import show
 
 SWEEP = "sweep"
-_OWN = {"objective_options": "objective"}  # "objective" alone is its name
+# "objective" and "seed" alone are flags of their own.
+_OWN = {"objective_options": "objective", "seeds": "seed"}
 
 
 def flags(
@@ -81,6 +82,8 @@ def _text(command: str, option: Option, value: Any) -> str:
     value = os.fspath(value)
   if hasattr(value, "item") and not getattr(value, "shape", None):
     value = value.item()  # numpy's numbers
+  if option.kind is str and type(value) is int:
+    value = str(value)  # seeds=3, where it may be a text, too
   several = option.kind not in (bool, int, float, str) and not option.choices
   if several and isinstance(value, (str, int, float)):
     value = (value,)  # one, where there may be several

@@ -42,8 +42,11 @@ class CompareFlags:
     " given several times: all combinations are run",
     repeat=True,
   )
-  seeds: int = option(
-    0, "runs of each arm; 0: as the experiment has it", least=0
+  seeds: str = option(
+    "",
+    "runs of each arm, by default as the experiment has it; or kinds of seeds"
+    " that are crossed, parameters:3,order:3 (nine runs an arm), or nested,"
+    " parameters:3/order:2 (six)",
   )
   baseline: str = option("", "the arm to compare with; the experiment's own")
   workdir: str = option("", "where all is kept; runs/<experiment> by default")
@@ -75,7 +78,7 @@ def described(argv: Sequence[str]) -> dict[str, Option]:
   asked, name = name, pathlib.Path(name).stem
   own = {
     "experiment": asked,
-    "seeds": experiment.SEEDS,
+    "seeds": str(experiment.SEEDS),
     "baseline": experiment.BASELINE,
     "workdir": str(pathlib.Path("runs", name)),
   }

@@ -22,3 +22,4 @@ from lm_jax.config.parts import resolve as resolve
 from lm_jax.config.parts import with_packing as with_packing
 from lm_jax.config.run import METHOD as METHOD
 from lm_jax.config.run import Config as Config
+from lm_jax.config.seeds import seeds_of as seeds_of

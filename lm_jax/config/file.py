@@ -53,7 +53,9 @@ def from_json(text: str, where: str = "config.json") -> Config:
     if head == "objective_options":
       path = f"objective.{name}"
       require_option(objective, path, own, f"{where}: {path}")
-    elif path not in known and not (head == "adapt" and path in own):
+    elif head == "seeds":
+      path = f"seed.{name}"
+    if path not in own | known:
       raise registry.unknown(f"{where}: key", path, known, listing=False)
     values.setdefault(head, {})[name] = (own | known)[path].check(value, where)
   for path, option_ in versioned(objective).items():
@@ -64,6 +66,7 @@ def from_json(text: str, where: str = "config.json") -> Config:
     **values.get("", {}),
     data=DataOptions(**values.get("data", {})),
     optimizer=OptimizerOptions(**values.get("optimizer", {})),
+    seeds=values.get("seeds", {}),
     objective_options=values.get("objective_options", {}),
     trunk=values.get("trunk", {}),
     heads=heads,

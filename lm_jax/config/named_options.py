@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lm_jax.adaptation.base import Adaptation
+from lm_jax.config import seeds as seeds_lib
 from lm_jax.config import trunk as trunk_lib
 from lm_jax.config.run import Config
 from lm_jax.objectives.base import Objective
@@ -18,7 +19,7 @@ ADAPTATIONS = "lm_jax.adaptation"
 
 def schema() -> dict[str, Option]:
   """All options but the objective's own, by path."""
-  return options(Config) | trunk_lib.schema()
+  return options(Config) | seeds_lib.schema() | trunk_lib.schema()
 
 
 def objective_class(name: str) -> type[Objective]:

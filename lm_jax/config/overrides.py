@@ -124,6 +124,7 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
   if "size" in settings and trunk.get("preset"):
     trunk = trunk_lib.at_size(trunk["preset"], changes["size"]) | trunk
   changes["trunk"] = trunk
+  changes["seeds"] = config.seeds | tree.get("seed", {})
   for group in ("data", "optimizer"):
     if group in tree:
       old = getattr(config, group)

@@ -9,6 +9,7 @@ from typing import Any
 
 from lm_jax.adaptation.base import Adaptation
 from lm_jax.config import mesh as mesh_lib
+from lm_jax.config import seeds as seeds_lib
 from lm_jax.config import trunk as trunk_lib
 from lm_jax.config.budget import Budget
 from lm_jax.config.named_options import (
@@ -95,6 +96,7 @@ def _resolve(config: Config) -> Config:
     architecture=architecture,
     optimizer=optimizer,
     budget=str(Budget.parse(config.budget)),
+    seeds=seeds_lib.apart(config),
     objective_options=own | config.objective_options,
     trunk=shape,
   )
@@ -150,6 +152,7 @@ def _build(config: Config) -> Built:
       " plain text"
     )
   check_ranges(config)
+  check_ranges(seeds_lib.seeds_of(config), "seed.")
   _require_consistent(config)
   Budget.parse(config.budget)
   packing = with_packing(config).data.packing
@@ -229,7 +232,9 @@ def given(config: Config) -> dict[str, Any]:
   """The options by their flags' paths, as the configuration has them."""
   tree = dataclasses.asdict(config)
   return {
-    path.replace("objective_options.", "objective."): value
+    path.replace("objective_options.", "objective.").replace(
+      "seeds.", "seed."
+    ): value
     for path, value in flatten(tree)
   }
 

@@ -25,6 +25,7 @@ class Config:
   """One run; its fields are flags.
 
   objective_options: the objective's own fields, by name.
+  seeds: by kind, those that are not `seed` (lm_jax/config/seeds.py).
   family: of an imported model: `list families`.
   heads: of an imported model, which replace the objective's own: fields of
     Head by name, and {} for the vocabulary.
@@ -47,7 +48,10 @@ class Config:
   batch_size: int = option(32, "rows a step", least=1)
   accumulate: int = option(1, "parts that a batch is computed in", least=1)
   seed: int = option(
-    0, "of the parameters, the order and the corruption", least=0
+    0,
+    "of the parameters, the order and the corruption; --seed.parameters,"
+    " --seed.order and --seed.corruption set one each",
+    least=0,
   )
   budget: str = option(
     "flops:3e12",
@@ -138,6 +142,7 @@ class Config:
   optimizer: OptimizerOptions = dataclasses.field(
     default_factory=OptimizerOptions
   )
+  seeds: dict[str, int] = dataclasses.field(default_factory=dict)
   objective_options: dict[str, Any] = dataclasses.field(default_factory=dict)
   trunk: dict[str, Any] = dataclasses.field(default_factory=dict)
   heads: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -146,7 +151,7 @@ class Config:
 
 def flatten(tree: Any, where: str = "") -> Iterable[tuple[str, Any]]:
   """Yields the options of a tree of groups by path: ("data.corpus", ...)."""
-  groups = ("data", "optimizer", "objective_options", "trunk", "adapt")
+  groups = ("data", "optimizer", "objective_options", "trunk", "adapt", "seeds")
   if not isinstance(tree, dict):
     raise UsageError(f"{where}: must hold a JSON object")
   for key, value in tree.items():

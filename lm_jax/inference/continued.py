@@ -147,11 +147,12 @@ def params_for(
       f" and {len(untold) - 1} more" if len(untold) > 1 else "",
     )
   if fresh:
-    start = flatten(program.initial(np.uint32(config.seed)).params)
+    seed = config_lib.seeds_of(config).parameters
+    start = flatten(program.initial(np.uint32(seed)).params)
     new = {name: start[name] for name in fresh}
     adaptation = program.plan.network.adaptation
     if adaptation is not None:
-      rng = np.random.default_rng(config.seed)
+      rng = np.random.default_rng(seed)
       spec = program.plan.spec
       new = adaptation.start(new, old, spec, rng, tokenizer.encode)
     old |= new

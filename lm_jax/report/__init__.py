@@ -19,6 +19,7 @@ from lm_jax.report import (
   plots,
   ranking,
   records,
+  tables,
   web,
 )
 
@@ -71,8 +72,10 @@ class Report:
 
   def __init__(self, experiment: collect.Experiment):
     self._experiment = experiment
-    self._analysis = compare.analyse(experiment)
-    self._ranks = ranking.rankings(experiment, self._analysis.metric)
+    independent = experiment.independent()
+    self._analysis = compare.analyse(independent)
+    self._ranks = ranking.rankings(independent, self._analysis.metric)
+    self._spread = tables.spread(experiment, self._analysis)
 
   @classmethod
   def load(cls, directory: str | os.PathLike[str]) -> Report:
@@ -81,7 +84,7 @@ class Report:
 
   def text(self) -> str:
     """Returns the report for a terminal, at most 100 columns."""
-    return blocks.plain(page.summary(self._analysis, self._ranks))
+    return blocks.plain(page.summary(self._analysis, self._ranks, self._spread))
 
   def write(self) -> None:
     """Writes the files into the experiment's directory.
@@ -93,7 +96,7 @@ class Report:
     publish(
       experiment.directory,
       experiment.subject.title,
-      page.build(self._analysis, self._ranks, images),
+      page.build(self._analysis, self._ranks, images, self._spread),
       records.table_csv(experiment),
       figures,
     )

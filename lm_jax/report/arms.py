@@ -48,13 +48,13 @@ def scores(
   value_of: Callable[[Run], float | None],
 ) -> Array:
   """value_of(run) of finished runs, [A, N] by seeds; NaN where none."""
-  seeds = sorted({run.seed for arm in arms for run in experiment.runs_of(arm)})
-  scores_AxN = np.full((len(arms), len(seeds)), np.nan)
+  cells = sorted({run.cell for arm in arms for run in experiment.runs_of(arm)})
+  scores_AxN = np.full((len(arms), len(cells)), np.nan)
   for a, arm in enumerate(arms):
     for run in experiment.runs_of(arm):
       value = value_of(run)
       if value is not None:
-        scores_AxN[a, seeds.index(run.seed)] = value
+        scores_AxN[a, cells.index(run.cell)] = value
   return scores_AxN
 
 

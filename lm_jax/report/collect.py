@@ -16,6 +16,7 @@ from lm_jax.support import errors, strict_json
 from lm_jax.support.errors import UsageError, short
 from lm_jax.support.status import DONE
 from lm_jax.support.typed_json import as_kind, read_as
+from lm_jax.types import SEED_KINDS
 
 # No figure of a run is as large, and a plot could not show it.
 _LARGEST = 1e100
@@ -37,6 +38,7 @@ class Run:
   arm: str
   seed: int
   status: str
+  seeds: dict[str, int] = dataclasses.field(default_factory=dict)
   error: str = ""
   traceback: str = ""
   scoring: str = ""
@@ -51,6 +53,11 @@ class Run:
   @property
   def done(self) -> bool:
     return self.status == DONE
+
+  @property
+  def cell(self) -> tuple[int, ...]:
+    """Its seeds of each kind; runs of two arms with the same are a pair."""
+    return tuple(self.seeds.get(kind, self.seed) for kind in SEED_KINDS)
 
   def curve(self, currency: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """(spend, value), both [points], where the metric was logged."""
@@ -93,11 +100,44 @@ class Experiment:
   def runs_of(self, arm: str, done: bool = True) -> tuple[Run, ...]:
     """An arm's runs in the order of their seeds; only those that are done."""
     runs = [r for r in self.runs if r.arm == arm and (r.done or not done)]
-    return tuple(sorted(runs, key=lambda run: run.seed))
+    return tuple(sorted(runs, key=lambda run: run.cell))
 
   def with_metric(self, metric: str | None, arm: str) -> list[Run]:
     """Returns an arm's finished runs that have a metric, by seed."""
     return [run for run in self.runs_of(arm) if metric in run.metrics]
+
+  @functools.cached_property
+  def seed_kinds(self) -> tuple[str, ...]:
+    """The kinds of seeds that are crossed or nested; () for counted seeds."""
+    if all(run.cell == (run.seed,) * len(SEED_KINDS) for run in self.runs):
+      return ()
+    cells = {run.cell for run in self.runs}
+    return tuple(
+      kind
+      for kind, values in zip(SEED_KINDS, zip(*cells, strict=True), strict=True)
+      if len(set(values)) > 1
+    )
+
+  def independent(self) -> Experiment:
+    """Returns it with the runs only that share no seed with another one.
+
+    Crossed runs of an arm share seeds, so that their spread is not that of as
+    many seeds. Of each arm the first runs count whose seeds, of each kind that
+    varies, no run before has.
+    """
+    if len(self.seed_kinds) < 2:
+      return self
+    columns = [SEED_KINDS.index(kind) for kind in self.seed_kinds]
+    kept: set[tuple[int, ...]] = set()
+    used: list[set[int]] = [set() for _ in columns]
+    for cell in sorted({run.cell for run in self.runs}):
+      own = [cell[column] for column in columns]
+      if not any(seed in seeds for seed, seeds in zip(own, used, strict=True)):
+        kept.add(cell)
+        for seed, seeds in zip(own, used, strict=True):
+          seeds.add(seed)
+    runs = tuple(run for run in self.runs if run.cell in kept)
+    return dataclasses.replace(self, runs=runs)
 
   def count(self) -> int:
     """Returns how many runs are done."""
@@ -117,6 +157,7 @@ class Planned:
 
   name: of its directory, below runs/.
   arm: printable, as it stands in figures, too.
+  seeds: by kind, those that are not `seed`.
 
   Raises:
     UsageError: the name would lead out of the directory, the arm can't be
@@ -126,6 +167,7 @@ class Planned:
   name: str
   arm: str
   seed: int
+  seeds: dict[str, int] = dataclasses.field(default_factory=dict)
 
   def __post_init__(self):
     if not strict_json.is_file_name(self.name):
@@ -270,10 +312,12 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
       "directory that `compare` has written"
     ) from error
   about, planned = read(path)
-  cells = [(run.arm, run.seed) for run in planned]
+  cells = [(run.arm, run.seed, *sorted(run.seeds.items())) for run in planned]
   twice = next((cell for cell in cells if cells.count(cell) > 1), None)
   if not planned or twice:
-    what = "two runs of arm {}, seed {}".format(*twice) if twice else "no runs"
+    what = (
+      "two runs of arm {}, seed {}".format(*twice[:2]) if twice else "no runs"
+    )
     raise UsageError(f"{path}: {what}; each arm has one run a seed")
   arms = list(dict.fromkeys(run.arm for run in planned))
   baseline = str(about.get("baseline") or arms[0])

@@ -94,11 +94,11 @@ class _Pair:
     sides = [
       experiment.with_metric(metric, arm) for arm in (name, experiment.baseline)
     ]
-    shared = {r.seed for r in sides[0]} & {r.seed for r in sides[1]}
+    shared = {r.cell for r in sides[0]} & {r.cell for r in sides[1]}
     enough = min(map(len, sides)) >= MIN_SEEDS
     paired = len(shared) >= MIN_SEEDS or (bool(shared) and not enough)
     if paired:
-      sides = [[r for r in side if r.seed in shared] for side in sides]
+      sides = [[r for r in side if r.cell in shared] for side in sides]
     return cls(name, metric, (sides[0], sides[1]), paired)
 
   def over_items(self, length: int) -> Estimate | None:

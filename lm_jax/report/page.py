@@ -52,7 +52,9 @@ def _section(title: str, blocks: list[Block]) -> list[Block]:
   return [Heading(title), *blocks] if blocks else []
 
 
-def summary(analysis: Analysis, found: list[Ranking]) -> list[Block]:
+def summary(
+  analysis: Analysis, found: list[Ranking], spread: list[Block]
+) -> list[Block]:
   """Builds the blocks that the terminal shows."""
   spent = ("steps", "tokens", "targets", "flops", "seconds")
   return [
@@ -63,6 +65,7 @@ def summary(analysis: Analysis, found: list[Ranking]) -> list[Block]:
     *map(Text, prose.notes(analysis)),
     *tables.differences(analysis),
     *tables.chance(analysis),
+    *_section("Where the spread comes from", spread),
     *_section("Ranking at equal spend", tables.ranking(analysis, found)),
     *_section("Not done", tables.failures(analysis.experiment)),
   ]
@@ -77,7 +80,10 @@ def _over(analysis: Analysis) -> str:
 
 
 def build(
-  analysis: Analysis, found: list[Ranking], figures: list[Image]
+  analysis: Analysis,
+  found: list[Ranking],
+  figures: list[Image],
+  spread: list[Block],
 ) -> list[Block]:
   """Builds the blocks of the pages."""
   experiment = analysis.experiment
@@ -120,6 +126,7 @@ def build(
     ),
     *_section("What each arm reached", reached),
     *_section("Above chance?", tables.chance(analysis)),
+    *_section("Where the spread comes from", spread),
     *_section("Learning curves", figure("curves_flops", "curves_tokens")),
     *_section("Ranking at equal spend", tables.ranking(analysis, found)),
     *_section(

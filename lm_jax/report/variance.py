@@ -162,7 +162,7 @@ def _orthonormal(wider: np.ndarray, explained: np.ndarray) -> np.ndarray:
 
 
 def _indicators(levels: Sequence[int]) -> np.ndarray:
-  """Which run has which seed: float [R, number of seeds]."""
+  """One-hot seeds of each run: float [R, number of seeds]."""
   _, index = np.unique(np.asarray(levels), return_inverse=True)
   return np.eye(index.max() + 1)[index]
 

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.config import overrides as settings_lib
-from lm_jax.runs import alike
+from lm_jax.config.seeds import KINDS
+from lm_jax.runs import alike, seeding
 from lm_jax.support.errors import UsageError
 
 _LONGEST = 200  # characters of an arm's name; "-seed123" and suffixes follow
@@ -59,7 +60,7 @@ class _Cell(NamedTuple):
 def cross(
   arms: Sequence[Config],
   sweeps: Mapping[str, Sequence[str]],
-  seeds: int,
+  seeds: str | int,
   common: Mapping[str, str] | None = None,
 ) -> list[Config]:
   """Every arm with every combination of values, by every seed.
@@ -74,7 +75,7 @@ def cross(
     arms: what an experiment compares; `arm` names them, the objective where
       that is empty.
     sweeps: values by path.
-    seeds: how many, at least 1.
+    seeds: how many, or which kinds are crossed (lm_jax/runs/seeding.py).
     common: text by path, the same for every arm.
 
   Returns:
@@ -85,9 +86,9 @@ def cross(
       same, a sweep that changes nothing.
   """
   common = common or {}
-  if seeds < 1:
-    raise UsageError(f"--seeds={seeds}: must be at least 1")
-  for path in ("workdir", "name", "arm", "seed"):
+  asked = seeding.parse(str(seeds))
+  of_seeds = [f"seed.{kind}" for kind in KINDS]
+  for path in ("workdir", "name", "arm", "seed", *of_seeds):
     if path in sweeps:
       raise UsageError(f"--sweep={path}: can't be swept")
   for path in sweeps:
@@ -106,9 +107,9 @@ def cross(
   runs: list[Config] = []
   for cells in groups.values():
     label, config = safe("-".join(_shared_parts(cells))), cells[0].config
-    for seed in range(config.seed, config.seed + seeds):
-      name = f"{label}-seed{seed}"
-      runs.append(dataclasses.replace(config, seed=seed, arm=label, name=name))
+    for run in seeding.seeded(config, asked):
+      name = f"{label}-{run.name}"
+      runs.append(dataclasses.replace(run, arm=label, name=name))
   for one, other in itertools.combinations(runs, 2):
     if one.name == other.name:
       raise UsageError(f"--sweep: two runs would both be called {one.name}")

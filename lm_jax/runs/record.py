@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lm_jax.config import Config
+from lm_jax.config import seeds as seeds_lib
 from lm_jax.report import collect
 from lm_jax.report.collect import Planned
 from lm_jax.runs import local
@@ -76,7 +77,7 @@ def write(
     command: what the user called.
     title: of its page; by default its name.
   """
-  runs = [Planned(c.name, c.arm, c.seed) for c in configs]
+  runs = [Planned(c.name, c.arm, c.seed, seeds_lib.apart(c)) for c in configs]
   known = {config.name for config in configs}
   old, former = read(directory)
   runs += [
@@ -96,11 +97,18 @@ def write(
     "docstring": docstring,
     "changed": list(changed),
     "baseline": baseline,
-    "runs": list(map(dataclasses.asdict, runs)),
+    "runs": list(map(_as_object, runs)),
     **made,
   }
   text = json.dumps(content, indent=2) + "\n"
   write_atomically(pathlib.Path(directory, FILE), text)
+
+
+def _as_object(run: Planned) -> dict[str, Any]:
+  fields = dataclasses.asdict(run)
+  if not run.seeds:
+    del fields["seeds"]
+  return fields
 
 
 def provenance(command: str) -> dict[str, Any]:

@@ -152,7 +152,7 @@ def _train(
     return round(earlier + time.monotonic() - began, 3)
 
   # Raises where there are too few rows for a batch.
-  dataset.batch(config.seed, 0, config.batch_size)
+  dataset.batch(config_lib.seeds_of(config).order, 0, config.batch_size)
   program = make_program(config, dataset)
   parts = curriculum.parts(config, dataset, program)
   base = None

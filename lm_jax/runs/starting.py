@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.config.budget import Ledger
 from lm_jax.data.row_source import RowSource
@@ -70,10 +71,13 @@ def start(
       said = list(map(str, changes))
       history = [*history, {"step": ledger.steps, "changes": said}]
     return state, ledger, history
+  seeds = config_lib.seeds_of(config)
+  state = program.initial(
+    np.uint32(seeds.parameters), np.uint32(seeds.corruption)
+  )
   if not config.model:
-    return program.initial(np.uint32(config.seed)), Ledger(), []
+    return state, Ledger(), []
   params = continued.params_for(
     config, dataset.tokenizer, program, base.model if base else None
   )
-  state = program.initial(np.uint32(config.seed))
   return dataclasses.replace(state, params=params), Ledger(), []

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.row_source import RowSource
@@ -123,7 +124,7 @@ def parts(config: Config, dataset: RowSource, program: Program) -> list[Part]:
     UsageError: see `stages`; or there are fewer rows than a batch needs.
   """
   *shorter, last = stages(config)
-  seed, workers = config.seed, config.data.workers
+  seed, workers = config_lib.seeds_of(config).order, config.data.workers
   whole = Part(last.until, program, dataset, seed, workers)
   if not shorter:
     return [dataclasses.replace(whole, until=None)]

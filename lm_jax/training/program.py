@@ -174,9 +174,11 @@ class Program:
       self.shardings,
     )
 
-  def _initial(self, seed: Array) -> State:
-    plan, key = self.plan, jax.random.key(seed)
-    params_key, run_key = jax.random.split(key)
+  def _initial(self, seed: Array, corruption: Array | None = None) -> State:
+    plan = self.plan
+    params_key, run_key = jax.random.split(jax.random.key(seed))
+    if corruption is not None:
+      run_key = jax.random.split(jax.random.key(corruption))[1]
     params, _ = self.split(nn.meta.unbox(draw_parameters(plan, params_key)))
     return self._begun(params, run_key)
 

@@ -110,7 +110,7 @@ def test_bad_comparisons_are_told_in_a_line(tmp_path, monkeypatch):
     ({"sweep": {"batch": 8}}, "--sweep=batch"),
     ({"sweep": {"batch_size": [8, None]}}, "batch_size=None: must be text"),
     ({"objectives": ["mlm", "a,b"]}, "must have no comma"),
-    ({"seeds": -1}, "--seeds=-1: must be at least 0"),
+    ({"seeds": -1}, "--seeds=-1: must be a number of seeds"),
     ({"objective": "mlm"}, "objective: no such option; did you mean objectiv"),
   ):
     with pytest.raises(UsageError, match=message):
