@@ -29,6 +29,14 @@ class DataOptions:
     "name of the field that holds the text: in a JSON line, a Parquet file "
     "(its column) or a TFDS example",
   )
+  unique: str = option(
+    "",
+    "what is read of the training documents, over and over: tokens:1e6,"
+    " documents:100, bytes:1e6 or share:0.1; a prefix of the shuffled documents"
+    " that is the same for every arm and seed, and part of every larger one;"
+    " all unless given. The tokenizer is trained on all",
+    absent="",
+  )
   tokenizer: str = option(
     "bpe",
     "the tokenizer: bpe, wordpiece, unigram, bytes, characters, or the path of "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from lm_jax.data import chunks, order, pack, prepare, readers
+from lm_jax.data import chunks, order, pack, prepare, readers, unique
 from lm_jax.data.mixture import Mixture, open_mixture
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
@@ -159,6 +160,7 @@ def load(options: DataOptions, length: int) -> Dataset:
     packing = pack.WHOLE
   every_script = options.sentence_ends != "latin"
   tables, fingerprints = [], []
+  mixture = _limited(mixture, options, tokenizer)
   for part in mixture.corpora:
     facts = [part.fingerprint, tokenizer.fingerprint, packing, length]
     if every_script:
@@ -180,6 +182,28 @@ def load(options: DataOptions, length: int) -> Dataset:
   if len(tables) > 1:
     fingerprint = cache.key("mixture 1", fingerprints, weights)
   return Dataset(mixture, tables, weights, fingerprint, tokenizer)
+
+
+def _limited(
+  mixture: Mixture, options: DataOptions, tokenizer: Tokenizer
+) -> Mixture:
+  """The mixture with the unique data that it may have; see data/unique.py."""
+  if not options.unique:
+    return mixture
+  amount = unique.Amount.parse(options.unique)
+  parts = mixture.corpora
+  shares = [1]
+  if len(parts) > 1:
+    shares = mixture.shares([max(1, part.size()) for part in parts])
+  return dataclasses.replace(
+    mixture,
+    corpora=tuple(
+      unique.limit(
+        part, amount.part(share / sum(shares)), tokenizer, options.cache
+      )
+      for part, share in zip(parts, shares, strict=True)
+    ),
+  )
 
 
 def _recipe(

@@ -1,0 +1,227 @@
+"""Limits the unique data of a run: `--data.unique=tokens:1e6`.
+
+The documents of the training split are shuffled, by a hash of their text, and
+a prefix of them is read, again and again; the held-out splits stay whole. The
+order has no seed: a smaller amount is part of a larger one, and every arm and
+every seed of an experiment reads the same documents.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import pathlib
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+
+import numpy as np
+
+from lm_jax.data.corpus import Corpus, Document
+from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.support import cache, typed_json
+from lm_jax.support.errors import UsageError, about
+
+UNITS = ("tokens", "documents", "bytes", "share")
+FLAG = "--data.unique"
+_FILE, _CHOSEN = "unique.json", "documents.npy"
+_MOST = Decimal(10) ** 18
+# Documents are tokenized until there are enough: first this many bytes a token.
+_BYTES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Amount:
+  """An amount of unique data; of "share" a fraction of the documents.
+
+  unit: one of UNITS.
+  """
+
+  unit: str
+  count: int | float
+
+  @classmethod
+  def parse(cls, text: str) -> Amount:
+    """Reads "tokens:1e6", "documents:100", "bytes:1e6" or "share:0.1".
+
+    Raises:
+      UsageError: it is none of them, or no amount.
+    """
+    unit, _, number = text.partition(":")
+    with about(f"{FLAG}={text}"):
+      if unit not in UNITS:
+        raise UsageError(
+          "is UNIT:AMOUNT, as in tokens:1e6; the units are"
+          f" {', '.join(UNITS[:-1])} and {UNITS[-1]}"
+        )
+      try:
+        amount = Decimal(number)
+      except InvalidOperation:
+        amount = Decimal("nan")
+      if unit == "share":
+        if not (amount.is_finite() and 0 < amount <= 1):
+          raise UsageError("a share must be above 0 and at most 1")
+        return cls(unit, float(amount))
+      whole = amount.is_finite() and amount == amount.to_integral_value()
+      if not whole or not 0 < amount <= _MOST:
+        raise UsageError(f"{unit} are a whole number above 0, as in {unit}:1e3")
+      return cls(unit, int(amount))
+
+  def part(self, share: float) -> Amount:
+    """Returns what one of several corpora has of it."""
+    if self.unit == "share":
+      return self
+    return Amount(self.unit, max(1, round(self.count * share)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+  """What was chosen of a corpus, and what there is of it."""
+
+  documents: int
+  bytes: int
+  of_documents: int
+  of_bytes: int
+
+
+def limit(
+  corpus: Corpus, amount: Amount, tokenizer: Tokenizer, root: str
+) -> Corpus:
+  """Returns a corpus whose training split has the first documents only.
+
+  Whole documents are taken while they fit; documents of one text come
+  together, and each counts.
+
+  Args:
+    corpus: whose documents are read once, or twice for tokens, the first time.
+    amount: at most.
+    tokenizer: that counts tokens.
+    root: the directory for prepared data, as --data.cache names it.
+
+  Raises:
+    UsageError: there is less than that, which names what there is; or the
+      first document alone is more.
+  """
+  facts = [corpus.fingerprint, amount.unit, str(amount.count)]
+  if amount.unit == "tokens":
+    facts.append(tokenizer.fingerprint)
+  fingerprint = cache.key("unique 1", *facts)
+  folder = cache.root(root) / "unique" / fingerprint
+
+  def build(partial: pathlib.Path) -> None:
+    chosen_N, sizes = _choose(corpus, amount, tokenizer)
+    np.save(partial / _CHOSEN, chosen_N)
+    (partial / _FILE).write_text(json.dumps(dataclasses.asdict(sizes)))
+    cache.seal(partial)
+
+  @functools.cache
+  def prepared() -> tuple[np.ndarray, Sizes]:
+    cache.prepared(folder, build)
+    cache.require_whole(folder, [_FILE, _CHOSEN])
+    sizes = typed_json.read_as(folder / _FILE, Sizes)
+    return np.load(folder / _CHOSEN, allow_pickle=False), sizes
+
+  def read(split: str) -> Iterator[Document]:
+    documents = corpus.documents(split)
+    if split != "train":
+      return documents
+    chosen = set(prepared()[0].tolist())
+    return (
+      document for number, document in _numbered(documents) if number in chosen
+    )
+
+  prepared()  # Raises.
+  return Corpus(
+    corpus.name, fingerprint, read, size=lambda: prepared()[1].bytes
+  )
+
+
+def _choose(
+  corpus: Corpus, amount: Amount, tokenizer: Tokenizer
+) -> tuple[np.ndarray, Sizes]:
+  """Returns the numbers of the documents that are read, and the sizes."""
+  rank_N, bytes_N = _measure(corpus)
+  if not len(rank_N):
+    raise UsageError(f"--data.corpus={corpus.name}: has no training documents")
+  order_N = np.argsort(rank_N, kind="stable")
+  flag = f"{FLAG}={amount.unit}:{amount.count}"
+  sizes_N = bytes_N[order_N]
+  if amount.unit == "share":
+    taken = int(np.ceil(amount.count * len(order_N)))
+  else:
+    if amount.unit == "documents":
+      sizes_N = np.ones_like(sizes_N)
+    elif amount.unit == "tokens":
+      sizes_N = _tokens(corpus, tokenizer, order_N, sizes_N, int(amount.count))
+    ends_N = np.cumsum(sizes_N)
+    if ends_N[-1] < amount.count:
+      raise UsageError(
+        f"{flag}: --data.corpus={corpus.name} has {ends_N[-1]:,} {amount.unit}"
+        f" to train on, in {len(order_N):,} documents"
+      )
+    taken = int(np.searchsorted(ends_N, amount.count, side="right"))
+    if not taken:
+      raise UsageError(
+        f"{flag}: the first document of --data.corpus={corpus.name} alone has"
+        f" {sizes_N[0]:,} {amount.unit}; documents are taken whole"
+      )
+  chosen_N = np.sort(order_N[:taken])
+  return chosen_N, Sizes(
+    documents=taken,
+    bytes=int(bytes_N[chosen_N].sum()),
+    of_documents=len(order_N),
+    of_bytes=int(bytes_N.sum()),
+  )
+
+
+def _numbered(documents: Iterator[Document]) -> Iterator[tuple[int, Document]]:
+  """Numbers documents; the parts of a long one share their number."""
+  number = -1
+  ended, name = True, None
+  for document in documents:
+    own = document.metadata.get("name")
+    number += ended or own != name
+    ended, name = document.ends, own
+    yield number, document
+
+
+def _measure(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
+  """Hashes and counts the documents: uint64 and int64 [documents]."""
+  hashes: list[int] = []
+  sizes: list[int] = []
+  running = hashlib.sha256()
+  for number, document in _numbered(corpus.documents("train")):
+    data = document.text.encode()
+    if number == len(sizes):
+      running = hashlib.sha256(b"unique\n")
+      sizes.append(0)
+      hashes.append(0)
+    running.update(data)
+    sizes[-1] += len(data)
+    hashes[-1] = int.from_bytes(running.digest()[:8], "big")
+  return np.array(hashes, np.uint64), np.array(sizes, np.int64)
+
+
+def _tokens(
+  corpus: Corpus,
+  tokenizer: Tokenizer,
+  order_N: np.ndarray,
+  bytes_N: np.ndarray,
+  count: int,
+) -> np.ndarray:
+  """Counts tokens of the first documents, until there are `count`: int64 [M].
+
+  order_N, bytes_N: numbers and sizes of all documents, shuffled.
+  """
+  enough = _BYTES * count
+  while True:
+    first = int(np.searchsorted(np.cumsum(bytes_N), enough, side="left")) + 1
+    place = {int(number): i for i, number in enumerate(order_N[:first])}
+    tokens_M = np.zeros(len(place), np.int64)
+    for number, document in _numbered(corpus.documents("train")):
+      if number in place:
+        tokens_M[place[number]] += len(tokenizer.encode(document.text))
+    if tokens_M.sum() > count or len(place) == len(order_N):
+      return tokens_M
+    enough *= 4
