@@ -108,6 +108,8 @@ class Ledger:
   targets: predictions that bear loss, over all terms of the loss.
   flops: model FLOPs, forward and backward (lm_jax/training/flops.py).
   seconds: wall time of training.
+  epochs: how often the training rows were read; where the lengths of rows
+    change, each step counts by the rows of its own length.
   """
 
   steps: int = 0
@@ -116,13 +118,14 @@ class Ledger:
   targets: int = 0
   flops: int = 0
   seconds: float = 0.0
+  epochs: float = 0.0
 
-  def charge(self, flops: int, positions: int, seconds: float = 0.0) -> None:
+  def charge(self, flops: int, positions: int, epochs: float = 0.0) -> None:
     """Adds a step; tokens and targets are set from the device's counters."""
     self.steps += 1
     self.flops += flops
     self.positions += positions
-    self.seconds += seconds
+    self.epochs += epochs
 
   def spent(self, currency: str) -> int | float:
     """Returns the amount spent in one of CURRENCIES."""

@@ -255,7 +255,7 @@ def _run(folder: Path, planned: Planned, notes: list[str]) -> Run:
   known: dict[str, Any] = dataclasses.asdict(planned)
   known["settings"] = _settings(folder / "config.json", notes)
   last = history[-1] if history else {}
-  ledger = {k: last[k] for k in metrics_lib.CURRENCIES if _finite(last.get(k))}
+  ledger = {k: last[k] for k in metrics_lib.LEDGER if _finite(last.get(k))}
   if history:
     ledger["steps"] = last["step"]
   known |= {"ledger": ledger, "history": history}

@@ -73,7 +73,7 @@ CURRENCIES: dict[str, str] = {
   "targets": "targets predicted",
   "seconds": "seconds",
 }
-LEDGER = ("steps", *CURRENCIES)
+LEDGER = ("steps", *CURRENCIES, "epochs")
 
 
 def get(name: str) -> Metric:
@@ -88,6 +88,8 @@ def amount(value: float | None, currency: str = "") -> str:
   if currency == "flops":
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{mantissa}e{int(exponent)}"
+  if currency == "epochs":
+    return f"{value:.2f}" if value < 10 else f"{value:,.1f}"
   if currency == "seconds":
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
   for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e4)):

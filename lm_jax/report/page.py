@@ -56,7 +56,7 @@ def summary(
   analysis: Analysis, found: list[Ranking], spread: list[Block]
 ) -> list[Block]:
   """Builds the blocks that the terminal shows."""
-  spent = ("steps", "tokens", "targets", "flops", "seconds")
+  spent = ("steps", "tokens", "epochs", "targets", "flops", "seconds")
   return [
     *_opening(analysis),
     tables.budgets(analysis, spent),

@@ -12,6 +12,8 @@ from lm_jax.report.metrics import amount, show
 from lm_jax.report.statistics import MIN_SEEDS
 
 # Under the table of what runs spent.
+# Epochs above which rows count as read again: the last batch may begin some.
+_ONCE = 1.02
 SPENT = (
   "A budget of FLOPs, positions or steps is never exceeded; one of tokens, "
   "targets or seconds ends with the step that reaches it, and the table shows "
@@ -142,6 +144,14 @@ def notes(analysis: Analysis) -> list[str]:
     sentences.append(
       f"The arms differ in size: {amount(min(sizes))} to "
       f"{amount(max(sizes))} parameters."
+    )
+  epochs = {arm.name: arm.ledger.get("epochs", 0.0) for arm in arms}
+  again = {name: count for name, count in epochs.items() if count > _ONCE}
+  if again and len(again) < len(arms):
+    read = ", ".join(f"{n} {amount(e, 'epochs')}" for n, e in again.items())
+    sentences.append(
+      f"Some arms have read their data more than once ({read} epochs), and"
+      " the others have not: what differs may be repetition."
     )
   kinds = {a.scoring for a in arms if "bits_per_byte" in a.metrics}
   if len(kinds) > 1:

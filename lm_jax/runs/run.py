@@ -243,6 +243,7 @@ def _train(
               title=title,
               progress=shown,
               until=part.until,
+              epochs=part.epochs,
             )
   if distributed.anywhere(interruption.noted) and status == status_lib.DONE:
     status = status_lib.INTERRUPTED

@@ -67,6 +67,9 @@ def start(
   if restored is not None:
     state, meta = restored
     ledger, history = Ledger(**meta["ledger"]), meta.get("history", [])
+    if "epochs" not in meta["ledger"]:  # as in runs of before they were counted
+      rows = ledger.steps * config.batch_size
+      ledger.epochs = rows / dataset.rows("train")
     if changes:
       said = list(map(str, changes))
       history = [*history, {"step": ledger.steps, "changes": said}]

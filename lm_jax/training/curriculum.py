@@ -99,6 +99,11 @@ class Part:
   seed: int
   workers: int
 
+  @property
+  def epochs(self) -> float:
+    """Epochs that a step reads."""
+    return self.program.plan.batch_size / self.dataset.rows("train")
+
   def batches(self, start: int) -> Any:
     """Iterates over the rows from a step of the run on; close it."""
     plan = self.program.plan

@@ -82,6 +82,7 @@ def fit(
   title: str = "",
   progress: bool = True,
   until: float | None = None,
+  epochs: float = 0.0,
 ) -> Outcome:
   """Trains until the budget, or the share of a stage, is spent.
 
@@ -97,6 +98,7 @@ def fit(
     progress: whether to show it, as a bar on a terminal and as lines elsewhere.
     until: the share of the budget at which the program's stage ends; None for a
       run with a single program.
+    epochs: that a step reads of the training rows.
 
   Returns:
     The outcome. The last state was saved unless the run diverged: the updates
@@ -105,7 +107,9 @@ def fit(
     beyond what was due.
   """
   shown = Progress(title, progress)
-  loop = _Loop(program, state, ledger, budget, intervals, hooks, until, shown)
+  loop = _Loop(
+    *(program, state, ledger, budget, intervals, hooks, until, shown), epochs
+  )
   votes = loop.votes
   if not loop.over:
     goal = f"{loop.steps:,} steps" if loop.steps else str(budget)
@@ -139,7 +143,16 @@ class _Loop:
   """Variables of the loop, so that `fit` reads top to bottom."""
 
   def __init__(
-    self, program, state, ledger, budget, intervals, hooks, until, progress
+    self,
+    program,
+    state,
+    ledger,
+    budget,
+    intervals,
+    hooks,
+    until,
+    progress,
+    epochs,
   ):
     self.program: Program = program
     self.step: Any = None
@@ -150,6 +163,7 @@ class _Loop:
     self.hooks: Hooks = hooks
     self.until: float | None = until
     self.progress: Progress = progress
+    self.epochs: float = epochs
     # All processes must take the same decisions.
     self.votes = Votes(ledger.seconds)
     self.steps = budget.steps(program.flops, program.positions, ledger)
@@ -176,7 +190,7 @@ class _Loop:
     ledger = self.ledger
     rows = self.program.place_rows(rows)
     self.state, metrics = self.step(self.state, rows, self._fraction())
-    ledger.charge(self.program.flops, self.program.positions)
+    ledger.charge(self.program.flops, self.program.positions, self.epochs)
     if self.budget.currency in ("tokens", "targets"):
       # The only budgets that need a number from the device at each step.
       self._count(metrics["tokens"], metrics["targets"])

@@ -123,5 +123,6 @@ def fit(
       ),
       interruption,
       progress=False,
+      epochs=0.25,
     )
   return out

@@ -116,6 +116,7 @@ def test_the_ledger_is_what_was_read_and_predicted(finished):
     "targets": targets,
     "positions": 6 * 4 * 32,
     "flops": 6 * program.flops,
+    "epochs": pytest.approx(6 * 4 / dataset.rows("train")),
   }
   first = metrics(finished.workdir)[0]
   assert first["flops"] == program.flops

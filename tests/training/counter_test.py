@@ -84,11 +84,13 @@ def test_the_share_on_the_device_is_that_on_the_host():
 def test_a_ledger_sums_and_survives_json():
   spent = Ledger()
   for _ in range(3):
-    spent.charge(flops=2**60 + 1, positions=4096, seconds=0.5)
+    spent.charge(flops=2**60 + 1, positions=4096, epochs=0.5)
+    spent.seconds += 0.5
   spent.tokens, spent.targets = 2**53 + 1, 7
   again = Ledger(**json.loads(json.dumps(spent.as_dict())))
   assert again == spent
   assert again.spent("flops") == 3 * (2**60 + 1)
   assert again.fraction(Budget("steps", 4)) == 0.75
   assert again.fraction(Budget("seconds", 3.0)) == 0.5
-  assert set(again.as_dict()) == set(budget_lib.CURRENCIES)
+  assert set(again.as_dict()) == {*budget_lib.CURRENCIES, "epochs"}
+  assert again.epochs == 1.5

@@ -37,6 +37,7 @@ def test_where_a_budget_stops_and_what_the_ledger_says(budget, steps):
     "positions": steps * POSITIONS,
     "targets": steps,
     "flops": steps * FLOPS,
+    "epochs": steps / 4,
   }
   assert float(out.state.params["w"]) == steps * (steps + 1) / 2
   # Every line has what was spent by then, and so has what is saved.
