@@ -77,7 +77,7 @@ class Amount:
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-  """What was chosen of a corpus, and what there is of it."""
+  """Counts of what was chosen of a corpus, and of all of it."""
 
   documents: int
   bytes: int
@@ -112,7 +112,7 @@ def limit(
   def build(partial: pathlib.Path) -> None:
     chosen_N, sizes = _choose(corpus, amount, tokenizer)
     np.save(partial / _CHOSEN, chosen_N)
-    (partial / _FILE).write_text(json.dumps(dataclasses.asdict(sizes)))
+    (partial / _FILE).write_text(json.dumps(dataclasses.asdict(sizes)), "utf-8")
     cache.seal(partial)
 
   @functools.cache

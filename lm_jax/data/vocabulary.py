@@ -97,13 +97,7 @@ def _on_bytes(
 
 def _wordpiece(texts: Iterator[str], size: int, specials: list[str]) -> Any:
   import tokenizers
-  from tokenizers import (
-    decoders,
-    models,
-    normalizers,
-    pre_tokenizers,
-    trainers,
-  )
+  from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
   tokenizer = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
   tokenizer.normalizer = normalizers.BertNormalizer(

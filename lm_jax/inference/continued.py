@@ -18,12 +18,7 @@ from lm_jax.config import trunk as trunk_lib
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
 from lm_jax.hugging_face import pretrained
-from lm_jax.inference.load import (
-  describe,
-  load,
-  require_whole,
-  tokenizer_of,
-)
+from lm_jax.inference.load import describe, load, require_whole, tokenizer_of
 from lm_jax.loaded_model import TOKENIZER, Trained
 from lm_jax.objectives.base import Objective
 from lm_jax.storage.digest import flatten
@@ -34,9 +29,7 @@ from lm_jax.training.assemble import (
   make_program,
   max_positions,
 )
-from lm_jax.training.program import (
-  Program,
-)
+from lm_jax.training.program import Program
 from lm_jax.types import Spec, Trunk
 
 # What an objective has besides the stack; it may start anew on a model that

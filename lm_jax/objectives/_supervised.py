@@ -11,16 +11,7 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.layout import Part
 from lm_jax.support.errors import UsageError
-from lm_jax.types import (
-  Apply,
-  Array,
-  Mask,
-  Problem,
-  Rows,
-  Spec,
-  Stream,
-  Term,
-)
+from lm_jax.types import Apply, Array, Mask, Problem, Rows, Spec, Stream, Term
 
 # A row has at most one example per SHORTEST tokens.
 SHORTEST = 4

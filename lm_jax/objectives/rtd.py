@@ -9,15 +9,7 @@ import jax.numpy as jnp
 
 from lm_jax import layout
 from lm_jax.objectives import base, corrupt, mlm
-from lm_jax.types import (
-  Array,
-  Head,
-  Problem,
-  Rows,
-  Spec,
-  Term,
-  Trunk,
-)
+from lm_jax.types import Array, Head, Problem, Rows, Spec, Term, Trunk
 
 # Share of the chosen tokens that read [MASK].
 _MASKED = 0.85

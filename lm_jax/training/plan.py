@@ -13,13 +13,7 @@ from jax.sharding import Mesh
 
 from lm_jax.config import budget as budget_lib
 from lm_jax.config import optimizer as optimizer_lib
-from lm_jax.types import (
-  Array,
-  Head,
-  Rows,
-  Spec,
-  Trunk,
-)
+from lm_jax.types import Array, Head, Rows, Spec, Trunk
 
 Tree = Any
 

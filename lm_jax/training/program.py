@@ -34,12 +34,7 @@ from lm_jax.training.terms import (
   loss_function,
   total,
 )
-from lm_jax.types import (
-  PADDING,
-  Array,
-  Problem,
-  Rows,
-)
+from lm_jax.types import PADDING, Array, Problem, Rows
 
 Tree = Any
 

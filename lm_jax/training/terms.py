@@ -5,11 +5,7 @@ from __future__ import annotations
 import flax.linen as nn
 import jax.numpy as jnp
 
-from lm_jax.types import (
-  Array,
-  Problem,
-  Term,
-)
+from lm_jax.types import Array, Problem, Term
 
 
 def total(

@@ -143,16 +143,7 @@ class _Loop:
   """Variables of the loop, so that `fit` reads top to bottom."""
 
   def __init__(
-    self,
-    program,
-    state,
-    ledger,
-    budget,
-    intervals,
-    hooks,
-    until,
-    progress,
-    epochs,
+    self, program, state, ledger, budget, intervals, hooks, until, shown, epochs
   ):
     self.program: Program = program
     self.step: Any = None
@@ -162,7 +153,7 @@ class _Loop:
     self.intervals: Intervals = intervals
     self.hooks: Hooks = hooks
     self.until: float | None = until
-    self.progress: Progress = progress
+    self.progress: Progress = shown
     self.epochs: float = epochs
     # All processes must take the same decisions.
     self.votes = Votes(ledger.seconds)
