@@ -128,7 +128,8 @@ def run(
   arms = _arms(experiment, name, named)
   common = {path: texts[-1] for path, texts in asked.settings.items()}
   sweeps = grid.parse(asked.sweep)
-  seeds = asked.seeds or experiment.SEEDS
+  # "0" was the default once.
+  seeds = experiment.SEEDS if asked.seeds in ("", "0") else asked.seeds
   configs = grid.cross(arms, sweeps, seeds, common)
   if progress:
     _tell_merged(len(arms) * math.prod(map(len, sweeps.values())), configs)
