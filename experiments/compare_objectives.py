@@ -22,6 +22,9 @@ from lm_jax.config.optimizer import OptimizerOptions
 
 BASELINE = "clm"
 SEEDS = 2
+# What follows from the objectives: an attention and a number of predictions of
+# their own, and so FLOPs, which are equal, for more or fewer tokens.
+DIFFERS = ("architecture", "targets", "tokens", "positions", "epochs")
 OBJECTIVES = (
   *("clm", "prefix_lm", "mlm", "rtd", "permutation_lm", "span_corruption"),
 )

@@ -134,6 +134,7 @@ def run(
   if progress:
     _tell_merged(len(arms) * math.prod(map(len, sweeps.values())), configs)
   configs = _packed_alike(configs, progress)
+  differs = [*getattr(experiment, "DIFFERS", ()), *_differing(configs)]
   baseline = _baseline(asked.baseline, experiment.BASELINE, configs)
   directory = asked.workdir or str(pathlib.Path("runs", name))
   configs = record.place(configs, directory)
@@ -156,7 +157,8 @@ def run(
       text, title = derived.question, derived.title
     changed = [f"--{p}={v}" for p, v in common.items() if p not in _APART]
     record.write(
-      directory, name, text, command, baseline, configs, title, changed
+      *(directory, name, text, command, baseline, configs, title, changed),
+      differs,
     )
     statuses = local.execute(runs, progress)
   if status.INTERRUPTED not in statuses.values():
@@ -181,6 +183,19 @@ def _packed_alike(configs: list[Config], progress: bool) -> list[Config]:
   return [
     change(c, data=change(c.data, packing=c.data.packing or "document"))
     for c in configs
+  ]
+
+
+def _differing(configs: Sequence[Config]) -> list[str]:
+  """The settings that the experiment itself gives to arms differently."""
+  given = [config_lib.given(config) for config in configs]
+  paths = dict.fromkeys(path for one in given for path in one)
+  return [
+    path
+    for path in paths
+    if len({str(one.get(path)) for one in given}) > 1
+    and path not in ("name", "arm", "workdir", "seed")
+    and not path.startswith("seed.")
   ]
 
 

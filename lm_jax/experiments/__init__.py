@@ -57,7 +57,22 @@ def load(name: str) -> ModuleType:
         f"{_FLAG}={name}: {module.__file__} has no {attribute}; an experiment"
         " has BASELINE, SEEDS and runs()"
       )
+  _require_fields(module, name)
   return module
+
+
+def _require_fields(module: ModuleType, name: str) -> None:
+  """Raises UsageError where what arms may differ in is no field of theirs."""
+  differs = getattr(module, "DIFFERS", ())
+  if not differs:
+    return
+  from lm_jax import config
+  from lm_jax.report import panel
+
+  valid = [*panel.NAMES, *config.schema()]
+  for field in differs:
+    if field not in valid:
+      raise registry.unknown(f"{_FLAG}={name}: DIFFERS", field, valid)
 
 
 def _import(name: str, where: str) -> ModuleType:

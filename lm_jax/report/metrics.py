@@ -89,7 +89,7 @@ def amount(value: float | None, currency: str = "") -> str:
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{mantissa}e{int(exponent)}"
   if currency == "epochs":
-    return f"{value:.2f}" if value < 10 else f"{value:,.1f}"
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
   if currency == "seconds":
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
   for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e4)):

@@ -133,6 +133,7 @@ def build(
       "Budgets, a run of each arm",
       [tables.budgets(analysis, metrics_lib.LEDGER), Text(prose.SPENT)],
     ),
+    *_section("What else differs", tables.panel(analysis)),
     *_section("Each arm's own loss", figure("validation_loss")),
     *_section(
       "Runs that are not done", [*tables.failures(experiment), *errors]

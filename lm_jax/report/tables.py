@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from lm_jax.report import metrics as metrics_lib
+from lm_jax.report import panel as panel_lib
 from lm_jax.report import variance
 from lm_jax.report.arms import Arm, grid_of
 from lm_jax.report.blocks import Block, Table, Text
@@ -196,6 +197,30 @@ def spread(experiment: Experiment, analysis: Analysis) -> list[Block]:
     text += (
       f" All runs have one seed of {' and of '.join(held)}: nothing here is"
       " said over other ones."
+    )
+  return [Table(head, tuple(rows)), Text(text)]
+
+
+def panel(analysis: Analysis) -> list[Block]:
+  """Sets arms side by side in all that may differ, and marks what does."""
+  known = panel_lib.fields(analysis)
+  arms = [arm.name for arm in analysis.arms if arm.done]
+  if len(arms) < 2:
+    return []
+  said = panel_lib.declared(analysis.experiment.about)
+  marked = panel_lib.undeclared(known, said)
+  head = ("field", *arms, "differs?")
+  rows = []
+  for field in known:
+    mark = "not declared" if field in marked else "declared"
+    values = (field.values[arm] for arm in arms)
+    rows.append((field.name, *values, mark if field.differs else ""))
+  text = "A field that differs was declared by the experiment, or is marked."
+  if marked:
+    names = ", ".join(field.name for field in marked)
+    text += (
+      f" Not declared: {names}. A difference between arms may come from these"
+      " as well."
     )
   return [Table(head, tuple(rows)), Text(text)]
 

@@ -65,6 +65,7 @@ def write(
   configs: Sequence[Config],
   title: str = "",
   changed: Sequence[str] = (),
+  differs: Sequence[str] = (),
 ) -> None:
   """Writes experiment.json; seeds of former calls stay part of it.
 
@@ -76,6 +77,7 @@ def write(
       line is the question.
     command: what the user called.
     title: of its page; by default its name.
+    differs: what arms are meant to differ in (lm_jax/report/panel.py).
   """
   runs = [Planned(c.name, c.arm, c.seed, seeds_lib.apart(c)) for c in configs]
   known = {config.name for config in configs}
@@ -96,6 +98,7 @@ def write(
     "question": docstring.strip().partition("\n")[0],
     "docstring": docstring,
     "changed": list(changed),
+    "differs": list(differs),
     "baseline": baseline,
     "runs": list(map(_as_object, runs)),
     **made,
