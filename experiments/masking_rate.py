@@ -22,6 +22,8 @@ from .compare_objectives import COMMON
 
 BASELINE = "rate0.15"
 SEEDS = 2
+# Who hides less predicts less, for more or fewer tokens at the same FLOPs.
+DIFFERS = ("targets", "tokens", "positions", "epochs")
 RATES = (0.05, 0.15, 0.3, 0.4, 0.8)
 
 

@@ -20,12 +20,11 @@ from lm_jax.report.compare import Analysis
 from lm_jax.report.metrics import amount
 
 # Settings that have a name of their own, always shown.
-VISIBILITY, KERNELS, METHOD = (
-  "architecture",
-  "trunk.attention",
-  "optimizer.name",
-)
-_SETTINGS = {VISIBILITY: "visibility", METHOD: "optimizer", KERNELS: "kernels"}
+_SETTINGS = {
+  "architecture": "visibility",
+  "optimizer.name": "optimizer",
+  "trunk.attention": "kernels",
+}
 _SPENT = ("flops", "targets", "tokens", "positions", "epochs")
 RATE = "learning rate at the end"
 PARAMETERS = "parameters"
