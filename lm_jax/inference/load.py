@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,52 +82,86 @@ def load(directory: str | ModelDirectory, flag: str = "--model") -> Trained:
   elif tokenizer is None:
     raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
   model, plan = _planned(config, tokenizer, specials)
-  held = held_places = None
-
-  def trained(meta: Mapping[str, Any], stored: checkpoint.Stored) -> Any:
-    """The shapes and places of the parameters that a step should have."""
-    nonlocal held, held_places
-    if jax.device_count() == 1 and not config.adapt and _is_of(meta, config):
-      # The very run: they are what it stored, which tracing would tell, too.
-      return _nested(stored)
-    boxed = _boxed_shapes(model, plan)
-    mesh = plan.mesh if plan else sharding.make_mesh()
-    shapes, places = nn.meta.unbox(boxed), sharding.parameters(mesh, boxed)
-    if config.adapt:
-      trains = model.network.adaptation.trains
-      shapes, held = frozen.split(shapes, trains)
-      places, held_places = frozen.split(places, trains)
-    return jax.tree.map(
-      lambda leaf, place: jax.ShapeDtypeStruct(
-        leaf.shape, leaf.dtype, sharding=place
-      ),
-      shapes,
-      places,
-    )
-
   with checkpoint.Checkpoints(place, read_only=True) as checkpoints:
     step = _chosen(checkpoints) if config.task else None
-    restored = checkpoints.restore_params(trained, step)
+    if config.adapt:
+      model = _adapted(model, plan, checkpoints, step, source)
+    else:
+      wanted = functools.partial(_wanted, model, plan)
+      params, _ = _restored(checkpoints, wanted, step, source)
+      model = dataclasses.replace(model, params=params)
+  return _named(model, source)
+
+
+def _restored(
+  checkpoints: checkpoint.Checkpoints,
+  wanted: Any,
+  step: int | None,
+  source: ModelDirectory,
+) -> tuple[Any, dict[str, Any]]:
+  """The parameters of a step and its meta, or UsageError."""
+  restored = checkpoints.restore_params(wanted, step)
   if restored is None:
-    raise UsageError(f"{flag}={directory}: has no checkpoint to read")
-  params, meta = restored
-  if config.adapt:
-    base = read_base(config, f"{flag}={directory}")
-    stored = meta.get("data", {}).get(MODEL)
-    if base.digest != stored:
-      raise UsageError(
-        f"{flag}={directory}: adapts {config.model}, whose parameters are no"
-        f" longer the same (digest {base.digest[:12]}, and {stored!s:.12} when"
-        " it was trained)"
-      )
-    fixed = sharding.place_arrays(
-      frozen.select_leaves(base.model.params, held), held_places
+    raise UsageError(f"{source.flag}={source.path}: has no checkpoint to read")
+  return restored
+
+
+def _adapted(
+  model: Trained,
+  plan: Plan | None,
+  checkpoints: checkpoint.Checkpoints,
+  step: int | None,
+  source: ModelDirectory,
+) -> Trained:
+  """A model whose checkpoint has a part of its parameters, with the others."""
+  name = f"{source.flag}={source.path}"
+  adaptation = model.network.adaptation
+  own, held = frozen.split(_shapes(model, plan), adaptation.trains)
+  params, meta = _restored(checkpoints, own, step, source)
+  base = read_base(model.config, name)
+  stored = meta.get("data", {}).get(MODEL)
+  if base.digest != stored:
+    raise UsageError(
+      f"{name}: adapts {model.config.model}, whose parameters are no longer the"
+      f" same (digest {base.digest[:12]}, and {stored!s:.12} when it was"
+      " trained)"
     )
-    params, model = (
-      frozen.join(params, fixed),
-      dataclasses.replace(model, base=base.digest),
-    )
-  return _named(model, params, source)
+  fixed = sharding.place_arrays(
+    frozen.select_leaves(base.model.params, held),
+    jax.tree.map(lambda leaf: leaf.sharding, held),
+  )
+  return dataclasses.replace(
+    model, params=frozen.join(params, fixed), base=base.digest
+  )
+
+
+def _wanted(
+  model: Trained,
+  plan: Plan | None,
+  meta: Mapping[str, Any],
+  stored: checkpoint.Stored,
+) -> Any:
+  """The parameters that a step should have: shapes, dtypes and places.
+
+  Where the step is of the very run they are what it stored, which tracing
+  would tell, too, and takes longer than all else.
+  """
+  if jax.device_count() == 1 and _is_of(meta, model.config):
+    return _nested(stored)
+  return _shapes(model, plan)
+
+
+def _shapes(model: Trained, plan: Plan | None) -> Any:
+  """All parameters of a model as its network traces them, with their places."""
+  boxed = _boxed_shapes(model, plan)
+  mesh = plan.mesh if plan else sharding.make_mesh()
+  return jax.tree.map(
+    lambda leaf, place: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=place
+    ),
+    nn.meta.unbox(boxed),
+    sharding.parameters(mesh, boxed),
+  )
 
 
 def _planned(
@@ -293,12 +328,11 @@ def _load_foreign(source: ModelDirectory) -> Trained:
   enable_compilation_cache(foreign.config.data.cache)
   specials = pretrained.specials(directory, flag)
   model = imported(foreign.config, foreign.tokenizer, specials)
-  return _named(model, pretrained.parameters(foreign), source)
+  params = pretrained.parameters(foreign)
+  return _named(dataclasses.replace(model, params=params), source)
 
 
-def _named(model: Trained, params: Any, source: ModelDirectory) -> Trained:
-  """The model with its parameters and the place that they came from."""
+def _named(model: Trained, source: ModelDirectory) -> Trained:
+  """The model with the place that it came from."""
   name = f"{source.flag}={source.path}"
-  return dataclasses.replace(
-    model, params=params, source=source.path, name=name
-  )
+  return dataclasses.replace(model, source=source.path, name=name)
