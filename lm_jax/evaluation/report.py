@@ -31,7 +31,7 @@ from lm_jax.report.blocks import (
   Text,
 )
 from lm_jax.storage import disk
-from lm_jax.support import invocation, version
+from lm_jax.support import invocation, plugins, version
 from lm_jax.support.errors import UsageError
 
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "scipy", "scikit-learn")
@@ -48,7 +48,7 @@ _GROUPS = ("right", "wrong", "in part")
 
 
 def versions() -> dict[str, str]:
-  """Versions of the packages that numbers may depend on."""
+  """Versions of what numbers may depend on: packages, and a user's plugins."""
   installed = {
     "lm_jax": version.__version__,
     "python": platform.python_version(),
@@ -58,6 +58,8 @@ def versions() -> dict[str, str]:
       installed[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
       continue
+  if directories := plugins.directories():
+    installed["plugins"] = ",".join(directories)
   return installed
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import lm_jax
 from lm_jax import cli, experiments
+from lm_jax.evaluation import report as evaluation_report
 from lm_jax.objectives.base import Objective
 from lm_jax.prompting import template
 from lm_jax.support import plugins, registry
@@ -93,6 +94,7 @@ def test_python_adds_one_too(folder):
   lm_jax.plugins(folder)
   lm_jax.plugins(str(folder))
   assert "mine" in registry.names("lm_jax.objectives")
+  assert evaluation_report.versions()["plugins"] == str(folder.resolve())
   with pytest.raises(UsageError, match="lm_jax.plugins: directory=nothing: "):
     lm_jax.plugins("nothing")
 
