@@ -23,7 +23,10 @@ def by_shots(rows: Sequence[Row]) -> list[tuple[int | None, Average]]:
   return [
     (count, average)
     for count in counts or [None]
-    for average in benchmarks.averages(_values(rows, count))
+    for average in benchmarks.averages(
+      _values(rows, count),
+      {row.task for row in rows if row.constant and _is_of(row, count)},
+    )
   ]
 
 
@@ -31,10 +34,14 @@ def _values(rows: Sequence[Row], shots: int | None) -> dict[str, float]:
   """Returns values by task and metric, of one number of shots."""
   values = {}
   for row in rows:
-    if row.headline and (row.shots == shots or not (row.shots or shots)):
+    if row.headline and _is_of(row, shots):
       own = row.metric.removeprefix(f"{row.task}/")
       values[f"{row.task}/{own}"] = row.value
   return values
+
+
+def _is_of(row: Row, shots: int | None) -> bool:
+  return row.shots == shots or not (row.shots or shots)
 
 
 def lines(rows: Sequence[Row]) -> list[str]:

@@ -16,6 +16,7 @@ from lm_jax.prompting.in_context import Prediction, Result
 from lm_jax.prompting.pairs import ChoiceScorer
 from lm_jax.prompting.prompt import Prompter
 from lm_jax.prompting.reasoning import Writer
+from lm_jax.tasks import base
 from lm_jax.tasks.base import LabelledTask
 
 _VOTE = "vote"
@@ -104,6 +105,7 @@ class Questions:
       "template": self._prompter.template.where.partition("=")[2],
       "cut": result.cut,
       "shots_dropped": result.dropped,
+      "constant": self._is_constant(result),
     }
     guessed: dict[str, Any] = {}
     if labels:
@@ -121,6 +123,15 @@ class Questions:
         for metric, value in result.metrics[name].items()
       ]
     return rows
+
+  def _is_constant(self, result: Result) -> bool:
+    """Returns whether all items have one answer in every draw."""
+    said = [
+      {"task": "", "score": p.right[self._headline]}
+      | {"answer": p.predicted[self._headline]}
+      for p in result.predictions
+    ]
+    return bool(base.constant(said))
 
   def _record(
     self, shots: int, found: Prediction, fields: Mapping[str, str]

@@ -13,6 +13,7 @@ import numpy as np
 from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.estimates import Estimate
+from lm_jax.tasks import base
 from lm_jax.tasks.base import Measure
 
 # How a task was measured: by itself, of the model's scores or features; by
@@ -42,6 +43,7 @@ class Row:
   shots_dropped: shots that did not fit, as a share.
   chance, commonest: accuracies of guessing, and of always giving the
     commonest right answer.
+  constant: whether all items were answered alike, and not all rightly.
   """
 
   task: str
@@ -63,6 +65,7 @@ class Row:
   chance: float | None = None
   commonest: float | None = None
   part: str = ""
+  constant: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +151,7 @@ def of_measure(task: str, found: Measure, way: Way, scoring: str) -> Outcome:
   if len(known) == 1:
     (alone,) = known.values()
   rows = []
+  collapsed = task in base.constant(found.predictions)
   metrics = dict(found.metrics)
   count = metrics.pop(f"{task}/items", None)
   for metric, value in metrics.items():
@@ -159,6 +163,7 @@ def of_measure(task: str, found: Measure, way: Way, scoring: str) -> Outcome:
       task,
       metric,
       value,
+      constant=collapsed,
       way=way,
       scoring=found.scoring or scoring,
       chance=metrics_lib.get(metric).chance,

@@ -7,7 +7,7 @@ diagnostic sets (AX, AX-b, AX-g) do not count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 ACCURACY = ("accuracy",)
@@ -44,11 +44,15 @@ class Average(NamedTuple):
 
   value: None where something is missing.
   missing: the tasks, or metrics of tasks, that it lacks.
+  constant: tasks that were answered alike whatever was asked.
+  without: the average of the other tasks, where there are such.
   """
 
   name: str
   value: float | None
   missing: tuple[str, ...]
+  constant: tuple[str, ...] = ()
+  without: float | None = None
 
   @property
   def tasks(self) -> int:
@@ -56,14 +60,17 @@ class Average(NamedTuple):
     return len(BENCHMARKS[self.name])
 
 
-def averages(found: Mapping[str, float]) -> list[Average]:
+def averages(
+  found: Mapping[str, float], constant: Collection[str] = ()
+) -> list[Average]:
   """Averages each benchmark of which two or more tasks have values.
 
   Args:
     found: values by "task/metric".
+    constant: tasks that were answered alike whatever was asked.
   """
   return [
-    _average(name, tasks, found)
+    _average(name, tasks, found, constant)
     for name, tasks in BENCHMARKS.items()
     if sum(bool(_values(task, tasks[task], found)) for task in tasks) > 1
   ]
@@ -73,8 +80,9 @@ def _average(
   name: str,
   tasks: Mapping[str, tuple[str, ...]],
   found: Mapping[str, float],
+  constant: Collection[str],
 ) -> Average:
-  missing, scores = [], []
+  missing, scores = [], {}
   for task, metrics in tasks.items():
     values = _values(task, metrics, found)
     if not values:
@@ -82,9 +90,14 @@ def _average(
     elif len(values) < len(metrics):
       missing += [f"{task}'s {x}" for x in metrics if x not in values]
     else:
-      scores.append(sum(values.values()) / len(values))
-  value = None if missing else sum(scores) / len(scores)
-  return Average(name, value, tuple(missing))
+      scores[task] = sum(values.values()) / len(values)
+  if missing:
+    return Average(name, None, tuple(missing))
+  value = sum(scores.values()) / len(scores)
+  collapsed = tuple(task for task in scores if task in constant)
+  others = [score for task, score in scores.items() if task not in constant]
+  without = sum(others) / len(others) if collapsed and others else None
+  return Average(name, value, (), collapsed, without)
 
 
 def _values(
@@ -110,4 +123,11 @@ def sentence(average: Average, where: str = "") -> str:
   if average.value is None:
     are = "is" if len(average.missing) == 1 else "are"
     return f"{name}: no average: {', '.join(average.missing)} {are} missing"
-  return f"{name}: {100 * average.value:.1f}, the mean of {average.tasks} tasks"
+  text = f"{name}: {100 * average.value:.1f}, the mean of {average.tasks} tasks"
+  if average.without is None:
+    return text
+  names = ", ".join(average.constant)
+  return (
+    f"{text}; without {names}, answered alike whatever was asked,"
+    f" {100 * average.without:.1f}"
+  )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lm_jax.report import alarms, prose, tables
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import prose, tables
 from lm_jax.report.blocks import Block, Code, Heading, Image, Text
 from lm_jax.report.compare import Analysis
 from lm_jax.report.ranking import Ranking
@@ -30,6 +30,8 @@ def _opening(analysis: Analysis) -> list[Block]:
   blocks.append(Text(prose.answer(analysis), strong=True))
   blocks.append(Text(" ".join(filter(None, facts))))
   blocks.append(Text(prose.intervals(analysis)))
+  if told := alarms.sentences(analysis):
+    blocks.append(Text(f"Alarms: {' '.join(told)}", strong=True))
   return blocks
 
 

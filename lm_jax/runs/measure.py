@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lm_jax.data.rows import Dataset
 from lm_jax.inference.score import Scorer
 from lm_jax.support import registry
+from lm_jax.tasks import base
 from lm_jax.tasks.base import DataTask, Measure, Task
 
 TASKS = "lm_jax.tasks"
@@ -32,9 +33,11 @@ def evaluate(
   """
   metrics: dict[str, float] = {}
   items: dict[str, list[float]] = {}
+  collapsed: list[str] = []
   for task in tasks:
     if task.quick or not quick:
       measure = task.measure(model, dataset, quick)
       metrics |= measure.metrics
       items |= measure.items
-  return Measure(metrics, items)
+      collapsed += base.constant(measure.predictions)
+  return Measure(metrics, items, constant=collapsed)

@@ -27,6 +27,7 @@ from lm_jax.storage import checkpoint, disk, identity, machines, workdir
 from lm_jax.storage.log import MetricsLog, NoLog, write_atomically
 from lm_jax.support import status as status_lib
 from lm_jax.support import version
+from lm_jax.tasks import base as tasks_base
 from lm_jax.training import curriculum, train
 from lm_jax.training.assemble import enable_compilation_cache, make_program
 from lm_jax.training.interruption import Interruption
@@ -268,6 +269,8 @@ def _train(
         measure = measured.evaluate_best(state, checkpoints)
       metrics |= measure.metrics
       result.items = measure.items
+      collapsed = measure.constant or tasks_base.constant(measure.predictions)
+      result.constant = collapsed or None
       if distributed.is_first() and measure.predictions:
         lines = [json.dumps(p, ensure_ascii=False) for p in measure.predictions]
         text = "\n".join(lines) + "\n"

@@ -33,6 +33,7 @@ class Result:
   digest: of the parameters.
   ledger: what was spent, by currency.
   metrics, items: numbers by name, and scores of items by task.
+  constant: tasks that were answered alike whatever was asked.
   machines: on which it was computed.
   base: digest of the model that it adapts.
   plugins: directories of --plugins, where there were any.
@@ -59,6 +60,7 @@ class Result:
   ledger: dict[str, Any] | None = None
   metrics: dict[str, float] | None = None
   items: dict[str, Any] | None = None
+  constant: list[str] | None = None
   machines: list[dict[str, Any]] | None = None
   base: str | None = None
   plugins: list[str] | None = None

@@ -27,6 +27,7 @@ class Measure:
   signatures: settings of metrics in their library's own notation, by name.
   parts: for metrics of a part of the items, the level of the part, such as
     "term"; by name.
+  constant: tasks that were answered alike whatever was asked; see `constant`.
   """
 
   metrics: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -35,6 +36,29 @@ class Measure:
   scoring: str = ""
   signatures: dict[str, str] = dataclasses.field(default_factory=dict)
   parts: dict[str, str] = dataclasses.field(default_factory=dict)
+  constant: list[str] = dataclasses.field(default_factory=list)
+
+
+# Fewer items may well have one answer.
+_FEWEST = 10
+
+
+def constant(predictions: Sequence[Mapping[str, Any]]) -> list[str]:
+  """Names the tasks whose items all have one answer, which is not always right.
+
+  predictions: with "task", "score", and what was said as "answer" or
+    "predicted".
+  """
+  by_task: dict[str, list[Mapping[str, Any]]] = {}
+  for prediction in predictions:
+    by_task.setdefault(str(prediction["task"]), []).append(prediction)
+  collapsed = []
+  for task, listed in by_task.items():
+    said = {repr(p.get("answer", p.get("predicted"))) for p in listed}
+    wrong = any(p["score"] < 1 for p in listed)
+    if len(listed) >= _FEWEST and said != {"None"} and len(said) == 1 and wrong:
+      collapsed.append(task)
+  return collapsed
 
 
 class Task:

@@ -1,0 +1,143 @@
+"""Says what is wrong with an experiment's numbers, before they are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lm_jax.report import metrics as metrics_lib
+from lm_jax.report.arms import Arm
+from lm_jax.report.collect import Experiment, Run
+from lm_jax.report.compare import Analysis
+from lm_jax.report.metrics import show
+from lm_jax.report.subject import listed
+from lm_jax.support.status import DIVERGED
+
+# Of fewer seeds none can be told to be far from the others.
+_FEWEST = 4
+# Distances from the median, in robust standard deviations (1.4826 times the
+# median absolute deviation): of a normal sample one in two million.
+_FAR, _MAD = 5.0, 1.4826
+# Of arms that are equal, the range of six means of three seeds is 1.5 standard
+# deviations of a seed.
+_LEAST_SIGNAL = 2.0
+
+
+def sentences(analysis: Analysis) -> list[str]:
+  """Returns a sentence for each alarm: of runs, of arms, then of metrics."""
+  return [
+    *_diverged(analysis.experiment),
+    *_far_off(analysis),
+    *_collapsed(analysis.experiment),
+    *_below_chance(analysis.arms),
+    *_no_signal(analysis),
+  ]
+
+
+def robust_mean(values: Sequence[float]) -> float:
+  """Returns the median: half of the seeds may lie anywhere."""
+  return float(np.median(values))
+
+
+def signal_to_noise(analysis: Analysis, name: str) -> float | None:
+  """Returns the range of the arms' means by the spread of a seed.
+
+  The spread is the root of the mean variance over seeds. None where no arm has
+  two seeds, or they agree to the last bit. (Heineman et al. 2025, "Signal and
+  noise", divide by the spread of the last checkpoints.)
+  """
+  means, variances = [], []
+  for arm in analysis.experiment.arms:
+    values = [
+      run.metrics[name] for run in analysis.experiment.with_metric(name, arm)
+    ]
+    if values:
+      means.append(float(np.mean(values)))
+    if len(values) > 1:
+      variances.append(float(np.var(values, ddof=1)))
+  noise = float(np.sqrt(np.mean(variances))) if variances else 0.0
+  if len(means) < 2 or noise <= 1e-12:
+    return None
+  return (max(means) - min(means)) / noise
+
+
+def _diverged(experiment: Experiment) -> list[str]:
+  by_arm: dict[str, list[str]] = {}
+  for run in experiment.runs:
+    if run.status == DIVERGED:
+      by_arm.setdefault(run.arm, []).append(str(run.seed))
+  return [
+    f"{arm} diverged with the seed{'s' if len(seeds) > 1 else ''}"
+    f" {listed(seeds, 'and')}; its means are of its other seeds, to its"
+    " advantage."
+    for arm, seeds in by_arm.items()
+  ]
+
+
+def _far_off(analysis: Analysis) -> list[str]:
+  """Names seeds that lie far from the others of their arm."""
+  name = analysis.metric
+  if name is None:
+    return []
+  texts = []
+  for arm in analysis.experiment.arms:
+    runs = analysis.experiment.with_metric(name, arm)
+    values = np.array([run.metrics[name] for run in runs])
+    if len(runs) < _FEWEST:
+      continue
+    middle = robust_mean(values.tolist())
+    spread = _MAD * float(np.median(np.abs(values - middle)))
+    for run, value in zip(runs, values, strict=True):
+      if spread > 0 and abs(value - middle) > _FAR * spread:
+        texts.append(
+          f"{run.name} lies far off ({show(name, value)}, and the median of"
+          f" {arm} is {show(name, middle)}, its mean"
+          f" {show(name, float(values.mean()))})."
+        )
+  return texts
+
+
+def _collapsed(experiment: Experiment) -> list[str]:
+  """Names tasks to which runs give one answer whatever is asked."""
+  by_task: dict[str, list[Run]] = {}
+  for run in experiment.runs:
+    for task in run.raw.get("constant") or ():
+      by_task.setdefault(str(task), []).append(run)
+  return [
+    f"{task}: one answer to every item, by"
+    f" {listed([run.name for run in runs], 'and')}."
+    for task, runs in by_task.items()
+  ]
+
+
+def _below_chance(arms: Sequence[Arm]) -> list[str]:
+  texts = []
+  for arm in arms:
+    for name, estimate in arm.metrics.items():
+      level = metrics_lib.get(name).chance
+      if level is None or estimate.high is None or estimate.high >= level:
+        continue
+      texts.append(
+        f"{arm.name} is below chance on {metrics_lib.get(name).label} by more"
+        f" than its interval ({show(name, estimate.value)}, chance"
+        f" {show(name, level)})."
+      )
+  return texts
+
+
+def _no_signal(analysis: Analysis) -> list[str]:
+  weak = []
+  for name in metrics_lib.METRICS:
+    if name == metrics_lib.OWN_LOSS and name != analysis.metric:
+      continue
+    ratio = signal_to_noise(analysis, name)
+    if ratio is not None and ratio < _LEAST_SIGNAL:
+      weak.append(f"{metrics_lib.get(name).label} ({ratio:.1f})")
+  if not weak:
+    return []
+  return [
+    f"Not fit to rank these arms: {listed(weak, 'and')}; in brackets the range"
+    " of their means by the spread of a seed, which equal arms would have about"
+    " as well."
+  ]
