@@ -107,6 +107,15 @@ def pretrain(config):
   return run.Run(config).execute(progress=False)
 
 
+def files(directory):
+  """The bytes of a run's files, by path."""
+  return {
+    str(path): path.read_bytes()
+    for path in sorted(Path(directory).rglob("*"))
+    if path.is_file() and path.name != "lock"
+  }
+
+
 def metrics(directory):
   """The lines of metrics.jsonl, which must be strict JSON."""
   text = Path(directory, "metrics.jsonl").read_text()
