@@ -137,7 +137,8 @@ class Experiment:
         for seed, seeds in zip(own, used, strict=True):
           seeds.add(seed)
     runs = tuple(run for run in self.runs if run.cell in kept)
-    return dataclasses.replace(self, runs=runs)
+    note = f"Of {len(self.runs)} runs the {len(runs)} that share no seed count."
+    return dataclasses.replace(self, runs=runs, notes=(*self.notes, note))
 
   def count(self) -> int:
     """Returns how many runs are done."""

@@ -83,7 +83,7 @@ def fields(analysis: Analysis) -> list[Field]:
   others = [
     path
     for path in subject.varied(list(settings.values()))
-    if path not in _SETTINGS and not path.startswith("seed.")
+    if path not in _SETTINGS
   ]
   for path in (*_SETTINGS, *others):
     values = {name: own.get(path) for name, own in settings.items()}

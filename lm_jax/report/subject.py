@@ -41,7 +41,8 @@ def varied(runs: Sequence[Settings]) -> list[str]:
   known = [run for run in runs if run]
   paths = dict.fromkeys(("objective", "size", "trunk.preset"))
   paths |= dict.fromkeys(path for run in known for path in run)
-  return [p for p in paths if p not in _NAMES and _differs(p, known)]
+  own = [p for p in paths if p not in _NAMES and not p.startswith("seed.")]
+  return [path for path in own if _differs(path, known)]
 
 
 def _differs(path: str, runs: Sequence[Settings]) -> bool:

@@ -168,3 +168,8 @@ def test_compare_records_what_it_runs(monkeypatch, tmp_path):
   assert swept["title"] == "mlm: trunk.layers"
   assert swept["question"].startswith("Which trunk.layers does best, 1 or 2")
   assert "Expected" not in swept["docstring"]
+
+
+def test_seeds_are_no_subject():
+  runs = [{"objective": "clm", "seed.order": order} for order in (0, 1)]
+  assert subject.varied(runs) == []
