@@ -28,15 +28,11 @@ class Answerer(Scorer):
   """A Scorer that also ranks choices, goes on with texts and fills blanks.
 
   Args:
-    model: with a tokenizer.
-
-  Raises:
-    UsageError: it has none.
+    model: with a tokenizer, but for its generator, which takes ids, too.
   """
 
   def __init__(self, model: Trained):
     super().__init__(model)
-    model.require_tokenizer()  # Raises.
     self._model = model
 
   @functools.cached_property

@@ -50,9 +50,15 @@ class LanguageModel(ArrayModel):
     """Loads the model of a directory; raises as `lm_jax.load`."""
     return cls(load_lib.load(source))
 
-  @functools.cached_property
+  @property
   def scorer(self) -> Answerer:
     """The model as tasks ask it, or UsageError where it has no tokenizer."""
+    self.trained.require_tokenizer()
+    return self._answerer
+
+  @functools.cached_property
+  def _answerer(self) -> Answerer:
+    """The same, also without a tokenizer: for what takes ids."""
     return Answerer(self.trained)
 
   @functools.cached_property
@@ -168,7 +174,7 @@ class LanguageModel(ArrayModel):
         if len(texts) * flags.num_return_sequences != 1:
           raise UsageError("stream: is of one text")
         show = lambda _, piece: stream(piece)  # noqa: E731
-      generated = self.scorer.generator.generate(
+      generated = self._answerer.generator.generate(
         texts, flags, truncate, show, source_language, target_language
       )
       return [result.text for result in generated]
@@ -182,7 +188,7 @@ class LanguageModel(ArrayModel):
       row[real > 0].tolist()
       for row, real in zip(rows.tokens_BxL, rows.segment_BxL, strict=True)
     ]
-    generator = self.scorer.generator
+    generator = self._answerer.generator
     start = list(generator.decoder_prompt(flags, decoder_input_ids))
     generated = generator.continue_ids(ids, flags, start)
     if self._spec.architecture == "encoder_decoder":
@@ -205,7 +211,7 @@ class LanguageModel(ArrayModel):
     Raises:
       UsageError: the model does not fill blanks, or there are none.
     """
-    return self.scorer.filler.blanks(inputs_lib.text(text), top_k)
+    return self._answerer.filler.blanks(inputs_lib.text(text), top_k)
 
   def fill_sentence(self, text: str, steps: int = 10) -> str:
     """The text with its blanks filled, in `steps` passes (mask-predict).
@@ -213,7 +219,7 @@ class LanguageModel(ArrayModel):
     Raises:
       UsageError: as `fill`.
     """
-    return self.scorer.filler.sentence(inputs_lib.text(text), steps)
+    return self._answerer.filler.sentence(inputs_lib.text(text), steps)
 
   def save_pretrained(
     self, path: str | os.PathLike, family: str = ""

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -275,3 +276,15 @@ def test_what_is_not_possible_is_said_in_a_line(lm, tmp_path):
     with pytest.raises(UsageError, match=message) as raised:
       call()
     assert "\n" not in str(raised.value)
+
+
+def test_a_model_without_a_tokenizer_goes_on_with_ids(make):
+  """And says so where it is given texts."""
+  lm = make()
+  bare = lm_jax.LanguageModel(dataclasses.replace(lm.trained, tokenizer=None))
+  ids = np.array([[9, 8, 7]])
+  wanted = lm.generate(ids, max_new_tokens=4)
+  np.testing.assert_array_equal(bare.generate(ids, max_new_tokens=4), wanted)
+  for call in (bare.score, bare.embed, bare.hidden, bare.generate):
+    with pytest.raises(UsageError, match="has no tokenizer files beside it"):
+      call(["a text"])
