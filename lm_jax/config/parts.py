@@ -155,6 +155,10 @@ def _build(config: Config) -> Built:
   check_ranges(seeds_lib.seeds_of(config), "seed.")
   _require_consistent(config)
   Budget.parse(config.budget)
+  if config.data.unique:
+    from lm_jax.data import unique
+
+    unique.Amount.parse(config.data.unique)
   packing = with_packing(config).data.packing
   needs = needs_documents(config)
   if needs and packing != "document":

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report.arms import Arm
 from lm_jax.report.collect import Experiment, Run
 from lm_jax.report.compare import Analysis
 from lm_jax.report.metrics import show
@@ -30,14 +27,9 @@ def sentences(analysis: Analysis) -> list[str]:
     *_diverged(analysis.experiment),
     *_far_off(analysis),
     *_collapsed(analysis.experiment),
-    *_below_chance(analysis.arms),
+    *_below_chance(analysis),
     *_no_signal(analysis),
   ]
-
-
-def robust_mean(values: Sequence[float]) -> float:
-  """Returns the median: half of the seeds may lie anywhere."""
-  return float(np.median(values))
 
 
 def signal_to_noise(analysis: Analysis, name: str) -> float | None:
@@ -86,7 +78,7 @@ def _far_off(analysis: Analysis) -> list[str]:
     values = np.array([run.metrics[name] for run in runs])
     if len(runs) < _FEWEST:
       continue
-    middle = robust_mean(values.tolist())
+    middle = float(np.median(values))
     spread = _MAD * float(np.median(np.abs(values - middle)))
     for run, value in zip(runs, values, strict=True):
       if spread > 0 and abs(value - middle) > _FAR * spread:
@@ -111,11 +103,14 @@ def _collapsed(experiment: Experiment) -> list[str]:
   ]
 
 
-def _below_chance(arms: Sequence[Arm]) -> list[str]:
+def _below_chance(analysis: Analysis) -> list[str]:
+  """Names arms below chance; in the tested metric over items, too."""
   texts = []
-  for arm in arms:
-    for name, estimate in arm.metrics.items():
+  for arm in analysis.arms:
+    for name, over_seeds in arm.metrics.items():
       level = metrics_lib.get(name).chance
+      own = arm.total if name == analysis.metric else None
+      estimate = own or over_seeds
       if level is None or estimate.high is None or estimate.high >= level:
         continue
       texts.append(

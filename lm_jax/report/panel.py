@@ -63,7 +63,7 @@ def fields(analysis: Analysis) -> list[Field]:
       PARAMETERS,
       PARAMETERS,
       {arm.name: arm.parameters for arm in arms},
-      lambda x: amount(x),
+      amount,
     )
   ]
   for currency in _SPENT:

@@ -122,3 +122,11 @@ def test_each_corpus_of_a_mixture_has_its_share(options):
 def test_amounts_that_cannot_be(options, text, message):
   with pytest.raises(UsageError, match=f"--data.unique=.*({message})"):
     rows.load(DataOptions(**(options | {"unique": text})), 64)
+
+
+def test_what_is_no_amount_is_refused_before_anything_is_read():
+  from lm_jax import config
+  from lm_jax.data.options import DataOptions
+
+  with pytest.raises(UsageError, match="--data.unique=words:3: is UNIT:AMOUNT"):
+    config.build(config.Config(data=DataOptions(unique="words:3")))

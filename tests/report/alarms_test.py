@@ -62,6 +62,18 @@ def test_below_chance_by_more_than_the_interval(experiment):
   assert not any("below chance" in text for text in told(root))
 
 
+def test_below_chance_over_items_where_seeds_are_few(experiment):
+  root = experiment(arms=ARMS, seeds=2)
+  for run in ("rtd-0", "rtd-1"):
+    items = [float(i % 3 == 0) for i in range(600)]
+    own = {
+      "metrics": {"minimal_pairs": 1 / 3},
+      "items": {"minimal_pairs": items},
+    }
+    change(root, run, **own)
+  assert any(text.startswith("rtd is below chance") for text in told(root))
+
+
 def test_a_metric_whose_arms_differ_less_than_seeds_cannot_rank(experiment):
   root = experiment(arms=ARMS, seeds=3)
   scored(root, {f"clm-{i}": 0.60 + 0.01 * i for i in range(3)}, "probe/era")
