@@ -31,7 +31,7 @@ def _opening(analysis: Analysis) -> list[Block]:
   blocks.append(Text(" ".join(filter(None, facts))))
   blocks.append(Text(prose.intervals(analysis)))
   if told := alarms.sentences(analysis):
-    blocks.append(Text(f"Alarms: {' '.join(told)}", strong=True))
+    blocks.append(Text(f"Alarms: {' '.join(told)}"))
   return blocks
 
 
