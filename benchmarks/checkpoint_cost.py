@@ -49,7 +49,7 @@ def run(config: Any, program: Any, steps: int, interval: int) -> dict[str, Any]:
 
   from lm_jax.config.budget import Budget, Ledger
   from lm_jax.storage.checkpoint import Checkpoints
-  from lm_jax.training import train
+  from lm_jax.training import events, train
   from lm_jax.training.interruption import Interruption
   from lm_jax.types import Rows
 
@@ -82,8 +82,8 @@ def run(config: Any, program: Any, steps: int, interval: int) -> dict[str, Any]:
       Ledger(),
       iter(lambda: rows, None),
       Budget("steps", steps),
-      train.Intervals(10, 0, interval),
-      train.Hooks(lambda *_: None, lambda _: {}, save),
+      events.Intervals(10, 0, interval),
+      events.Hooks(lambda *_: None, lambda _: {}, save),
       interruption,
       progress=False,
     )

@@ -65,7 +65,7 @@ def make(flags: list[str]) -> tuple[dict[str, Any], Any]:
   clocks = Clocks()
   from lm_jax import cli
   from lm_jax.runs import run, yardstick
-  from lm_jax.training import train
+  from lm_jax.training import events, train
 
   class Batches:
     """Rows, timed."""
@@ -87,7 +87,7 @@ def make(flags: list[str]) -> tuple[dict[str, Any], Any]:
   ):
     with clocks.of("compile"):
       _ = made.step  # compiled where it is first asked for
-    hooks = train.Hooks(
+    hooks = events.Hooks(
       clocks.wrap("log", hooks.log),
       clocks.wrap("evaluate", hooks.evaluate),
       clocks.wrap("save", hooks.save),

@@ -30,8 +30,12 @@ class Budget:
   amount: int | float
 
   @classmethod
-  def parse(cls, text: str) -> Budget:
+  def parse(cls, text: str, flag: str = "budget") -> Budget:
     """Reads "flops:3e13", "tokens:2000000", "seconds:90" and so on.
+
+    Args:
+      text: CURRENCY:AMOUNT.
+      flag: that has it, for messages.
 
     Raises:
       UsageError: not CURRENCY:AMOUNT, or an amount of nonsense.
@@ -41,7 +45,7 @@ class Budget:
       near = difflib.get_close_matches(currency, CURRENCIES, 1)
       hint = f"did you mean {near[0]}? " if near else ""
       raise UsageError(
-        f"--budget={text}: {hint}It is CURRENCY:AMOUNT, as in flops:3e13, with "
+        f"--{flag}={text}: {hint}It is CURRENCY:AMOUNT, as in flops:3e13, with "
         f"one of the currencies {', '.join(CURRENCIES)}"
       )
     try:
@@ -50,14 +54,14 @@ class Budget:
       amount = Decimal("nan")
     if not (amount.is_finite() and 0 < amount <= _MOST):
       raise UsageError(
-        f"--budget={text}: the amount must be a number above 0 and at most "
+        f"--{flag}={text}: the amount must be a number above 0 and at most "
         f"{_MOST:.0e}, as in {currency}:1e3"
       )
     if currency == "seconds":
       return cls(currency, float(amount))
     if amount != amount.to_integral_value():
       raise UsageError(
-        f"--budget={text}: {currency} are counted in whole numbers, as in "
+        f"--{flag}={text}: {currency} are counted in whole numbers, as in "
         f"{currency}:1e3"
       )
     return cls(currency, int(amount))
@@ -110,6 +114,8 @@ class Ledger:
   seconds: wall time of training.
   epochs: how often the training rows were read; where the lengths of rows
     change, each step counts by the rows of its own length.
+  branch_flops: model FLOPs of its branches (--branches), beyond where each
+    began; not part of `flops`.
   """
 
   steps: int = 0
@@ -119,6 +125,7 @@ class Ledger:
   flops: int = 0
   seconds: float = 0.0
   epochs: float = 0.0
+  branch_flops: int = 0
 
   def charge(self, flops: int, positions: int, epochs: float = 0.0) -> None:
     """Adds a step; tokens and targets are set from the device's counters."""
@@ -137,4 +144,7 @@ class Ledger:
 
   def as_dict(self) -> dict[str, int | float]:
     """Returns plain numbers for JSON, which make the ledger again."""
-    return dataclasses.asdict(self)
+    numbers = dataclasses.asdict(self)
+    if not self.branch_flops:
+      del numbers["branch_flops"]
+    return numbers

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lm_jax.adaptation.base import Adaptation
+from lm_jax.config import branches as branches_lib
 from lm_jax.config import mesh as mesh_lib
 from lm_jax.config import seeds as seeds_lib
 from lm_jax.config import trunk as trunk_lib
@@ -155,6 +156,7 @@ def _build(config: Config) -> Built:
   check_ranges(seeds_lib.seeds_of(config), "seed.")
   _require_consistent(config)
   Budget.parse(config.budget)
+  branches_lib.parse(config)
   if config.data.unique:
     from lm_jax.data import unique
 

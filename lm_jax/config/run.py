@@ -45,6 +45,14 @@ class Config:
     "",
     "shorter rows first: 0.7:128,0.9:256 are shares of the budget and lengths",
   )
+  branches: str = option(
+    "",
+    "smaller spends at which a branch of the run is decayed and measured, kept"
+    " in branches/: tokens:4e5,flops:1e12; needs --optimizer.schedule=wsd, and"
+    " takes its --optimizer.decay. compare also knows auto: where arms end in"
+    " each currency",
+    absent="",
+  )
   batch_size: int = option(32, "rows a step", least=1)
   accumulate: int = option(1, "parts that a batch is computed in", least=1)
   seed: int = option(

@@ -29,7 +29,7 @@ EPOCHS, EXAMPLES = 3.0, 32
 CHOICE = "multiple_choice"
 # Tokens of a text at most, unless --length or a model that reads less says so.
 LENGTH = 128
-_HIDDEN = ("name", "arm", "family", "curriculum", "budget")
+_HIDDEN = ("name", "arm", "family", "curriculum", "branches", "budget")
 
 
 def schema() -> dict[str, Option]:
@@ -149,6 +149,7 @@ def based(task: SupervisedTask, given: Mapping[str, str]) -> Config:
     architecture=architecture,
     objective_options={},
     curriculum="",
+    branches="",
     task=task.name,
     log_every=10,
     keep_last=1,

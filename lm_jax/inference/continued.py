@@ -273,6 +273,7 @@ def continued(directory: str, given: Collection[str]) -> Config:
     name="",
     arm="",
     family="",
+    branches="",
     eval="all",
     heads={},
     adapt={},

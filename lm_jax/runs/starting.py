@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lm_jax import config as config_lib
@@ -25,16 +27,20 @@ def start(
   program: Program,
   checkpoints: checkpoint.Checkpoints,
   base: load_lib.Base | None = None,
+  trunk: tuple[State, Ledger] | None = None,
 ) -> tuple[State, Ledger, list[dict[str, Any]]]:
   """Returns the state that a run starts from.
 
   1. Its own last intact checkpoint, if it has one.
-  2. The parameters of --model, where that is given.
-  3. New parameters, drawn from the seed.
+  2. The state of the run that it branches off, if it is a branch.
+  3. The parameters of --model, where that is given.
+  4. New parameters, drawn from the seed.
 
   Args:
     config, dataset, program, checkpoints: of the run.
     base: the model that it adapts, if it does.
+    trunk: where it is a branch, the state and ledger that it begins with; they
+      stay as they are.
 
   Returns:
     The state, what was spent, and what --allow_change has changed so far: for
@@ -74,6 +80,10 @@ def start(
       said = list(map(str, changes))
       history = [*history, {"step": ledger.steps, "changes": said}]
     return state, ledger, history
+  if trunk is not None:
+    # A step donates its state, and the trunk's goes on.
+    state = jax.tree.map(jnp.copy, trunk[0])
+    return state, dataclasses.replace(trunk[1]), []
   seeds = config_lib.seeds_of(config)
   state = program.initial(
     np.uint32(seeds.parameters), np.uint32(seeds.corruption)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +21,8 @@ from lm_jax.devices import memory
 from lm_jax.devices.distributed import Votes, anywhere, exchange
 from lm_jax.support.status import DIVERGED, DONE, INTERRUPTED
 from lm_jax.training import counter
+from lm_jax.training.events import Hooks, Intervals, due
+from lm_jax.training.forks import Fork, Forks
 from lm_jax.training.interruption import Interruption
 from lm_jax.training.plan import State
 from lm_jax.training.program import Program
@@ -28,38 +30,6 @@ from lm_jax.training.progress import Progress
 
 # Status of a stage: the run continues with another program.
 STAGE_DONE = "stage done"
-
-Log = Callable[[int, dict[str, float]], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Hooks:
-  """Functions to call between two steps.
-
-  log: takes a step and the values of a line of metrics.jsonl.
-  evaluate: takes the state, returns values to log.
-  save: takes the state, the ledger and the last evaluation's values.
-  should_stop: called after an evaluation: whether to end the run before its
-    budget is spent.
-  """
-
-  log: Log
-  evaluate: Callable[[State], dict[str, float]]
-  save: Callable[[State, Ledger, dict[str, float]], None]
-  should_stop: Callable[[], bool] = lambda: False
-
-
-@dataclasses.dataclass(frozen=True)
-class Intervals:
-  """Steps between events; 0: never; the end always has all three.
-
-  skip_limit: this many steps in a row without an update mean divergence.
-  """
-
-  log: int
-  evaluate: int
-  save: int
-  skip_limit: int = 10
 
 
 class Outcome(NamedTuple):
@@ -83,6 +53,7 @@ def fit(
   progress: bool = True,
   until: float | None = None,
   epochs: float = 0.0,
+  forks: Sequence[Fork] = (),
 ) -> Outcome:
   """Trains until the budget, or the share of a stage, is spent.
 
@@ -99,6 +70,7 @@ def fit(
     until: the share of the budget at which the program's stage ends; None for a
       run with a single program.
     epochs: that a step reads of the training rows.
+    forks: the branches of the run that were not made before.
 
   Returns:
     The outcome. The last state was saved unless the run diverged: the updates
@@ -108,7 +80,8 @@ def fit(
   """
   shown = Progress(title, progress)
   loop = _Loop(
-    *(program, state, ledger, budget, intervals, hooks, until, shown), epochs
+    *(program, state, ledger, budget, intervals, hooks, until, shown),
+    *(epochs, forks),
   )
   votes = loop.votes
   if not loop.over:
@@ -121,6 +94,8 @@ def fit(
     stop = votes.stop(interruption.noted, ledger.seconds)
     exchange("ready")  # no clock runs while another process compiles
     loop.clock = time.perf_counter()
+    loop.branch(saved=True)
+    stop = stop or votes.stop(interruption.noted, ledger.seconds)
     while not (loop.over or loop.diverged or stop):
       loop.run(next(batches))
       stop = votes.stop(interruption.noted, ledger.seconds)
@@ -143,7 +118,17 @@ class _Loop:
   """Variables of the loop, so that `fit` reads top to bottom."""
 
   def __init__(
-    self, program, state, ledger, budget, intervals, hooks, until, shown, epochs
+    self,
+    program,
+    state,
+    ledger,
+    budget,
+    intervals,
+    hooks,
+    until,
+    shown,
+    epochs,
+    forks,
   ):
     self.program: Program = program
     self.step: Any = None
@@ -155,8 +140,12 @@ class _Loop:
     self.until: float | None = until
     self.progress: Progress = shown
     self.epochs: float = epochs
+    # The only budgets that need a number from the device at each step.
+    self.counting = budget.currency in ("tokens", "targets")
     # All processes must take the same decisions.
     self.votes = Votes(ledger.seconds)
+    self.forks = Forks(forks, self.votes.seconds)
+    self.forks.plan(ledger)
     self.steps = budget.steps(program.flops, program.positions, ledger)
     self.stopped = hooks.should_stop()  # by an evaluation
     self.evaluated: dict[str, float] = {}  # at the last step
@@ -182,8 +171,7 @@ class _Loop:
     rows = self.program.place_rows(rows)
     self.state, metrics = self.step(self.state, rows, self._fraction())
     ledger.charge(self.program.flops, self.program.positions, self.epochs)
-    if self.budget.currency in ("tokens", "targets"):
-      # The only budgets that need a number from the device at each step.
+    if self.counting or self.forks.counts(ledger.steps):
       self._count(metrics["tokens"], metrics["targets"])
     self._tick()
     self._fetch()
@@ -191,17 +179,30 @@ class _Loop:
     self.over = self._finished()
     if ledger.steps == self.look:
       self.looking = metrics["skipped"]
-    if self.over or _due(ledger.steps, self.intervals.log):
+    if self.over or due(ledger.steps, self.intervals.log):
       self.pending = (ledger.as_dict(), metrics)
     self.evaluated = {}
     if self.exhausted():
       return
-    if _due(ledger.steps, self.intervals.evaluate):
+    if due(ledger.steps, self.intervals.evaluate):
       self.evaluated = self.evaluate()
       self.stopped = self.hooks.should_stop()
       self.over = self._finished()
-    if _due(ledger.steps, self.intervals.save):
+    saved = due(ledger.steps, self.intervals.save)
+    if saved:
       self.save(self.evaluated)
+    self.branch(saved)
+
+  def branch(self, saved: bool) -> None:
+    """Makes the branches that begin here, behind a checkpoint of the run."""
+    for fork in self.forks.take(self.ledger):
+      if not saved:
+        self.save(self.evaluated)
+      saved = True
+      if self.diverged:
+        return
+      self.hooks.branch(fork, self.state, self.ledger)
+      self.clock = time.perf_counter()
 
   def last_evaluation(self) -> dict[str, float]:
     """Returns the last step's evaluation; computes it now if it was not due."""
@@ -327,6 +328,7 @@ class _Loop:
   def _count(self, *counters: Any) -> None:
     values = map(counter.value, jax.device_get(counters))
     self.ledger.tokens, self.ledger.targets = values
+    self.forks.plan(self.ledger)
 
   def _tick(self) -> None:
     now = time.perf_counter()
@@ -343,7 +345,3 @@ def _finite(state: State) -> Any:
     if jnp.issubdtype(leaf.dtype, jnp.floating)
   ]
   return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in floats]))
-
-
-def _due(step: int, interval: int) -> bool:
-  return bool(interval) and step % interval == 0

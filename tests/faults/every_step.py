@@ -17,7 +17,7 @@ from lm_jax.runs import run, starting
 from lm_jax.storage.checkpoint import Checkpoints
 from lm_jax.storage.digest import digest
 from lm_jax.storage.log import MetricsLog
-from lm_jax.training import train
+from lm_jax.training import events, train
 from lm_jax.training.assemble import enable_compilation_cache, make_program
 from lm_jax.training.interruption import Interruption
 
@@ -96,8 +96,8 @@ def _go_on(config, dataset, program, workdir, stop):
         ledger,
         stream,
         Budget.parse(config.budget),
-        train.Intervals(1, config.eval_every, config.checkpoint_every),
-        train.Hooks(log.write, evaluate, save),
+        events.Intervals(1, config.eval_every, config.checkpoint_every),
+        events.Hooks(log.write, evaluate, save),
         interruption,
         progress=False,
       )

@@ -14,7 +14,7 @@ import sys
 import numpy as np
 
 from lm_jax.data import rows as rows_lib
-from lm_jax.runs import run
+from lm_jax.runs import run, session
 from lm_jax.storage.checkpoint import Checkpoints
 from lm_jax.storage.digest import digest
 
@@ -52,7 +52,7 @@ class Shared:
     self.config = launching.config_of(command)
     self.dataset = rows_lib.load(self.config.data, self.config.length)
     size = self.config.batch_size
-    limit = run.VALIDATION_BATCHES * size
+    limit = session.VALIDATION_BATCHES * size
     taken = {
       _residue(rows)
       for rows in self.dataset.fixed("validation", size, limit_rows=limit)

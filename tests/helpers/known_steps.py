@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lm_jax.config.budget import Budget, Ledger
-from lm_jax.training import counter, train
+from lm_jax.training import counter, events, train
 from lm_jax.training.plan import State
 from lm_jax.training.terms import count_skipped
 
@@ -115,8 +115,8 @@ def fit(
       ledger,
       itertools.count(ledger.steps),
       Budget.parse(budget),
-      train.Intervals(*every),
-      train.Hooks(
+      events.Intervals(*every),
+      events.Hooks(
         lambda step, values: out.logged.append((step, values)),
         hook_evaluate,
         hook_save,

@@ -1,0 +1,179 @@
+"""Branches of a run: decayed and measured at smaller spends, in branches/.
+
+A branch is a run of its own directory, which begins with a state of the run
+instead of drawn parameters, and has its own checkpoints and result.json. It
+is a function of the run's checkpoint there: a killed one is made again, or goes
+on, to the same bits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lm_jax.config import Config, branches
+from lm_jax.config.budget import Budget, Ledger
+from lm_jax.devices import distributed
+from lm_jax.runs.session import Session, train_session
+from lm_jax.storage import result_file, workdir
+from lm_jax.support.errors import UsageError
+from lm_jax.training import forks as forks_lib
+from lm_jax.training import pace
+from lm_jax.training.assemble import make_program
+from lm_jax.training.curriculum import Part
+from lm_jax.training.forks import Fork
+from lm_jax.training.plan import State
+
+DIRECTORY = "branches"
+
+
+def with_branches(session: Session) -> Session:
+  """Returns the session of a run with its branches, which are checked.
+
+  Raises:
+    UsageError: one would decay before the warm-up ends.
+  """
+  config = session.config
+  one = pace.of_step(session.program, session.dataset, config)
+  most = {
+    "tokens": config.batch_size * config.length,
+    "targets": 2 * session.program.positions,
+  }
+  every = forks_lib.forks(
+    [(branches.name(b), b) for b in branches.parse(config)],
+    config.optimizer.decay,
+    {name: int(one[name]) for name in ("flops", "positions", "steps")},
+    most,
+  )
+  steps = pace.steps(one, Budget.parse(config.budget))
+  for fork in every:
+    _check(fork, config, one, steps)
+    pace_of = one.get(fork.budget.currency)
+    if steps and pace_of and fork.begins / pace_of >= steps:
+      _say(session, f"no branch at {fork.budget}: the run ends before")
+
+  def branch(fork: Fork, state: State, ledger: Ledger) -> None:
+    _branch(session, fork, state, ledger)
+
+  return dataclasses.replace(session, forks=every, branch=branch)
+
+
+def _check(
+  fork: Fork, config: Config, one: dict[str, float], steps: float | None
+) -> None:
+  """Raises UsageError if a branch would lie before the warm-up's end."""
+  pace_of = one.get(fork.budget.currency)
+  if pace_of is None:
+    return  # only the clock tells
+  if fork.budget.amount < pace_of:
+    raise UsageError(
+      f"--branches={fork.budget}: one step costs {pace_of:.3g}"
+      f" {fork.budget.currency}"
+    )
+  if steps is None:
+    return
+  warmup = config.optimizer.warmup * steps
+  least = warmup * pace_of / (1 - config.optimizer.decay)
+  if fork.begins / pace_of < warmup:
+    raise UsageError(
+      f"--branches={fork.budget}: would decay before the warm-up ends; it must"
+      f" be at least about {fork.budget.currency}:{least:.4g}"
+      f" (--optimizer.warmup={config.optimizer.warmup:g} of"
+      f" --budget={config.budget},"
+      f" --optimizer.decay={config.optimizer.decay:g})"
+    )
+
+
+def _branch(session: Session, fork: Fork, state: State, ledger: Ledger) -> None:
+  """Trains and measures a branch, unless it is done; charges its FLOPs."""
+  config = session.config
+  directory = Path(config.workdir, DIRECTORY, fork.name)
+  result = _finished(directory)
+  if result is None:
+    if why := _hindrance(session, fork, ledger):
+      _say(session, f"no branch at {fork.budget}: {why}")
+      return
+    own = _configure(config, fork, ledger, directory)
+    if distributed.is_first():
+      _clear(own)
+    distributed.exchange("branch")
+    workdir.create(own.workdir)
+    program = session.program
+    if Budget.parse(config.budget).currency in ("tokens", "targets"):
+      # Its schedule follows its steps, which the host counts.
+      program = make_program(own, session.dataset)
+      if session.base is not None:
+        program = program.with_held(session.base.model.params)
+    last = session.parts[-1]
+    part = Part(None, program, last.dataset, last.seed, last.workers)
+    result = train_session(
+      Session(
+        config=own,
+        dataset=session.dataset,
+        program=program,
+        parts=[part],
+        progress=session.progress,
+        began=time.monotonic(),
+        base=session.base,
+        trunk=(state, ledger),
+      )
+    )
+  if result_file.is_final(result, "none"):
+    ledger.branch_flops += int(result["ledger"]["flops"]) - ledger.flops
+
+
+def _finished(directory: Path) -> dict[str, Any] | None:
+  path = directory / result_file.FILE
+  if not path.exists():
+    return None
+  result = result_file.read(path, "remove it to make the branch again")
+  return result if result_file.is_final(result, "none") else None
+
+
+def _hindrance(session: Session, fork: Fork, ledger: Ledger) -> str:
+  """Says why a branch can't begin here; "" if it can."""
+  options = session.config.optimizer
+  share = ledger.fraction(Budget.parse(session.config.budget))
+  if fork.missed(ledger):
+    return f"it would have begun before step {ledger.steps:,}"
+  if share < options.warmup:
+    return f"at step {ledger.steps:,} the warm-up is not over"
+  if share > 1 - options.decay:
+    return f"at step {ledger.steps:,} the run itself decays"
+  return ""
+
+
+def _configure(
+  config: Config, fork: Fork, ledger: Ledger, directory: Path
+) -> Config:
+  """Returns the configuration of a branch: a run of as many steps."""
+  return dataclasses.replace(
+    config,
+    name=f"{config.name or config.objective}, {fork.name}",
+    workdir=str(directory),
+    budget=f"steps:{fork.steps(ledger)}",
+    branches="",
+    eval="final" if config.eval == "all" else config.eval,
+  )
+
+
+def _clear(config: Config) -> None:
+  """Removes what another branch of that name left, begun at another step."""
+  directory = Path(config.workdir)
+  if directory.exists():
+    try:
+      differs = bool(workdir.check_same(config))
+    except UsageError:
+      differs = True
+    if differs:
+      shutil.rmtree(directory)
+
+
+def _say(session: Session, line: str) -> None:
+  if session.progress and distributed.is_first():
+    title = session.config.name or session.config.objective
+    print(f"lm_jax: {title}: {line}", file=sys.stderr)

@@ -1,0 +1,50 @@
+"""Events between two steps of training, and their intervals."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from lm_jax.config.budget import Ledger
+from lm_jax.training.forks import Fork
+from lm_jax.training.plan import State
+
+Log = Callable[[int, dict[str, float]], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Hooks:
+  """Functions to call between two steps.
+
+  log: takes a step and the values of a line of metrics.jsonl.
+  evaluate: takes the state, returns values to log.
+  save: takes the state, the ledger and the last evaluation's values.
+  branch: takes a branch that begins, the state and the ledger; it changes
+    neither, but charges the ledger's branch_flops.
+  should_stop: called after an evaluation: whether to end the run before its
+    budget is spent.
+  """
+
+  log: Log
+  evaluate: Callable[[State], dict[str, float]]
+  save: Callable[[State, Ledger, dict[str, float]], None]
+  should_stop: Callable[[], bool] = lambda: False
+  branch: Callable[[Fork, State, Ledger], None] = lambda *_: None
+
+
+@dataclasses.dataclass(frozen=True)
+class Intervals:
+  """Steps between events; 0: never; the end always has all three.
+
+  skip_limit: this many steps in a row without an update mean divergence.
+  """
+
+  log: int
+  evaluate: int
+  save: int
+  skip_limit: int = 10
+
+
+def due(step: int, interval: int) -> bool:
+  """Returns whether an event of an interval is due after a step."""
+  return bool(interval) and step % interval == 0

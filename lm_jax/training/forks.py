@@ -1,0 +1,134 @@
+"""Points of a run at which a branch of it begins.
+
+A branch is what the run would be if its budget ended sooner: the learning rate
+of a stable phase, which decays over the last `--optimizer.decay` of the
+branch's own steps (Haegele et al. 2024, section 3: one run serves several
+lengths). Where it begins, and how many steps it takes, is a function of what
+the run has spent by then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+
+from lm_jax.config.budget import Budget, Ledger
+
+# (1 - 0.2) * 100 is 80.00000000000001 for other numbers of steps.
+_ROUNDING = 1e-9
+
+
+@dataclasses.dataclass(frozen=True)
+class Fork:
+  """A branch of a run.
+
+  name: of its directory.
+  budget: the spend at which it ends.
+  decay: the last share of its steps, over which the learning rate decays.
+  cost: of a step, in a currency in which that is static; else 0.
+  most: of a step, in a currency that the device counts.
+  """
+
+  name: str
+  budget: Budget
+  decay: float
+  cost: int = 0
+  most: int = 0
+
+  @property
+  def begins(self) -> float:
+    """The spend at which it begins."""
+    if not self.cost:
+      return (1 - self.decay) * self.budget.amount
+    # Before the first step whose end lies in the decay.
+    steps = int(self.budget.amount) // self.cost
+    return self.cost * max(
+      0, math.ceil((1 - self.decay) * steps - _ROUNDING) - 1
+    )
+
+  def spent(self, ledger: Ledger) -> float:
+    return float(ledger.spent(self.budget.currency))
+
+  def steps(self, ledger: Ledger) -> int:
+    """Returns the step at which it ends, if it begins at a ledger."""
+    if self.cost:
+      return max(int(self.budget.amount) // self.cost, ledger.steps + 1)
+    left = self.budget.amount - self.spent(ledger)
+    pace = self.spent(ledger) / ledger.steps
+    return ledger.steps + max(1, round(left / pace))
+
+  def missed(self, ledger: Ledger) -> bool:
+    """Returns whether it should have begun a step before, or more."""
+    pace = self.spent(ledger) / max(1, ledger.steps)
+    return self.spent(ledger) - self.begins > 2 * pace
+
+
+class Forks:
+  """The branches that a run has yet to begin.
+
+  Args:
+    forks: of the run.
+    seconds: the clock that all processes share, from one's own.
+  """
+
+  def __init__(
+    self,
+    forks: Sequence[Fork] = (),
+    seconds: Callable[[float], float] = lambda own: own,
+  ):
+    self._left = sorted(forks, key=lambda fork: fork.budget.amount)
+    self._seconds = seconds
+    self._look: dict[str, int] = {}
+
+  def __bool__(self) -> bool:
+    return bool(self._left)
+
+  def take(self, ledger: Ledger) -> list[Fork]:
+    """Returns those that begin now, and are no longer left."""
+    now = dataclasses.replace(ledger, seconds=self._seconds(ledger.seconds))
+    due = [fork for fork in self._left if fork.spent(now) >= fork.begins]
+    self._left = [fork for fork in self._left if fork not in due]
+    return due
+
+  def counts(self, step: int) -> bool:
+    """Returns whether the device's counters must be read after a step."""
+    return any(
+      fork.most and step >= self._look.get(fork.name, 0) for fork in self._left
+    )
+
+  def plan(self, ledger: Ledger) -> None:
+    """Plans the next look at the device's counters, now that they are known.
+
+    No step counts more than `most`: until then no branch can begin.
+    """
+    for fork in self._left:
+      if fork.most:
+        ahead = (fork.begins - fork.spent(ledger)) // fork.most
+        self._look[fork.name] = ledger.steps + max(1, int(ahead))
+
+
+def forks(
+  budgets: Sequence[tuple[str, Budget]],
+  decay: float,
+  costs: dict[str, int],
+  most: dict[str, int],
+) -> list[Fork]:
+  """Makes the branches of a run.
+
+  Args:
+    budgets: spends at which they end, with names.
+    decay: of the schedule, `OptimizerOptions.decay`.
+    costs: of a step, in the currencies in which it is static.
+    most: upper bounds of a step's, in those that the device counts.
+  """
+  return [
+    Fork(
+      name,
+      budget,
+      decay,
+      costs.get(budget.currency, 0),
+      most.get(budget.currency, 0),
+    )
+    for name, budget in budgets
+  ]
