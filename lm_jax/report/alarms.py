@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report.collect import Experiment, Run
+from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.metrics import show
+from lm_jax.report.run import Run
 from lm_jax.report.subject import listed
 from lm_jax.support.status import DIVERGED
 

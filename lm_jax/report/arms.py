@@ -15,8 +15,9 @@ import numpy as np
 from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import statistics, subject
-from lm_jax.report.collect import Experiment, Run
+from lm_jax.report.collect import Experiment
 from lm_jax.report.estimates import Array, Estimate
+from lm_jax.report.run import Run
 from lm_jax.report.statistics import MIN_SEEDS
 
 

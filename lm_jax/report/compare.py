@@ -24,8 +24,9 @@ from lm_jax.report.arms import (
   summarize,
   tested,
 )
-from lm_jax.report.collect import Experiment, Run
+from lm_jax.report.collect import Experiment
 from lm_jax.report.estimates import Estimate
+from lm_jax.report.run import Run
 from lm_jax.report.statistics import MIN_SEEDS, Scatter
 
 ALPHA = 0.05

@@ -11,7 +11,8 @@ import numpy as np
 from lm_jax.report import estimates, statistics
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.arms import scores
-from lm_jax.report.collect import Experiment, Run
+from lm_jax.report.collect import Experiment
+from lm_jax.report.run import Run
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from lm_jax.config import Config
 from lm_jax.config import seeds as seeds_lib
 from lm_jax.report import collect
-from lm_jax.report.collect import Planned
+from lm_jax.report.run import Planned
 from lm_jax.runs import local
 from lm_jax.storage import workdir
 from lm_jax.storage.log import write_atomically
