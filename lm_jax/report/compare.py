@@ -78,8 +78,8 @@ class Analysis:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Pair:
-  """An arm's and the baseline's finished runs of the tested metric.
+class Pair:
+  """Two arms' finished runs of the tested metric; the second is the baseline.
 
   Paired by seed where they share MIN_SEEDS seeds or have no more to compare;
   else every run of both counts, unpaired.
@@ -91,10 +91,10 @@ class _Pair:
   paired: bool
 
   @classmethod
-  def from_runs(cls, experiment: Experiment, metric: str, name: str) -> _Pair:
-    sides = [
-      experiment.with_metric(metric, arm) for arm in (name, experiment.baseline)
-    ]
+  def from_runs(
+    cls, experiment: Experiment, metric: str, name: str, other: str
+  ) -> Pair:
+    sides = [experiment.with_metric(metric, arm) for arm in (name, other)]
     shared = {r.cell for r in sides[0]} & {r.cell for r in sides[1]}
     enough = min(map(len, sides)) >= MIN_SEEDS
     paired = len(shared) >= MIN_SEEDS or (bool(shared) and not enough)
@@ -132,7 +132,8 @@ def _differences(
   experiment: Experiment, metric: str, names: list[str], length: int
 ) -> list[Difference]:
   """Estimates with p values after Holm's correction, for each of `names`."""
-  pairs = [_Pair.from_runs(experiment, metric, name) for name in names]
+  baseline = experiment.baseline
+  pairs = [Pair.from_runs(experiment, metric, n, baseline) for n in names]
   over_seeds = [pair.over_seeds(1 - ALPHA) for pair in pairs]
   over_items = [pair.over_items(length) for pair in pairs]
   p_seeds = items_lib.holm([e.p if e else None for e in over_seeds])
@@ -188,6 +189,12 @@ def _judge(difference: Difference, metric: str, baseline: str) -> Difference:
   return dataclasses.replace(difference, claim=seeds or "", verdict=verdict)
 
 
+def items_of(experiment: Experiment, metric: str | None) -> int:
+  """Counts the items of a metric; 0 where no run holds their scores."""
+  lists = [run.items[metric] for run in experiment.runs if metric in run.items]
+  return len(lists[0]) if lists else 0
+
+
 def analyse(experiment: Experiment) -> Analysis:
   """Computes everything that tables and figures show, once."""
   metric = tested(experiment)
@@ -197,8 +204,7 @@ def analyse(experiment: Experiment) -> Analysis:
     for name in experiment.measured
     if name in metrics_lib.METRICS
   }
-  lists = [r.items[metric] for r in experiment.runs if metric in r.items]
-  length = len(lists[0]) if lists else 0
+  length = items_of(experiment, metric)
   arms = tuple(
     summarize(experiment, name, metric, estimates, length)
     for name in experiment.arms

@@ -61,6 +61,7 @@ def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
     c for c, run in curves if run.status in ("unfinished", "interrupted")
   ]
   whole = done or going
+  _draw_decayed(axes, experiment, arm, currency, metric)
   for (x, y), run in curves:
     axes.plot(x, y, color=look["color"], linewidth=0.8, alpha=0.4)
     if run.status in BROKEN:
@@ -72,6 +73,25 @@ def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
     return None
   axes.plot(x, y, linewidth=2, **look)
   return x[-1], y[-1]
+
+
+def _draw_decayed(axes, experiment: Experiment, arm: str, currency, metric):
+  """Draws decayed models as circles: means over seeds, of runs with branches.
+
+  They are measured in full, unlike the points of the curves.
+  """
+  size, _ = axis_unit(experiment, currency)
+  by_name: dict[str, list[tuple[float, float]]] = {}
+  for run in experiment.runs_of(arm):
+    for place, one in enumerate(run.decayed if run.branches else ()):
+      spent, value = one.ledger.get(currency), one.metrics.get(metric)
+      if spent is not None and value is not None:
+        by_name.setdefault(f"{place}", []).append((spent, value))
+  scale = metrics_lib.get(metric).scale
+  for points in by_name.values():
+    x, y = np.mean(points, axis=0)
+    colour = style(experiment, arm)["color"]
+    axes.plot(x / size, y * scale, "o", color=colour, markersize=5, mfc="white")
 
 
 def learning_curves(analysis: Analysis, currency: str):

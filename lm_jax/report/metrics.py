@@ -73,7 +73,7 @@ CURRENCIES: dict[str, str] = {
   "targets": "targets predicted",
   "seconds": "seconds",
 }
-LEDGER = ("steps", *CURRENCIES, "epochs")
+LEDGER = ("steps", *CURRENCIES, "epochs", "branch_flops")
 
 
 def get(name: str) -> Metric:
@@ -85,7 +85,7 @@ def amount(value: float | None, currency: str = "") -> str:
   """A count as people read it: 3.31 M, 1.00e13 (FLOPs), 41.2 (seconds)."""
   if value is None:
     return "–"
-  if currency == "flops":
+  if currency in ("flops", "branch_flops"):
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{mantissa}e{int(exponent)}"
   if currency == "epochs":

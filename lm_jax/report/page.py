@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lm_jax.report import alarms, prose, tables
+from lm_jax.report import alarms, prose, ranking_table, tables
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import Block, Code, Heading, Image, Text
 from lm_jax.report.compare import Analysis
@@ -58,17 +58,17 @@ def summary(
   analysis: Analysis, found: list[Ranking], spread: list[Block]
 ) -> list[Block]:
   """Builds the blocks that the terminal shows."""
-  spent = ("steps", "tokens", "epochs", "targets", "flops", "seconds")
+  spent = ("steps", "tokens", "epochs", "targets", "flops")
   return [
     *_opening(analysis),
-    tables.budgets(analysis, spent),
+    tables.budgets(analysis, (*spent, "branch_flops", "seconds")),
     Text(prose.SPENT),
     *tables.yardsticks(analysis, _yardsticks(analysis), intervals=False),
     *map(Text, prose.notes(analysis)),
     *tables.differences(analysis),
     *tables.chance(analysis),
     *_section("Where the spread comes from", spread),
-    *_section("Ranking at equal spend", tables.ranking(analysis, found)),
+    *_section("Ranking at equal spend", ranking_table.ranking(analysis, found)),
     *_section("Not done", tables.failures(analysis.experiment)),
   ]
 
@@ -130,7 +130,7 @@ def build(
     *_section("Above chance?", tables.chance(analysis)),
     *_section("Where the spread comes from", spread),
     *_section("Learning curves", figure("curves_flops", "curves_tokens")),
-    *_section("Ranking at equal spend", tables.ranking(analysis, found)),
+    *_section("Ranking at equal spend", ranking_table.ranking(analysis, found)),
     *_section(
       "Budgets, a run of each arm",
       [tables.budgets(analysis, metrics_lib.LEDGER), Text(prose.SPENT)],

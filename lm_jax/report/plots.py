@@ -94,6 +94,8 @@ def figures(analysis: Analysis):
     seeds += "; lines that end early are unfinished"
   if statuses & set(BROKEN):
     seeds += "; a cross ends a run that failed"
+  if any(run.branches for run in analysis.experiment.runs):
+    seeds += "; circles are decayed models, measured in full: branches and ends"
   whole = not analysis.has_items and analysis.metric
   subset = "" if whole else " (a subset)"
   over = "thick: 95 % over seeds; thin: corrected for all comparisons; "

@@ -1,26 +1,39 @@
-"""The ranking of the arms under every currency, because it can flip."""
+"""The ranking of the arms at equal spend, in every currency: it can flip.
+
+Decayed models only: a model in the middle of its schedule is worse than a run
+of that budget would be, by more than many differences between arms. Those of
+one experiment at one spend are the ends of runs and of their branches.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
-from lm_jax.report import estimates, statistics
+from lm_jax.report import compare
+from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report.arms import scores
 from lm_jax.report.collect import Experiment
+from lm_jax.report.compare import ALPHA, Pair
 from lm_jax.report.run import Run
+
+# Spends that differ by less count as equal: budgets are spent in whole steps,
+# and what tokens, targets and seconds a step takes is only known behind it.
+NEAR = 0.02
+NEAR_SECONDS = 0.05
+# At most so many steps, where steps are few.
+_STEPS = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
 class Flip:
   """`ahead` beats `behind` here, and loses to it under the first currency.
 
-  shown: whether both differences are larger than the spread over seeds
-    (intervals at level 1 - 0.05 / pairs of arms); None without seed spread.
+  shown: whether both differences are shown, after Holm's correction; None
+    where there is no test.
   """
 
   ahead: str
@@ -28,153 +41,187 @@ class Flip:
   shown: bool | None
 
 
-# Shares of a schedule that differ by less count as equal: budgets are spent in
-# whole steps.
-_SAME = 0.02
-
-
 @dataclasses.dataclass(frozen=True)
 class Ranking:
-  """Mean scores at `spend`, the best arm first.
+  """The arms at `spend`, by decayed models, the best mean first.
 
-  spend: the largest that every finished run reached, in the currency.
-  scores: read off the learning curves; an arm that had not been evaluated
-    before `spend` is absent.
-  shares: of its own schedule that each arm had gone through at `spend`; below
-    1 its learning rate had not decayed yet.
-  flips: of pairs of arms that stood at one share, here and in the first
-    currency.
+  scores: means over seeds, of the arms that have a decayed model there.
+  better: for each pair (ahead, behind) whether the difference is shown, after
+    Holm's correction for all pairs; absent where there is no test.
+  over: "seeds" or "items", of the test; "" without any.
+  shares: of the spend of its finished runs, for the arms that have none.
   """
 
   currency: str
   spend: float
   scores: dict[str, float]
+  better: dict[tuple[str, str], bool] = dataclasses.field(default_factory=dict)
+  over: str = ""
   shares: dict[str, float] = dataclasses.field(default_factory=dict)
   flips: tuple[Flip, ...] = ()
-
-  @property
-  def fair(self) -> bool:
-    """Returns whether all arms stood at one share of their schedules."""
-    return self.alike(*self.scores)
-
-  def alike(self, *arms: str) -> bool:
-    shares = [self.shares.get(arm, float("nan")) for arm in arms]
-    return not shares or max(shares) - min(shares) <= _SAME
 
   @property
   def order(self) -> list[str]:
     return list(self.scores)
 
+  @property
+  def tested(self) -> bool:
+    """Returns whether every pair was tested: else nobody has a place."""
+    pairs = itertools.combinations(self.order, 2)
+    return len(self.scores) > 1 and all(pair in self.better for pair in pairs)
 
-def at_spend(
-  run: Run, currency: str, metric: str, spend: float
-) -> float | None:
-  """Reads the learning curve at `spend`, linear between evaluations."""
-  x, y = run.curve(currency, metric)
-  if not len(x) or not x[0] <= spend <= x[-1]:
-    return None
-  return float(np.interp(spend, x, y))
+  def place(self, arm: str) -> int | None:
+    """1 and the number of arms that are shown to be better; ties share it."""
+    if not self.tested or arm not in self.scores:
+      return None
+    return 1 + sum(
+      shown for (_, behind), shown in self.better.items() if behind == arm
+    )
+
+  @property
+  def best(self) -> list[str]:
+    """The arms that none is shown to be better than: a tied set."""
+    return [arm for arm in self.order if self.place(arm) == 1]
 
 
-def share(run: Run, currency: str, spend: float) -> float | None:
-  """Share of its schedule that a finished run had completed at `spend`.
+def near(run: Run, currency: str, spend: float) -> bool:
+  """Returns whether a model was trained with about that spend."""
+  spent = run.ledger.get(currency)
+  if not spent:
+    return False
+  within = NEAR_SECONDS if currency == "seconds" else NEAR
+  step = spent / max(1.0, run.ledger.get("steps", 0.0))
+  return abs(spent - spend) <= max(within * spend, _STEPS * step)
 
-  A schedule follows the currency of the run's budget.
+
+def decayed_at(run: Run, currency: str, spend: float) -> Run | None:
+  """Returns the decayed model of a run that is nearest to a spend, if any."""
+  models = [one for one in run.decayed if near(one, currency, spend)]
+  return min(
+    models,
+    key=lambda one: abs(one.ledger[currency] - spend),
+    default=None,
+  )
+
+
+def _standing(
+  experiment: Experiment, currency: str, spend: float
+) -> dict[str, list[Run]]:
+  """The decayed models at a spend, of arms whose finished runs all have one."""
+  standing = {}
+  for arm in experiment.arms:
+    models = [
+      decayed_at(run, currency, spend) for run in experiment.runs_of(arm)
+    ]
+    if models and all(models):
+      standing[arm] = [model for model in models if model]
+  return standing
+
+
+def _spend(experiment: Experiment, currency: str) -> float | None:
+  """The spend at which most arms have a decayed model; the largest such.
+
+  Where no two arms share one, the largest that every finished run reached.
   """
-  budget = str(run.settings.get("budget", "")).partition(":")[0]
-  own = "step" if budget in ("", "steps") else budget
-  x, y = run.curve(currency, own)
-  if not len(x) or y[-1] <= 0:
+  done = [run for run in experiment.runs if run.done]
+  ends = [x for run in done if (x := run.ledger.get(currency))]
+  if not ends:
     return None
-  return float(np.interp(spend, [0.0, *x], [0.0, *y]) / y[-1])
+  spends = {
+    one.ledger[currency]
+    for run in done
+    for one in run.decayed
+    if one.ledger.get(currency)
+  }
+  counts = {x: len(_standing(experiment, currency, x)) for x in spends}
+  most = max(counts.values())
+  if most < 2:
+    return min(ends)
+  return max(x for x, count in counts.items() if count == most)
 
 
-def _difference(pair_2xN: np.ndarray, level: float) -> estimates.Estimate:
-  """The first row minus the second, paired by the seeds that both have."""
-  both = np.isfinite(pair_2xN).all(0)
-  paired = int(both.sum()) >= statistics.MIN_SEEDS
-  ahead_N, behind_N = (
-    row_N[both if paired else np.isfinite(row_N)] for row_N in pair_2xN
-  )
-  return statistics.difference(
-    ahead_N[:, None], behind_N[:, None], paired=paired, level=level
-  )
+def _better(
+  experiment: Experiment, metric: str, arms: Sequence[str]
+) -> tuple[dict[tuple[str, str], bool], str]:
+  """Tests all pairs; over seeds where each has enough, else over items."""
+  names = list(itertools.combinations(arms, 2))
+  length = compare.items_of(experiment, metric)
+  pairs = [Pair.from_runs(experiment, metric, *two) for two in names]
+  over = "seeds"
+  estimates = [pair.over_seeds(1 - ALPHA) for pair in pairs]
+  if not all(estimates):
+    over = "items"
+    estimates = [pair.over_items(length) for pair in pairs]
+  ps = items_lib.holm([e.p if e else None for e in estimates])
+  sides = [
+    compare.side(estimate, p, metric)
+    for estimate, p in zip(estimates, ps, strict=True)
+  ]
+  known = {
+    two: side == "better"
+    for two, side in zip(names, sides, strict=True)
+    if side is not None
+  }
+  return known, over if known else ""
 
 
-def _flips(
-  ranking: Ranking,
-  first: Ranking,
-  tables: list[np.ndarray],
-  arms: list[str],
-) -> tuple[Flip, ...]:
+def _flips(ranking: Ranking, first: Ranking) -> tuple[Flip, ...]:
   """The pairs that stand the other way round than in the first ranking."""
   flips = []
-  level = 1 - 0.05 / (len(arms) * (len(arms) - 1) / 2)
   for ahead, behind in itertools.combinations(ranking.order, 2):
     if not {ahead, behind} <= first.scores.keys():
       continue
     if first.order.index(ahead) < first.order.index(behind):
       continue
-    if not all(r.alike(ahead, behind) for r in (ranking, first)):
-      continue
-    differences = [
-      _difference(table_AxN[[arms.index(ahead), arms.index(behind)]], level)
-      for table_AxN in tables
-    ]
-    shown = None
-    if all(e.low is not None and e.high is not None for e in differences):
-      shown = all((e.low or 0) > 0 or (e.high or 0) < 0 for e in differences)
+    both = (
+      ranking.better.get((ahead, behind)),
+      first.better.get((behind, ahead)),
+    )
+    shown = None if None in both else all(both)
     flips.append(Flip(ahead, behind, shown))
   return tuple(flips)
 
 
 def rankings(experiment: Experiment, metric: str | None) -> list[Ranking]:
-  """Ranks the arms in each currency in which finished runs were evaluated."""
+  """Ranks the decayed models of the arms in each currency."""
   if metric is None:
     return []
   result: list[Ranking] = []
-  reference: np.ndarray | None = None
-  arms = [a for a in experiment.arms if experiment.runs_of(a)]
-  done = [run for run in experiment.runs if run.done]
+  if sum(bool(experiment.runs_of(arm)) for arm in experiment.arms) < 2:
+    return []
   for currency in metrics_lib.CURRENCIES:
-    spent = [run.curve(currency, metric)[0] for run in done]
-    ends = [x[-1] for x in spent if len(x)]
-    if not ends or len(arms) < 2:
+    spend = _spend(experiment, currency)
+    if spend is None:
       continue
-    spend = float(min(ends))
-    table_AxN = scores(
-      experiment,
-      arms,
-      functools.partial(
-        at_spend, currency=currency, metric=metric, spend=spend
-      ),
-    )
-    means = {
-      arm: float(np.nanmean(row_N))
-      for arm, row_N in zip(arms, table_AxN, strict=True)
-      if np.isfinite(row_N).any()
-    }
-    sign = -1 if metrics_lib.get(metric).higher_better else 1
-    ordered = dict(sorted(means.items(), key=lambda mean: sign * mean[1]))
-    ranking = Ranking(
-      currency, spend, ordered, _shares(experiment, arms, currency, spend)
-    )
-    if reference is None:
-      reference = table_AxN
-    else:
-      flips = _flips(ranking, result[0], [table_AxN, reference], arms)
+    ranking = _at(experiment, metric, currency, spend)
+    if result:
+      flips = _flips(ranking, result[0])
       ranking = dataclasses.replace(ranking, flips=flips)
     result.append(ranking)
   return result
 
 
-def _shares(
-  experiment: Experiment, arms: list[str], currency: str, spend: float
-) -> dict[str, float]:
-  by_arm = {}
-  for arm in arms:
-    shares = [share(run, currency, spend) for run in experiment.runs_of(arm)]
-    known = [x for x in shares if x is not None]
-    if known and len(known) == len(shares):
-      by_arm[arm] = float(np.mean(known))
-  return by_arm
+def _at(
+  experiment: Experiment, metric: str, currency: str, spend: float
+) -> Ranking:
+  standing = {
+    arm: models
+    for arm, models in _standing(experiment, currency, spend).items()
+    if all(metric in model.metrics for model in models)
+  }
+  means = {
+    arm: float(np.mean([model.metrics[metric] for model in models]))
+    for arm, models in standing.items()
+  }
+  sign = -1 if metrics_lib.get(metric).higher_better else 1
+  ordered = dict(sorted(means.items(), key=lambda mean: sign * mean[1]))
+  models = tuple(model for models in standing.values() for model in models)
+  there = dataclasses.replace(experiment, runs=models)
+  better, over = _better(there, metric, list(ordered))
+  shares = {}
+  for arm in experiment.arms:
+    ends = [run.ledger.get(currency) for run in experiment.runs_of(arm)]
+    known = [end for end in ends if end]
+    if arm not in means and known:
+      shares[arm] = spend / float(np.mean(known))
+  return Ranking(currency, spend, ordered, better, over, shares)

@@ -15,6 +15,9 @@ from lm_jax.support.status import DONE
 from lm_jax.support.typed_json import as_kind, read_as
 from lm_jax.types import SEED_KINDS
 
+# The folder of a run that holds its branches.
+BRANCHES = "branches"
+
 # No figure of a run is as large, and a plot could not show it.
 _LARGEST = 1e100
 
@@ -29,6 +32,7 @@ class Run:
   metrics: finite final values.  items: a score per item, [I].
   history: logged steps in order, an object each.
   settings: its configuration by the flags' paths; {} where it has no file.
+  branches: decayed models of smaller spends (`--branches`).
   """
 
   name: str
@@ -46,6 +50,12 @@ class Run:
   history: tuple[dict[str, Any], ...] = ()
   raw: dict[str, Any] = dataclasses.field(default_factory=dict)
   settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+  branches: tuple[Run, ...] = ()
+
+  @property
+  def decayed(self) -> tuple[Run, ...]:
+    """Its models whose schedule is complete: branches, and its end."""
+    return tuple(run for run in (*self.branches, self) if run.done)
 
   @property
   def done(self) -> bool:
@@ -168,6 +178,14 @@ def _settings(path: Path, notes: list[str]) -> dict[str, Any]:
 
 
 def read_run(folder: Path, planned: Planned, notes: list[str]) -> Run:
+  """Reads a run's directory; adds to `notes` what it had to leave out."""
+  run = _read(folder, planned, notes)
+  paths = sorted((folder / BRANCHES).glob("*/result.json"))
+  branches = tuple(_read(path.parent, planned, notes) for path in paths)
+  return dataclasses.replace(run, branches=branches)
+
+
+def _read(folder: Path, planned: Planned, notes: list[str]) -> Run:
   history = _history(folder / "metrics.jsonl", notes)
   known: dict[str, Any] = dataclasses.asdict(planned)
   known["settings"] = _settings(folder / "config.json", notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import panel as panel_lib
@@ -14,7 +13,6 @@ from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.estimates import Estimate
 from lm_jax.report.metrics import amount, p_value, show
-from lm_jax.report.ranking import Flip, Ranking
 from lm_jax.report.statistics import MIN_SEEDS
 from lm_jax.types import SEED_KINDS
 
@@ -35,7 +33,14 @@ def interval(name: str, estimate: Estimate | None, signed: bool = False) -> str:
 
 
 def budgets(analysis: Analysis, currencies: tuple[str, ...]) -> Table:
-  names = ["FLOPs" if c == "flops" else c for c in currencies]
+  currencies = tuple(
+    currency
+    for currency in currencies
+    if currency != "branch_flops"
+    or any(currency in arm.ledger for arm in analysis.arms)
+  )
+  labels = {"flops": "FLOPs", "branch_flops": "FLOPs of branches"}
+  names = [labels.get(c, c) for c in currencies]
   head = ("arm", "runs", "parameters", *names)
   rows = []
   for arm in analysis.arms:
@@ -223,74 +228,6 @@ def panel(analysis: Analysis) -> list[Block]:
       " as well."
     )
   return [Table(head, tuple(rows)), Text(text)]
-
-
-def _pairs(flips: Sequence[Flip], most: int = 8) -> str:
-  pairs = [f"{flip.ahead} > {flip.behind}" for flip in flips[:most]]
-  more = len(flips) - most
-  return ", ".join(pairs) + (f" and {more} more" if more > 0 else "")
-
-
-def _place(name: str, ranking: Ranking, arm: str) -> str:
-  """Formats 2. 67.9 (100 %): rank, score, share; no rank if shares differ."""
-  if arm not in ranking.scores:
-    return "–"
-  rank = f"{ranking.order.index(arm) + 1}. " if ranking.fair else ""
-  share = ranking.shares.get(arm)
-  stood = "share unknown" if share is None else f"{100 * share:.0f} %"
-  return f"{rank}{show(name, ranking.scores[arm])} ({stood})"
-
-
-def ranking(analysis: Analysis, found: list[Ranking]) -> list[Block]:
-  """Scores at equal spend in every currency, and where the order flips."""
-  name = analysis.metric
-  if name is None or not found:
-    return []
-  first = found[0]
-  names = metrics_lib.CURRENCIES
-  scored = {arm for r in found for arm in r.scores}
-  arms = first.order + sorted(scored - set(first.scores))
-  rows = [("equal at", *(amount(r.spend, r.currency) for r in found))]
-  for arm in arms:
-    rows.append((arm, *(_place(name, r, arm) for r in found)))
-  head = ("arm", *(names[r.currency] for r in found))
-  subset = " (evaluated on a subset of the items)" if analysis.has_items else ""
-  blocks: list[Block] = [
-    Table(head, tuple(rows)),
-    Text(
-      f"Rank and mean {metrics_lib.get(name).label} on the learning curves"
-      f"{subset}, interpolated at the largest spend that every finished run "
-      "reached. An arm without a score had not been evaluated by then. In "
-      "brackets, the share of its own schedule at which an arm stood then: "
-      "below 100 % its learning rate had not decayed yet, and a run of that "
-      "budget would be better. Where the shares differ there is no rank."
-    ),
-  ]
-  base = names[first.currency]
-  for r in found[1:]:
-    if not r.flips:
-      continue
-    pairs = _pairs(r.flips)
-    shown = [flip for flip in r.flips if flip.shown]
-    if all(f.shown is None for f in r.flips):
-      tail = "no seed interval says whether that is noise"
-    elif shown:
-      tail = f"larger than the spread over seeds: {_pairs(shown)}"
-    else:
-      tail = "none of it is larger than the spread over seeds"
-    text = f"At equal {names[r.currency]} the order flips against equal {base}"
-    blocks.append(Text(f"{text}: {pairs}; {tail}."))
-  unfair = [names[r.currency] for r in found if not r.fair]
-  if unfair:
-    blocks.append(
-      Text(
-        f"At equal {', '.join(unfair)} the arms stood at other shares of their "
-        "schedules: whether the order flips there, these runs do not tell."
-      )
-    )
-  elif not any(r.flips for r in found):
-    blocks.append(Text("The order is the same in every currency."))
-  return blocks
 
 
 def failures(experiment: Experiment) -> list[Block]:

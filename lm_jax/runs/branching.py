@@ -18,6 +18,7 @@ from typing import Any
 from lm_jax.config import Config, branches
 from lm_jax.config.budget import Budget, Ledger
 from lm_jax.devices import distributed
+from lm_jax.report.run import BRANCHES
 from lm_jax.runs.session import Session, train_session
 from lm_jax.storage import result_file, workdir
 from lm_jax.support.errors import UsageError
@@ -27,8 +28,6 @@ from lm_jax.training.assemble import make_program
 from lm_jax.training.curriculum import Part
 from lm_jax.training.forks import Fork
 from lm_jax.training.plan import State
-
-DIRECTORY = "branches"
 
 
 def with_branches(session: Session) -> Session:
@@ -91,7 +90,7 @@ def _check(
 def _branch(session: Session, fork: Fork, state: State, ledger: Ledger) -> None:
   """Trains and measures a branch, unless it is done; charges its FLOPs."""
   config = session.config
-  directory = Path(config.workdir, DIRECTORY, fork.name)
+  directory = Path(config.workdir, BRANCHES, fork.name)
   result = _finished(directory)
   if result is None:
     if why := _hindrance(session, fork, ledger):

@@ -1,114 +1,187 @@
-"""Rankings at equal spend."""
+"""Rankings at equal spend: decayed models only, ties as sets."""
 
 import json
 
+import numpy as np
 import pytest
 
 from lm_jax import report
 from lm_jax.report import collect, ranking
 
-
-def _experiment(experiment, curves, seeds=1):
-  """curves: arm -> seed -> [(flops, targets, score)]."""
-  root = experiment(arms=tuple(curves), seeds=seeds, items=4)
-  for arm, runs in curves.items():
-    for seed, points in enumerate(runs):
-      lines = [
-        json.dumps(
-          {"step": i, "flops": f, "targets": t, "minimal_pairs": score}
-        )
-        for i, (f, t, score) in enumerate(points)
-      ]
-      path = root / "runs" / f"{arm}-{seed}" / "metrics.jsonl"
-      path.write_text("\n".join(lines) + "\n")
-  return collect.load(root)
+ITEMS = 40
 
 
-def test_interpolates_at_the_largest_spend_that_all_reached(experiment):
-  loaded = _experiment(
-    experiment,
-    {
-      "clm": [[(0, 0, 0.5), (10, 100, 0.7)]],
-      "mlm": [[(0, 0, 0.5), (10, 20, 0.65)]],
-    },
-  )
-  flops, targets = ranking.rankings(loaded, "minimal_pairs")
-  assert (flops.currency, flops.spend) == ("flops", 10)
-  assert flops.order == ["clm", "mlm"]
-  assert (targets.currency, targets.spend) == ("targets", 20)
-  assert targets.scores == pytest.approx({"mlm": 0.65, "clm": 0.54})
-  # clm had gone through a fifth of its schedule.
-  assert targets.shares == pytest.approx({"clm": 0.2, "mlm": 1.0})
-  assert targets.flips == ()
-  assert flops.fair and not targets.fair
-
-
-def test_never_reads_a_curve_before_its_first_evaluation(experiment):
-  loaded = _experiment(
-    experiment,
-    {
-      "clm": [[(5, 50, 0.6), (10, 100, 0.7)]],
-      "mlm": [[(5, 10, 0.6), (10, 20, 0.65)]],
-    },
-  )
-  _, targets = ranking.rankings(loaded, "minimal_pairs")
-  assert targets.order == ["mlm"]
-
-
-@pytest.mark.parametrize(("noise", "shown"), [(0.02, True), (0.8, False)])
-def test_a_flip_is_shown_beyond_the_spread_over_seeds(experiment, noise, shown):
-  # By the least budget, that of rtd, the others have gone through a half of
-  # their schedules at 5 flops, and through a quarter at 25 targets.
-  def curve(quarter, half):
-    scores = (0.5, quarter, half, 0.7, 0.7)
-    return [(2.5 * i, 25 * i, score) for i, score in enumerate(scores)]
-
-  curves = {
-    "clm": [curve(0.7 + noise * s, 0.6 + noise * s) for s in (0, 0.1, -0.1)],
-    "mlm": [curve(0.6 + noise * s, 0.7 + noise * s) for s in (0.1, -0.1, 0)],
-    "rtd": [[(0, 0, 0.5), (5, 25, 0.55)]] * 3,
+def _result(folder, arm, seed, spent, score):
+  """A finished model: its ledger, and `score` of its items right."""
+  folder.mkdir(parents=True, exist_ok=True)
+  items = (np.arange(ITEMS) < round(score * ITEMS)).astype(float)
+  result = {
+    "name": folder.name,
+    "arm": arm,
+    "seed": seed,
+    "status": "done",
+    "error": None,
+    "scoring": "log_likelihood",
+    "parameters": 1000,
+    "ledger": {"steps": 100} | spent,
+    "metrics": {"minimal_pairs": float(items.mean())},
+    "items": {"minimal_pairs": items.tolist()},
   }
-  loaded = _experiment(experiment, curves, seeds=3)
-  flops, targets = ranking.rankings(loaded, "minimal_pairs")
-  assert flops.shares == pytest.approx({"clm": 0.5, "mlm": 0.5, "rtd": 1.0})
-  assert targets.shares["clm"] == pytest.approx(0.25)
-  (flip,) = targets.flips
+  (folder / "result.json").write_text(json.dumps(result))
+  (folder / "config.json").write_text("{}")
+
+
+def _experiment(tmp_path, arms):
+  """arms: name -> a list of models for each seed, the run's end last."""
+  runs = []
+  for arm, seeds in arms.items():
+    for seed, models in enumerate(seeds):
+      folder = tmp_path / "runs" / f"{arm}-{seed}"
+      for number, (spent, score) in enumerate(models[:-1]):
+        _result(folder / "branches" / f"b-{number}", arm, seed, spent, score)
+      _result(folder, arm, seed, *models[-1])
+      runs.append({"name": folder.name, "arm": arm, "seed": seed})
+  about = {"name": "x", "baseline": next(iter(arms)), "runs": runs}
+  (tmp_path / "experiment.json").write_text(json.dumps(about))
+  return collect.load(tmp_path)
+
+
+def _spent(flops, tokens):
+  return {"flops": flops, "tokens": tokens}
+
+
+def _by_currency(loaded):
+  return {r.currency: r for r in ranking.rankings(loaded, "minimal_pairs")}
+
+
+def test_only_decayed_models_are_ranked(tmp_path):
+  loaded = _experiment(
+    tmp_path,
+    {
+      "clm": [[(_spent(1000, 500), 0.9)]],
+      "mlm": [[(_spent(1000, 1000), 0.6)]],
+      "rtd": [[(_spent(480, 505), 0.65), (_spent(1000, 1000), 0.7)]],
+    },
+  )
+  found = _by_currency(loaded)
+  assert found["flops"].order == ["clm", "rtd", "mlm"]
+  assert found["flops"].spend == 1000 and not found["flops"].shares
+  # The most arms have a decayed model at 1,000 tokens or at 500: the larger.
+  assert found["tokens"].spend == 1000
+  assert found["tokens"].order == ["rtd", "mlm"]
+  assert found["tokens"].shares == pytest.approx({"clm": 2.0})
+  text = " ".join(report.table(tmp_path).split())
+  assert "No rank: clm at equal tokens read" in text
+  assert "– (200 %)" in text
+
+
+def test_a_branch_stands_at_the_spend_where_another_arm_ends(tmp_path):
+  loaded = _experiment(
+    tmp_path,
+    {
+      "clm": [[(_spent(1000, 500), 0.7)]],
+      "mlm": [[(_spent(500, 503), 0.6), (_spent(1000, 1000), 0.9)]],
+    },
+  )
+  found = _by_currency(loaded)
+  assert found["flops"].scores == pytest.approx({"mlm": 0.9, "clm": 0.7})
+  assert found["tokens"].spend in (500, 503)
+  # Read off mlm's curve, or at its end, it would not be behind.
+  assert found["tokens"].scores == pytest.approx({"clm": 0.7, "mlm": 0.6})
+  (flip,) = found["tokens"].flips
+  assert (flip.ahead, flip.behind) == ("clm", "mlm")
+
+
+def test_a_model_of_another_spend_never_counts(tmp_path):
+  loaded = _experiment(
+    tmp_path,
+    {
+      "clm": [[(_spent(1000, 500), 0.7)]],
+      "mlm": [[(_spent(540, 540), 0.6), (_spent(1000, 1000), 0.9)]],
+    },
+  )
+  tokens = _by_currency(loaded)["tokens"]
+  assert len(tokens.scores) == 1 and tokens.place("clm") is None
+
+
+def test_ties_are_a_set_and_no_rank_of_noise(tmp_path):
+  spent = _spent(1000, 1000)
+  loaded = _experiment(
+    tmp_path,
+    {
+      "clm": [[(spent, x)] for x in (0.800, 0.825, 0.775, 0.8)],
+      "mlm": [[(spent, x)] for x in (0.825, 0.800, 0.800, 0.825)],
+      "rtd": [[(spent, x)] for x in (0.200, 0.225, 0.200, 0.175)],
+    },
+  )
+  flops = _by_currency(loaded)["flops"]
+  assert flops.over == "seeds" and flops.tested
+  assert sorted(flops.best) == ["clm", "mlm"]
+  assert {arm: flops.place(arm) for arm in flops.order} == {
+    "clm": 1,
+    "mlm": 1,
+    "rtd": 3,
+  }
+  text = " ".join(report.table(tmp_path).split())
+  assert "=1. 80.0" in text and "3. 20.0" in text
+  assert "clm and mlm are tied for the best" in text
+
+
+@pytest.mark.parametrize(("gap", "shown"), [(0.3, True), (0.025, False)])
+def test_a_flip_is_shown_where_both_differences_are(tmp_path, gap, shown):
+  def seeds(sooner, later):
+    return [
+      [(_spent(500, 500), sooner + x), (_spent(1000, 1000), later + x)]
+      for x in (0.0, 0.025, -0.025, 0.0)
+    ]
+
+  arms = {
+    "clm": seeds(0.5 + gap, 0.5),
+    "mlm": seeds(0.5, 0.5 + gap),
+    "rtd": [[(_spent(1000, 500), x)] for x in (0.2, 0.225, 0.25, 0.2)],
+  }
+  found = _by_currency(_experiment(tmp_path, arms))
+  assert found["tokens"].spend == 500
+  (flip,) = found["tokens"].flips
   assert (flip.ahead, flip.behind, flip.shown) == ("clm", "mlm", shown)
 
 
-def test_identical_arms_of_two_budgets_are_not_ranked(experiment):
-  """A is evaluated at its end, B, which has twice the budget, half-way."""
-  short = [(0, 0, 0.5), (5, 50, 0.62), (10, 100, 0.697)]
-  long = [(0, 0, 0.5), (10, 100, 0.679), (20, 200, 0.74)]
-  root = _experiment(experiment, {"clm": [short], "mlm": [long]}).directory
-  for arm, budget in (("clm", 10), ("mlm", 20)):
-    path = root / "runs" / f"{arm}-0" / "config.json"
-    settings = {"budget": f"flops:{budget}", "objective": arm}
-    path.write_text(json.dumps(settings))
-  loaded = collect.load(root)
-  for found in ranking.rankings(loaded, "minimal_pairs"):
-    assert found.shares == pytest.approx({"clm": 1.0, "mlm": 0.5})
-    assert not found.fair and found.flips == ()
-  text = report.table(root)
-  assert "69.7 (100 %)" in text and "67.9 (50 %)" in text
-  assert "1. 69.7" not in text and "flips against" not in text
-  flat = " ".join(text.split())
-  assert "other shares of their schedules" in flat
-  assert "order is the same" not in flat
+def test_without_a_test_nobody_has_a_place(tmp_path):
+  spent = _spent(1000, 1000)
+  loaded = _experiment(
+    tmp_path, {"clm": [[(spent, 0.8)]], "mlm": [[(spent, 0.7)]]}
+  )
+  for run in loaded.runs:
+    run.items.clear()
+  flops = _by_currency(loaded)["flops"]
+  assert flops.order == ["clm", "mlm"] and flops.place("clm") is None
+
+
+def test_few_steps_may_end_a_step_apart(tmp_path):
+  loaded = _experiment(
+    tmp_path,
+    {
+      "clm": [[({"steps": 10, "flops": 100}, 0.8)]],
+      "mlm": [[({"steps": 10, "flops": 92}, 0.7)]],
+    },
+  )
+  assert len(_by_currency(loaded)["flops"].scores) == 2
+
+
+def test_the_pages_show_decayed_points(tmp_path):
+  arms = {
+    "clm": [[(_spent(1000, 500), 0.7)]],
+    "mlm": [[(_spent(500, 503), 0.6), (_spent(1000, 1000), 0.9)]],
+  }
+  root = _experiment(tmp_path, arms).directory
+  lines = [
+    json.dumps({"step": i, **_spent(i, i), "minimal_pairs": 0.5 + i / 3000})
+    for i in (200, 600, 1000)
+  ]
+  for arm in arms:
+    path = root / "runs" / f"{arm}-0" / "metrics.jsonl"
+    path.write_text("\n".join(lines) + "\n")
   report.write(root)
-  for name in ("report.md", "report.html"):
-    assert "67.9 (50 %)" in (root / name).read_text()
-
-
-def test_a_share_follows_the_currency_of_the_budget(experiment):
-  points = [(0, 0, 0.5), (10, 10, 0.6), (20, 100, 0.7)]
-  root = _experiment(experiment, {"clm": [points]}).directory
-  path = root / "runs" / "clm-0" / "config.json"
-  for budget, share in (
-    ("targets:100", 0.1),
-    ("flops:20", 0.5),
-    ("steps:2", 0.5),
-  ):
-    path.write_text(json.dumps({"budget": budget}))
-    run = collect.load(root).runs[0]
-    assert ranking.share(run, "flops", 10) == pytest.approx(share)
+  page = (root / "report.md").read_text()
+  assert "circles are decayed models" in page
+  assert (root / "figures" / "curves_tokens.png").stat().st_size > 5000
