@@ -14,7 +14,7 @@ from lm_jax.commands import train
 from lm_jax.commands.flags import Given
 from lm_jax.config import Config, overrides
 from lm_jax.report import Report, subject
-from lm_jax.runs import grid, local, record
+from lm_jax.runs import grid, local, record, spends
 from lm_jax.storage import lock, workdir
 from lm_jax.support import invocation, registry, status
 from lm_jax.support.errors import UsageError
@@ -23,7 +23,14 @@ from lm_jax.support.options import read as read_flags
 
 DEFAULT = "compare_objectives"
 # Flags that leave the experiment as its file has it.
-_APART = ("allow_change", "data.cache", "data.workers", "log_every", "mesh")
+_APART = (
+  "allow_change",
+  "branches",
+  "data.cache",
+  "data.workers",
+  "log_every",
+  "mesh",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +144,7 @@ def run(
   differs = [*getattr(experiment, "DIFFERS", ()), *_differing(configs)]
   baseline = _baseline(asked.baseline, experiment.BASELINE, configs)
   directory = asked.workdir or str(pathlib.Path("runs", name))
-  configs = record.place(configs, directory)
+  configs = spends.recall(directory, record.place(configs, directory))
   from lm_jax.runs.run import Run
 
   runs = [Run(config) for config in configs]
@@ -149,6 +156,9 @@ def run(
 
   workdir.create(directory)
   with lock.hold(directory):
+    if any(map(spends.is_open, configs)):
+      configs = spends.resolve(directory, configs, progress)
+      runs = [Run(config) for config in configs]
     text, title = experiment.__doc__ or name, name
     if sweeps or named is not None:
       # The experiment's own words are of other arms.

@@ -9,9 +9,11 @@ from typing import Any
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config, overrides
+from lm_jax.config.branches import AUTO
 from lm_jax.devices import cluster, distributed
 from lm_jax.inference import continued
 from lm_jax.support import status
+from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option
 
 Runner = Callable[[Mapping[str, str]], tuple[Config, dict[str, Any]]]
@@ -44,6 +46,11 @@ def run(
     if "model" in given:
       config = continued.continued(given["model"], given)
     config = overrides.override(config, given)
+    if config.branches == AUTO:
+      raise UsageError(
+        f"--branches={AUTO}: compare knows the other arms; a single run has"
+        " spends of its own, tokens:4e5,flops:1e12"
+      )
     name = f"{config.objective}-seed{config.seed}"
     config = dataclasses.replace(
       config,

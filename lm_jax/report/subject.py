@@ -16,7 +16,14 @@ Settings = Mapping[str, Any]
 # How a run is called, kept and watched, which changes nothing of it.
 _NAMES = frozenset(
   {"name", "arm", "seed", "workdir", "data.cache", "data.workers"}
-  | {"log_every", "checkpoint_every", "keep_last", "keep_every", "mesh"}
+  | {
+    "branches",
+    "log_every",
+    "checkpoint_every",
+    "keep_last",
+    "keep_every",
+    "mesh",
+  }
 )
 # What rows a run reads.
 _ROWS = ("data.", "length", "curriculum", "batch_size")

@@ -41,7 +41,7 @@ class Fork:
     """The spend at which it begins."""
     if not self.cost:
       return (1 - self.decay) * self.budget.amount
-    # Before the first step whose end lies in the decay.
+    # One step less: the end of the next one lies in the decay.
     steps = int(self.budget.amount) // self.cost
     return self.cost * max(
       0, math.ceil((1 - self.decay) * steps - _ROUNDING) - 1
@@ -49,6 +49,12 @@ class Fork:
 
   def spent(self, ledger: Ledger) -> float:
     return float(ledger.spent(self.budget.currency))
+
+  def due(self, ledger: Ledger) -> bool:
+    """Returns whether it begins here: the next step's end lies in the decay."""
+    spent = self.spent(ledger)
+    ahead = 0.0 if self.cost else spent / max(1, ledger.steps)
+    return spent + ahead >= self.begins
 
   def steps(self, ledger: Ledger) -> int:
     """Returns the step at which it ends, if it begins at a ledger."""
@@ -59,9 +65,13 @@ class Fork:
     return ledger.steps + max(1, round(left / pace))
 
   def missed(self, ledger: Ledger) -> bool:
-    """Returns whether it should have begun a step before, or more."""
+    """Returns whether it should have begun more than a step before."""
+    late = self.spent(ledger) - self.begins
     pace = self.spent(ledger) / max(1, ledger.steps)
-    return self.spent(ledger) - self.begins > 2 * pace
+    if self.budget.currency == "seconds":
+      # A step may take much longer than another.
+      return late > max(2 * pace, self.decay * self.budget.amount / 2)
+    return late > 2 * pace
 
 
 class Forks:
@@ -87,7 +97,7 @@ class Forks:
   def take(self, ledger: Ledger) -> list[Fork]:
     """Returns those that begin now, and are no longer left."""
     now = dataclasses.replace(ledger, seconds=self._seconds(ledger.seconds))
-    due = [fork for fork in self._left if fork.spent(now) >= fork.begins]
+    due = [fork for fork in self._left if fork.due(now)]
     self._left = [fork for fork in self._left if fork not in due]
     return due
 
@@ -104,7 +114,7 @@ class Forks:
     """
     for fork in self._left:
       if fork.most:
-        ahead = (fork.begins - fork.spent(ledger)) // fork.most
+        ahead = (fork.begins - fork.spent(ledger)) // fork.most - 1
         self._look[fork.name] = ledger.steps + max(1, int(ahead))
 
 

@@ -1,0 +1,185 @@
+"""The spends at which the arms of an experiment can be compared.
+
+In each currency that is the least which an arm spends in all. An arm that goes
+on beyond it gets a branch that ends there (--branches=auto). FLOPs and
+positions of a step are static, tokens and targets follow from the rows; seconds
+are those of a short pilot, kept in the experiment's directory, so that the same
+command again has the same branches.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from lm_jax import config as config_lib
+from lm_jax.config import Config
+from lm_jax.config.branches import AUTO
+from lm_jax.config.budget import Budget
+from lm_jax.data import rows as rows_lib
+from lm_jax.storage import identity
+from lm_jax.storage.log import write_atomically
+from lm_jax.support.typed_json import read_as
+from lm_jax.training import pace
+from lm_jax.training.assemble import enable_compilation_cache, make_program
+from lm_jax.training.curriculum import Part
+
+FILE = "branches.json"
+# Those of exact cost first: of several branches at about one step it is kept.
+CURRENCIES = ("flops", "positions", "tokens", "targets")
+# Branches of an arm that end closer to one another are one, and an arm that
+# ends as close to a spend needs none: half of what a ranking counts as equal.
+_NEAR = 0.01
+# Of the seconds of the shortest arm, since a clock is never exact: no arm ends
+# before.
+_SECONDS = 0.9
+# Steps of a pilot: first ones are slower.
+_FIRST, _MOST, _ENOUGH = 5, 40, 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Arm:
+  """An arm: its steps in all, and the cost of a step by currency."""
+
+  config: Config
+  steps: float
+  cost: Mapping[str, float]
+
+  def total(self, currency: str) -> float:
+    return self.steps * self.cost[currency]
+
+
+def is_open(config: Config) -> bool:
+  """Returns whether the branches of a run are still to be worked out."""
+  return config.branches.strip() == AUTO
+
+
+def recall(directory: str, configs: Sequence[Config]) -> list[Config]:
+  """Fills in the branches that an earlier call has worked out."""
+  path = Path(directory, FILE)
+  if not path.exists():
+    return list(configs)
+  known = read_as(path, dict)
+  filled = []
+  for config in configs:
+    one = known.get(config.arm)
+    if is_open(config) and isinstance(one, dict) and one["of"] == _of(config):
+      config = dataclasses.replace(config, branches=one["branches"])
+    filled.append(config)
+  return filled
+
+
+def resolve(
+  directory: str, configs: Sequence[Config], progress: bool = True
+) -> list[Config]:
+  """Works out the branches of all runs that leave them open, and keeps them.
+
+  The programs that the pilot compiles are those that the runs need.
+  """
+  own = {config.arm: config for config in reversed(configs)}
+  fit = [config for config in own.values() if _can_branch(config)]
+  known: dict[str, Any] = {
+    arm: {"of": _of(config), "branches": ""} for arm, config in own.items()
+  }
+  if len(own) > 1 and len(fit) == len(own):
+    if progress:
+      print(
+        "lm_jax: a pilot times a few steps of each arm, for --branches=auto",
+        file=sys.stderr,
+      )
+    arms = {arm: _pilot(config) for arm, config in own.items()}
+    for arm, branches in work_out(arms).items():
+      known[arm] |= {"branches": branches, "step": dict(arms[arm].cost)}
+  elif progress and len(own) > 1:
+    print(
+      "lm_jax: --branches=auto: no branches, for which every arm needs"
+      " --optimizer.schedule=wsd, and no --curriculum; arms are ranked in the"
+      " currencies only in which they end at one spend",
+      file=sys.stderr,
+    )
+  write_atomically(Path(directory, FILE), json.dumps(known, indent=2) + "\n")
+  return recall(directory, configs)
+
+
+def work_out(arms: Mapping[str, _Arm]) -> dict[str, str]:
+  """Returns the branches of each arm, as --branches has them."""
+  branches: dict[str, list[tuple[float, str]]] = {arm: [] for arm in arms}
+  for currency in (*CURRENCIES, "seconds"):
+    spend = min(one.total(currency) for one in arms.values())
+    if currency == "seconds":
+      spend *= _SECONDS
+    for arm, one in arms.items():
+      steps = spend / one.cost[currency]
+      options = one.config.optimizer
+      begins = (1 - options.decay) * steps
+      if steps > one.steps * (1 - _NEAR):
+        continue  # its end stands there
+      if begins < options.warmup * one.steps or steps < 2:
+        continue  # the rank is left out, and the page says so
+      if all(abs(steps - x) > _NEAR * steps for x, _ in branches[arm]):
+        branches[arm].append((steps, _text(currency, spend)))
+  return {arm: ",".join(x for _, x in own) for arm, own in branches.items()}
+
+
+def _text(currency: str, spend: float) -> str:
+  return (
+    f"{currency}:{spend:.3g}"
+    if currency == "seconds"
+    else f"{currency}:{round(spend)}"
+  )
+
+
+def _can_branch(config: Config) -> bool:
+  plain = not (config.curriculum or config.adapt)
+  return config.optimizer.schedule == "wsd" and plain
+
+
+def _of(config: Config) -> str:
+  """Identifies an arm, whatever its seed."""
+  return identity.fingerprint(
+    dataclasses.replace(config, seed=0, seeds={}, branches=AUTO)
+  )
+
+
+def _pilot(config: Config) -> _Arm:
+  """Counts and times steps of an arm."""
+  enable_compilation_cache(config.data.cache)
+  dataset = rows_lib.load(config.data, config.length)
+  program = make_program(config, dataset)
+  cost = pace.of_step(program, dataset, config)
+  cost["seconds"] = _seconds(config, Part(None, program, dataset, 0, 0))
+  budget = Budget.parse(config.budget)
+  steps = budget.steps(program.flops, program.positions)
+  whole = float(steps or budget.amount / cost[budget.currency])
+  return _Arm(config, whole, cost)
+
+
+def _seconds(config: Config, part: Part) -> float:
+  """Times a step, by the median of a few, in seconds."""
+  program = part.program
+  seeds = config_lib.seeds_of(config)
+  state = program.initial(
+    np.uint32(seeds.parameters), np.uint32(seeds.corruption)
+  )
+  step, times = program.step, []
+  batches = part.batches(0)
+  begin = time.perf_counter()
+  for rows in itertools.islice(batches, _MOST):
+    clock = time.perf_counter()
+    state, _ = step(state, program.place_rows(rows), np.float32(0))
+    jax.block_until_ready(state.step)
+    times.append(time.perf_counter() - clock)
+    if len(times) > _FIRST and time.perf_counter() - begin > _ENOUGH:
+      break
+  if hasattr(batches, "close"):
+    batches.close()
+  return float(np.median(times[min(_FIRST, len(times) - 1) :]))
