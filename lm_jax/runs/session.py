@@ -89,7 +89,8 @@ def train_session(session: Session) -> dict[str, Any]:
     loss = program.validation_loss(state.params, validation)
     return {VALIDATION_LOSS: loss}
 
-  measured = yardstick.make(config, dataset, program)
+  brief = session.trunk is not None
+  measured = yardstick.make(config, dataset, program, brief)
 
   def along(state: State) -> dict[str, float]:
     # TFDS is first imported here, and while it is, its lazy imports reach

@@ -24,9 +24,16 @@ class Pretraining:
   metric = VALIDATION_LOSS
   highest = always = False
 
-  def __init__(self, config: Config, dataset: Dataset, program: Program):
+  def __init__(
+    self,
+    config: Config,
+    dataset: Dataset,
+    program: Program,
+    brief: bool = False,
+  ):
     self._config, self._dataset, self._program = config, dataset, program
-    self._tasks = measuring.own_tasks()
+    tasks = measuring.own_tasks()
+    self._tasks = [task for task in tasks if task.quick or not brief]
 
   def resume(self, meta: Mapping[str, Any]) -> None:
     """Nothing is carried on."""
@@ -57,10 +64,16 @@ class Pretraining:
     return measuring.evaluate(Scorer(model), self._dataset, self._tasks, quick)
 
 
-def make(config: Config, dataset: Any, program: Program) -> Any:
-  """Makes the measurements of a run, on its way and at its end."""
+def make(
+  config: Config, dataset: Any, program: Program, brief: bool = False
+) -> Any:
+  """Makes the measurements of a run, on its way and at its end.
+
+  brief: those only that are cheap enough to be made on the way, but on all
+    their items: enough to rank a branch.
+  """
   if not config.task:
-    return Pretraining(config, dataset, program)
+    return Pretraining(config, dataset, program, brief)
   from lm_jax.finetuning.measuring import Finetuning
 
   return Finetuning(config, dataset, program)
