@@ -34,6 +34,8 @@ class Result:
   ledger: what was spent, by currency.
   metrics, items: numbers by name, and scores of items by task.
   constant: tasks that were answered alike whatever was asked.
+  unigram: the loss, in nats a token, of a model that knows only how frequent
+    tokens are; of objectives whose loss is of tokens alone.
   machines: on which it was computed.
   base: digest of the model that it adapts.
   plugins: directories of --plugins, where there were any.
@@ -61,6 +63,7 @@ class Result:
   metrics: dict[str, float] | None = None
   items: dict[str, Any] | None = None
   constant: list[str] | None = None
+  unigram: float | None = None
   machines: list[dict[str, Any]] | None = None
   base: str | None = None
   plugins: list[str] | None = None
