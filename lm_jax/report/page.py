@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lm_jax.report import alarms, prose, ranking_table, tables
+from lm_jax.report import alarms, card, prose, ranking_table, tables
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import Block, Code, Heading, Image, Text
 from lm_jax.report.compare import Analysis
@@ -15,21 +15,13 @@ def _line(value: object) -> str:
   return " ".join(str(value or "").split())
 
 
-def _opening(analysis: Analysis) -> list[Block]:
+def _opening(analysis: Analysis, found: list[Ranking]) -> list[Block]:
   experiment = analysis.experiment
-  about = experiment.about
-  where = [_line(about.get(key)) for key in ("date", "machine")]
-  facts = [
-    prose.counts(experiment),
-    f"Baseline: {experiment.baseline}.",
-    f"({', '.join(filter(None, where))})" if any(where) else "",
+  blocks: list[Block] = [
+    Heading(_line(experiment.subject.title)),
+    card.make(analysis, found),
+    Text(f"Baseline: {experiment.baseline}. {prose.intervals(analysis)}"),
   ]
-  blocks: list[Block] = [Heading(_line(experiment.subject.title))]
-  if experiment.subject.question:
-    blocks.append(Text(_line(experiment.subject.question)))
-  blocks.append(Text(prose.answer(analysis), strong=True))
-  blocks.append(Text(" ".join(filter(None, facts))))
-  blocks.append(Text(prose.intervals(analysis)))
   if told := alarms.sentences(analysis):
     blocks.append(Text(f"Alarms: {' '.join(told)}"))
   return blocks
@@ -60,7 +52,7 @@ def summary(
   """Builds the blocks that the terminal shows."""
   spent = ("steps", "tokens", "epochs", "targets", "flops")
   return [
-    *_opening(analysis),
+    *_opening(analysis, found),
     tables.budgets(analysis, (*spent, "branch_flops", "seconds")),
     Text(prose.SPENT),
     *tables.yardsticks(analysis, _yardsticks(analysis), intervals=False),
@@ -121,7 +113,7 @@ def build(
     if run.traceback and not run.done
   ]
   return [
-    *_opening(analysis),
+    *_opening(analysis, found),
     *_section(
       "Difference to the baseline",
       [*figure("differences"), *tables.differences(analysis)],
