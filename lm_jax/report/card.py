@@ -14,18 +14,22 @@ from lm_jax.report.ranking import Ranking
 from lm_jax.report.subject import listed
 
 
-def make(analysis: Analysis, ranks: Sequence[Ranking]) -> Card:
+def make(
+  analysis: Analysis, ranks: Sequence[Ranking], spread: str = ""
+) -> Card:
   """Makes the card: question, answer, cost, command, commit, what would change.
 
   Args:
     analysis: of the experiment.
     ranks: in each currency; the first is that of the answer.
+    spread: a sentence on where the spread over seeds comes from, which answers
+      an experiment of one arm.
   """
   experiment = analysis.experiment
   about = experiment.about
   rows = [
     ("Question", _line(experiment.subject.question)),
-    ("Answer", _answer(analysis, ranks)),
+    ("Answer", _answer(analysis, ranks, spread)),
     ("Would change it", _changes(analysis, ranks)),
     ("Cost", _cost(experiment)),
     ("Made by", _line(about.get("command"))),
@@ -43,8 +47,10 @@ def _where(about) -> list[object]:
   return [about.get("date"), about.get("machine")]
 
 
-def _answer(analysis: Analysis, ranks: Sequence[Ranking]) -> str:
+def _answer(analysis: Analysis, ranks: Sequence[Ranking], spread: str) -> str:
   """Names the best arms together, then whom the baseline differs from."""
+  if spread and len(analysis.arms) == 1:
+    return spread
   sentence = best(analysis, ranks)
   return " ".join(filter(None, [sentence, prose.answer(analysis)]))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lm_jax.report import alarms, card, prose, ranking_table, tables
+from lm_jax.report import alarms, prose, ranking_table, tables
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report.blocks import Block, Code, Heading, Image, Text
+from lm_jax.report.blocks import Block, Card, Code, Heading, Image, Text
 from lm_jax.report.compare import Analysis
 from lm_jax.report.ranking import Ranking
 
@@ -15,11 +15,11 @@ def _line(value: object) -> str:
   return " ".join(str(value or "").split())
 
 
-def _opening(analysis: Analysis, found: list[Ranking]) -> list[Block]:
+def _opening(analysis: Analysis, card: Card) -> list[Block]:
   experiment = analysis.experiment
   blocks: list[Block] = [
     Heading(_line(experiment.subject.title)),
-    card.make(analysis, found),
+    card,
     Text(f"Baseline: {experiment.baseline}. {prose.intervals(analysis)}"),
   ]
   if told := alarms.sentences(analysis):
@@ -47,12 +47,15 @@ def _section(title: str, blocks: list[Block]) -> list[Block]:
 
 
 def summary(
-  analysis: Analysis, found: list[Ranking], spread: list[Block]
+  analysis: Analysis,
+  card: Card,
+  found: list[Ranking],
+  spread: list[Block],
 ) -> list[Block]:
   """Builds the blocks that the terminal shows."""
   spent = ("steps", "tokens", "epochs", "targets", "flops")
   return [
-    *_opening(analysis, found),
+    *_opening(analysis, card),
     tables.budgets(analysis, (*spent, "branch_flops", "seconds")),
     Text(prose.SPENT),
     *tables.yardsticks(analysis, _yardsticks(analysis), intervals=False),
@@ -75,6 +78,7 @@ def _over(analysis: Analysis) -> str:
 
 def build(
   analysis: Analysis,
+  card: Card,
   found: list[Ranking],
   figures: list[Image],
   spread: list[Block],
@@ -113,7 +117,7 @@ def build(
     if run.traceback and not run.done
   ]
   return [
-    *_opening(analysis, found),
+    *_opening(analysis, card),
     *_section(
       "Difference to the baseline",
       [*figure("differences"), *tables.differences(analysis)],
