@@ -61,14 +61,6 @@ _SHARES = frozenset(
   }
 )
 
-# Each compares only with its own kind; bits per byte must say which it is.
-LIKELIHOODS: dict[str, str] = {
-  "log_likelihood": "exact",
-  "pseudo_log_likelihood": "pseudo",
-  "infilling": "infilling",
-  "energy": "energy",
-}
-
 # The currencies of the ledger that a ranking is given for; the first is the
 # one that the others are compared with.
 CURRENCIES: dict[str, str] = {

@@ -44,7 +44,9 @@ class BitsPerByte(base.Task):
     facts: dict[str, Any] = {"kind": kind, "estimator": estimator}
     facts["unknown"] = unknown_share(batches, dataset.specials)
     if kind == "exact":
-      return base.Measure({BITS: bits.value}, likelihood=facts)
+      return base.Measure(
+        {BITS: bits.value}, scoring="log_likelihood", likelihood=facts
+      )
     facts |= {"standard_error": bits.error, "lengths": bits.lengths}
     scoring = f"upper bound by {estimator}"
     return base.Measure({BOUND: bits.value}, scoring=scoring, likelihood=facts)

@@ -31,10 +31,10 @@ LENGTH = 12
 
 
 @functools.cache
-def _toy(tiny, objective, architecture):
+def _toy(tiny, objective, architecture, layers=1):
   """A network that gives no probability to special tokens."""
   spec = Spec(architecture, LENGTH, 7, SPECIALS)
-  network = tiny.network(objective, spec, output_bias=True)
+  network = tiny.network(objective, spec, layers, output_bias=True)
   params = tiny.parameters(objective, spec, network, seed=3)
 
   def without_specials(path, leaf):
@@ -61,8 +61,9 @@ def _rows(tiny, texts, end=True):
   return tiny.as_rows(tokens, segment)
 
 
-def _log_likelihood(tiny, objective, architecture, rows, draw=0):
-  spec, network, params = _toy(tiny, objective, architecture)
+def _log_likelihood(tiny, objective, architecture, rows, layers=2, draw=0):
+  # Of two layers: what a token has seen may lead further.
+  spec, network, params = _toy(tiny, objective, architecture, layers)
 
   def function(net, rows, draw):
     return objective.log_likelihood(net, rows, spec, draw)
@@ -106,10 +107,29 @@ def test_probabilities_of_all_texts_add_up_to_1(tiny, objective, architecture):
   )
 
 
+def test_permutation_lm_predicts_each_token_from_those_before_it(tiny):
+  # In one layer it is no matter what the tokens before it have seen, so that
+  # `fill`, with one blank after them, is a reference.
+  objective, text = PermutationLM(), (4, 6, 5, 5, 6)
+  (log_L,) = _log_likelihood(
+    tiny, objective, "encoder", _rows(tiny, [[text]]), layers=1
+  )
+  spec, network, params = _toy(tiny, objective, "encoder")
+  begun = [[[*text[:i], SPECIALS.mask]] for i in range(len(text))]
+  fill = tiny.apply(
+    network,
+    lambda net, rows, at_BxP: objective.fill(net, rows, spec, at_BxP),
+  )
+  at_BxP = np.arange(1, len(text) + 1, dtype=np.int32)[:, None]
+  logits_BxV = fill(params, _rows(tiny, begun, end=False), at_BxP)[:, 0]
+  want_B = jax.nn.log_softmax(logits_BxV)[np.arange(len(text)), np.array(text)]
+  np.testing.assert_allclose(log_L[1:6], want_B, atol=1e-5)
+
+
 def test_hybrids_causal_rows_are_those_that_it_trains(tiny):
   objective = Hybrid()
   rows = _rows(tiny, [[(4, 5, 6, 6, 5, 4, 4)]] * 4, end=False)
-  spec, network, params = _toy(tiny, objective, "prefix_decoder")
+  spec, network, params = _toy(tiny, objective, "prefix_decoder", 2)
   problem = objective.make(jax.random.key(0), rows, spec)
   loss = tiny.apply(
     network, lambda net, p: objective.loss(net, p, jax.random.key(0))
