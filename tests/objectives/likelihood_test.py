@@ -17,12 +17,24 @@ from lm_jax.objectives.mlm_nsp import MaskedLMNextSentence
 from lm_jax.objectives.mlm_sop import MaskedLMSentenceOrder
 from lm_jax.objectives.permutation_lm import PermutationLM
 from lm_jax.objectives.prefix_lm import PrefixLM
+from lm_jax.objectives.ul2 import MixtureOfDenoisers
 from lm_jax.tasks import bits_per_byte
 from lm_jax.types import ABSENT, Spec, Specials
 
-# Four special tokens and a vocabulary of three.
+# Four special tokens, one of them for all that is written seldom, and a
+# vocabulary of three.
 SPECIALS = Specials(
-  *(0, ABSENT, 1, 2, ABSENT, 3, ABSENT, ABSENT, ABSENT, ABSENT, 0),
+  pad=0,
+  unknown=ABSENT,
+  boundary=1,
+  end=2,
+  separator=ABSENT,
+  mask=3,
+  regular=3,
+  sequential=3,
+  extreme=3,
+  first_sentinel=3,
+  sentinels=1,
   start=1,
   before=(1,),
 )
@@ -75,6 +87,9 @@ def _log_likelihood(tiny, objective, architecture, rows, layers=2, draw=0):
 EXACT = [
   (CausalLM(), "causal_decoder"),
   (PrefixLM(), "prefix_decoder"),
+  (PrefixLM(), "encoder_decoder"),
+  (MixtureOfDenoisers(), "prefix_decoder"),
+  (MixtureOfDenoisers(), "encoder_decoder"),
   (Hybrid(), "prefix_decoder"),
   (PermutationLM(), "encoder"),
   (PermutationLM(context="ordered"), "encoder"),
