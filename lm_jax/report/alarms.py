@@ -146,7 +146,9 @@ def _learnt_nothing(experiment: Experiment) -> list[str]:
 
 def _no_signal(analysis: Analysis) -> list[str]:
   weak = []
-  for name in metrics_lib.METRICS:
+  for name, metric in metrics_lib.METRICS.items():
+    if metric.higher_better is None:
+      continue  # Bounds rank nothing.
     if name == metrics_lib.OWN_LOSS and name != analysis.metric:
       continue
     ratio = signal_to_noise(analysis, name)

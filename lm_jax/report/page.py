@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lm_jax.report import alarms, prose, ranking_table, tables
+from lm_jax.report import alarms, likelihood, prose, ranking_table, tables
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import Block, Card, Code, Heading, Image, Text
 from lm_jax.report.compare import Analysis
@@ -33,13 +33,17 @@ def _measured(analysis: Analysis) -> list[str]:
 
 
 def _yardsticks(analysis: Analysis) -> list[str]:
-  """Lists the metrics of the main table; parts of pairs have their own."""
-  return [
-    name
+  """Lists the metrics of the main table; parts of pairs have their own.
+
+  Exact bits per byte and bounds share a column.
+  """
+  names = (
+    metrics_lib.BITS if name == metrics_lib.BOUND else name
     for name in _measured(analysis)
     if (name != metrics_lib.OWN_LOSS or name == analysis.metric)
     and not name.startswith(_PARTS)
-  ]
+  )
+  return list(dict.fromkeys(names))
 
 
 def _section(title: str, blocks: list[Block]) -> list[Block]:
@@ -123,6 +127,7 @@ def build(
       [*figure("differences"), *tables.differences(analysis)],
     ),
     *_section("What each arm reached", reached),
+    *_section("Bits per byte", likelihood.blocks(analysis)),
     *_section("Above chance?", tables.chance(analysis)),
     *_section("Where the spread comes from", spread),
     *_section("Learning curves", figure("curves_flops", "curves_tokens")),

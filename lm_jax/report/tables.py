@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lm_jax.report import likelihood
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import panel as panel_lib
 from lm_jax.report.arms import Arm
@@ -43,7 +44,7 @@ def budgets(analysis: Analysis, currencies: tuple[str, ...]) -> Table:
 def yardsticks(
   analysis: Analysis, names: list[str], intervals: bool = True
 ) -> list[Block]:
-  """A table with a row per arm: metrics, the likelihood with its kind.
+  """Makes a table with a row per arm; bits per byte with = or ≤.
 
   intervals: of every metric; else of the tested one only.
   """
@@ -54,7 +55,7 @@ def yardsticks(
     metric = metrics_lib.get(name)
     unit = ", %" if metric.unit == "%" else ""
     head.append(metric.label + unit)
-  rows = []
+  rows, bits = [], likelihood.of_arms(analysis.experiment)
   for arm in analysis.arms:
     row = [arm.name]
     for name in names:
@@ -66,9 +67,8 @@ def yardsticks(
         text = show(name, estimate.value)
       else:
         text = interval(name, estimate)
-      if name == "bits_per_byte" and arm.scoring:
-        kind = metrics_lib.LIKELIHOODS.get(arm.scoring, arm.scoring)
-        text = f"{text} {kind}" if estimate else f"– ({kind})"
+      if name == metrics_lib.BITS:
+        text = bits[arm.name].text(not bare) if arm.name in bits else "–"
       row.append(text)
     rows.append(tuple(row))
   return [Table(tuple(head), tuple(rows))]

@@ -195,6 +195,7 @@ def train_session(session: Session) -> dict[str, Any]:
       result.items = measure.items
       collapsed = measure.constant or tasks_base.constant(measure.predictions)
       result.constant = collapsed or None
+      result.likelihood = measure.likelihood or None
       if distributed.is_first() and measure.predictions:
         lines = [json.dumps(p, ensure_ascii=False) for p in measure.predictions]
         text = "\n".join(lines) + "\n"

@@ -36,6 +36,8 @@ class Result:
   constant: tasks that were answered alike whatever was asked.
   unigram: the loss, in nats a token, of a model that knows only how frequent
     tokens are; of objectives whose loss is of tokens alone.
+  likelihood: the kind of bits per byte, the estimator, and of a bound its
+    standard error.
   machines: on which it was computed.
   base: digest of the model that it adapts.
   plugins: directories of --plugins, where there were any.
@@ -64,6 +66,7 @@ class Result:
   items: dict[str, Any] | None = None
   constant: list[str] | None = None
   unigram: float | None = None
+  likelihood: dict[str, Any] | None = None
   machines: list[dict[str, Any]] | None = None
   base: str | None = None
   plugins: list[str] | None = None
