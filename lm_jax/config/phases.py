@@ -32,6 +32,10 @@ from lm_jax.support.values import show
 from lm_jax.types import ARCHITECTURES
 
 FLAGS = ("phases", "phase_schedule", "phase_cycle")
+AS = (
+  "the objective by which a run of --phases is read: one that trained it; by"
+  " default that of the last phase"
+)
 _ARCHITECTURE = "architecture"
 _FORM = (
   "must be objectives and their shares of the budget, clm:0.5,mlm:0.5, with"
@@ -313,8 +317,8 @@ def objectives(config: Config) -> tuple[str, ...]:
   return tuple(dict.fromkeys(reversed(names)))[::-1]
 
 
-def trained_by(config: Config, name: str, what: str) -> Config:
-  """Returns the configuration of the last phase of an objective.
+def number(config: Config, name: str, what: str) -> int:
+  """Returns the number of the last phase of an objective, from 0.
 
   Args:
     config: of a run.
@@ -324,13 +328,13 @@ def trained_by(config: Config, name: str, what: str) -> Config:
   Raises:
     UsageError: the model was not trained by that objective.
   """
-  for one in reversed(configs(config)):
-    if one.objective == (name or config.objective):
-      return one
-  valid = objectives(config)
-  raise UsageError(
-    f"{what}: the model was trained by {' and '.join(valid)}, not by {name}"
-  )
+  names = [one.objective for one in configs(config)]
+  if not name:
+    return len(names) - 1
+  if name not in names:
+    valid = " and ".join(objectives(config))
+    raise UsageError(f"{what} was trained by {valid}")
+  return len(names) - 1 - names[::-1].index(name)
 
 
 def short(config: Config) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lm_jax.report import alarms, prose, ranking_table, tables
+from lm_jax.report import alarms, phases, prose, ranking_table, tables
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import Block, Code, Heading, Image, Text
 from lm_jax.report.compare import Analysis
@@ -127,6 +127,9 @@ def build(
       [*figure("differences"), *tables.differences(analysis)],
     ),
     *_section("What each arm reached", reached),
+    *_section(
+      "By each objective that trained it", phases.by_objective(analysis)
+    ),
     *_section("Above chance?", tables.chance(analysis)),
     *_section("Where the spread comes from", spread),
     *_section("Learning curves", figure("curves_flops", "curves_tokens")),
