@@ -1,4 +1,4 @@
-"""What each objective measures of a model that several of them trained."""
+"""Tells what each objective that trained a model measures of it."""
 
 from __future__ import annotations
 
