@@ -138,6 +138,7 @@ def build(config: Config) -> Built:
 
 
 def _build(config: Config) -> Built:
+  branches_lib.parse(config)
   *others, config = phases_lib.configs(config)
   for other in others:
     with about(f"a phase of {other.objective}"):
@@ -162,7 +163,6 @@ def _build(config: Config) -> Built:
   check_ranges(seeds_lib.seeds_of(config), "seed.")
   _require_consistent(config)
   Budget.parse(config.budget)
-  branches_lib.parse(config)
   if config.data.unique:
     from lm_jax.data import unique
 
