@@ -21,7 +21,7 @@ from lm_jax.config import Config
 from .compare_objectives import COMMON
 
 BASELINE = "rate0.15"
-SEEDS = 2
+SEEDS = 3
 # Who hides less predicts less, for more or fewer tokens at the same FLOPs.
 DIFFERS = ("targets", "tokens", "positions", "epochs")
 RATES = (0.05, 0.15, 0.3, 0.4, 0.8)

@@ -12,7 +12,7 @@ from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.models.network import Network
 from lm_jax.objectives.base import Objective
 from lm_jax.support.errors import UsageError
-from lm_jax.types import ABSENT, Head, Spec
+from lm_jax.types import ABSENT, Head, Likelihood, Spec
 
 TOKENIZER = "tokenizer.json"
 VOCABULARY = "vocabulary"
@@ -59,6 +59,11 @@ class Trained:
     """The kind of its scores; "" where it lacks the output for them."""
     needed = self.objective.scores_by(self.spec)
     return self.objective.scoring if needed in self.outputs else ""
+
+  @property
+  def likelihood(self) -> Likelihood | None:
+    """The way to have the likelihood of a text; None: it has none."""
+    return self.objective.likelihood() if VOCABULARY in self.outputs else None
 
   @property
   def is_generative(self) -> bool:

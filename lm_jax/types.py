@@ -8,7 +8,7 @@ F feed-forward width, V vocabulary.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 
@@ -201,6 +201,20 @@ class Spec:
   length: int
   vocabulary: int
   specials: Specials = Specials()
+
+
+class Likelihood(NamedTuple):
+  """The way to have the likelihood of a text, for pages.
+
+  kind: "exact", or "bound": its -log p is an estimated upper bound.
+  estimator: its name.
+  draws: independent estimates of a bound, a pass of the network each, whose
+    spread gives its standard error.
+  """
+
+  kind: Literal["exact", "bound"]
+  estimator: str
+  draws: int = 1
 
 
 class Apply(Protocol):

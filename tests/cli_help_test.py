@@ -32,7 +32,7 @@ def test_help_names_every_flag_and_command(capsys):
     (
       ["compare"],
       "--size=nano --batch_size=8 --optimizer.learning_rate=0.004"
-      " --budget=flops:1.2e12 --trunk.layers=3 --seeds=2 --baseline=clm"
+      " --budget=flops:1.2e12 --trunk.layers=3 --seeds=3 --baseline=clm"
       " --workdir=runs/compare_objectives --log_every=20",
     ),
     (

@@ -29,6 +29,8 @@ class Runs(fake_runs.FakeRuns):
 def run(tmp_path, monkeypatch):
   fake = Runs()
   monkeypatch.setattr("lm_jax.runs.run.Run", fake)
+  # A pilot would compile all arms (tests/runs/spends_test.py).
+  monkeypatch.setattr("lm_jax.runs.spends.is_open", lambda _: False)
   # The report has tests of its own, and its figures cost seconds.
   monkeypatch.setattr(
     report.Report,
@@ -186,14 +188,14 @@ def test_too_few_addresses_are_told_before_anything_aborts():
 
 def test_no_command_is_the_default_experiment(run, capsys):
   assert cli.main([]) == 0
-  assert len(run.configs) == 12
+  assert len(run.configs) == 18
   names = [config.name for config in run.configs]
-  assert names[:3] == ["clm-seed0", "clm-seed1", "prefix_lm-seed0"]
+  assert names[2:4] == ["clm-seed2", "prefix_lm-seed0"]
   assert "table of runs/compare_objectives" in capsys.readouterr().out
   # Again: nothing is left to do, and another budget is refused.
   assert cli.main([]) == 0
   assert cli.main(["--budget=steps:1"]) == 2
-  assert len(run.configs) == 12
+  assert len(run.configs) == 18
   assert "budget: " in capsys.readouterr().err
 
 
@@ -215,21 +217,21 @@ def test_compare_crosses_and_names(run):
 def test_a_failed_arm_ends_in_1_and_is_tried_again(run):
   run.outcomes["rtd-seed1"] = RuntimeError("boom")
   assert cli.main(["compare"]) == 1
-  assert len(run.configs) == 12
+  assert len(run.configs) == 18
   run.outcomes.clear()
   assert cli.main(["compare"]) == 0
-  assert [config.name for config in run.configs[12:]] == ["rtd-seed1"]
+  assert [config.name for config in run.configs[18:]] == ["rtd-seed1"]
 
 
 def test_an_interrupted_experiment_goes_on(run, capsys):
   run.outcomes["mlm-seed0"] = "interrupted"
   assert cli.main([]) == 75
-  assert len(run.configs) == 5
+  assert len(run.configs) == 7
   assert "the same command goes on" in capsys.readouterr().err
   run.outcomes.clear()
   assert cli.main([]) == 0
-  assert run.configs[5].name == "mlm-seed0"
-  assert len(run.configs) == 5 + 8
+  assert run.configs[7].name == "mlm-seed0"
+  assert len(run.configs) == 7 + 12
 
 
 def test_all_arms_have_documents_where_one_needs_them(run, capsys):

@@ -92,6 +92,32 @@ def test_a_text_without_tokens_has_no_rolling_likelihood():
     model().loglikelihood_rolling([request])
 
 
+@pytest.mark.parametrize("room", [2, 3, 5, 40])
+def test_a_rolling_likelihood_pays_for_each_token_once(room):
+  made, asked = model(), []
+
+  class Likelihood:
+    """Gives each token the same log probability."""
+
+    def scores_of_ids(self, pairs):
+      asked.extend(pairs)
+      sums = [-2.5 * len(choice) for _, choice in pairs]
+      return types.SimpleNamespace(sums=sums, greedy=[False] * len(pairs))
+
+  made.cache_hook = types.SimpleNamespace(add_partial=lambda *_: None)
+  made._likelihood = Likelihood()
+  made._likelihood.room = room
+  text = "the dog there\nx the dogx  the" * 3
+  request = types.SimpleNamespace(args=(text,))
+  (total,) = made.loglikelihood_rolling([request])
+  assert total == -2.5 * len(Tokens().encode(text))
+  scored = [token for _, choice in asked for token in choice]
+  assert scored == Tokens().encode(text)
+  assert (
+    max(len(read) + len(choice) for read, choice in asked) <= room + 1
+  )  # the last is not read
+
+
 @pytest.mark.parametrize(
   ("asked", "wanted"),
   [

@@ -168,7 +168,7 @@ def run(
     changed = [f"--{p}={v}" for p, v in common.items() if p not in _APART]
     record.write(
       *(directory, name, text, command, baseline, configs, title, changed),
-      differs,
+      *(differs, _trials(experiment, configs)),
     )
     statuses = local.execute(runs, progress)
   if status.INTERRUPTED not in statuses.values():
@@ -176,6 +176,13 @@ def run(
     report.write()
     return directory, statuses, report
   return directory, statuses, None
+
+
+def _trials(experiment, configs: Sequence[Config]) -> dict[str, int]:
+  """Counts the runs that tuned each arm, as the experiment's file has it."""
+  tried = getattr(experiment, "TRIALS", {})
+  arms = dict.fromkeys(config.arm for config in configs)
+  return {arm: tried.get(arm, 0) for arm in arms} if tried else {}
 
 
 def _packed_alike(configs: list[Config], progress: bool) -> list[Config]:

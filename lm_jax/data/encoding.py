@@ -180,7 +180,16 @@ class Encoder:
 
 
 def _byte_table(content: Any, vocab: dict[str, int]) -> np.ndarray | None:
-  """Bytes per token, if each character of a token stands for a byte."""
+  """Bytes per token, if each character of a token stands for a byte.
+
+  An added token that takes the white space around it has more bytes than its
+  name, how many depends on the text.
+  """
+  if any(
+    not added.get("special") and (added.get("lstrip") or added.get("rstrip"))
+    for added in content.get("added_tokens") or ()
+  ):
+    return None
   before = content.get("pre_tokenizer") or {}
   plain = not content.get("normalizer") and not before.get("add_prefix_space")
   if before.get("type") != "ByteLevel" or not plain:

@@ -176,22 +176,21 @@ def _measured(
 
 def _why_not(task: Task, scoring: str, dataset: Dataset | None) -> str:
   """Says why a task does not apply, and to which models it does."""
-  if task.scoring and task.scoring != scoring:
+  if task.needs_likelihood:
     return (
-      f"needs a {task.scoring}, and the model's scores are"
-      f" {scoring or 'none'}; models of {_scored_by(task.scoring)} have it"
+      "needs a likelihood or a bound on it, and the model has none; models of"
+      f" {_with_likelihood()} have one"
     )
   text = f", its text {dataset.corpus.name}" if dataset else ""
   return f"does not apply: the model's scores are {scoring or 'none'}{text}"
 
 
-def _scored_by(kind: str) -> str:
-  """The objectives whose scores are of a kind."""
-  package = config_lib.OBJECTIVES
+def _with_likelihood() -> str:
+  """Lists the objectives that have a likelihood or a bound on it."""
   return ", ".join(
     name
-    for name in registry.names(package)
-    if config_lib.objective_class(name).scoring == kind
+    for name in registry.names(config_lib.OBJECTIVES)
+    if config_lib.objective_class(name).likelihood()
   )
 
 

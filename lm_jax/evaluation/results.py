@@ -30,7 +30,8 @@ class Row:
 
   value: as it was measured; a share is a fraction of 1.
   low, high: of a 95 % interval over items, and over draws of shots where
-    there are several; None where there is none.
+    there are several; of a bound, over draws of masks; None where there is
+    none.
   items: how many were scored; None where that is not known.
   way: OWN, PROMPT or HEAD.
   scoring: what was read of the model: the kind of its scores, "cloze",
@@ -169,6 +170,10 @@ def of_measure(task: str, found: Measure, way: Way, scoring: str) -> Outcome:
       chance=metrics_lib.get(metric).chance,
       part=found.parts.get(metric, ""),
     )
+    error = found.likelihood.get("standard_error")
+    if error is not None:
+      half = 1.96 * error
+      row = dataclasses.replace(row, low=value - half, high=value + half)
     if count is not None:
       row = dataclasses.replace(row, items=int(count))
     if len(of_items):

@@ -35,7 +35,8 @@ _TASKS = {
 _LANGUAGES = {"sotu": "en"}
 _MEASURED = {
   "validation_loss": "the objective's own loss on held-out text, in nats",
-  "bits_per_byte": "of held-out text, {} likelihood",
+  "bits_per_byte": "of held-out text, by its exact likelihood",
+  "bits_per_byte_bound": "of held-out text, an upper bound",
   "minimal_pairs": "share of pairs of which the right text scores higher",
   "probe": "accuracy of a linear classifier on the model's frozen states",
 }
@@ -153,7 +154,7 @@ def _numbers(model: Trained, result: dict[str, Any]) -> list[str]:
     count = f"{len(items):,}" if isinstance(items, list) else ""
     metric = metrics.get(name)
     shown = metrics.show(name, value) + (" %" if metric.unit == "%" else "")
-    rows.append(f"| {metric.label} | {shown} | {count} | {_how(model, name)} |")
+    rows.append(f"| {metric.label} | {shown} | {count} | {_how(name)} |")
   if not rows:
     return ["None were measured of these parameters."]
   return [
@@ -166,11 +167,10 @@ def _numbers(model: Trained, result: dict[str, Any]) -> list[str]:
   ]
 
 
-def _how(model: Trained, name: str) -> str:
-  kind = metrics.LIKELIHOODS.get(model.objective.scoring, "")
+def _how(name: str) -> str:
   for known, how in _MEASURED.items():
     if name == known or name.startswith(f"{known}/"):
-      return how.format(kind)
+      return how
   return f"the task's own measure, {_code(name)}"
 
 

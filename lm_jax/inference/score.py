@@ -33,10 +33,13 @@ BATCH = 32
 
 @functools.lru_cache(maxsize=64)
 def _compiled(objective, network, spec: Spec, kind: str):
-  """A jitted function (params, rows) -> the values of that kind."""
+  """A jitted function (params, rows, ...) -> the values of that kind."""
 
   def scores(net, rows):
     return objective.score(net, rows, spec)
+
+  def log_likelihood(net, rows, draw):
+    return objective.log_likelihood(net, rows, spec, draw)
 
   def states(net, rows):
     problem = objective.read(rows, spec)
@@ -56,7 +59,7 @@ def _compiled(objective, network, spec: Spec, kind: str):
     at_Bx1x1 = jnp.maximum(size_B - 1, 0)[:, None, None]
     return jnp.take_along_axis(states(net, rows), at_Bx1x1, axis=1)[:, 0]
 
-  kinds = (scores, states, mean, first, last)
+  kinds = (scores, log_likelihood, states, mean, first, last)
   return exact({f.__name__: f for f in kinds}[kind], network)
 
 
@@ -85,12 +88,14 @@ class Scorer:
     objective: gives the score and the layout for reading.
     scoring: what its scores are; "" for a model without the output that they
       are read from.
+    likelihood: the way to have the likelihood of a text; None: it has none.
     spec: its spec, with the length of a text.
   """
 
   def __init__(self, model: Trained):
     self.objective = model.objective
     self.scoring: str = model.scoring
+    self.likelihood = model.likelihood
     self.spec = dataclasses.replace(model.spec, length=model.text_length)
     self._network = model.measuring
     self._params = model.params
@@ -105,6 +110,16 @@ class Scorer:
     needs = self.objective.needs
     specials_lib.require(self.spec.specials, needs, self.objective.name)
     return self._run("scores", rows)
+
+  def log_likelihood(self, rows: Rows, draw: int = 0) -> np.ndarray:
+    """Terms of `Objective.log_likelihood`, float32 [B, L], of a pass.
+
+    Raises:
+      UsageError: the tokenizer lacks a token that the objective needs.
+    """
+    needs = self.objective.needs
+    specials_lib.require(self.spec.specials, needs, self.objective.name)
+    return self._run("log_likelihood", rows, np.uint32(draw))
 
   def states(self, rows: Rows) -> np.ndarray:
     """Last-layer states, float32 [B, L, D]; without meaning on padding."""
@@ -194,9 +209,9 @@ class Scorer:
         scores[i] = values[: lengths[i]]
     return scores
 
-  def _run(self, kind: str, rows: Rows) -> np.ndarray:
+  def _run(self, kind: str, rows: Rows, *args: Any) -> np.ndarray:
     run = _compiled(self.objective, self._network, self.spec, kind)
-    return sharding.fetch(run(self._params, rows))
+    return sharding.fetch(run(self._params, rows, *args))
 
   def text_lengths(self, texts: Sequence[str]) -> np.ndarray:
     """Counts tokens, with the special ones around each text: int64 [n]."""

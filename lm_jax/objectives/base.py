@@ -26,6 +26,7 @@ from lm_jax.types import (
   Architecture,
   Array,
   Head,
+  Likelihood,
   Problem,
   Rows,
   Spec,
@@ -47,6 +48,9 @@ class Embedding(NamedTuple):
 
   pool: str = "mean"
   similarity: str = "cosine"
+
+
+LEFT_TO_RIGHT = Likelihood("exact", "left-to-right chain rule")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,6 +151,26 @@ class Objective:
   def score(self, apply: Apply, rows: Rows, spec: Spec) -> Array:
     """Scores each token, float32 [B, L], in nats; special tokens get 0."""
     raise NotImplementedError
+
+  @classmethod
+  def likelihood(cls) -> Likelihood | None:
+    """Names the way to have the likelihood of a text; None: it has none."""
+    return LEFT_TO_RIGHT if cls.scoring == "log_likelihood" else None
+
+  def log_likelihood(
+    self, apply: Apply, rows: Rows, spec: Spec, draw: Array
+  ) -> Array:
+    """Computes terms of the log-likelihood, float32 [B, L], in nats.
+
+    Their sum over a segment is log p of its text, or of a bound an unbiased
+    estimate of at most that; special tokens get 0.
+
+    Args:
+      apply, rows, spec: the network and the rows.
+      draw: uint32, the number of the pass; choices of a row are drawn from this
+        number and its own tokens. An exact likelihood has one pass.
+    """
+    return self.score(apply, rows, spec)
 
   def read(self, rows: Rows, spec: Spec) -> Problem:
     """Lays out a whole text for features; there are no targets.

@@ -13,7 +13,7 @@ import numpy as np
 from lm_jax import layout
 from lm_jax.objectives import _scores, base, corrupt, mlm
 from lm_jax.support.errors import UsageError
-from lm_jax.types import Array, Problem, Rows, Spec, Term
+from lm_jax.types import Array, Likelihood, Problem, Rows, Spec, Term
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,6 +173,13 @@ class Hybrid(base.Objective):
       self.pseudo_likelihood == "within_word",
       back=1 if self.masked == "mntp" else 0,
     )
+
+  @classmethod
+  def likelihood(cls) -> Likelihood:
+    return Likelihood("exact", "left-to-right chain rule of causal rows")
+
+  def log_likelihood(self, apply, rows: Rows, spec: Spec, draw: Array) -> Array:
+    return _scores.left_to_right_score(apply, rows, spec)
 
   def prompt(self, rows: Rows, spec: Spec) -> Problem:
     return Problem(layout.in_place(rows, spec), None, rows.tokens_BxL, {})

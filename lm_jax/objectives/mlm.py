@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from lm_jax import layout
-from lm_jax.objectives import _scores, base, corrupt
-from lm_jax.types import Array, Problem, Rows, Spec
+from lm_jax.objectives import _likelihood, _scores, base, corrupt
+from lm_jax.types import Array, Likelihood, Problem, Rows, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +80,13 @@ class MaskedLM(base.Objective):
   def score(self, apply, rows: Rows, spec: Spec) -> Array:
     within_word = self.pseudo_likelihood == "within_word"
     return masked_score(apply, rows, spec, within_word)
+
+  @classmethod
+  def likelihood(cls) -> Likelihood:
+    return _likelihood.ANY_ORDER
+
+  def log_likelihood(self, apply, rows: Rows, spec: Spec, draw: Array) -> Array:
+    return _likelihood.any_order(apply, rows, spec, draw)
 
   def fill(self, apply, rows: Rows, spec: Spec, positions_BxP: Array) -> Array:
     hidden_BxLxD = apply.hidden(layout.in_place(rows, spec))

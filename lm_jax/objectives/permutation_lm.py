@@ -12,7 +12,7 @@ from lm_jax import layout
 from lm_jax.layout import take
 from lm_jax.objectives import _scores, base, corrupt
 from lm_jax.support.errors import UsageError
-from lm_jax.types import NEVER, Array, Problem, Rows, Spec, Stream
+from lm_jax.types import NEVER, Array, Likelihood, Problem, Rows, Spec, Stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +121,29 @@ class PermutationLM(base.Objective):
       return -nll_Bx1[:, 0]
 
     return _scores.one_at_a_time(score_one, rows, spec)
+
+  @classmethod
+  def likelihood(cls) -> Likelihood:
+    return Likelihood("exact", "chain rule in the order of the text")
+
+  def log_likelihood(self, apply, rows: Rows, spec: Spec, draw: Array) -> Array:
+    """Computes log p(x_i | x_<i): float32 [B, L].
+
+    Equation 3 in one order, from left to right, with context="ordered"
+    whatever the option: a token sees those before it only. So the product is a
+    probability, and the end of the text is not seen.
+    """
+    tokens_BxL = jnp.asarray(rows.tokens_BxL)
+    index_BxL = jnp.broadcast_to(
+      jnp.arange(tokens_BxL.shape[1], dtype=jnp.int32), tokens_BxL.shape
+    )
+    eligible_BxL = base.eligible(rows, spec)
+    problem = _with_queries(rows, index_BxL, index_BxL, eligible_BxL, spec)
+    hidden_BxTxD = apply.hidden(problem.inputs)
+    nll_BxL = apply.nll(
+      hidden_BxTxD, problem.targets_BxP, problem.positions_BxP
+    )
+    return jnp.where(eligible_BxL, -nll_BxL, 0.0)
 
   def fill(self, apply, rows: Rows, spec: Spec, positions_BxP: Array) -> Array:
     """Puts blanks last in the order: each sees all known tokens."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from lm_jax import layout
 from lm_jax.objectives import _scores, base, corrupt, span_corruption
 from lm_jax.objectives.prefix_lm import segment_sizes
-from lm_jax.types import Array, Problem, Rows, Spec
+from lm_jax.types import Array, Likelihood, Problem, Rows, Spec
 
 # Mean span and noise density of the seven denoisers (Tay et al. 2023,
 # table 1); a span of 0 means "all to the end of the text".
@@ -101,6 +101,10 @@ class MixtureOfDenoisers(base.Objective):
     """Computes exact log-likelihood in S mode after an empty text: [B, L]."""
     sequential = spec.specials.sequential
     return _scores.whole_text_score(apply, rows, spec, sequential)
+
+  @classmethod
+  def likelihood(cls) -> Likelihood:
+    return Likelihood("exact", "left-to-right chain rule in S mode")
 
   def prompt(self, rows: Rows, spec: Spec) -> Problem:
     """Lays out a text to be continued, in S mode."""

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from lm_jax.report import (
   blocks,
+  card,
   collect,
   compare,
   page,
   plots,
   ranking,
   records,
-  tables,
+  spread,
   web,
 )
 
@@ -75,7 +76,12 @@ class Report:
     independent = experiment.independent()
     self._analysis = compare.analyse(independent)
     self._ranks = ranking.rankings(independent, self._analysis.metric)
-    self._spread = tables.spread(experiment, self._analysis)
+    self._card = card.make(
+      self._analysis,
+      self._ranks,
+      spread.sentence(experiment, self._analysis.metric),
+    )
+    self._spread = spread.table(experiment, self._analysis)
 
   @classmethod
   def load(cls, directory: str | os.PathLike[str]) -> Report:
@@ -84,7 +90,9 @@ class Report:
 
   def text(self) -> str:
     """Returns the report for a terminal, at most 100 columns."""
-    return blocks.plain(page.summary(self._analysis, self._ranks, self._spread))
+    return blocks.plain(
+      page.summary(self._analysis, self._card, self._ranks, self._spread)
+    )
 
   def write(self) -> None:
     """Writes the files into the experiment's directory.
@@ -96,7 +104,7 @@ class Report:
     publish(
       experiment.directory,
       experiment.subject.title,
-      page.build(self._analysis, self._ranks, images, self._spread),
+      page.build(self._analysis, self._card, self._ranks, images, self._spread),
       records.table_csv(experiment),
       figures,
     )

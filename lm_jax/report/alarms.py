@@ -20,6 +20,8 @@ _FAR, _MAD = 5.0, 1.4826
 # Of arms that are equal, the range of six means of three seeds is 1.5 standard
 # deviations of a seed.
 _LEAST_SIGNAL = 2.0
+# Of the loss of the tokens' frequencies, what counts as not below it.
+_UNIGRAM = 0.98
 
 
 def sentences(analysis: Analysis) -> list[str]:
@@ -29,6 +31,7 @@ def sentences(analysis: Analysis) -> list[str]:
     *_far_off(analysis),
     *_collapsed(analysis.experiment),
     *_below_chance(analysis),
+    *_learnt_nothing(analysis.experiment),
     *_no_signal(analysis),
   ]
 
@@ -122,9 +125,30 @@ def _below_chance(analysis: Analysis) -> list[str]:
   return texts
 
 
+def _learnt_nothing(experiment: Experiment) -> list[str]:
+  """Names arms whose loss is that of a model of the tokens' frequencies."""
+  texts = []
+  for arm in experiment.arms:
+    runs = experiment.with_metric(metrics_lib.OWN_LOSS, arm)
+    known = [run.raw.get("unigram") for run in runs]
+    levels = [x for x in known if isinstance(x, int | float)]
+    if not levels or len(levels) < len(runs):
+      continue
+    loss = float(np.mean([run.metrics[metrics_lib.OWN_LOSS] for run in runs]))
+    level = float(np.mean(levels))
+    if loss > _UNIGRAM * level:
+      texts.append(
+        f"{arm} has hardly learnt more than how frequent tokens are: its loss"
+        f" is {loss:.2f} nats, that of the frequencies {level:.2f}."
+      )
+  return texts
+
+
 def _no_signal(analysis: Analysis) -> list[str]:
   weak = []
-  for name in metrics_lib.METRICS:
+  for name, metric in metrics_lib.METRICS.items():
+    if metric.higher_better is None:
+      continue  # Bounds rank nothing.
     if name == metrics_lib.OWN_LOSS and name != analysis.metric:
       continue
     ratio = signal_to_noise(analysis, name)

@@ -27,6 +27,16 @@ class Text:
 
 
 @dataclasses.dataclass(frozen=True)
+class Card:
+  """Names with a line of text each; the one called ANSWER is strong."""
+
+  rows: tuple[tuple[str, str], ...]
+
+
+ANSWER = "Answer"
+
+
+@dataclasses.dataclass(frozen=True)
 class Table:
   """Rows of cells; `words` names the columns of running text."""
 
@@ -80,7 +90,7 @@ class Cases:
   cases: tuple[Case, ...]
 
 
-Block = Heading | Text | Table | Image | Code | Cases
+Block = Heading | Text | Card | Table | Image | Code | Cases
 
 
 def _wrap(text: str, width: int) -> list[str]:
@@ -120,6 +130,16 @@ def _plain_table(table: Table) -> list[str]:
   return lines
 
 
+def _plain_card(card: Card) -> list[str]:
+  margin = 2 + max(len(name) for name, _ in card.rows)
+  lines = []
+  for name, text in card.rows:
+    first, *others = _wrap(text, WIDTH - margin) or [""]
+    lines.append(f"{name:<{margin}}{first}")
+    lines += [" " * margin + line for line in others]
+  return lines
+
+
 def plain(blocks: list[Block]) -> str:
   """Formats blocks for the terminal: lines within WIDTH, no figures."""
   lines: list[str] = []
@@ -130,6 +150,8 @@ def plain(blocks: list[Block]) -> str:
       lines += [block.text, "=" * min(WIDTH, len(block.text))]
     elif isinstance(block, Text):
       lines += _wrap(block.text, WIDTH)
+    elif isinstance(block, Card):
+      lines += _plain_card(block)
     elif isinstance(block, Table):
       lines += _plain_table(block)
     elif isinstance(block, Code):
@@ -155,6 +177,13 @@ def markdown(blocks: Sequence[Block]) -> str:
     elif isinstance(block, Text):
       text = _escape(block.text)
       parts.append(f"**{text}**" if block.strong else text)
+    elif isinstance(block, Card):
+      lines = []
+      for name, text in block.rows:
+        body = _escape(text)
+        body = f"**{body}**" if name == ANSWER else body
+        lines.append(f"- {_escape(name)}: {body}")
+      parts.append("\n".join(lines))
     elif isinstance(block, Table):
       rule = [
         ":--" if i in block.words else "--:" for i in range(len(block.head))

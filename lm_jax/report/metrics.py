@@ -32,6 +32,10 @@ class Metric:
     return 100.0 if self.unit == "%" else 1.0
 
 
+# Bits per byte of an exact likelihood, and an estimated bound from above on
+# those of another; one column has both (lm_jax/report/likelihood.py).
+BITS, BOUND = "bits_per_byte", "bits_per_byte_bound"
+
 # In the order of preference for the one metric that arms are tested on.
 METRICS: dict[str, Metric] = {
   "minimal_pairs": Metric("minimal pairs", "%", True, 0.5, "seeds and items"),
@@ -40,7 +44,8 @@ METRICS: dict[str, Metric] = {
   "minimal_pairs/inflection": Metric("pairs: an inflection", "%", True, 0.5),
   "probe/era": Metric("probe: era", "%", True),
   "probe/party": Metric("probe: party", "%", True),
-  "bits_per_byte": Metric("bits per byte", "bits", False),
+  BITS: Metric("bits per byte", "bits", False),
+  BOUND: Metric("bits per byte, at most", "bits", None),
   "validation_loss": Metric("own validation loss", "nats", False),
 }
 # Compares between runs of one objective only (lm_jax/report/subject.py).
@@ -55,14 +60,6 @@ _SHARES = frozenset(
     *("rougel", "rouge1", "rouge2", "rougelsum"),
   }
 )
-
-# Each compares only with its own kind; bits per byte must say which it is.
-LIKELIHOODS: dict[str, str] = {
-  "log_likelihood": "exact",
-  "pseudo_log_likelihood": "pseudo",
-  "infilling": "infilling",
-  "energy": "energy",
-}
 
 # The currencies of the ledger that a ranking is given for; the first is the
 # one that the others are compared with.

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from lm_jax.report import alarms, phases, prose, ranking_table, tables
+from lm_jax.report import (
+  alarms,
+  likelihood,
+  phases,
+  prose,
+  ranking_table,
+  tables,
+)
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report.blocks import Block, Code, Heading, Image, Text
+from lm_jax.report.blocks import Block, Card, Code, Heading, Image, Text
 from lm_jax.report.compare import Analysis
 from lm_jax.report.ranking import Ranking
 
@@ -15,21 +22,13 @@ def _line(value: object) -> str:
   return " ".join(str(value or "").split())
 
 
-def _opening(analysis: Analysis) -> list[Block]:
+def _opening(analysis: Analysis, card: Card) -> list[Block]:
   experiment = analysis.experiment
-  about = experiment.about
-  where = [_line(about.get(key)) for key in ("date", "machine")]
-  facts = [
-    prose.counts(experiment),
-    f"Baseline: {experiment.baseline}.",
-    f"({', '.join(filter(None, where))})" if any(where) else "",
+  blocks: list[Block] = [
+    Heading(_line(experiment.subject.title)),
+    card,
+    Text(f"Baseline: {experiment.baseline}. {prose.intervals(analysis)}"),
   ]
-  blocks: list[Block] = [Heading(_line(experiment.subject.title))]
-  if experiment.subject.question:
-    blocks.append(Text(_line(experiment.subject.question)))
-  blocks.append(Text(prose.answer(analysis), strong=True))
-  blocks.append(Text(" ".join(filter(None, facts))))
-  blocks.append(Text(prose.intervals(analysis)))
   if told := alarms.sentences(analysis):
     blocks.append(Text(f"Alarms: {' '.join(told)}"))
   return blocks
@@ -41,13 +40,17 @@ def _measured(analysis: Analysis) -> list[str]:
 
 
 def _yardsticks(analysis: Analysis) -> list[str]:
-  """Lists the metrics of the main table; parts of pairs have their own."""
-  return [
-    name
+  """Lists the metrics of the main table; parts of pairs have their own.
+
+  Exact bits per byte and bounds share a column.
+  """
+  names = (
+    metrics_lib.BITS if name == metrics_lib.BOUND else name
     for name in _measured(analysis)
     if (name != metrics_lib.OWN_LOSS or name == analysis.metric)
     and not name.startswith(_PARTS)
-  ]
+  )
+  return list(dict.fromkeys(names))
 
 
 def _section(title: str, blocks: list[Block]) -> list[Block]:
@@ -55,12 +58,15 @@ def _section(title: str, blocks: list[Block]) -> list[Block]:
 
 
 def summary(
-  analysis: Analysis, found: list[Ranking], spread: list[Block]
+  analysis: Analysis,
+  card: Card,
+  found: list[Ranking],
+  spread: list[Block],
 ) -> list[Block]:
   """Builds the blocks that the terminal shows."""
   spent = ("steps", "tokens", "epochs", "targets", "flops")
   return [
-    *_opening(analysis),
+    *_opening(analysis, card),
     tables.budgets(analysis, (*spent, "branch_flops", "seconds")),
     Text(prose.SPENT),
     *tables.yardsticks(analysis, _yardsticks(analysis), intervals=False),
@@ -83,6 +89,7 @@ def _over(analysis: Analysis) -> str:
 
 def build(
   analysis: Analysis,
+  card: Card,
   found: list[Ranking],
   figures: list[Image],
   spread: list[Block],
@@ -121,12 +128,13 @@ def build(
     if run.traceback and not run.done
   ]
   return [
-    *_opening(analysis),
+    *_opening(analysis, card),
     *_section(
       "Difference to the baseline",
       [*figure("differences"), *tables.differences(analysis)],
     ),
     *_section("What each arm reached", reached),
+    *_section("Bits per byte", likelihood.blocks(analysis)),
     *_section(
       "By each objective that trained it", phases.by_objective(analysis)
     ),

@@ -28,6 +28,7 @@ _SETTINGS = {
 _SPENT = ("flops", "targets", "tokens", "positions", "epochs")
 RATE = "learning rate at the end"
 PARAMETERS = "parameters"
+TRIALS = "tuning trials"
 # Numbers that differ by less count as equal: budgets are spent in whole steps.
 _SAME = 1.02
 # Fields that an experiment may declare besides its settings.
@@ -77,6 +78,10 @@ def fields(analysis: Analysis) -> list[Field]:
     )
   rates = {arm.name: _last_rate(experiment.runs_of(arm.name)) for arm in arms}
   known.append(_number("rate", RATE, rates, lambda x: f"{x:.2e}"))
+  if trials := experiment.about.get("trials"):
+    tried = trials if isinstance(trials, dict) else {}
+    counts = {arm.name: tried.get(arm.name, 0) for arm in arms}
+    known.append(_number("trials", TRIALS, counts, lambda x: f"{x:g}"))
   settings = {
     arm.name: dict(experiment.runs_of(arm.name)[0].settings) for arm in arms
   }
@@ -102,7 +107,9 @@ def undeclared(known: Sequence[Field], declared: Sequence[str]) -> list[Field]:
 def declared(about: Mapping[str, Any]) -> tuple[str, ...]:
   """Returns what experiment.json declares to differ."""
   paths = about.get("differs")
-  return tuple(map(str, paths)) if isinstance(paths, list) else ()
+  known = tuple(map(str, paths)) if isinstance(paths, list) else ()
+  # Other budgets are other spends.
+  return (*known, *_SPENT) if "budget" in known else known
 
 
 def _number(

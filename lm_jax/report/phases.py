@@ -8,10 +8,12 @@ from lm_jax.report.arms import estimates_of
 from lm_jax.report.blocks import Block, Table, Text
 from lm_jax.report.compare import Analysis
 
+# Their signs in the one column.
+_BITS = {metrics_lib.BITS: "=", metrics_lib.BOUND: "≤"}
 _NOTE = (
   "One model in each arm, scored by each objective that trained it, with its"
   " own visibility; the last one's numbers are those of the tables above."
-  " Likelihoods of different kinds do not compare."
+  " Scores of different kinds do not compare."
 )
 
 
@@ -20,28 +22,34 @@ def by_objective(analysis: Analysis) -> list[Block]:
   experiment = analysis.experiment
   others = map(metrics_lib.split, experiment.measured)
   twice = {name for name, objective in others if objective}
-  names = [n for n in metrics_lib.METRICS if n in twice and "/" not in n]
+  known = [n for n in metrics_lib.METRICS if n in twice and "/" not in n]
+  names = [n for n in known if n not in _BITS]
   rows = []
   for arm in experiment.arms:
     kinds = _kinds(analysis, arm)
-    last = list(kinds)[-1:]
-    for objective, kind in kinds.items():
-      row = [arm, objective]
-      for name in names:
-        own = [objective] == last
-        key = name if own else metrics_lib.by(name, objective)
-        text = tables.interval(key, estimates_of(experiment, key).get(arm))
-        if name == "bits_per_byte":
-          text = f"{text} ({metrics_lib.LIKELIHOODS.get(kind, kind)})"
-        row.append(text)
+    for place, (objective, kind) in enumerate(kinds.items(), 1):
+      by = "" if place == len(kinds) else objective
+      row = [arm, objective, kind.replace("_", " ")]
+      row += [_text(analysis, arm, name, by) for name in names]
+      bits = [_text(analysis, arm, name, by) for name in _BITS]
+      shown = zip(_BITS.values(), bits, strict=True)
+      row.append(next((f"{sign} {x}" for sign, x in shown if x != "–"), "–"))
       rows.append(tuple(row))
-  if not names or not rows:
+  if not rows:
     return []
   labels = []
   for name in names:
     metric = metrics_lib.get(name)
     labels.append(metric.label + (", %" if metric.unit == "%" else ""))
-  return [Table(("arm", "by", *labels), tuple(rows), words=(0, 1)), Text(_NOTE)]
+  head = ("arm", "by", "score", *labels, "bits per byte")
+  return [Table(head, tuple(rows), words=(0, 1, 2)), Text(_NOTE)]
+
+
+def _text(analysis: Analysis, arm: str, name: str, by: str) -> str:
+  """A metric of an arm as an objective measures it; "": the run's own."""
+  key = metrics_lib.by(name, by) if by else name
+  estimates = estimates_of(analysis.experiment, key)
+  return tables.interval(key, estimates.get(arm))
 
 
 def _kinds(analysis: Analysis, arm: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lm_jax.report import compare, subject
+from lm_jax.report import compare, likelihood, subject
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
@@ -153,13 +153,7 @@ def notes(analysis: Analysis) -> list[str]:
       f"Some arms have read their data more than once ({read} epochs), and"
       " the others have not: what differs may be repetition."
     )
-  kinds = {a.scoring for a in arms if "bits_per_byte" in a.metrics}
-  if len(kinds) > 1:
-    sentences.append(
-      "Bits per byte compare within one kind only: exact is a likelihood of "
-      "the text; pseudo and infilling see text on both sides of what they "
-      "predict, and come out lower."
-    )
+  sentences += likelihood.sentences(analysis)
   for arm in analysis.scattering:
     name = analysis.metric or ""
     unit = " points" if metrics_lib.get(name).unit == "%" else ""

@@ -11,8 +11,8 @@ import json
 from typing import Any
 
 from lm_jax.report import items as items_lib
+from lm_jax.report import likelihood, sheet, subject
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import sheet, subject
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.estimates import Estimate
@@ -46,7 +46,7 @@ def table_csv(experiment: Experiment) -> str:
   """`results.csv`: a row per run; settings, currencies, metrics, code."""
   head = ["name", "arm", "seed", "status", *_settings(experiment).values()]
   head += ["scoring", "parameters", *metrics_lib.LEDGER, *experiment.measured]
-  head += ["digest", "commit", "error"]
+  head += [*likelihood.COLUMNS, "digest", "commit", "error"]
   records = from_runs(experiment)
   return sheet.text(
     head, ([record[name] for name in head] for record in records)
@@ -78,6 +78,7 @@ def from_runs(experiment: Experiment) -> list[Record]:
           estimate = dataclasses.replace(estimate, value=run.metrics[name])
       kept = any(name in other.items for other in experiment.runs)
       record |= _ends(name, estimate, kept)
+    record |= likelihood.columns(run)
     record |= {n: run.raw.get(n) for n in ("digest", "commit")}
     record["error"] = run.error
     records.append(record)

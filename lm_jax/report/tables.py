@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
+from lm_jax.report import likelihood
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import panel as panel_lib
-from lm_jax.report import variance
-from lm_jax.report.arms import Arm, grid_of
+from lm_jax.report.arms import Arm
 from lm_jax.report.blocks import Block, Table, Text
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.estimates import Estimate
 from lm_jax.report.metrics import amount, p_value, show
 from lm_jax.report.statistics import MIN_SEEDS
-from lm_jax.types import SEED_KINDS
-
-# What a reader calls the causes of the spread.
-CAUSES = {
-  "parameters": "initialisation",
-  variance.REST: "their interaction, and the noise of items",
-}
 
 
 def interval(name: str, estimate: Estimate | None, signed: bool = False) -> str:
@@ -53,7 +44,7 @@ def budgets(analysis: Analysis, currencies: tuple[str, ...]) -> Table:
 def yardsticks(
   analysis: Analysis, names: list[str], intervals: bool = True
 ) -> list[Block]:
-  """A table with a row per arm: metrics, the likelihood with its kind.
+  """Makes a table with a row per arm; bits per byte with = or ≤.
 
   intervals: of every metric; else of the tested one only.
   """
@@ -64,7 +55,7 @@ def yardsticks(
     metric = metrics_lib.get(name)
     unit = ", %" if metric.unit == "%" else ""
     head.append(metric.label + unit)
-  rows = []
+  rows, bits = [], likelihood.of_arms(analysis.experiment)
   for arm in analysis.arms:
     row = [arm.name]
     for name in names:
@@ -76,9 +67,8 @@ def yardsticks(
         text = show(name, estimate.value)
       else:
         text = interval(name, estimate)
-      if name == "bits_per_byte" and arm.scoring:
-        kind = metrics_lib.LIKELIHOODS.get(arm.scoring, arm.scoring)
-        text = f"{text} {kind}" if estimate else f"– ({kind})"
+      if name == metrics_lib.BITS:
+        text = bits[arm.name].text(not bare) if arm.name in bits else "–"
       row.append(text)
     rows.append(tuple(row))
   return [Table(tuple(head), tuple(rows))]
@@ -160,50 +150,6 @@ def chance(analysis: Analysis) -> list[Block]:
   head = ("arm", f"{metrics_lib.get(name).label}{over}")
   against = f"against chance ({show(name, level)})"
   return [Table((*head, against), rows, words=(0, 2))]
-
-
-def spread(experiment: Experiment, analysis: Analysis) -> list[Block]:
-  """Parts the spread of the tested metric, where seeds are crossed."""
-  name, kinds = analysis.metric, experiment.seed_kinds
-  if name is None or not kinds:
-    return []
-  groups = []
-  for arm in experiment.arms:
-    runs = experiment.with_metric(name, arm)
-    if runs:
-      seeds = [dict(zip(SEED_KINDS, run.cell, strict=True)) for run in runs]
-      groups.append((grid_of(runs, name), seeds))
-  scale = 100 if metrics_lib.get(name).unit == "%" else 1
-  rows = []
-  for part in variance.components(groups, kinds):
-    low, high = part.share.low or 0.0, part.share.high or 0.0
-    rows.append(
-      (
-        CAUSES.get(part.cause, part.cause),
-        f"{100 * part.share.value:.0f} % [{100 * low:.0f}, {100 * high:.0f}]",
-        f"{scale * math.sqrt(part.variance.value):.3g}",
-        f"{part.df:,}",
-      )
-    )
-  if not rows:
-    return []
-  unit = ", points" if scale == 100 else ""
-  head = ("cause", "of the spread", f"sd{unit}", "degrees of freedom")
-  count = len(analysis.experiment.runs_of(experiment.baseline, done=False))
-  text = (
-    f"The spread of one run's {metrics_lib.get(name).label}, by other seeds of"
-    " each kind and other items, pooled over arms that each have a mean of"
-    " their own: analysis of variance, generalized 95 % intervals. Crossed runs"
-    f" share seeds, so that the comparison above uses the {count} runs of each"
-    " arm that share none."
-  )
-  held = [kind for kind in SEED_KINDS if kind not in kinds]
-  if held:
-    text += (
-      f" All runs have one seed of {' and of '.join(held)}: nothing here is"
-      " said over other ones."
-    )
-  return [Table(head, tuple(rows)), Text(text)]
 
 
 def panel(analysis: Analysis) -> list[Block]:

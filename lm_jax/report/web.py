@@ -8,7 +8,9 @@ import html
 from collections.abc import Mapping, Sequence
 
 from lm_jax.report.blocks import (
+  ANSWER,
   Block,
+  Card,
   Case,
   Cases,
   Heading,
@@ -29,6 +31,14 @@ h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .5rem; }
 h2 { font-size: 1.15rem; margin: 2.25rem 0 .5rem; }
 p { margin: .5rem 0; max-width: 44rem; }
 p.strong { font-size: 1.1rem; font-weight: 600; }
+dl.card { display: grid; grid-template-columns: max-content 1fr;
+  gap: .35rem 1.1rem; margin: .75rem 0 1.25rem; padding: .9rem 1.1rem;
+  border: 1.5px solid #444; border-radius: .4rem; max-width: 52rem; }
+dl.card dt { color: #555; } dl.card dd { margin: 0; }
+dl.card .answer { font-size: 1.1rem; font-weight: 600; }
+@media screen and (max-width: 36rem) {
+  dl.card { display: block; } dl.card dd { margin: 0 0 .4rem; }
+}
 .wide { overflow-x: auto; margin: .75rem 0; }
 table { border-collapse: collapse; font-size: .9rem;
   font-variant-numeric: tabular-nums; overflow-wrap: normal; }
@@ -96,6 +106,16 @@ def _html_table(table: Table) -> str:
   )
 
 
+def _html_card(card: Card) -> str:
+  rows = []
+  for name, text in card.rows:
+    kind = ' class="answer"' if name == ANSWER else ""
+    rows.append(
+      f"<dt>{html.escape(name)}</dt><dd{kind}>{html.escape(text)}</dd>"
+    )
+  return f'<dl class="card">{"".join(rows)}</dl>'
+
+
 def _html_case(case: Case, groups: tuple[str, ...]) -> str:
   rows = []
   for part in case.parts:
@@ -142,6 +162,8 @@ def _html_block(block: Block, svg: Mapping[str, bytes], number: int) -> str:
   if isinstance(block, Text):
     kind = ' class="strong"' if block.strong else ""
     return f"<p{kind}>{html.escape(block.text)}</p>"
+  if isinstance(block, Card):
+    return _html_card(block)
   if isinstance(block, Table):
     return _html_table(block)
   if isinstance(block, Image):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lm_jax.data.rows import Dataset
 from lm_jax.inference.score import Scorer
@@ -34,10 +35,12 @@ def evaluate(
   metrics: dict[str, float] = {}
   items: dict[str, list[float]] = {}
   collapsed: list[str] = []
+  likelihood: dict[str, Any] = {}
   for task in tasks:
     if task.quick or not quick:
       measure = task.measure(model, dataset, quick)
       metrics |= measure.metrics
       items |= measure.items
+      likelihood |= measure.likelihood
       collapsed += base.constant(measure.predictions)
-  return Measure(metrics, items, constant=collapsed)
+  return Measure(metrics, items, constant=collapsed, likelihood=likelihood)

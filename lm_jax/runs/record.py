@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_jax.config import Config
@@ -66,6 +66,7 @@ def write(
   title: str = "",
   changed: Sequence[str] = (),
   differs: Sequence[str] = (),
+  trials: Mapping[str, int] | None = None,
 ) -> None:
   """Writes experiment.json; seeds of former calls stay part of it.
 
@@ -77,6 +78,7 @@ def write(
       line is the question.
     command: what the user called.
     title: of its page; by default its name.
+    trials: runs that tuned each arm.
     differs: what arms are meant to differ in (lm_jax/report/panel.py).
   """
   runs = [Planned(c.name, c.arm, c.seed, seeds_lib.apart(c)) for c in configs]
@@ -99,6 +101,7 @@ def write(
     "docstring": docstring,
     "changed": list(changed),
     "differs": list(differs),
+    "trials": dict(trials or {}),
     "baseline": baseline,
     "runs": list(map(_as_object, runs)),
     **made,

@@ -13,6 +13,7 @@ from typing import Any
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.config.budget import Budget, Ledger
+from lm_jax.data import unigram
 from lm_jax.data.row_source import RowSource
 from lm_jax.devices import distributed
 from lm_jax.hugging_face import source_files
@@ -28,7 +29,7 @@ from lm_jax.training import events, train
 from lm_jax.training.forks import Fork
 from lm_jax.training.interruption import Interruption
 from lm_jax.training.parts import Part
-from lm_jax.training.plan import State
+from lm_jax.training.plan import State, predicts_tokens
 from lm_jax.training.program import Program
 from lm_jax.training.progress import Progress
 
@@ -183,6 +184,8 @@ def train_session(session: Session) -> dict[str, Any]:
     if config.eval != "none":
       Progress(title, shown).say("measuring")
       metrics = own_loss(state)
+      if not config.task and predicts_tokens(program.plan):
+        result.unigram = unigram.cross_entropy(dataset, validation)
     if config.eval in ("all", "final"):
       with checkpoint.Checkpoints(
         directory / "checkpoints", read_only=True
@@ -192,6 +195,7 @@ def train_session(session: Session) -> dict[str, Any]:
       result.items = measure.items
       collapsed = measure.constant or tasks_base.constant(measure.predictions)
       result.constant = collapsed or None
+      result.likelihood = measure.likelihood or None
       if distributed.is_first() and measure.predictions:
         lines = [json.dumps(p, ensure_ascii=False) for p in measure.predictions]
         text = "\n".join(lines) + "\n"

@@ -34,6 +34,10 @@ class Result:
   ledger: what was spent, by currency.
   metrics, items: numbers by name, and scores of items by task.
   constant: tasks that were answered alike whatever was asked.
+  unigram: the loss, in nats a token, of a model that knows only how frequent
+    tokens are; of objectives whose loss is of tokens alone.
+  likelihood: the kind of bits per byte, the estimator, and of a bound its
+    standard error.
   machines: on which it was computed.
   base: digest of the model that it adapts.
   plugins: directories of --plugins, where there were any.
@@ -61,6 +65,8 @@ class Result:
   metrics: dict[str, float] | None = None
   items: dict[str, Any] | None = None
   constant: list[str] | None = None
+  unigram: float | None = None
+  likelihood: dict[str, Any] | None = None
   machines: list[dict[str, Any]] | None = None
   base: str | None = None
   plugins: list[str] | None = None

@@ -28,6 +28,9 @@ class Measure:
   parts: for metrics of a part of the items, the level of the part, such as
     "term"; by name.
   constant: tasks that were answered alike whatever was asked; see `constant`.
+  likelihood: of bits per byte, its "kind", its "estimator" and the share of
+    "unknown" tokens; of a bound, also its "standard_error" and "lengths"; see
+    lm_jax/tasks/bits_per_byte.py.
   """
 
   metrics: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -37,6 +40,7 @@ class Measure:
   signatures: dict[str, str] = dataclasses.field(default_factory=dict)
   parts: dict[str, str] = dataclasses.field(default_factory=dict)
   constant: list[str] = dataclasses.field(default_factory=list)
+  likelihood: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 # Fewer items may well have one answer.
@@ -78,8 +82,8 @@ class Task:
 
   # Whether it is cheap enough for the learning curve, on fewer items.
   quick: bool = False
-  # The kind of scores that it needs, a value of Objective.scoring; "": any.
-  scoring: ClassVar[str] = ""
+  # Whether it needs the likelihood of a text, or a bound on it.
+  needs_likelihood: ClassVar[bool] = False
 
   @property
   def name(self) -> str:

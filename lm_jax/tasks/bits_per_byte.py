@@ -1,16 +1,20 @@
-"""Measures bits per byte of held-out text, for exact likelihoods."""
+"""Measures bits per byte of held-out text, exactly or as a bound."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
 from lm_jax.examples import records
+from lm_jax.report.metrics import BITS, BOUND
+from lm_jax.specials import is_text
 from lm_jax.tasks import base
-from lm_jax.types import Rows
+from lm_jax.types import PADDING, Rows, Specials
 
 ROWS = 256
 BATCH = 16
@@ -19,14 +23,15 @@ BATCH = 16
 class BitsPerByte(base.Task):
   """Computes -log2 p(text) per UTF-8 byte of the validation rows.
 
-  Each document's piece is scored given the boundary token. A model without
-  an exact likelihood has no result.
+  Each document's piece is scored by itself, given its boundary token. Special
+  tokens are neither paid for nor counted. A bound has a metric of its own. A
+  model with neither has no result.
   """
 
-  scoring = "log_likelihood"
+  needs_likelihood = True
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
-    if scorer.scoring != self.scoring:
+    if scorer.likelihood is None:
       return base.Measure()
     batches = dataset.fixed("validation", BATCH, limit_rows=ROWS)
     counts = dataset.bytes("validation")[:ROWS]
@@ -34,7 +39,17 @@ class BitsPerByte(base.Task):
       places = records.chosen(range(len(counts)), self.limit, self.seed)
       batches = chosen_rows(batches, places)
       counts = np.asarray(counts)[places]
-    return base.Measure({"bits_per_byte": bits(scorer, batches, counts)})
+    kind, estimator = scorer.likelihood.kind, scorer.likelihood.estimator
+    bits = measured(scorer, batches, counts)
+    facts: dict[str, Any] = {"kind": kind, "estimator": estimator}
+    facts["unknown"] = unknown_share(batches, dataset.specials)
+    if kind == "exact":
+      return base.Measure(
+        {BITS: bits.value}, scoring="log_likelihood", likelihood=facts
+      )
+    facts |= {"standard_error": bits.error, "lengths": bits.lengths}
+    scoring = f"upper bound by {estimator}"
+    return base.Measure({BOUND: bits.value}, scoring=scoring, likelihood=facts)
 
 
 def chosen_rows(batches: Sequence[Rows], places: Sequence[int]) -> list[Rows]:
@@ -46,15 +61,66 @@ def chosen_rows(batches: Sequence[Rows], places: Sequence[int]) -> list[Rows]:
   ]
 
 
-def bits(scorer, batches, byte_counts) -> float:
-  """Computes -log2 p(rows) / bytes.
+@dataclasses.dataclass(frozen=True)
+class Bits:
+  """Bits per byte of some rows.
+
+  value: -log2 p(rows) / bytes, or an estimate of a bound from above.
+  error: its standard error over draws of masks, for these rows; 0 if exact.
+  lengths: bits per byte that would tell how many tokens each piece has and
+    whether its document ends there, in a uniform code: at most that much is
+    known to a model that sees both sides, and not to one that goes from left to
+    right.
+  """
+
+  value: float
+  error: float
+  lengths: float
+
+
+def measured(
+  scorer: Any, batches: Sequence[Rows], byte_counts: Sequence[int]
+) -> Bits:
+  """Computes the bits per byte of rows.
+
+  The error is that of a mean of independent draws: the sum over rows of their
+  variance within the row, by their number.
 
   Args:
-    scorer: the model.
+    scorer: the model (lm_jax/inference/score.py), with a likelihood.
     batches: rows.
     byte_counts: bytes of the text of each row of the batches.
   """
-  nats = 0.0
+  draws = scorer.likelihood.draws
+  nats, variance, lengths = 0.0, 0.0, 0.0
   for rows in batches:
-    nats -= float(scorer.token_scores(rows).astype(np.float64).sum())
-  return nats / math.log(2) / float(np.sum(byte_counts))
+    sums_DxB = np.stack(
+      [
+        scorer.log_likelihood(rows, draw).astype(np.float64).sum(axis=1)
+        for draw in range(draws)
+      ]
+    )
+    nats -= float(sums_DxB.mean(axis=0).sum())
+    if draws > 1:
+      variance += float(sums_DxB.var(axis=0, ddof=1).sum()) / draws
+    lengths += _pieces(rows) * math.log(2 * rows.tokens_BxL.shape[1])
+  unit = math.log(2) * float(np.sum(byte_counts))
+  return Bits(nats / unit, math.sqrt(variance) / unit, lengths / unit)
+
+
+def unknown_share(batches: Sequence[Rows], specials: Specials) -> float:
+  """Counts the unknown tokens of rows, as a share of those of the text.
+
+  Such a token stands for any text, so that bits per byte of it are too low.
+  """
+  unknown = text = 0
+  for rows in batches:
+    text_BxL = is_text(rows.tokens_BxL, specials) & (rows.part_BxL != PADDING)
+    text += int(text_BxL.sum())
+    unknown += int((text_BxL & (rows.tokens_BxL == specials.unknown)).sum())
+  return unknown / max(text, 1)
+
+
+def _pieces(rows: Rows) -> int:
+  """Counts the pieces of documents in rows."""
+  return sum(len(np.unique(s_L[s_L > 0])) for s_L in rows.segment_BxL)

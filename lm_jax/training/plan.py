@@ -68,6 +68,15 @@ def abstract_rows(batch_size: int, length: int, labelled: bool = False) -> Rows:
   return Rows(leaf, leaf, leaf, leaf, leaf, label)
 
 
+def predicts_tokens(plan: Plan) -> bool:
+  """Returns whether the loss is the cross-entropy of tokens alone."""
+  problem = jax.eval_shape(
+    lambda rows: plan.objective.make(jax.random.key(0), rows, plan.spec),
+    abstract_rows(plan.batch_size, plan.spec.length, plan.objective.supervised),
+  )
+  return set(problem.weights) == {"nll"}
+
+
 @functools.lru_cache(maxsize=32)
 def parameter_shapes(plan: Plan) -> Tree:
   """Returns the shapes of a plan's parameters, boxed; compiles nothing."""

@@ -234,12 +234,15 @@ def test_what_a_model_can_not_do_is_told_with_who_can(
 ):
   from lm_jax.runs import run
 
-  config = tiny.config(tmp_path / "mlm", objective="mlm", budget="steps:1")
+  config = tiny.config(tmp_path / "rtd", objective="rtd", budget="steps:1")
   run.Run(config).execute(progress=False)
   for words, message in (
-    (["--tasks=bits_per_byte"], "needs a log_likelihood, and the model's"),
-    (["--tasks=bits_per_byte"], "models of clm, prefix_lm, ul2 have it"),
-    (["--tasks=era"], "does not apply: the model's scores are pseudo"),
+    (["--tasks=bits_per_byte"], "needs a likelihood or a bound on it, and the"),
+    (
+      ["--tasks=bits_per_byte"],
+      "models of clm, hybrid, mlm, mlm_nsp, mlm_sop,",
+    ),
+    (["--tasks=era"], "does not apply: the model's scores are energy"),
   ):
     refused(["evaluate", f"--model={config.workdir}", *words], message)
   # None named: what does not apply is left out.

@@ -120,3 +120,13 @@ def test_an_average_is_given_with_and_without_a_collapsed_task():
     "superglue: 74.5, the mean of 8 tasks; without cb, answered alike whatever"
     " was asked, 80.0"
   )
+
+
+def test_a_loss_that_has_not_left_the_unigram_entropy(experiment):
+  root = experiment(arms=ARMS, seeds=3)
+  for i in range(3):
+    change(root, f"rtd-{i}", unigram=6.0, metrics={"validation_loss": 5.95})
+    change(root, f"clm-{i}", unigram=6.0, metrics={"validation_loss": 5.0})
+  (text,) = (text for text in told(root) if "frequent tokens" in text)
+  assert text.startswith("rtd has hardly learnt more")
+  assert "5.95 nats, that of the frequencies 6.00" in text

@@ -124,7 +124,7 @@ def test_the_page_names_an_arm_that_scatters(experiment):
 
 def test_bits_per_byte_have_each_arms_own_interval(experiment):
   root = experiment(seeds=3)
-  for name, bits in (("clm-0", 1.0), ("clm-1", 1.2), ("mlm-0", 9.0)):
+  for name, bits in (("clm-0", 1.0), ("clm-1", 1.2), ("permutation_lm-0", 9.0)):
     with edited(root / "runs" / name / "result.json") as result:
       result["metrics"]["bits_per_byte"] = bits
   analysis = compare.analyse(collect.load(root))
@@ -133,7 +133,7 @@ def test_bits_per_byte_have_each_arms_own_interval(experiment):
     estimate = analysis.arm(arm).metrics["bits_per_byte"]
     return estimate.high - estimate.low
 
-  assert width("mlm") > 5 * width("clm") > 50 * width("prefix_lm")
+  assert width("permutation_lm") > 5 * width("clm") > 50 * width("prefix_lm")
   assert "bits_per_byte" not in analysis.arm("rtd").metrics
 
 

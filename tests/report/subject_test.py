@@ -153,6 +153,7 @@ def test_compare_records_what_it_runs(monkeypatch, tmp_path):
       raise KeyboardInterrupt
 
   monkeypatch.setattr("lm_jax.runs.run.Run", Interrupted)
+  monkeypatch.setattr("lm_jax.runs.spends.is_open", lambda _: False)
 
   def about(name, **given):
     place = str(tmp_path / name)

@@ -11,7 +11,7 @@ from lm_jax.evaluation.plan import TaskPlan
 from lm_jax.examples.minimal_pairs import MinimalPair
 from lm_jax.support import registry
 from lm_jax.tasks import _probe, base, bits_per_byte, minimal_pairs
-from lm_jax.types import Rows
+from lm_jax.types import Likelihood, Rows, Specials
 
 PAIRS = [MinimalPair(f"good {i}", f"bad {i}", "swap") for i in range(40)]
 
@@ -20,11 +20,12 @@ class Scorer:
   """Longer numbers score less; a token's score is its id."""
 
   scoring = "log_likelihood"
+  likelihood = Likelihood("exact", "ids")
 
   def text_scores(self, texts):
     return np.array([-len(text) for text in texts], float)
 
-  def token_scores(self, rows):
+  def log_likelihood(self, rows, draw):
     return -np.asarray(rows.tokens_BxL, np.float32)
 
 
@@ -61,6 +62,7 @@ def test_bits_per_byte():
   dataset = types.SimpleNamespace(
     fixed=lambda split, batch, limit_rows: batches,
     bytes=lambda split: np.arange(1, 41),
+    specials=Specials(),
   )
   found = _measured("bits_per_byte", dataset, 0).rows[0].value
   assert found == pytest.approx(sum(range(40)) / np.log(2) / sum(range(1, 41)))

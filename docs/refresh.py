@@ -1,0 +1,213 @@
+"""Writes an experiment's results into docs/results/, and README's table.
+
+  python launch.py compare --experiment=NAME
+  python docs/refresh.py runs/NAME --took="7 min 10 s with empty caches"
+
+tests/results_test.py holds README to what this writes, and the committed
+results to the experiment and the code at hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import re
+import shutil
+import tempfile
+from typing import Any
+
+from lm_jax import config as config_lib
+from lm_jax.report import card, compare, likelihood, ranking, tables, write
+from lm_jax.report import collect as collect_lib
+from lm_jax.report.metrics import amount, p_value
+from lm_jax.storage import identity
+
+ROOT = pathlib.Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
+FIGURES = ROOT / "docs" / "figures"
+DEFAULT = "compare_objectives"
+# Figures that a page in docs/ has.
+STEMS = ("differences", "curves_flops", "curves_tokens")
+READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
+_BEGIN = "<!-- results: docs/refresh.py writes what follows -->\n"
+_END = "<!-- end of results -->\n"
+
+
+def facts(directory: str | pathlib.Path, took: str) -> dict[str, Any]:
+  """Reads what the tables of README and the tests need, as it is printed."""
+  experiment = collect_lib.load(directory).independent()
+  analysis = compare.analyse(experiment)
+  ranks = ranking.rankings(experiment, analysis.metric)
+  name = analysis.metric or ""
+  bits = likelihood.of_arms(experiment)
+  differences = {d.arm: d for d in analysis.differences}
+  arms = []
+  for arm in analysis.arms:
+    one = differences.get(arm.name)
+    shown = bits.get(arm.name)
+    apart = tables.interval(name, one.seeds or one.items, True) if one else ""
+    arms.append(
+      {
+        "arm": arm.name,
+        "tokens": amount(arm.ledger.get("tokens"), "tokens"),
+        "score": tables.interval(name, arm.total),
+        "mean": arm.total.value if arm.total else 0.0,
+        "difference": apart,
+        "p": p_value(one.p_seeds) if one else "",
+        "bits": shown.text(intervals=False) if shown else "–",
+      }
+    )
+  about = experiment.about
+  return {
+    "name": experiment.name,
+    "date": str(about["date"])[:10],
+    "machine": about["machine"],
+    "jax": about["versions"]["jax"],
+    "took": took,
+    "seeds": analysis.arms[0].done,
+    "arms": sorted(arms, key=lambda arm: -arm["mean"]),
+    "best": ranks[0].best if ranks else [],
+    "card": dict(card.make(analysis, ranks).rows),
+    "fingerprints": fingerprints(directory, experiment),
+    "losses": losses(experiment),
+  }
+
+
+def fingerprint(config: config_lib.Config) -> str:
+  """Identifies the configuration of an arm, whatever its branches and seed."""
+  change = {"branches": "", "seed": 0, "seeds": {}, "name": "", "arm": ""}
+  return identity.fingerprint(config_lib.Config(**(vars_of(config) | change)))
+
+
+def vars_of(config: config_lib.Config) -> dict[str, Any]:
+  """Returns the fields of a configuration by name."""
+  fields = config.__dataclass_fields__
+  return {name: getattr(config, name) for name in fields}
+
+
+def fingerprints(
+  directory: str | pathlib.Path, experiment: collect_lib.Experiment
+) -> dict[str, str]:
+  """Returns the fingerprint of each arm's configuration."""
+  return {
+    run.arm: fingerprint(
+      config_lib.read(str(pathlib.Path(directory, "runs", run.name)))
+    )
+    for run in experiment.runs
+  }
+
+
+def losses(experiment: collect_lib.Experiment) -> dict[str, list[float]]:
+  """Returns the first logged step of each arm's first run, and its loss."""
+  first = {}
+  for arm in experiment.arms:
+    run = experiment.runs_of(arm)[0]
+    line = next(line for line in run.history if "loss" in line)
+    first[arm] = [line["step"], line["loss"]]
+  return first
+
+
+def table(known: dict[str, Any], language: str) -> str:
+  """Formats the part of README between the marks."""
+  arms = known["arms"]
+  baseline = next(arm["arm"] for arm in arms if not arm["difference"])
+  heads = {
+    "en": (
+      *("arm", "tokens read", "minimal pairs, %"),
+      *(f"difference to {baseline}, points", "p, seeds", "bits per byte"),
+    ),
+    "zh": (
+      *("实验组", "读入词元数", "最小对比句对准确率，%"),
+      *(f"与 {baseline} 之差，百分点", "p 值（按种子检验）", "每字节比特数"),
+    ),
+  }
+  lines = [f"| {' | '.join(heads[language])} |", "|---|--:|--:|--:|--:|--:|"]
+  for arm in arms:
+    keys = ("arm", "tokens", "score", "difference", "p", "bits")
+    lines.append(f"| {' | '.join(arm[key] for key in keys)} |")
+  machine = known["machine"].partition(";")[0]
+  path = f"docs/figures/{known['name']}_curves_flops.png"
+  if language == "zh":
+    best = "、".join(known["best"])
+    tied = (
+      "并列最佳，彼此之间没有显著差异" if len(known["best"]) > 1 else "最佳"
+    )
+    text = (
+      f"{known['date']} 运行 `python launch.py` 的结果（{machine}，jax"
+      f" {known['jax']}，{known['took']}）。每组 {known['seeds']} 个随机种子，"
+      f"方括号内是对种子和测试条目计算的 95 % 置信区间。**在同等 FLOPs 下，"
+      f"{best} {tied}。**"
+    )
+    caption = (
+      "最小对比句对准确率随 FLOPs 的变化，空心圆点是学习率衰减完毕的模型"
+    )
+  else:
+    text = (
+      f"What `python launch.py` gave on {known['date']} ({machine}, jax"
+      f" {known['jax']}, {known['took']}), {known['seeds']} seeds an arm; in"
+      " brackets, 95 % over seeds and items.\n\n"
+      f"**{known['card']['Answer']}**"
+    )
+    caption = "Minimal pairs against FLOPs; circles are decayed models"
+  body = "\n".join(lines)
+  return f"{text}\n\n{body}\n\n![{caption}]({path})\n"
+
+
+def replaced(text: str, block: str) -> str:
+  """Replaces what stands between the marks of a README."""
+  pattern = re.escape(_BEGIN) + r".*?" + re.escape(_END)
+  found = re.search(pattern, text, re.S)
+  if not found:
+    raise SystemExit(f"no {_BEGIN.strip()} ... {_END.strip()} in README")
+  return text[: found.start()] + _BEGIN + block + _END + text[found.end() :]
+
+
+def refresh(directory: pathlib.Path, took: str) -> None:
+  """Writes the page, its figures and its facts; README's, of the default."""
+  known = facts(directory, took)
+  name = known["name"]
+  RESULTS.mkdir(exist_ok=True)
+  text = json.dumps(known, indent=1, ensure_ascii=False) + "\n"
+  (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+  with tempfile.TemporaryDirectory() as folder:
+    copy = pathlib.Path(folder, "copy")
+    shutil.copytree(
+      directory,
+      copy,
+      ignore=shutil.ignore_patterns("checkpoints", "events", "lock"),
+    )
+    write(copy)
+    page = (copy / "report.md").read_text("utf-8")
+    for stem in STEMS:
+      path = copy / "figures" / f"{stem}.png"
+      if path.exists():
+        shutil.copyfile(path, FIGURES / f"{name}_{stem}.png")
+  # Others are on a page of one's own.
+  page = re.sub(
+    r"!\[[^\]]*\]\(figures/(\w+)\.png\)\n\n[^\n]*\n\n",
+    lambda m: m[0] if m[1] in STEMS else "",
+    page,
+  )
+  page = page.replace("](figures/", f"](../figures/{name}_")
+  lines = page.splitlines(keepends=True)
+  lines.insert(2, f"It took {took}. Written by docs/refresh.py.\n\n")
+  (RESULTS / f"{name}.md").write_text("".join(lines), encoding="utf-8")
+  if name == DEFAULT:
+    for language, path in READMES.items():
+      old = path.read_text("utf-8")
+      new = replaced(old, table(known, language))
+      path.write_text(new, encoding="utf-8")
+
+
+def main() -> None:
+  """Reads the command line."""
+  parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+  parser.add_argument("directory", type=pathlib.Path)
+  parser.add_argument("--took", required=True, help="how long it took")
+  flags = parser.parse_args()
+  refresh(flags.directory, flags.took)
+
+
+if __name__ == "__main__":
+  main()

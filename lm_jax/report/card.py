@@ -1,0 +1,138 @@
+"""The card that a page begins with: all that matters, in 20 seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lm_jax.report import metrics as metrics_lib
+from lm_jax.report import panel, prose
+from lm_jax.report.blocks import Card
+from lm_jax.report.collect import Experiment
+from lm_jax.report.compare import Analysis
+from lm_jax.report.metrics import amount, show
+from lm_jax.report.ranking import Ranking
+from lm_jax.report.subject import listed
+
+
+def make(
+  analysis: Analysis, ranks: Sequence[Ranking], spread: str = ""
+) -> Card:
+  """Makes the card: question, answer, cost, command, commit, what would change.
+
+  Args:
+    analysis: of the experiment.
+    ranks: in each currency; the first is that of the answer.
+    spread: a sentence on where the spread over seeds comes from, which answers
+      an experiment of one arm.
+  """
+  experiment = analysis.experiment
+  about = experiment.about
+  rows = [
+    ("Question", _line(experiment.subject.question)),
+    ("Answer", _answer(analysis, ranks, spread)),
+    ("Would change it", _changes(analysis, ranks)),
+    ("Cost", _cost(experiment)),
+    ("Made by", _line(about.get("command"))),
+    ("Commit", _commit(experiment)),
+    ("Machine", ", ".join(filter(None, map(_line, _where(about))))),
+  ]
+  return Card(tuple((name, text) for name, text in rows if text))
+
+
+def _line(value: object) -> str:
+  return " ".join(str(value or "").split())
+
+
+def _where(about) -> list[object]:
+  return [about.get("date"), about.get("machine")]
+
+
+def _answer(analysis: Analysis, ranks: Sequence[Ranking], spread: str) -> str:
+  """Names the best arms together, then whom the baseline differs from."""
+  if spread and len(analysis.arms) == 1:
+    return spread
+  sentence = best(analysis, ranks)
+  return " ".join(filter(None, [sentence, prose.answer(analysis)]))
+
+
+def best(analysis: Analysis, ranks: Sequence[Ranking]) -> str:
+  """Names the arms that none is shown to be better than; "" without a test."""
+  name = analysis.metric
+  if name is None or not ranks or not ranks[0].tested:
+    return ""
+  first = ranks[0]
+  scores = [show(name, first.scores[arm]) for arm in first.best]
+  unit = " %" if metrics_lib.get(name).unit == "%" else ""
+  where = f"on {metrics_lib.get(name).label} ({', '.join(scores)}{unit})"
+  at = f"At equal {metrics_lib.CURRENCIES[first.currency]}"
+  arms = listed(first.best, "and")
+  these = "" if first.over == "seeds" else ", of these checkpoints"
+  if len(first.best) == len(first.scores):
+    return f"{at} no arm is shown to be better {where}: all are tied{these}."
+  if len(first.best) > 1:
+    return f"{at} {arms} are tied for the best {where}{these}."
+  return f"{at} {arms} is the best {where}{these}."
+
+
+def _changes(analysis: Analysis, ranks: Sequence[Ranking]) -> str:
+  """Says what would change the answer, as far as these runs tell."""
+  parts = []
+  tested = [rank for rank in ranks if rank.tested]
+  if tested and tested[0] is ranks[0]:
+    first = tested[0]
+    other: dict[str, list[str]] = {}
+    for rank in tested[1:]:
+      if set(rank.best) != set(first.best):
+        currency = metrics_lib.CURRENCIES[rank.currency]
+        other.setdefault(listed(rank.best, "and"), []).append(currency)
+    for arms, currencies in other.items():
+      verb = "are" if " and " in arms else "is"
+      at = listed(currencies, "and")
+      parts.append(f"another currency: at equal {at} {arms} {verb} the best")
+    if len(first.best) > 1:
+      parts.append("more seeds, which may part those that are tied")
+    else:
+      parts.append("a larger budget or model, of which nothing here tells")
+  marked = panel.undeclared(
+    panel.fields(analysis), panel.declared(analysis.experiment.about)
+  )
+  if marked:
+    names = listed([field.name for field in marked], "and")
+    parts.append(f"what differs undeclared: {names}")
+  text = "; ".join(parts)
+  return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _cost(experiment: Experiment) -> str:
+  """Sums what all runs have spent; of wall time where they say."""
+  spent = [run.ledger for run in experiment.runs]
+  flops = sum(ledger.get("flops", 0) for ledger in spent)
+  branches = sum(ledger.get("branch_flops", 0) for ledger in spent)
+  walls = [run.raw.get("wall_seconds") for run in experiment.runs]
+  parts = [prose.counts(experiment).rstrip(".")]
+  if flops:
+    text = f"{amount(flops, 'flops')} model FLOPs"
+    if branches:
+      text += f", and {100 * branches / flops:.1f} % more for branches"
+    parts.append(text)
+  known = [x for x in walls if isinstance(x, int | float)]
+  if known and len(known) == len(walls):
+    parts.append(f"{_duration(sum(known))} of wall time over all runs")
+  return "; ".join(parts) + "."
+
+
+def _duration(seconds: float) -> str:
+  minutes, rest = divmod(round(seconds), 60)
+  hours, minutes = divmod(minutes, 60)
+  if hours:
+    return f"{hours} h {minutes} min"
+  return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _commit(experiment: Experiment) -> str:
+  commits = [str(run.raw.get("commit") or "") for run in experiment.runs]
+  known = list(dict.fromkeys(filter(None, commits)))
+  short = [
+    f"{one[:10]}{' with changes' if one.endswith('+') else ''}" for one in known
+  ]
+  return listed(short, "and") if short else ""
