@@ -104,9 +104,10 @@ def require(specials: Specials, names: Iterable[str], objective: str) -> None:
   for name in names:
     value = getattr(specials, name)
     if value == ABSENT or (name == "sentinels" and not value):
+      hint = "; `import --mask=_` names one" if name == "mask" else ""
       raise UsageError(
         f"--objective={objective}: the tokenizer has no "
-        f"{_NAMES.get(name, name)} token"
+        f"{_NAMES.get(name, name)} token{hint}"
       )
 
 

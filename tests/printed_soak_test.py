@@ -64,6 +64,8 @@ def shortened(printed):
       put("objectives", "clm,mlm", only_new=True)
   if command == "finetune" and printed.values("models"):
     put("seeds", 1)
+  if printed.value("mask"):
+    put("mask", "z")  # which the tiny vocabulary has
   if command == "evaluate":
     put("limit", 4)
     put("draws", 1)

@@ -17,18 +17,21 @@ if TYPE_CHECKING:
   from lm_jax.evaluation.results import Evaluation
 
 
-def load(path: str | os.PathLike) -> LanguageModel:
+def load(path: str | os.PathLike, objective: str = "") -> LanguageModel:
   """Loads a run's last intact checkpoint, or a Hugging Face directory.
 
   Args:
     path: a run directory, or a Hugging Face directory of one of
       `list families`, which is read as it is.
+    objective: by which a run of several phases is read: one that trained it;
+      by default that of the last phase.
 
   Raises:
-    UsageError: neither of them, or it cannot be read.
+    UsageError: neither of them, or it cannot be read, or it was not trained by
+      `objective`.
   """
   path = os.path.expanduser(os.fspath(path))
-  return LanguageModel.load(ModelDirectory(path, "path"))
+  return LanguageModel.load(ModelDirectory(path, "path", objective))
 
 
 def evaluate(
@@ -47,7 +50,8 @@ def evaluate(
       it was fine-tuned for.
     task_data: where a task's local files lie, by its name.
     **options: flags of `launch.py evaluate`: shots=(0, 4), template="...",
-      limit=100, seed=0, workdir="...", predictions="...", ...
+      limit=100, seed=0, workdir="...", predictions="...", ...; and
+      objective="clm" for --as=clm.
 
   Returns:
     the numbers by name, as a mapping; `.rows` has their intervals and how they

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lm_jax.apps.chat.session import MAX_NEW_TOKENS, Form
+from lm_jax.config import phases
 from lm_jax.generation import options as options_lib
 from lm_jax.generation import read_options
 from lm_jax.inference import load
@@ -30,6 +31,7 @@ class Flags:
     "a run directory, or a Hugging Face directory",
     needed="a run or a Hugging Face directory",
   )
+  as_: str = option("", phases.AS)
   system: str = option("", "the system prompt")
   chat_template: str = option(
     "",
@@ -74,7 +76,7 @@ def main(flags: Flags) -> int:
   if "system" in flags.given:  # "" takes that of --load away
     conversation.system = flags.system
   source = template.find(flags.model, flags.chat_template)
-  model = load.load(flags.model)
+  model = load.load(flags.model, objective=flags.as_)
   generator = Generator(model)
   assistant = Assistant(generator, source, flags.context)
   try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from lm_jax.config import phases
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import option
 
@@ -13,6 +14,7 @@ class Flags:
   """The model that is written, the place and the form."""
 
   model: str = option("", "a run directory", needed="a run directory")
+  as_: str = option("", phases.AS)
   to: str = option(
     "",
     "the Hugging Face directory to make",
@@ -41,7 +43,7 @@ def main(flags: Flags) -> int:
   export.check(flags.to, flags.family, flags.dtype)
   if flags.adapter and flags.dtype:
     raise UsageError(f"--dtype={flags.dtype}: --adapter writes float32")
-  model = load.load(flags.model)
+  model = load.load(flags.model, objective=flags.as_)
   if flags.adapter:
     from lm_jax.hugging_face import peft
 

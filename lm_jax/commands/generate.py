@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from lm_jax.config import phases
 from lm_jax.data import lines
 from lm_jax.generation import options as options_lib
 from lm_jax.generation import read_options
@@ -36,6 +37,7 @@ class Flags:
     "a run directory, or a Hugging Face directory",
     needed="a run or a Hugging Face directory",
   )
+  as_: str = option("", phases.AS)
   prompt: tuple[str, ...] = option(
     (),
     "the prompt; may be given several times; - reads it from standard input",
@@ -126,7 +128,7 @@ def main(flags: Flags) -> int:
   from lm_jax.generation.generate import Generator
   from lm_jax.generation.infill import Filler
 
-  model = load.load(flags.model)
+  model = load.load(flags.model, objective=flags.as_)
   if flags.fill or flags.fill_steps:
     _fill(Filler(model), texts, flags)
     return 0

@@ -25,6 +25,11 @@ class Flags:
   workdir: str = option(
     "", "the run directory to make; under runs/ unless given"
   )
+  mask: str = option(
+    "",
+    "the token of its vocabulary that stands for hidden ones, where it has no"
+    " mask token: _ of LLaMA, so that masked objectives can go on with it",
+  )
   mesh: str = option("", "devices by axis, data=4,fsdp=2")
   data: Cache = option(Cache, "")
 
@@ -36,7 +41,7 @@ def main(flags: Flags) -> int:
   name = pathlib.Path(flags.model).resolve().name
   workdir = flags.workdir or f"runs/{name}"
   result, reused = importing.run(
-    flags.model, workdir, flags.mesh, flags.data.cache
+    flags.model, workdir, flags.mesh, flags.data.cache, flags.mask
   )
   print(
     f"{workdir}: {'was there: ' if reused else ''}{result['class']},"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_jax import config as config_lib
-from lm_jax.config import Config, overrides
+from lm_jax.config import Config, overrides, phases
 from lm_jax.config.branches import AUTO
 from lm_jax.devices import cluster, distributed
 from lm_jax.inference import continued
@@ -51,12 +51,13 @@ def run(
         f"--branches={AUTO}: compare knows the other arms; a single run has"
         " spends of its own, tokens:4e5,flops:1e12"
       )
-    name = f"{config.objective}-seed{config.seed}"
+    arm = phases.label(config)
+    name = f"{arm}-seed{config.seed}"
     config = dataclasses.replace(
       config,
       workdir=config.workdir or f"runs/{name}",
       name=name,
-      arm=config.objective,
+      arm=arm,
     )
     from lm_jax.runs.run import Run
     from lm_jax.storage import machines

@@ -48,6 +48,10 @@ def _check(config: Config, flag: str, budgets: tuple[Budget, ...]) -> None:
       f"{flag}: not with --curriculum: a run of that spend would have other"
       " stages"
     )
+  if config.phases:
+    raise UsageError(
+      f"{flag}: not with --phases: a run of that spend would have other phases"
+    )
   whole = Budget.parse(config.budget)
   for budget in budgets:
     if budget.currency != whole.currency:

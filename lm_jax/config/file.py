@@ -7,6 +7,7 @@ import json
 import pathlib
 from typing import Any
 
+from lm_jax.config import phase_text
 from lm_jax.config.named_options import (
   adaptation_class,
   adaptation_schema,
@@ -62,6 +63,8 @@ def from_json(text: str, where: str = "config.json") -> Config:
     head, _, name = path.rpartition(".")
     head = "objective_options" if head == "objective" else head
     values.setdefault(head, {}).setdefault(name, option_.absent)
+  if phases := values[""]["phases"]:
+    values[""]["phases"] = phase_text.with_absent(phases, where)
   return Config(
     **values.get("", {}),
     data=DataOptions(**values.get("data", {})),

@@ -8,10 +8,12 @@ from lm_jax.adaptation.base import Adaptation
 from lm_jax.config import seeds as seeds_lib
 from lm_jax.config import trunk as trunk_lib
 from lm_jax.config.run import Config
+from lm_jax.models import sizes
 from lm_jax.objectives.base import Objective
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, options
+from lm_jax.types import Architecture
 
 OBJECTIVES = "lm_jax.objectives"
 ADAPTATIONS = "lm_jax.adaptation"
@@ -25,6 +27,14 @@ def schema() -> dict[str, Option]:
 def objective_class(name: str) -> type[Objective]:
   """The objective of that name, or UsageError."""
   return registry.find(OBJECTIVES, name, Objective, "--objective")
+
+
+def architecture_of(config: Config, cls: type[Objective]) -> Architecture:
+  """Returns the architecture asked for, or else the preset's, if that fits."""
+  if config.architecture:
+    return config.architecture
+  published = sizes.PUBLISHED_AS.get(config.trunk.get("preset", ""))
+  return published if published in cls.architectures else cls.natural
 
 
 def objective_schema(name: str) -> dict[str, Option]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lm_jax import config as config_lib
 from lm_jax.adaptation.base import Adaptation
-from lm_jax.config import Config
+from lm_jax.config import Config, phases
 from lm_jax.config import trunk as trunk_lib
 from lm_jax.data import own_builders
 from lm_jax.objectives.base import Objective
@@ -118,6 +118,7 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
     else:
       raise registry.unknown("--sweep", path, known, listing=False)
   changes = tree.get("", {})
+  changes = _with_phases(config, changes, named["objective"])
   if changes.get("objective", config.objective) != config.objective:
     changes = {"architecture": "", "objective_options": {}, **changes}
   trunk = config.trunk | tree.get("trunk", {})
@@ -129,7 +130,7 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
     if group in tree:
       old = getattr(config, group)
       changes[group] = dataclasses.replace(old, **tree[group])
-  config = dataclasses.replace(config, **changes)
+  config = phases.with_last(dataclasses.replace(config, **changes))
   if own := named["objective"]:
     valid = config_lib.objective_schema(config.objective)
     values = config.objective_options | _parsed(config.objective, own, valid)
@@ -137,6 +138,36 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
   if adapt := named["adapt"]:
     config = dataclasses.replace(config, adapt=_adapt(config.adapt, adapt))
   return config
+
+
+def _with_phases(
+  config: Config, changes: dict[str, Any], own: Mapping[str, str]
+) -> dict[str, Any]:
+  """Changes of a configuration with what phases and objective bring along.
+
+  Phases bring the objective of the last one; an objective alone ends what had
+  phases.
+
+  own: texts of the objective's options.
+  """
+  if text := changes.get("phases"):
+    last = phases.parse(text)[-1]
+    named = changes.get("objective", last.objective)
+    if named != last.objective:
+      raise UsageError(
+        f"--objective={named}: --phases={text} ends with {last.objective},"
+        " which is the objective of the run"
+      )
+    for path, value in own.items():
+      if path.rpartition(".")[2] in last.options:
+        raise UsageError(
+          f"--{path}={value}: --phases={text} has it, too; give one of the two"
+        )
+    return {**changes, "objective": last.objective}
+  if config.phases and ("objective" in changes or "phases" in changes):
+    plain = {name: getattr(Config, name) for name in phases.FLAGS}
+    return {**plain, "architecture": "", **changes}
+  return changes
 
 
 def _parsed(

@@ -10,20 +10,21 @@ from typing import Any
 from lm_jax.adaptation.base import Adaptation
 from lm_jax.config import branches as branches_lib
 from lm_jax.config import mesh as mesh_lib
+from lm_jax.config import phases as phases_lib
 from lm_jax.config import seeds as seeds_lib
 from lm_jax.config import trunk as trunk_lib
 from lm_jax.config.budget import Budget
 from lm_jax.config.named_options import (
   adaptation_class,
+  architecture_of,
   last_part,
   objective_class,
 )
 from lm_jax.config.optimizer import END, START
 from lm_jax.config.run import METHOD, Config, flatten
-from lm_jax.models import sizes
 from lm_jax.objectives.base import Objective
 from lm_jax.support import invocation
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, about
 from lm_jax.support.options import check_ranges, options
 from lm_jax.types import ARCHITECTURES, Architecture, Trunk
 
@@ -63,10 +64,10 @@ def _once(config: Config, name: str, make: Callable[[Config], Any]) -> Any:
 
 
 def _resolve(config: Config) -> Config:
-  config = with_packing(config)
+  config = with_packing(phases_lib.with_last(config))
   cls = objective_class(config.objective)
   own = {last_part(o.path): o.default for o in options(cls).values()}
-  architecture = _architecture(config, cls)
+  architecture = architecture_of(config, cls)
   trunk = _trunk(config, architecture)
   shape = {name: getattr(trunk, name) for name in trunk_lib.FIELDS}
   for name in ("preset", *trunk_lib.FROM_DATA):
@@ -107,8 +108,9 @@ def _resolve(config: Config) -> Config:
 
 def needs_documents(config: Config) -> str:
   """The flag of what needs rows of one document each; "" where nothing does."""
-  if objective_class(config.objective).needs_documents:
-    return f"--objective={config.objective}"
+  for one in phases_lib.configs(config):
+    if objective_class(one.objective).needs_documents:
+      return f"--objective={one.objective}"
   name = config.adapt.get(METHOD, "")
   if name and adaptation_class(name).needs_documents:
     return f"--adapt.{METHOD}={name}"
@@ -136,8 +138,13 @@ def build(config: Config) -> Built:
 
 
 def _build(config: Config) -> Built:
+  branches_lib.parse(config)
+  *others, config = phases_lib.configs(config)
+  for other in others:
+    with about(f"a phase of {other.objective}"):
+      build(other)
   cls = objective_class(config.objective)
-  architecture = _architecture(config, cls)
+  architecture = architecture_of(config, cls)
   if architecture not in cls.architectures:
     fits = [name for name in ARCHITECTURES if name in cls.architectures]
     raise UsageError(
@@ -156,7 +163,6 @@ def _build(config: Config) -> Built:
   check_ranges(seeds_lib.seeds_of(config), "seed.")
   _require_consistent(config)
   Budget.parse(config.budget)
-  branches_lib.parse(config)
   if config.data.unique:
     from lm_jax.data import unique
 
@@ -243,14 +249,6 @@ def given(config: Config) -> dict[str, Any]:
     ): value
     for path, value in flatten(tree)
   }
-
-
-def _architecture(config: Config, cls: type[Objective]) -> Architecture:
-  """Returns the architecture asked for, or else the preset's, if that fits."""
-  if config.architecture:
-    return config.architecture
-  published = sizes.PUBLISHED_AS.get(config.trunk.get("preset", ""))
-  return published if published in cls.architectures else cls.natural
 
 
 def _trunk(config: Config, architecture: Architecture) -> Trunk:

@@ -39,6 +39,25 @@ class Config:
   architecture: Literal[
     "", "encoder", "causal_decoder", "prefix_decoder", "encoder_decoder"
   ] = option("", "unless given, the preset's or the objective's natural one")
+  phases: str = option(
+    "",
+    "objectives that train one model in turn, and their shares of the budget:"
+    " clm:0.5,mlm:0.5; options of one stand in brackets, mlm(rate=0.3):0.5, and"
+    " are checked as those of --objective; the run's own objective is the last",
+    absent="",
+  )
+  phase_schedule: Literal["whole", "each"] = option(
+    "whole",
+    "of the learning rate: one for the whole budget, or for each phase a"
+    " warm-up and a course over its own share",
+    absent="whole",
+  )
+  phase_cycle: str = option(
+    "",
+    "phases take turns within each so many steps, steps:100, in proportion to"
+    " their numbers, which need not add up to 1: clm:3,mlm:1",
+    absent="",
+  )
   size: str = option("tiny", "the trunk's shape: `list sizes`")
   length: int = option(128, "tokens a row", least=16)
   curriculum: str = option(

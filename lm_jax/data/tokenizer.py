@@ -52,7 +52,10 @@ class Tokenizer:
     self._content, self._parsed = tokenizer_json.read(path)
     # A text that spells "</s>" may be read as that all the same, by a unigram
     # model or where the file doesn't call it special.
-    shunned = frozenset(self.specials.ids) - {self.specials.unknown}
+    kept = {self.specials.unknown}
+    if not self._is_added(self.specials.mask):
+      kept.add(self.specials.mask)  # a sign of text that `import --mask` names
+    shunned = frozenset(self.specials.ids) - kept
     self.encoder = encoding.Encoder(self._content, shunned, self.named)
     self._tokenizer = self.encoder.tokenizer
     vocab = self._tokenizer.get_vocab()
@@ -66,6 +69,11 @@ class Tokenizer:
     if self.specials != Specials(sentinels=self.specials.sentinels):
       facts += specials_lib.to_json(self.specials)
     self.fingerprint = hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+  def _is_added(self, token: int) -> bool:
+    added = isinstance(self._parsed, dict) and self._parsed.get("added_tokens")
+    tokens = added if isinstance(added, list) else []
+    return token in [x.get("id") for x in tokens if isinstance(x, dict)]
 
   def __len__(self) -> int:
     """Returns the number of ids, special tokens included."""
@@ -95,6 +103,10 @@ class Tokenizer:
       contents[sidecar_files.LANGUAGES] = json.dumps(self.languages) + "\n"
     # The last: without it the others are nothing.
     return contents | {"tokenizer.json": self._content}
+
+  def id_of(self, token: str) -> int | None:
+    """Returns the id of a token of the vocabulary; None if it has none."""
+    return self._tokenizer.token_to_id(token)
 
   def encode(self, text: str, parse_special: bool = False) -> list[int]:
     """Returns the ids of a text, without special tokens around it.

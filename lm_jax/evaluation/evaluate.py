@@ -50,7 +50,7 @@ def evaluate(
   Raises:
     UsageError: before anything is measured, if it can be known by then.
   """
-  source = ModelDirectory(flags.model)
+  source = ModelDirectory(flags.model, objective=flags.as_)
   flags = fine_tuned.with_own_data(flags, source)
   planned = plan.plan(flags, source)
   if flags.predictions:

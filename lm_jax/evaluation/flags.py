@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from lm_jax.config import phases
 from lm_jax.examples import task_paths
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
@@ -103,6 +104,7 @@ class EvaluateFlags:
     most=256,
     group=_PROMPTS,
   )
+  as_: str = option("", phases.AS)
 
   given: frozenset[str] = names_given()
 
@@ -128,7 +130,7 @@ class EvaluateFlags:
       "samples": self.samples,
       "run_generated_code": self.run_generated_code,
       "embedder": self.embedder,
-    }
+    } | ({"as": self.as_} if self.as_ else {})
 
   def checked(self) -> EvaluateFlags:
     """Returns the flags, names once each.
@@ -172,6 +174,7 @@ def from_values(
   checked: dict[str, Any] = {"model": model, "tasks": tuple(tasks)}
   checked["task_data"] = tuple(f"{name}={at}" for name, at in places.items())
   for name, value in values.items():
+    name = "as" if name == "objective" else name
     if name not in known or name in ("model", "tasks", "task_data", "format"):
       raise registry.unknown("option", name, known)
     if isinstance(value, os.PathLike):
@@ -179,6 +182,8 @@ def from_values(
     if name == "shots" and isinstance(value, int):
       value = (value,)
     checked[name] = known[name].check(value, "evaluate")
+  if "as" in checked:
+    checked["as_"] = checked.pop("as")
   if not model:
     raise UsageError(f"--model: needed, {known['model'].needed}")
   return EvaluateFlags(**checked, given=frozenset(values)).checked()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lm_jax import config as config_lib
-from lm_jax.config import Config, overrides
+from lm_jax.config import Config, overrides, phases
 from lm_jax.inference import continued
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option
@@ -29,7 +29,10 @@ EPOCHS, EXAMPLES = 3.0, 32
 CHOICE = "multiple_choice"
 # Tokens of a text at most, unless --length or a model that reads less says so.
 LENGTH = 128
-_HIDDEN = ("name", "arm", "family", "curriculum", "branches", "budget")
+_HIDDEN = (
+  *("name", "arm", "family", "curriculum", "branches", "budget"),
+  *phases.FLAGS,
+)
 
 
 def schema() -> dict[str, Option]:
@@ -53,6 +56,7 @@ def schema() -> dict[str, Option]:
   )
   known["keep_last"] = dataclasses.replace(known["keep_last"], default=1)
   own = (
+    Option("as", str, "", f"{phases.AS} (--model)"),
     Option("epochs", float, EPOCHS, "times that each example is read"),
     Option(
       "batch_size",
@@ -90,11 +94,11 @@ def configured(given: Mapping[str, str]) -> Config:
   known = schema()
   own = {
     path: known[path].parse(given[path])
-    for path in ("epochs", "batch_size", "budget")
+    for path in ("epochs", "batch_size", "budget", "as")
     if path in given
   }
   rest = {path: text for path, text in given.items() if path not in own}
-  config = based(task, rest)
+  config = based(task, rest, own.get("as", ""))
   examples, config = encoded(config, task)
   rows = rows_a_step(
     examples, own.get("batch_size", EXAMPLES), config.accumulate
@@ -115,12 +119,15 @@ def configured(given: Mapping[str, str]) -> Config:
   return dataclasses.replace(config, batch_size=rows, budget=budget)
 
 
-def based(task: SupervisedTask, given: Mapping[str, str]) -> Config:
+def based(
+  task: SupervisedTask, given: Mapping[str, str], pretrained_by: str = ""
+) -> Config:
   """Makes the configuration that a run starts from: a model's, or a new one.
 
   Args:
     task: what it is fine-tuned for.
     given: texts by path, of the configuration.
+    pretrained_by: the phase of the model to go on from; "" for the last.
 
   Raises:
     UsageError: the architecture can't do the task.
@@ -131,8 +138,10 @@ def based(task: SupervisedTask, given: Mapping[str, str]) -> Config:
   if name:
     _require_objective(task, name)
   architecture: Any
+  if pretrained_by and not model:
+    raise UsageError(f"--as={pretrained_by}: needs --model")
   if model:
-    config = continued.continued(model, given)
+    config = continued.continued(model, given, pretrained_by)
     architecture = config_lib.resolve(config).architecture
   else:
     natural = config_lib.objective_class(name or task.objective).natural

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 
 from lm_jax import config as config_lib
+from lm_jax import specials as specials_lib
 from lm_jax.config import Config
 from lm_jax.config import mesh as mesh_lib
 from lm_jax.config.budget import Ledger
@@ -25,6 +26,7 @@ from lm_jax.storage.log import write_atomically
 from lm_jax.storage.result_file import Result
 from lm_jax.support.errors import UsageError
 from lm_jax.support.status import DONE
+from lm_jax.types import ABSENT, Specials
 
 TOKENIZER = "tokenizer.json"
 # Tells what an import has begun, which the next one may replace.
@@ -39,7 +41,11 @@ class Imported(NamedTuple):
 
 
 def run(
-  model: str, directory: str, mesh: str = "", cached: str = ""
+  model: str,
+  directory: str,
+  mesh: str = "",
+  cached: str = "",
+  mask: str = "",
 ) -> Imported:
   """Imports a model, or finds that it was imported there before.
 
@@ -52,6 +58,8 @@ def run(
     directory: of the run to be.
     mesh: of --mesh.
     cached: of --data.cache.
+    mask: the token that hides others, where the model has none; LLM2Vec's is
+      "_" (BehnamGhader et al. 2024, section 2.1).
 
   Raises:
     UsageError: the directory is none of theirs, or its model is not
@@ -64,10 +72,12 @@ def run(
   workdir.check(directory)
   sizes = mesh_lib.check(mesh, rows=0)
   foreign = pretrained.read(model, cached=cached)
+  specials = _specials(foreign, mask)
   config = _config(foreign, directory)
   workdir.check_same(config)
   files = _files(foreign)
   source = {file.path.name: file.sha256 for file in files}
+  source |= {"--mask": mask} if mask else {}
   _check_own(directory)
   if not pathlib.Path(directory, "result.json").exists():
     _check_space(directory, foreign)
@@ -80,11 +90,32 @@ def run(
     params = pretrained.parameters(foreign, sharding.make_mesh(sizes))
     _save(path, params)
     _describe(path, config, foreign)
+    if mask:
+      write_atomically(path / specials_lib.FILE, specials_lib.to_json(specials))
     hashes.require_same(files)
     result = _result(config, foreign, params, source)
     result.write(path / "result.json")
     (path / UNFINISHED).unlink()
   return Imported(result.as_dict(), False)
+
+
+def _specials(foreign: Foreign, mask: str) -> Specials:
+  """The special tokens of a model with a token that hides others.
+
+  Raises:
+    UsageError: it has a mask token, or no such token.
+  """
+  tokenizer = foreign.tokenizer
+  if not mask or tokenizer is None:
+    if mask:
+      raise UsageError(f"--mask={mask}: the model has no tokenizer")
+    return Specials()
+  if tokenizer.specials.mask != ABSENT:
+    raise UsageError(f"--mask={mask}: the tokenizer has a mask token")
+  own = tokenizer.id_of(mask)
+  if own is None:
+    raise UsageError(f"--mask={mask}: is no token of the model's vocabulary")
+  return dataclasses.replace(tokenizer.specials, mask=own)
 
 
 def _config(foreign: Foreign, directory: str) -> Config:

@@ -14,11 +14,13 @@ from absl import logging
 from lm_jax import config as config_lib
 from lm_jax.adaptation.base import is_own
 from lm_jax.config import Config
+from lm_jax.config import phases as phases_lib
 from lm_jax.config import trunk as trunk_lib
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
 from lm_jax.hugging_face import pretrained
-from lm_jax.inference.load import describe, load, require_whole, tokenizer_of
+from lm_jax.inference.describe import describe, tokenizer_of
+from lm_jax.inference.load import load_whole, require_whole
 from lm_jax.loaded_model import TOKENIZER, Trained
 from lm_jax.objectives.base import Objective
 from lm_jax.storage.digest import flatten
@@ -57,6 +59,8 @@ def check(config: Config) -> None:
     old, new = getattr(theirs, field.name), getattr(mine, field.name)
     if field.name not in free and old != new:
       name = field.name
+      if name == "architecture" and "encoder_decoder" not in (old, new):
+        continue  # Visibility apart it is the same stack.
       flag = "--architecture" if name == "architecture" else f"--trunk.{name}"
       raise UsageError(
         f"{flag}={new}: --model={config.model} has {old} and can't change it"
@@ -112,7 +116,7 @@ def params_for(
   Raises:
     UsageError: they can't be read, or belong to other tokens.
   """
-  model = model or load(config.model)
+  model = model or load_whole(config.model)
   if model.tokenizer is None or (
     model.tokenizer.fingerprint != tokenizer.fingerprint
   ):
@@ -121,6 +125,8 @@ def params_for(
       f"those of --model={config.model}; "
       f"{Path(config.model, TOKENIZER)} gives the same"
     )
+  if line := _other_visibility(config, model):
+    logging.warning("%s", line)
   old = flatten(model.params)
   wanted = flatten(program.abstract.params)
   old |= _starts(program.plan.objective, old, wanted)
@@ -152,6 +158,27 @@ def params_for(
   treedef = jax.tree.structure(program.abstract.params)
   params = jax.tree.unflatten(treedef, [old[name] for name in wanted])
   return sharding.place_arrays(params, program.shardings.params)
+
+
+def _other_visibility(config: Config, model: Trained) -> str:
+  """Says if each token sees others of the text than in the model's training.
+
+  As in LLM2Vec (BehnamGhader et al. 2024), which turns a causal decoder into an
+  encoder by masked prediction.
+  """
+  old = {
+    config_lib.build(one).trunk.architecture
+    for one in phases_lib.configs(model.config)
+  }
+  new = config_lib.build(config).trunk.architecture
+  if new in old:
+    return ""
+  return (
+    f"--model={config.model} was trained by"
+    f" {' and '.join(phases_lib.objectives(model.config))} as"
+    f" {' and '.join(sorted(old))}; goes on by {config.objective} as {new}:"
+    " its tokens see others than before"
+  )
 
 
 def _stretched(
@@ -213,8 +240,12 @@ def with_positions(config: Config, vocabulary: Vocabulary) -> Config:
   if built.trunk.max_positions and not built.stretch:
     return config
   size, specials = vocabulary.vocabulary_size, vocabulary.specials
-  spec = Spec(built.trunk.architecture, config.length, size, specials)
-  longest = longest_stream(built, spec)
+  streams = []
+  for one in phases_lib.configs(config):
+    own = config_lib.build(one)
+    spec = Spec(own.trunk.architecture, config.length, size, specials)
+    streams.append(longest_stream(own, spec))
+  longest = max(streams)
   positions = {"max_positions": max_positions(built, longest) or longest}
   return dataclasses.replace(config, trunk=config.trunk | positions)
 
@@ -226,7 +257,9 @@ _FIXED = ("size", "trunk.", "data.tokenizer", "data.vocabulary_size")
 _FREE = tuple(f"trunk.{name}" for name in trunk_lib.FREE)
 
 
-def continued(directory: str, given: Collection[str]) -> Config:
+def continued(
+  directory: str, given: Collection[str], objective: str = ""
+) -> Config:
   """Returns the settings of a model's own run, for a further run on it.
 
   It keeps the model's tokenizer, whatever the corpus.
@@ -234,9 +267,12 @@ def continued(directory: str, given: Collection[str]) -> Config:
   Args:
     directory: of the run that trained it, or of Hugging Face Transformers.
     given: the paths that the user sets.
+    objective: the one of the run's phases that is gone on with; "" for the
+      last.
 
   Raises:
-    UsageError: no such directory, or an option that the model fixes.
+    UsageError: no such directory, or an option that the model fixes; or it was
+      not trained by `objective`.
   """
   for path in given:
     if path.startswith(_FIXED) and path not in _FREE:
@@ -256,6 +292,10 @@ def continued(directory: str, given: Collection[str]) -> Config:
       config_lib.build(config).trunk.positions == "learned"
     ):
       config = with_positions(config, tokenizer_of(directory))
+  number = phases_lib.number(
+    config, objective, f"--as={objective}: --model={directory}"
+  )
+  config = phases_lib.configs(config)[number]
   # It is another run, and open again is what was not given then.
   data = dataclasses.replace(config.data, sentences="")
   # Older runs have no specials.json: theirs is made again by its recipe.

@@ -18,10 +18,11 @@ class ModelDirectory:
   Args:
     path: of the directory.
     flag: names it in messages.
+    objective: the one of its phases that a run is read by; "" for the last.
   """
 
-  def __init__(self, path: str, flag: str = "--model"):
-    self.path, self.flag = path, flag
+  def __init__(self, path: str, flag: str = "--model", objective: str = ""):
+    self.path, self.flag, self.objective = path, flag, objective
 
   @functools.cached_property
   def is_hugging_face(self) -> bool:

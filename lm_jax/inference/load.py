@@ -14,6 +14,7 @@ import jax
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
+from lm_jax.config import phases as phases_lib
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.devices import sharding
 from lm_jax.hugging_face import pretrained
@@ -22,7 +23,7 @@ from lm_jax.inference.directory import ModelDirectory
 from lm_jax.loaded_model import TOKENIZER, VOCABULARY, Trained, outputs_of
 from lm_jax.models.network import Network
 from lm_jax.storage import checkpoint, identity
-from lm_jax.storage.digest import digest, flatten
+from lm_jax.storage.digest import digest
 from lm_jax.storage.selection import Selection
 from lm_jax.support.errors import UsageError
 from lm_jax.training import frozen
@@ -32,9 +33,6 @@ from lm_jax.types import Head, Spec, Specials
 
 # Under which a checkpoint's stamp has the digest of the model that is adapted.
 MODEL = "model"
-
-
-Shapes = dict[str, tuple[int, ...]]
 
 
 def from_plan(
@@ -53,26 +51,69 @@ def from_plan(
   )
 
 
-def load(directory: str | ModelDirectory, flag: str = "--model") -> Trained:
+def load(
+  directory: str | ModelDirectory, flag: str = "--model", objective: str = ""
+) -> Trained:
   """Loads a run's last intact checkpoint, or a Hugging Face directory.
 
-  The model that a run adapts is read, too.
+  The model that a run adapts is read, too. A run of several phases has the
+  objective, the architecture and the parameters of the last one, unless another
+  is asked for.
 
   Args:
     directory: of a run, finished or not, or of Hugging Face Transformers; it
       is only read.
     flag: names the directory in messages.
+    objective: by which it is read; "" for the run's own.
 
   Raises:
     UsageError: neither of them, or it cannot be read; or the model that it
-      adapts is gone, or another by now.
+      adapts is gone, or another by now; or it was not trained by `objective`.
   """
   source = directory
   if isinstance(source, str):
-    source = ModelDirectory(source, flag)
+    source = ModelDirectory(source, flag, objective)
+  model, plan = _whole(source)
+  return _of_phase(model, plan, source)
+
+
+def load_whole(directory: str) -> Trained:
+  """Loads a model with the parameters of all its phases; else like `load`."""
+  return _whole(ModelDirectory(directory))[0]
+
+
+def _of_phase(
+  model: Trained, plan: Plan | None, source: ModelDirectory
+) -> Trained:
+  """The model as it is read by the objective of one of its phases."""
+  number = phases_lib.number(
+    model.config,
+    source.objective,
+    f"--as={source.objective}: {source.flag}={source.path}",
+  )
+  if plan is None or not plan.phases:
+    return model
+  config, own = model.config, plan.phases[number]
+  if number < len(plan.phases) - 1:
+    config = phases_lib.configs(config)[number]
+    # Its table of positions is that of the phase with the longest rows.
+    trunk = config.trunk | {"max_positions": own.main.max_positions}
+    config = dataclasses.replace(config, trunk=trunk)
+  assert model.tokenizer is not None
+  params = frozen.select_leaves(
+    model.params, nn.meta.unbox(parameter_shapes(own))
+  )
+  read = from_plan(config, model.tokenizer, own, params)
+  return dataclasses.replace(
+    read, source=model.source, base=model.base, name=model.name
+  )
+
+
+def _whole(source: ModelDirectory) -> tuple[Trained, Plan | None]:
+  """A model with all parameters, and the plan of its training, if any."""
   directory, flag = source.path, source.flag
   if source.is_hugging_face:
-    return _load_foreign(source)
+    return _load_foreign(source), None
   config, tokenizer = read_run(source)
   enable_compilation_cache(config.data.cache)
   place = Path(directory, "checkpoints")
@@ -81,7 +122,7 @@ def load(directory: str | ModelDirectory, flag: str = "--model") -> Trained:
     specials = pretrained.specials(directory, flag)
   elif tokenizer is None:
     raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
-  model, plan = _planned(config, tokenizer, specials)
+  model, plan = planned(config, tokenizer, specials)
   with checkpoint.Checkpoints(place, read_only=True) as checkpoints:
     step = _chosen(checkpoints) if config.task else None
     if config.adapt:
@@ -90,7 +131,7 @@ def load(directory: str | ModelDirectory, flag: str = "--model") -> Trained:
       wanted = functools.partial(_wanted, model, plan)
       params, _ = _restored(checkpoints, wanted, step, source)
       model = dataclasses.replace(model, params=params)
-  return _named(model, source)
+  return _named(model, source), plan
 
 
 def _restored(
@@ -153,7 +194,7 @@ def _wanted(
 
 def _shapes(model: Trained, plan: Plan | None) -> Any:
   """All parameters of a model as its network traces them, with their places."""
-  boxed = _boxed_shapes(model, plan)
+  boxed = boxed_shapes(model, plan)
   mesh = plan.mesh if plan else sharding.make_mesh()
   return jax.tree.map(
     lambda leaf, place: jax.ShapeDtypeStruct(
@@ -164,7 +205,7 @@ def _shapes(model: Trained, plan: Plan | None) -> Any:
   )
 
 
-def _planned(
+def planned(
   config: Config, tokenizer: Tokenizer | None, specials: Specials | None
 ) -> tuple[Trained, Plan | None]:
   """A run's model, without its parameters, and the plan of its training.
@@ -200,7 +241,7 @@ def _nested(stored: checkpoint.Stored) -> dict[str, Any]:
   return tree
 
 
-def _boxed_shapes(model: Trained, plan: Plan | None) -> Any:
+def boxed_shapes(model: Trained, plan: Plan | None) -> Any:
   """The shapes of a model's parameters, boxed; plan: of its run, if any."""
   if plan is not None:
     return parameter_shapes(plan)
@@ -235,7 +276,7 @@ def read_base(config: Config, what: str) -> Base:
   try:
     if not pretrained.is_directory(config.model):
       require_whole(config_lib.read(config.model), config.model)
-    model = load(config.model)
+    model = load_whole(config.model)
   except UsageError as error:
     raise UsageError(
       f"{what}: adapts {config.model}, which can't be read: {error}"
@@ -251,37 +292,6 @@ def require_whole(config: Config, directory: str) -> None:
       f" {config.adapt[config_lib.METHOD]}; `export` may merge that into a"
       " Hugging Face directory to go on from"
     )
-
-
-def describe(directory: str) -> tuple[Config, Tokenizer, Shapes]:
-  """A model's configuration, tokenizer, and shapes of its parameters."""
-  if pretrained.is_directory(directory):
-    foreign = pretrained.read(directory)
-    tokenizer, shapes = foreign.tokenizer, foreign.model.shapes
-    config = foreign.config
-  else:
-    config, tokenizer = read_run(ModelDirectory(directory))
-    if tokenizer is not None:
-      model, plan = _planned(config, tokenizer, tokenizer.specials)
-      tree = nn.meta.unbox(_boxed_shapes(model, plan))
-      shapes = {n: x.shape for n, x in flatten(tree).items()}
-  if tokenizer is None:
-    raise UsageError(
-      f"--model={directory}: has no {TOKENIZER}, which training needs"
-    )
-  return config, tokenizer, shapes
-
-
-def tokenizer_of(directory: str, flag: str = "--model") -> Tokenizer:
-  """The tokenizer of a run that is none of an import.
-
-  Raises:
-    UsageError: the run or its tokenizer can't be read.
-  """
-  _, tokenizer = read_run(ModelDirectory(directory, flag))
-  if tokenizer is None:
-    raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
-  return tokenizer
 
 
 def read_run(source: ModelDirectory) -> tuple[Config, Tokenizer | None]:

@@ -73,8 +73,27 @@ CURRENCIES: dict[str, str] = {
 LEDGER = ("steps", *CURRENCIES, "epochs", "branch_flops")
 
 
+def by(name: str, objective: str) -> str:
+  """The name of a metric that an earlier phase's objective measures.
+
+  >>> by("minimal_pairs/swap", "clm")
+  'minimal_pairs/swap.clm'
+  """
+  return f"{name}.{objective}"
+
+
+def split(name: str) -> tuple[str, str]:
+  """The inverse of `by`: a metric and an objective, "" for the run's own."""
+  metric, _, objective = name.rpartition(".")
+  return (metric, objective) if metric in METRICS else (name, "")
+
+
 def get(name: str) -> Metric:
   """The entry of METRICS; a name that is not there is shown, never ranked."""
+  metric, objective = split(name)
+  if objective:
+    known = METRICS[metric]
+    return dataclasses.replace(known, label=f"{known.label}, by {objective}")
   return METRICS.get(name, Metric(name, "", None))
 
 
@@ -107,8 +126,8 @@ def share(
   where its interval is one of a share. Correlations are shown times 100, too,
   as GLUE has them.
   """
-  if name in METRICS:
-    return METRICS[name].unit == "%"
+  if split(name)[0] in METRICS:
+    return get(name).unit == "%"
   parts = [part.partition("@")[0] for part in name.casefold().split("/")]
   if _SHARES.intersection(parts):
     return -1 <= value <= 1

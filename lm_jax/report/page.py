@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from lm_jax.report import alarms, likelihood, prose, ranking_table, tables
+from lm_jax.report import (
+  alarms,
+  likelihood,
+  phases,
+  prose,
+  ranking_table,
+  tables,
+)
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import Block, Card, Code, Heading, Image, Text
 from lm_jax.report.compare import Analysis
@@ -128,6 +135,9 @@ def build(
     ),
     *_section("What each arm reached", reached),
     *_section("Bits per byte", likelihood.blocks(analysis)),
+    *_section(
+      "By each objective that trained it", phases.by_objective(analysis)
+    ),
     *_section("Above chance?", tables.chance(analysis)),
     *_section("Where the spread comes from", spread),
     *_section("Learning curves", figure("curves_flops", "curves_tokens")),

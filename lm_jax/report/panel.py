@@ -126,6 +126,9 @@ def _number(
 
 
 def _setting(path: str, name: str, values: Mapping[str, Any]) -> Field:
+  if path == subject.PHASES:
+    short = subject.short_phases([value or "–" for value in values.values()])
+    values = dict(zip(values, short, strict=True))
   texts = {
     arm: value if isinstance(value, str) else json.dumps(value)
     for arm, value in values.items()

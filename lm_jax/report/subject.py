@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ _NAMES = frozenset(
     "mesh",
   }
 )
+PHASES = "phases"
 # What rows a run reads.
 _ROWS = ("data.", "length", "curriculum", "batch_size")
 _MOST = 6  # values of a setting that are listed
@@ -81,7 +83,20 @@ def losses_compare(runs: Sequence[Settings]) -> bool:
 def values_of(path: str, runs: Sequence[Settings]) -> list[str]:
   """Lists the values of a setting, as they are written after its flag."""
   values = [run.get(path) for run in runs if run.get(path) is not None]
+  if path == PHASES:
+    return list(dict.fromkeys(map(_shown, short_phases(values))))
   return list(dict.fromkeys(map(_shown, values)))
+
+
+def short_phases(values: Sequence[Any]) -> list[str]:
+  """Shows phases without their options, unless only these differ.
+
+  >>> short_phases(["clm(architecture=causal_decoder):0.5,mlm:0.5", "mlm:1"])
+  ['clm:0.5,mlm:0.5', 'mlm:1']
+  """
+  texts = list(map(str, values))
+  bare = [re.sub(r"\([^()]*\)", "", text) for text in texts]
+  return bare if len(set(bare)) == len(set(texts)) else texts
 
 
 def _shown(value: Any) -> str:

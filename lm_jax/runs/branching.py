@@ -25,8 +25,8 @@ from lm_jax.support.errors import UsageError
 from lm_jax.training import forks as forks_lib
 from lm_jax.training import pace
 from lm_jax.training.assemble import make_program
-from lm_jax.training.curriculum import Part
 from lm_jax.training.forks import Fork
+from lm_jax.training.parts import Part
 from lm_jax.training.plan import State
 
 

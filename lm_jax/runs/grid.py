@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lm_jax import config as config_lib
-from lm_jax.config import Config
+from lm_jax.config import Config, phases
 from lm_jax.config import overrides as settings_lib
 from lm_jax.config.seeds import KINDS
 from lm_jax.runs import alike, seeding
@@ -131,15 +131,19 @@ def _cells(
     if any(path in common or path in sweeps for path in _TRUNKS):
       trunk = {k: v for k, v in arm.trunk.items() if k not in shared}
       arm = dataclasses.replace(arm, trunk=trunk)
-    name = arm.arm or arm.objective
+    name = arm.arm or phases.label(arm)
     for values in itertools.product(*sweeps.values()):
       swept = dict(zip(sweeps, values, strict=True))
-      # An objective's name says what it is.
-      parts = [
-        v if p == "objective" else f"{labels[p]}={v}" for p, v in swept.items()
-      ]
+      parts = [_part(labels[p], v) for p, v in swept.items()]
       config = settings_lib.override(arm, {**common, **swept})
       yield _Cell(name, (name, *parts), config)
+
+
+def _part(label: str, value: str) -> str:
+  """A swept value in the name of an arm."""
+  if label == "objective":
+    return value  # which says what it is
+  return phases.name_of(value) if label == "phases" else f"{label}={value}"
 
 
 def _shared_parts(cells: Sequence[_Cell]) -> list[str]:

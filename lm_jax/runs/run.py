@@ -11,6 +11,7 @@ import jax
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
+from lm_jax.config import phases as phases_lib
 from lm_jax.config.budget import Budget
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.open_tokenizer import specials_of
@@ -23,8 +24,12 @@ from lm_jax.runs.session import Session, train_session
 from lm_jax.storage import checkpoint, disk, identity, machines, workdir
 from lm_jax.support import version
 from lm_jax.training import curriculum
-from lm_jax.training.assemble import enable_compilation_cache, make_program
-from lm_jax.types import Spec
+from lm_jax.training import parts as parts_lib
+from lm_jax.training.assemble import (
+  check_phases,
+  enable_compilation_cache,
+  make_program,
+)
 
 
 class Run:
@@ -38,15 +43,15 @@ class Run:
   """
 
   def __init__(self, config: Config):
-    self.config = config = config_lib.with_packing(workdir.adopted(config))
-    built = config_lib.build(config)
+    config = phases_lib.with_last(workdir.adopted(config))
+    self.config = config = config_lib.with_packing(config)
+    config_lib.build(config)
     identity.check_names(config)
     specials = specials_of(config.data)
     # The tokenizer does not exist yet; an objective asks for no more than this.
     size = max(config.data.vocabulary_size, specials.ids[-1] + 2)
     for stage in curriculum.stages(config):
-      spec = Spec(built.trunk.architecture, stage.length, size, specials)
-      built.objective.check(spec, stage.batch_size, config.accumulate)
+      check_phases(stage.configure(config), size, specials)
     if config.model:
       continued.check(config)
     if config.workdir:
@@ -130,7 +135,7 @@ def _train(
   # Raises where there are too few rows for a batch.
   dataset.batch(config_lib.seeds_of(config).order, 0, config.batch_size)
   program = make_program(config, dataset)
-  parts = curriculum.parts(config, dataset, program)
+  parts = parts_lib.parts(config, dataset, program)
   base = None
   if config.adapt:
     base = load.read_base(config, f"--workdir={config.workdir}")

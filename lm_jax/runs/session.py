@@ -26,9 +26,9 @@ from lm_jax.storage.log import MetricsLog, NoLog, write_atomically
 from lm_jax.support import status as status_lib
 from lm_jax.tasks import base as tasks_base
 from lm_jax.training import events, train
-from lm_jax.training.curriculum import Part
 from lm_jax.training.forks import Fork
 from lm_jax.training.interruption import Interruption
+from lm_jax.training.parts import Part
 from lm_jax.training.plan import State, predicts_tokens
 from lm_jax.training.program import Program
 from lm_jax.training.progress import Progress

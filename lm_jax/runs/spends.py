@@ -31,7 +31,7 @@ from lm_jax.storage.log import write_atomically
 from lm_jax.support.typed_json import read_as
 from lm_jax.training import pace
 from lm_jax.training.assemble import enable_compilation_cache, make_program
-from lm_jax.training.curriculum import Part
+from lm_jax.training.parts import Part
 
 FILE = "branches.json"
 # Those of exact cost first: of several branches at about one step it is kept.
@@ -102,8 +102,8 @@ def resolve(
   elif progress and len(own) > 1:
     print(
       "lm_jax: --branches=auto: no branches, for which every arm needs"
-      " --optimizer.schedule=wsd, and no --curriculum; arms are ranked in the"
-      " currencies only in which they end at one spend",
+      " --optimizer.schedule=wsd, and no --curriculum or --phases; arms are"
+      " ranked in the currencies only in which they end at one spend",
       file=sys.stderr,
     )
   write_atomically(Path(directory, FILE), json.dumps(known, indent=2) + "\n")
@@ -139,7 +139,7 @@ def _text(currency: str, spend: float) -> str:
 
 
 def _can_branch(config: Config) -> bool:
-  plain = not (config.curriculum or config.adapt)
+  plain = not (config.curriculum or config.phases or config.adapt)
   return config.optimizer.schedule == "wsd" and plain
 
 
@@ -165,7 +165,7 @@ def _pilot(config: Config) -> _Arm:
 
 def _seconds(config: Config, part: Part) -> float:
   """Times a step, by the median of a few, in seconds."""
-  program = part.program
+  program = part.program.at(0)
   seeds = config_lib.seeds_of(config)
   state = program.initial(
     np.uint32(seeds.parameters), np.uint32(seeds.corruption)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from lm_jax import config as config_lib
 from lm_jax.config import Config
+from lm_jax.config import phases as phases_lib
 from lm_jax.data.rows import Dataset
 from lm_jax.inference import load
 from lm_jax.inference.score import Scorer
+from lm_jax.report.metrics import by
 from lm_jax.runs import measure as measuring
 from lm_jax.storage import checkpoint
 from lm_jax.tasks.base import Measure
@@ -51,17 +55,50 @@ class Pretraining:
   def evaluate_best(
     self, state: State, checkpoints: checkpoint.Checkpoints
   ) -> Measure:
-    return self._measure(state, quick=False)
+    measure = self._measure(state, quick=False)
+    for name in self._others:
+      other = self._measure(state, quick=False, objective=name)
+      measure = _joined(measure, other, name)
+    return measure
 
   def result(self) -> dict[str, Any]:
-    return {}
+    """The kind of score of each objective, where several trained the run."""
+    if not self._others:
+      return {}
+    names = (*self._others, self._config.objective)
+    kinds = {n: config_lib.objective_class(n).scoring for n in names}
+    return {"objectives": kinds}
 
-  def _measure(self, state: State, quick: bool) -> Measure:
+  @property
+  def _others(self) -> tuple[str, ...]:
+    """The objectives of earlier phases."""
+    return phases_lib.objectives(self._config)[:-1]
+
+  def _measure(self, state: State, quick: bool, objective: str = "") -> Measure:
+    """Measures by the run's own objective, or by that of another phase."""
     params = self._program.all_params(state.params)
-    model = load.from_plan(
-      self._config, self._dataset.tokenizer, self._program.plan, params
-    )
+    config, plan = self._config, self._program.plan
+    if objective:
+      number = phases_lib.number(config, objective, "the run")
+      config, plan = phases_lib.configs(config)[number], plan.phases[number]
+    tokenizer = self._dataset.tokenizer
+    model = load.from_plan(config, tokenizer, plan, params)
     return measuring.evaluate(Scorer(model), self._dataset, self._tasks, quick)
+
+
+def _joined(measure: Measure, other: Measure, objective: str) -> Measure:
+  """Adds what another objective measures, its name behind each metric's."""
+  metrics = {by(name, objective): x for name, x in other.metrics.items()}
+  items = {by(name, objective): x for name, x in other.items.items()}
+  return dataclasses.replace(
+    measure,
+    metrics=measure.metrics | metrics,
+    items=measure.items | items,
+    constant=[
+      *measure.constant,
+      *(by(name, objective) for name in other.constant),
+    ],
+  )
 
 
 def make(

@@ -173,7 +173,8 @@ def options(cls: type, prefix: str = "") -> dict[str, Option]:
   for field in dataclasses.fields(cls):
     if not field.metadata.get("flag", True):
       continue
-    path, kind = prefix + field.name, hints[field.name]
+    # A word of Python has an underscore: "as_" is the flag --as.
+    path, kind = prefix + field.name.removesuffix("_"), hints[field.name]
     if dataclasses.is_dataclass(kind):
       known |= options(typing.cast(type, kind), path + ".")
       continue
@@ -232,7 +233,8 @@ def read(cls: type[Flags], given: Mapping[str, Sequence[str]]) -> Flags:
 
 def _nested(cls: type[Flags], values: Mapping[str, Any]) -> Flags:
   """Makes a dataclass of values by path; dataclasses in it, too."""
-  own = {name: value for name, value in values.items() if "." not in name}
+  fields = {f.name.removesuffix("_"): f.name for f in dataclasses.fields(cls)}
+  own = {fields[n]: value for n, value in values.items() if "." not in n}
   hints = _hints(cls)
   for group in {path.partition(".")[0] for path in values if "." in path}:
     members = {
@@ -252,7 +254,7 @@ def check_ranges(instance: Any, prefix: str = "") -> None:
   for path, one in options(type(instance), prefix).items():
     value = instance
     for name in path.removeprefix(prefix).split("."):
-      value = getattr(value, name)
+      value = getattr(value, name if hasattr(value, name) else f"{name}_")
     one.require(value, "--")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 from absl import logging
 
 from lm_jax import config as config_lib
 from lm_jax.config import Built, Config
+from lm_jax.config import phases as phases_lib
 from lm_jax.config.budget import Budget
 from lm_jax.devices import program_cache, sharding
 from lm_jax.models.network import Network
@@ -49,6 +50,48 @@ def make_plan(config: Config, vocabulary: Vocabulary) -> Plan:
   Raises:
     UsageError: the configuration is impossible.
   """
+  configs = phases_lib.configs(config)
+  if len(configs) == 1:
+    return _make_plan(configs[0], vocabulary)
+  # All have the table of positions for the longest streams.
+  longest = max(
+    _make_plan(one, vocabulary).main.max_positions for one in configs
+  )
+  plans = []
+  courses = phases_lib.courses(config)
+  for one, course in zip(configs, courses, strict=True):
+    trunk = one.trunk | {"max_positions": longest}
+    one = dataclasses.replace(one, trunk=trunk)
+    plan = _make_plan(one, vocabulary)
+    plans.append(dataclasses.replace(plan, course=course))
+  return dataclasses.replace(plans[-1], phases=tuple(plans))
+
+
+def check_phases(config: Config, vocabulary: int, specials: Specials) -> None:
+  """Raises UsageError where a phase can't have its batch or its tokens.
+
+  Nor may phases need stacks or heads of one name and of different shapes.
+
+  vocabulary: number of tokens, at the least.
+  """
+  needed: dict[str, tuple[Any, str]] = {}
+  for one in phases_lib.configs(config):
+    built = config_lib.build(one)
+    spec = Spec(built.trunk.architecture, one.length, vocabulary, specials)
+    built.objective.check(spec, one.batch_size, one.accumulate)
+    trunk = dataclasses.replace(built.trunk, architecture="encoder")
+    parts = built.objective.stacks(trunk) | built.objective.heads(spec)
+    for name, part in parts.items():
+      other, owner = needed.setdefault(name, (part, one.objective))
+      if other != part:
+        raise UsageError(
+          f"--phases={phases_lib.short(config)}: {owner} and {one.objective}"
+          f" need {name!r} in different shapes"
+        )
+
+
+def _make_plan(config: Config, vocabulary: Vocabulary) -> Plan:
+  """Makes the plan of a configuration without phases."""
   built = config_lib.build(config)
   spec = Spec(
     built.trunk.architecture,

@@ -9,16 +9,9 @@ more there are.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-from lm_jax import config as config_lib
 from lm_jax.config import Config
-from lm_jax.data import rows as rows_lib
-from lm_jax.data.row_source import RowSource
-from lm_jax.devices import sharding
 from lm_jax.support.errors import UsageError
-from lm_jax.training.assemble import make_program
-from lm_jax.training.program import Program
 
 SHORTEST = 16
 
@@ -84,64 +77,3 @@ def _stage(part: str, config: Config, before: float) -> Stage:
       f"{config.accumulate} divides"
     )
   return Stage(until, length, rows)
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-  """The program and the rows of a stage.
-
-  until: see `train.fit`; None for a run of one stage.
-  """
-
-  until: float | None
-  program: Program
-  dataset: RowSource
-  seed: int
-  workers: int
-
-  @property
-  def epochs(self) -> float:
-    """Epochs that a step reads."""
-    return self.program.plan.batch_size / self.dataset.rows("train")
-
-  def batches(self, start: int) -> Any:
-    """Iterates over the rows from a step of the run on; close it."""
-    plan = self.program.plan
-    process, processes = sharding.share(plan.mesh)
-    return self.dataset.batches(
-      self.seed,
-      plan.batch_size,
-      start=start,
-      process=process,
-      processes=processes,
-      workers=self.workers,
-    )
-
-
-def parts(config: Config, dataset: RowSource, program: Program) -> list[Part]:
-  """Makes the stages of a run, ready to be compiled.
-
-  Args:
-    config: of the run.
-    dataset, program: of the last stage, which is the whole run if it is alone.
-
-  Raises:
-    UsageError: see `stages`; or there are fewer rows than a batch needs.
-  """
-  *shorter, last = stages(config)
-  seed, workers = config_lib.seeds_of(config).order, config.data.workers
-  whole = Part(last.until, program, dataset, seed, workers)
-  if not shorter:
-    return [dataclasses.replace(whole, until=None)]
-  # All stages have the table of positions for the longest rows.
-  positions = dict(program.plan.network.trunks)["main"].max_positions
-  trunk = config.trunk | {"max_positions": positions}
-  stage_parts = []
-  for stage in shorter:
-    rows = rows_lib.load(config.data, stage.length)
-    rows.batch(seed, 0, stage.batch_size)  # Raises where there are few.
-    own = make_program(
-      dataclasses.replace(stage.configure(config), trunk=trunk), rows
-    )
-    stage_parts.append(Part(stage.until, own, rows, seed, workers))
-  return [*stage_parts, whole]

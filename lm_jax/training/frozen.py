@@ -18,6 +18,11 @@ Tree = Any
 _SEPARATOR = "."
 
 
+def names(tree: Tree) -> list[str]:
+  """Lists the dotted paths of leaves in nested dicts."""
+  return list(flatten_dict(tree, sep=_SEPARATOR))
+
+
 def split(tree: Tree, trained: Callable[[str], bool]) -> tuple[Tree, Tree]:
   """Splits nested dicts into trained and fixed leaves."""
   flat = flatten_dict(tree, sep=_SEPARATOR)
@@ -40,8 +45,9 @@ def join(part: Tree, rest: Tree) -> Tree:
 def select_leaves(tree: Tree, like: Tree) -> Tree:
   """Selects the leaves of a tree that another tree has."""
   flat = flatten_dict(tree, sep=_SEPARATOR)
-  names = flatten_dict(like, sep=_SEPARATOR)
-  return unflatten_dict({name: flat[name] for name in names}, sep=_SEPARATOR)
+  return unflatten_dict(
+    {name: flat[name] for name in names(like)}, sep=_SEPARATOR
+  )
 
 
 class Plain:

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lm_jax.config import optimizer as optimizer_lib
+from lm_jax.config.budget import Budget, Ledger
 from lm_jax.devices import compilation, sharding
-from lm_jax.training import cost, frozen, optim, schedule
+from lm_jax.training import cost, frozen, groups, optim, schedule
 from lm_jax.training import counter as counter_lib
 from lm_jax.training.plan import (
   Plan,
@@ -60,13 +61,15 @@ class Program:
     boxed = parameter_shapes(plan)
     self.shapes = nn.meta.unbox(boxed)
     shapes, held = self.split(self.shapes)
-    self._optimizer = optim.optimizer(plan.optimizer, shapes)
+    self._groups = groups.of_plan(plan, shapes)
+    self._optimizer = self._groups.optimizer(plan.optimizer, shapes)
     self.parameters, self.held_parameters = (
       sum(leaf.size for leaf in jax.tree.leaves(tree))
       for tree in (shapes, held)
     )
     self.at_start = plan.optimizer.rate_at == optimizer_lib.START
-    self.warmup = plan.optimizer.warmup
+    start, end = plan.course
+    self.warmup = start + plan.optimizer.warmup * (end - start)
     self.abstract = jax.eval_shape(self._begun, shapes, jax.random.key(0))
     self._places = sharding.parameters(plan.mesh, boxed)
     params, held_places = self.split(self._places)
@@ -84,6 +87,11 @@ class Program:
       skipped=whole,
     )
     self.flops, self.positions = cost.of_step(plan, self._rows, shapes, held)
+    self._cost = {
+      "flops": self.flops,
+      "positions": self.positions,
+      "steps": 1,
+    }
     batch = sharding.rows(plan.mesh)
     self.initial = jax.jit(self._initial, out_shardings=self.shardings)
     self._step = jax.jit(
@@ -116,6 +124,19 @@ class Program:
     if not self._held:
       return compiled
     return lambda *given: compiled(*given, *self._held)
+
+  def at(self, step: int) -> Program:
+    """Returns itself, the program of every step."""
+    del step
+    return self
+
+  def compile(self) -> None:
+    """Compiles the step, before it is used."""
+    _ = self.step
+
+  def steps(self, budget: Budget, spent: Ledger) -> int | None:
+    """Counts the steps that a budget buys; see `Budget.steps`."""
+    return budget.steps(self.flops, self.positions, spent)
 
   def split(self, params: Tree) -> tuple[Tree, Tree]:
     """Splits all parameters into trained and fixed ones."""
@@ -196,12 +217,18 @@ class Program:
     make_key, loss_key, dropout_key = jax.random.split(
       jax.random.fold_in(key, state.step), 3
     )
-    spent = {"tokens": state.tokens, "targets": state.targets}
-    problem = plan.objective.make(
-      make_key, rows, plan.spec, *self._spent(fraction, spent)
-    )
+    share: tuple[Array, ...] = ()
+    if plan.objective.follows_budget:
+      before = {"tokens": state.tokens, "targets": state.targets}
+      share = (
+        schedule.spent_before(plan.budget, fraction, before, plan.course),
+      )
+    problem = plan.objective.make(make_key, rows, plan.spec, *share)
+    old, others = self._groups.split(state.params)
+    if others:
+      held = frozen.join(held or {}, others)
     (loss, metrics), grads = self._gradients(
-      state.params, problem, loss_key, dropout_key, held
+      old, problem, loss_key, dropout_key, held
     )
     read = jnp.sum(rows.part_BxL != PADDING)
     tokens = counter_lib.add(state.tokens, read)
@@ -210,20 +237,21 @@ class Program:
       "tokens": (state.tokens, tokens),
       "targets": (state.targets, targets),
     }
-    learning_rate = self._learning_rate(fraction, counters)
-    direction, optimizer = self._optimizer.update(
-      grads, state.optimizer, state.params
+    learning_rate = schedule.rate_of_step(
+      *(plan.optimizer, plan.budget, self._cost, fraction, counters),
+      plan.course,
     )
-    params = jax.tree.map(
-      lambda p, d: p - learning_rate * d, state.params, direction
-    )
+    direction, optimizer = self._optimizer.update(grads, state.optimizer, old)
+    params = jax.tree.map(lambda p, d: p - learning_rate * d, old, direction)
     norm = optim.global_norm(grads)
     finite = jnp.isfinite(loss) & jnp.isfinite(norm)
     params, optimizer = jax.tree.map(
       lambda new, old: jnp.where(finite, new, old),
       (params, optimizer),
-      (state.params, state.optimizer),
+      (old, state.optimizer),
     )
+    if others:
+      params = frozen.join(params, others)
     skipped = count_skipped(state.skipped, finite)
     metrics |= {
       "loss": loss,
@@ -236,38 +264,6 @@ class Program:
     return State(
       params, optimizer, state.key, state.step + 1, tokens, targets, skipped
     ), metrics
-
-  def _spent(
-    self, fraction: Array, counters: dict[str, Array]
-  ) -> tuple[Array, ...]:
-    """Share of the budget before a step, for an objective that follows it."""
-    budget = self.plan.budget
-    if not self.plan.objective.follows_budget:
-      return ()
-    if budget.currency not in counters:
-      return (jnp.clip(fraction, 0, 1),)
-    share = counter_lib.share(counters[budget.currency], int(budget.amount))
-    return (jnp.clip(share, 0, 1),)
-
-  def _learning_rate(
-    self, fraction: Array, spent: dict[str, tuple[Array, Array]]
-  ) -> Array:
-    """Computes the learning rate of a step.
-
-    Args:
-      fraction: of the budget, if the host knows it.
-      spent: counters before and after the step, by currency.
-    """
-    options, budget = self.plan.optimizer, self.plan.budget
-    if budget.currency in spent:
-      amount = int(budget.amount)
-      shares = [counter_lib.share(x, amount) for x in spent[budget.currency]]
-      return schedule.counted(options)(*shares)
-    steps = None
-    if budget.currency != "seconds":
-      cost = {"flops": self.flops, "positions": self.positions, "steps": 1}
-      steps = max(1, int(budget.amount) // cost[budget.currency])
-    return schedule.schedule(options, steps)(fraction)
 
   def _gradients(
     self, params, problem: Problem, loss_key, dropout_key, held: Tree = None

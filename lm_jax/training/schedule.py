@@ -7,12 +7,14 @@ at its end (`OptimizerOptions.rate_at`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
 
+from lm_jax.config.budget import Budget
 from lm_jax.config.optimizer import START, OptimizerOptions
+from lm_jax.training import counter
 from lm_jax.types import Array
 
 # Tolerance for rounding the steps of a warm-up to a whole number: 0.29 * 100 is
@@ -76,6 +78,57 @@ def counted(
     return jnp.where(whole, jnp.float32(options.learning_rate), usual)
 
   return learning_rate
+
+
+def rate_of_step(
+  options: OptimizerOptions,
+  budget: Budget,
+  cost: Mapping[str, int],
+  fraction: Array,
+  counters: Mapping[str, tuple[Array, Array]],
+  course: tuple[float, float] = (0.0, 1.0),
+) -> Array:
+  """Computes the learning rate of a step.
+
+  Args:
+    options, budget: of the run.
+    cost: of a step, by the currencies in which it is known.
+    fraction: of the budget, if the host knows it.
+    counters: before and after the step, by currency.
+    course: where in the budget the schedule begins and ends.
+  """
+  if budget.currency in counters:
+    shares = [
+      follow(counter.share(x, int(budget.amount)), course)
+      for x in counters[budget.currency]
+    ]
+    return counted(options)(*shares)
+  steps = None
+  if budget.currency in cost:
+    amount = int(int(budget.amount) * (course[1] - course[0]))
+    steps = max(1, amount // cost[budget.currency])
+  return schedule(options, steps)(follow(fraction, course))
+
+
+def spent_before(
+  budget: Budget,
+  fraction: Array,
+  counters: Mapping[str, Array],
+  course: tuple[float, float] = (0.0, 1.0),
+) -> Array:
+  """Computes the share of the budget before a step; see `rate_of_step`."""
+  share = fraction
+  if budget.currency in counters:
+    share = counter.share(counters[budget.currency], int(budget.amount))
+  return jnp.clip(follow(share, course), 0, 1)
+
+
+def follow(share: Array, course: tuple[float, float]) -> Array:
+  """Turns a share of the budget into one of a course over a part of it."""
+  start, end = course
+  if (start, end) == (0.0, 1.0):
+    return share
+  return jnp.clip((share - start) / (end - start), 0, 1)
 
 
 def _course(options: OptimizerOptions) -> Callable[[Any, Any], Array]:

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lm_jax.config.budget import Budget, Ledger
@@ -21,10 +20,11 @@ from lm_jax.devices import memory
 from lm_jax.devices.distributed import Votes, anywhere, exchange
 from lm_jax.support.status import DIVERGED, DONE, INTERRUPTED
 from lm_jax.training import counter
+from lm_jax.training.alternation import Alternation
 from lm_jax.training.events import Hooks, Intervals, due
 from lm_jax.training.forks import Fork, Forks
 from lm_jax.training.interruption import Interruption
-from lm_jax.training.plan import State
+from lm_jax.training.plan import State, finite
 from lm_jax.training.program import Program
 from lm_jax.training.progress import Progress
 
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
 
 def fit(
-  program: Program,
+  program: Program | Alternation,
   state: State,
   ledger: Ledger,
   batches: Iterator[Any],
@@ -58,7 +58,7 @@ def fit(
   """Trains until the budget, or the share of a stage, is spent.
 
   Args:
-    program: the compiled functions.
+    program: the compiled functions; of several, which each step has.
     state: of the step to continue from; donated.
     ledger: of that step; changed in place.
     batches: rows, from that step on.
@@ -87,7 +87,7 @@ def fit(
   if not loop.over:
     goal = f"{loop.steps:,} steps" if loop.steps else str(budget)
     shown.say(f"step {ledger.steps:,} of {goal}, compiling")
-    loop.step = program.step  # compiled before the clock starts
+    program.compile()  # before the clock starts
   with shown.bar():
     shown.begin(loop.share(ledger.as_dict()), ledger.as_dict())
     shown.move(loop.percent())
@@ -130,8 +130,7 @@ class _Loop:
     epochs,
     forks,
   ):
-    self.program: Program = program
-    self.step: Any = None
+    self.programs: Program | Alternation = program
     self.state: State = state
     self.ledger: Ledger = ledger
     self.budget: Budget = budget
@@ -146,7 +145,7 @@ class _Loop:
     self.votes = Votes(ledger.seconds)
     self.forks = Forks(forks, self.votes.seconds)
     self.forks.plan(ledger)
-    self.steps = budget.steps(program.flops, program.positions, ledger)
+    self.steps = program.steps(budget, ledger)
     self.stopped = hooks.should_stop()  # by an evaluation
     self.evaluated: dict[str, float] = {}  # at the last step
     self.over = self._finished()  # as of the last step
@@ -160,6 +159,11 @@ class _Loop:
     self.looking: Any = None
     self._plan_look(ledger.steps, state.skipped)
 
+  @property
+  def program(self) -> Program:
+    """The program of the next step."""
+    return self.programs.at(self.ledger.steps)
+
   def percent(self) -> int:
     if self.steps is not None and self.until is None:
       return int(100 * self.ledger.steps / self.steps)
@@ -168,9 +172,10 @@ class _Loop:
   def run(self, rows) -> None:
     """Runs one step, and everything that is due after it."""
     ledger = self.ledger
-    rows = self.program.place_rows(rows)
-    self.state, metrics = self.step(self.state, rows, self._fraction())
-    ledger.charge(self.program.flops, self.program.positions, self.epochs)
+    program = self.program
+    rows = program.place_rows(rows)
+    self.state, metrics = program.step(self.state, rows, self._fraction())
+    ledger.charge(program.flops, program.positions, self.epochs)
     if self.counting or self.forks.counts(ledger.steps):
       self._count(metrics["tokens"], metrics["targets"])
     self._tick()
@@ -307,7 +312,7 @@ class _Loop:
     self._tick()
     step = self.ledger.steps
     self._plan_look(step, self.state.skipped)
-    if not _finite(self.state):
+    if not finite(self.state):
       self._diverge(f"the parameters are not finite at step {step}")
     self._count(self.state.tokens, self.state.targets)
 
@@ -334,14 +339,3 @@ class _Loop:
     now = time.perf_counter()
     self.ledger.seconds += now - self.clock
     self.clock = now
-
-
-@jax.jit
-def _finite(state: State) -> Any:
-  """Returns whether all numbers of the state are finite, a bool scalar."""
-  floats = [
-    leaf
-    for leaf in jax.tree.leaves(state)
-    if jnp.issubdtype(leaf.dtype, jnp.floating)
-  ]
-  return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in floats]))

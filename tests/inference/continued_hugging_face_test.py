@@ -137,7 +137,8 @@ def test_the_first_loss_is_that_of_the_model(train, tiny, tmp_path):
       "--objective=denoising: the tokenizer has no mask token",
     ),
     ("bert", ("--trunk.width=64",), "--trunk.width: --model="),
-    ("bert", ("--objective=clm",), "--architecture=causal_decoder: --model="),
+    ("bart", ("--objective=mlm",), "--architecture=encoder: --model="),
+    ("llama", ("--objective=mlm",), "`import --mask=_` names one"),
     ("bert", ("--length=65",), "--length=65: its streams take 65 positions"),
   ],
 )

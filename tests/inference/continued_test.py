@@ -57,7 +57,10 @@ def test_model_goes_on_from_its_parameters_alone(
   ("changes", "message"),
   [
     ({"trunk": OTHER_TRUNK}, "--trunk.width=16: .* has 32"),
-    ({"objective": "mlm"}, "--architecture=encoder: .* causal_decoder"),
+    (
+      {"objective": "span_corruption", "architecture": "encoder_decoder"},
+      "--architecture=encoder_decoder: .* causal_decoder",
+    ),
     ({"trunk": {"norm": "rmsnorm"}}, "--trunk.layers=.* has 1"),
   ],
 )
