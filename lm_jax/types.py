@@ -8,7 +8,7 @@ F feed-forward width, V vocabulary.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import jax
 
@@ -203,7 +203,8 @@ class Spec:
   specials: Specials = Specials()
 
 
-class Likelihood(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Likelihood:
   """The way to have the likelihood of a text, for pages.
 
   kind: "exact", or "bound": its -log p is an estimated upper bound.
