@@ -186,23 +186,30 @@ def ends(config: Config) -> tuple[float, ...]:
 def configs(config: Config) -> tuple[Config, ...]:
   """Returns the configuration of each phase, as if it were the whole run.
 
-  The run's own where it has one phase or none.
+  The run's own where it has no phases; made once a configuration.
   """
-  config = with_last(config)
+  if not config.phases:
+    return (with_last(config),)
+  # Not a field: it is neither compared nor written.
+  if "_phases" not in config.__dict__:
+    config.__dict__["_phases"] = _configs(with_last(config))
+  return config.__dict__["_phases"]
+
+
+def _configs(config: Config) -> tuple[Config, ...]:
   alone = dataclasses.replace(
     config, **{name: getattr(Config, name) for name in FLAGS}
   )
-  made = [alone]
-  for phase in reversed(parse(config.phases)[:-1] if config.phases else ()):
-    made.append(
-      dataclasses.replace(
-        alone,
-        objective=phase.objective,
-        objective_options=dict(phase.options),
-        architecture=phase.architecture,
-      )
+  before = [
+    dataclasses.replace(
+      alone,
+      objective=phase.objective,
+      objective_options=dict(phase.options),
+      architecture=phase.architecture,
     )
-  return tuple(reversed(made))
+    for phase in parse(config.phases)[:-1]
+  ]
+  return (*before, alone)
 
 
 def objectives(config: Config) -> tuple[str, ...]:

@@ -74,9 +74,24 @@ def _result(model: Trained) -> dict[str, Any]:
     return {}
   # A chosen step, or a part of a model, has another digest than the last one.
   whole = not model.config.task and not model.config.adapt
+  if result.get("objectives"):
+    # So has the model of one of several phases.
+    return result | {"metrics": _by(model, result), "items": {}}
   if whole and result.get("digest") != digest(model.params):
     return {}
   return result
+
+
+def _by(model: Trained, result: dict[str, Any]) -> dict[str, Any]:
+  """The metrics that a model's own objective has measured, of several."""
+  own = model.config.objective
+  own = "" if own == result.get("objective") else own
+  parts = {n: metrics.split(n) for n in result.get("metrics") or {}}
+  return {
+    name: result["metrics"][full]
+    for full, (name, objective) in parts.items()
+    if objective == own
+  }
 
 
 def _front_matter(model: Trained, architecture: str, family: str) -> list[str]:
@@ -127,6 +142,8 @@ def _training(model: Trained, result: dict[str, Any]) -> list[str]:
     "budget": _code(config.budget),
     "seed": str(config.seed),
   }
+  if several := result.get("objectives"):
+    facts["phases"] = f"trained by {' and '.join(map(str, several))}"
   if config.task:
     facts |= {"data": f"examples of the task {_code(config.task)}"}
   if config.model:

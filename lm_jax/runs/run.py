@@ -51,7 +51,7 @@ class Run:
     # The tokenizer does not exist yet; an objective asks for no more than this.
     size = max(config.data.vocabulary_size, specials.ids[-1] + 2)
     for stage in curriculum.stages(config):
-      check_phases(stage.configure(config), size, specials)
+      check_phases(config, stage.length, stage.batch_size, size, specials)
     if config.model:
       continued.check(config)
     if config.workdir:

@@ -67,18 +67,28 @@ def make_plan(config: Config, vocabulary: Vocabulary) -> Plan:
   return dataclasses.replace(plans[-1], phases=tuple(plans))
 
 
-def check_phases(config: Config, vocabulary: int, specials: Specials) -> None:
+def check_phases(
+  config: Config,
+  length: int,
+  batch_size: int,
+  vocabulary: int,
+  specials: Specials,
+) -> None:
   """Raises UsageError where a phase can't have its batch or its tokens.
 
   Nor may phases need stacks or heads of one name and of different shapes.
 
-  vocabulary: number of tokens, at the least.
+  Args:
+    config: of the run.
+    length, batch_size: of the rows, which may be shorter than the run's.
+    vocabulary: number of tokens, at the least.
+    specials: of the tokenizer.
   """
   needed: dict[str, tuple[Any, str]] = {}
   for one in phases_lib.configs(config):
     built = config_lib.build(one)
-    spec = Spec(built.trunk.architecture, one.length, vocabulary, specials)
-    built.objective.check(spec, one.batch_size, one.accumulate)
+    spec = Spec(built.trunk.architecture, length, vocabulary, specials)
+    built.objective.check(spec, batch_size, one.accumulate)
     trunk = dataclasses.replace(built.trunk, architecture="encoder")
     parts = built.objective.stacks(trunk) | built.objective.heads(spec)
     for name, part in parts.items():

@@ -11,6 +11,7 @@ from tiny import pretrain, without_yardsticks
 
 import lm_jax
 from lm_jax import cli
+from lm_jax.hugging_face import card
 from lm_jax.storage.digest import flatten
 from lm_jax.support.errors import UsageError
 
@@ -90,6 +91,28 @@ def test_all_parameters_go_on(phased, tiny, tmp_path, caplog):
 
 
 @pytest.mark.usefixtures("_fast")
+def test_an_adapted_model_has_phases(finished, tmp_path):
+  """LoRA, by both objectives; what it adapts stays as it is."""
+  config = dataclasses.replace(
+    finished,
+    model=finished.workdir,
+    workdir=str(tmp_path),
+    phases="mlm:0.5,clm:0.5",
+    adapt={"method": "lora"},
+    budget="steps:4",
+  )
+  assert pretrain(config)["status"] == "done"
+  lm = lm_jax.load(tmp_path, "mlm")
+  assert lm.trained.spec.architecture == "encoder"
+  new = flatten(lm.params)
+  old = flatten(lm_jax.load(finished.workdir).params)
+  assert len(new) > len(old)
+  assert any((new[name] != 0).all() for name in new.keys() - old.keys())
+  for name, leaf in old.items():
+    np.testing.assert_array_equal(leaf, new[name], err_msg=name)
+
+
+@pytest.mark.usefixtures("_fast")
 @pytest.mark.parametrize("objective", ["mlm", "hybrid"])
 def test_a_decoder_becomes_an_encoder(
   objective, tiny, tmp_path, caplog, monkeypatch
@@ -138,4 +161,8 @@ def test_both_objectives_score_a_run(tiny, tmp_path):
     evaluation = lm_jax.evaluate(lm, "minimal_pairs")
     score = evaluation["minimal_pairs"]
     assert result["metrics"][f"minimal_pairs{key}"] == pytest.approx(score)
+    # The card of an export has the numbers of its own objective.
+    told = card._result(lm.trained)["metrics"]
+    assert told["minimal_pairs"] == result["metrics"][f"minimal_pairs{key}"]
+    assert not [name for name in told if name.endswith(".clm")]
   assert "bits_per_byte.clm" in result["metrics"]
