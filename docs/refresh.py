@@ -59,6 +59,7 @@ def facts(directory: str | pathlib.Path, took: str) -> dict[str, Any]:
       }
     )
   about = experiment.about
+  rows = dict(card.make(analysis, ranks).rows)
   return {
     "name": experiment.name,
     "date": str(about["date"])[:10],
@@ -68,10 +69,15 @@ def facts(directory: str | pathlib.Path, took: str) -> dict[str, Any]:
     "seeds": analysis.arms[0].done,
     "arms": sorted(arms, key=lambda arm: -arm["mean"]),
     "best": ranks[0].best if ranks else [],
-    "card": dict(card.make(analysis, ranks).rows),
+    "card": {row: placed(text, experiment.name) for row, text in rows.items()},
     "fingerprints": fingerprints(directory, experiment),
     "losses": losses(experiment),
   }
+
+
+def placed(text: str, name: str) -> str:
+  """Names the directory of a command as a reader would."""
+  return re.sub(r"--workdir=\S+", f"--workdir=runs/{name}", text)
 
 
 def fingerprint(config: config_lib.Config) -> str:
@@ -189,7 +195,7 @@ def refresh(directory: pathlib.Path, took: str) -> None:
     lambda m: m[0] if m[1] in STEMS else "",
     page,
   )
-  page = page.replace("](figures/", f"](../figures/{name}_")
+  page = placed(page, name).replace("](figures/", f"](../figures/{name}_")
   lines = page.splitlines(keepends=True)
   lines.insert(2, f"It took {took}. Written by docs/refresh.py.\n\n")
   (RESULTS / f"{name}.md").write_text("".join(lines), encoding="utf-8")
