@@ -29,8 +29,8 @@ DIFFERS = ("architecture", "targets", "tokens", "positions", "epochs", "rate")
 OBJECTIVES = (
   *("clm", "prefix_lm", "mlm", "rtd", "permutation_lm", "span_corruption"),
 )
-# Each objective's own, the best of five by its own loss over two other seeds; of
-# rtd by minimal pairs, since its generator makes its task. All trials, with
+# Each objective's own, the best of five by its own loss over two other seeds;
+# of rtd by minimal pairs, since its generator makes its task. All trials, with
 # command and date: docs/results/learning_rates.md.
 RATES = {
   **{"clm": 4e-3, "prefix_lm": 4e-3, "mlm": 4e-3, "rtd": 8e-3},
