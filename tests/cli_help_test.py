@@ -31,8 +31,8 @@ def test_help_names_every_flag_and_command(capsys):
   [
     (
       ["compare"],
-      "--size=nano --batch_size=8 --optimizer.learning_rate=0.004"
-      " --budget=flops:1.2e12 --trunk.layers=3 --seeds=3 --baseline=clm"
+      "--size=nano --batch_size=8 --optimizer.schedule=wsd --branches=auto"
+      " --budget=flops:7e11 --trunk.layers=3 --seeds=3 --baseline=clm"
       " --workdir=runs/compare_objectives --log_every=20",
     ),
     (
