@@ -41,6 +41,15 @@ class FakeProgram:
     self.losses, self.params = losses or {}, params or {}
     self.during = during or (lambda step: None)
 
+  def at(self, step):
+    return self
+
+  def compile(self):
+    pass
+
+  def steps(self, budget, spent):
+    return budget.steps(self.flops, self.positions, spent)
+
   def place_rows(self, rows):
     return rows
 
