@@ -29,7 +29,7 @@ OBJECTIVES = (
   *("clm", "prefix_lm", "mlm", "rtd", "permutation_lm", "span_corruption"),
 )
 # Learning rates of the other objectives, whose own have not been tuned.
-RATES: dict[str, float] = {}
+RATES = {"clm": 4e-3, "prefix_lm": 4e-3, "mlm": 4e-3, "rtd": 8e-3}
 RATE = 4e-3
 
 
@@ -45,7 +45,7 @@ COMMON = Config(
   size="nano",
   length=128,
   batch_size=8,
-  budget="flops:1.2e12",
+  budget="flops:7e11",
   checkpoint_every=0,
   log_every=20,
   branches="auto",

@@ -44,8 +44,10 @@ def runs(shares: Sequence[float] = SHARES) -> list[Config]:
 
 def _arm(share: float) -> Config:
   name = f"clm{100 * share:.0f}"
+  # All arms end at one spend of FLOPs; a shorter run would have other phases.
+  common = dataclasses.replace(COMMON, branches="")
   if share in (0, 1):
     objective = "clm" if share else "mlm"
-    return dataclasses.replace(COMMON, objective=objective, arm=name)
+    return dataclasses.replace(common, objective=objective, arm=name)
   phases = f"clm:{share:g},mlm:{1 - share:g}"
-  return dataclasses.replace(COMMON, objective="mlm", phases=phases, arm=name)
+  return dataclasses.replace(common, objective="mlm", phases=phases, arm=name)

@@ -153,6 +153,10 @@ def run(
     train.tell_misfits(configs)
   workdir.check(directory)
   record.check_same(directory, name, configs)
+  if "branches" in common:
+    from lm_jax.runs import branching
+
+    branching.check(configs)
 
   workdir.create(directory)
   with lock.hold(directory):

@@ -12,11 +12,14 @@ import dataclasses
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lm_jax.config import Config, branches
 from lm_jax.config.budget import Budget, Ledger
+from lm_jax.data import rows as rows_lib
+from lm_jax.data.row_source import RowSource
 from lm_jax.devices import distributed
 from lm_jax.report.run import BRANCHES
 from lm_jax.runs.session import Session, train_session
@@ -24,10 +27,11 @@ from lm_jax.storage import result_file, workdir
 from lm_jax.support.errors import UsageError
 from lm_jax.training import forks as forks_lib
 from lm_jax.training import pace
-from lm_jax.training.assemble import make_program
+from lm_jax.training.assemble import enable_compilation_cache, make_program
 from lm_jax.training.forks import Fork
 from lm_jax.training.parts import Part
 from lm_jax.training.plan import State
+from lm_jax.training.program import Program
 
 
 def with_branches(session: Session) -> Session:
@@ -36,11 +40,39 @@ def with_branches(session: Session) -> Session:
   Raises:
     UsageError: one would decay before the warm-up ends.
   """
-  config = session.config
-  one = pace.of_step(session.program, session.dataset, config)
+  known = _forks(session.config, session.program, session.dataset)
+
+  def branch(fork: Fork, state: State, ledger: Ledger) -> None:
+    _branch(session, fork, state, ledger)
+
+  for fork, in_time in known.items():
+    if not in_time:
+      _say(session, f"no branch at {fork.budget}: the run ends before")
+  return dataclasses.replace(session, forks=list(known), branch=branch)
+
+
+def check(configs: Sequence[Config]) -> None:
+  """Checks the branches of an experiment's arms before any of it runs.
+
+  Raises:
+    UsageError: a step costs more than one has, or it would decay before the
+      warm-up ends.
+  """
+  arms = {c.arm: c for c in reversed(configs) if branches.parse(c)}
+  for config in arms.values():
+    enable_compilation_cache(config.data.cache)
+    dataset = rows_lib.load(config.data, config.length)
+    _forks(config, make_program(config, dataset), dataset)
+
+
+def _forks(
+  config: Config, program: Program, dataset: RowSource
+) -> dict[Fork, bool]:
+  """Returns the branches, checked, and whether the run comes to each."""
+  one = pace.of_step(program, dataset, config)
   most = {
     "tokens": config.batch_size * config.length,
-    "targets": 2 * session.program.positions,
+    "targets": 2 * program.positions,
   }
   every = forks_lib.forks(
     [(branches.name(b), b) for b in branches.parse(config)],
@@ -49,16 +81,12 @@ def with_branches(session: Session) -> Session:
     most,
   )
   steps = pace.steps(one, Budget.parse(config.budget))
+  known = {}
   for fork in every:
     _check(fork, config, one, steps)
-    pace_of = one.get(fork.budget.currency)
-    if steps and pace_of and fork.begins / pace_of >= steps:
-      _say(session, f"no branch at {fork.budget}: the run ends before")
-
-  def branch(fork: Fork, state: State, ledger: Ledger) -> None:
-    _branch(session, fork, state, ledger)
-
-  return dataclasses.replace(session, forks=every, branch=branch)
+    cost = one.get(fork.budget.currency)
+    known[fork] = not steps or not cost or fork.begins / cost < steps
+  return known
 
 
 def _check(

@@ -45,7 +45,7 @@ class FakeProgram:
     return self
 
   def compile(self):
-    pass
+    """Nothing is compiled."""
 
   def steps(self, budget, spent):
     return budget.steps(self.flops, self.positions, spent)

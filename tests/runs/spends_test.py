@@ -12,6 +12,7 @@ from lm_jax.config import Config
 from lm_jax.config.optimizer import OptimizerOptions
 from lm_jax.report import collect, ranking
 from lm_jax.runs import spends
+from lm_jax.support.errors import UsageError
 
 WSD = OptimizerOptions(schedule="wsd", warmup=0.1, decay=0.1)
 
@@ -125,3 +126,9 @@ def test_without_a_stable_phase_there_are_no_branches(two_budgets, capsys):
   assert set(statuses.values()) == {"done"}
   known = json.loads(Path(directory, spends.FILE).read_text())
   assert {one["branches"] for one in known.values()} == {""}
+
+
+def test_a_bad_branch_is_told_before_anything_runs(two_budgets):
+  with pytest.raises(UsageError, match="--branches=tokens:1: one step costs"):
+    compare.run(two_budgets(branches=["tokens:1"]), "x", False)
+  assert not Path(two_budgets()["workdir"][0]).exists()
