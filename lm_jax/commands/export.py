@@ -14,7 +14,6 @@ class Flags:
   """The model that is written, the place and the form."""
 
   model: str = option("", "a run directory", needed="a run directory")
-  as_: str = option("", phases.AS)
   to: str = option(
     "",
     "the Hugging Face directory to make",
@@ -33,6 +32,7 @@ class Flags:
     "write only what was trained of an adapted model, as PEFT reads it,"
     " instead of the merged model",
   )
+  as_: str = option("", phases.AS)
 
 
 def main(flags: Flags) -> int:

@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from lm_jax.config import phases
 from lm_jax.examples import collection as collection_lib
 from lm_jax.examples.collection import Collection
 from lm_jax.inference import load
@@ -44,6 +45,7 @@ class Flags(Encoding):
     needed="a BEIR directory, or PREFIX of PREFIX_docs.jsonl",
   )
   model: str = option("", "a run directory, or a Hugging Face directory")
+  as_: str = option("", phases.AS)
   method: Literal["", "dense", "bm25", "hybrid"] = option(
     "",
     "by the model's embeddings, by BM25, or both fused by reciprocal ranks; by"
@@ -204,7 +206,7 @@ def _dense(
 ) -> Run:
   from lm_jax.storage import digest
 
-  model = load.load(flags.model)
+  model = load.load(flags.model, objective=flags.as_)
   encoder = Encoder(score_lib.Scorer(model), flags)
   tokenizer = model.require_tokenizer()
   name = f"{digest.digest(model.params)[:16]} {tokenizer.fingerprint}"

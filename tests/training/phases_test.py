@@ -234,3 +234,19 @@ def test_it_goes_on_in_the_phase_where_it_was(
     *range(1, 11)
   ]
   assert 10 in states(parts)
+
+
+@pytest.mark.parametrize(
+  "changes",
+  [
+    {
+      "phases": "prefix_lm:0.5,span_corruption:0.5",
+      "architecture": "encoder_decoder",
+    },
+    {"phases": "prefix_lm:0.5,hybrid:0.5", "accumulate": 2},
+  ],
+)
+def test_stacks_of_other_kinds_have_phases(changes, tiny, tmp_path):
+  config = tiny.config(tmp_path, eval="none", budget="steps:2", **changes)
+  result = pretrain(config)
+  assert (result["status"], result["step"]) == ("done", 2)
