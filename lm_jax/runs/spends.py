@@ -64,7 +64,14 @@ def is_open(config: Config) -> bool:
 
 
 def recall(directory: str, configs: Sequence[Config]) -> list[Config]:
-  """Fills in the branches that an earlier call has worked out."""
+  """Fills in the branches that an earlier call has worked out.
+
+  An arm alone has none.
+  """
+  if len({config.arm for config in configs}) < 2:
+    return [
+      dataclasses.replace(c, branches="") if is_open(c) else c for c in configs
+    ]
   path = Path(directory, FILE)
   if not path.exists():
     return list(configs)
@@ -90,7 +97,7 @@ def resolve(
   known: dict[str, Any] = {
     arm: {"of": _of(config), "branches": ""} for arm, config in own.items()
   }
-  if len(own) > 1 and len(fit) == len(own):
+  if len(fit) == len(own):
     if progress:
       print(
         "lm_jax: a pilot times a few steps of each arm, for --branches=auto",
@@ -99,7 +106,7 @@ def resolve(
     arms = {arm: _pilot(config) for arm, config in own.items()}
     for arm, branches in work_out(arms).items():
       known[arm] |= {"branches": branches, "step": dict(arms[arm].cost)}
-  elif progress and len(own) > 1:
+  elif progress:
     print(
       "lm_jax: --branches=auto: no branches, for which every arm needs"
       " --optimizer.schedule=wsd, and no --curriculum or --phases; arms are"
