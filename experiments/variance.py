@@ -34,7 +34,6 @@ def runs() -> list[Config]:
       objective="mlm",
       optimizer=optimizer("mlm"),
       branches="",
-      budget="flops:4e11",
       arm="mlm",
     )
   ]
