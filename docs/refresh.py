@@ -30,6 +30,8 @@ DEFAULT = "compare_objectives"
 # Figures that a page in docs/ has.
 STEMS = ("differences", "curves_flops", "curves_tokens")
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
+# Behind it a page is written by hand.
+NOTES = "## What it shows, and what it can't\n"
 _BEGIN = "<!-- results: docs/refresh.py writes what follows -->\n"
 _END = "<!-- end of results -->\n"
 
@@ -68,7 +70,7 @@ def facts(directory: str | pathlib.Path, took: str) -> dict[str, Any]:
     "took": took,
     "seeds": analysis.arms[0].done,
     "arms": sorted(arms, key=lambda arm: -arm["mean"]),
-    "best": ranks[0].best if ranks else [],
+    "best": first.best if (first := card.headline(ranks)) else [],
     "card": {row: placed(text, experiment.name) for row, text in rows.items()},
     "fingerprints": fingerprints(directory, experiment),
     "losses": losses(experiment),
@@ -198,7 +200,12 @@ def refresh(directory: pathlib.Path, took: str) -> None:
   page = placed(page, name).replace("](figures/", f"](../figures/{name}_")
   lines = page.splitlines(keepends=True)
   lines.insert(2, f"It took {took}. Written by docs/refresh.py.\n\n")
-  (RESULTS / f"{name}.md").write_text("".join(lines), encoding="utf-8")
+  text = "".join(lines)
+  path = RESULTS / f"{name}.md"
+  if path.exists():  # What was written by hand stays.
+    _, mark, notes = path.read_text("utf-8").partition(NOTES)
+    text += f"\n{mark}{notes}" if mark else ""
+  path.write_text(text, encoding="utf-8")
   if name == DEFAULT:
     for language, path in READMES.items():
       old = path.read_text("utf-8")

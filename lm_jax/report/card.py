@@ -21,7 +21,7 @@ def make(
 
   Args:
     analysis: of the experiment.
-    ranks: in each currency; the first is that of the answer.
+    ranks: in each currency (see `headline`).
     spread: a sentence on where the spread over seeds comes from, which answers
       an experiment of one arm.
   """
@@ -55,12 +55,21 @@ def _answer(analysis: Analysis, ranks: Sequence[Ranking], spread: str) -> str:
   return " ".join(filter(None, [sentence, prose.answer(analysis)]))
 
 
+def headline(ranks: Sequence[Ranking]) -> Ranking | None:
+  """Returns the ranking that answers: the first with a decayed model of all.
+
+  Else the first one; None where no pair was tested.
+  """
+  whole = [rank for rank in ranks if not rank.shares]
+  first = next(iter((*whole, *ranks)), None)
+  return first if first and first.tested else None
+
+
 def best(analysis: Analysis, ranks: Sequence[Ranking]) -> str:
   """Names the arms that none is shown to be better than; "" without a test."""
-  name = analysis.metric
-  if name is None or not ranks or not ranks[0].tested:
+  name, first = analysis.metric, headline(ranks)
+  if name is None or first is None:
     return ""
-  first = ranks[0]
   scores = [show(name, first.scores[arm]) for arm in first.best]
   unit = " %" if metrics_lib.get(name).unit == "%" else ""
   where = f"on {metrics_lib.get(name).label} ({', '.join(scores)}{unit})"
@@ -77,12 +86,11 @@ def best(analysis: Analysis, ranks: Sequence[Ranking]) -> str:
 def _changes(analysis: Analysis, ranks: Sequence[Ranking]) -> str:
   """Says what would change the answer, as far as these runs tell."""
   parts = []
-  tested = [rank for rank in ranks if rank.tested]
-  if tested and tested[0] is ranks[0]:
-    first = tested[0]
+  if first := headline(ranks):
     other: dict[str, list[str]] = {}
-    for rank in tested[1:]:
-      if set(rank.best) != set(first.best):
+    for rank in ranks:
+      same = rank.tested and rank.scores.keys() == first.scores.keys()
+      if same and set(rank.best) != set(first.best):
         currency = metrics_lib.CURRENCIES[rank.currency]
         other.setdefault(listed(rank.best, "and"), []).append(currency)
     for arms, currencies in other.items():

@@ -75,16 +75,17 @@ def _reading(name: str, found: list[Ranking]) -> str:
 
 def _best(found: list[Ranking]) -> list[str]:
   """Says which arms are the best in each currency, together where alike."""
-  alike: dict[tuple[str, ...], list[str]] = {}
+  alike: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
   for r in found:
     if r.tested:
-      key = tuple(sorted(r.best))
+      key = bool(r.shares), tuple(sorted(r.best))
       alike.setdefault(key, []).append(metrics_lib.CURRENCIES[r.currency])
   sentences = []
-  for arms, currencies in alike.items():
+  for (partly, arms), currencies in alike.items():
     tied = " are tied for the best" if len(arms) > 1 else " is the best"
+    of = " of the arms that stand there" if partly else ""
     at = listed(currencies, "and")
-    sentences.append(f"At equal {at} {listed(list(arms), 'and')}{tied}.")
+    sentences.append(f"At equal {at} {listed(list(arms), 'and')}{tied}{of}.")
   return sentences
 
 
