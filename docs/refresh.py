@@ -18,7 +18,15 @@ import tempfile
 from typing import Any
 
 from lm_jax import config as config_lib
-from lm_jax.report import card, compare, likelihood, ranking, tables, write
+from lm_jax.report import (
+  card,
+  compare,
+  likelihood,
+  ranking,
+  spread,
+  tables,
+  write,
+)
 from lm_jax.report import collect as collect_lib
 from lm_jax.report.metrics import amount, p_value
 from lm_jax.storage import identity
@@ -38,7 +46,8 @@ _END = "<!-- end of results -->\n"
 
 def facts(directory: str | pathlib.Path, took: str) -> dict[str, Any]:
   """Reads what the tables of README and the tests need, as it is printed."""
-  experiment = collect_lib.load(directory).independent()
+  whole = collect_lib.load(directory)
+  experiment = whole.independent()
   analysis = compare.analyse(experiment)
   ranks = ranking.rankings(experiment, analysis.metric)
   name = analysis.metric or ""
@@ -61,7 +70,8 @@ def facts(directory: str | pathlib.Path, took: str) -> dict[str, Any]:
       }
     )
   about = experiment.about
-  rows = dict(card.make(analysis, ranks).rows)
+  words = spread.sentence(whole, analysis.metric)
+  rows = dict(card.make(whole, analysis, ranks, words).rows)
   return {
     "name": experiment.name,
     "date": str(about["date"])[:10],

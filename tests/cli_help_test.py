@@ -32,7 +32,7 @@ def test_help_names_every_flag_and_command(capsys):
     (
       ["compare"],
       "--size=nano --batch_size=8 --optimizer.schedule=wsd --branches=auto"
-      " --budget=flops:7e11 --trunk.layers=3 --seeds=3 --baseline=clm"
+      " --budget=flops:7e11 --trunk.layers=3 --seeds=5 --baseline=clm"
       " --workdir=runs/compare_objectives --log_every=20",
     ),
     (

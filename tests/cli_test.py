@@ -188,14 +188,14 @@ def test_too_few_addresses_are_told_before_anything_aborts():
 
 def test_no_command_is_the_default_experiment(run, capsys):
   assert cli.main([]) == 0
-  assert len(run.configs) == 18
+  assert len(run.configs) == 20
   names = [config.name for config in run.configs]
-  assert names[2:4] == ["clm-seed2", "prefix_lm-seed0"]
+  assert names[4:6] == ["clm-seed4", "prefix_lm-seed0"]
   assert "table of runs/compare_objectives" in capsys.readouterr().out
   # Again: nothing is left to do, and another budget is refused.
   assert cli.main([]) == 0
   assert cli.main(["--budget=steps:1"]) == 2
-  assert len(run.configs) == 18
+  assert len(run.configs) == 20
   assert "budget: " in capsys.readouterr().err
 
 
@@ -215,23 +215,24 @@ def test_compare_crosses_and_names(run):
 
 
 def test_a_failed_arm_ends_in_1_and_is_tried_again(run):
-  run.outcomes["rtd-seed1"] = RuntimeError("boom")
+  run.outcomes["permutation_lm-seed1"] = RuntimeError("boom")
   assert cli.main(["compare"]) == 1
-  assert len(run.configs) == 18
+  assert len(run.configs) == 20
   run.outcomes.clear()
   assert cli.main(["compare"]) == 0
-  assert [config.name for config in run.configs[18:]] == ["rtd-seed1"]
+  again = [config.name for config in run.configs[20:]]
+  assert again == ["permutation_lm-seed1"]
 
 
 def test_an_interrupted_experiment_goes_on(run, capsys):
   run.outcomes["mlm-seed0"] = "interrupted"
   assert cli.main([]) == 75
-  assert len(run.configs) == 7
+  assert len(run.configs) == 11
   assert "the same command goes on" in capsys.readouterr().err
   run.outcomes.clear()
   assert cli.main([]) == 0
-  assert run.configs[7].name == "mlm-seed0"
-  assert len(run.configs) == 7 + 12
+  assert run.configs[11].name == "mlm-seed0"
+  assert len(run.configs) == 11 + 10
 
 
 def test_all_arms_have_documents_where_one_needs_them(run, capsys):

@@ -77,6 +77,7 @@ class Report:
     self._analysis = compare.analyse(independent)
     self._ranks = ranking.rankings(independent, self._analysis.metric)
     self._card = card.make(
+      experiment,
       self._analysis,
       self._ranks,
       spread.sentence(experiment, self._analysis.metric),

@@ -15,17 +15,20 @@ from lm_jax.report.subject import listed
 
 
 def make(
-  analysis: Analysis, ranks: Sequence[Ranking], spread: str = ""
+  experiment: Experiment,
+  analysis: Analysis,
+  ranks: Sequence[Ranking],
+  spread: str = "",
 ) -> Card:
   """Makes the card: question, answer, cost, command, commit, what would change.
 
   Args:
-    analysis: of the experiment.
+    experiment: with all of its runs.
+    analysis: of those that share no seed.
     ranks: in each currency (see `headline`).
     spread: a sentence on where the spread over seeds comes from, which answers
       an experiment of one arm.
   """
-  experiment = analysis.experiment
   about = experiment.about
   rows = [
     ("Question", _line(experiment.subject.question)),

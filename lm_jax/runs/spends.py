@@ -41,7 +41,7 @@ CURRENCIES = ("flops", "positions", "tokens", "targets")
 _NEAR = 0.01
 # Of the seconds of the shortest arm, since a clock is never exact: no arm ends
 # before.
-_SECONDS = 0.9
+_SECONDS = 0.8
 # Steps of a pilot: first ones are slower.
 _FIRST, _MOST, _ENOUGH = 5, 40, 3.0
 

@@ -17,6 +17,8 @@ from lm_jax.config.budget import Budget, Ledger
 
 # (1 - 0.2) * 100 is 80.00000000000001 for other numbers of steps.
 _ROUNDING = 1e-9
+# Of the seconds at which a branch begins: from here on each step is waited for.
+_NEAR_SECONDS = 0.7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,10 +103,19 @@ class Forks:
     self._left = [fork for fork in self._left if fork not in due]
     return due
 
-  def counts(self, step: int) -> bool:
-    """Returns whether the device's counters must be read after a step."""
+  def counts(self, ledger: Ledger) -> bool:
+    """Returns whether the device must be waited for after a step.
+
+    For its counters; or, near a spend in seconds, since the host runs ahead of
+    the device, so that its clock says little of a single step.
+    """
+    now = self._seconds(ledger.seconds)
     return any(
-      fork.most and step >= self._look.get(fork.name, 0) for fork in self._left
+      (fork.most and ledger.steps >= self._look.get(fork.name, 0))
+      or (
+        fork.budget.currency == "seconds" and now >= _NEAR_SECONDS * fork.begins
+      )
+      for fork in self._left
     )
 
   def plan(self, ledger: Ledger) -> None:

@@ -176,7 +176,7 @@ class _Loop:
     rows = program.place_rows(rows)
     self.state, metrics = program.step(self.state, rows, self._fraction())
     ledger.charge(program.flops, program.positions, self.epochs)
-    if self.counting or self.forks.counts(ledger.steps):
+    if self.counting or self.forks.counts(ledger):
       self._count(metrics["tokens"], metrics["targets"])
     self._tick()
     self._fetch()
