@@ -30,15 +30,15 @@ def test_the_arm_that_goes_on_branches_where_the_other_ends():
     {"clm": arm(100, flops=2.0), "mlm": arm(200, targets=0.2)}
   )
   # Of clm 100 tokens and positions, of mlm 40 targets; FLOPs are equal.
-  assert worked["mlm"] == "positions:100,seconds:80"
-  assert worked["clm"] == "targets:40,seconds:80"
+  assert worked["mlm"] == "positions:100,seconds:60"
+  assert worked["clm"] == "targets:40,seconds:60"
 
 
 def test_spends_of_nearly_the_same_step_are_one_branch():
   worked = spends.work_out({"a": arm(100), "b": arm(200, positions=1.004)})
-  assert worked == {"a": "seconds:80", "b": "flops:100,seconds:80"}
+  assert worked == {"a": "seconds:60", "b": "flops:100,seconds:60"}
   worked = spends.work_out({"a": arm(100), "b": arm(200, positions=1.05)})
-  assert worked["b"] == "flops:100,positions:100,seconds:80"
+  assert worked["b"] == "flops:100,positions:100,seconds:60"
 
 
 def test_no_branch_lies_before_the_warm_up_ends():
