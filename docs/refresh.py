@@ -147,13 +147,15 @@ def table(known: dict[str, Any], language: str) -> str:
   machine = known["machine"].partition(";")[0]
   path = f"docs/figures/{known['name']}_curves_flops.png"
   if language == "zh":
+    took = known["took"].replace(" min ", " 分 ")
+    took = took.replace(" s with empty caches", " 秒，缓存为空")
     best = "、".join(known["best"])
     tied = (
       "并列最佳，彼此之间没有显著差异" if len(known["best"]) > 1 else "最佳"
     )
     text = (
       f"{known['date']} 运行 `python launch.py` 的结果（{machine}，jax"
-      f" {known['jax']}，{known['took']}）。每组 {known['seeds']} 个随机种子，"
+      f" {known['jax']}，{took}）。每组 {known['seeds']} 个随机种子，"
       f"方括号内是对种子和测试条目计算的 95 % 置信区间。**在同等 FLOPs 下，"
       f"{best} {tied}。**"
     )

@@ -1,7 +1,7 @@
 """Which pretraining objective learns most of English under one budget?
 
 Command: python launch.py
-Cost: about 7 minutes on two cores.
+Cost: about 8 minutes on two cores.
 Expected: on minimal pairs clm and prefix_lm, which predict every token, are
 ahead of mlm and permutation_lm, which predict one in six. In bits per byte clm
 is ahead, too; permutation_lm is exact there, and mlm has a bound. rtd and

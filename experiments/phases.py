@@ -1,7 +1,7 @@
 """Should an encoder begin with causal language modelling?
 
 Command: python launch.py compare --experiment=phases
-Cost: about 20 minutes on two cores.
+Cost: about 10 minutes on two cores.
 Expected: Gisserot-Boukhlef et al. 2025 ("Should we still pretrain encoders with
 masked language modeling?", 2507.00994) find that clm first and then mlm is
 better than mlm alone under one budget, best with 25 to 50 % of clm; Weller et

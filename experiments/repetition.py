@@ -1,7 +1,7 @@
 """Does clm or mlm suffer more where the same text is read again?
 
 Command: python launch.py compare --experiment=repetition
-Cost: about 12 minutes on two cores.
+Cost: about 9 minutes on two cores.
 Expected: masked language models gain from repetition for longer, since each
 reading hides other tokens (Prabhudesai et al. 2025, "Diffusion beats
 autoregressive in data-constrained settings", find so for masked diffusion, with

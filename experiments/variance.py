@@ -1,7 +1,7 @@
 """Where does the spread over seeds come from: parameters, order or corruption?
 
 Command: python launch.py compare --experiment=variance
-Cost: about 12 minutes on two cores.
+Cost: about 6 minutes on two cores.
 Expected: first parameters and the order of the data matter about equally where
 models are fine-tuned (Dodge et al. 2020, "Fine-tuning pretrained language
 models"), and pretraining seeds of small models scatter more than those of

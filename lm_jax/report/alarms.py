@@ -20,6 +20,8 @@ _FAR, _MAD = 5.0, 1.4826
 # Of arms that are equal, the range of six means of three seeds is 1.5 standard
 # deviations of a seed.
 _LEAST_SIGNAL = 2.0
+# Evaluations on the way that tell how checkpoints scatter.
+_LAST = 5
 # Of the loss of the tokens' frequencies, what counts as not below it.
 _UNIGRAM = 0.98
 
@@ -40,8 +42,7 @@ def signal_to_noise(analysis: Analysis, name: str) -> float | None:
   """Returns the range of the arms' means by the spread of a seed.
 
   The spread is the root of the mean variance over seeds. None where no arm has
-  two seeds, or they agree to the last bit. (Heineman et al. 2025, "Signal and
-  noise", divide by the spread of the last checkpoints.)
+  two seeds, or they agree to the last bit.
   """
   means, variances = [], []
   for arm in analysis.experiment.arms:
@@ -52,6 +53,32 @@ def signal_to_noise(analysis: Analysis, name: str) -> float | None:
       means.append(float(np.mean(values)))
     if len(values) > 1:
       variances.append(float(np.var(values, ddof=1)))
+  return _ratio(means, variances)
+
+
+def signal_to_checkpoints(analysis: Analysis, name: str) -> float | None:
+  """Returns the range of the arms' last means by the spread of checkpoints.
+
+  The spread is that of a run's last evaluations on its way, from its second
+  differences, so that a steady rise counts as none: half the variance of the
+  steps from one to the next (von Neumann et al. 1941). None below two steps.
+  Source: Heineman et al. 2025, "Signal and noise", section 3, who take the last
+  checkpoints as they are.
+  """
+  means, variances = [], []
+  for arm in analysis.experiment.arms:
+    curves = [
+      run.curve("flops", name)[1][-_LAST:]
+      for run in analysis.experiment.runs_of(arm)
+    ]
+    known = [curve for curve in curves if len(curve) >= 3]
+    if known:
+      means.append(float(np.mean([curve[-1] for curve in known])))
+    variances += [float(np.var(np.diff(c), ddof=1)) / 2 for c in known]
+  return _ratio(means, variances)
+
+
+def _ratio(means: list[float], variances: list[float]) -> float | None:
   noise = float(np.sqrt(np.mean(variances))) if variances else 0.0
   if len(means) < 2 or noise <= 1e-12:
     return None
@@ -145,15 +172,21 @@ def _learnt_nothing(experiment: Experiment) -> list[str]:
 
 
 def _no_signal(analysis: Analysis) -> list[str]:
+  """Names metrics whose arms differ by little more than seeds do."""
   weak = []
-  for name, metric in metrics_lib.METRICS.items():
-    if metric.higher_better is None:
-      continue  # Bounds rank nothing.
+  for name in metrics_lib.METRICS:
     if name == metrics_lib.OWN_LOSS and name != analysis.metric:
       continue
-    ratio = signal_to_noise(analysis, name)
-    if ratio is not None and ratio < _LEAST_SIGNAL:
-      weak.append(f"{metrics_lib.get(name).label} ({ratio:.1f})")
+    seeds = signal_to_noise(analysis, name)
+    checkpoints = signal_to_checkpoints(analysis, name)
+    ratio = checkpoints if seeds is None else seeds
+    if ratio is None or ratio >= _LEAST_SIGNAL:
+      continue
+    shown = [f"{ratio:.1f}"]
+    if checkpoints is not None:
+      shown.append(f"{checkpoints:.1f} by the last checkpoints")
+    text = ", ".join(shown if seeds is not None else shown[1:])
+    weak.append(f"{metrics_lib.get(name).label} ({text})")
   if not weak:
     return []
   return [

@@ -39,9 +39,8 @@ CURRENCIES = ("flops", "positions", "tokens", "targets")
 # Branches of an arm that end closer to one another are one, and an arm that
 # ends as close to a spend needs none: half of what a ranking counts as equal.
 _NEAR = 0.01
-# Of the seconds of the shortest arm, since a clock is never exact, and a branch
-# costs the more the later it ends: no arm ends
-# before.
+# Of the seconds of the shortest arm: a clock is never exact, so that no arm may
+# end before, and a branch costs the more the later it ends.
 _SECONDS = 0.6
 # Steps of a pilot: first ones are slower.
 _FIRST, _MOST, _ENOUGH = 5, 40, 3.0

@@ -130,3 +130,26 @@ def test_a_loss_that_has_not_left_the_unigram_entropy(experiment):
   (text,) = (text for text in told(root) if "frequent tokens" in text)
   assert text.startswith("rtd has hardly learnt more")
   assert "5.95 nats, that of the frequencies 6.00" in text
+
+
+def curve(root, run, values):
+  lines = [
+    json.dumps({"step": i, "flops": 10.0 * i, "minimal_pairs": value})
+    for i, value in enumerate(values, 1)
+  ]
+  path = root / "runs" / run / "metrics.jsonl"
+  path.write_text("\n".join(lines) + "\n")
+
+
+def test_signal_by_the_last_checkpoints_leaves_a_steady_rise_out(experiment):
+  root = experiment(arms=ARMS, seeds=1)
+  curve(root, "clm-0", [0.50, 0.55, 0.60, 0.65, 0.70])
+  curve(root, "rtd-0", [0.50, 0.52, 0.50, 0.52, 0.50])
+  analysis = compare.analyse(collect.load(root))
+  # The steps of rtd are +2, -2, +2, -2: variance 16 / 3, halved, in points.
+  noise = (0.5 * (0.0 + 16 / 3 / 2)) ** 0.5
+  ratio = alarms.signal_to_checkpoints(analysis, "minimal_pairs")
+  assert ratio == pytest.approx(20 / noise)
+  curve(root, "clm-0", [0.50, 0.52, 0.50, 0.52, 0.51])
+  text = " ".join(told(root))
+  assert "minimal pairs (0.6 by the last checkpoints)" in text
