@@ -97,7 +97,7 @@ def _changes(analysis: Analysis, ranks: Sequence[Ranking]) -> str:
         currency = metrics_lib.CURRENCIES[rank.currency]
         other.setdefault(listed(rank.best, "and"), []).append(currency)
     for arms, currencies in other.items():
-      verb = "are" if " and " in arms else "is"
+      verb = "are tied for" if " and " in arms else "is"
       at = listed(currencies, "and")
       parts.append(f"another currency: at equal {at} {arms} {verb} the best")
     if len(first.best) > 1:
