@@ -18,6 +18,7 @@ import tempfile
 from typing import Any
 
 from lm_jax import config as config_lib
+from lm_jax import experiments
 from lm_jax.report import (
   card,
   compare,
@@ -82,6 +83,7 @@ def facts(directory: str | pathlib.Path, took: str) -> dict[str, Any]:
     "arms": sorted(arms, key=lambda arm: -arm["mean"]),
     "best": first.best if (first := card.headline(ranks)) else [],
     "card": {row: placed(text, experiment.name) for row, text in rows.items()},
+    "docstring": about["docstring"],
     "fingerprints": fingerprints(directory, experiment),
     "losses": losses(experiment),
   }
@@ -183,8 +185,26 @@ def replaced(text: str, block: str) -> str:
   return text[: found.start()] + _BEGIN + block + _END + text[found.end() :]
 
 
+def brought_up_to_date(directory: pathlib.Path) -> None:
+  """Writes what the experiment's file says now into its record.
+
+  Its words and what it declares to differ may change without another run.
+  """
+  path = directory / "experiment.json"
+  about = json.loads(path.read_text("utf-8"))
+  found = experiments.load(about["name"])
+  about["docstring"] = found.__doc__
+  about["question"] = found.__doc__.strip().partition("\n")[0]
+  about["differs"] = [
+    *(path for path in about["differs"] if path not in found.DIFFERS),
+    *found.DIFFERS,
+  ]
+  path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
 def refresh(directory: pathlib.Path, took: str) -> None:
   """Writes the page, its figures and its facts; README's, of the default."""
+  brought_up_to_date(directory)
   known = facts(directory, took)
   name = known["name"]
   RESULTS.mkdir(exist_ok=True)
@@ -209,6 +229,7 @@ def refresh(directory: pathlib.Path, took: str) -> None:
     lambda m: m[0] if m[1] in STEMS else "",
     page,
   )
+  page = re.sub(r"## [^\n]*\n\n(?=## )", "", page)  # of a figure alone
   page = placed(page, name).replace("](figures/", f"](../figures/{name}_")
   lines = page.splitlines(keepends=True)
   lines.insert(2, f"It took {took}. Written by docs/refresh.py.\n\n")

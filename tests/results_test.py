@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -46,7 +47,13 @@ def test_results_are_of_the_experiment_as_it_is(path):
   """An experiment that changes needs a new run: docs/refresh.py."""
   now = {arm: refresh.fingerprint(c) for arm, c in arms_of(path.stem).items()}
   assert known(path.stem)["fingerprints"] == now
+  assert known(path.stem)["docstring"] == experiments.load(path.stem).__doc__
   assert path.with_suffix(".md").exists()
+
+
+def test_branches_of_the_default_experiment_cost_15_percent_at_most():
+  cost = known(refresh.DEFAULT)["card"]["Cost"]
+  assert float(re.search(r"([\d.]+) % more for branches", cost)[1]) <= 15
 
 
 def first_loss(config, steps):

@@ -14,11 +14,9 @@ from lm_jax.support.status import DIVERGED
 
 # Of fewer seeds none can be told to be far from the others.
 _FEWEST = 4
-# Distances from the median, in robust standard deviations (1.4826 times the
-# median absolute deviation): of a normal sample one in two million.
-_FAR, _MAD = 5.0, 1.4826
-# Of arms that are equal, the range of six means of three seeds is 1.5 standard
-# deviations of a seed.
+# Chance that a page of normal seeds has such an alarm.
+_FALSE = 0.01
+# The least signal by the spread of checkpoints, of metrics without seeds.
 _LEAST_SIGNAL = 2.0
 # Evaluations on the way that tell how checkpoints scatter.
 _LAST = 5
@@ -99,23 +97,39 @@ def _diverged(experiment: Experiment) -> list[str]:
 
 
 def _far_off(analysis: Analysis) -> list[str]:
-  """Names seeds that lie far from the others of their arm."""
+  """Names seeds that lie far from the others of their arm.
+
+  By the distance from the mean of the others, in standard errors of a new seed:
+  t with two degrees of freedom fewer than there are seeds, and Bonferroni's
+  correction for all seeds of the page.
+  Source: Grubbs, Annals of Mathematical Statistics 21 (1950).
+  """
+  from scipy import special
+
   name = analysis.metric
   if name is None:
     return []
+  arms = {
+    arm: analysis.experiment.with_metric(name, arm)
+    for arm in analysis.experiment.arms
+  }
+  arms = {arm: runs for arm, runs in arms.items() if len(runs) >= _FEWEST}
+  count = sum(map(len, arms.values()))
   texts = []
-  for arm in analysis.experiment.arms:
-    runs = analysis.experiment.with_metric(name, arm)
+  for arm, runs in arms.items():
     values = np.array([run.metrics[name] for run in runs])
-    if len(runs) < _FEWEST:
-      continue
     middle = float(np.median(values))
-    spread = _MAD * float(np.median(np.abs(values - middle)))
-    for run, value in zip(runs, values, strict=True):
-      if spread > 0 and abs(value - middle) > _FAR * spread:
+    for number, run in enumerate(runs):
+      others = np.delete(values, number)
+      error = float(others.std(ddof=1)) * np.sqrt(1 + 1 / len(others))
+      distance = abs(values[number] - float(others.mean()))
+      if error <= 1e-12:
+        continue
+      p = 2 * float(special.stdtr(len(others) - 1, -distance / error))
+      if p * count < _FALSE:
         texts.append(
-          f"{run.name} lies far off ({show(name, value)}, and the median of"
-          f" {arm} is {show(name, middle)}, its mean"
+          f"{run.name} lies far off ({show(name, values[number])}, and the"
+          f" median of {arm} is {show(name, middle)}, its mean"
           f" {show(name, float(values.mean()))})."
         )
   return texts
@@ -180,7 +194,8 @@ def _no_signal(analysis: Analysis) -> list[str]:
     seeds = signal_to_noise(analysis, name)
     checkpoints = signal_to_checkpoints(analysis, name)
     ratio = checkpoints if seeds is None else seeds
-    if ratio is None or ratio >= _LEAST_SIGNAL:
+    least = _LEAST_SIGNAL if seeds is None else _range_of_equals(analysis, name)
+    if ratio is None or ratio >= least:
       continue
     shown = [f"{ratio:.1f}"]
     if checkpoints is not None:
@@ -191,6 +206,26 @@ def _no_signal(analysis: Analysis) -> list[str]:
     return []
   return [
     f"Not fit to rank these arms: {listed(weak, 'and')}; in brackets the range"
-    " of their means by the spread of a seed, which equal arms would have about"
-    " as well."
+    " of their means by the spread of a seed. Equal arms would show as large a"
+    " one in more than one of 20 experiments."
   ]
+
+
+def _range_of_equals(analysis: Analysis, name: str) -> float:
+  """Returns the range of equal arms' means, in 19 of 20 experiments.
+
+  By the spread of a seed: the studentized range, by the root of the (harmonic)
+  mean number of seeds.
+  Source: Tukey 1953, as Montgomery, Design and Analysis of Experiments, has it.
+  """
+  from scipy import stats
+
+  counts = [
+    len(analysis.experiment.with_metric(name, arm))
+    for arm in analysis.experiment.arms
+  ]
+  known = [count for count in counts if count]
+  df = sum(count - 1 for count in known)
+  seeds = len(known) / sum(1 / count for count in known)
+  quantile = stats.studentized_range.ppf(0.95, len(known), df)
+  return float(quantile) / float(np.sqrt(seeds))

@@ -54,8 +54,12 @@ def _answer(analysis: Analysis, ranks: Sequence[Ranking], spread: str) -> str:
   """Names the best arms together, then whom the baseline differs from."""
   if spread and len(analysis.arms) == 1:
     return spread
-  sentence = best(analysis, ranks)
-  return " ".join(filter(None, [sentence, prose.answer(analysis)]))
+  texts = [best(analysis, ranks), prose.answer(analysis)]
+  flops = [x for arm in analysis.arms if (x := arm.ledger.get("flops"))]
+  first = headline(ranks)
+  if first and first.currency == "flops" and max(flops) > 1.02 * min(flops):
+    texts.append("That compares the ends of runs, at unequal FLOPs.")
+  return " ".join(filter(None, texts))
 
 
 def headline(ranks: Sequence[Ranking]) -> Ranking | None:
@@ -103,7 +107,7 @@ def _changes(analysis: Analysis, ranks: Sequence[Ranking]) -> str:
     if len(first.best) > 1:
       parts.append("more seeds, which may part those that are tied")
     else:
-      parts.append("a larger budget or model, of which nothing here tells")
+      parts.append("maybe a larger budget, of which these runs tell nothing")
   marked = panel.undeclared(
     panel.fields(analysis), panel.declared(analysis.experiment.about)
   )

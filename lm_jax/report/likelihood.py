@@ -287,8 +287,8 @@ def blocks(analysis: Analysis) -> list[Block]:
   head = ("arm", "signs", minus, "p, seeds", "verdict")
   text = (
     "Interval and p: over seeds, on the same held-out text; Holm's correction."
-    " Only two exact values have a p value. A bound decides where it lies below"
-    " an exact value with its standard error and the lengths of texts, which it"
-    " is given, paid for; above it, it says nothing."
+    " Only two exact values have a p value. A bound decides only if it is below"
+    " the exact value even with its error margin and the cost of telling each"
+    " text's length added; otherwise it says nothing."
   )
   return [Table(head, tuple(rows), words=(0, 4)), Text(text)]

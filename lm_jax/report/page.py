@@ -22,15 +22,20 @@ def _line(value: object) -> str:
   return " ".join(str(value or "").split())
 
 
-def _opening(analysis: Analysis, card: Card) -> list[Block]:
+def _opening(
+  analysis: Analysis, card: Card, spread: list[Block]
+) -> list[Block]:
   experiment = analysis.experiment
+  told = f"Baseline: {experiment.baseline}. {prose.intervals(analysis)}"
+  if spread and len(analysis.arms) == 1:
+    told = "One arm: the table of the spread is the answer."
   blocks: list[Block] = [
     Heading(_line(experiment.subject.title)),
     card,
-    Text(f"Baseline: {experiment.baseline}. {prose.intervals(analysis)}"),
+    Text(told),
   ]
-  if told := alarms.sentences(analysis):
-    blocks.append(Text(f"Alarms: {' '.join(told)}"))
+  if warnings := alarms.sentences(analysis):
+    blocks.append(Text(f"Alarms: {' '.join(warnings)}"))
   return blocks
 
 
@@ -66,7 +71,7 @@ def summary(
   """Builds the blocks that the terminal shows."""
   spent = ("steps", "tokens", "epochs", "targets", "flops")
   return [
-    *_opening(analysis, card),
+    *_opening(analysis, card, spread),
     tables.budgets(analysis, (*spent, "branch_flops", "seconds")),
     Text(prose.SPENT),
     *tables.yardsticks(analysis, _yardsticks(analysis), intervals=False),
@@ -128,7 +133,7 @@ def build(
     if run.traceback and not run.done
   ]
   return [
-    *_opening(analysis, card),
+    *_opening(analysis, card, spread),
     *_section(
       "Difference to the baseline",
       [*figure("differences"), *tables.differences(analysis)],

@@ -11,9 +11,9 @@ from lm_jax.report.compare import Analysis
 from lm_jax.report.metrics import amount, show
 from lm_jax.report.statistics import MIN_SEEDS
 
-# Under the table of what runs spent.
 # Epochs above which rows count as read again: the last batch may begin some.
 _ONCE = 1.02
+# Under the table of what runs spent.
 SPENT = (
   "A budget of FLOPs, positions or steps is never exceeded; one of tokens, "
   "targets or seconds ends with the step that reaches it, and the table shows "
@@ -100,7 +100,7 @@ def _claims(claims: Mapping[str, str | None], baseline: str, label: str) -> str:
   """Says which arms beat the baseline, which it beats, and which neither.
 
   >>> _claims({"mlm": "worse", "rtd": "worse", "t5": ""}, "clm", "pairs")
-  'clm beats mlm and rtd on pairs; no difference is shown for t5'
+  'clm beats mlm and rtd on pairs; no difference from clm is shown for t5'
   """
   better, worse, rest = (
     [arm for arm, claim in claims.items() if (claim or "") == kind]
@@ -115,7 +115,8 @@ def _claims(claims: Mapping[str, str | None], baseline: str, label: str) -> str:
   if not parts:
     return f"no arm is shown to differ from {baseline} on {label}"
   if rest:
-    parts.append(f"no difference is shown for {subject.listed(rest, 'and')}")
+    names = subject.listed(rest, "and")
+    parts.append(f"no difference from {baseline} is shown for {names}")
   parts[0] += f" on {label}"
   return "; ".join(parts)
 

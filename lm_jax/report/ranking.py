@@ -70,18 +70,24 @@ class Ranking:
     pairs = itertools.combinations(self.order, 2)
     return len(self.scores) > 1 and all(pair in self.better for pair in pairs)
 
-  def place(self, arm: str) -> int | None:
-    """1 and the number of arms that are shown to be better; ties share it."""
+  def places(self, arm: str) -> tuple[int, int] | None:
+    """Returns the first and the last place that an arm may have.
+
+    1 and the number of arms that are shown to be better; and how many there are
+    without those that are shown to be worse. "Not shown to differ" is not
+    transitive, so that no single number says both.
+    """
     if not self.tested or arm not in self.scores:
       return None
-    return 1 + sum(
-      shown for (_, behind), shown in self.better.items() if behind == arm
-    )
+    above = sum(x for (_, behind), x in self.better.items() if behind == arm)
+    below = sum(x for (ahead, _), x in self.better.items() if ahead == arm)
+    return 1 + above, len(self.scores) - below
 
   @property
   def best(self) -> list[str]:
     """The arms that none is shown to be better than: a tied set."""
-    return [arm for arm in self.order if self.place(arm) == 1]
+    first = {arm: self.places(arm) for arm in self.order}
+    return [arm for arm, places in first.items() if places and places[0] == 1]
 
 
 def near(run: Run, currency: str, spend: float) -> bool:

@@ -19,16 +19,16 @@ def _pairs(flips: Sequence[Flip], most: int = 8) -> str:
 
 
 def _cell(name: str, ranking: Ranking, arm: str) -> str:
-  """Formats "=1. 67.9": place, = where it is shared, and score."""
+  """Formats "1–2. 67.9": first and last place, and score."""
   if arm not in ranking.scores:
     share = ranking.shares.get(arm)
     return "–" if share is None else f"– ({100 * share:.0f} %)"
-  place = ranking.place(arm)
+  places = ranking.places(arm)
   score = show(name, ranking.scores[arm])
-  if place is None:
+  if places is None:
     return score
-  shared = sum(ranking.place(other) == place for other in ranking.scores) > 1
-  return f"{'=' if shared else ''}{place}. {score}"
+  first, last = places
+  return f"{first}. {score}" if first == last else f"{first}–{last}. {score}"
 
 
 def ranking(analysis: Analysis, found: list[Ranking]) -> list[Block]:
@@ -61,9 +61,9 @@ def _reading(name: str, found: list[Ranking]) -> str:
     elif len(over) > 1:
       kind = "over seeds, or over items where seeds are few"
     test = (
-      "A place is 1 and the number of arms that are shown to be better,"
-      f" {kind}, after Holm's correction for all pairs of a column; = is a tie:"
-      " no difference is shown."
+      "Places range from 1 and the number of arms shown to be better to the"
+      f" number of arms without those shown to be worse, {kind}, after Holm's"
+      " correction for all pairs of a column."
     )
   return (
     f"Mean {metrics_lib.get(name).label} of decayed models: the ends of runs,"
@@ -90,21 +90,36 @@ def _best(found: list[Ranking]) -> list[str]:
 
 
 def _left_out(found: list[Ranking]) -> str:
-  parts = [
-    f"{listed(list(r.shares), 'and')} at equal"
-    f" {metrics_lib.CURRENCIES[r.currency]}"
-    for r in found
-    if r.shares
-  ]
-  if not parts:
-    return ""
-  return (
-    f"No rank: {'; '.join(parts)}. No decayed model stands there, and a model"
-    " in the middle of its schedule is worse than a run of that budget would"
-    " be. In brackets, the share of its runs at which it would stand;"
-    " --branches=auto and --optimizer.schedule=wsd make branches that end"
-    " there."
-  )
+  """Says which arms have no rank where, and why."""
+  ended: dict[str, list[str]] = {}
+  undecayed: dict[str, list[str]] = {}
+  for r in found:
+    for arm, share in r.shares.items():
+      whose = ended if share > 1 else undecayed
+      whose.setdefault(metrics_lib.CURRENCIES[r.currency], []).append(arm)
+
+  def where(by_currency: dict[str, list[str]]) -> str:
+    parts = (
+      f"{listed(arms, 'and')} at equal {currency}"
+      for currency, arms in by_currency.items()
+    )
+    return "; ".join(parts)
+
+  sentences = []
+  if undecayed:
+    sentences.append(
+      f"No rank: {where(undecayed)}. No decayed model of every seed stands"
+      " there, and a model in the middle of its schedule is worse than a run of"
+      " that budget would be: --branches=auto and --optimizer.schedule=wsd"
+      " make branches that end there."
+    )
+  if ended:
+    sentences.append(
+      f"No rank: {where(ended)}, since their runs ended before that spend."
+    )
+  if sentences:
+    sentences.append("In brackets, the spend as a share of their runs'.")
+  return " ".join(sentences)
 
 
 def _flipped(found: list[Ranking]) -> list[str]:

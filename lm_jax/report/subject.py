@@ -29,6 +29,7 @@ _NAMES = frozenset(
 PHASES = "phases"
 # What rows a run reads.
 _ROWS = ("data.", "length", "curriculum", "batch_size")
+_SEEDS = ("seed.", "seeds.")
 _MOST = 6  # values of a setting that are listed
 
 
@@ -50,7 +51,7 @@ def varied(runs: Sequence[Settings]) -> list[str]:
   known = [run for run in runs if run]
   paths = dict.fromkeys(("objective", "size", "trunk.preset"))
   paths |= dict.fromkeys(path for run in known for path in run)
-  own = [p for p in paths if p not in _NAMES and not p.startswith("seed.")]
+  own = [p for p in paths if p not in _NAMES and not p.startswith(_SEEDS)]
   return [path for path in own if _differs(path, known)]
 
 

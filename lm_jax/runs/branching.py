@@ -42,8 +42,9 @@ def with_branches(session: Session) -> Session:
   """
   known = _forks(session.config, session.program, session.dataset)
 
-  def branch(fork: Fork, state: State, ledger: Ledger) -> None:
+  def branch(fork: Fork, state: State, ledger: Ledger) -> int:
     _branch(session, fork, state, ledger)
+    return sum(_cost(session, one) for one in known)
 
   for fork, in_time in known.items():
     if not in_time:
@@ -115,16 +116,31 @@ def _check(
     )
 
 
-def _branch(session: Session, fork: Fork, state: State, ledger: Ledger) -> None:
-  """Trains and measures a branch, unless it is done; charges its FLOPs."""
-  config = session.config
-  directory = Path(config.workdir, BRANCHES, fork.name)
-  result = _finished(directory)
+def _cost(session: Session, fork: Fork) -> int:
+  """Returns the model FLOPs of a finished branch beyond where it began.
+
+  Read off its result, so that a run that goes on counts each branch once.
+  """
+  result = _finished(_directory(session, fork))
   if result is None:
+    return 0
+  return int(result["ledger"]["flops"]) - int(result["begins"]["flops"])
+
+
+def _directory(session: Session, fork: Fork) -> Path:
+  return Path(session.config.workdir, BRANCHES, fork.name)
+
+
+def _branch(session: Session, fork: Fork, state: State, ledger: Ledger) -> None:
+  """Trains and measures a branch, unless it is done."""
+  config = session.config
+  directory = _directory(session, fork)
+  if _finished(directory) is None:
     if why := _hindrance(session, fork, ledger):
       _say(session, f"no branch at {fork.budget}: {why}")
       return
     own = _configure(config, fork, ledger, directory)
+    distributed.require_same({f"--branches={fork.budget}": own.budget})
     if distributed.is_first():
       _clear(own)
     distributed.exchange("branch")
@@ -137,7 +153,7 @@ def _branch(session: Session, fork: Fork, state: State, ledger: Ledger) -> None:
         program = program.with_held(session.base.model.params)
     last = session.parts[-1]
     part = Part(None, program, last.dataset, last.seed, last.workers)
-    result = train_session(
+    train_session(
       Session(
         config=own,
         dataset=session.dataset,
@@ -149,8 +165,6 @@ def _branch(session: Session, fork: Fork, state: State, ledger: Ledger) -> None:
         trunk=(state, ledger),
       )
     )
-  if result_file.is_final(result, "none"):
-    ledger.branch_flops += int(result["ledger"]["flops"]) - ledger.flops
 
 
 def _finished(directory: Path) -> dict[str, Any] | None:

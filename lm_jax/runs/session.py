@@ -39,7 +39,7 @@ EVALUATIONS = 5
 VALIDATION_BATCHES = 4
 
 Start = tuple[State, Ledger, list[dict[str, Any]]]
-Branch = Callable[[Fork, State, Ledger], None]
+Branch = Callable[[Fork, State, Ledger], int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Session:
   base: load.Base | None = None
   trunk: tuple[State, Ledger] | None = None
   forks: Sequence[Fork] = ()
-  branch: Branch = lambda *_: None
+  branch: Branch = lambda *_: 0
 
 
 def train_session(session: Session) -> dict[str, Any]:
@@ -111,9 +111,9 @@ def train_session(session: Session) -> dict[str, Any]:
     meta |= {"wall_seconds": wall()} | measured.meta()
     checkpoints.save(ledger.steps, state, meta, evaluated)
 
-  def branch(fork: Fork, state: State, ledger: Ledger) -> None:
+  def branch(fork: Fork, state: State, ledger: Ledger) -> int:
     checkpoints.wait()  # what the branch begins from is safe
-    session.branch(fork, state, ledger)
+    return session.branch(fork, state, ledger)
 
   # Noted while anything has to be saved, the last checkpoint included.
   with (
@@ -202,6 +202,8 @@ def train_session(session: Session) -> dict[str, Any]:
         write_atomically(directory / "predictions.jsonl", text)
     result.metrics = metrics
     result.more = measured.result()
+  if session.trunk:
+    result.more |= {"begins": session.trunk[1].as_dict()}
   result.wall_seconds = wall()
   result_lib.write(config, result)
   return result.as_dict()

@@ -83,7 +83,7 @@ def start(
   if trunk is not None:
     # A step donates its state, and the trunk's goes on.
     state = jax.tree.map(jnp.copy, trunk[0])
-    return state, dataclasses.replace(trunk[1]), []
+    return state, dataclasses.replace(trunk[1], branch_flops=0), []
   seeds = config_lib.seeds_of(config)
   state = program.initial(
     np.uint32(seeds.parameters), np.uint32(seeds.corruption)

@@ -19,8 +19,8 @@ class Hooks:
   log: takes a step and the values of a line of metrics.jsonl.
   evaluate: takes the state, returns values to log.
   save: takes the state, the ledger and the last evaluation's values.
-  branch: takes a branch that begins, the state and the ledger; it changes
-    neither, but charges the ledger's branch_flops.
+  branch: takes a branch that begins, the state and the ledger, and changes
+    neither; returns the model FLOPs of all branches so far.
   should_stop: called after an evaluation: whether to end the run before its
     budget is spent.
   """
@@ -29,7 +29,7 @@ class Hooks:
   evaluate: Callable[[State], dict[str, float]]
   save: Callable[[State, Ledger, dict[str, float]], None]
   should_stop: Callable[[], bool] = lambda: False
-  branch: Callable[[Fork, State, Ledger], None] = lambda *_: None
+  branch: Callable[[Fork, State, Ledger], int] = lambda *_: 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -67,7 +67,10 @@ class Fork:
     return ledger.steps + max(1, round(left / pace))
 
   def missed(self, ledger: Ledger) -> bool:
-    """Returns whether it should have begun more than a step before."""
+    """Returns whether it should have begun some steps before.
+
+    Two steps, of seconds half of the decay.
+    """
     late = self.spent(ledger) - self.begins
     pace = self.spent(ledger) / max(1, ledger.steps)
     if self.budget.currency == "seconds":
@@ -98,10 +101,14 @@ class Forks:
 
   def take(self, ledger: Ledger) -> list[Fork]:
     """Returns those that begin now, and are no longer left."""
-    now = dataclasses.replace(ledger, seconds=self._seconds(ledger.seconds))
+    now = self.shared(ledger)
     due = [fork for fork in self._left if fork.due(now)]
     self._left = [fork for fork in self._left if fork not in due]
     return due
+
+  def shared(self, ledger: Ledger) -> Ledger:
+    """Returns a ledger by the clock that all processes share."""
+    return dataclasses.replace(ledger, seconds=self._seconds(ledger.seconds))
 
   def counts(self, ledger: Ledger) -> bool:
     """Returns whether the device must be waited for after a step.

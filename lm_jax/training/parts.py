@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.config import phases as phases_lib
+from lm_jax.config.budget import Budget
 from lm_jax.data import rows as rows_lib
 from lm_jax.data.row_source import RowSource
 from lm_jax.devices import sharding
+from lm_jax.support.errors import UsageError
 from lm_jax.training import curriculum
 from lm_jax.training.alternation import Alternation
 from lm_jax.training.assemble import make_program
 from lm_jax.training.program import Program, compile_plan
+
+# Shares are decimal fractions, whose products with a budget are not exact.
+_ROUNDING = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +81,40 @@ def parts(config: Config, dataset: RowSource, program: Program) -> list[Part]:
     )
     stages.append(Part(stage.until, own, rows, seed, workers))
   made = _by_phase(config, [*stages, whole])
+  _check_steps(config, made)
   if len(made) == 1 and not isinstance(made[0].program, Alternation):
     return [dataclasses.replace(made[0], until=None)]
   return made
+
+
+def _check_steps(config: Config, made: list[Part]) -> None:
+  """Raises UsageError if a part's share of the budget buys no step.
+
+  As far as that is known beforehand: in a currency in which steps are static.
+  """
+  budget, spent = Budget.parse(config.budget), 0
+  amount = int(budget.amount)
+  for part in made:
+    if isinstance(part.program, Alternation) or part.until is None:
+      return
+    program = part.program
+    costs = {"steps": 1, "flops": program.flops, "positions": program.positions}
+    cost = costs.get(budget.currency)
+    if cost is None:
+      return
+    # It ends with the step that reaches its share; the run never exceeds all.
+    steps = math.ceil((part.until * amount - spent) / cost - _ROUNDING)
+    steps = min(steps, (amount - spent) // cost)
+    if steps < 1:
+      flag = f"--curriculum={config.curriculum}"
+      if config.phases:
+        flag = f"--phases={config.phases}"
+      raise UsageError(
+        f"{flag}: of --budget={budget} no step is left for"
+        f" {program.plan.objective.name}, in the part that ends at"
+        f" {100 * part.until:g} %; a step costs {cost:.3g} {budget.currency}"
+      )
+    spent += steps * cost
 
 
 def _by_phase(config: Config, stages: list[Part]) -> list[Part]:

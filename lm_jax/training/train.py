@@ -201,12 +201,14 @@ class _Loop:
   def branch(self, saved: bool) -> None:
     """Makes the branches that begin here, behind a checkpoint of the run."""
     for fork in self.forks.take(self.ledger):
+      # All processes must see one clock, by which a branch is planned.
+      now = self.forks.shared(self.ledger)
       if not saved:
         self.save(self.evaluated)
       saved = True
       if self.diverged:
         return
-      self.hooks.branch(fork, self.state, self.ledger)
+      self.ledger.branch_flops = self.hooks.branch(fork, self.state, now)
       self.clock = time.perf_counter()
 
   def last_evaluation(self) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from lm_jax.report import Report, alarms, benchmarks, collect, compare
@@ -153,3 +154,27 @@ def test_signal_by_the_last_checkpoints_leaves_a_steady_rise_out(experiment):
   curve(root, "clm-0", [0.50, 0.52, 0.50, 0.52, 0.51])
   text = " ".join(told(root))
   assert "minimal pairs (0.6 by the last checkpoints)" in text
+
+
+def test_normal_seeds_lie_far_off_on_one_page_in_a_hundred(experiment):
+  root = experiment(arms=("clm", "mlm", "rtd", "prefix_lm"), seeds=5)
+  analysis = compare.analyse(collect.load(root))
+  rng, told = np.random.default_rng(0), 0
+  runs = analysis.experiment.runs
+  for _ in range(1000):
+    for run in runs:
+      run.metrics["minimal_pairs"] = 0.6 + 0.02 * rng.normal()
+    told += bool(alarms._far_off(analysis))
+  assert told <= 20  # of 1,000, where 10 are expected
+
+
+def test_equal_arms_are_fit_to_be_ranked_in_one_of_twenty(experiment):
+  root = experiment(arms=("clm", "mlm", "rtd"), seeds=4)
+  analysis = compare.analyse(collect.load(root))
+  rng, fit = np.random.default_rng(0), 0
+  limit = alarms._range_of_equals(analysis, "minimal_pairs")
+  for _ in range(1000):
+    for run in analysis.experiment.runs:
+      run.metrics["minimal_pairs"] = 0.6 + 0.02 * rng.normal()
+    fit += alarms.signal_to_noise(analysis, "minimal_pairs") > limit
+  assert 30 <= fit <= 72  # of 1,000, where 50 are expected

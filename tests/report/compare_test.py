@@ -62,8 +62,8 @@ def test_claims_follow_one_corrected_p_and_its_interval(experiment):
   assert rtd.p_seeds >= rtd.seeds.p
   assert (mlm.claim, mlm.verdict) == ("", "not shown to differ from clm")
   assert prose.answer(analysis) == (
-    "rtd beats clm on minimal pairs; no difference is shown for mlm and"
-    " prefix_lm (4 seeds an arm, underpowered)."
+    "rtd beats clm on minimal pairs; no difference from clm is shown for mlm"
+    " and prefix_lm (4 seeds an arm, underpowered)."
   )
   for difference in analysis.differences:
     leaves_out = difference.wide.low > 0 or difference.wide.high < 0

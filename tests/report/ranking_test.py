@@ -71,7 +71,7 @@ def test_only_decayed_models_are_ranked(tmp_path):
   assert found["tokens"].order == ["rtd", "mlm"]
   assert found["tokens"].shares == pytest.approx({"clm": 2.0})
   text = " ".join(report.table(tmp_path).split())
-  assert "No rank: clm at equal tokens read" in text
+  assert "No rank: clm at equal tokens read, since their runs ended" in text
   assert "– (200 %)" in text
 
 
@@ -101,7 +101,7 @@ def test_a_model_of_another_spend_never_counts(tmp_path):
     },
   )
   tokens = _by_currency(loaded)["tokens"]
-  assert len(tokens.scores) == 1 and tokens.place("clm") is None
+  assert len(tokens.scores) == 1 and tokens.places("clm") is None
 
 
 def test_ties_are_a_set_and_no_rank_of_noise(tmp_path):
@@ -117,13 +117,13 @@ def test_ties_are_a_set_and_no_rank_of_noise(tmp_path):
   flops = _by_currency(loaded)["flops"]
   assert flops.over == "seeds" and flops.tested
   assert sorted(flops.best) == ["clm", "mlm"]
-  assert {arm: flops.place(arm) for arm in flops.order} == {
-    "clm": 1,
-    "mlm": 1,
-    "rtd": 3,
+  assert {arm: flops.places(arm) for arm in flops.order} == {
+    "clm": (1, 2),
+    "mlm": (1, 2),
+    "rtd": (3, 3),
   }
   text = " ".join(report.table(tmp_path).split())
-  assert "=1. 80.0" in text and "3. 20.0" in text
+  assert "1–2. 80.0" in text and "3. 20.0" in text
   assert "clm and mlm are tied for the best" in text
 
 
@@ -154,7 +154,7 @@ def test_without_a_test_nobody_has_a_place(tmp_path):
   for run in loaded.runs:
     run.items.clear()
   flops = _by_currency(loaded)["flops"]
-  assert flops.order == ["clm", "mlm"] and flops.place("clm") is None
+  assert flops.order == ["clm", "mlm"] and flops.places("clm") is None
 
 
 def test_few_steps_may_end_a_step_apart(tmp_path):
@@ -185,3 +185,10 @@ def test_the_pages_show_decayed_points(tmp_path):
   page = (root / "report.md").read_text()
   assert "circles are decayed models" in page
   assert (root / "figures" / "curves_tokens.png").stat().st_size > 5000
+
+
+def test_places_are_ranges_since_ties_are_not_transitive():
+  better = {("a", "b"): False, ("a", "c"): True, ("b", "c"): False}
+  one = ranking.Ranking("flops", 1.0, {"a": 3.0, "b": 2.0, "c": 1.0}, better)
+  assert [one.places(arm) for arm in "abc"] == [(1, 2), (1, 3), (2, 3)]
+  assert one.best == ["a", "b"]

@@ -22,7 +22,7 @@ def _settings(runs, sweeps=(), common=None):
 @pytest.mark.parametrize(
   ("runs", "sweeps", "paths"),
   [
-    (compare_objectives.runs(), [], ["objective"]),
+    (compare_objectives.runs(), [], ["objective", "optimizer.learning_rate"]),
     (architecture.runs(), [], ["architecture"]),
     (masking_rate.runs(), [], ["objective.rate"]),
     (compare_objectives.runs(("mlm",)), ["size=nano,tiny"], ["size"]),
@@ -50,7 +50,7 @@ def test_a_sweep_has_words_of_its_own():
   assert found.title == "mlm: optimizer.learning_rate"
   assert found.question == (
     "Which optimizer.learning_rate does best, 0.001 or 0.003, for mlm under"
-    " --budget=flops:1200000000000?"
+    " --budget=flops:700000000000?"
   )
   assert found.docstring == ""
   text = subject.differences(settings)
@@ -58,7 +58,8 @@ def test_a_sweep_has_words_of_its_own():
   assert "only the objective" not in text
   rows = subject.differences(_settings(runs, ["length=64,128"]))
   assert rows.startswith("The arms do not read the same rows: length differ")
-  own = subject.differences(_settings(compare_objectives.runs()))
+  same = {"optimizer.learning_rate": "1e-3"}
+  own = subject.differences(_settings(compare_objectives.runs(), (), same))
   assert "same rows in the same order" in own
   assert "only the objective changes" in own
   few = subject.derived("x", _settings(compare_objectives.runs(("mlm", "rtd"))))

@@ -152,6 +152,32 @@ def test_kill_9_in_a_branch_changes_no_bit(config, step, tmp_path):
     assert timeless(pair[0]) == timeless(pair[1])
 
 
+@pytest.mark.parametrize(("where", "step"), [("whole", 11), ("steps-10", 9)])
+def test_a_run_that_goes_on_counts_each_branch_once(
+  config, monkeypatch, where, step
+):
+  changes = {"objective": "mlm", "branches": "steps:6,steps:10", "eval": "loss"}
+  whole, cut = (config(n, **changes) for n in ("whole", "cut"))
+  pretrain(whole)
+  one = result_of(whole)["ledger"]["flops"] // 12
+  assert result_of(whole)["ledger"]["branch_flops"] == (2 + 3) * one
+  write = session.MetricsLog.write
+
+  def interrupt(self, at, values):
+    write(self, at, values)
+    if self._path.parent.name == where.replace("whole", "cut") and at == step:
+      os.kill(os.getpid(), signal.SIGTERM)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(session.MetricsLog, "write", interrupt)
+    assert pretrain(cut)["status"] == "interrupted"
+  pretrain(cut)
+  assert timeless(result_of(whole)) == timeless(result_of(cut))
+  Path(cut.workdir, "result.json").unlink()  # killed while it was measured
+  pretrain(cut)
+  assert timeless(result_of(whole)) == timeless(result_of(cut))
+
+
 def test_an_interruption_in_a_branch_ends_the_run_and_goes_on(
   config, monkeypatch
 ):

@@ -124,7 +124,8 @@ def test_arms_keep_what_they_differ_in():
 
 
 def test_equal_configurations_are_one_run():
-  runs = compare_objectives.runs()
+  # Of one learning rate; others would be other runs.
+  runs = compare_objectives.runs(("clm", "prefix_lm", "mlm"))
   assert list(_arms(runs, ["objective=mlm,clm"])) == ["mlm", "clm"]
   rates = ["objective.rate=0.15,0.3"]
   assert list(_arms(masking_rate.runs(), rates)) == ["rate=0.15", "rate=0.3"]

@@ -10,6 +10,7 @@ from lm_jax.config.budget import Budget, Ledger
 from lm_jax.config.optimizer import OptimizerOptions
 from lm_jax.data import rows as rows_lib
 from lm_jax.storage.digest import digest, flatten
+from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
 from lm_jax.training.alternation import Alternation
 
@@ -250,3 +251,15 @@ def test_stacks_of_other_kinds_have_phases(changes, tiny, tmp_path):
   config = tiny.config(tmp_path, eval="none", budget="steps:2", **changes)
   result = pretrain(config)
   assert (result["status"], result["step"]) == ("done", 2)
+
+
+@pytest.mark.parametrize("phases", ["clm:0.95,mlm:0.05", "clm:0.94,mlm:0.06"])
+def test_a_phase_without_a_step_is_one_line(tiny, tmp_path, phases):
+  config = tiny.config(tmp_path / "run", phases=phases, budget="steps:10")
+  with pytest.raises(UsageError) as error:
+    pretrain(config)
+  assert "of --budget=steps:10 no step is left for mlm" in str(error.value)
+  enough = tiny.config(
+    tmp_path / "on", phases="clm:0.9,mlm:0.1", budget="steps:10"
+  )
+  assert pretrain(enough)["status"] == "done"
