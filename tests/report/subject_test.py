@@ -62,7 +62,9 @@ def test_a_sweep_has_words_of_its_own():
   own = subject.differences(_settings(compare_objectives.runs(), (), same))
   assert "same rows in the same order" in own
   assert "only the objective changes" in own
-  few = subject.derived("x", _settings(compare_objectives.runs(("mlm", "rtd"))))
+  few = subject.derived(
+    "x", _settings(compare_objectives.runs(("mlm", "rtd")), (), same)
+  )
   assert few.title == "mlm and rtd"
   assert few.question.startswith("Which objective does best, mlm or rtd, under")
 
