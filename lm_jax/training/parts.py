@@ -81,9 +81,9 @@ def parts(config: Config, dataset: RowSource, program: Program) -> list[Part]:
     )
     stages.append(Part(stage.until, own, rows, seed, workers))
   made = _by_phase(config, [*stages, whole])
-  _check_steps(config, made)
   if len(made) == 1 and not isinstance(made[0].program, Alternation):
     return [dataclasses.replace(made[0], until=None)]
+  _check_steps(config, made)
   return made
 
 
