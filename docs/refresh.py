@@ -10,6 +10,7 @@ results to the experiment and the code at hand.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import re
@@ -71,7 +72,7 @@ def facts(directory: str | pathlib.Path, took: str) -> dict[str, Any]:
       }
     )
   about = experiment.about
-  words = spread.sentence(whole, analysis.metric)
+  words = spread.sentence(spread.parts(whole, analysis.metric), analysis.metric)
   rows = dict(card.make(whole, analysis, ranks, words).rows)
   return {
     "name": experiment.name,
@@ -96,14 +97,9 @@ def placed(text: str, name: str) -> str:
 
 def fingerprint(config: config_lib.Config) -> str:
   """Identifies the configuration of an arm, whatever its branches and seed."""
-  change = {"branches": "", "seed": 0, "seeds": {}, "name": "", "arm": ""}
-  return identity.fingerprint(config_lib.Config(**(vars_of(config) | change)))
-
-
-def vars_of(config: config_lib.Config) -> dict[str, Any]:
-  """Returns the fields of a configuration by name."""
-  fields = config.__dataclass_fields__
-  return {name: getattr(config, name) for name in fields}
+  return identity.fingerprint(
+    dataclasses.replace(config, branches="", seed=0, seeds={}, name="", arm="")
+  )
 
 
 def fingerprints(
@@ -179,10 +175,10 @@ def table(known: dict[str, Any], language: str) -> str:
 def replaced(text: str, block: str) -> str:
   """Replaces what stands between the marks of a README."""
   pattern = re.escape(_BEGIN) + r".*?" + re.escape(_END)
-  found = re.search(pattern, text, re.S)
-  if not found:
+  match = re.search(pattern, text, re.S)
+  if not match:
     raise SystemExit(f"no {_BEGIN.strip()} ... {_END.strip()} in README")
-  return text[: found.start()] + _BEGIN + block + _END + text[found.end() :]
+  return text[: match.start()] + _BEGIN + block + _END + text[match.end() :]
 
 
 def brought_up_to_date(directory: pathlib.Path) -> None:
@@ -192,12 +188,12 @@ def brought_up_to_date(directory: pathlib.Path) -> None:
   """
   path = directory / "experiment.json"
   about = json.loads(path.read_text("utf-8"))
-  found = experiments.load(about["name"])
-  about["docstring"] = found.__doc__
-  about["question"] = found.__doc__.strip().partition("\n")[0]
+  module = experiments.load(about["name"])
+  about["docstring"] = module.__doc__
+  about["question"] = module.__doc__.strip().partition("\n")[0]
   about["differs"] = [
-    *(path for path in about["differs"] if path not in found.DIFFERS),
-    *found.DIFFERS,
+    *(path for path in about["differs"] if path not in module.DIFFERS),
+    *module.DIFFERS,
   ]
   path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 

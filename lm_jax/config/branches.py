@@ -56,15 +56,30 @@ def _check(config: Config, flag: str, budgets: tuple[Budget, ...]) -> None:
   for budget in budgets:
     if budget.currency != whole.currency:
       continue
-    one = f"--branches={budget}"
     if budget.amount >= whole.amount:
       raise UsageError(
-        f"{one}: must be below --budget={whole}, at which the run itself ends"
+        f"--branches={budget}: must be below --budget={whole}, at which the run"
+        " itself ends"
       )
     least = options.warmup * whole.amount / (1 - options.decay)
     if budget.amount < least:
-      raise UsageError(
-        f"{one}: would decay before the warm-up ends; it must be at least"
-        f" {budget.currency}:{least:.4g} (--optimizer.warmup={options.warmup:g}"
-        f" of --budget={whole}, --optimizer.decay={options.decay:g})"
-      )
+      raise too_early(budget, config, least)
+
+
+def too_early(
+  budget: Budget, config: Config, least: float, roughly: str = ""
+) -> UsageError:
+  """Returns the error of a branch that would begin in the warm-up.
+
+  Args:
+    least: the spend at which one could end.
+    roughly: "about " where that is no exact number.
+  """
+  options = config.optimizer
+  return UsageError(
+    f"--branches={budget}: would decay before the warm-up ends; it must be at"
+    f" least {roughly}{budget.currency}:{least:.4g}"
+    f" (--optimizer.warmup={options.warmup:g} of"
+    f" --budget={Budget.parse(config.budget)},"
+    f" --optimizer.decay={options.decay:g})"
+  )

@@ -76,13 +76,15 @@ class Report:
     independent = experiment.independent()
     self._analysis = compare.analyse(independent)
     self._ranks = ranking.rankings(independent, self._analysis.metric)
+    metric = self._analysis.metric
+    parts = spread.parts(experiment, metric)
     self._card = card.make(
       experiment,
       self._analysis,
       self._ranks,
-      spread.sentence(experiment, self._analysis.metric),
+      spread.sentence(parts, metric),
     )
-    self._spread = spread.table(experiment, self._analysis)
+    self._spread = spread.table(parts, experiment, self._analysis)
 
   @classmethod
   def load(cls, directory: str | os.PathLike[str]) -> Report:

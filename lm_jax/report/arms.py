@@ -8,7 +8,7 @@ described, and nothing is claimed over seeds.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -41,22 +41,6 @@ class Arm:
   metrics: dict[str, Estimate]
   items: Estimate | None
   total: Estimate | None
-
-
-def scores(
-  experiment: Experiment,
-  arms: list[str],
-  value_of: Callable[[Run], float | None],
-) -> Array:
-  """value_of(run) of finished runs, [A, N] by seeds; NaN where none."""
-  cells = sorted({run.cell for arm in arms for run in experiment.runs_of(arm)})
-  scores_AxN = np.full((len(arms), len(cells)), np.nan)
-  for a, arm in enumerate(arms):
-    for run in experiment.runs_of(arm):
-      value = value_of(run)
-      if value is not None:
-        scores_AxN[a, cells.index(run.cell)] = value
-  return scores_AxN
 
 
 def tested(experiment: Experiment) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import variance
@@ -44,11 +45,10 @@ def _share(part: Component) -> str:
   return f"{100 * part.share.value:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
 
 
-def sentence(experiment: Experiment, metric: str | None) -> str:
-  """Says where the spread comes from; "" where seeds are not crossed."""
+def sentence(known: Sequence[Component], metric: str | None) -> str:
+  """Says where the spread comes from; "" where `parts` found none."""
   shares = [
-    f"{_share(part)} {CAUSES.get(part.cause, part.cause)}"
-    for part in parts(experiment, metric)
+    f"{_share(part)} {CAUSES.get(part.cause, part.cause)}" for part in known
   ]
   if metric is None or not shares:
     return ""
@@ -56,10 +56,17 @@ def sentence(experiment: Experiment, metric: str | None) -> str:
   return f"Of the spread of {label}, {listed(shares, 'and')}."
 
 
-def table(experiment: Experiment, analysis: Analysis) -> list[Block]:
-  """Shows each cause with its share and its standard deviation."""
+def table(
+  known: Sequence[Component], experiment: Experiment, analysis: Analysis
+) -> list[Block]:
+  """Shows each cause with its share and its standard deviation.
+
+  Args:
+    known: the parts.
+    experiment: with all of its runs.
+    analysis: of those that share no seed.
+  """
   name = analysis.metric
-  known = parts(experiment, name)
   if name is None or not known:
     return []
   kinds = experiment.seed_kinds

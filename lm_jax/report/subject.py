@@ -17,14 +17,8 @@ Settings = Mapping[str, Any]
 # How a run is called, kept and watched, which changes nothing of it.
 _NAMES = frozenset(
   {"name", "arm", "seed", "workdir", "data.cache", "data.workers"}
-  | {
-    "branches",
-    "log_every",
-    "checkpoint_every",
-    "keep_last",
-    "keep_every",
-    "mesh",
-  }
+  | {"log_every", "checkpoint_every", "keep_last", "keep_every", "mesh"}
+  | {"branches"}
 )
 PHASES = "phases"
 # What rows a run reads.

@@ -25,7 +25,6 @@ from lm_jax.report.run import BRANCHES
 from lm_jax.runs.session import Session, train_session
 from lm_jax.storage import result_file, workdir
 from lm_jax.support.errors import UsageError
-from lm_jax.training import forks as forks_lib
 from lm_jax.training import pace
 from lm_jax.training.assemble import enable_compilation_cache, make_program
 from lm_jax.training.forks import Fork
@@ -75,15 +74,18 @@ def _forks(
     "tokens": config.batch_size * config.length,
     "targets": 2 * program.positions,
   }
-  every = forks_lib.forks(
-    [(branches.name(b), b) for b in branches.parse(config)],
-    config.optimizer.decay,
-    {name: int(one[name]) for name in ("flops", "positions", "steps")},
-    most,
-  )
+  static = {name: int(one[name]) for name in ("flops", "positions", "steps")}
   steps = pace.steps(one, Budget.parse(config.budget))
   known = {}
-  for fork in every:
+  for budget in branches.parse(config):
+    currency = budget.currency
+    fork = Fork(
+      branches.name(budget),
+      budget,
+      config.optimizer.decay,
+      cost=static.get(currency, 0),
+      most=most.get(currency, 0),
+    )
     _check(fork, config, one, steps)
     cost = one.get(fork.budget.currency)
     known[fork] = not steps or not cost or fork.begins / cost < steps
@@ -107,13 +109,7 @@ def _check(
   warmup = config.optimizer.warmup * steps
   least = warmup * pace_of / (1 - config.optimizer.decay)
   if fork.begins / pace_of < warmup:
-    raise UsageError(
-      f"--branches={fork.budget}: would decay before the warm-up ends; it must"
-      f" be at least about {fork.budget.currency}:{least:.4g}"
-      f" (--optimizer.warmup={config.optimizer.warmup:g} of"
-      f" --budget={config.budget},"
-      f" --optimizer.decay={config.optimizer.decay:g})"
-    )
+    raise branches.too_early(fork.budget, config, least, "about ")
 
 
 def _cost(session: Session, fork: Fork) -> int:

@@ -96,9 +96,6 @@ class Forks:
     self._seconds = seconds
     self._look: dict[str, int] = {}
 
-  def __bool__(self) -> bool:
-    return bool(self._left)
-
   def take(self, ledger: Ledger) -> list[Fork]:
     """Returns those that begin now, and are no longer left."""
     now = self.shared(ledger)
@@ -134,29 +131,3 @@ class Forks:
       if fork.most:
         ahead = (fork.begins - fork.spent(ledger)) // fork.most - 1
         self._look[fork.name] = ledger.steps + max(1, int(ahead))
-
-
-def forks(
-  budgets: Sequence[tuple[str, Budget]],
-  decay: float,
-  costs: dict[str, int],
-  most: dict[str, int],
-) -> list[Fork]:
-  """Makes the branches of a run.
-
-  Args:
-    budgets: spends at which they end, with names.
-    decay: of the schedule, `OptimizerOptions.decay`.
-    costs: of a step, in the currencies in which it is static.
-    most: upper bounds of a step's, in those that the device counts.
-  """
-  return [
-    Fork(
-      name,
-      budget,
-      decay,
-      costs.get(budget.currency, 0),
-      most.get(budget.currency, 0),
-    )
-    for name, budget in budgets
-  ]

@@ -135,7 +135,7 @@ def test_what_can_not_be(settings, message, tiny):
 def test_a_resolved_configuration_says_all(
   settings, objective, architectures, ends
 ):
-  """What is read back is the same, whatever is left open by default."""
+  """Reads back the same, whatever is left open by default."""
   config = config_lib.resolve(made(**settings))
   assert config.objective == objective
   text = config_lib.to_json(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import jax
@@ -101,6 +102,20 @@ def without_yardsticks(monkeypatch):
   """Runs end without the measurements that come last."""
   nothing = Measure({}, {})
   monkeypatch.setattr(yardstick.measuring, "evaluate", lambda *_, **__: nothing)
+
+
+def stop_at(monkeypatch, stops):
+  """Asks for an end once at each step, while its batch is read."""
+  batch, left = rows_lib.Dataset.batch, set(stops)
+
+  def batches(self, seed, batch_size, start=0, **_):
+    for step in range(start, 100):
+      if step in left:
+        left.remove(step)
+        signal.raise_signal(signal.SIGTERM)
+      yield batch(self, seed, step, batch_size)
+
+  monkeypatch.setattr(rows_lib.Dataset, "batches", batches)
 
 
 def pretrain(config):

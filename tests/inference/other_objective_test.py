@@ -150,7 +150,7 @@ def test_a_decoder_becomes_an_encoder(
 
 
 def test_both_objectives_score_a_run(tiny, tmp_path):
-  """As `--as` would read it; with the kinds of their scores."""
+  """Measures as `--as` would read it, with the kinds of their scores."""
   config = tiny.config(tmp_path, phases="clm:0.5,mlm:0.5", eval="final")
   result = pretrain(config)
   kinds = {"clm": "log_likelihood", "mlm": "pseudo_log_likelihood"}

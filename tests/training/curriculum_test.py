@@ -1,14 +1,19 @@
 """Shorter rows first."""
 
 import dataclasses
-import signal
 
 import numpy as np
 import pytest
-from tiny import metrics, pretrain, result_of, states, without_yardsticks
+from tiny import (
+  metrics,
+  pretrain,
+  result_of,
+  states,
+  stop_at,
+  without_yardsticks,
+)
 
 from lm_jax.config import Config
-from lm_jax.data import rows as rows_lib
 from lm_jax.runs import run
 from lm_jax.support.errors import UsageError
 from lm_jax.training import curriculum
@@ -107,17 +112,7 @@ def test_it_goes_on_in_the_stage_where_it_was(tiny, tmp_path, monkeypatch):
   whole = tiny.config(tmp_path / "whole", **options)
   digest = pretrain(whole)["digest"]
   parts = tiny.config(tmp_path / "parts", **options)
-  batch, stops = rows_lib.Dataset.batch, {2, 3, 6, 7}
-
-  def batches(self, seed, batch_size, start=0, **_):
-    """Asks for an end once, while the batch of a step is read."""
-    for step in range(start, 100):
-      if step in stops:
-        stops.remove(step)
-        signal.raise_signal(signal.SIGTERM)
-      yield batch(self, seed, step, batch_size)
-
-  monkeypatch.setattr(rows_lib.Dataset, "batches", batches)
+  stop_at(monkeypatch, {2, 3, 6, 7})
   for steps in (3, 4, 7, 8):
     result = pretrain(parts)
     assert (result["status"], result["step"]) == ("interrupted", steps)

@@ -1,10 +1,8 @@
 """Several objectives train one model: in turn, or by alternation."""
 
-import signal
-
 import numpy as np
 import pytest
-from tiny import metrics, pretrain, states, without_yardsticks
+from tiny import metrics, pretrain, states, stop_at, without_yardsticks
 
 from lm_jax.config.budget import Budget, Ledger
 from lm_jax.config.optimizer import OptimizerOptions
@@ -215,17 +213,7 @@ def test_it_goes_on_in_the_phase_where_it_was(
   whole = tiny.config(tmp_path / "whole", **options)
   digest = pretrain(whole)["digest"]
   parts = tiny.config(tmp_path / "parts", **options)
-  batch, stops = rows_lib.Dataset.batch, {1, 2, 3, 5, 6}
-
-  def batches(self, seed, batch_size, start=0, **_):
-    """Asks for an end once, while the batch of a step is read."""
-    for step in range(start, 100):
-      if step in stops:
-        stops.remove(step)
-        signal.raise_signal(signal.SIGTERM)
-      yield batch(self, seed, step, batch_size)
-
-  monkeypatch.setattr(rows_lib.Dataset, "batches", batches)
+  stop_at(monkeypatch, {1, 2, 3, 5, 6})
   for steps in (2, 3, 4, 6, 7):
     result = pretrain(parts)
     assert (result["status"], result["step"]) == ("interrupted", steps)
