@@ -59,22 +59,15 @@ def run(
       name=name,
       arm=arm,
     )
+    from lm_jax.hugging_face import forecast
     from lm_jax.runs.run import Run
     from lm_jax.storage import machines
 
     machines.use_threads(config.workdir)
     run = Run(config)
     if progress and distributed.is_first():
-      tell_misfits([run.config])
+      forecast.tell_misfits([run.config])
   return run.config, run.execute(progress)
-
-
-def tell_misfits(configs: Sequence[Config]) -> None:
-  """Says, before they are trained, which models of a preset do not export."""
-  from lm_jax.hugging_face import forecast
-
-  for line in dict.fromkeys(filter(None, map(forecast.misfit, configs))):
-    print(f"lm_jax: {line}", file=sys.stderr)
 
 
 def main(given: Mapping[str, Sequence[str]]) -> int:

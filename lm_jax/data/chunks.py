@@ -14,11 +14,12 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from lm_jax.data import pack, worker_process
+from lm_jax.data import pack
 from lm_jax.data.encoding import Encoder
 from lm_jax.data.table import row_checks
 from lm_jax.data.table_manifest import Dtype
 from lm_jax.data.text import pieces
+from lm_jax.support import worker_process
 
 # Text is tokenized by the group, and long documents in pieces of this size.
 GROUP_CHARACTERS, PIECE_CHARACTERS = 2**20, 2**18

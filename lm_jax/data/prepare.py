@@ -24,8 +24,8 @@ from lm_jax.data import chunks, table, table_manifest
 from lm_jax.data.corpus import SPLITS, Corpus, Document
 from lm_jax.data.duplicates import Duplicates
 from lm_jax.data.encoding import Encoder
-from lm_jax.data.worker_process import WorkerPool
 from lm_jax.support import machine
+from lm_jax.support.worker_process import WorkerPool
 
 CHUNK_BYTES = 16 * 2**20
 # More of them would not fit in a gigabyte.

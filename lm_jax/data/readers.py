@@ -17,7 +17,7 @@ import numpy as np
 from lm_jax.data import pack
 from lm_jax.data.source import Source
 from lm_jax.data.table import Table
-from lm_jax.data.worker_process import WorkerDied, WorkerPool, serve
+from lm_jax.support.worker_process import WorkerDied, WorkerPool, serve
 
 
 class _Steps:

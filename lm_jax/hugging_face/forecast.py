@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+
 from lm_jax import config as config_lib
 from lm_jax import loaded_model
 from lm_jax.config import Config
@@ -37,3 +40,9 @@ def misfit(config: Config) -> str:
   except UsageError as error:
     return f"--trunk.preset={preset}: will not export to Transformers: {error}"
   return ""
+
+
+def tell_misfits(configs: Sequence[Config]) -> None:
+  """Says on stderr which models of a preset will not export."""
+  for line in dict.fromkeys(filter(None, map(misfit, configs))):
+    print(f"lm_jax: {line}", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import Any
 
 from lm_jax.config import Config, resolve
 from lm_jax.finetuning.dataset import find_task
-from lm_jax.runs import grid, local, record
+from lm_jax.runs import execute, grid, record
 from lm_jax.runs import protocol as protocol_lib
 from lm_jax.runs.protocol import PROMPT, Arm, Cell, Protocol
 from lm_jax.runs.run import Run
@@ -45,7 +45,7 @@ def main(given: Mapping[str, Sequence[str]], command: str) -> int:
   _check_place(asked)
   workdir.create(asked.directory)
   with lock.hold(asked.directory):
-    statuses = local.execute(trials)
+    statuses = execute.execute(trials, retry=True)
     chosen = {cell.name: protocol_lib.best_trial(cell) for cell in cells}
     if status_lib.INTERRUPTED not in statuses.values():
       others = [
@@ -54,7 +54,7 @@ def main(given: Mapping[str, Sequence[str]], command: str) -> int:
         if (best := chosen[cell.name]) is not None
         for config in protocol_lib.further(asked, cell, best)
       ]
-      statuses |= local.execute(others)
+      statuses |= execute.execute(others, retry=True)
     if status_lib.INTERRUPTED not in statuses.values():
       for arm, task in prompts:
         _ask(asked, arm, task)
@@ -62,7 +62,7 @@ def main(given: Mapping[str, Sequence[str]], command: str) -> int:
   if status_lib.INTERRUPTED not in statuses.values():
     print(report.write(asked.directory))
     print(f"{asked.directory}/report.html")
-  return local.exit_code(statuses)
+  return execute.exit_code(statuses)
 
 
 def _check_place(asked: Protocol) -> None:

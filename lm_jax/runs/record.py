@@ -13,7 +13,7 @@ from lm_jax.config import Config
 from lm_jax.config import seeds as seeds_lib
 from lm_jax.report import collect
 from lm_jax.report.run import Planned
-from lm_jax.runs import local
+from lm_jax.runs.attempt import is_complete
 from lm_jax.storage import workdir
 from lm_jax.storage.log import write_atomically
 from lm_jax.support import machine
@@ -33,25 +33,15 @@ def place(configs: Sequence[Config], directory: str) -> list[Config]:
 def check_same(directory: str, name: str, configs: Sequence[Config]) -> None:
   """Raises UsageError if the directory holds something else.
 
-  More or fewer seeds, and another baseline, make no other experiment.
+  More or fewer seeds or arms, and another baseline, make no other experiment.
   """
   flag = f"--workdir={directory}"
   other = "name another directory"
   if pathlib.Path(directory, "config.json").exists():
     raise UsageError(f"{flag}: holds a single run; {other}")
-  old, runs = read(directory)
-  if old:
-    if old.get("name") != name:
-      raise UsageError(
-        f"{flag}: holds the experiment {old.get('name')}; {other}"
-      )
-    before = sorted({run.arm for run in runs})
-    after = sorted({config.arm for config in configs})
-    if before != after:
-      raise UsageError(
-        f"{flag}: holds an experiment with other arms"
-        f" ({', '.join(before)} -> {', '.join(after)}); {other}"
-      )
+  old, _ = read(directory)
+  if old and old.get("name") != name:
+    raise UsageError(f"{flag}: holds the experiment {old.get('name')}; {other}")
   for config in configs:
     workdir.check_same(config)
 
@@ -68,7 +58,7 @@ def write(
   differs: Sequence[str] = (),
   trials: Mapping[str, int] | None = None,
 ) -> None:
-  """Writes experiment.json; seeds of former calls stay part of it.
+  """Writes experiment.json; runs of former calls stay part of it.
 
   Where all runs are complete, so do the command, the machine and the date.
 
@@ -91,7 +81,7 @@ def write(
     and pathlib.Path(directory, "runs", run.name, "result.json").exists()
   ]
   made = provenance(command)
-  if all(map(local.is_complete, configs)):
+  if all(map(is_complete, configs)):
     # Nothing will be run: what made the results stays on record.
     made |= {key: old[key] for key in made if key in old}
   content = {

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -66,23 +65,46 @@ def is_open(config: Config) -> bool:
 def recall(directory: str, configs: Sequence[Config]) -> list[Config]:
   """Fills in the branches that an earlier call has worked out.
 
-  An arm alone has none.
+  Those of a run that is there already, made here or elsewhere, are its own. An
+  arm alone has none.
   """
   if len({config.arm for config in configs}) < 2:
     return [
       dataclasses.replace(c, branches="") if is_open(c) else c for c in configs
     ]
-  path = Path(directory, FILE)
-  if not path.exists():
-    return list(configs)
-  known = read_as(path, dict)
+  known = _read(directory)
   filled = []
   for config in configs:
-    one = known.get(config.arm)
-    if is_open(config) and isinstance(one, dict) and one["of"] == _of(config):
-      config = dataclasses.replace(config, branches=one["branches"])
+    if is_open(config):
+      one = known.get(config.arm)
+      if Path(config.workdir, "config.json").exists():
+        old = config_lib.read(config.workdir, "--workdir")
+        config = dataclasses.replace(config, branches=old.branches)
+      elif one is not None and one.of == _of(config):
+        config = dataclasses.replace(config, branches=one.branches)
     filled.append(config)
   return filled
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kept:
+  """What is kept of an arm, in branches.json.
+
+  of: its fingerprint.
+  branches: as --branches has them.
+  steps: of a run in all.
+  step: the cost of one, by currency.
+  """
+
+  of: str
+  branches: str = ""
+  steps: float = 0.0
+  step: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+def _read(directory: str) -> dict[str, _Kept]:
+  path = Path(directory, FILE)
+  return read_as(path, dict[str, _Kept]) if path.exists() else {}
 
 
 def resolve(
@@ -90,46 +112,71 @@ def resolve(
 ) -> list[Config]:
   """Works out the branches of all runs that leave them open, and keeps them.
 
-  The programs that the pilot compiles are those that the runs need.
+  The programs that the pilot compiles are those that the runs need. Arms of
+  former calls keep their branches, whose spends an added arm gets, too.
   """
   own = {config.arm: config for config in reversed(configs)}
-  fit = [config for config in own.values() if _can_branch(config)]
-  known: dict[str, Any] = {
-    arm: {"of": _of(config), "branches": ""} for arm, config in own.items()
+  kept = {
+    arm: one
+    for arm, one in _read(directory).items()
+    if arm not in own or one.of == _of(own[arm])
   }
-  if len(fit) == len(own):
+  new = [arm for arm in own if arm not in kept]
+  if all(map(_can_branch, own.values())):
     if progress:
       print(
         "lm_jax: a pilot times a few steps of each arm, for --branches=auto",
         file=sys.stderr,
       )
-    arms = {arm: _pilot(config) for arm, config in own.items()}
-    for arm, branches in work_out(arms).items():
-      known[arm] |= {"branches": branches, "step": dict(arms[arm].cost)}
-  elif progress:
-    print(
-      "lm_jax: --branches=auto: no branches, for which every arm needs"
-      " --optimizer.schedule=wsd, and no --curriculum or --phases; arms are"
-      " ranked in the currencies only in which they end at one spend",
-      file=sys.stderr,
-    )
-  write_atomically(Path(directory, FILE), json.dumps(known, indent=2) + "\n")
+    former = {arm: one for arm, one in kept.items() if one.step and one.steps}
+    arms = {
+      arm: _Arm(own[arm], former[arm].steps, former[arm].step)
+      if arm in former
+      else _pilot(own[arm])
+      for arm in own
+    }
+    for arm, branches in work_out(arms, new).items():
+      one = arms[arm]
+      kept[arm] = _Kept(_of(own[arm]), branches, one.steps, dict(one.cost))
+  else:
+    kept |= {arm: _Kept(_of(own[arm])) for arm in new}
+    if progress:
+      print(
+        "lm_jax: --branches=auto: no branches, for which every arm needs"
+        " --optimizer.schedule=wsd, and no --curriculum or --phases; arms are"
+        " ranked in the currencies only in which they end at one spend",
+        file=sys.stderr,
+      )
+  content = {arm: dataclasses.asdict(one) for arm, one in kept.items()}
+  text = json.dumps(content, indent=2) + "\n"
+  write_atomically(Path(directory, FILE), text)
   return recall(directory, configs)
 
 
-def work_out(arms: Mapping[str, _Arm]) -> dict[str, str]:
-  """Returns the branches of each arm, as --branches has them."""
-  branches: dict[str, list[tuple[float, str]]] = {arm: [] for arm in arms}
+def work_out(
+  arms: Mapping[str, _Arm], new: Sequence[str] | None = None
+) -> dict[str, str]:
+  """Returns the branches of each arm, as --branches has them.
+
+  Args:
+    arms: all of them.
+    new: those that need branches, at the spends of the others; by default all.
+  """
+  new = list(arms) if new is None else new
+  # The spends stay where the branches of former arms stand.
+  former = [one for arm, one in arms.items() if arm not in new]
+  branches: dict[str, list[tuple[float, str]]] = {arm: [] for arm in new}
   for currency in (*CURRENCIES, "seconds"):
-    spend = min(one.total(currency) for one in arms.values())
+    spend = min(one.total(currency) for one in former or arms.values())
     if currency == "seconds":
       spend *= _SECONDS
-    for arm, one in arms.items():
+    for arm in new:
+      one = arms[arm]
       steps = spend / one.cost[currency]
       options = one.config.optimizer
       begins = (1 - options.decay) * steps
       if steps > one.steps * (1 - _NEAR):
-        continue  # its end stands there
+        continue  # its end stands there, or before
       if begins < options.warmup * one.steps or steps < 2:
         continue  # the rank is left out, and the page says so
       if all(abs(steps - x) > _NEAR * steps for x, _ in branches[arm]):

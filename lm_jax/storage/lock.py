@@ -13,6 +13,10 @@ from lm_jax.storage import disk
 from lm_jax.support.errors import UsageError
 
 
+class Held(UsageError):
+  """Signals that another process holds a directory."""
+
+
 @contextlib.contextmanager
 def hold(run_directory: str | os.PathLike) -> Iterator[None]:
   """Locks a run directory, created if missing, against other processes.
@@ -21,7 +25,8 @@ def hold(run_directory: str | os.PathLike) -> Iterator[None]:
   `<run>/lock` names the holder.
 
   Raises:
-    UsageError: another process holds it, or it cannot be written.
+    Held: another process holds it.
+    UsageError: it cannot be written.
   """
   try:
     Path(run_directory).mkdir(parents=True, exist_ok=True)
@@ -36,7 +41,7 @@ def hold(run_directory: str | os.PathLike) -> Iterator[None]:
     except BlockingIOError as error:
       file.seek(0)
       holder = file.read().strip() or "another process"
-      raise UsageError(
+      raise Held(
         f"--workdir={run_directory}: in use by {holder}; wait for it, or name "
         "another directory"
       ) from error
@@ -48,3 +53,17 @@ def hold(run_directory: str | os.PathLike) -> Iterator[None]:
       yield
     finally:
       file.truncate(0)
+
+
+def is_held(run_directory: str | os.PathLike) -> bool:
+  """Returns whether a living process holds a run directory; writes nothing."""
+  try:
+    file = (Path(run_directory) / "lock").open("rb")
+  except OSError:
+    return False
+  with file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+      return True
+    return False

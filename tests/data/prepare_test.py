@@ -16,9 +16,9 @@ from lm_jax.data import (
   rows,
   table,
   table_manifest,
-  worker_process,
 )
 from lm_jax.data.options import DataOptions
+from lm_jax.support import worker_process
 
 LENGTH = 32
 

@@ -20,10 +20,9 @@ from lm_jax.data import (
   pack,
   rows,
   tokenizer,
-  worker_process,
 )
 from lm_jax.data.options import DataOptions
-from lm_jax.support import cache
+from lm_jax.support import cache, worker_process
 from lm_jax.support.errors import UsageError
 from lm_jax.types import ABSENT, ANSWER, PADDING
 

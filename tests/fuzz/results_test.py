@@ -7,8 +7,9 @@ import pytest
 from hypothesis import strategies as st
 
 from lm_jax.report import collect, records
-from lm_jax.runs import local, record
+from lm_jax.runs import record
 from lm_jax.storage import log, result_file
+from lm_jax.support import status
 from lm_jax.support.errors import UsageError
 
 _RESULT = {
@@ -51,7 +52,7 @@ def test_a_result_is_read_or_refused(count, tmp_path):
       lambda: result_file.read(path, "remove it"), path
     )
     if end == "valid":
-      assert found["status"] in local.EXIT
+      assert found["status"] in status.EXIT
     return [*fuzzing.is_json(data), end]
 
   inputs = fuzzing.texts([_RESULT])

@@ -9,7 +9,7 @@ from tiny import metrics, pretrain, result_of
 
 from lm_jax import config as config_lib
 from lm_jax.inference import continued
-from lm_jax.runs import local, protocol, run
+from lm_jax.runs import attempt, protocol, run
 from lm_jax.storage import identity, result_file
 from lm_jax.support.errors import UsageError
 
@@ -53,9 +53,9 @@ def test_what_is_measured_and_when(of, finished, choice, steps):
 
 def test_what_was_not_measured_is_when_it_is_asked_for(of, finished):
   config, first = of("none")
-  assert local.is_complete(config)
+  assert attempt.is_complete(config)
   asked = dataclasses.replace(config, eval="all")
-  assert not local.is_complete(asked)
+  assert not attempt.is_complete(asked)
   result = pretrain(asked)
   whole = result_of(finished)
   assert result["metrics"] == whole["metrics"]

@@ -7,7 +7,7 @@ import pytest
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
-from lm_jax.runs import grid, local, record
+from lm_jax.runs import execute, grid, record
 from lm_jax.support.errors import UsageError
 
 
@@ -47,7 +47,7 @@ def test_more_and_fewer_seeds_are_the_same_experiment(tmp_path):
     types.SimpleNamespace(config=c, execute=functools.partial(_finish, c))
     for c in two
   ]
-  local.execute(runs, progress=False)
+  execute.execute(runs, progress=False)
   for seeds in (1, 3):
     record.check_same(str(tmp_path), "e", _configs(tmp_path, seeds))
   one = _write(tmp_path, _configs(tmp_path, 1), "second")
@@ -58,14 +58,22 @@ def test_more_and_fewer_seeds_are_the_same_experiment(tmp_path):
   assert three["command"] == "third"
 
 
+def test_an_arm_may_be_dropped_and_added(tmp_path):
+  configs = _configs(tmp_path, 1)
+  _write(tmp_path, configs)
+  _finish(configs[1])
+  record.check_same(str(tmp_path), "e", configs[:1])
+  # What is done stays part of the experiment; what was only planned does not.
+  assert len(_write(tmp_path, configs[:1])["runs"]) == 2
+  assert len(_write(tmp_path, configs[1:])["runs"]) == 1
+
+
 def test_another_experiment_is_refused(tmp_path):
   configs = _configs(tmp_path, 1)
   _write(tmp_path, configs)
   record.check_same(str(tmp_path), "e", configs)
   with pytest.raises(UsageError, match="holds the experiment e"):
     record.check_same(str(tmp_path), "f", configs)
-  with pytest.raises(UsageError, match=r"other arms \(a, b -> a\)"):
-    record.check_same(str(tmp_path), "e", configs[:1])
   # Nothing was run yet, so another budget overwrites nothing.
   other = _configs(tmp_path, 1, budget="steps:3")
   record.check_same(str(tmp_path), "e", other)

@@ -15,7 +15,7 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
-from lm_jax.data.worker_process import serve
+from lm_jax.support.worker_process import serve
 
 MOST_MEMORY = 2**30  # bytes of the process
 MOST_TEXT = 2**24  # characters of a conversation

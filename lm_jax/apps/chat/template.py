@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.data.worker_process import Worker, WorkerDied
 from lm_jax.hugging_face import read, source_files, tokenizers
 from lm_jax.support import links, registry, strict_json
 from lm_jax.support.errors import UsageError
+from lm_jax.support.worker_process import Worker, WorkerDied
 from lm_jax.types import ABSENT
 
 SECONDS = 10.0  # that a template may take

@@ -1,0 +1,56 @@
+"""Flags that say what an experiment is."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from lm_jax.support.options import names_given, option, texts_of_others
+
+DEFAULT = "compare_objectives"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentFlags:
+  """Flags that say what an experiment is.
+
+  settings: texts of further flags by path, which all arms share.
+  """
+
+  experiment: str = option(
+    DEFAULT, "which question: `list experiments`, or its file"
+  )
+  objectives: tuple[str, ...] = option(
+    (), "the arms of the default experiment, instead of its own: mlm,rtd"
+  )
+  sweep: tuple[str, ...] = option(
+    (),
+    "an option and its values, optimizer.learning_rate=1e-3,3e-3; may be"
+    " given several times: all combinations are run",
+    repeat=True,
+  )
+  seeds: str = option(
+    "",
+    "runs of each arm, by default as the experiment has it; or kinds of seeds"
+    " that are crossed, parameters:3,order:3 (nine runs an arm), or nested,"
+    " parameters:3/order:2 (six)",
+  )
+  baseline: str = option("", "the arm to compare with; the experiment's own")
+  workdir: str = option("", "where all is kept; runs/<experiment> by default")
+  settings: Mapping[str, Sequence[str]] = texts_of_others()
+  given: frozenset[str] = names_given()
+
+  @property
+  def name(self) -> str:
+    """The name of the experiment's file."""
+    return pathlib.Path(self.experiment).stem
+
+  @property
+  def directory(self) -> str:
+    return self.workdir or str(pathlib.Path("runs", self.name))
+
+  @property
+  def common(self) -> dict[str, str]:
+    """The texts of the settings that all arms share, by path."""
+    return {path: texts[-1] for path, texts in self.settings.items()}
