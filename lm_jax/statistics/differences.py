@@ -6,7 +6,7 @@ value is two-sided and not yet corrected: `holm` corrects a family.
 
 One method serves tables, tests and figures, so that a p value below 1 - level
 and an interval without 0 are the same statement. What it holds was simulated
-(tests/report/coverage_test.py; docs/statistics.md).
+(tests/statistics/coverage_test.py; docs/statistics.md).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from lm_jax.report.estimates import Array, Estimate, quantile, widened
+from lm_jax.statistics.estimates import Array, Estimate, quantile, widened
 
 # Fewer seeds show nothing of how seeds scatter: they are described, and
 # nothing is claimed over seeds.
