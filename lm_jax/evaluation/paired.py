@@ -10,8 +10,8 @@ from lm_jax.evaluation.paired_predictions import Predictions
 from lm_jax.evaluation.pairing import Pair
 from lm_jax.report import sheet
 from lm_jax.report.blocks import Block, Heading, Table, Text
-from lm_jax.report.estimates import Estimate
 from lm_jax.report.metrics import interval, p_value
+from lm_jax.statistics.estimates import Estimate
 
 FORMAT = 1
 ALPHA = 0.05

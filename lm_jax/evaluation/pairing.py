@@ -19,8 +19,8 @@ from lm_jax.evaluation.paired_predictions import (
   Shots,
 )
 from lm_jax.evaluation.predictions import Record
-from lm_jax.report import items as items_lib
-from lm_jax.report.estimates import Estimate
+from lm_jax.statistics import items as items_lib
+from lm_jax.statistics.estimates import Estimate
 from lm_jax.support.errors import UsageError, short
 
 

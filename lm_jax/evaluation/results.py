@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report.estimates import Estimate
+from lm_jax.statistics import items as items_lib
+from lm_jax.statistics.estimates import Estimate
 from lm_jax.tasks import base
 from lm_jax.tasks.base import Measure
 

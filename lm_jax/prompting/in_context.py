@@ -19,9 +19,9 @@ from lm_jax.prompting.pairs import ChoiceScorer, Pair
 from lm_jax.prompting.prompt import Prompt, Prompter
 from lm_jax.prompting.reasoning import Writer
 from lm_jax.prompting.shots import Draw
-from lm_jax.report import items as items_lib
-from lm_jax.report import statistics
-from lm_jax.report.estimates import Estimate
+from lm_jax.statistics import differences
+from lm_jax.statistics import items as items_lib
+from lm_jax.statistics.estimates import Estimate
 from lm_jax.support.errors import UsageError
 
 
@@ -253,7 +253,7 @@ def _accuracy(
     estimates[name] = (
       items_lib.item_interval(right_NxI[0])
       if draws == 1
-      else statistics.mean(right_NxI, fraction=True, least=2)
+      else differences.mean(right_NxI, fraction=True, least=2)
     )
   return estimates
 

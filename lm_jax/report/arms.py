@@ -1,7 +1,7 @@
 """Each arm in numbers: means over its finished seeds, with intervals.
 
 Two regimes, by the number of finished seeds (`regime_of`): "seeds" where some
-arm has `statistics.MIN_SEEDS` of them, else "items". Below that an arm is
+arm has `differences.MIN_SEEDS` of them, else "items". Below that an arm is
 described, and nothing is claimed over seeds.
 """
 
@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import statistics, subject
+from lm_jax.report import subject
 from lm_jax.report.collect import Experiment
-from lm_jax.report.estimates import Array, Estimate
 from lm_jax.report.run import Run
-from lm_jax.report.statistics import MIN_SEEDS
+from lm_jax.statistics import differences
+from lm_jax.statistics import items as items_lib
+from lm_jax.statistics.differences import MIN_SEEDS
+from lm_jax.statistics.estimates import Array, Estimate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ def is_fraction(metric: str) -> bool:
 def estimates_of(experiment: Experiment, metric: str) -> dict[str, Estimate]:
   """Estimates `metric` for each arm that has it, by its own spread."""
   return {
-    arm: statistics.mean(grid_of(runs, metric), fraction=is_fraction(metric))
+    arm: differences.mean(grid_of(runs, metric), fraction=is_fraction(metric))
     for arm in experiment.arms
     if (runs := experiment.with_metric(metric, arm))
   }

@@ -1,7 +1,7 @@
 """Each arm against the baseline: estimates, corrected tests, verdicts.
 
 One metric is tested, the first of METRICS that two objectives can be compared
-on and that was measured. One test decides: `statistics.difference`, which
+on and that was measured. One test decides: `differences.difference`, which
 counts other seeds and other items both.
 """
 
@@ -11,9 +11,7 @@ import dataclasses
 
 import numpy as np
 
-from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import statistics
 from lm_jax.report.arms import (
   Arm,
   estimates_of,
@@ -25,9 +23,11 @@ from lm_jax.report.arms import (
   tested,
 )
 from lm_jax.report.collect import Experiment
-from lm_jax.report.estimates import Estimate
 from lm_jax.report.run import Run
-from lm_jax.report.statistics import MIN_SEEDS, Scatter
+from lm_jax.statistics import differences as differences_lib
+from lm_jax.statistics import items as items_lib
+from lm_jax.statistics.differences import MIN_SEEDS, Scatter
+from lm_jax.statistics.estimates import Estimate
 
 ALPHA = 0.05
 
@@ -119,7 +119,7 @@ class Pair:
         np.array([[run.metrics[self.metric]] for run in side])
         for side in self.sides
       )
-    return statistics.difference(
+    return differences_lib.difference(
       arm_NxI,
       base_NxI,
       paired=self.paired,
@@ -225,7 +225,7 @@ def analyse(experiment: Experiment) -> Analysis:
     regime,
     arms,
     differences,
-    statistics.scattering(
+    differences_lib.scattering(
       {
         arm: np.array(
           [run.metrics[metric] for run in experiment.with_metric(metric, arm)]

@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 
 from lm_jax.report import compare
-from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.arms import estimates_of
 from lm_jax.report.blocks import Block, Table, Text
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import ALPHA, Analysis, Pair
-from lm_jax.report.estimates import Estimate
 from lm_jax.report.metrics import BITS, BOUND, p_value
 from lm_jax.report.run import Run
-from lm_jax.report.statistics import MIN_SEEDS
 from lm_jax.report.subject import listed
+from lm_jax.statistics import items as items_lib
+from lm_jax.statistics.differences import MIN_SEEDS
+from lm_jax.statistics.estimates import Estimate
 from lm_jax.support.errors import UsageError
 from lm_jax.support.typed_json import as_kind
 

@@ -8,8 +8,8 @@ from lm_jax.report import curves
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import Image
 from lm_jax.report.compare import Analysis
-from lm_jax.report.estimates import Estimate
 from lm_jax.report.style import BROKEN, GREY, RC, style
+from lm_jax.statistics.estimates import Estimate
 
 
 def _bar(axes, y: float, estimate: Estimate, scale: float, **look):

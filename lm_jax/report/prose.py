@@ -9,7 +9,7 @@ from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.metrics import amount, show
-from lm_jax.report.statistics import MIN_SEEDS
+from lm_jax.statistics.differences import MIN_SEEDS
 
 # Epochs above which rows count as read again: the last batch may begin some.
 _ONCE = 1.02

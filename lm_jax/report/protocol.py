@@ -15,15 +15,15 @@ import numpy as np
 
 from lm_jax.report import (
   blocks,
-  items,
   protocol_averages,
   publish,
   sheet,
-  statistics,
 )
 from lm_jax.report.blocks import Block, Code, Heading, Table, Text
-from lm_jax.report.estimates import Estimate
 from lm_jax.report.metrics import amount, interval, p_value
+from lm_jax.statistics import differences as differences_lib
+from lm_jax.statistics import items as items_lib
+from lm_jax.statistics.estimates import Estimate
 from lm_jax.support.status import DONE
 from lm_jax.support.typed_json import as_kind, read_as
 
@@ -192,7 +192,9 @@ def _scored(entry: Entry) -> tuple[str, ...]:
   head = entry.head or ""
   if not entry.results:
     return "–", "0", head, ""
-  estimate = statistics.mean(entry.scores[:, None], fraction=_is_share(entry))
+  estimate = differences_lib.mean(
+    entry.scores[:, None], fraction=_is_share(entry)
+  )
   trained = amount(entry.results[0].parameters)
   return _percent(estimate), str(len(entry.scores)), head, trained
 
@@ -215,7 +217,7 @@ def _differences(
     p_items = None
     if entry.items.shape[1] == base.items.shape[1] > 0:
       means = [e.items.mean(axis=0) for e in (entry, base)]
-      p_items = items.item_difference(*means).p
+      p_items = items_lib.item_difference(*means).p
     differences.append((entry, _over_seeds(entry, base), p_items))
   return differences
 
@@ -246,12 +248,12 @@ def _over_seeds(entry: Entry, baseline: Entry) -> Estimate:
   if not seeds:
     return Estimate(float(entry.scores.mean() - baseline.scores.mean()))
   share = _is_share(entry) and _is_share(baseline)
-  return statistics.difference(grids[0], grids[1], fraction=share)
+  return differences_lib.difference(grids[0], grids[1], fraction=share)
 
 
 def _compared(differences: Sequence[Any], baseline: str) -> list[Block]:
-  by_seed = items.holm([seeds.p for _, seeds, _ in differences])
-  by_item = items.holm([p for _, _, p in differences])
+  by_seed = items_lib.holm([seeds.p for _, seeds, _ in differences])
+  by_item = items_lib.holm([p for _, _, p in differences])
   rows = tuple(
     (
       entry.arm,

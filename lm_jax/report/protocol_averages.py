@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.report import benchmarks, statistics
+from lm_jax.report import benchmarks
 from lm_jax.report.benchmarks import Average
 from lm_jax.report.blocks import Block, Heading, Table, Text
 from lm_jax.report.metrics import interval
+from lm_jax.statistics import differences
 
 
 def blocks_of(entries: Sequence[Any]) -> list[Block]:
@@ -53,7 +54,7 @@ def _table(rows: Sequence[tuple[str, str, list[Average]]]) -> list[Block]:
     whole, key=lambda row: methods.index(row[1])
   ):
     scores_Nx1 = np.array([[average.value] for average in averages])
-    estimate = statistics.mean(scores_Nx1)
+    estimate = differences.mean(scores_Nx1)
     text = interval(estimate.value, estimate.low, estimate.high, True)
     shown.append((arm, method, text, str(len(averages))))
   if shown:

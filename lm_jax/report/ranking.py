@@ -14,11 +14,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from lm_jax.report import compare
-from lm_jax.report import items as items_lib
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import ALPHA, Pair
 from lm_jax.report.run import Run
+from lm_jax.statistics import items as items_lib
 
 # Spends that differ by less count as equal: budgets are spent in whole steps,
 # and what tokens, targets and seconds a step takes is only known behind it.

@@ -10,12 +10,12 @@ import dataclasses
 import json
 from typing import Any
 
-from lm_jax.report import items as items_lib
 from lm_jax.report import likelihood, sheet, subject
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
-from lm_jax.report.estimates import Estimate
+from lm_jax.statistics import items as items_lib
+from lm_jax.statistics.estimates import Estimate
 
 Record = dict[str, Any]
 

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import variance
 from lm_jax.report.arms import grid_of
 from lm_jax.report.blocks import Block, Table, Text
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.subject import listed
-from lm_jax.report.variance import Component
+from lm_jax.statistics import variance
+from lm_jax.statistics.variance import Component
 from lm_jax.types import SEED_KINDS
 
 # What a reader calls the causes of the spread.

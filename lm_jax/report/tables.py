@@ -9,9 +9,9 @@ from lm_jax.report.arms import Arm
 from lm_jax.report.blocks import Block, Table, Text
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
-from lm_jax.report.estimates import Estimate
 from lm_jax.report.metrics import amount, p_value, show
-from lm_jax.report.statistics import MIN_SEEDS
+from lm_jax.statistics.differences import MIN_SEEDS
+from lm_jax.statistics.estimates import Estimate
 
 
 def interval(name: str, estimate: Estimate | None, signed: bool = False) -> str:

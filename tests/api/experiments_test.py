@@ -14,7 +14,7 @@ import lm_jax
 from lm_jax import cli
 from lm_jax.api import experiments, frames, keywords
 from lm_jax.commands import compare, flags, train
-from lm_jax.report import items
+from lm_jax.statistics import items
 from lm_jax.support.errors import UsageError
 
 TRAIN, COMPARE = train.schema(), compare.schema()

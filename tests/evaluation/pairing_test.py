@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lm_jax.report import items
+from lm_jax.statistics import items
 
 EVIL = "<script>alert(1)</script><img src=x onerror=y>|`*_[a](javascript:b)"
 ARABIC = "ما هي عاصمة فرنسا؟ (Paris)"

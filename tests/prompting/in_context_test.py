@@ -11,7 +11,7 @@ from lm_jax.prompting import in_context, template
 from lm_jax.prompting.in_context import chosen, measure
 from lm_jax.prompting.pairs import Scores
 from lm_jax.prompting.prompt import Prompter
-from lm_jax.report import estimates, statistics
+from lm_jax.statistics import differences, estimates
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks.base import LabelledTask
 
@@ -221,7 +221,7 @@ def test_intervals_count_draws_and_items():
   means = right.reshape(8, -1).mean(1)
   assert set(means) == {0.0, 1.0}
   assert estimate.value == means.mean()
-  whole = statistics.mean(right.reshape(8, -1), fraction=True)
+  whole = differences.mean(right.reshape(8, -1), fraction=True)
   assert (estimate.low, estimate.high) == (whole.low, whole.high)
   over_items = estimates.wilson(right.mean() * 200, 200)
   width = over_items.high - over_items.low

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lm_jax.report.estimates import Array, Estimate
+from lm_jax.statistics.estimates import Array, Estimate
 
 # Draws behind an interval; its ends move by less than a point between two sets.
 _DRAWS = 20_000

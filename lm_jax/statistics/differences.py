@@ -6,7 +6,7 @@ value is two-sided and not yet corrected: `holm` corrects a family.
 
 One method serves tables, tests and figures, so that a p value below 1 - level
 and an interval without 0 are the same statement. What it holds was simulated
-(tests/report/coverage_test.py; docs/statistics.md).
+(tests/statistics/coverage_test.py; docs/statistics.md).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from lm_jax.report.estimates import Array, Estimate, quantile, widened
+from lm_jax.statistics.estimates import Array, Estimate, quantile, widened
 
 # Fewer seeds show nothing of how seeds scatter: they are described, and
 # nothing is claimed over seeds.
@@ -174,16 +174,16 @@ def mean(
   return Estimate(value, min(low, value), max(high, value), n=n)
 
 
-def _p_value(limits: Limits, value: float) -> float:
-  """The alpha at which a limit touches 0."""
+def two_sided_p(limits: Limits, value: float, bound: float = 0.0) -> float:
+  """The alpha at which a limit of `value` touches a bound."""
   from scipy import optimize
 
   def beyond(exponent: float) -> float:
     low, high = limits(10**exponent)
-    return low if value > 0 else -high
+    return low - bound if value > bound else bound - high
 
   least = math.log10(_SMALLEST_P)
-  if value == 0:
+  if value == bound:
     return 1.0
   if beyond(least) > 0:
     return _SMALLEST_P
@@ -263,7 +263,7 @@ def difference(
   if high - low <= 1e-12 * max(1.0, abs(value)):
     # Scores that agree to the last bit carry no information on their spread.
     return Estimate(value, p=1.0 if abs(value) < 1e-12 else None, n=n)
-  return Estimate(value, low, high, _p_value(limits, value), n)
+  return Estimate(value, low, high, two_sided_p(limits, value), n)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,8 +7,8 @@ import pytest
 import simulated
 from scipy import stats
 
-from lm_jax.report import items as items_lib
-from lm_jax.report import statistics
+from lm_jax.statistics import differences
+from lm_jax.statistics import items as items_lib
 
 GRID = {
   "seeds": (2, 3, 4, 5, 10),
@@ -75,12 +75,12 @@ def test_the_library_computes_the_simulated_limits(p, spread, shared):
   mean_low, mean_high = simulated.mean_limits(grid)
   for s, arms in enumerate(grid):
     for a, arm_NxI in enumerate(arms):
-      found = statistics.mean(arm_NxI, fraction=True)
+      found = differences.mean(arm_NxI, fraction=True)
       assert found.low == pytest.approx(mean_low[s, a], abs=1e-9)
       assert found.high == pytest.approx(mean_high[s, a], abs=1e-9)
       if not a:
         continue
-      found = statistics.difference(
+      found = differences.difference(
         arm_NxI, arms[0], paired=shared, fraction=True
       )
       if found.low is None:

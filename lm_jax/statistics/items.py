@@ -11,7 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lm_jax.report.estimates import Array, Estimate, t_estimate, widened, wilson
+from lm_jax.statistics.estimates import (
+  Array,
+  Estimate,
+  t_estimate,
+  widened,
+  wilson,
+)
 
 RESAMPLES = 10_000
 SEED = 20240229  # fixed, so that a report is a function of its input

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from lm_jax.report import variance
+from lm_jax.statistics import variance
 
 KINDS = ("parameters", "order", "corruption")
 

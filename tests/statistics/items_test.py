@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lm_jax.report import estimates, items
+from lm_jax.statistics import estimates, items
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 20), (7, 20), (500, 600)])

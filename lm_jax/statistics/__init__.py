@@ -1,0 +1,1 @@
+"""Intervals, tests and fits: functions of arrays of scores."""
