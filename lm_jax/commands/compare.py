@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from lm_jax.commands.flags import Given
 from lm_jax.config import Config, overrides
 from lm_jax.report import Report, subject
 from lm_jax.runs import grid, local, record, spends
+from lm_jax.runs import sweeps as sweeps_lib
 from lm_jax.storage import lock, workdir
 from lm_jax.support import invocation, registry, status
 from lm_jax.support.errors import UsageError
@@ -45,8 +45,11 @@ class CompareFlags:
   )
   sweep: tuple[str, ...] = option(
     (),
-    "an option and its values, optimizer.learning_rate=1e-3,3e-3; may be"
-    " given several times: all combinations are run",
+    "an option and its values, optimizer.learning_rate=1e-3,3e-3, or a range,"
+    " 1e-4:1e-2:log:5 (or linear); options that move together,"
+    " size+optimizer.learning_rate=nano+4e-3,tiny+1e-3; those of one arm,"
+    " mlm/objective.rate=0.15,0.4; may be given several times: all combinations"
+    " are run",
     repeat=True,
   )
   seeds: str = option(
@@ -134,12 +137,13 @@ def run(
   named = asked.objectives if "objectives" in given else None
   arms = _arms(experiment, name, named)
   common = {path: texts[-1] for path, texts in asked.settings.items()}
-  sweeps = grid.parse(asked.sweep)
+  sweeps = sweeps_lib.parse(asked.sweep, grid.names_of(arms))
   # "0" was the default once.
   seeds = experiment.SEEDS if asked.seeds in ("", "0") else asked.seeds
-  configs = grid.cross(arms, sweeps, seeds, common)
+  crossed = grid.crossed(arms, sweeps, seeds, common)
+  configs = crossed.runs
   if progress:
-    _tell_merged(len(arms) * math.prod(map(len, sweeps.values())), configs)
+    _tell_merged(crossed.planned, configs)
   configs = _packed_alike(configs, progress)
   differs = [*getattr(experiment, "DIFFERS", ()), *_differing(configs)]
   baseline = _baseline(asked.baseline, experiment.BASELINE, configs)
