@@ -101,25 +101,42 @@ def _text(command: str, option: Option, value: Any) -> str:
 
 
 def _sweeps(command: str, value: Any) -> list[str]:
-  """`{"optimizer.learning_rate": [1e-3, 3e-3]}` as texts of --sweep."""
+  """`{"optimizer.learning_rate": [1e-3, 3e-3]}` as texts of --sweep.
+
+  Options that move together are a tuple, and so are their values:
+  {("size", "optimizer.learning_rate"): [("nano", 4e-3), ("tiny", 1e-3)]}.
+  """
   if not isinstance(value, Mapping):
     raise UsageError(
       f"{command}: {SWEEP}={short(value)}: must be a dict of options and their"
       ' values, {"optimizer.learning_rate": [1e-3, 3e-3]}'
     )
   texts = []
-  for path, values in value.items():
+  for key, values in value.items():
+    paths = key if isinstance(key, tuple) else (key,)
     if isinstance(values, str) or not hasattr(values, "__iter__"):
       values = [values]
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(
-      [
-        _text(command, Option(str(path), str, None, ""), leaf)
-        for leaf in values
-      ]
+      [_point(command, paths, leaf) for leaf in values]
     )
-    texts.append(f"{path}={out.getvalue()}")
+    texts.append(f"{'+'.join(map(str, paths))}={out.getvalue()}")
   return texts
+
+
+def _point(command: str, paths: tuple[Any, ...], value: Any) -> str:
+  """A value of a sweep as text; of several options, their values linked."""
+  linked = len(paths) > 1 and isinstance(value, (tuple, list))
+  if linked and len(value) != len(paths):
+    raise UsageError(
+      f"{command}: {SWEEP}: {short(value)}: must have {len(paths)} values, one"
+      f" for each of {', '.join(map(str, paths))}"
+    )
+  leaves = zip(paths, value, strict=True) if linked else [(paths[0], value)]
+  return "+".join(
+    _text(command, Option(str(path), str, None, ""), leaf)
+    for path, leaf in leaves
+  )
 
 
 def _unknown(

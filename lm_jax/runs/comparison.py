@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -22,6 +21,7 @@ from lm_jax.config import Config
 from lm_jax.hugging_face import forecast
 from lm_jax.report import Report, subject
 from lm_jax.runs import branching, execute, grid, record, spends
+from lm_jax.runs import sweeps as sweeps_lib
 from lm_jax.runs.experiment_flags import DEFAULT, ExperimentFlags
 from lm_jax.runs.launchers.base import Launcher
 from lm_jax.runs.run import Run
@@ -147,12 +147,13 @@ def make(
   """
   module = experiments.load(flags.experiment)
   arms = _arms(module, flags)
-  sweeps = grid.parse(flags.sweep)
+  sweeps = sweeps_lib.parse(flags.sweep, grid.names_of(arms))
   # "0" was the default once.
   seeds = module.SEEDS if flags.seeds in ("", "0") else flags.seeds
-  configs = grid.cross(arms, sweeps, seeds, flags.common)
+  crossed = grid.crossed(arms, sweeps, seeds, flags.common)
+  configs = crossed.runs
   if progress:
-    _tell_merged(len(arms) * math.prod(map(len, sweeps.values())), configs)
+    _tell_merged(crossed.planned, configs)
   configs = _packed_alike(configs, progress)
   baseline = _baseline(flags.baseline, module.BASELINE, configs)
   directory = flags.directory

@@ -26,8 +26,11 @@ class ExperimentFlags:
   )
   sweep: tuple[str, ...] = option(
     (),
-    "an option and its values, optimizer.learning_rate=1e-3,3e-3; may be"
-    " given several times: all combinations are run",
+    "an option and its values, optimizer.learning_rate=1e-3,3e-3, or a range,"
+    " 1e-4:1e-2:log:5 (or linear); options that move together,"
+    " size+optimizer.learning_rate=nano+4e-3,tiny+1e-3; those of one arm,"
+    " mlm/objective.rate=0.15,0.4; may be given several times: all combinations"
+    " are run",
     repeat=True,
   )
   seeds: str = option(

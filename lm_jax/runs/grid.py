@@ -5,7 +5,6 @@ A name is readable, unique and fit for a file: "mlm-rate=0.3-seed1".
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import itertools
@@ -18,51 +17,63 @@ from lm_jax.config import Config, phases
 from lm_jax.config import overrides as settings_lib
 from lm_jax.config.seeds import KINDS
 from lm_jax.runs import alike, seeding
+from lm_jax.runs.sweeps import Sweep, of_arm
+from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
+from lm_jax.support.values import show
 
 _LONGEST = 200  # characters of an arm's name; "-seed123" and suffixes follow
 # What stands for a whole trunk.
 _TRUNKS = ("size", "trunk.preset")
 
 
-def parse(sweeps: Sequence[str]) -> dict[str, list[str]]:
-  """The swept values by path.
+class Crossed(NamedTuple):
+  """The runs of an experiment, and where they stand in its sweeps.
 
-  Args:
-    sweeps: each "path=v1,v2"; a value with a comma stands in double quotes.
-
-  Raises:
-    UsageError: no path, no value, or one of them twice.
+  runs: with unique `name` and `arm`, without a workdir.
+  planned: combinations of arms and values; equal ones are one arm of `runs`.
+  values: for each arm of `runs` its values of the swept options, by path.
   """
-  by_path: dict[str, list[str]] = {}
-  for text in sweeps:
-    path, equals, rest = text.partition("=")
-    values = next(csv.reader([rest], skipinitialspace=True), [])
-    if not path or not equals or not all(values) or not values:
-      raise UsageError(
-        f"--sweep={text}: must be an option and its values,"
-        " optimizer.learning_rate=1e-3,3e-3"
-      )
-    if path in by_path or len(set(values)) < len(values):
-      raise UsageError(f"--sweep={text}: the same thing twice")
-    by_path[path] = values
-  return by_path
+
+  runs: list[Config]
+  planned: int
+  values: dict[str, dict[str, str]]
 
 
 class _Cell(NamedTuple):
   """An arm with one combination of values, and the parts of its name."""
 
   arm: str
-  parts: tuple[str, ...]
+  points: dict[Sweep, tuple[str, ...]]
+  parts: dict[str, str]
   config: Config
+
+  @property
+  def values(self) -> dict[str, str]:
+    return _by_path(self.points)
+
+
+def names_of(arms: Sequence[Config]) -> list[str]:
+  """The names of arms: their own, or what they train."""
+  return [arm.arm or phases.label(arm) for arm in arms]
 
 
 def cross(
   arms: Sequence[Config],
-  sweeps: Mapping[str, Sequence[str]],
+  sweeps: Sequence[Sweep],
   seeds: str | int,
   common: Mapping[str, str] | None = None,
 ) -> list[Config]:
+  """The runs of `crossed`."""
+  return crossed(arms, sweeps, seeds, common).runs
+
+
+def crossed(
+  arms: Sequence[Config],
+  sweeps: Sequence[Sweep],
+  seeds: str | int,
+  common: Mapping[str, str] | None = None,
+) -> Crossed:
   """Every arm with every combination of values, by every seed.
 
   Equal configurations are one run, whose name is what their names share. A size
@@ -74,12 +85,9 @@ def cross(
   Args:
     arms: what an experiment compares; `arm` names them, the objective where
       that is empty.
-    sweeps: values by path.
+    sweeps: made by `sweeps.parse`.
     seeds: how many, or which kinds are crossed (lm_jax/runs/seeding.py).
     common: text by path, the same for every arm.
-
-  Returns:
-    Configurations with unique `name` and `arm`, without a workdir.
 
   Raises:
     UsageError: a value that does not fit, two arms or two values that are the
@@ -87,56 +95,95 @@ def cross(
   """
   common = common or {}
   asked = seeding.parse(str(seeds))
-  of_seeds = [f"seed.{kind}" for kind in KINDS]
-  for path in ("workdir", "name", "arm", "seed", *of_seeds):
-    if path in sweeps:
-      raise UsageError(f"--sweep={path}: can't be swept")
-  for path in sweeps:
-    if path in common:
-      raise UsageError(
-        f"--{path}={common[path]}: --sweep={path} has values of its own; give"
-        " one of the two"
-      )
+  _check_paths(sweeps, names_of(arms), common)
+  cells = list(_cells(arms, sweeps, common))
   groups: dict[str, list[_Cell]] = {}
-  for cell in _cells(arms, sweeps, common):
+  for cell in cells:
     groups.setdefault(alike.key(cell.config), []).append(cell)
-  for cells in groups.values():
-    _check_arms(cells, arms, sweeps, common)
-    _check_values(cells)
+  for group in groups.values():
+    _check_arms(group, arms, common)
+    _check_values(group)
   _check_effect(list(groups.values()), sweeps)
   runs: list[Config] = []
-  for cells in groups.values():
-    label, config = safe("-".join(_shared_parts(cells))), cells[0].config
+  values: dict[str, dict[str, str]] = {}
+  for group in groups.values():
+    label, config = safe("-".join(_shared_parts(group))), group[0].config
+    values[label] = _values(group, sweeps)
     for run in seeding.seeded(config, asked):
       name = f"{label}-{run.name}"
       runs.append(dataclasses.replace(run, arm=label, name=name))
   for one, other in itertools.combinations(runs, 2):
     if one.name == other.name:
       raise UsageError(f"--sweep: two runs would both be called {one.name}")
-  return runs
+  return Crossed(runs, len(cells), values)
+
+
+def _check_paths(
+  sweeps: Sequence[Sweep], arms: Sequence[str], common: Mapping[str, str]
+) -> None:
+  """Raises UsageError where an option, or an arm, can't be swept."""
+  of_seeds = [f"seed.{kind}" for kind in KINDS]
+  for sweep in sweeps:
+    if sweep.arm and sweep.arm not in arms:
+      raise registry.unknown(f"{sweep}: arm", sweep.arm, arms)
+    for path in sweep.paths:
+      if path in ("workdir", "name", "arm", "seed", *of_seeds):
+        raise UsageError(f"--sweep={path}: can't be swept")
+      if path in common:
+        raise UsageError(
+          f"--{path}={common[path]}: --sweep={sweep.key} has values of its own;"
+          " give one of the two"
+        )
 
 
 def _cells(
-  arms: Sequence[Config],
-  sweeps: Mapping[str, Sequence[str]],
-  common: Mapping[str, str],
+  arms: Sequence[Config], sweeps: Sequence[Sweep], common: Mapping[str, str]
 ) -> Iterator[_Cell]:
-  labels = _labels(sweeps)
+  paths = dict.fromkeys(path for sweep in sweeps for path in sweep.paths)
+  labels = _labels(paths)
   shared = [
     name
     for name, value in arms[0].trunk.items()
     if all(name in a.trunk and a.trunk[name] == value for a in arms)
   ]
-  for arm in arms:
-    if any(path in common or path in sweeps for path in _TRUNKS):
+  for name, arm in zip(names_of(arms), arms, strict=True):
+    own = of_arm(sweeps, name)
+    if any(p in common or any(p in s.paths for s in own) for p in _TRUNKS):
       trunk = {k: v for k, v in arm.trunk.items() if k not in shared}
       arm = dataclasses.replace(arm, trunk=trunk)
-    name = arm.arm or phases.label(arm)
-    for values in itertools.product(*sweeps.values()):
-      swept = dict(zip(sweeps, values, strict=True))
-      parts = [_part(labels[p], v) for p, v in swept.items()]
+    for values in itertools.product(*(sweep.values for sweep in own)):
+      points = dict(zip(own, values, strict=True))
+      swept = _by_path(points)
+      parts = {path: _part(labels[path], v) for path, v in swept.items()}
       config = settings_lib.override(arm, {**common, **swept})
-      yield _Cell(name, (name, *parts), config)
+      yield _Cell(name, points, parts, config)
+
+
+def _by_path(points: Mapping[Sweep, tuple[str, ...]]) -> dict[str, str]:
+  """The values by path of a point of each sweep."""
+  return {
+    path: text
+    for sweep, texts in points.items()
+    for path, text in zip(sweep.paths, texts, strict=True)
+  }
+
+
+def _values(cells: Sequence[_Cell], sweeps: Sequence[Sweep]) -> dict[str, str]:
+  """The values of the swept options in one arm, by path.
+
+  An option that the arm does not sweep has its own value; one of which several
+  values make the same run has none.
+  """
+  settings = config_lib.flat(cells[0].config)
+  values = {}
+  for path in dict.fromkeys(path for sweep in sweeps for path in sweep.paths):
+    texts = {cell.values.get(path) for cell in cells}
+    text = texts.pop() if len(texts) == 1 else ""
+    if text is None and settings.get(path) not in (None, ""):
+      text = show(settings[path])
+    if text:
+      values[path] = text
+  return values
 
 
 def _part(label: str, value: str) -> str:
@@ -148,15 +195,17 @@ def _part(label: str, value: str) -> str:
 
 def _shared_parts(cells: Sequence[_Cell]) -> list[str]:
   """The parts that the names of equal cells have in common."""
-  columns = zip(*(cell.parts for cell in cells), strict=True)
-  return [column[0] for column in columns if len(set(column)) == 1]
+  first = cells[0]
+  arm = [first.arm] if len({cell.arm for cell in cells}) == 1 else []
+  return arm + [
+    part
+    for path, part in first.parts.items()
+    if all(cell.parts.get(path) == part for cell in cells)
+  ]
 
 
 def _check_arms(
-  cells: Sequence[_Cell],
-  arms: Sequence[Config],
-  sweeps: Mapping[str, Sequence[str]],
-  common: Mapping[str, str],
+  cells: Sequence[_Cell], arms: Sequence[Config], common: Mapping[str, str]
 ) -> None:
   """Raises UsageError if arms are the same, and not by what is swept."""
   names = list(dict.fromkeys(cell.arm for cell in cells))
@@ -164,9 +213,10 @@ def _check_arms(
     return
   flat = [config_lib.flat(arm) for arm in arms]
   differ = [p for p in flat[0] if any(x.get(p) != flat[0][p] for x in flat)]
+  paths = {path for cell in cells for path in cell.parts}
   # Another objective takes its own architecture and options with it.
-  swept = [p for p in differ if p in sweeps or p.partition(".")[0] in sweeps]
-  if swept or ("architecture" in differ and "objective" in sweeps):
+  swept = [p for p in differ if p in paths or p.partition(".")[0] in paths]
+  if swept or ("architecture" in differ and "objective" in paths):
     return
   flags = [f"--{path}={common[path]}" for path in differ if path in common]
   raise UsageError(
@@ -179,21 +229,24 @@ def _check_values(cells: Sequence[_Cell]) -> None:
   """Raises UsageError if a value is there twice, as 1e-3 and 0.001."""
   for one, other in itertools.combinations(cells, 2):
     if one.arm == other.arm and one.config == other.config:
-      pairs = zip(one.parts, other.parts, strict=True)
+      pairs = zip(one.parts.values(), other.parts.values(), strict=True)
       same = [f"{x} and {y}" for x, y in pairs if x != y]
       raise UsageError(f"--sweep: {', '.join(same)}: the same thing twice")
 
 
 def _check_effect(
-  groups: Sequence[Sequence[_Cell]], sweeps: Mapping[str, Sequence[str]]
+  groups: Sequence[Sequence[_Cell]], sweeps: Sequence[Sweep]
 ) -> None:
   """Raises UsageError if a sweep of several values changes nothing at all."""
-  for place, (path, values) in enumerate(sweeps.items(), 1):
-    kept = any(len({c.parts[place] for c in cells}) == 1 for cells in groups)
-    if len(values) > 1 and not kept:
-      raise UsageError(
-        f"--sweep={path}={','.join(values)}: changes nothing in any arm"
-      )
+  for sweep in sweeps:
+    points = [{cell.points.get(sweep) for cell in cells} for cells in groups]
+    kept = any(len(own) == 1 and own != {None} for own in points)
+    if (
+      len(sweep.values) > 1
+      and not kept
+      and any(own != {None} for own in points)
+    ):
+      raise UsageError(f"{sweep}: changes nothing in any arm")
 
 
 def safe(text: str) -> str:

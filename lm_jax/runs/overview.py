@@ -34,7 +34,7 @@ _SHOWN = ("minimal_pairs", "validation_loss", "loss")
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-  """How a run stands.
+  """The state of a run.
 
   state: of support/status.py, or RUNNING, STARTED (it logged steps, and nobody
     works on it), WAITING.

@@ -17,6 +17,7 @@ from lm_jax.config import ADAPTATIONS, Config
 from lm_jax.examples import task_paths as places_lib
 from lm_jax.finetuning import recipe as single
 from lm_jax.runs import alike, grid, record
+from lm_jax.runs import sweeps as sweeps_lib
 from lm_jax.support import registry, strict_json
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, option, options, texts_of_others
@@ -220,7 +221,7 @@ def read(given: Mapping[str, Sequence[str]]) -> Protocol:
       f"--eval={shared['eval']}: a protocol chooses by what is measured on the"
       " way, and compares what is measured at the end"
     )
-  sweeps = grid.parse(flags.sweep)
+  sweeps = sweeps_lib.by_path(sweeps_lib.parse(flags.sweep))
   for path in shared.keys() & sweeps.keys():
     if "sweep" in given:
       raise UsageError(

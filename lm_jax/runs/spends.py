@@ -88,7 +88,7 @@ def recall(directory: str, configs: Sequence[Config]) -> list[Config]:
 
 @dataclasses.dataclass(frozen=True)
 class _Kept:
-  """What is kept of an arm, in branches.json.
+  """An arm in branches.json.
 
   of: its fingerprint.
   branches: as --branches has them.

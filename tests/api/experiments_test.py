@@ -71,6 +71,14 @@ def test_a_sweep_is_a_dict_of_flags_and_their_values():
     "--objectives=mlm,rtd '--sweep=optimizer.learning_rate=0.001,0.003'"
   ).replace("'", "")
   assert found["sweep"][1] == 'data.corpus="a,b",c'
+  linked = {("size", "optimizer.learning_rate"): [("nano", 4e-3), ("tiny", 1)]}
+  found = keywords.flags("compare", COMPARE, {"sweep": linked})
+  assert found["sweep"] == ["size+optimizer.learning_rate=nano+0.004,tiny+1"]
+  ranges = {"mlm/objective.rate": "0.1:0.5:linear:3"}
+  found = keywords.flags("compare", COMPARE, {"sweep": ranges})
+  assert found["sweep"] == ["mlm/objective.rate=0.1:0.5:linear:3"]
+  with pytest.raises(UsageError, match=r"\('nano',\): must have 2 values"):
+    keywords.flags("compare", COMPARE, {"sweep": {("a", "b"): [("nano",)]}})
   one = keywords.flags("compare", COMPARE, {"objectives": "mlm"})
   assert one == {"objectives": ["mlm"]}
 

@@ -6,7 +6,7 @@ import pytest
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config, overrides, phases
-from lm_jax.runs import grid, run
+from lm_jax.runs import grid, run, sweeps
 from lm_jax.storage import identity
 from lm_jax.support.errors import UsageError
 
@@ -173,8 +173,8 @@ def test_another_objective_ends_phases():
 
 def test_phases_can_be_swept():
   """Values with commas stand in double quotes."""
-  sweeps = grid.parse(['phases="clm:0.5,mlm:0.5","mlm:1"'])
-  runs = grid.cross([Config(arm="x")], sweeps, 2)
+  swept = sweeps.parse(['phases="clm:0.5,mlm:0.5","mlm:1"'])
+  runs = grid.cross([Config(arm="x")], swept, 2)
   assert [config.objective for config in runs] == ["mlm"] * 4
   names = list(dict.fromkeys(config.arm for config in runs))
   assert names == ["x-clm0.5+mlm0.5", "x-mlm1"]

@@ -12,10 +12,11 @@ from lm_jax import report
 from lm_jax.commands import compare
 from lm_jax.report import arms, collect, subject
 from lm_jax.runs import grid, record
+from lm_jax.runs import sweeps as sweeps_lib
 
 
 def _settings(runs, sweeps=(), common=None):
-  configs = grid.cross(runs, grid.parse(sweeps), 2, common)
+  configs = grid.cross(runs, sweeps_lib.parse(sweeps), 2, common)
   return [config_lib.flat(config) for config in configs]
 
 

@@ -3,33 +3,14 @@ import pytest
 from experiments import architecture, compare_objectives, masking_rate
 from lm_jax import config as config_lib
 from lm_jax.config import Config
-from lm_jax.runs import grid
+from lm_jax.runs import grid, sweeps
 from lm_jax.support.errors import UsageError
-
-
-def test_parse_splits_values_and_honours_quotes():
-  assert grid.parse(["a.b=1e-3,3e-3", 'trunk.windows="256,0",0']) == {
-    "a.b": ["1e-3", "3e-3"],
-    "trunk.windows": ["256,0", "0"],
-  }
-
-
-@pytest.mark.parametrize(
-  "sweeps",
-  [["a"], ["a="], ["=1"], ["a=1,,2"], [""], ["a=1,1"], ["a=1", "a=2"]],
-)
-def test_parse_refuses(sweeps):
-  with pytest.raises(UsageError, match=r"--sweep="):
-    grid.parse(sweeps)
 
 
 def test_cross_is_the_product_with_seeds_innermost():
   arms = [Config(objective="mlm"), Config(objective="rtd", arm="electra")]
-  sweeps = {
-    "optimizer.learning_rate": ["1e-3", "3e-3"],
-    "objective.rate": ["0.15", "0.3"],
-  }
-  runs = grid.cross(arms, sweeps, 2)
+  texts = ["optimizer.learning_rate=1e-3,3e-3", "objective.rate=0.15,0.3"]
+  runs = grid.cross(arms, sweeps.parse(texts), 2)
   assert len(runs) == 2 * 2 * 2 * 2
   assert [run.name for run in runs[:3]] == [
     "mlm-learning_rate=1e-3-rate=0.15-seed0",
@@ -53,19 +34,20 @@ def test_seeds_start_at_the_arm_s_own():
 
 
 def test_names_are_fit_for_files_and_unique():
-  runs = grid.cross([Config()], {"data.corpus": ["/a b/*.txt", "wiki/x"]}, 1)
+  corpora = sweeps.parse(["data.corpus=/a b/*.txt,wiki/x"])
+  runs = grid.cross([Config()], corpora, 1)
   assert [run.name for run in runs] == [
     "clm-corpus=_a_b_.txt-seed0",
     "clm-corpus=wiki_x-seed0",
   ]
   with pytest.raises(UsageError, match="two runs would both be called"):
-    grid.cross([Config()], {"data.corpus": ["a b", "a/b"]}, 1)
+    grid.cross([Config()], sweeps.parse(["data.corpus=a b,a/b"]), 1)
   assert grid.safe("../x") == "_x"
 
 
 def test_paths_that_end_alike_are_told_apart():
-  sweeps = {"name.x": 0, "other.x": 0, "size": 0}
-  assert grid._labels(sweeps) == {
+  paths = {"name.x": 0, "other.x": 0, "size": 0}
+  assert grid._labels(paths) == {
     "name.x": "name.x",
     "other.x": "other.x",
     "size": "size",
@@ -75,14 +57,14 @@ def test_paths_that_end_alike_are_told_apart():
 def test_what_cannot_be_swept():
   for path in ("workdir", "name", "arm", "seed"):
     with pytest.raises(UsageError, match="can't be swept"):
-      grid.cross([Config()], {path: ["1"]}, 1)
+      grid.cross([Config()], sweeps.parse([f"{path}=1"]), 1)
   with pytest.raises(UsageError, match="clm has no such option"):
-    grid.cross([Config()], {"objective.rate": ["0.1"]}, 1)
+    grid.cross([Config()], sweeps.parse(["objective.rate=0.1"]), 1)
 
 
-def _arms(arms, sweeps=(), **common):
+def _arms(arms, texts=(), **common):
   common = {path.replace("_", ".", 1): text for path, text in common.items()}
-  runs = grid.cross(arms, grid.parse(sweeps), 1, common)
+  runs = grid.cross(arms, sweeps.parse(texts), 1, common)
   return {run.arm: config_lib.build(run).trunk for run in runs}
 
 
@@ -146,7 +128,7 @@ def test_equal_configurations_are_one_run():
 
 
 @pytest.mark.parametrize(
-  ("arms", "sweeps", "common", "message"),
+  ("arms", "texts", "common", "message"),
   [
     (
       masking_rate.runs(),
@@ -169,9 +151,9 @@ def test_equal_configurations_are_one_run():
   ],
   ids=range(8),
 )
-def test_the_same_under_two_names_is_refused(arms, sweeps, common, message):
+def test_the_same_under_two_names_is_refused(arms, texts, common, message):
   with pytest.raises(UsageError, match=message):
-    _arms(arms, sweeps, **common)
+    _arms(arms, texts, **common)
 
 
 def test_what_trains_differently_is_another_run():
@@ -184,3 +166,75 @@ def test_what_trains_differently_is_another_run():
     "data.vocabulary_size=1000,2000",
   ):
     assert len(_arms(arms, [sweep])) == 2, sweep
+
+
+LEARNING_RATE = "optimizer.learning_rate"
+TWO = [Config(objective="mlm"), Config(objective="clm")]
+
+
+def _crossed(arms, *texts, **common):
+  return grid.crossed(arms, sweeps.parse(texts, grid.names_of(arms)), 1, common)
+
+
+def test_a_range_has_short_names():
+  crossed = _crossed([Config()], f"{LEARNING_RATE}=1e-4:1e-2:log:3")
+  assert [run.name for run in crossed.runs] == [
+    f"clm-learning_rate={rate}-seed0" for rate in ("0.0001", "0.001", "0.01")
+  ]
+  # What is run is what the name says.
+  rates = [run.optimizer.learning_rate for run in crossed.runs]
+  assert rates == [1e-4, 1e-3, 1e-2]
+
+
+def test_linked_options_move_together():
+  crossed = _crossed(TWO, f"size+{LEARNING_RATE}=nano+4e-3,tiny+1e-3")
+  assert [run.arm for run in crossed.runs] == [
+    f"{objective}-size={size}-learning_rate={rate}"
+    for objective in ("mlm", "clm")
+    for size, rate in (("nano", "4e-3"), ("tiny", "1e-3"))
+  ]
+  run = crossed.runs[1]
+  assert (run.size, run.optimizer.learning_rate) == ("tiny", 1e-3)
+  assert crossed.planned == 4
+  assert crossed.values[run.arm] == {"size": "tiny", LEARNING_RATE: "1e-3"}
+
+
+def test_values_of_one_arm_cross_that_arm_alone():
+  crossed = _crossed(TWO, "mlm/objective.rate=0.15,0.4", "trunk.layers=1,2")
+  assert [run.arm for run in crossed.runs] == [
+    "mlm-layers=1-rate=0.15",
+    "mlm-layers=1-rate=0.4",
+    "mlm-layers=2-rate=0.15",
+    "mlm-layers=2-rate=0.4",
+    "clm-layers=1",
+    "clm-layers=2",
+  ]
+  assert crossed.values["mlm-layers=2-rate=0.4"] == {
+    "trunk.layers": "2",
+    "objective.rate": "0.4",
+  }
+  assert crossed.values["clm-layers=1"] == {"trunk.layers": "1"}
+
+
+def test_values_of_one_arm_replace_those_of_all():
+  crossed = _crossed(
+    TWO, f"{LEARNING_RATE}=1e-3,3e-3", f"clm/{LEARNING_RATE}=1e-2"
+  )
+  assert [run.arm for run in crossed.runs] == [
+    "mlm-learning_rate=1e-3",
+    "mlm-learning_rate=3e-3",
+    "clm-learning_rate=1e-2",
+  ]
+  alone = _crossed(TWO, f"mlm/{LEARNING_RATE}=2e-3,3e-3")
+  # The other one's own value stands beside these in a figure.
+  assert alone.values["clm"] == {LEARNING_RATE: "0.001"}
+  with pytest.raises(UsageError, match="--sweep=rtd/.*: arm=rtd: unknown"):
+    grid.cross(TWO, [sweeps.Sweep(("size",), (("nano",),), "rtd")], 1)
+
+
+def test_a_run_that_several_values_make_has_none_of_them():
+  layers = "trunk.encoder_layers"
+  crossed = _crossed(architecture.runs(), f"{layers}=2,4")
+  assert crossed.values["prefix_decoder"] == {}
+  assert crossed.values["encoder_decoder-encoder_layers=4"] == {layers: "4"}
+  assert crossed.planned == 6

@@ -8,7 +8,7 @@ from tiny import pretrain
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
-from lm_jax.runs import grid, seeding
+from lm_jax.runs import grid, seeding, sweeps
 from lm_jax.support.errors import UsageError
 from lm_jax.training import assemble
 
@@ -63,7 +63,7 @@ def test_seeds_that_are_none(text, message):
 
 def test_a_seed_of_a_kind_cannot_be_swept():
   with pytest.raises(UsageError, match="--sweep=seed.order: can't be swept"):
-    grid.cross([Config()], {"seed.order": ["1", "2"]}, 1)
+    grid.cross([Config()], sweeps.parse(["seed.order=1,2"]), 1)
 
 
 def test_a_seed_that_is_not_below_the_others_is_left_out_of_the_record():
