@@ -14,11 +14,16 @@ import contextlib
 import importlib
 import pathlib
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from lm_jax.support import plugins, registry
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, about, short
+
+if TYPE_CHECKING:
+  from lm_jax.config import Config
 
 _FLAG = "--experiment"
 _HERE = pathlib.Path(__file__).parent
@@ -37,28 +42,120 @@ def names() -> list[str]:
   return [name for name in registry.names(__name__) if _has_runs(name)]
 
 
-def load(name: str) -> ModuleType:
+class Experiment:
+  """An experiment's file: BASELINE, SEEDS, `runs` and what else it defines.
+
+  A fault of the file is a UsageError that names it and the line.
+  """
+
+  def __init__(self, module: ModuleType, where: str):
+    self._module, self._where = module, where
+    self.__doc__ = module.__doc__
+
+  def __getattr__(self, name: str) -> Any:
+    return getattr(self._module, name)
+
+  def runs(self, *arguments: Any) -> list[Config]:
+    """Returns its arms, a configuration each.
+
+    Raises:
+      UsageError: the file's own `runs` raises, or returns something else.
+    """
+    from lm_jax import config as config_lib
+
+    place = _place_of(self._module, "runs")
+    with _faults_named(self._where, place):
+      arms = self._module.runs(*arguments)
+    what = short(arms)
+    if isinstance(arms, list | tuple):
+      others = [a for a in arms if not isinstance(a, config_lib.Config)]
+      if arms and not others:
+        for arm in arms:  # Fields of a dataclass take anything.
+          name = f"arm {short(arm.arm or arm.objective)}"
+          with _faults_named(self._where, place):
+            config_lib.from_json(config_lib.to_json(arm), name)
+        return list(arms)
+      what = f"a list with {short(others[0])}" if others else "an empty list"
+    raise UsageError(
+      f"{self._where}: {place}: runs() returns {what}; it must be a list of"
+      " lm_jax.config.Config, one for each arm"
+    )
+
+
+def load(name: str) -> Experiment:
   """Imports an experiment by its name, or by the path of its file.
 
   Raises:
     UsageError: there is no such experiment, or its file is none.
   """
   path = pathlib.Path(name)
+  where = f"{_FLAG}={name}"
   if path.suffix == ".py" or len(path.parts) > 1:
     if path.suffix != ".py" or not path.is_file():
-      raise UsageError(f"{_FLAG}={name}: no such file, and no name")
+      raise UsageError(f"{where}: no such file, and no name")
+    _require_importable(path, where)
     _search(path.parent)
   elif name not in (valid := names()):
     raise registry.unknown(_FLAG, name, valid)
-  module = _import(path.stem, f"{_FLAG}={name}")
+  module = _import(path.stem, where)
   for attribute in ("BASELINE", "SEEDS", "runs"):
     if not hasattr(module, attribute):
       raise UsageError(
-        f"{_FLAG}={name}: {module.__file__} has no {attribute}; an experiment"
+        f"{where}: {module.__file__} has no {attribute}; an experiment"
         " has BASELINE, SEEDS and runs()"
       )
+  for attribute, (is_valid, valid_values) in _FIELDS.items():
+    value = getattr(module, attribute, None)
+    if hasattr(module, attribute) and not is_valid(value):
+      raise UsageError(
+        f"{where}: {_place_of(module, attribute)}: {attribute}={short(value)}:"
+        f" must be {valid_values}"
+      )
   _require_fields(module, name)
-  return module
+  return Experiment(module, where)
+
+
+def _is_count(value: Any, least: int) -> bool:
+  return type(value) is int and value >= least
+
+
+def _are_names(values: Any) -> bool:
+  return isinstance(values, list | tuple) and all(
+    isinstance(value, str) for value in values
+  )
+
+
+def _are_counts(values: Any) -> bool:
+  return isinstance(values, Mapping) and all(
+    isinstance(arm, str) and _is_count(value, 0)
+    for arm, value in values.items()
+  )
+
+
+# Fields of an experiment: whether a value is valid, and which ones are.
+_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+  "BASELINE": (
+    lambda value: isinstance(value, str) and value != "",
+    "the name of an arm",
+  ),
+  "SEEDS": (
+    lambda value: isinstance(value, str) or _is_count(value, 1),
+    "a number of seeds, at least 1, or text as of --seeds",
+  ),
+  "DIFFERS": (_are_names, 'a tuple of names, ("tokens", "epochs")'),
+  "TRIALS": (_are_counts, 'numbers of runs by arm, {"clm": 5}'),
+  "runs": (callable, "a function that returns the arms"),
+}
+
+
+def _require_importable(path: pathlib.Path, where: str) -> None:
+  """Raises UsageError where a file's name is none that is looked for."""
+  stem = path.stem
+  if "." in stem or stem.startswith("_") or stem in registry.SHARED:
+    raise UsageError(
+      f"{where}: an experiment's file has no other dot in its name, does not"
+      f" begin with _ and is not called {' or '.join(sorted(registry.SHARED))}"
+    )
 
 
 def _require_fields(module: ModuleType, name: str) -> None:
@@ -79,15 +176,58 @@ def _import(name: str, where: str) -> ModuleType:
   known = sys.modules.get(f"{__name__}.{name}")
   if known and str(pathlib.Path(known.__file__ or "").parent) != __path__[0]:
     del sys.modules[known.__name__]  # of a directory that was searched before
+  with _faults_named(where), _first_on_path(pathlib.Path(__path__[0]).parent):
+    return registry.module(__name__, name, _FLAG)
+
+
+@contextlib.contextmanager
+def _faults_named(where: str, usual: str = "") -> Iterator[None]:
+  """Turns any error of an experiment's file into a line with its place.
+
+  Raises UsageError: "--experiment=NAME: FILE, line 3: TypeError: ...".
+
+  Args:
+    where: the flag.
+    usual: the place of an error that no line of the file is part of.
+  """
   try:
-    with _first_on_path(pathlib.Path(__path__[0]).parent):
-      return registry.module(__name__, name, _FLAG)
-  except SyntaxError as error:
+    yield
+  except UsageError as error:
+    place = _place_in(error) or usual
+    if not place:
+      raise  # of a name that does not exist; or of a plugin, which it names
+    with about(f"{where}: {place}"):
+      raise
+  except (Exception, SystemExit) as error:
+    reason = " ".join(traceback.format_exception_only(error)[-1].split())
+    if isinstance(error, ImportError):
+      reason = f"can't be imported: {error}"
+    place = _place_in(error) or usual
+    if isinstance(error, SyntaxError):
+      reason = error.msg
+      place = f"{error.filename}, line {error.lineno}"
     raise UsageError(
-      f"{where}: {error.filename}, line {error.lineno}: {error.msg}"
+      f"{where}: {place + ': ' if place else ''}{reason}"
     ) from error
-  except ImportError as error:
-    raise UsageError(f"{where}: can't be imported: {error}") from error
+
+
+def _place_in(error: BaseException) -> str:
+  """Finds the last line of an experiment's file in an error; "" for none."""
+  for frame in reversed(traceback.extract_tb(error.__traceback__)):
+    if str(pathlib.Path(frame.filename).parent) in __path__:
+      return f"{frame.filename}, line {frame.lineno}"
+  return ""
+
+
+def _place_of(module: ModuleType, name: str) -> str:
+  """Returns a module's file, and the line that binds a name, if it has one."""
+  file = str(module.__file__)
+  lines = [
+    node.lineno
+    for node in ast.parse(pathlib.Path(file).read_bytes()).body
+    if name in _bound(node)
+  ]
+  return f"{file}, line {lines[-1]}" if lines else file
 
 
 def _search(folder: pathlib.Path) -> None:
@@ -124,6 +264,10 @@ def _bound(node: ast.stmt) -> list[str]:
   """Returns the names that a top-level statement binds."""
   if isinstance(node, ast.ImportFrom):
     return [alias.asname or alias.name for alias in node.names]
-  if isinstance(node, ast.Assign):
-    return [ast.unparse(target) for target in node.targets]
+  if isinstance(node, ast.Assign | ast.AnnAssign):
+    return [
+      part.id
+      for part in ast.walk(node)
+      if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    ]
   return [node.name] if isinstance(node, ast.FunctionDef) else []

@@ -13,7 +13,6 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Sequence
-from types import ModuleType
 
 from lm_jax import config as config_lib
 from lm_jax import experiments
@@ -54,7 +53,7 @@ class Comparison:
 
   flags: ExperimentFlags
   command: str
-  module: ModuleType
+  module: experiments.Experiment
   baseline: str
   runs: tuple[Run, ...]
   progress: bool
@@ -169,7 +168,7 @@ def make(
   return Comparison(flags, command, module, baseline, runs, progress)
 
 
-def _arms(module: ModuleType, flags: ExperimentFlags) -> list[Config]:
+def _arms(module: experiments.Experiment, flags: ExperimentFlags) -> list[Config]:
   """The arms of the experiment's file, or of the objectives that are named."""
   if "objectives" not in flags.given:
     return module.runs()
@@ -188,7 +187,7 @@ def _arms(module: ModuleType, flags: ExperimentFlags) -> list[Config]:
   return module.runs(list(flags.objectives))
 
 
-def _trials(module: ModuleType, configs: Sequence[Config]) -> dict[str, int]:
+def _trials(module: experiments.Experiment, configs: Sequence[Config]) -> dict[str, int]:
   """Counts the runs that tuned each arm, as the experiment's file has it."""
   tried = getattr(module, "TRIALS", {})
   arms = dict.fromkeys(config.arm for config in configs)
