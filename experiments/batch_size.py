@@ -51,5 +51,6 @@ def _arm(size: int) -> Config:
     ),
     batch_size=size,
     branches="",
+    eval="final",
     arm=f"{size}",
   )

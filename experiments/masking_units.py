@@ -41,6 +41,7 @@ def runs() -> list[Config]:
       objective_options={"unit": unit},
       optimizer=optimizer("mlm"),
       branches="",
+      eval="final",
       arm=unit,
     )
     for unit in UNITS

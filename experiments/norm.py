@@ -51,5 +51,6 @@ def _arm(name: str, norm: dict[str, str], scale: float) -> Config:
     optimizer=dataclasses.replace(own, learning_rate=rate),
     trunk=COMMON.trunk | norm,
     branches="",
+    eval="final",
     arm=name,
   )

@@ -49,6 +49,7 @@ def runs() -> list[Config]:
       optimizer=optimizer(objective),
       trunk=COMMON.trunk | {"positions": positions},
       branches="",
+      eval="final",
       arm=f"{objective}-{positions}",
     )
     for objective, positions in ARMS

@@ -54,5 +54,6 @@ def _arm(width: int, layers: int) -> Config:
     ),
     trunk=COMMON.trunk | shape,
     branches="",
+    eval="final",
     arm=f"{width}x{layers}",
   )

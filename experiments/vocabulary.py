@@ -41,6 +41,7 @@ def runs() -> list[Config]:
       optimizer=optimizer("clm"),
       data=dataclasses.replace(COMMON.data, vocabulary_size=size),
       branches="",
+      eval="final",
       arm=f"{size}",
     )
     for size in SIZES
