@@ -1,7 +1,7 @@
 """How many of the tokens should a masked language model hide?
 
 Command: python launch.py compare --experiment=masking_rate
-Cost: about 7 minutes on two cores.
+Cost: about 11 minutes on two cores.
 Expected: 15 % (BERT) is not the best; Wettig et al. 2023 ("Should you mask 15%
 in masked language modeling?") find 40 % better at the size of
 BERT-large, and that smaller models prefer less. At this budget 15 % to 40 %
@@ -21,7 +21,10 @@ from lm_jax.config import Config
 from .compare_objectives import COMMON
 
 BASELINE = "rate0.15"
-SEEDS = 3
+SEEDS = 5
+PRIMARY = "minimal_pairs"
+SMALLEST_EFFECT = 5.0  # points; seeds of mlm alone differ by as much
+DIRECTION = "either"
 # Who hides less predicts less, for more or fewer tokens at the same FLOPs.
 DIFFERS = ("targets", "tokens", "positions", "epochs")
 RATES = (0.05, 0.15, 0.3, 0.4, 0.8)
