@@ -168,7 +168,9 @@ def make(
   return Comparison(flags, command, module, baseline, runs, progress)
 
 
-def _arms(module: experiments.Experiment, flags: ExperimentFlags) -> list[Config]:
+def _arms(
+  module: experiments.Experiment, flags: ExperimentFlags
+) -> list[Config]:
   """The arms of the experiment's file, or of the objectives that are named."""
   if "objectives" not in flags.given:
     return module.runs()
@@ -187,7 +189,9 @@ def _arms(module: experiments.Experiment, flags: ExperimentFlags) -> list[Config
   return module.runs(list(flags.objectives))
 
 
-def _trials(module: experiments.Experiment, configs: Sequence[Config]) -> dict[str, int]:
+def _trials(
+  module: experiments.Experiment, configs: Sequence[Config]
+) -> dict[str, int]:
   """Counts the runs that tuned each arm, as the experiment's file has it."""
   tried = getattr(module, "TRIALS", {})
   arms = dict.fromkeys(config.arm for config in configs)
