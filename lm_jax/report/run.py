@@ -40,6 +40,7 @@ class Run:
   seed: int
   status: str
   seeds: dict[str, int] = dataclasses.field(default_factory=dict)
+  command: str = ""
   error: str = ""
   traceback: str = ""
   scoring: str = ""
@@ -85,6 +86,7 @@ class Planned:
   name: of its directory, below runs/.
   arm: printable, as it stands in figures, too.
   seeds: by kind, those that are not `seed`.
+  command: `train` with its flags, which makes the run by itself.
 
   Raises:
     UsageError: the name would lead out of the directory, the arm can't be
@@ -95,6 +97,7 @@ class Planned:
   arm: str
   seed: int
   seeds: dict[str, int] = dataclasses.field(default_factory=dict)
+  command: str = ""
 
   def __post_init__(self):
     if not strict_json.is_file_name(self.name):

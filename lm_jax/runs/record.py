@@ -11,12 +11,13 @@ from typing import Any
 
 from lm_jax.config import Config
 from lm_jax.config import seeds as seeds_lib
+from lm_jax.config.as_flags import as_flags
 from lm_jax.report import collect
 from lm_jax.report.run import Planned
 from lm_jax.runs.attempt import is_complete
 from lm_jax.storage import workdir
 from lm_jax.storage.log import write_atomically
-from lm_jax.support import machine
+from lm_jax.support import invocation, machine
 from lm_jax.support.errors import UsageError
 
 FILE = "experiment.json"
@@ -71,7 +72,7 @@ def write(
     trials: runs that tuned each arm.
     differs: what arms are meant to differ in (lm_jax/report/panel.py).
   """
-  runs = [Planned(c.name, c.arm, c.seed, seeds_lib.apart(c)) for c in configs]
+  runs = [_planned(config) for config in configs]
   known = {config.name for config in configs}
   old, former = read(directory)
   runs += [
@@ -100,10 +101,17 @@ def write(
   write_atomically(pathlib.Path(directory, FILE), text)
 
 
+def _planned(config: Config) -> Planned:
+  line = invocation.line(["train", *as_flags(config)])
+  seeds = seeds_lib.apart(config)
+  return Planned(config.name, config.arm, config.seed, seeds, line)
+
+
 def _as_object(run: Planned) -> dict[str, Any]:
   fields = dataclasses.asdict(run)
-  if not run.seeds:
-    del fields["seeds"]
+  for name in ("seeds", "command"):
+    if not fields[name]:
+      del fields[name]
   return fields
 
 
