@@ -11,6 +11,7 @@ from lm_jax import config as config_lib
 from lm_jax import experiments
 from lm_jax.commands.flags import Given
 from lm_jax.config import overrides
+from lm_jax.planning.chips import CHIPS
 from lm_jax.runs import launchers
 from lm_jax.runs.experiment_flags import DEFAULT, ExperimentFlags
 from lm_jax.runs.launchers.base import Launcher
@@ -43,6 +44,12 @@ class ExecutionFlags:
   retry: bool = option(False, "run again what has failed before")
   status: bool = option(
     False, "only tell how the runs stand; on a terminal until none goes on"
+  )
+  plan: bool = option(
+    False, "only tell what it will cost; a few steps of each shape are timed"
+  )
+  chip: str = option(
+    "", f"of --plan: a chip whose time is told, too: {', '.join(CHIPS)}"
   )
   given: frozenset[str] = names_given()
 
@@ -109,11 +116,19 @@ def main(given: Given) -> int:
   """Runs an experiment, or tells how it stands; returns the exit code."""
   from lm_jax.runs import execute
 
-  if read_flags(ExecutionFlags, given).status:
+  how = read_flags(ExecutionFlags, given)
+  if how.status:
     from lm_jax.runs import overview
 
     return overview.follow(_experiment(given).directory)
   command = invocation.line(["compare", *given.words])
+  if how.plan:
+    from lm_jax.report import blocks
+    from lm_jax.runs import comparison, costs
+
+    prepared = comparison.make(_experiment(given), command)
+    print(blocks.plain(costs.report(prepared, how.chip)), end="")
+    return 0
   _, statuses, report = run(given, command)
   if report is not None:
     print(report.text())

@@ -10,27 +10,18 @@ command again has the same branches.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import jax
-import numpy as np
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.config.branches import AUTO
-from lm_jax.config.budget import Budget
-from lm_jax.data import rows as rows_lib
+from lm_jax.runs import pilot
 from lm_jax.storage import identity
 from lm_jax.storage.log import write_atomically
 from lm_jax.support.typed_json import read_as
-from lm_jax.training import pace
-from lm_jax.training.assemble import enable_compilation_cache, make_program
-from lm_jax.training.parts import Part
 
 FILE = "branches.json"
 # Those of exact cost first: of several branches at about one step it is kept.
@@ -41,20 +32,6 @@ _NEAR = 0.01
 # Of the seconds of the shortest arm: a clock is never exact, so that no arm may
 # end before, and a branch costs the more the later it ends.
 _SECONDS = 0.6
-# Steps of a pilot: first ones are slower.
-_FIRST, _MOST, _ENOUGH = 5, 40, 3.0
-
-
-@dataclasses.dataclass(frozen=True)
-class _Arm:
-  """An arm: its steps in all, and the cost of a step by currency."""
-
-  config: Config
-  steps: float
-  cost: Mapping[str, float]
-
-  def total(self, currency: str) -> float:
-    return self.steps * self.cost[currency]
 
 
 def is_open(config: Config) -> bool:
@@ -130,9 +107,9 @@ def resolve(
       )
     former = {arm: one for arm, one in kept.items() if one.step and one.steps}
     arms = {
-      arm: _Arm(own[arm], former[arm].steps, former[arm].step)
+      arm: pilot.Arm(own[arm], former[arm].steps, former[arm].step)
       if arm in former
-      else _pilot(own[arm])
+      else pilot.measure(own[arm])
       for arm in own
     }
     for arm, branches in work_out(arms, new).items():
@@ -154,7 +131,7 @@ def resolve(
 
 
 def work_out(
-  arms: Mapping[str, _Arm], new: Sequence[str] | None = None
+  arms: Mapping[str, pilot.Arm], new: Sequence[str] | None = None
 ) -> dict[str, str]:
   """Returns the branches of each arm, as --branches has them.
 
@@ -202,38 +179,3 @@ def _of(config: Config) -> str:
   return identity.fingerprint(
     dataclasses.replace(config, seed=0, seeds={}, branches=AUTO)
   )
-
-
-def _pilot(config: Config) -> _Arm:
-  """Counts and times steps of an arm."""
-  enable_compilation_cache(config.data.cache)
-  dataset = rows_lib.load(config.data, config.length)
-  program = make_program(config, dataset)
-  cost = pace.of_step(program, dataset, config)
-  cost["seconds"] = _seconds(config, Part(None, program, dataset, 0, 0))
-  budget = Budget.parse(config.budget)
-  steps = budget.steps(program.flops, program.positions)
-  whole = float(steps or budget.amount / cost[budget.currency])
-  return _Arm(config, whole, cost)
-
-
-def _seconds(config: Config, part: Part) -> float:
-  """Times a step, by the median of a few, in seconds."""
-  program = part.program.at(0)
-  seeds = config_lib.seeds_of(config)
-  state = program.initial(
-    np.uint32(seeds.parameters), np.uint32(seeds.corruption)
-  )
-  step, times = program.step, []
-  batches = part.batches(0)
-  begin = time.perf_counter()
-  for rows in itertools.islice(batches, _MOST):
-    clock = time.perf_counter()
-    state, _ = step(state, program.place_rows(rows), np.float32(0))
-    jax.block_until_ready(state.step)
-    times.append(time.perf_counter() - clock)
-    if len(times) > _FIRST and time.perf_counter() - begin > _ENOUGH:
-      break
-  if hasattr(batches, "close"):
-    batches.close()
-  return float(np.median(times[min(_FIRST, len(times) - 1) :]))

@@ -11,7 +11,7 @@ from lm_jax.commands import compare
 from lm_jax.config import Config
 from lm_jax.config.optimizer import OptimizerOptions
 from lm_jax.report import collect, ranking
-from lm_jax.runs import spends
+from lm_jax.runs import pilot, spends
 from lm_jax.support.errors import UsageError
 
 WSD = OptimizerOptions(schedule="wsd", warmup=0.1, decay=0.1)
@@ -20,7 +20,7 @@ WSD = OptimizerOptions(schedule="wsd", warmup=0.1, decay=0.1)
 def arm(steps, seconds=1.0, **cost):
   """An arm whose step costs one of each currency unless said otherwise."""
   known = dict.fromkeys(("steps", *spends.CURRENCIES), 1.0)
-  return spends._Arm(
+  return pilot.Arm(
     Config(optimizer=WSD), steps, known | {"seconds": seconds} | cost
   )
 
