@@ -10,6 +10,7 @@ from lm_jax.report.compare import Analysis
 from lm_jax.report.metrics import show
 from lm_jax.report.run import Run
 from lm_jax.report.subject import listed
+from lm_jax.statistics import decisions
 from lm_jax.support.status import DIVERGED
 
 # Of fewer seeds none can be told to be far from the others.
@@ -51,7 +52,7 @@ def signal_to_noise(analysis: Analysis, name: str) -> float | None:
       means.append(float(np.mean(values)))
     if len(values) > 1:
       variances.append(float(np.var(values, ddof=1)))
-  return _ratio(means, variances)
+  return decisions.signal_to_noise(means, variances)
 
 
 def signal_to_checkpoints(analysis: Analysis, name: str) -> float | None:
@@ -73,14 +74,7 @@ def signal_to_checkpoints(analysis: Analysis, name: str) -> float | None:
     if known:
       means.append(float(np.mean([curve[-1] for curve in known])))
     variances += [float(np.var(np.diff(c), ddof=1)) / 2 for c in known]
-  return _ratio(means, variances)
-
-
-def _ratio(means: list[float], variances: list[float]) -> float | None:
-  noise = float(np.sqrt(np.mean(variances))) if variances else 0.0
-  if len(means) < 2 or noise <= 1e-12:
-    return None
-  return (max(means) - min(means)) / noise
+  return decisions.signal_to_noise(means, variances)
 
 
 def _diverged(experiment: Experiment) -> list[str]:

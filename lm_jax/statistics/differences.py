@@ -44,7 +44,7 @@ def _interaction(scores_NxI: Array) -> float:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Spread:
+class Spread:
   """Variances of a mean of scores [N, I], by their causes.
 
   seeds: s^2 / N with s^2 the variance of the seeds' means, N - 1 degrees of
@@ -62,7 +62,7 @@ class _Spread:
   shape: tuple[int, int]
 
   @classmethod
-  def from_scores(cls, scores_NxI: Array) -> _Spread:
+  def from_scores(cls, scores_NxI: Array) -> Spread:
     n, items = scores_NxI.shape
     noise = _interaction(scores_NxI)
     share = 0.0
@@ -109,7 +109,7 @@ class _Fraction:
 
   def __init__(self, scores_NxI: Array):
     items = scores_NxI.shape[1]
-    self._spread = _Spread.from_scores(scores_NxI)
+    self._spread = Spread.from_scores(scores_NxI)
     # Half an item from the ends, where logits are infinite.
     margin = 0.5 / items if items > 1 else 1e-6
     self._p = min(max(float(scores_NxI.mean()), margin), 1 - margin)
@@ -155,14 +155,14 @@ def mean(
   A fraction's limits are found on the scale of logits and stay in [0, 1]; near
   the ends they never lie within Wilson's of one set of items. No interval below
   `least` seeds. The p value is left out: "the mean is 0" is nobody's question.
-  Source: the two-way layout of `_Spread`, by Howe (JASA 69, 1974); Wilson
+  Source: the two-way layout of `Spread`, by Howe (JASA 69, 1974); Wilson
   (JASA 22, 1927).
   """
   n, items = scores_NxI.shape
   value = float(scores_NxI.mean())
   if n < max(2, least):
     return Estimate(value, n=n)
-  half = math.sqrt(_Spread.from_scores(scores_NxI).squared(1 - level))
+  half = math.sqrt(Spread.from_scores(scores_NxI).squared(1 - level))
   of_items = fraction and items > 1
   if half <= 1e-12 * max(1.0, abs(value)) and not of_items:
     return Estimate(value, n=n)
@@ -195,8 +195,8 @@ def difference_limits(
 ) -> Limits:
   """Limits of arm minus baseline at any alpha; see `difference`."""
   value = float(arm_NxI.mean() - baseline_NxI.mean())
-  both = _Spread.from_scores(arm_NxI), _Spread.from_scores(baseline_NxI)
-  pair = _Spread.from_scores(arm_NxI - baseline_NxI) if paired else None
+  both = Spread.from_scores(arm_NxI), Spread.from_scores(baseline_NxI)
+  pair = Spread.from_scores(arm_NxI - baseline_NxI) if paired else None
   items = 0.0
   if pair is None and arm_NxI.shape[1] > 1:
     mean_I = arm_NxI.mean(0) - baseline_NxI.mean(0)
@@ -245,7 +245,7 @@ def difference(
   scatter alike: of the differences seed by seed if `paired` (row n of both is
   one seed), else the sum of both arms' own, each with its own degrees of
   freedom. Squared half-lengths over seeds and over items add up
-  (`_Spread.squared`). A fraction's limits are skewed as those of its arms are
+  (`Spread.squared`). A fraction's limits are skewed as those of its arms are
   (`_Fraction`): with A and B the arms' squared half-lengths, S that of the
   difference, and a and b how much longer either arm's limit is on that side,
   the square is a^2 A + b^2 B - a b (A + B - S), and never below S. p is the
