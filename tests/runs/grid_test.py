@@ -240,7 +240,7 @@ def test_values_of_one_arm_replace_those_of_all():
 
 def test_a_run_that_several_values_make_has_none_of_them():
   layers = "trunk.encoder_layers"
-  crossed = _crossed(architecture.runs(), f"{layers}=2,4")
+  crossed = _crossed(ARCHITECTURES, f"{layers}=2,4")
   assert crossed.values["prefix_decoder"] == {}
   assert crossed.values["encoder_decoder-encoder_layers=4"] == {layers: "4"}
   assert crossed.planned == 6
