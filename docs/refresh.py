@@ -3,8 +3,9 @@
   python launch.py compare --experiment=NAME
   python docs/refresh.py runs/NAME --took="7 min 10 s with empty caches"
 
-tests/results_test.py holds README to what this writes, and the committed
-results to the experiment and the code at hand.
+The table of docs/results.md and docs/gallery.md have a line and a figure of
+each. tests/results_test.py holds them and README to what this writes, and the
+committed results to the experiment and the code at hand.
 """
 
 from __future__ import annotations
@@ -40,6 +41,13 @@ DEFAULT = "compare_objectives"
 # Figures that a page in docs/ has.
 STEMS = ("differences", "curves_flops", "curves_tokens")
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
+INDEX = ROOT / "docs" / "results.md"
+GALLERY = ROOT / "docs" / "gallery.md"
+_ALTERNATIVES = {
+  "differences": "Differences to the baseline, with intervals",
+  "curves_flops": "Minimal pairs against FLOPs",
+  "curves_tokens": "Minimal pairs against tokens read",
+}
 # Behind it a page is written by hand.
 NOTES = "## What it shows, and what it can't\n"
 _BEGIN = "<!-- results: docs/refresh.py writes what follows -->\n"
@@ -173,12 +181,75 @@ def table(known: dict[str, Any], language: str) -> str:
 
 
 def replaced(text: str, block: str) -> str:
-  """Replaces what stands between the marks of a README."""
+  """Replaces what stands between the marks of a README or another page."""
   pattern = re.escape(_BEGIN) + r".*?" + re.escape(_END)
   match = re.search(pattern, text, re.S)
   if not match:
-    raise SystemExit(f"no {_BEGIN.strip()} ... {_END.strip()} in README")
+    raise SystemExit(f"no {_BEGIN.strip()} ... {_END.strip()} in the page")
   return text[: match.start()] + _BEGIN + block + _END + text[match.end() :]
+
+
+def committed() -> list[dict[str, Any]]:
+  """Reads the facts of all committed results, the default experiment's first.
+
+  The others follow by name.
+  """
+  texts = [path.read_text("utf-8") for path in sorted(RESULTS.glob("*.json"))]
+  facts = [json.loads(text) for text in texts]
+  return sorted(facts, key=lambda known: known["name"] != DEFAULT)
+
+
+def _question(known: dict[str, Any]) -> str:
+  return known["docstring"].strip().partition("\n")[0]
+
+
+def index() -> str:
+  """Formats the table of docs/results.md: a question, its answer, its page."""
+  lines = ["| question | answer | experiment |", "|---|---|---|"]
+  for known in committed():
+    name = known["name"]
+    link = f"[{name}](results/{name}.md)"
+    answer = known["card"]["Answer"].replace("|", "\\|")
+    lines.append(f"| {_question(known)} | {answer} | {link} |")
+  return "\n".join(lines) + "\n"
+
+
+def gallery() -> str:
+  """Formats docs/gallery.md: of each experiment the answer and a figure."""
+  parts = [
+    "# Gallery\n",
+    "What was asked, the answer, and a figure of each committed result, as its"
+    " report has them; docs/refresh.py writes this page. The models have some"
+    " 410,000 parameters and were trained for seconds: they show what a report"
+    " says and how sure it is, and nothing of larger models. A line each, and"
+    " what else was measured: [results.md](results.md).\n",
+  ]
+  for known in committed():
+    name = known["name"]
+    page = f"[The whole report](results/{name}.md)"
+    command = known["card"]["Made by"].partition(" --workdir")[0]
+    parts += [
+      f"## {_question(known)}\n",
+      f"**{known['card']['Answer']}**\n",
+      *_figure(name),
+      f"{page}; it was made by `{command}`.\n",
+    ]
+  return "\n".join(parts)
+
+
+def _figure(name: str) -> list[str]:
+  """Links the first figure of STEMS that a result has, if there is one."""
+  for stem in STEMS:
+    if (FIGURES / f"{name}_{stem}.png").exists():
+      return [f"![{_ALTERNATIVES[stem]}](figures/{name}_{stem}.png)\n"]
+  return []
+
+
+def write_pages() -> None:
+  """Writes what docs/results.md and docs/gallery.md have of all results."""
+  text = INDEX.read_text("utf-8")
+  INDEX.write_text(replaced(text, index()), encoding="utf-8")
+  GALLERY.write_text(gallery(), encoding="utf-8")
 
 
 def brought_up_to_date(directory: pathlib.Path) -> None:
@@ -235,6 +306,7 @@ def refresh(directory: pathlib.Path, took: str) -> None:
     _, mark, notes = path.read_text("utf-8").partition(NOTES)
     text += f"\n{mark}{notes}" if mark else ""
   path.write_text(text, encoding="utf-8")
+  write_pages()
   if name == DEFAULT:
     for language, path in READMES.items():
       old = path.read_text("utf-8")

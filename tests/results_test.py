@@ -42,6 +42,21 @@ def test_readme_shows_the_committed_results(language):
   assert refresh.replaced(text, block) == text
 
 
+def test_the_index_and_the_gallery_show_the_committed_results():
+  text = refresh.INDEX.read_text("utf-8")
+  assert refresh.replaced(text, refresh.index()) == text
+  assert refresh.GALLERY.read_text("utf-8") == refresh.gallery()
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_a_page_says_what_its_result_cannot_show(path):
+  """docs/refresh.py keeps what was written by hand."""
+  _, _, notes = (
+    path.with_suffix(".md").read_text("utf-8").partition(refresh.NOTES)
+  )
+  assert "can't show" in notes
+
+
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_results_are_of_the_experiment_as_it_is(path):
   """An experiment that changes needs a new run: docs/refresh.py."""

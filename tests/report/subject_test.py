@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from json_files import edited
 
-from experiments import architecture, compare_objectives, masking_rate
+from experiments import compare_objectives, masking_rate, positions
 from lm_jax import config as config_lib
 from lm_jax import report
 from lm_jax.commands import compare
@@ -24,7 +24,11 @@ def _settings(runs, sweeps=(), common=None):
   ("runs", "sweeps", "paths"),
   [
     (compare_objectives.runs(), [], ["objective", "optimizer.learning_rate"]),
-    (architecture.runs(), [], ["architecture"]),
+    (
+      positions.runs(),
+      [],
+      ["objective", "trunk.positions"],
+    ),
     (masking_rate.runs(), [], ["objective.rate"]),
     (compare_objectives.runs(("mlm",)), ["size=nano,tiny"], ["size"]),
     (
