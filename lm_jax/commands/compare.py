@@ -51,6 +51,18 @@ class ExecutionFlags:
   chip: str = option(
     "", f"of --plan: a chip whose time is told, too: {', '.join(CHIPS)}"
   )
+  effect: float = option(
+    0.0,
+    "of --plan: a difference, in the unit of the measure (points), for which"
+    " it tells the seeds that would show or exclude it",
+    least=0,
+  )
+  spread: float = option(
+    0.0,
+    "of --effect: the standard deviation over seeds of a difference; by"
+    " default that of the runs in --workdir",
+    least=0,
+  )
   given: frozenset[str] = names_given()
 
 
@@ -127,7 +139,10 @@ def main(given: Given) -> int:
     from lm_jax.runs import comparison, costs
 
     prepared = comparison.make(_experiment(given), command)
-    print(blocks.plain(costs.report(prepared, how.chip)), end="")
+    print(
+      blocks.plain(costs.report(prepared, how.chip, how.effect, how.spread)),
+      end="",
+    )
     return 0
   _, statuses, report = run(given, command)
   if report is not None:

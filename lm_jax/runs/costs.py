@@ -9,19 +9,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pathlib
 from collections.abc import Sequence
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.config import branches as branches_lib
 from lm_jax.planning.chips import CHIPS
-from lm_jax.report import blocks
+from lm_jax.report import blocks, collect, metrics, power
+from lm_jax.report.arms import tested
 from lm_jax.report.metrics import amount
-from lm_jax.runs import attempt, pilot, spends
+from lm_jax.runs import attempt, pilot, record, spends
 from lm_jax.runs.comparison import Comparison
+from lm_jax.statistics.differences import MIN_SEEDS
+from lm_jax.statistics.power import PairSpread
 from lm_jax.support import registry
+from lm_jax.support.errors import UsageError
 from lm_jax.training.progress import duration
 
+# Of an experiment whose file names none, before any run is complete.
+DEFAULT_MEASURE = "minimal_pairs"
 # Settings that change neither the work of a step nor its shapes.
 _SAME_STEP = frozenset(
   {"optimizer.learning_rate", "optimizer.schedule", "optimizer.warmup"}
@@ -105,17 +112,27 @@ def _cost(arm: str, configs: Sequence[Config], one: pilot.Arm) -> Cost:
   return Cost(arm, len(runs), len(left), one, flops)
 
 
-def report(comparison: Comparison, chip: str = "") -> list[blocks.Block]:
+def report(
+  comparison: Comparison,
+  chip: str = "",
+  effect: float = 0.0,
+  spread: float = 0.0,
+) -> list[blocks.Block]:
   """Returns what an experiment costs, as blocks.
 
   Args:
     chip: of planning/chips.py, whose time is told, too.
+    effect: a difference in the measure's shown unit, for which the seeds are
+      told that would show or exclude it; 0: none.
+    spread: the standard deviation of a seed's difference, in that unit; 0: as
+      the runs that are complete have it.
 
   Raises:
-    UsageError: there is no such chip.
+    UsageError: there is no such chip, or no spread is known.
   """
   if chip and chip not in CHIPS:
     raise registry.unknown("--chip", chip, CHIPS)
+  needed = _seeds_needed(comparison, effect, spread) if effect else []
   costs = of_arms(comparison)
   head = ["arm", "runs", "parameters", "steps", "FLOPs", "a step", "a run"]
   head += [f"on one {chip}"] if chip else []
@@ -136,7 +153,35 @@ def report(comparison: Comparison, chip: str = "") -> list[blocks.Block]:
     blocks.Heading(f"{comparison.flags.name}: a plan; nothing is run"),
     blocks.Table((*head, "disk"), _with_disk(rows, costs)),
     *map(blocks.Text, _sentences(comparison, costs, chip)),
+    *needed,
   ]
+
+
+def _seeds_needed(
+  comparison: Comparison, effect: float, spread: float
+) -> list[blocks.Block]:
+  arms = dict.fromkeys(config.arm for config in comparison.configs)
+  others = [arm for arm in arms if arm != comparison.baseline]
+  metric = getattr(comparison.module, "PRIMARY", "")
+  if spread:
+    metric = metric or DEFAULT_MEASURE
+    scale = metrics.get(metric).scale
+    stated = PairSpread(spread / scale)
+    known, origin = {"any": stated}, "as stated"
+  else:
+    known, origin = {}, "that of the runs that are complete"
+    if pathlib.Path(comparison.directory, record.FILE).exists():
+      experiment = collect.load(comparison.directory).independent()
+      metric = metric or tested(experiment) or ""
+      known = power.spreads(experiment, metric) if metric else {}
+    if not known:
+      raise UsageError(
+        f"--effect={effect:g}: the spread over seeds is not known:"
+        f" {comparison.directory} has no {MIN_SEEDS} seeds of the baseline and"
+        " another arm; run a pilot there (--seeds=3), or state it, in the unit"
+        " of the measure: --spread=1.5"
+      )
+  return power.blocks(known, effect, metric, len(others), origin)
 
 
 def _with_disk(
