@@ -6,6 +6,7 @@ every third trial one after another. Then the same command goes on to the end.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -68,10 +69,8 @@ def _hit(rng: random.Random, pid: int) -> None:
   own = children(pid)
   victim = rng.choice(own) if own and rng.random() < 0.3 else pid
   number = signal.SIGKILL if victim != pid else rng.choice(_SIGNALS)
-  try:
+  with contextlib.suppress(ProcessLookupError):  # It has just ended.
     os.kill(victim, number)
-  except ProcessLookupError:
-    pass  # It has just ended.
 
 
 def children(pid: int) -> list[int]:
