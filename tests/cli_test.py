@@ -59,7 +59,7 @@ BAD = [
   (["doctor", "x"], "doctor takes flags only"),
   # What is given counts, though it is the default.
   (["doctor", "--chips=256"], "--chips: is for a plan; give --plan, too"),
-  (["report", "--format=text"], "--predictions: needed"),
+  (["report", "--baseline="], "--predictions: needed"),
   (["evaluate", "--model=x", "--tasks=sst2", "--shots="], "must name numbers"),
   (
     ["retrieve", "--collection=x", "--judge=y", "--queries="],

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
+from typing import Literal
 
 from lm_jax.evaluation import (
   paired,
@@ -14,8 +15,7 @@ from lm_jax.evaluation import (
   pairing,
   store,
 )
-from lm_jax.evaluation.flags import Form
-from lm_jax.report import blocks, publish, replace
+from lm_jax.report import blocks, latex, publish, replace
 from lm_jax.storage import disk, lock, workdir
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import names_given, option
@@ -43,26 +43,39 @@ class Flags:
     repeat=True,
   )
   baseline: str = option("", "a file or directory like those")
-  format: Form = option("text", "of the comparison that is printed")
+  format: Literal["text", "markdown", "latex", "csv", "json"] = option(
+    "text", "of what is printed: of an experiment, its table of arms"
+  )
   given: frozenset[str] = names_given()
 
 
 def main(flags: Flags) -> int:
   """Reports as flags ask; returns the exit code."""
-  if flags.predictions or flags.given & {"baseline", "format"}:
+  if flags.predictions or "baseline" in flags.given:
     return _compare(flags)
-  directory = flags.workdir or DEFAULT
-  if pathlib.Path(directory, store.RESULTS).is_file():
-    return _evaluation(directory)
   from lm_jax import report
   from lm_jax.report import protocol
 
+  directory, form = flags.workdir or DEFAULT, flags.format
+  for name in (store.RESULTS, protocol.FILE):
+    if pathlib.Path(directory, name).is_file() and form != "text":
+      raise UsageError(
+        f"--format={form}: of an experiment, or of --predictions; {directory}"
+        f" holds {name}, whose numbers are in results.csv"
+      )
+  if pathlib.Path(directory, store.RESULTS).is_file():
+    return _evaluation(directory)
   if pathlib.Path(directory, protocol.FILE).is_file():
     print(protocol.write(directory), end="")
     return 0
-  experiment = report.Report.load(directory)
+  from lm_jax.runs import recipe
+
+  experiment = report.Report.load(directory, recipe.read)
   experiment.write()
-  print(experiment.text())
+  if form == "text":
+    print(experiment.text())
+  else:
+    print(experiment.main_table(form), end="")
   return 0
 
 
@@ -105,8 +118,7 @@ def _compare(flags: Flags) -> int:
   elif flags.format == "csv":
     print(paired.as_csv(pairs, baseline), end="")
   else:
-    summary = paired.summary(pairs, baseline, notes)
-    print(blocks.plain(summary), end="")
+    print(_shown(pairs, baseline, notes, flags.format), end="")
   if not directory:
     return 0
   command = ["report"]
@@ -130,6 +142,22 @@ def _compare(flags: Flags) -> int:
   if flags.format == "text":
     print(f"\n{directory}/report.html")
   return 0
+
+
+def _shown(
+  pairs: Sequence[pairing.Pair],
+  baseline: paired_predictions.Predictions,
+  notes: Sequence[str],
+  form: str,
+) -> str:
+  """Formats a comparison for people: as text, Markdown or LaTeX."""
+  if form == "latex":
+    table = paired.table_of(pairs, baseline.name, True)
+    return latex.table(table, f"Against {baseline.name}.", baseline.name)
+  summary = paired.summary(pairs, baseline, notes)
+  return (
+    blocks.markdown(summary) if form == "markdown" else blocks.plain(summary)
+  )
 
 
 def _require_own(directory: str, paths: Sequence[str], base: str) -> None:

@@ -16,10 +16,12 @@ from lm_jax.report import (
   card,
   collect,
   compare,
+  main_table,
   page,
   plots,
   ranking,
   records,
+  run_details,
   spread,
   web,
 )
@@ -71,8 +73,12 @@ def publish(
 class Report:
   """An experiment, read and analysed once."""
 
-  def __init__(self, experiment: collect.Experiment):
-    self._experiment = experiment
+  def __init__(
+    self,
+    experiment: collect.Experiment,
+    recipes: run_details.Reader | None = None,
+  ):
+    self._experiment, self._recipes = experiment, recipes
     independent = experiment.independent()
     self._analysis = compare.analyse(independent)
     self._ranks = ranking.rankings(independent, self._analysis.metric)
@@ -87,15 +93,30 @@ class Report:
     self._spread = spread.table(parts, experiment, self._analysis)
 
   @classmethod
-  def load(cls, directory: str | os.PathLike[str]) -> Report:
-    """Reads the experiment of a directory; raises UsageError as `collect`."""
-    return cls(collect.load(directory))
+  def load(
+    cls,
+    directory: str | os.PathLike[str],
+    recipes: run_details.Reader | None = None,
+  ) -> Report:
+    """Reads the experiment of a directory; raises UsageError as `collect`.
+
+    Args:
+      recipes: reads how a run is made again (lm_jax/runs/recipe.py), which the
+        page then shows.
+    """
+    return cls(collect.load(directory), recipes)
 
   def text(self) -> str:
     """Returns the report for a terminal, at most 100 columns."""
     return blocks.plain(
       page.summary(self._analysis, self._card, self._ranks, self._spread)
     )
+
+  def main_table(self, form: str) -> str:
+    """Returns the table of arms as "latex", "markdown", "csv" or "json"."""
+    rows = dict(self._card.rows)
+    answer = rows.get(blocks.ANSWER, "")
+    return main_table.formatted(self._analysis, answer, form)
 
   def write(self) -> None:
     """Writes the files into the experiment's directory.
@@ -104,10 +125,18 @@ class Report:
     """
     experiment = self._experiment
     images, figures = plots.draw(self._analysis)
+    content = page.build(
+      self._analysis,
+      self._card,
+      self._ranks,
+      images,
+      self._spread,
+      run_details.blocks(experiment, self._recipes),
+    )
     publish(
       experiment.directory,
       experiment.subject.title,
-      page.build(self._analysis, self._card, self._ranks, images, self._spread),
+      content,
       records.table_csv(experiment),
       figures,
     )

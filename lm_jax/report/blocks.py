@@ -38,11 +38,40 @@ ANSWER = "Answer"
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-  """Rows of cells; `words` names the columns of running text."""
+  """Rows of cells; `words` names the columns of running text.
+
+  Where the first column is headed "arm", a page gives rows their arms' colours.
+  """
 
   head: tuple[str, ...]
   rows: tuple[tuple[str, ...], ...]
   words: tuple[int, ...] = (0,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Heat(Table):
+  """A table whose cells a page colours.
+
+  shares: of each cell, [rows][columns without the first]: 0 is the darkest
+    colour, 1 the lightest; None has none.
+  """
+
+  shares: tuple[tuple[float | None, ...], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+  """Points of a figure that a page tells under the pointer.
+
+  name: of its group in the SVG.
+  axes: of x and y, for people; "" is not told.
+  """
+
+  name: str
+  arm: str
+  label: str
+  axes: tuple[str, str]
+  points: tuple[tuple[float, float], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +80,19 @@ class Image:
 
   stem: str
   caption: str
+  traces: tuple[Trace, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Arms:
+  """Buttons that switch arms on and off, in their order; on a page only."""
+
+  names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+  """Links to the headings; on a page only."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,13 +126,37 @@ class Cases:
   """Examples, which a page shows group by group; at most eight groups.
 
   The terminal's form leaves them out.
+
+  first: whether the page opens with the first group alone.
   """
 
   groups: tuple[str, ...]
   cases: tuple[Case, ...]
+  first: bool = False
 
 
-Block = Heading | Text | Card | Table | Image | Code | Cases
+@dataclasses.dataclass(frozen=True)
+class Details:
+  """Blocks behind a line that unfolds them; on a page only."""
+
+  title: str
+  blocks: tuple[Heading | Text | Card | Table | Code, ...]
+
+
+Block = (
+  Heading
+  | Text
+  | Card
+  | Table
+  | Image
+  | Code
+  | Cases
+  | Arms
+  | Contents
+  | Details
+)
+# What neither the terminal nor Markdown shows.
+PAGE_ONLY = (Arms, Contents, Details)
 
 
 def _wrap(text: str, width: int) -> list[str]:
@@ -144,7 +210,7 @@ def plain(blocks: list[Block]) -> str:
   """Formats blocks for the terminal: lines within WIDTH, no figures."""
   lines: list[str] = []
   for block in blocks:
-    if lines and not isinstance(block, Image | Cases):
+    if lines and not isinstance(block, (Image, Cases, *PAGE_ONLY)):
       lines.append("")
     if isinstance(block, Heading):
       lines += [block.text, "=" * min(WIDTH, len(block.text))]
@@ -197,7 +263,7 @@ def markdown(blocks: Sequence[Block]) -> str:
       parts.append(f"![{alt}](figures/{block.stem}.png)\n\n{caption}")
     elif isinstance(block, Cases):
       parts += _markdown_cases(block)
-    else:
+    elif isinstance(block, Code):
       runs = re.findall(r"`+", block.text)
       fence = "`" * max(3, *(len(run) + 1 for run in runs), 3)
       title = f"{_escape(block.title)}\n\n" if block.title else ""

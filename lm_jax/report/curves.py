@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 
 import numpy as np
 
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
-from lm_jax.report.style import BROKEN, GREY, axis_unit, ink, style
+from lm_jax.report.style import BROKEN, GREY, SOFT, axis_unit, gid, ink, style
 
 
 def _spread(places: np.ndarray, gap: float, low: float, high: float):
@@ -54,7 +55,8 @@ def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
   A run that failed or diverged ends in a cross and counts in no mean; a run
   that goes on counts only where its arm has none that is done.
   """
-  look = style(experiment, arm)
+  look = style(experiment, arm) | {"gid": gid(experiment, arm)}
+  thin = {key: look[key] for key in ("color", "gid")}
   curves = _curves(experiment, arm, currency, metric)
   done = [curve for curve, run in curves if run.done]
   going = [
@@ -63,15 +65,17 @@ def _draw_arm(axes, experiment: Experiment, arm: str, currency, metric):
   whole = done or going
   _draw_decayed(axes, experiment, arm, currency, metric)
   for (x, y), run in curves:
-    axes.plot(x, y, color=look["color"], linewidth=0.8, alpha=0.4)
+    label = run.name.removeprefix(f"{arm}-") or "run"
+    axes.plot(x, y, linewidth=0.8, alpha=0.4, label=label, **thin)
     if run.status in BROKEN:
-      axes.plot(x[-1], y[-1], "x", color=look["color"], markersize=7)
+      axes.plot(x[-1], y[-1], "x", markersize=7, **thin)
   if not whole:
     return None
   x, y = _mean_curve(whole)
   if not len(x):
     return None
-  axes.plot(x, y, linewidth=2, **look)
+  label = f"mean of {len(whole)}" if len(whole) > 1 else "_mean"
+  axes.plot(x, y, linewidth=2, label=label, **look)
   return x[-1], y[-1]
 
 
@@ -87,11 +91,56 @@ def _draw_decayed(axes, experiment: Experiment, arm: str, currency, metric):
       spent, value = one.ledger.get(currency), one.metrics.get(metric)
       if spent is not None and value is not None:
         by_name.setdefault(f"{place}", []).append((spent, value))
+  if not by_name:
+    return
   scale = metrics_lib.get(metric).scale
-  for points in by_name.values():
-    x, y = np.mean(points, axis=0)
-    colour = style(experiment, arm)["color"]
-    axes.plot(x / size, y * scale, "o", color=colour, markersize=5, mfc="white")
+  xy = np.array([np.mean(points, axis=0) for points in by_name.values()])
+  axes.plot(
+    xy[:, 0] / size,
+    xy[:, 1] * scale,
+    "o",
+    color=style(experiment, arm)["color"],
+    markersize=5,
+    mfc="white",
+    label="decayed models, mean",
+    gid=gid(experiment, arm),
+  )
+
+
+def label_ends(
+  axes, experiment: Experiment, ends: Mapping[str, tuple[float, float]]
+) -> None:
+  """Writes each arm's name beside the end of its curve, none over another.
+
+  ends: the last point (x, y) of each arm.
+  """
+  low, high = axes.get_ylim()
+  places = _spread(
+    np.array([y for _, y in ends.values()]),
+    0.23 / axes.figure.get_figheight() * (high - low),
+    low,
+    high,
+  )
+  right = axes.get_xlim()[1]
+  for (arm, (x, y)), place in zip(ends.items(), places, strict=True):
+    note = axes.annotate(
+      arm,
+      (x, y),
+      (right * 1.03, place),
+      color=ink(experiment, arm),
+      va="center",
+      fontsize=10,
+      annotation_clip=False,
+      arrowprops={
+        "arrowstyle": "-",
+        "relpos": (0, 0.5),
+        "color": style(experiment, arm)["color"],
+        "linewidth": 0.6,
+        "alpha": 0.6,
+      },
+      gid=gid(experiment, arm),
+    )
+    note.arrow_patch.set_gid(gid(experiment, arm))
 
 
 def learning_curves(analysis: Analysis, currency: str):
@@ -100,8 +149,8 @@ def learning_curves(analysis: Analysis, currency: str):
 
   experiment, name = analysis.experiment, analysis.metric or "minimal_pairs"
   metric = metrics_lib.get(name)
-  tall = max(4.3, 0.22 * len(experiment.arms))
-  figure = Figure(figsize=(7.2, tall))
+  tall = max(3.8, 0.22 * len(experiment.arms))
+  figure = Figure(figsize=(6, tall))
   axes = figure.add_subplot()
   ends = {
     arm: end
@@ -125,36 +174,13 @@ def learning_curves(analysis: Analysis, currency: str):
       0.995,
       chance * metric.scale - 0.012 * (high - low),
       "chance",
-      color="#555555",
+      color=SOFT,
       fontsize=9,
       ha="right",
       va="top",
       transform=axes.get_yaxis_transform(),
     )
-  places = _spread(
-    np.array([y for _, y in ends.values()]),
-    0.23 / tall * (high - low),
-    low,
-    high,
-  )
-  right = axes.get_xlim()[1]
-  for (arm, (x, y)), place in zip(ends.items(), places, strict=True):
-    axes.annotate(
-      arm,
-      (x, y),
-      (right * 1.03, place),
-      color=ink(experiment, arm),
-      va="center",
-      fontsize=10,
-      annotation_clip=False,
-      arrowprops={
-        "arrowstyle": "-",
-        "relpos": (0, 0.5),
-        "color": style(experiment, arm)["color"],
-        "linewidth": 0.6,
-        "alpha": 0.6,
-      },
-    )
+  label_ends(axes, experiment, ends)
   return figure
 
 
@@ -177,6 +203,7 @@ def own_losses(analysis: Analysis):
   for axes in grid.flat[len(arms) :]:
     axes.set_visible(False)
   for axes, arm in zip(grid.flat, arms, strict=False):
+    axes.set_gid(gid(experiment, arm))
     _draw_arm(axes, experiment, arm, "flops", "validation_loss")
     title = "\n".join(textwrap.wrap(arm, 26))
     axes.set_title(title, color=ink(experiment, arm), loc="left")

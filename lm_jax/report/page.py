@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from lm_jax.report import (
   alarms,
+  disagreements,
   likelihood,
   phases,
+  phenomena,
   prose,
   ranking_table,
   tables,
 )
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report.blocks import Block, Card, Code, Heading, Image, Text
+from lm_jax.report.blocks import (
+  Arms,
+  Block,
+  Card,
+  Code,
+  Contents,
+  Heading,
+  Image,
+  Text,
+)
+from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.ranking import Ranking
-
-_PARTS = "minimal_pairs/"
 
 
 def _line(value: object) -> str:
@@ -44,7 +54,7 @@ def _measured(analysis: Analysis) -> list[str]:
   return [name for name in metrics_lib.METRICS if name in measured]
 
 
-def _yardsticks(analysis: Analysis) -> list[str]:
+def yardsticks(analysis: Analysis) -> list[str]:
   """Lists the metrics of the main table; parts of pairs have their own.
 
   Exact bits per byte and bounds share a column.
@@ -53,7 +63,7 @@ def _yardsticks(analysis: Analysis) -> list[str]:
     metrics_lib.BITS if name == metrics_lib.BOUND else name
     for name in _measured(analysis)
     if (name != metrics_lib.OWN_LOSS or name == analysis.metric)
-    and not name.startswith(_PARTS)
+    and not name.startswith(phenomena.PARTS)
   )
   return list(dict.fromkeys(names))
 
@@ -74,7 +84,7 @@ def summary(
     *_opening(analysis, card, spread),
     tables.budgets(analysis, (*spent, "branch_flops", "seconds")),
     Text(prose.SPENT),
-    *tables.yardsticks(analysis, _yardsticks(analysis), intervals=False),
+    *tables.yardsticks(analysis, yardsticks(analysis), intervals=False),
     *map(Text, prose.notes(analysis)),
     *tables.differences(analysis),
     *tables.chance(analysis),
@@ -98,21 +108,71 @@ def build(
   found: list[Ranking],
   figures: list[Image],
   spread: list[Block],
+  runs: list[Block],
 ) -> list[Block]:
-  """Builds the blocks of the pages."""
+  """Builds the blocks of the pages, from the answer down to single runs.
+
+  Args:
+    figures: that could be drawn, in any order.
+    spread: the table of its causes.
+    runs: every run by itself (`run_details`).
+  """
   experiment = analysis.experiment
   by_stem = {figure.stem: figure for figure in figures}
 
   def figure(*stems: str) -> list[Block]:
     return [by_stem[stem] for stem in stems if stem in by_stem]
 
-  reached = tables.yardsticks(analysis, _yardsticks(analysis))
+  reached = tables.yardsticks(analysis, yardsticks(analysis))
   if reached:
     if analysis.regime != "items":
       reached.append(Text(f"Intervals: 95 % over {_over(analysis)}."))
     reached += map(Text, prose.notes(analysis))
-  parts = [name for name in _measured(analysis) if name.startswith(_PARTS)]
-  reached += tables.yardsticks(analysis, parts)
+  switches: list[Block] = []
+  if len(experiment.arms) > 1:
+    switches = [Arms(experiment.arms)]
+  errors = [
+    Code(run.traceback.strip(), f"Traceback of {run.name}")
+    for run in experiment.runs
+    if run.traceback and not run.done
+  ]
+  return [
+    *_opening(analysis, card, spread),
+    Contents(),
+    *switches,
+    *_section(
+      "Difference to the baseline",
+      [*figure("differences"), *tables.differences(analysis)],
+    ),
+    *_section("What each arm reached", reached),
+    *_section("Ranking at equal spend", ranking_table.ranking(analysis, found)),
+    *_section("Learning curves", figure("curves_flops", "curves_tokens")),
+    *_section("By phenomenon", phenomena.blocks(analysis, _measured(analysis))),
+    *_section("Where arms differ", disagreements.blocks(analysis)),
+    *_section("Tuning", figure("tuning")),
+    *_section("Where the spread comes from", spread),
+    *_section("Bits per byte", likelihood.blocks(analysis)),
+    *_section(
+      "By each objective that trained it", phases.by_objective(analysis)
+    ),
+    *_section("Above chance?", tables.chance(analysis)),
+    *_section(
+      "Budgets, a run of each arm",
+      [tables.budgets(analysis, metrics_lib.LEDGER), Text(prose.SPENT)],
+    ),
+    *_section("What else differs", tables.panel(analysis)),
+    *_section("Each arm's own loss", figure("validation_loss")),
+    *_section(
+      "Runs that are not done", [*tables.failures(experiment), *errors]
+    ),
+    *_section("How to read this", [*map(Text, prose.reading(analysis))]),
+    *_section("Every run", runs),
+    *_section("How it was made", _made(experiment)),
+  ]
+
+
+def _made(experiment: Experiment) -> list[Block]:
+  """Shows the command, the experiment's own words, and the versions."""
   about = experiment.about
   made: list[Block] = []
   if about.get("command"):
@@ -127,35 +187,4 @@ def build(
   if isinstance(versions, dict) and versions:
     text = ", ".join(f"{k} {v}" for k, v in versions.items())
     made.append(Text(f"Versions: {text}."))
-  errors = [
-    Code(run.traceback.strip(), f"Traceback of {run.name}")
-    for run in experiment.runs
-    if run.traceback and not run.done
-  ]
-  return [
-    *_opening(analysis, card, spread),
-    *_section(
-      "Difference to the baseline",
-      [*figure("differences"), *tables.differences(analysis)],
-    ),
-    *_section("What each arm reached", reached),
-    *_section("Bits per byte", likelihood.blocks(analysis)),
-    *_section(
-      "By each objective that trained it", phases.by_objective(analysis)
-    ),
-    *_section("Above chance?", tables.chance(analysis)),
-    *_section("Where the spread comes from", spread),
-    *_section("Learning curves", figure("curves_flops", "curves_tokens")),
-    *_section("Ranking at equal spend", ranking_table.ranking(analysis, found)),
-    *_section(
-      "Budgets, a run of each arm",
-      [tables.budgets(analysis, metrics_lib.LEDGER), Text(prose.SPENT)],
-    ),
-    *_section("What else differs", tables.panel(analysis)),
-    *_section("Each arm's own loss", figure("validation_loss")),
-    *_section(
-      "Runs that are not done", [*tables.failures(experiment), *errors]
-    ),
-    *_section("How to read this", [*map(Text, prose.reading(analysis))]),
-    *_section("How it was made", made),
-  ]
+  return made

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
-from lm_jax.report import curves
+from lm_jax.report import curves, svg, tables
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import Image
 from lm_jax.report.compare import Analysis
-from lm_jax.report.style import BROKEN, GREY, RC, style
+from lm_jax.report.style import BROKEN, GREY, RC, gid, style
 from lm_jax.statistics.estimates import Estimate
 
 
@@ -28,21 +29,34 @@ def forest(analysis: Analysis):
   metric = metrics_lib.get(name)
   scale = metric.scale
   rows = analysis.differences
-  figure = Figure(figsize=(7.2, 1.5 + 0.5 * len(rows)), layout="constrained")
+  figure = Figure(figsize=(6, 1.3 + 0.5 * len(rows)), layout="constrained")
   axes = figure.add_subplot()
   axes.axvline(0, color=GREY, linewidth=1)
   for i, row in enumerate(rows):
-    colour = style(analysis.experiment, row.arm)["color"]
+    own: dict[str, Any] = {"gid": gid(analysis.experiment, row.arm)}
+    look = {"color": style(analysis.experiment, row.arm)["color"], **own}
     if row.seeds and row.wide:
-      _bar(axes, i, row.wide, scale, color=colour, linewidth=1.2)
-      _bar(axes, i, row.seeds, scale, color=colour, linewidth=5, alpha=0.75)
-      axes.plot(row.seeds.value * scale, i, "o", color=colour, markersize=7)
+      _bar(axes, i, row.wide, scale, linewidth=1.2, **look)
+      _bar(axes, i, row.seeds, scale, linewidth=5, alpha=0.75, **look)
+      told = f"{tables.interval(name, row.seeds, signed=True)}, over seeds"
+      point = row.seeds.value * scale
+      axes.plot(point, i, "o", markersize=7, label=told, **look)
     if row.items:
       y = i + 0.27 if row.seeds else i
-      _bar(axes, y, row.items, scale, color=GREY, linewidth=1.2)
+      _bar(axes, y, row.items, scale, color=GREY, linewidth=1.2, **own)
       point = row.items.value * scale
-      axes.plot(point, y, "o", color=GREY, markersize=4, mfc="white")
+      told = f"{tables.interval(name, row.items, signed=True)}, over items"
+      axes.plot(
+        *(point, y, "o"),
+        color=GREY,
+        markersize=4,
+        mfc="white",
+        label=told,
+        **own,
+      )
   axes.set_yticks(range(len(rows)), [row.arm for row in rows], fontsize=10)
+  for text, row in zip(axes.get_yticklabels(), rows, strict=True):
+    text.set_gid(gid(analysis.experiment, row.arm))
   axes.set_ylim(len(rows) - 0.4, -0.6)
   axes.spines["left"].set_visible(False)
   axes.tick_params(axis="y", length=0)
@@ -73,7 +87,8 @@ def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
       figure = make()
       if figure is None:
         continue
-      images.append(Image(stem, caption))
+      traces = svg.traces(figure, analysis.experiment.arms)
+      images.append(Image(stem, caption, traces))
       for kind in ("png", "svg"):
         files[f"{stem}.{kind}"] = rendered(figure, kind)
   return images, files

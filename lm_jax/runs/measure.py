@@ -35,6 +35,7 @@ def evaluate(
   metrics: dict[str, float] = {}
   items: dict[str, list[float]] = {}
   collapsed: list[str] = []
+  predictions: list[dict[str, Any]] = []
   likelihood: dict[str, Any] = {}
   for task in tasks:
     if task.quick or not quick:
@@ -43,4 +44,8 @@ def evaluate(
       items |= measure.items
       likelihood |= measure.likelihood
       collapsed += base.constant(measure.predictions)
-  return Measure(metrics, items, constant=collapsed, likelihood=likelihood)
+      # Those of other tasks would repeat long passages in every run.
+      predictions += measure.predictions if task.quick else []
+  return Measure(
+    *(metrics, items, predictions), constant=collapsed, likelihood=likelihood
+  )

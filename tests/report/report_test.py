@@ -1,32 +1,15 @@
 """The whole report, in every state of an experiment."""
 
-import html.parser
 import re
 
 import pytest
+from html_page import strict
 from json_files import edited
 
 from lm_jax import report
 from lm_jax.support.errors import UsageError
 
 BAD = {"mlm-1": "failed", "rtd-0": "unfinished", "clm-1": ""}
-
-
-class _Page(html.parser.HTMLParser):
-  """Collects tags, what they refer to, and the text."""
-
-  def __init__(self, text):
-    super().__init__()
-    self.tags, self.links, self.text = [], [], ""
-    self.feed(text)
-
-  def handle_starttag(self, tag, attributes):
-    self.tags.append(tag)
-    self.links += [v for k, v in attributes if k in ("src", "href", "style")]
-    assert not [k for k, _ in attributes if k.startswith("on")]
-
-  def handle_data(self, data):
-    self.text += data
 
 
 def _written(root, name="report.md"):
@@ -55,10 +38,8 @@ def test_page_is_self_contained_and_escaped(experiment):
   root = experiment(bad=BAD, seeds=2)
   with edited(root / "experiment.json") as about:
     about["question"] = "<img src=x onerror=y>?"
-  page = _Page(_written(root, "report.html"))
-  assert "script" not in page.tags
-  assert page.tags.count("img") == 4
-  assert all(link.startswith("data:image/svg+xml") for link in page.links)
+  page = strict(_written(root, "report.html"))
+  assert len(page.all("svg")) == 4
   assert "<script>alert('x')</script>" in page.text  # as text
   assert "<img src=x onerror=y>" in page.text
   assert "\x1b" not in page.text
