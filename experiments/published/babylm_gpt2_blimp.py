@@ -27,7 +27,7 @@ CLAIM = Claim(
       model="babylm-baseline-10m-gpt2",
       task="blimp",
       file="blimp.jsonl",
-      metric="blimp/accuracy",
+      metric="blimp",
       value=67.29,
       tolerance=1.0,
     ),

@@ -54,6 +54,10 @@ CLAIM = Claim(
     hardware=_full.A100,
     hours=2 * 40.0,
     measure="BLiMP, by either score",
+    impossible=(
+      "reproduce does not measure BLiMP after pretraining; given the models,"
+      " `evaluate --tasks=blimp --as=clm` and `--as=mlm` do"
+    ),
     smallest_effect=1.0,
     seeds=5,
     settings={

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 
+from lm_jax.experiments.phases import runs as arms_of_phases
 from lm_jax.experiments.published import _full
 from lm_jax.experiments.published._scaled import COST, small
 
 from lm_jax.config import Config
-from lm_jax.experiments import phases
 from lm_jax.published import Claim, Order, Paper, Scale
 
 BASELINE = "clm0"
@@ -70,5 +70,5 @@ def runs() -> list[Config]:
   """The arms of experiments/phases.py with 0, 25 and 50 % of clm."""
   return [
     dataclasses.replace(config, eval="final")
-    for config in phases.runs((0.0, 0.25, 0.5))
+    for config in arms_of_phases((0.0, 0.25, 0.5))
   ]

@@ -41,9 +41,9 @@ CLAIM = Claim(
     smallest_effect=1.0,
     seeds=5,
     settings=_full.C4_MODEL,
-  ),
-  impossible=(
-    "multitask fine-tuning on T0's mixture of prompted tasks can't be"
-    " expressed: finetune trains one task at a time"
+    impossible=(
+      "multitask fine-tuning on T0's mixture of prompted tasks can't be"
+      " expressed: finetune trains one task at a time"
+    ),
   ),
 )

@@ -131,6 +131,7 @@ class Scale:
   device: "gpu" where nothing else will do.
   differs: which settings differ from the published ones.
   caution: why the claim may hold there and not here, or the reverse.
+  impossible: why it can't be run or measured at all, where that is so.
   """
 
   hardware: str
@@ -144,6 +145,7 @@ class Scale:
   device: str = ""
   differs: str = ""
   caution: str = ""
+  impossible: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,7 +161,6 @@ class Claim:
   small: scaled down, for two cores; None where the full scale is run, or no
     small one would say anything.
   unsupported: what of the table can't be expressed here, or is not measured.
-  impossible: why it can't be run at all, where that is so.
   """
 
   statement: str
@@ -171,7 +172,6 @@ class Claim:
   full: Scale
   small: Scale | None = None
   unsupported: str = ""
-  impossible: str = ""
 
   def scale(self, name: str) -> Scale:
     """Returns the scale to run: "small" is the full one where there is none."""
