@@ -7,8 +7,9 @@ stays the user's.
 from setuptools import find_packages, setup
 
 SHIPPED = "lm_jax.experiments.shipped"
+CLAIMS = f"{SHIPPED}.published"
 
 setup(
-  packages=[*find_packages(include=["lm_jax", "lm_jax.*"]), SHIPPED],
+  packages=[*find_packages(include=["lm_jax", "lm_jax.*"]), SHIPPED, CLAIMS],
   package_dir={SHIPPED: "experiments"},
 )

@@ -42,6 +42,7 @@ COMMANDS = {
   "evaluate": "evaluate",
   "generate": "generate",
   "report": "report",
+  "reproduce": "reproduce",
   "list": "listing",
   "doctor": "doctor",
   "import": "importing",
@@ -54,7 +55,7 @@ _PACKAGE = "lm_jax.commands"
 BAD_USAGE, INTERRUPTED = 2, 75
 _LIGHT = ("list", "doctor", "report")  # which do without XLA, or may
 _ADDRESSES = 2 * 2**30  # bytes that XLA reserves at the least, on two cores
-_TRAIN = ("compare", "train", "finetune")
+_TRAIN = ("compare", "train", "finetune", "reproduce")
 _SAVE = (*_TRAIN, "import")  # and go on from there
 
 

@@ -36,7 +36,7 @@ FLOORS = (
   ("finetuning",),
   ("evaluation",),
   ("apps.chat", "apps.graph", "apps.answering", "apps"),
-  ("runs", "experiments"),
+  ("runs", "experiments", "published"),
   ("commands",),
   ("api",),
   ("lm_jax", "harness", "cli"),

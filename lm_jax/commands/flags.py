@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from typing import get_origin
 
 from absl import flags
 
@@ -60,7 +61,8 @@ def parse(
     command: its name, for messages.
     known: what may be given.
     argv: what follows the command.
-    word: the flag that a bare word stands for; "" for none.
+    word: the flag that a bare word stands for, or several, where it is one of
+      several values; "" for none.
 
   Raises:
     UsageError: an unknown flag, a bad value, a bare word too many.
@@ -97,7 +99,9 @@ def parse(
   )
   given.words = argv
   if words and word and word not in given:
-    given[word] = [words.pop(0)]
+    several = get_origin(known[word].kind) is tuple
+    taken, words = (words, []) if several else (words[:1], words[1:])
+    given[word] = [",".join(taken)]
   if words:
     raise UsageError(
       f"{words[0]}: {command} takes flags only, --name=value;"

@@ -88,16 +88,7 @@ def load(name: str) -> Experiment:
   Raises:
     UsageError: there is no such experiment, or its file is none.
   """
-  path = pathlib.Path(name)
-  where = f"{_FLAG}={name}"
-  if path.suffix == ".py" or len(path.parts) > 1:
-    if path.suffix != ".py" or not path.is_file():
-      raise UsageError(f"{where}: no such file, and no name")
-    _require_importable(path, where)
-    _search(path.parent)
-  elif name not in (valid := names()):
-    raise registry.unknown(_FLAG, name, valid)
-  module = _import(path.stem, where)
+  module, where = import_file(name), f"{_FLAG}={name}"
   for attribute in ("BASELINE", "SEEDS", "runs"):
     if not hasattr(module, attribute):
       raise UsageError(
@@ -156,6 +147,24 @@ def _require_importable(path: pathlib.Path, where: str) -> None:
       f"{where}: an experiment's file has no other dot in its name, does not"
       f" begin with _ and is not called {' or '.join(sorted(registry.SHARED))}"
     )
+
+
+def import_file(name: str, flag: str = _FLAG) -> ModuleType:
+  """Imports the file of an experiment, or of a claim, by its name or path.
+
+  Raises:
+    UsageError: there is no such file, or it can't be imported.
+  """
+  path = pathlib.Path(name)
+  where = f"{flag}={name}"
+  if path.suffix == ".py" or len(path.parts) > 1:
+    if path.suffix != ".py" or not path.is_file():
+      raise UsageError(f"{where}: no such file, and no name")
+    _require_importable(path, where)
+    _search(path.parent)
+  elif name not in (valid := names()):
+    raise registry.unknown(flag, name, valid)
+  return _import(path.stem, where)
 
 
 def _require_fields(module: ModuleType, name: str) -> None:

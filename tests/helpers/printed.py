@@ -11,7 +11,10 @@ from typing import NamedTuple
 ROOT = pathlib.Path(__file__).parents[2]
 README = ROOT / "README.md"
 # What was measured, with data that are not here.
-RECORDS = ("results.md", "speed.md", "speed_gpu.md", "reliability.md")
+RECORDS = (
+  *("results.md", "speed.md", "speed_gpu.md", "reliability.md"),
+  "published.md",
+)
 DOCUMENTS = [README] + [
   path
   for path in sorted((ROOT / "docs").glob("*.md"))
