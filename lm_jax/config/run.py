@@ -130,10 +130,11 @@ class Config:
     least=0,
     group="evaluation",
   )
-  eval: Literal["all", "final", "loss", "none"] = option(
+  eval: Literal["all", "final", "validation", "loss", "none"] = option(
     "all",
     "what is measured: all, on the way and at the end; final, at the end only;"
-    " loss, the validation loss only; none. It changes no parameter",
+    " loss, the validation loss only; validation, at the end also minimal pairs"
+    " of validation text; none. It changes no parameter",
     group="evaluation",
   )
   log_every: int = option(

@@ -66,6 +66,10 @@ class Finetuning:
     self._selection.note(step, values[self.metric])
     return values
 
+  def evaluate_validation(self, state: State) -> dict[str, float]:
+    """Measures nothing more: the best checkpoint was chosen by that split."""
+    return {}
+
   def evaluate_best(self, state: State, checkpoints: Checkpoints) -> Measure:
     """Measures the best checkpoint on the split that results report."""
     params, best = state.params, self._selection.best

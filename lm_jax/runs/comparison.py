@@ -19,11 +19,20 @@ from lm_jax import experiments
 from lm_jax.config import Config
 from lm_jax.hugging_face import forecast
 from lm_jax.report import Report, subject
-from lm_jax.runs import branching, execute, grid, recipe, record, spends
+from lm_jax.runs import (
+  branching,
+  execute,
+  grid,
+  recipe,
+  record,
+  seeding,
+  spends,
+)
 from lm_jax.runs import sweeps as sweeps_lib
 from lm_jax.runs.experiment_flags import DEFAULT, ExperimentFlags
 from lm_jax.runs.launchers.base import Launcher
 from lm_jax.runs.run import Run
+from lm_jax.runs.tuning import Tuning
 from lm_jax.storage import lock, workdir
 from lm_jax.support import registry, status
 from lm_jax.support.errors import UsageError
@@ -47,7 +56,9 @@ class Comparison:
   command: that asks for the same, for the record.
   module: the experiment's file.
   baseline: the arm that others are compared with.
-  runs: all of them, complete or not.
+  runs: all of them, complete or not; while arms are tuned, with the values
+    that they have without.
+  tuning: of the arms, before they are compared; None without --tune.
   progress: whether to say anything, on stderr.
   """
 
@@ -57,6 +68,7 @@ class Comparison:
   baseline: str
   runs: tuple[Run, ...]
   progress: bool
+  tuning: Tuning | None = None
 
   @property
   def directory(self) -> str:
@@ -89,15 +101,25 @@ class Comparison:
     names = execute.matching([config.name for config in self.configs], only)
     workdir.create(self.directory)
     with lock.hold(self.directory):
-      comparison = self.with_branches()
-      comparison.record()
-      statuses = execute.execute(
-        [run for run in comparison.runs if run.config.name in names],
-        self.progress,
-        launcher,
+      carry_out = functools.partial(
+        execute.execute,
+        progress=self.progress,
+        launcher=launcher,
         directory=self.directory,
         parallel=parallel,
         retry=retry,
+      )
+      comparison, statuses = self, {}
+      if self.tuning is not None:
+        self.record()
+        statuses = self.tuning.carry_out(carry_out)
+        if not self.tuning.is_complete:
+          return statuses, None
+        comparison = self.tuned()
+      comparison = comparison.with_branches()
+      comparison.record()
+      statuses |= carry_out(
+        [run for run in comparison.runs if run.config.name in names]
       )
     interrupted = status.INTERRUPTED in statuses.values()
     if interrupted or not (launcher is None or launcher.waits):
@@ -105,6 +127,12 @@ class Comparison:
     report = Report.load(self.directory, recipe.read)
     report.write()
     return statuses, report
+
+  def tuned(self) -> Comparison:
+    """Returns it with the values that tuning has chosen."""
+    assert self.tuning is not None
+    configs = _confirmed(self.tuning, self.tuning.chosen(), self.flags)
+    return dataclasses.replace(self, runs=tuple(map(Run, configs)))
 
   def with_branches(self) -> Comparison:
     """Works out the branches that are left open, in the directory."""
@@ -133,6 +161,7 @@ class Comparison:
       [f"--{p}={v}" for p, v in flags.common.items() if p not in _APART],
       [*getattr(self.module, "DIFFERS", ()), *_differing(configs)],
       _trials(self.module, configs),
+      self.tuning.as_object() if self.tuning else None,
     )
 
 
@@ -149,11 +178,18 @@ def make(
   sweeps = sweeps_lib.parse(flags.sweep, grid.names_of(arms))
   # "0" was the default once.
   seeds = module.SEEDS if flags.seeds in ("", "0") else flags.seeds
-  crossed = grid.crossed(arms, sweeps, seeds, flags.common)
+  first = 1 if flags.tune else seeds
+  crossed = grid.crossed(arms, sweeps, first, flags.common)
   configs = crossed.runs
   if progress:
     _tell_merged(crossed.planned, configs)
   configs = _packed_alike(configs, progress)
+  tuning = Tuning.make(flags, configs, flags.directory)
+  if tuning is not None:
+    flags = dataclasses.replace(flags, seeds=str(seeds))
+    # Their values are not known yet, their names and seeds are.
+    known = tuning.chosen() if tuning.is_complete else tuning.untuned()
+    configs = _confirmed(tuning, known, flags)
   baseline = _baseline(flags.baseline, module.BASELINE, configs)
   directory = flags.directory
   configs = spends.recall(directory, record.place(configs, directory))
@@ -165,7 +201,20 @@ def make(
   record.check_same(directory, flags.name, configs)
   if "branches" in flags.common:
     branching.check(configs)
-  return Comparison(flags, command, module, baseline, runs, progress)
+  return Comparison(flags, command, module, baseline, runs, progress, tuning)
+
+
+def _confirmed(
+  tuning: Tuning, arms: Sequence[Config], flags: ExperimentFlags
+) -> list[Config]:
+  """The runs of tuned arms, with seeds that no trial has had."""
+  configs = [
+    dataclasses.replace(run, name=f"{arm.arm}-{run.name}")
+    for arm in arms
+    for run in seeding.seeded(arm, seeding.parse(flags.seeds))
+  ]
+  placed = record.place(configs, tuning.directory)
+  return spends.recall(tuning.directory, placed)
 
 
 def _arms(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from lm_jax.support.options import names_given, option, texts_of_others
 
@@ -38,6 +39,37 @@ class ExperimentFlags:
     "runs of each arm, by default as the experiment has it; or kinds of seeds"
     " that are crossed, parameters:3,order:3 (nine runs an arm), or nested,"
     " parameters:3/order:2 (six)",
+  )
+  tune: tuple[str, ...] = option(
+    (),
+    "options and ranges that every arm is tuned in, with equal numbers of"
+    " trials, before it is compared:"
+    " optimizer.learning_rate:log:1e-4:1e-2,objective.rate:linear:0.1:0.5",
+    repeat=True,
+    group="tuning",
+  )
+  trials: int = option(
+    5, "points of a study", least=1, most=1000, group="tuning"
+  )
+  studies: int = option(
+    3,
+    "studies, of points and seeds of their own, of which the median one"
+    " chooses",
+    least=1,
+    most=100,
+    group="tuning",
+  )
+  sampler: Literal["sobol", "tpe"] = option(
+    "sobol",
+    "of the points: the same for all arms, or by what earlier trials of the"
+    " study have reached (Optuna)",
+    group="tuning",
+  )
+  tune_by: Literal["auto", "validation_loss", "validation_pairs"] = option(
+    "auto",
+    "what trials are judged by: the validation loss, or where values change"
+    " its meaning minimal pairs of validation text",
+    group="tuning",
   )
   baseline: str = option("", "the arm to compare with; the experiment's own")
   workdir: str = option("", "where all is kept; runs/<experiment> by default")

@@ -58,6 +58,7 @@ def write(
   changed: Sequence[str] = (),
   differs: Sequence[str] = (),
   trials: Mapping[str, int] | None = None,
+  tuning: Mapping[str, Any] | None = None,
 ) -> None:
   """Writes experiment.json; runs of former calls stay part of it.
 
@@ -70,6 +71,7 @@ def write(
     command: what the user called.
     title: of its page; by default its name.
     trials: runs that tuned each arm.
+    tuning: its trials and what they chose (runs/tuning.py).
     differs: what arms are meant to differ in (lm_jax/report/panel.py).
   """
   runs = [_planned(config) for config in configs]
@@ -93,6 +95,7 @@ def write(
     "changed": list(changed),
     "differs": list(differs),
     "trials": dict(trials or {}),
+    **({"tuning": dict(tuning)} if tuning else {}),
     "baseline": baseline,
     "runs": list(map(_as_object, runs)),
     **made,

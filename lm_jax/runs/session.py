@@ -101,7 +101,7 @@ def train_session(session: Session) -> dict[str, Any]:
       return {}
     measure = own_loss(state)
     return (
-      measure if config.eval == "loss" else measure | measured.evaluate(state)
+      measure | measured.evaluate(state) if config.eval == "all" else measure
     )
 
   stamp = identity.stamp(config, dataset, base.digest if base else "")
@@ -186,6 +186,8 @@ def train_session(session: Session) -> dict[str, Any]:
       metrics = own_loss(state)
       if not config.task and predicts_tokens(program.plan):
         result.unigram = unigram.cross_entropy(dataset, validation)
+    if config.eval == "validation":
+      metrics |= measured.evaluate_validation(state)
     if config.eval in ("all", "final"):
       with checkpoint.Checkpoints(
         directory / "checkpoints", read_only=True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_jax import config as config_lib
@@ -15,11 +15,13 @@ from lm_jax.inference.score import Scorer
 from lm_jax.report.metrics import by
 from lm_jax.runs import measure as measuring
 from lm_jax.storage import checkpoint
-from lm_jax.tasks.base import Measure
+from lm_jax.tasks import minimal_pairs
+from lm_jax.tasks.base import Measure, Task
 from lm_jax.training.plan import State
 from lm_jax.training.program import Program
 
 VALIDATION_LOSS = "validation_loss"
+VALIDATION_PAIRS = "validation_pairs"
 
 
 class Pretraining:
@@ -52,6 +54,14 @@ class Pretraining:
     metrics = self._measure(state, quick=True).metrics
     return {name: value for name, value in metrics.items() if "/" not in name}
 
+  def evaluate_validation(self, state: State) -> dict[str, float]:
+    """Measures what tuning may look at: minimal pairs of validation text."""
+    task = minimal_pairs.MinimalPairs()
+    task.split = "validation"
+    metrics = self._measured_by([task], state, quick=False).metrics
+    known = {"minimal_pairs": VALIDATION_PAIRS}
+    return {known[name]: metrics[name] for name in known.keys() & metrics}
+
   def evaluate_best(
     self, state: State, checkpoints: checkpoint.Checkpoints
   ) -> Measure:
@@ -76,6 +86,11 @@ class Pretraining:
 
   def _measure(self, state: State, quick: bool, objective: str = "") -> Measure:
     """Measures by the run's own objective, or by that of another phase."""
+    return self._measured_by(self._tasks, state, quick, objective)
+
+  def _measured_by(
+    self, tasks: Sequence[Task], state: State, quick: bool, objective: str = ""
+  ) -> Measure:
     params = self._program.all_params(state.params)
     config, plan = self._config, self._program.plan
     if objective:
@@ -83,7 +98,7 @@ class Pretraining:
       config, plan = phases_lib.configs(config)[number], plan.phases[number]
     tokenizer = self._dataset.tokenizer
     model = load.from_plan(config, tokenizer, plan, params)
-    return measuring.evaluate(Scorer(model), self._dataset, self._tasks, quick)
+    return measuring.evaluate(Scorer(model), self._dataset, tasks, quick)
 
 
 def _joined(measure: Measure, other: Measure, objective: str) -> Measure:

@@ -16,7 +16,7 @@ from lm_jax.support.typed_json import as_kind
 
 FILE = "result.json"
 # Values of --eval by how much is measured at a run's end.
-_MEASURED = {"none": 0, "loss": 1, "final": 2, "all": 2}
+_MEASURED = {"none": 0, "loss": 1, "validation": 2, "final": 3, "all": 3}
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -18,14 +18,17 @@ class MinimalPairs(base.Task):
 
   Like BLiMP (Warstadt et al. 2020) it uses the model's own score of the whole
   sentence, computed in float32 and summed in float64.
+
+  split: of the sentences; tuning looks at the validation split alone.
   """
 
   quick = True
+  split = "test"
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
     if not scorer.scoring:
       return base.Measure()
-    numbered = list(enumerate(fitting_pairs(dataset)))
+    numbered = list(enumerate(fitting_pairs(dataset, self.split)))
     if quick:
       numbered = numbered[:QUICK_PAIRS]
     numbered = records.chosen(numbered, self.limit, self.seed)
@@ -52,20 +55,24 @@ class MinimalPairs(base.Task):
 
 
 @functools.lru_cache(maxsize=4)
-def fitting_pairs(dataset) -> list[minimal_pairs.MinimalPair]:
+def fitting_pairs(
+  dataset, split: str = "test"
+) -> list[minimal_pairs.MinimalPair]:
   """Returns the pairs whose sentences fit a row; the same for every model."""
   encode, specials = dataset.tokenizer.encode, dataset.specials
   room = dataset.length - len(specials.before) - len(specials.after)
   return [
     pair
-    for pair in drawn(dataset.corpus)
+    for pair in drawn(dataset.corpus, split)
     if max(len(encode(pair.good)), len(encode(pair.bad))) <= room
   ]
 
 
 # All models of an experiment are measured on the same ones.
 @functools.lru_cache(maxsize=4)
-def drawn(corpus) -> tuple[minimal_pairs.MinimalPair, ...]:
+def drawn(corpus, split: str = "test") -> tuple[minimal_pairs.MinimalPair, ...]:
   return tuple(
-    minimal_pairs.minimal_pairs(corpus, PAIRS, base.SEED, max_words=WORDS)
+    minimal_pairs.minimal_pairs(
+      corpus, PAIRS, base.SEED, max_words=WORDS, split=split
+    )
   )
