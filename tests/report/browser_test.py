@@ -150,6 +150,9 @@ def test_a_button_hides_an_arm_everywhere(visit):
   assert page.locator(shown).evaluate_all(hidden) == count
   others = page.locator("tr[data-arm]").evaluate_all(hidden)
   assert others == rows  # and no other arm's
+  left = "all => all.filter(e => e.getBoundingClientRect().width).length"
+  assert page.locator("svg [stroke='var(--arm-1)']").evaluate_all(left) == 0
+  assert page.locator("svg [stroke='var(--arm-2)']").evaluate_all(left) > 0
   page.mouse.move(x + 1, y + 1)
   assert not page.locator(".tip").inner_text().startswith("mlm:")
   page.get_by_role("button", name="all arms").click()
