@@ -19,7 +19,7 @@ from lm_jax import experiments
 from lm_jax.config import Config
 from lm_jax.hugging_face import forecast
 from lm_jax.report import Report, subject
-from lm_jax.runs import branching, execute, grid, recipe, record, spends
+from lm_jax.runs import branching, execute, grid, record, run_command, spends
 from lm_jax.runs import sweeps as sweeps_lib
 from lm_jax.runs.experiment_flags import DEFAULT, ExperimentFlags
 from lm_jax.runs.launchers.base import Launcher
@@ -102,7 +102,7 @@ class Comparison:
     interrupted = status.INTERRUPTED in statuses.values()
     if interrupted or not (launcher is None or launcher.waits):
       return statuses, None
-    report = Report.load(self.directory, recipe.read)
+    report = Report.load(self.directory, run_command.read)
     report.write()
     return statuses, report
 
