@@ -68,9 +68,9 @@ def main(flags: Flags) -> int:
   if pathlib.Path(directory, protocol.FILE).is_file():
     print(protocol.write(directory), end="")
     return 0
-  from lm_jax.runs import recipe
+  from lm_jax.runs import run_command
 
-  experiment = report.Report.load(directory, recipe.read)
+  experiment = report.Report.load(directory, run_command.read)
   experiment.write()
   if form == "text":
     print(experiment.text())

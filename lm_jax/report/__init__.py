@@ -101,8 +101,8 @@ class Report:
     """Reads the experiment of a directory; raises UsageError as `collect`.
 
     Args:
-      recipes: reads how a run is made again (lm_jax/runs/recipe.py), which the
-        page then shows.
+      recipes: reads how a run is made again (lm_jax/runs/run_command.py), which
+        the page then shows.
     """
     return cls(collect.load(directory), recipes)
 

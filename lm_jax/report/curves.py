@@ -170,14 +170,15 @@ def learning_curves(analysis: Analysis, currency: str):
   axes.set_ylabel(f"{metric.label}, {unit}")
   low, high = axes.get_ylim()
   if chance is not None:
+    room = chance * metric.scale - low > 0.06 * (high - low)
     axes.text(
       0.995,
-      chance * metric.scale - 0.012 * (high - low),
+      chance * metric.scale + (-0.012 if room else 0.012) * (high - low),
       "chance",
       color=SOFT,
       fontsize=9,
       ha="right",
-      va="top",
+      va="top" if room else "bottom",
       transform=axes.get_yaxis_transform(),
     )
   label_ends(axes, experiment, ends)

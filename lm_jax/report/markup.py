@@ -28,8 +28,7 @@ _LEVELS = 10  # colours of a heat map (page.css)
 
 # Without a script: the button that is pressed hides what is of other groups.
 FILTERS = "".join(
-  f"@media screen {{ .cases > .g{i}:checked ~ article:not(.g{i})"
-  " { display: none; } }\n"
+  f".cases > .g{i}:checked ~ article:not(.g{i}) {{ display: none; }}\n"
   for i in range(MOST_GROUPS)
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -67,12 +68,21 @@ def _digests(experiment: Experiment) -> Table:
   return Table(head, rows, words=(0, 1, 2, 3))
 
 
+def _lines(command: str) -> str:
+  """Sets each flag of a shell's command on a line of its own."""
+  words = [shlex.quote(word) for word in shlex.split(command)]
+  first = next((i for i, w in enumerate(words) if w.startswith("-")), None)
+  if first is None:
+    return command
+  return " \\\n  ".join([" ".join(words[:first]), *words[first:]])
+
+
 def _details(
   experiment: Experiment, run: Run, recipe: Recipe | None
 ) -> Details:
   inner: list[Code | Table | Text] = []
   if recipe:
-    inner.append(Code(recipe.command, "Command"))
+    inner.append(Code(_lines(recipe.command), "Command"))
     rows = tuple(recipe.settings.items())
     title = "setting, where it is no default"
   else:

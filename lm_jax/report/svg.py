@@ -13,14 +13,15 @@ from lm_jax.report.blocks import Trace
 _SVG = "{http://www.w3.org/2000/svg}"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _REFERENCE = re.compile(r"url\(#([^)]*)\)")
-_ARM = re.compile(r"arm(\d+)-\d+")
+_ARM = re.compile(r"arm(\d+)(?:-\d+)?")
 
 
 def traces(figure, arms: tuple[str, ...]) -> tuple[Trace, ...]:
   """Collects the lines of a matplotlib Figure that have an arm and a label.
 
-  It gives every artist whose gid is that of an arm (`style.gid`) a name of its
-  own, so that it is called once, before the figure is rendered.
+  It gives each artist whose gid is that of an arm (`style.gid`) a name of its
+  own, so that it is called once, before the figure is rendered. An arrow, which
+  no figure lists, keeps its arm's.
 
   Args:
     arms: of the experiment, in their order.

@@ -23,8 +23,8 @@ from lm_jax.runs import (
   branching,
   execute,
   grid,
-  recipe,
   record,
+  run_command,
   seeding,
   spends,
 )
@@ -124,7 +124,7 @@ class Comparison:
     interrupted = status.INTERRUPTED in statuses.values()
     if interrupted or not (launcher is None or launcher.waits):
       return statuses, None
-    report = Report.load(self.directory, recipe.read)
+    report = Report.load(self.directory, run_command.read)
     report.write()
     return statuses, report
 

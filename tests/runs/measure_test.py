@@ -140,6 +140,9 @@ def test_which_tasks_apply(trained, monkeypatch):
     *(f"minimal_pairs/{kind}" for kind in kinds),
   }
   assert len(found.items["minimal_pairs"]) > 10
+  # Items keep their texts, for a report's examples.
+  kept = [p["score"] for p in found.predictions if p["good"] != p["bad"]]
+  assert kept == found.items["minimal_pairs"]
   quick = evaluate.evaluate(model, dataset, evaluate.own_tasks(), quick=True)
   assert set(quick.metrics) <= {*found.metrics} - {"bits_per_byte"}
   assert "minimal_pairs" in quick.metrics
@@ -155,6 +158,7 @@ def test_which_tasks_apply(trained, monkeypatch):
   found = evaluate.evaluate(model, dataset, evaluate.own_tasks())
   assert set(found.metrics) == {"bits_per_byte", "probe/era", "probe/party"}
   assert set(found.items) == {"probe/era", "probe/party"}
+  assert found.predictions == []  # not of long passages
 
 
 def test_items_are_the_same_for_every_run(trained):

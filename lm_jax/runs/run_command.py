@@ -41,7 +41,7 @@ def of(config: Config) -> Recipe:
   words = [f"--{path}={show(value)}" for path, value in asked.items()]
   return Recipe(
     invocation.line([command, *words]),
-    {path: show(value) for path, value in differ.items()},
+    {path: show(v) for path, v in differ.items() if path != "workdir"},
   )
 
 
