@@ -48,6 +48,8 @@ METRICS: dict[str, Metric] = {
   BOUND: Metric("bits per byte, at most", "bits", None),
   "validation_loss": Metric("own validation loss", "nats", False),
 }
+# What tuning may look at besides; no run that is compared has it.
+_OF_TUNING = {"validation_pairs": Metric("validation pairs", "%", None)}
 # Compares between runs of one objective only (lm_jax/report/subject.py).
 OWN_LOSS = "validation_loss"
 
@@ -94,7 +96,8 @@ def get(name: str) -> Metric:
   if objective:
     known = METRICS[metric]
     return dataclasses.replace(known, label=f"{known.label}, by {objective}")
-  return METRICS.get(name, Metric(name, "", None))
+  shown = METRICS | _OF_TUNING
+  return shown.get(name, Metric(name, "", None))
 
 
 def amount(value: float | None, currency: str = "") -> str:

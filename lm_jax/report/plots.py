@@ -138,7 +138,7 @@ def figures(analysis: Analysis):
       "Tuning: the best value that so many trials find, the median of studies"
       " and their range.",
       lambda: tuning_curves.draw(
-        analysis, *tuning_curves.recorded(analysis.experiment.about)
+        analysis, tuning_curves.recorded(analysis.experiment.about)
       ),
     ),
     (

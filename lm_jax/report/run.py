@@ -40,7 +40,6 @@ class Run:
   seed: int
   status: str
   seeds: dict[str, int] = dataclasses.field(default_factory=dict)
-  command: str = ""
   error: str = ""
   traceback: str = ""
   scoring: str = ""
@@ -86,7 +85,6 @@ class Planned:
   name: of its directory, below runs/.
   arm: printable, as it stands in figures, too.
   seeds: by kind, those that are not `seed`.
-  command: `train` with its flags, which makes the run by itself.
 
   Raises:
     UsageError: the name would lead out of the directory, the arm can't be
@@ -97,7 +95,6 @@ class Planned:
   arm: str
   seed: int
   seeds: dict[str, int] = dataclasses.field(default_factory=dict)
-  command: str = ""
 
   def __post_init__(self):
     if not strict_json.is_file_name(self.name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from lm_jax.report import metrics as metrics_lib
@@ -25,28 +25,38 @@ class Best(NamedTuple):
   high: float
 
 
-def recorded(about: Mapping[str, Any]) -> tuple[str, dict[str, list[Best]]]:
-  """Reads "tuning" of an experiment.json; nothing where it has none.
+class Search(NamedTuple):
+  """An arm's tuning: the metric that it was judged by, and what it found."""
 
-  It holds "metric", a name, and "best", by arm a list of [trials, median, low,
+  metric: str
+  best: list[Best]
+
+
+def recorded(about: Mapping[str, Any]) -> dict[str, Search]:
+  """Reads "tuning" of an experiment.json, by arm; {} where it has none.
+
+  An arm holds "measure", a name, and "best", a list of [trials, median, low,
   high].
 
   Raises:
-    UsageError: "best" is something else.
+    UsageError: it holds something else.
   """
   tuning = about.get("tuning")
-  if not isinstance(tuning, dict) or "best" not in tuning:
-    return "", {}
-  metric = as_kind(tuning.get("metric"), str, "tuning: metric")
-  kind = dict[str, list[list[float]]]
-  best = as_kind(tuning["best"], kind, "tuning: best")
-  return metric, {
-    arm: [Best(int(n), *rest[:3]) for n, *rest in points if len(rest) >= 3]
-    for arm, points in best.items()
-  }
+  if not isinstance(tuning, dict):
+    return {}
+  arms = as_kind(tuning.get("arms", {}), dict[str, dict[str, Any]], "tuning")
+  searches = {}
+  for arm, own in arms.items():
+    where = f"tuning: {arm}: best"
+    points = as_kind(own.get("best", []), list[list[float]], where)
+    best = [Best(int(n), *rest[:3]) for n, *rest in points if len(rest) >= 3]
+    if best:
+      metric = as_kind(own.get("measure"), str, f"tuning: {arm}: measure")
+      searches[arm] = Search(metric, best)
+  return searches
 
 
-def draw(analysis: Analysis, metric: str, best: Mapping[str, Sequence[Best]]):
+def draw(analysis: Analysis, searches: Mapping[str, Search]):
   """Draws the best found against trials, with a band; None without any.
 
   Losses of different objectives do not compare: then each arm has axes of its
@@ -54,30 +64,28 @@ def draw(analysis: Analysis, metric: str, best: Mapping[str, Sequence[Best]]):
 
   Args:
     analysis: whose arms have their colours.
-    metric: that was tuned on.
-    best: by arm, in the order of trials; other arms are left out.
+    searches: by arm; other arms are left out.
   """
   from matplotlib.figure import Figure
   from matplotlib.ticker import MaxNLocator
 
   experiment = analysis.experiment
-  known = {arm: best[arm] for arm in experiment.arms if best.get(arm)}
+  known = {arm: searches[arm] for arm in experiment.arms if arm in searches}
   if not known:
     return None
-  shown = metrics_lib.get(metric)
-  unit = f" ({shown.unit})" if shown.unit else ""
-  label = f"best {shown.label}{unit}"
-  apart = metrics_lib.OWN_LOSS == metric != analysis.metric
+  judged = {search.metric for search in known.values()}
+  labels = {name: _label(name) for name in judged}
+  losses = metrics_lib.OWN_LOSS in judged
+  apart = len(judged) > 1 or (losses and analysis.metric not in judged)
   if not apart:
     figure = Figure(figsize=(6, 3.6))
     axes = figure.add_subplot()
     ends = {
-      arm: _draw(axes, analysis, arm, shown.scale, points)
-      for arm, points in known.items()
+      arm: _draw(axes, analysis, arm, search) for arm, search in known.items()
     }
     label_ends(axes, experiment, ends)
     axes.set_xlabel("trials")
-    axes.set_ylabel(label)
+    axes.set_ylabel(next(iter(labels.values())))
   else:
     columns = min(3, len(known))
     rows = -(-len(known) // columns)
@@ -85,22 +93,32 @@ def draw(analysis: Analysis, metric: str, best: Mapping[str, Sequence[Best]]):
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for axes in grid[len(known) :]:
       axes.set_visible(False)
-    for axes, (arm, points) in zip(grid, known.items(), strict=False):
+    for axes, (arm, search) in zip(grid, known.items(), strict=False):
       axes.set_gid(gid(experiment, arm))
-      _draw(axes, analysis, arm, shown.scale, points)
+      _draw(axes, analysis, arm, search)
+      if len(labels) > 1:
+        axes.set_ylabel(labels[search.metric], fontsize=8)
       title = "\n".join(textwrap.wrap(arm, 26))
       axes.set_title(title, color=ink(experiment, arm), loc="left")
     figure.supxlabel("trials", fontsize=10)
-    figure.supylabel(f"{label}: not\ncomparable between arms", fontsize=10)
+    one = next(iter(labels.values())) if len(labels) == 1 else "best found"
+    figure.supylabel(f"{one}: not\ncomparable between arms", fontsize=10)
   for axes in figure.axes:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
   return figure
 
 
+def _label(metric: str) -> str:
+  shown = metrics_lib.get(metric)
+  unit = f" ({shown.unit})" if shown.unit else ""
+  return f"best {shown.label}{unit}"
+
+
 def _draw(
-  axes, analysis: Analysis, arm: str, scale: float, points: Sequence[Best]
+  axes, analysis: Analysis, arm: str, search: Search
 ) -> tuple[float, float]:
   """Draws an arm's medians and their band; returns the last point."""
+  points, scale = search.best, metrics_lib.get(search.metric).scale
   own: dict[str, Any] = {"gid": gid(analysis.experiment, arm)}
   look = style(analysis.experiment, arm)
   x = [one.trials for one in points]

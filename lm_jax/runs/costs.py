@@ -54,7 +54,7 @@ class Cost:
 
   @property
   def share(self) -> float:
-    """What a run costs with its branches, by what it costs without."""
+    """The cost of a run with its branches, by that without."""
     return 1 + self.branch_flops / self.one.total("flops")
 
   @property

@@ -11,13 +11,12 @@ from typing import Any
 
 from lm_jax.config import Config
 from lm_jax.config import seeds as seeds_lib
-from lm_jax.config.as_flags import as_flags
 from lm_jax.report import collect
 from lm_jax.report.run import Planned
 from lm_jax.runs.attempt import is_complete
 from lm_jax.storage import workdir
 from lm_jax.storage.log import write_atomically
-from lm_jax.support import invocation, machine
+from lm_jax.support import machine
 from lm_jax.support.errors import UsageError
 
 FILE = "experiment.json"
@@ -74,7 +73,7 @@ def write(
     tuning: its trials and what they chose (runs/tuning.py).
     differs: what arms are meant to differ in (lm_jax/report/panel.py).
   """
-  runs = [_planned(config) for config in configs]
+  runs = [Planned(c.name, c.arm, c.seed, seeds_lib.apart(c)) for c in configs]
   known = {config.name for config in configs}
   old, former = read(directory)
   runs += [
@@ -104,17 +103,10 @@ def write(
   write_atomically(pathlib.Path(directory, FILE), text)
 
 
-def _planned(config: Config) -> Planned:
-  line = invocation.line(["train", *as_flags(config)])
-  seeds = seeds_lib.apart(config)
-  return Planned(config.name, config.arm, config.seed, seeds, line)
-
-
 def _as_object(run: Planned) -> dict[str, Any]:
   fields = dataclasses.asdict(run)
-  for name in ("seeds", "command"):
-    if not fields[name]:
-      del fields[name]
+  if not run.seeds:
+    del fields["seeds"]
   return fields
 
 

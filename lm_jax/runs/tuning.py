@@ -272,6 +272,7 @@ class Tuning:
       scores = [trial.score(measure) for trial in trials]
       whole = self.flags.studies * self.flags.trials == len(trials)
       if whole and any(map(math.isfinite, scores)):
+        entry["best"] = self._best_so_far(scores, measure)
         choice, _ = self._choice(arm)
         best = trials[choice.study * self.flags.trials + choice.trial]
         entry["chosen"] = dict(best.values)
@@ -285,6 +286,21 @@ class Tuning:
       "sampler": self.flags.sampler,
       "arms": arms,
     }
+
+  def _best_so_far(
+    self, scores: Sequence[float], measure: str
+  ) -> list[list[float]]:
+    """Returns [trials, median, low, high] over studies, of the measure."""
+    shape = (self.flags.studies, self.flags.trials)
+    best_SxT = studies_lib.best_so_far(np.reshape(scores, shape))
+    sign = -1.0 if measure == VALIDATION_LOSS else 1.0
+    points = []
+    for number, best_S in enumerate(best_SxT.T, 1):
+      known = sorted(sign * best for best in best_S if math.isfinite(best))
+      if known:
+        middle = float(np.median(known))
+        points.append([number, middle, known[0], known[-1]])
+    return points
 
 
 def _shown(score: float, measure: str) -> float | None:

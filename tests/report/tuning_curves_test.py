@@ -12,7 +12,9 @@ BEST = {
 }
 
 
-def _analysis(root, **tuning):
+def _analysis(root, metric="minimal_pairs", best=None):
+  arms = {a: {"measure": metric, "best": b} for a, b in (best or {}).items()}
+  tuning = {"arms": arms} if best is not None else {}
   with edited(root / "experiment.json") as about:
     about["tuning"] = tuning
   return compare.analyse(collect.load(root))
@@ -20,7 +22,7 @@ def _analysis(root, **tuning):
 
 def _drawn(analysis):
   about = analysis.experiment.about
-  return tuning_curves.draw(analysis, *tuning_curves.recorded(about))
+  return tuning_curves.draw(analysis, tuning_curves.recorded(about))
 
 
 def test_the_best_found_is_drawn_in_the_unit_of_the_metric(experiment):
@@ -47,13 +49,28 @@ def test_losses_of_different_objectives_share_no_axes(experiment):
   assert len(figure.axes) == 1
 
 
-@pytest.mark.parametrize("tuning", [{}, {"trials": 3}, {"best": {}}])
-def test_without_trials_there_is_no_figure(experiment, tuning):
+def test_arms_that_were_judged_by_other_measures_have_axes_of_their_own(
+  experiment,
+):
   root = experiment(seeds=1, arms=("clm", "mlm"))
-  assert _drawn(_analysis(root, **{"metric": "minimal_pairs"} | tuning)) is None
+  analysis = _analysis(root, "validation_loss", {"clm": BEST["mlm"]})
+  searches = tuning_curves.recorded(analysis.experiment.about)
+  pairs = tuning_curves.Search("validation_pairs", searches["clm"].best)
+  figure = tuning_curves.draw(analysis, searches | {"mlm": pairs})
+  labels = [axes.get_ylabel() for axes in figure.axes]
+  assert labels == [
+    "best own validation loss (nats)",
+    "best validation pairs (%)",
+  ]
+
+
+@pytest.mark.parametrize("best", [None, {}, {"mlm": []}])
+def test_without_trials_there_is_no_figure(experiment, best):
+  root = experiment(seeds=1, arms=("clm", "mlm"))
+  assert _drawn(_analysis(root, best=best)) is None
 
 
 def test_a_damaged_record_is_a_usage_error(experiment):
   root = experiment(seeds=1, arms=("clm", "mlm"))
-  with pytest.raises(UsageError, match="tuning: best"):
+  with pytest.raises(UsageError, match="tuning: mlm: best"):
     _drawn(_analysis(root, metric="minimal_pairs", best={"mlm": ["x"]}))
