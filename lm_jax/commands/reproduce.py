@@ -145,7 +145,9 @@ def _train(
   from lm_jax.report import collect
   from lm_jax.runs import execute
 
-  name = file.name if outcome.scale != "full" else f"{file.name}-full"
+  # A claim with both scales has a directory for each.
+  both = outcome.scale == "full" and file.claim.small is not None
+  name = f"{file.name}-full" if both else file.name
   directory = str(pathlib.Path(flags.workdir, name))
   given = {path: [text] for path, text in scale.settings.items()}
   given |= {"experiment": [file.path], "workdir": [directory]}
@@ -160,7 +162,7 @@ def _train(
   experiment = collect.load(directory)
   scores: measured.Scores = measured.OfExperiment(experiment)
   if scale.tasks:
-    ended = _finetune(directory, scale, outcome.command) or ended
+    ended = _finetune(directory, scale, flags.data, outcome.command) or ended
     if ended == EXIT[INTERRUPTED]:
       return outcome, ended
     from lm_jax.report import protocol
@@ -179,18 +181,31 @@ def _train(
   return _judged(outcome, parts), ended
 
 
-def _finetune(directory: str, scale: Scale, line_: str) -> int:
-  """Fine-tunes all models for the tasks of a scale; returns the exit code."""
+def _finetune(directory: str, scale: Scale, data: str, line: str) -> int:
+  """Fine-tunes all models for the tasks of a scale; returns the exit code.
+
+  Args:
+    directory: of the experiment.
+    scale: its tasks.
+    data: a directory with TASK_train.jsonl and so on; TFDS has other tasks.
+    line: the command, for the record.
+  """
   from lm_jax.runs import protocol_run
 
   print(f"lm_jax: fine-tuning for {', '.join(scale.tasks)}", file=sys.stderr)
+  places = {t: needs.find(data, f"{t}_test.jsonl") for t in scale.tasks}
   given = {
     "models": [directory],
     "tasks": [",".join(scale.tasks)],
+    "task_data": [
+      f"{task}={place.rpartition('_test.jsonl')[0]}"
+      for task, place in places.items()
+      if place
+    ],
     "seeds": [str(scale.seeds)],
     "workdir": [f"{directory}/finetuned"],
   }
-  return protocol_run.main(given, line_)
+  return protocol_run.main(given, line)
 
 
 def _judged(outcome: Outcome, parts: list[Part]) -> Outcome:
