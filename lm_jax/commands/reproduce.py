@@ -104,7 +104,10 @@ def run(file: File, flags: Flags) -> tuple[Outcome, int]:
     return outcome, 0
   made = record.provenance(outcome.command)
   outcome = dataclasses.replace(
-    outcome, machine=made["machine"], date=made["date"], commit=code.commit()
+    outcome,
+    machine=made["machine"],
+    date=made["date"],
+    commit=code.commit()[:10],
   )
   if any(isinstance(part, Order | Number) for part in claim.parts):
     return _train(file, scale, flags, outcome)
@@ -168,14 +171,14 @@ def _train(
     from lm_jax.report import protocol
 
     scores = measured.OfTasks(protocol.records(f"{directory}/finetuned"))
-  done = next((run for run in experiment.runs if run.done), None)
-  if done is not None:
-    outcome = dataclasses.replace(
-      outcome,
-      commit=str(done.raw.get("commit") or ""),
-      machine=str(experiment.about.get("machine", "")),
-      date=str(experiment.about.get("date", "")),
-    )
+  commits = (run.raw.get("commit") for run in experiment.runs if run.done)
+  outcome = dataclasses.replace(
+    outcome,
+    # Runs may have been made at several times, or copied in.
+    commit=", ".join(dict.fromkeys(str(c)[:10] for c in commits if c)),
+    machine=str(experiment.about.get("machine", "")),
+    date=str(experiment.about.get("date", "")),
+  )
   outcome = dataclasses.replace(outcome, seeds=scores.seeds(scale.measure))
   parts = measured.trained(file.claim, scale, scores)
   return _judged(outcome, parts), ended
