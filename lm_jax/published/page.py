@@ -127,7 +127,14 @@ def _rows(name: str, claim: Claim, own: Sequence[Outcome]) -> list[str]:
 
 def _unlooked(name: str, claim: Claim) -> Outcome:
   scale = "scaled down" if claim.small else "full"
-  return Outcome(name, scale, verdict.NOT_RUN, why="not looked at yet")
+  data = " --data=DIR" if needs.names(claim, claim.scale("small")) else ""
+  return Outcome(
+    name,
+    scale,
+    verdict.NOT_RUN,
+    why="not looked at yet",
+    command=f"python launch.py reproduce {name}{data}",
+  )
 
 
 def _section(name: str, claim: Claim, own: Sequence[Outcome]) -> list[str]:
