@@ -19,7 +19,7 @@ DIFFERS = ("phases", *COST)
 CLAIM = Claim(
   statement=(
     "Of GPT-BERT's baselines the causal-focused one is ahead of the masked-"
-    " focused one by the causal score, and behind by the masked one."
+    "focused one by the causal score, and behind by the masked one."
   ),
   paper=Paper(
     title="BabyLM 2025: baselines of the evaluation pipeline (GPT-BERT)",
@@ -48,7 +48,7 @@ CLAIM = Claim(
   ),
   checked=(
     "the table is commented out in the README of babylm/evaluation-"
-    " pipeline-2025; the mixed baseline has 69.62 and 71.29"
+    "pipeline-2025; the mixed baseline has 69.62 and 71.29"
   ),
   full=Scale(
     hardware=_full.A100,

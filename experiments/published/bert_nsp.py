@@ -55,7 +55,7 @@ CLAIM = Claim(
     arms=3,
     caution=(
       "the table measures pairs of sentences and questions after fine-"
-      " tuning, for which NSP was made; minimal pairs are of single"
+      "tuning, for which NSP was made; minimal pairs are of single"
       " sentences, and clm is scored by its exact likelihood"
     ),
     differs="rows of one document each, for all arms",

@@ -26,7 +26,7 @@ CLAIM = Claim(
   paper=Paper(
     title=(
       "Exploring the Limits of Transfer Learning with a Unified Text-to-"
-      " Text Transformer"
+      "Text Transformer"
     ),
     authors="Raffel et al.",
     year=2020,

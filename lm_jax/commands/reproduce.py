@@ -104,7 +104,10 @@ def run(file: File, flags: Flags) -> tuple[Outcome, int]:
     return outcome, 0
   made = record.provenance(outcome.command)
   outcome = dataclasses.replace(
-    outcome, machine=made["machine"], date=made["date"], commit=code.commit()
+    outcome,
+    machine=made["machine"],
+    date=made["date"],
+    commit=code.commit()[:10],
   )
   if any(isinstance(part, Order | Number) for part in claim.parts):
     return _train(file, scale, flags, outcome)
@@ -145,7 +148,9 @@ def _train(
   from lm_jax.report import collect
   from lm_jax.runs import execute
 
-  name = file.name if outcome.scale != "full" else f"{file.name}-full"
+  # A claim with both scales has a directory for each.
+  both = outcome.scale == "full" and file.claim.small is not None
+  name = f"{file.name}-full" if both else file.name
   directory = str(pathlib.Path(flags.workdir, name))
   given = {path: [text] for path, text in scale.settings.items()}
   given |= {"experiment": [file.path], "workdir": [directory]}
@@ -160,37 +165,50 @@ def _train(
   experiment = collect.load(directory)
   scores: measured.Scores = measured.OfExperiment(experiment)
   if scale.tasks:
-    ended = _finetune(directory, scale, outcome.command) or ended
+    ended = _finetune(directory, scale, flags.data, outcome.command) or ended
     if ended == EXIT[INTERRUPTED]:
       return outcome, ended
     from lm_jax.report import protocol
 
     scores = measured.OfTasks(protocol.records(f"{directory}/finetuned"))
-  done = next((run for run in experiment.runs if run.done), None)
-  if done is not None:
-    outcome = dataclasses.replace(
-      outcome,
-      commit=str(done.raw.get("commit") or ""),
-      machine=str(experiment.about.get("machine", "")),
-      date=str(experiment.about.get("date", "")),
-    )
+  commits = (run.raw.get("commit") for run in experiment.runs if run.done)
+  outcome = dataclasses.replace(
+    outcome,
+    # Runs may have been made at several times, or copied in.
+    commit=", ".join(dict.fromkeys(str(c)[:10] for c in commits if c)),
+    machine=str(experiment.about.get("machine", "")),
+    date=str(experiment.about.get("date", "")),
+  )
   outcome = dataclasses.replace(outcome, seeds=scores.seeds(scale.measure))
   parts = measured.trained(file.claim, scale, scores)
   return _judged(outcome, parts), ended
 
 
-def _finetune(directory: str, scale: Scale, line_: str) -> int:
-  """Fine-tunes all models for the tasks of a scale; returns the exit code."""
+def _finetune(directory: str, scale: Scale, data: str, line: str) -> int:
+  """Fine-tunes all models for the tasks of a scale; returns the exit code.
+
+  Args:
+    directory: of the experiment.
+    scale: its tasks.
+    data: a directory with TASK_train.jsonl and so on; TFDS has other tasks.
+    line: the command, for the record.
+  """
   from lm_jax.runs import protocol_run
 
   print(f"lm_jax: fine-tuning for {', '.join(scale.tasks)}", file=sys.stderr)
+  places = {t: needs.find(data, f"{t}_test.jsonl") for t in scale.tasks}
   given = {
     "models": [directory],
     "tasks": [",".join(scale.tasks)],
+    "task_data": [
+      f"{task}={place.rpartition('_test.jsonl')[0]}"
+      for task, place in places.items()
+      if place
+    ],
     "seeds": [str(scale.seeds)],
     "workdir": [f"{directory}/finetuned"],
   }
-  return protocol_run.main(given, line_)
+  return protocol_run.main(given, line)
 
 
 def _judged(outcome: Outcome, parts: list[Part]) -> Outcome:

@@ -53,7 +53,7 @@ class Number:
   @property
   def label(self) -> str:
     """Says what is claimed in a few words."""
-    return f"{self.arm} within {self.tolerance:g}"
+    return f"{self.arm} ± {self.tolerance:g}"
 
   @property
   def published(self) -> str:
@@ -77,7 +77,7 @@ class Computed:
   @property
   def label(self) -> str:
     """Says what is claimed in a few words."""
-    return f"{self.name} within {100 * self.tolerance:g} %"
+    return f"{self.name} ± {100 * self.tolerance:g} %"
 
   @property
   def published(self) -> str:
@@ -105,7 +105,7 @@ class Scored:
   @property
   def label(self) -> str:
     """Says what is claimed in a few words."""
-    return f"{self.model} on {self.task} within {self.tolerance:g} points"
+    return f"{self.model} on {self.task}, % ± {self.tolerance:g}"
 
   @property
   def published(self) -> str:

@@ -151,8 +151,9 @@ def _order(part: Order, scale: Scale, scores: Scores, count: int) -> Part:
   if comparison is None:
     return _part(part, verdict.INCONCLUSIVE, None, factor, unit)
   margin = scale.smallest_effect / factor
-  said = verdict.order(comparison, margin, count, less)
-  ends = verdict.interval(comparison) or (None, None)
+  alpha = verdict.ALPHA / count
+  said = verdict.order(comparison, margin, alpha, less)
+  ends = verdict.interval(comparison, alpha) or (None, None)
   return _part(part, said, Estimate(comparison.value, *ends), factor, unit)
 
 

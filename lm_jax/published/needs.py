@@ -56,7 +56,7 @@ def unmet(file: File, scale: Scale, data: str, hours: float) -> str:
     return scale.impossible
   absent = [n for n in names(claim, scale) if not find(data, n)]
   if absent:
-    where = f"--data={data} has none" if data else "no --data=DIR"
+    where = "--data has none" if data else "no --data=DIR"
     return f"needs {' and '.join(absent)}: {where}"
   if scale.device:
     import jax

@@ -16,8 +16,9 @@ from lm_jax.support.typed_json import as_kind
 class Part:
   """One of the orders or numbers of a claim.
 
-  value, low, high: ours with a 95 % interval: a difference of two arms, or a
-    number; None where it can't be had.
+  value, low, high: ours with its interval, at 95 %, of one of m orders at
+    1 - 5 % / m: a difference of two arms, or a number; None where it can't be
+    had.
   unit: "points", "nats", ...; "" of a plain number.
   """
 
@@ -37,7 +38,7 @@ class Outcome:
   scale: "full" or "scaled down".
   seeds: of each arm; 0 where nothing is random.
   why: the reason where it was not run.
-  command, commit, machine, date: that made it.
+  command, machine, date: that made it; `commit` may name several.
   """
 
   name: str

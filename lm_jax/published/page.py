@@ -28,8 +28,8 @@ data that lm_jax does not have: `tinyshakespeare.txt`, weights.
 
 | verdict | meaning |
 |---|---|
-| reproduced | of an order, the 95 % interval of the difference leaves out 0 on\
- the claimed side; of a number, the interval lies within the tolerance |
+| reproduced | of an order, the interval of the difference leaves out 0 on the\
+ claimed side; of a number, the interval lies within the tolerance |
 | opposite | the interval leaves out 0 on the other side |
 | equivalent | two one-sided tests at 5 % show the difference to be smaller\
  than the smallest effect that the claim states |
@@ -38,7 +38,8 @@ data that lm_jax does not have: `tinyshakespeare.txt`, weights.
 | not run here | and why |
 
 Intervals are over seeds, and over items too where each has a score
-([statistics.md](statistics.md)). A claim of several parts is reproduced if
+([statistics.md](statistics.md)), at 95 %; of a claim of m orders each is at
+1 - 5 % / m, and so are the tests. A claim of several parts is reproduced if
 every part is, and opposite or different if one part is. **Scaled down** means
 other models, data and measures than the paper's: such a verdict is about the
 claim at that size, and says nothing of the paper.
@@ -60,7 +61,7 @@ def line(outcome: Outcome) -> str:
 
 
 def ours(part: Part) -> str:
-  """Formats our number with its interval and unit: +3.4 [-2.4, +9.4] points."""
+  """Formats our number with its interval and unit: +3.4 [-2.4, +9.4]."""
   if part.value is None:
     return "–"
   if part.low is None and part.high is None and abs(part.value) >= 1e6:
@@ -126,7 +127,14 @@ def _rows(name: str, claim: Claim, own: Sequence[Outcome]) -> list[str]:
 
 def _unlooked(name: str, claim: Claim) -> Outcome:
   scale = "scaled down" if claim.small else "full"
-  return Outcome(name, scale, verdict.NOT_RUN, why="not looked at yet")
+  data = " --data=DIR" if needs.names(claim, claim.scale("small")) else ""
+  return Outcome(
+    name,
+    scale,
+    verdict.NOT_RUN,
+    why="not looked at yet",
+    command=f"python launch.py reproduce {name}{data}",
+  )
 
 
 def _section(name: str, claim: Claim, own: Sequence[Outcome]) -> list[str]:
@@ -182,7 +190,7 @@ def _outcome(one: Outcome) -> list[str]:
   ]
   made = [f"`{one.command}`", one.date, one.machine]
   if one.commit:
-    made.append(f"commit {one.commit[:10]}")
+    made.append(f"commit {one.commit}")
   return [" ".join(lines), "", ", ".join(filter(None, made))]
 
 

@@ -32,28 +32,30 @@ def interval(comparison: Comparison, alpha: float = ALPHA) -> Interval:
 
 
 def order(
-  comparison: Comparison, margin: float, orders: int = 1, less: bool = False
+  comparison: Comparison,
+  margin: float,
+  alpha: float = ALPHA,
+  less: bool = False,
 ) -> str:
   """Returns the verdict on an order of two arms.
 
   Args:
     comparison: the arm that is claimed to be better, minus the other one.
     margin: the smallest effect, in the unit of the difference.
-    orders: that the claim is made of: for the opposite of one of them the
-      interval is at 1 - ALPHA / orders.
+    alpha: of each test; ALPHA / m where a claim is made of m orders, so that
+      the chance of any false verdict on them is ALPHA (Bonferroni).
     less: whether less of the measure is better.
   """
-  ends, wide = interval(comparison), interval(comparison, ALPHA / orders)
-  if ends is None or wide is None:
+  ends = interval(comparison, alpha)
+  if ends is None:
     return INCONCLUSIVE
-  if less:
-    ends, wide = (-ends[1], -ends[0]), (-wide[1], -wide[0])
-  if ends[0] > 0:
+  low, high = (-ends[1], -ends[0]) if less else ends
+  if low > 0:
     return REPRODUCED
-  if wide[1] < 0:
+  if high < 0:
     return OPPOSITE
   p = equivalence.tost(comparison, margin)
-  return EQUIVALENT if p is not None and p < ALPHA else INCONCLUSIVE
+  return EQUIVALENT if p is not None and p < alpha else INCONCLUSIVE
 
 
 def number(ends: Interval, value: float, tolerance: float) -> str:
@@ -82,9 +84,8 @@ def computed(ours: float, value: float, tolerance: float) -> str:
 def together(verdicts: Sequence[str]) -> str:
   """Returns the verdict on a claim of several parts.
 
-  It is reproduced, or equivalent, if every part is, which needs no correction
-  (an intersection of tests: Berger, Technometrics 24, 1982); opposite if one
-  part is, for which `order` corrects; different if one is.
+  It is reproduced, or equivalent, if every part is; opposite, or different, if
+  one part is.
   """
   if len(set(verdicts)) == 1:
     return verdicts[0]

@@ -6,7 +6,9 @@ import textwrap
 import pytest
 
 from lm_jax import cli
-from lm_jax.published import files, outcome
+from lm_jax.commands import reproduce
+from lm_jax.published import Scale, files, outcome
+from lm_jax.runs import protocol, protocol_run
 
 
 def test_all_claims_are_listed(capsys):
@@ -123,7 +125,7 @@ def test_a_claim_from_end_to_end(tiny, tmp_path, capsys):
   out = capsys.readouterr().out
   assert out.startswith("mine: different, scaled down\n")
   assert "  long above short: reproduced; published 1 against 2; here −" in out
-  assert "  long within 0.01: different; published 0; here " in out
+  assert "  long ± 0.01: different; published 0; here " in out
   (known,) = outcome.read(table.with_suffix(".json")).values()
   assert (known.seeds, known.scale) == (3, "scaled down")
   assert known.date and known.machine
@@ -139,3 +141,29 @@ def test_a_claim_from_end_to_end(tiny, tmp_path, capsys):
   assert "takes 1,000 hours a seed on a large machine" in (
     capsys.readouterr().out
   )
+
+
+def test_models_are_fine_tuned_for_the_tasks_of_a_claim(tmp_path, monkeypatch):
+  """By a protocol of `finetune`, from local files where there are some."""
+  run = tmp_path / "out/runs/a-seed0"
+  run.mkdir(parents=True)
+  (run / "result.json").write_text(json.dumps({"status": "done"}))
+  about = {"runs": [{"name": "a-seed0", "arm": "a", "seed": 0}]}
+  (tmp_path / "out/experiment.json").write_text(json.dumps(about))
+  (tmp_path / "data/more").mkdir(parents=True)
+  (tmp_path / "data/more/rte_test.jsonl.gz").touch()
+  asked = []
+
+  def main(given, command):
+    asked.append(protocol.read(given))
+    return 0
+
+  monkeypatch.setattr(protocol_run, "main", main)
+  scale = Scale("here", 1.0, seeds=4, tasks=("sst2", "rte"))
+  data = str(tmp_path / "data")
+  assert reproduce._finetune(str(tmp_path / "out"), scale, data, "line") == 0
+  (one,) = asked
+  assert [arm.name for arm in one.arms] == ["a"]
+  assert (one.tasks, one.seeds) == (("sst2", "rte"), 4)
+  assert one.task_data == {"rte": f"{data}/more/rte"}
+  assert one.directory == str(tmp_path / "out/finetuned")

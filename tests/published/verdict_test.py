@@ -13,6 +13,7 @@ from lm_jax.published.claim import (
   Order,
   Paper,
   Scale,
+  Scored,
 )
 from lm_jax.report import collect
 
@@ -160,3 +161,24 @@ def test_fine_tuned_models_are_compared_by_the_mean_of_tasks_they_all_have():
 )
 def test_a_claim_of_several_parts(parts, said):
   assert verdict.together(parts) == said
+
+
+def test_a_published_model_is_scored_from_its_directory(finished, tmp_path):
+  pairs = [
+    {
+      "uid": "one",
+      "field": "syntax",
+      "term": "agreement",
+      "pair_id": number,
+      "good": f"The law{'s' * number} is ours.",
+      "bad": f"The law{'s' * number} are ours.",
+    }
+    for number in range(4)
+  ]
+  path = tmp_path / "blimp.jsonl"
+  path.write_text("".join(f"{json.dumps(pair)}\n" for pair in pairs))
+  asked = Scored("model", "blimp", "blimp.jsonl", "blimp", 50.0, 100.0)
+  part = measured.scored(asked, finished.workdir, str(path))
+  assert (part.verdict, part.unit) == ("reproduced", "%")
+  assert part.value in (0, 25, 50, 75, 100)
+  assert 0 <= part.low <= part.value <= part.high <= 100
