@@ -30,7 +30,7 @@ BASELINE = "quarter"
 SEEDS = 3
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 5.0  # points
-DIRECTION = "either"
+DIRECTION = "two-sided"
 DIFFERS = ("parameters", "targets", "tokens", "positions", "epochs")
 # The generator's share of the width, and the discriminator's weight.
 ARMS = {
