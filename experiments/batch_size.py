@@ -27,9 +27,9 @@ from .compare_objectives import COMMON, optimizer
 
 BASELINE = "8"
 SEEDS = 3
-PRIMARY = "minimal_pairs"
-SMALLEST_EFFECT = 3.0  # points
-DIRECTION = "either"
+PRIMARY = "bits_per_byte"
+SMALLEST_EFFECT = 0.02  # bits per byte
+DIRECTION = "two-sided"
 DIFFERS = ("rate",)
 SIZES = (2, 4, 8, 16, 32)
 

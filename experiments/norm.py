@@ -25,9 +25,9 @@ from .compare_objectives import COMMON, optimizer
 
 BASELINE = "pre"
 SEEDS = 3
-PRIMARY = "minimal_pairs"
-SMALLEST_EFFECT = 3.0  # points
-DIRECTION = "either"
+PRIMARY = "bits_per_byte"
+SMALLEST_EFFECT = 0.02  # bits per byte
+DIRECTION = "two-sided"
 DIFFERS = ("rate",)
 ARMS: dict[str, tuple[dict[str, str], float]] = {
   "pre": ({}, 1),

@@ -25,9 +25,9 @@ from .compare_objectives import COMMON, optimizer
 
 BASELINE = "4096"
 SEEDS = 3
-PRIMARY = "minimal_pairs"
-SMALLEST_EFFECT = 3.0  # points
-DIRECTION = "either"
+PRIMARY = "bits_per_byte"
+SMALLEST_EFFECT = 0.02  # bits per byte
+DIRECTION = "two-sided"
 DIFFERS = ("parameters", "targets", "tokens", "positions", "epochs")
 SIZES = (512, 1024, 2048, 4096, 8192)
 
