@@ -49,7 +49,7 @@ def local(tmp_path_factory, corpus, node):
     if (steps, seeds) not in known:
       workdir = tmp_path_factory.mktemp("local")
       done = compare(node, workdir, corpus, steps, seeds, launcher=())
-      assert done.wait() == 0, done.stderr.read()
+      ended(done)
       known[steps, seeds] = read(workdir)
     return known[steps, seeds]
 
@@ -131,14 +131,14 @@ def until_step(workdir, name, step):
   slurm.until(there, 300, what=f"step {step} of {name}")
 
 
-def ended(process, code=0, seconds=500, during=lambda: None):
+def ended(process, code=0, seconds=900, during=lambda: None):
   """Waits for a command; returns what it wrote to stderr."""
   deadline = time.monotonic() + seconds
   while process.poll() is None:
     assert time.monotonic() < deadline, "compare does not end"
     during()
     time.sleep(1)
-  text = process.stderr.read()
+  _, text = process.communicate()
   assert process.returncode == code, text
   return text
 
@@ -240,7 +240,7 @@ def test_a_call_that_is_killed_leaves_no_run_out_and_none_twice(
       time.sleep(0.001)
     time.sleep(draw.choice((0, 0.02, 0.1, 0.3, 3)))
     process.kill()
-    process.wait()
+    process.communicate()
     alive = node.active()
     jobs = jobs_of(tmp_path).values()
     assert all(sum(job in alive for job in own) <= 1 for own in jobs)
