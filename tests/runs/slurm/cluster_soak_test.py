@@ -59,9 +59,9 @@ def local(tmp_path_factory, corpus, node):
 def compare(node, workdir, corpus, steps, seeds=1, launcher=None):
   """Starts the command: two arms, three layers, dropout on."""
   if launcher is None:
-    launcher = ("--launcher=slurm", "--slurm.time=20")
-  elif launcher:
-    launcher = ("--launcher=slurm", *launcher)
+    launcher = ("slurm", "--slurm.time=20")
+  if launcher:
+    launcher = (f"--launcher={launcher[0]}", *launcher[1:])
   flags = (
     *("--objectives=clm,mlm", f"--seeds={seeds}", f"--budget=steps:{steps}"),
     *("--length=128", "--batch_size=8", "--eval=none", "--log_every=1"),
@@ -77,7 +77,7 @@ def compare(node, workdir, corpus, steps, seeds=1, launcher=None):
     ],
     cwd=launching.ROOT,
     env=node.environment,
-    stdout=subprocess.DEVNULL,
+    stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
   )
@@ -134,11 +134,12 @@ def until_step(workdir, name, step):
 def ended(process, code=0, seconds=900, during=lambda: None):
   """Waits for a command; returns what it wrote to stderr."""
   deadline = time.monotonic() + seconds
-  while process.poll() is None:
+  while True:
     assert time.monotonic() < deadline, "compare does not end"
     during()
-    time.sleep(1)
-  _, text = process.communicate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+      _, text = process.communicate(timeout=1)
+      break
   assert process.returncode == code, text
   return text
 
@@ -154,7 +155,7 @@ def test_an_array_of_eight_has_the_bits_of_local_runs(
   node, corpus, local, tmp_path
 ):
   # One processor for jobs whose runs have two threads.
-  pinned = ("--slurm.time=9", "--slurm.setup=taskset -pc 0 $$ >&2")
+  pinned = ("slurm", "--slurm.time=9", "--slurm.setup=taskset -pc 0 $$ >&2")
   process = compare(node, tmp_path, corpus, SHORT, 4, launcher=pinned)
   text = ended(process)
   assert len(re.findall(r"\[\d/8\] .*: done after", text)) == 8
@@ -208,7 +209,7 @@ def test_a_cancelled_job_is_told_and_not_requeued(
 
 
 def test_a_run_outlasts_the_limit_of_time(node, corpus, local, tmp_path):
-  limit = ("--slurm.time=1", "--slurm.signal_delay=20")
+  limit = ("slurm", "--slurm.time=1", "--slurm.signal_delay=20")
   process = compare(node, tmp_path, corpus, MINUTE, launcher=limit)
   ended(process, seconds=900, during=node.hurry)
   assert max(starts_of(tmp_path).values()) > 1, "it was over within a minute"
@@ -220,7 +221,10 @@ def test_a_run_outlasts_the_limit_of_time(node, corpus, local, tmp_path):
 def test_a_run_that_fails_is_not_requeued(node, corpus, tmp_path):
   own = launching.write_corpus(tmp_path / "corpus")
   # It is there when the runs are checked, and not when they begin.
-  gone = (f"--slurm.setup=rm -rf {own}",)
+  gone = (
+    "slurm",
+    f"--slurm.setup=rm -rf {own}",
+  )
   workdir = tmp_path / "experiment"
   text = ended(compare(node, workdir, own, SHORT, launcher=gone), 1)
   assert "clm-seed0: failed" in text
@@ -249,8 +253,39 @@ def test_a_call_that_is_killed_leaves_no_run_out_and_none_twice(
   assert_once(tmp_path, read(tmp_path))
 
 
+def test_the_script_of_the_docs_saves_requeues_and_can_be_cancelled(
+  node, corpus, local, tmp_path
+):
+  workdir = tmp_path / "experiment"
+  printing = compare(node, workdir, corpus, LONG, launcher=("print",))
+  lines, _ = printing.communicate()
+  (tmp_path / "runs.txt").write_text(lines)
+  text = (launching.ROOT / "docs" / "slurm.md").read_text()
+  script = re.search(r"```bash\n(#!.*?)```", text, re.DOTALL)[1]
+  script = script.replace("--array=1-8%4", "--array=1-2")
+  script = script.replace(" runs.txt", f" {tmp_path / 'runs.txt'}")
+  (tmp_path / "script.sh").write_text(script)
+  words = ("sbatch", f"--chdir={launching.ROOT}", "--output=/dev/null")
+  array = node.client(*words, tmp_path / "script.sh").split()[-1]
+  first, second = f"{array}_1", f"{array}_2"
+  until_step(workdir, "clm-seed0", 20)
+  until_step(workdir, "mlm-seed0", 20)
+  # Several signals, as SLURM sends them.
+  for name in ("CONT", "USR2", "TERM"):
+    node.client("scancel", f"--signal={name}", first)
+  node.client("scancel", second)
+  slurm.until(lambda: node.jobs()[first] == "PENDING", what="requeued")
+  slurm.until(lambda: node.jobs()[second] == "CANCELLED", what="cancelled")
+  assert read(workdir)["clm-seed0"][0] == "interrupted"
+  node.hurry()
+  slurm.until(lambda: node.jobs()[first] == "COMPLETED", 900)
+  assert node.jobs()[second] == "CANCELLED"
+  assert read(workdir)["clm-seed0"] == local(LONG)["clm-seed0"]
+  assert_once(workdir, ["clm-seed0", "mlm-seed0"])
+
+
 def test_it_need_not_wait(node, corpus, local, tmp_path):
-  once = ("--slurm.wait=false",)
+  once = ("slurm", "--slurm.wait=false")
   text = ended(compare(node, tmp_path, corpus, LONG, launcher=once))
   assert "2 runs are submitted" in text
   text = ended(compare(node, tmp_path, corpus, LONG, launcher=once))
