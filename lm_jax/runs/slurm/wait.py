@@ -15,8 +15,10 @@ from lm_jax.support.status import FAILED, INTERRUPTED
 
 # Seconds between two looks at the queue: the first, and the most.
 _FIRST, _MOST = 1.0, 15.0
-# Ends of jobs that say nothing of their runs, which are submitted once more.
-_AGAIN = {"TIMEOUT", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "REVOKED"}
+# Ends of jobs of which runs are innocent, and "", not known to SLURM any more.
+_OUTSIDE = {"TIMEOUT", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "REVOKED", ""}
+# An end that would come again.
+_MEMORY = "OUT_OF_MEMORY"
 # Words of the reasons why a job waits until somebody does something.
 _STUCK = (
   *("Held", "held", "PartitionTimeLimit", "PartitionNodeLimit"),
@@ -113,21 +115,22 @@ class _Waiting:
       self._settle(name, Outcome(FAILED, f"job {number}"))
     elif state == queue.CANCELLED:
       self._settle(name, Outcome(INTERRUPTED, f"job {number} was cancelled"))
-    elif state in _AGAIN or not state or status == INTERRUPTED:
-      return self._may_help(name, how)
+    elif state != _MEMORY and self._may_help(name):
+      self._progress.say(f"{name}: {how}; once more")
+      return True
+    elif state in _OUTSIDE or status == INTERRUPTED:
+      self._settle(name, Outcome(INTERRUPTED, how))
     else:
       log = Path(self._submitter.store.folder, f"{number}_0_log.err")
       self._settle(name, Outcome(FAILED, f"{how} without a result: {log}"))
     return False
 
-  def _may_help(self, name: str, how: str) -> bool:
+  def _may_help(self, name: str) -> bool:
     """Returns whether to submit a run again: once, or it has made steps."""
     step = step_of(Path(self._runs[name].config.workdir))
     if self._again.get(name, -1) >= step:
-      self._settle(name, Outcome(INTERRUPTED, how))
       return False
     self._again[name] = step
-    self._progress.say(f"{name}: {how}; once more")
     return True
 
   def _tell_if_stuck(self, name: str, number: str, reason: str) -> None:

@@ -179,6 +179,8 @@ def test_usr2_saves_and_requeues_and_a_controller_may_restart(
   slurm.until(lambda: node.jobs()[job] == "PENDING", what="requeued")
   first = read(tmp_path)["clm-seed0"]
   assert first[0] == "interrupted" and 20 <= first[2] < LONG
+  # SLURM holds a job that was to start just then.
+  until_step(tmp_path, "mlm-seed0", 5)
   node.stop_controller()
   time.sleep(10)
   node.start_controller()

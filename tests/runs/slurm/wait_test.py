@@ -127,14 +127,20 @@ def test_a_failed_run_is_not_tried_again(one, batch, slurm, days):
   assert list(slurm.arrays) == ["1"]
 
 
+@pytest.mark.parametrize(
+  ("state", "jobs"), [("OUT_OF_MEMORY", 1), ("FAILED", 2)]
+)
 def test_a_job_without_a_result_is_a_failure_with_its_log(
-  one, slurm, days, capsys
+  one, slurm, days, capsys, state, jobs
 ):
-  days += [lambda: slurm.ends("1", "OUT_OF_MEMORY"), None]
+  # It may have been the node, or the controller as it started.
+  for number in range(1, jobs + 1):
+    days += [lambda number=number: slurm.ends(str(number), state), None]
   assert one() == {"a-seed0": "failed"}
+  assert len(slurm.arrays) == jobs
   error = capsys.readouterr().err
-  assert "job 1 ended (OUT_OF_MEMORY) without a result" in error
-  assert "slurm/1_0_log.err" in error
+  assert f"job {jobs} ended ({state}) without a result" in error
+  assert f"slurm/{jobs}_0_log.err" in error
 
 
 def test_a_controller_that_restarts(one, batch, slurm, days, capsys):
