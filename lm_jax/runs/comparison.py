@@ -99,6 +99,14 @@ class Comparison:
       the report (None if it was interrupted, or runs go on elsewhere).
     """
     names = execute.matching([config.name for config in self.configs], only)
+    if launcher is not None:
+      execute.check(
+        [run for run in self.runs if run.config.name in names],
+        launcher,
+        directory=self.directory,
+        parallel=parallel,
+        retry=retry,
+      )
     workdir.create(self.directory)
     with lock.hold(self.directory):
       carry_out = functools.partial(

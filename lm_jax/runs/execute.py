@@ -29,7 +29,7 @@ def execute(
   Args:
     runs: each with a name and a workdir of its own.
     progress: whether to say anything, on stderr.
-    launcher: where they are run; by default here.
+    launcher: where they are run, which `check` let pass; by default here.
     directory: of the experiment.
     parallel: most runs at a time; 0 leaves it to the launcher.
     retry: whether to run again what has failed before.
@@ -44,9 +44,26 @@ def execute(
   if not left:
     return statuses
   batch = Batch(directory, left, parallel, machine.threads(), progress)
-  launcher = launcher or Local()
-  launcher.check(batch)
-  return statuses | launcher.launch(batch)
+  return statuses | (launcher or Local()).launch(batch)
+
+
+def check(
+  runs: Sequence[Runnable],
+  launcher: Launcher,
+  *,
+  directory: str,
+  parallel: int,
+  retry: bool,
+) -> None:
+  """Raises UsageError if a launcher can't carry runs out; makes nothing.
+
+  Args:
+    runs, launcher, directory, parallel, retry: as for `execute`.
+  """
+  statuses = reused(runs, retry)
+  left = [run for run in runs if run.config.name not in statuses]
+  if left:
+    launcher.check(Batch(directory, left, parallel, machine.threads(), False))
 
 
 def reused(runs: Sequence[Runnable], retry: bool = False) -> dict[str, str]:

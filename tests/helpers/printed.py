@@ -58,7 +58,8 @@ class Printed(NamedTuple):
   @property
   def partial(self) -> bool:
     """Is it for machines that are not here: "..." stands for more?"""
-    return "..." in self.words or "--distributed" in self.words
+    elsewhere = {"...", "--distributed", "--launcher=slurm"}
+    return not elsewhere.isdisjoint(self.words)
 
   def values(self, name: str) -> list[str]:
     start = f"--{name}="

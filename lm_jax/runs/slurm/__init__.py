@@ -1,0 +1,1 @@
+"""The jobs of `compare --launcher=slurm`: submitted, waited for, continued."""
