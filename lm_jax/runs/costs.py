@@ -42,6 +42,7 @@ class Cost:
   """The cost of an arm.
 
   runs, left: all of them, and those that are not complete.
+  trials: that tune the arm, and are not complete.
   one: of a run.
   branch_flops: of the branches of a run, in FLOPs.
   """
@@ -49,6 +50,7 @@ class Cost:
   arm: str
   runs: int
   left: int
+  trials: int
   one: pilot.Arm
   branch_flops: float
 
@@ -87,7 +89,7 @@ def of_arms(comparison: Comparison) -> list[Cost]:
     for arm, branches in spends.work_out(own).items():
       config = dataclasses.replace(own[arm].config, branches=branches)
       own[arm] = dataclasses.replace(own[arm], config=config)
-  return [_cost(arm, comparison.configs, one) for arm, one in own.items()]
+  return [_cost(comparison, arm, one) for arm, one in own.items()]
 
 
 def _shape(config: Config) -> str:
@@ -101,15 +103,18 @@ def _shape(config: Config) -> str:
   return json.dumps(kept, sort_keys=True, default=str)
 
 
-def _cost(arm: str, configs: Sequence[Config], one: pilot.Arm) -> Cost:
-  runs = [config for config in configs if config.arm == arm]
+def _cost(comparison: Comparison, arm: str, one: pilot.Arm) -> Cost:
+  runs = [config for config in comparison.configs if config.arm == arm]
+  tuning = comparison.tuning
+  trials = tuning.trials(arm) if tuning else []
+  new = sum(not attempt.is_complete(trial.config) for trial in trials)
   left = [config for config in runs if not attempt.is_complete(config)]
   decay = one.config.optimizer.decay
   flops = sum(
     decay * budget.amount / one.cost[budget.currency] * one.cost["flops"]
     for budget in branches_lib.parse(one.config)
   )
-  return Cost(arm, len(runs), len(left), one, flops)
+  return Cost(arm, len(runs), len(left), new, one, flops)
 
 
 def report(
@@ -210,6 +215,13 @@ def _sentences(
     " on this machine, one after another. Compiling and measuring come on"
     " top; --parallel may take less.",
   ]
+  if trials := sum(c.trials for c in costs):
+    spent = sum(c.trials * c.one.total("flops") for c in costs)
+    more = sum(c.trials * c.one.total("seconds") for c in costs)
+    texts.append(
+      f"Tuning comes first: {trials} trials, {amount(spent, 'flops')} FLOPs,"
+      f" about {duration(more)}."
+    )
   if chip:
     least = sum(c.left * c.share * c.one.total("flops") for c in costs)
     texts.append(
