@@ -43,6 +43,7 @@ COMMANDS = {
   "generate": "generate",
   "report": "report",
   "reproduce": "reproduce",
+  "runs": "runs",
   "list": "listing",
   "doctor": "doctor",
   "import": "importing",
@@ -53,7 +54,7 @@ COMMANDS = {
 }
 _PACKAGE = "lm_jax.commands"
 BAD_USAGE, INTERRUPTED = 2, 75
-_LIGHT = ("list", "doctor", "report")  # which do without XLA, or may
+_LIGHT = ("list", "doctor", "report", "runs")  # which do without XLA, or may
 _ADDRESSES = 2 * 2**30  # bytes that XLA reserves at the least, on two cores
 _TRAIN = ("compare", "train", "finetune", "reproduce")
 _SAVE = (*_TRAIN, "import")  # and go on from there

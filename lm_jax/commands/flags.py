@@ -98,7 +98,9 @@ def parse(
     if values[path].present
   )
   given.words = argv
-  if words and word and word not in given:
+  if words and word and known[word].repeat:
+    given[word], words = [*given.get(word, []), *words], []
+  elif words and word and word not in given:
     several = get_origin(known[word].kind) is tuple
     taken, words = (words, []) if several else (words[:1], words[1:])
     given[word] = [",".join(taken)]

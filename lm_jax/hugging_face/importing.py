@@ -29,8 +29,7 @@ from lm_jax.support.status import DONE
 from lm_jax.types import ABSENT, Specials
 
 TOKENIZER = "tokenizer.json"
-# Tells what an import has begun, which the next one may replace.
-UNFINISHED = "import.unfinished"
+UNFINISHED = workdir.UNFINISHED
 
 
 class Imported(NamedTuple):

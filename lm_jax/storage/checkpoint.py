@@ -185,6 +185,15 @@ class Checkpoints:
     body = self._first_whole(None, self._steps.read_body)
     return body["meta"] if body else None
 
+  def last_intact(self) -> int | None:
+    """Returns the last step that is all as it was saved; it is read for it."""
+
+    def check(step: int) -> int:
+      self._steps.check(step)
+      return step
+
+    return self._first_whole(None, check)
+
   def wait(self) -> None:
     """Waits until the last save is on disk; raises its error."""
     self._steps.wait()

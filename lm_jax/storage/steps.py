@@ -26,7 +26,7 @@ from lm_jax.storage.literal_path import literal
 from lm_jax.support.errors import short
 from lm_jax.types import Array
 
-_TRASH = "trash"
+TRASH = "trash"  # a folder beside the steps, of what is being deleted
 # Written last, once the files of all processes are merged.
 _MERGED = "manifest.ocdbt"
 _ITEMS = ("state", "meta")
@@ -73,7 +73,7 @@ class Steps:
       options=ocp.CheckpointManagerOptions(
         create=not read_only,
         # Deleting in place would leave half a step behind when killed.
-        todelete_subdir=None if read_only else _TRASH,
+        todelete_subdir=None if read_only else TRASH,
         cleanup_tmp_directories=not read_only,
         # Else one step's damaged metadata keep all others from being read.
         lightweight_initialize=True,
@@ -164,11 +164,24 @@ class Steps:
       arrays |= read
     return arrays
 
+  def check(self, step: int) -> None:
+    """Reads all arrays of a step, some at a time, and keeps none.
+
+    Raises Damaged if one is not what was saved.
+    """
+    leaves = self.read_body(step)["leaves"]
+    shapes = {
+      name: jax.ShapeDtypeStruct(tuple(shape), jax.numpy.dtype(dtype))
+      for name, (shape, dtype, _) in leaves.items()
+    }
+    for batch in _batches(shapes):
+      self.read_leaves(step, batch, leaves)
+
   def delete(self, step: int) -> None:
     self._manager.delete(step)
 
   def empty_trash(self) -> None:
-    trash = self._directory / _TRASH
+    trash = self._directory / TRASH
     if trash.is_dir() and not self._read_only and jax.process_index() == 0:
       shutil.rmtree(trash)
 

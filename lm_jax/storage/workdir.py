@@ -12,6 +12,9 @@ from lm_jax.storage import identity
 from lm_jax.storage.identity import Change
 from lm_jax.support.errors import UsageError, about, require_text
 
+# A file that tells what an import has begun, which the next one may replace.
+UNFINISHED = "import.unfinished"
+
 
 def check(directory: str, flag: str = "--workdir") -> None:
   """Raises UsageError if a directory can't be written; writes nothing."""

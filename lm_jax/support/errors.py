@@ -6,6 +6,8 @@ import contextlib
 import reprlib
 from collections.abc import Iterator
 
+from lm_jax.support import printable
+
 _MOST, _HEAD = 2000, 1300  # characters of a message
 
 
@@ -78,12 +80,7 @@ def short(value: object, most: int = 80) -> str:
 
 def _one_line(text: str) -> str:
   text = _cut(text)  # Before the escapes, which take time and room.
-  if not text.isprintable():
-    text = "".join(
-      sign if sign.isprintable() else sign.encode("unicode_escape").decode()
-      for sign in text
-    )
-  return _cut(text)
+  return _cut(printable.escaped(text))
 
 
 def _cut(text: str) -> str:

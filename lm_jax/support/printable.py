@@ -13,3 +13,13 @@ _CONTROLS = re.compile(
 def printable(text: str) -> str:
   """The text with what must not reach a terminal or a page replaced."""
   return _CONTROLS.sub("\ufffd", text)
+
+
+def escaped(text: str) -> str:
+  """The text on one line, with escapes for what is not printable."""
+  if text.isprintable():
+    return text
+  return "".join(
+    sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+    for sign in text
+  )
