@@ -6,7 +6,7 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lm_jax.evaluation import (
   paired,
@@ -17,9 +17,14 @@ from lm_jax.evaluation import (
 )
 from lm_jax.report import blocks, latex, publish, replace
 from lm_jax.storage import disk, lock, workdir
+from lm_jax.support import invocation
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import names_given, option
 from lm_jax.support.typed_json import read_as
+
+if TYPE_CHECKING:
+  from lm_jax.report import Report
+  from lm_jax.runs.joining import Join
 
 DEFAULT = "runs/compare_objectives"
 PAIRED = "paired.json"
@@ -43,6 +48,15 @@ class Flags:
     repeat=True,
   )
   baseline: str = option("", "a file or directory like those")
+  with_: tuple[str, ...] = option(
+    (),
+    "directories of other experiments, whose arms join those of --workdir on"
+    " one page, which says in what they differ",
+  )
+  to: str = option(
+    "",
+    "the directory of that page; by default with-NAME/ in that of --workdir",
+  )
   format: Literal["text", "markdown", "latex", "csv", "json"] = option(
     "text", "of what is printed: of an experiment, its table of arms"
   )
@@ -52,11 +66,18 @@ class Flags:
 def main(flags: Flags) -> int:
   """Reports as flags ask; returns the exit code."""
   if flags.predictions or "baseline" in flags.given:
+    if wrong := flags.given & {"with", "to"}:
+      raise UsageError(
+        f"--{min(wrong)}: is of experiments; leave out --predictions and"
+        " --baseline"
+      )
     return _compare(flags)
   from lm_jax import report
   from lm_jax.report import protocol
 
   directory, form = flags.workdir or DEFAULT, flags.format
+  if "with" in flags.given or flags.to:
+    return _join(flags, directory)
   for name in (store.RESULTS, protocol.FILE):
     if pathlib.Path(directory, name).is_file() and form != "text":
       raise UsageError(
@@ -68,15 +89,38 @@ def main(flags: Flags) -> int:
   if pathlib.Path(directory, protocol.FILE).is_file():
     print(protocol.write(directory), end="")
     return 0
-  from lm_jax.runs import run_command
+  from lm_jax.runs import joining, run_command
 
+  if (again := joining.read(directory)) is not None:
+    return _print(joining.write(again, _command(again)), form)
   experiment = report.Report.load(directory, run_command.read)
   experiment.write()
+  return _print(experiment, form)
+
+
+def _print(report: Report, form: str) -> int:
   if form == "text":
-    print(experiment.text())
+    print(report.text())
   else:
-    print(experiment.main_table(form), end="")
+    print(report.main_table(form), end="")
   return 0
+
+
+def _join(flags: Flags, directory: str) -> int:
+  """Writes the page of several experiments."""
+  from lm_jax.runs import joining
+
+  asked = joining.plan(directory, flags.with_, flags.to)
+  _print(joining.write(asked, _command(asked)), flags.format)
+  if flags.format == "text":
+    print(f"\n{asked.directory}/report.html")
+  return 0
+
+
+def _command(asked: Join) -> str:
+  first, *others = asked.directories
+  words = [f"--workdir={first}", f"--with={','.join(others)}"]
+  return invocation.line(["report", *words, f"--to={asked.directory}"])
 
 
 def _evaluation(directory: str) -> int:

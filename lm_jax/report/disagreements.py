@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,17 +101,16 @@ def _shown(value: Any) -> str:
 
 def _records(analysis: Analysis) -> list[dict[str, Any]]:
   """The predictions of the first run that kept them; [] where none did."""
+  metric = analysis.metric or ""
   for run in analysis.experiment.runs:
-    if run.done and analysis.metric in run.items:
-      folder = analysis.experiment.directory / "runs" / run.name
-      if records := _of_run(folder, run, analysis.metric):
-        return records
+    if run.done and metric in run.items and (records := _of_run(run, metric)):
+      return records
   return []
 
 
-def _of_run(folder: Path, run: Run, metric: str) -> list[dict[str, Any]]:
+def _of_run(run: Run, metric: str) -> list[dict[str, Any]]:
   """A metric's predictions in the order of its items; [] where they differ."""
-  path = folder / FILE
+  path = run.folder / FILE
   try:
     if not path.is_file() or path.stat().st_size > _LONGEST:
       return []

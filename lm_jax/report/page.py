@@ -5,6 +5,7 @@ from __future__ import annotations
 from lm_jax.report import (
   alarms,
   disagreements,
+  joined_page,
   likelihood,
   phases,
   phenomena,
@@ -26,6 +27,8 @@ from lm_jax.report.blocks import (
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.ranking import Ranking
+
+_JOINED = "What differs between the experiments"
 
 
 def _line(value: object) -> str:
@@ -79,9 +82,11 @@ def summary(
   spread: list[Block],
 ) -> list[Block]:
   """Builds the blocks that the terminal shows."""
+  experiment = analysis.experiment
   spent = ("steps", "tokens", "epochs", "targets", "flops")
   return [
     *_opening(analysis, card, spread),
+    *_section(_JOINED, joined_page.blocks(experiment)),
     tables.budgets(analysis, (*spent, "branch_flops", "seconds")),
     Text(prose.SPENT),
     *tables.yardsticks(analysis, yardsticks(analysis), intervals=False),
@@ -140,6 +145,7 @@ def build(
     *_opening(analysis, card, spread),
     Contents(),
     *switches,
+    *_section(_JOINED, joined_page.blocks(experiment)),
     *_section(
       "Difference to the baseline",
       [*figure("differences"), *tables.differences(analysis)],

@@ -33,6 +33,7 @@ class Run:
   history: logged steps in order, an object each.
   settings: its configuration by the flags' paths; {} where it has no file.
   branches: decayed models of smaller spends (`--branches`).
+  folder: its directory.
   """
 
   name: str
@@ -51,6 +52,7 @@ class Run:
   raw: dict[str, Any] = dataclasses.field(default_factory=dict)
   settings: dict[str, Any] = dataclasses.field(default_factory=dict)
   branches: tuple[Run, ...] = ()
+  folder: Path = Path()
 
   @property
   def decayed(self) -> tuple[Run, ...]:
@@ -187,7 +189,7 @@ def read_run(folder: Path, planned: Planned, notes: list[str]) -> Run:
 
 def _read(folder: Path, planned: Planned, notes: list[str]) -> Run:
   history = _history(folder / "metrics.jsonl", notes)
-  known: dict[str, Any] = dataclasses.asdict(planned)
+  known: dict[str, Any] = dataclasses.asdict(planned) | {"folder": folder}
   known["settings"] = _settings(folder / "config.json", notes)
   last = history[-1] if history else {}
   ledger = {k: last[k] for k in metrics_lib.LEDGER if _finite(last.get(k))}

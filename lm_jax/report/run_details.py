@@ -41,7 +41,7 @@ def blocks(experiment: Experiment, read: Reader | None) -> list[Block]:
   """
   content: list[Block] = [_digests(experiment), Text(_DIGESTS)]
   for run in experiment.runs:
-    recipe = read(experiment.directory / "runs" / run.name) if read else None
+    recipe = read(run.folder) if read else None
     content.append(_details(experiment, run, recipe))
   return content
 

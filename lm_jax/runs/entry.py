@@ -16,6 +16,7 @@ from typing import Any
 from lm_jax.config.budget import CURRENCIES
 from lm_jax.evaluation import store
 from lm_jax.report import collect, protocol
+from lm_jax.runs import joining
 from lm_jax.storage import lock, result_file, trash, workdir
 from lm_jax.support import status as status_lib
 from lm_jax.support import strict_json
@@ -31,7 +32,7 @@ _FILES = {
   protocol.FILE: PROTOCOL,
   store.RESULTS: EVALUATION,
   "paired.json": COMPARISON,
-  "joined.json": COMPARISON,
+  joining.FILE: COMPARISON,
 }
 KINDS = (RUN, FINETUNING, IMPORT, *dict.fromkeys(_FILES.values()))
 RUNNING, UNFINISHED, NOT_STARTED, UNREADABLE = (

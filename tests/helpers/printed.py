@@ -128,7 +128,7 @@ def made(printed: Printed) -> list[str]:
     command == "report" and printed.values("predictions")
   ):
     found += printed.values("workdir")
-  elif command == "export":
+  elif command == "export" or (command == "report" and printed.values("to")):
     found += printed.values("to")
   return found
 
@@ -149,6 +149,8 @@ def read(printed: Printed) -> list[str]:
     found.append(_place(text.rpartition("=")[2]))
   if printed.command == "report" and not printed.values("predictions"):
     found += printed.values("workdir")
+  for text in printed.values("with"):
+    found += text.split(",")
   for name in ("collection", "queries", "load", "file"):
     found += printed.values(name)
   found += [
