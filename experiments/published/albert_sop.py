@@ -8,7 +8,8 @@ Expected: no difference that this budget could show.
 from __future__ import annotations
 
 from lm_jax.experiments.published import _full
-from lm_jax.experiments.published._scaled import COST, arm, small
+from lm_jax.experiments.published._scaled import COST, small
+from lm_jax.experiments.sentence_tasks import runs as sentence_arms
 
 from lm_jax.config import Config
 from lm_jax.published import Claim, Order, Paper, Scale
@@ -59,11 +60,12 @@ CLAIM = Claim(
       "minimal pairs are of single sentences, and the tasks that gain in"
       " the paper (SQuAD, RACE) are of several"
     ),
-    differs="rows of one document each, for all arms",
+    differs="rows of one document each, for all arms; one learning rate",
   ),
 )
 
 
 def runs() -> list[Config]:
   """ALBERT's second task, BERT's, and none."""
-  return [arm("mlm_sop"), arm("mlm_nsp"), arm("mlm")]
+  own = {config.arm: config for config in sentence_arms()}
+  return [own["mlm_sop"], own["mlm_nsp"], own["mlm"]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from lm_jax.experiments.published import _full
 from lm_jax.experiments.published._scaled import COST, arm, small
+from lm_jax.experiments.sentence_tasks import runs as sentence_arms
 
 from lm_jax.config import Config
 from lm_jax.published import Claim, Order, Paper, Scale
@@ -58,11 +59,13 @@ CLAIM = Claim(
       "tuning, for which NSP was made; minimal pairs are of single"
       " sentences, and clm is scored by its exact likelihood"
     ),
-    differs="rows of one document each, for all arms",
+    differs="rows of one document each, for all arms; one learning rate",
   ),
 )
 
 
 def runs() -> list[Config]:
   """One arm for each row of the table."""
-  return [arm("mlm"), arm("mlm_nsp"), arm("clm")]
+  own = {config.arm: config for config in sentence_arms()}
+  causal = arm("clm", data=own["mlm"].data, trunk=own["mlm"].trunk)
+  return [own["mlm"], own["mlm_nsp"], causal]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from lm_jax.experiments.compare_objectives import COMMON
 from lm_jax.experiments.published import _full
-from lm_jax.experiments.published._scaled import COST, arm, small
+from lm_jax.experiments.published._scaled import COST, small
+from lm_jax.experiments.sentence_tasks import runs as sentence_arms
 
 from lm_jax.config import Config
 from lm_jax.published import Claim, Order, Paper, Scale
@@ -64,10 +64,12 @@ CLAIM = Claim(
 
 def runs() -> list[Config]:
   """Three formats, of which one has the loss."""
-  documents = dataclasses.replace(COMMON.data, packing="document")
-  packed = dataclasses.replace(COMMON.data, packing="packed")
+  names = {
+    "mlm_nsp": "segment_pair",
+    "mlm-packed": "full_sentences",
+    "mlm": "doc_sentences",
+  }
+  own = {config.arm: config for config in sentence_arms()}
   return [
-    arm("mlm_nsp", "segment_pair", data=documents),
-    arm("mlm", "full_sentences", data=packed),
-    arm("mlm", "doc_sentences", data=documents),
+    dataclasses.replace(own[arm], arm=name) for arm, name in names.items()
   ]
