@@ -48,8 +48,8 @@ def blocks(experiment: Experiment, read: Reader | None) -> list[Block]:
 
 _DIGESTS = (
   "A digest is the SHA-256 of a run's final parameters: the same command and"
-  " versions on the same kind of machine give it again. A run unfolds to its"
-  " command and its settings."
+  " versions on the same kind of machine give it again. On the page a run"
+  " unfolds to its command and its settings."
 )
 
 

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 from json_files import edited
@@ -115,3 +117,19 @@ def test_other_directories_have_no_main_table(name, tmp_path, capsys):
   assert cli.main(["report", f"--workdir={tmp_path}", "--format=latex"]) == 2
   [line] = capsys.readouterr().err.splitlines()
   assert "--format=latex: of an experiment" in line and "results.csv" in line
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex")
+def test_latex_takes_every_sign(tmp_path):
+  signs = 'a_b & 50 % #1 $x^2$ {y} ~ \\input{x} < > | " `q` − ± ≤ ≥ … – × é'
+  table = Table(("arm", "[p]"), ((signs, "[1, 2]"), ("[x]", "*"), ("*x", "–")))
+  begin = (
+    r"\documentclass{article}\usepackage{booktabs}\usepackage[T1]{fontenc}"
+  )
+  text = latex.table(table, f"{signs} \\end{{table}}", "x_y")
+  (tmp_path / "t.tex").write_text(
+    f"{begin}\\begin{{document}}\n{text}\\end{{document}}\n", "utf-8"
+  )
+  words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+  done = subprocess.run(words, cwd=tmp_path, capture_output=True, timeout=60)
+  assert done.returncode == 0, done.stdout[-2000:]
