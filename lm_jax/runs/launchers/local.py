@@ -18,17 +18,17 @@ class Local(base.Launcher):
   """Runs in this process, or in as many processes as --parallel says."""
 
   def check(self, batch: base.Batch) -> None:
-    from lm_jax.runs import room
+    from lm_jax.runs.launchers import _room
 
     if batch.parallel > 1:
-      room.require(batch)
+      _room.require(batch)
 
   def launch(self, batch: base.Batch) -> dict[str, str]:
-    from lm_jax.runs import pool, room
+    from lm_jax.runs.launchers import _pool, _room
 
-    count = min(batch.parallel or room.fastest(batch), len(batch.runs))
+    count = min(batch.parallel or _room.fastest(batch), len(batch.runs))
     if count > 1:
-      return pool.run(batch, count)
+      return _pool.run(batch, count)
     return _one_after_another(batch)
 
 

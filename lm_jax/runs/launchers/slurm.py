@@ -59,7 +59,7 @@ class Slurm(base.Launcher):
     return self.wait
 
   def check(self, batch: base.Batch) -> None:
-    from lm_jax.runs.slurm import queue, submit
+    from lm_jax.runs.launchers._slurm import queue, submit
 
     if self.signal_delay >= 60 * self.time:
       raise UsageError(
@@ -76,7 +76,7 @@ class Slurm(base.Launcher):
     queue.test_submission(self.options(batch))
 
   def launch(self, batch: base.Batch) -> dict[str, str]:
-    from lm_jax.runs.slurm import submit, wait
+    from lm_jax.runs.launchers._slurm import submit, wait
 
     parallel = batch.parallel or self.array_parallelism
     request = submit.Request(

@@ -3,7 +3,7 @@
 import pytest
 import slurm
 
-from lm_jax.runs.slurm import queue
+from lm_jax.runs.launchers._slurm import queue
 from lm_jax.support.errors import UsageError
 
 pytestmark = pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing())

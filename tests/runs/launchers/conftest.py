@@ -8,9 +8,9 @@ from fake_runs import FakeRuns
 
 from lm_jax.config import Config
 from lm_jax.runs import grid, record
+from lm_jax.runs.launchers._slurm import queue, submit
+from lm_jax.runs.launchers._slurm.queue import JobState
 from lm_jax.runs.launchers.base import Batch
-from lm_jax.runs.slurm import queue, submit
-from lm_jax.runs.slurm.queue import JobState
 
 
 class FakeSlurm:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lm_jax.runs.slurm import wait
+from lm_jax.runs.launchers._slurm import wait
 
 
 @pytest.fixture

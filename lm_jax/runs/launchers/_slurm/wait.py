@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lm_jax.runs import progress as progress_lib
 from lm_jax.runs.attempt import Outcome, is_complete, status_of
-from lm_jax.runs.slurm import queue
-from lm_jax.runs.slurm.job import step_of
-from lm_jax.runs.slurm.submit import Submitter
+from lm_jax.runs.launchers._slurm import queue
+from lm_jax.runs.launchers._slurm.job import step_of
+from lm_jax.runs.launchers._slurm.submit import Submitter
 from lm_jax.support.status import FAILED, INTERRUPTED
 
 # Seconds between two looks at the queue: the first, and the most.

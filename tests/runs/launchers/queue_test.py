@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from lm_jax.runs.slurm import queue
-from lm_jax.runs.slurm.queue import JobState
+from lm_jax.runs.launchers._slurm import queue
+from lm_jax.runs.launchers._slurm.queue import JobState
 from lm_jax.support.errors import UsageError
 
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lm_jax.runs.slurm import queue
+from lm_jax.runs.launchers._slurm import queue
 
 # Starts of a run without a step between them, after which it is given up.
 _MOST_IDLE = 3

@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from lm_jax.runs.slurm import job as job_lib
-from lm_jax.runs.slurm import queue
-from lm_jax.runs.slurm.job import Job
+from lm_jax.runs.launchers._slurm import job as job_lib
+from lm_jax.runs.launchers._slurm import queue
+from lm_jax.runs.launchers._slurm.job import Job
 
 
 class Ended(BaseException):

@@ -26,10 +26,10 @@ from tqdm import tqdm
 
 from lm_jax import config as config_lib
 from lm_jax.runs.attempt import Runnable
+from lm_jax.runs.launchers._slurm import queue
+from lm_jax.runs.launchers._slurm.job import Job
+from lm_jax.runs.launchers._slurm.store import Store, Submission
 from lm_jax.runs.launchers.base import Batch
-from lm_jax.runs.slurm import queue
-from lm_jax.runs.slurm.job import Job
-from lm_jax.runs.slurm.store import Store, Submission
 from lm_jax.support import optional, plugins
 from lm_jax.support.errors import UsageError
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lm_jax.runs.slurm.store import Store
+from lm_jax.runs.launchers._slurm.store import Store
 from lm_jax.support.errors import UsageError
 
 ALL = ["a-seed0", "a-seed1", "b-seed0", "b-seed1"]

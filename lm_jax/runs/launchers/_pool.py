@@ -18,14 +18,13 @@ from typing import Any
 
 from lm_jax import config as config_lib
 from lm_jax.runs import progress as progress_lib
-from lm_jax.runs import room
 from lm_jax.runs.attempt import Outcome, Runnable, record_failure
-from lm_jax.runs.launchers import base
+from lm_jax.runs.launchers import _room, base
 from lm_jax.support import plugins
 from lm_jax.support.status import FAILED, INTERRUPTED
 from lm_jax.support.worker_process import Worker, WorkerDied
 
-_MODULE = "lm_jax.runs.pool_worker"
+_MODULE = "lm_jax.runs.launchers._pool_worker"
 _PURPOSE = "the process of a run"
 
 
@@ -37,8 +36,8 @@ class _Pool:
     self._left = collections.deque(batch.runs)
     self._tried: collections.Counter[str] = collections.Counter()
     self._threads = futures.ThreadPoolExecutor(count)
-    self._shares = room.shares(count)
-    self._memory = room.memory_of_each(count)
+    self._shares = _room.shares(count)
+    self._memory = _room.memory_of_each(count)
     self._workers: list[Worker | None] = [None] * count
     self._arms = [""] * count
     self._busy: dict[futures.Future, tuple[int, Runnable, float]] = {}
@@ -152,7 +151,7 @@ def run(batch: base.Batch, count: int) -> dict[str, str]:
   total = len(batch.runs)
   pool = _Pool(batch, count)
   with progress_lib.Progress(total, batch.progress, count) as progress:
-    progress.say(f"{count} runs at a time, {_cores(room.shares(count))} each")
+    progress.say(f"{count} runs at a time, {_cores(_room.shares(count))} each")
     try:
       pool.fill()
       while pool.is_busy:
