@@ -12,6 +12,7 @@ from lm_jax.report import (
   prose,
   ranking_table,
   tables,
+  tuning,
 )
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import (
@@ -155,7 +156,7 @@ def build(
     *_section("Learning curves", figure("curves_flops", "curves_tokens")),
     *_section("By phenomenon", phenomena.blocks(analysis, _measured(analysis))),
     *_section("Where arms differ", disagreements.blocks(analysis)),
-    *_section("Tuning", figure("tuning")),
+    *_section("Tuning", [*tuning.blocks(experiment.about), *figure("tuning")]),
     *_section("Where the spread comes from", spread),
     *_section("Bits per byte", likelihood.blocks(analysis)),
     *_section(

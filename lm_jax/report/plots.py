@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from lm_jax.report import curves, svg, tables, tuning_curves
+from lm_jax.report import curves, svg, tables, tuning, tuning_curves
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import Image
 from lm_jax.report.compare import Analysis
@@ -138,7 +138,7 @@ def figures(analysis: Analysis):
       "Tuning: the best value that so many trials find, the median of studies"
       " and their range.",
       lambda: tuning_curves.draw(
-        analysis, tuning_curves.recorded(analysis.experiment.about)
+        analysis, tuning.read(analysis.experiment.about)
       ),
     ),
     (

@@ -4,59 +4,18 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.compare import Analysis
 from lm_jax.report.curves import label_ends
 from lm_jax.report.style import gid, ink, style
-from lm_jax.support.typed_json import as_kind
+from lm_jax.report.tuning import Tuned
 
 
-class Best(NamedTuple):
-  """The best value that a number of trials finds, over studies.
-
-  median, low, high: in the metric's own unit, as result.json has it.
-  """
-
-  trials: int
-  median: float
-  low: float
-  high: float
-
-
-class Search(NamedTuple):
-  """An arm's tuning: the metric that it was judged by, and what it found."""
-
-  metric: str
-  best: list[Best]
-
-
-def recorded(about: Mapping[str, Any]) -> dict[str, Search]:
-  """Reads "tuning" of an experiment.json, by arm; {} where it has none.
-
-  An arm holds "measure", a name, and "best", a list of [trials, median, low,
-  high].
-
-  Raises:
-    UsageError: it holds something else.
-  """
-  tuning = about.get("tuning")
-  if not isinstance(tuning, dict):
-    return {}
-  arms = as_kind(tuning.get("arms", {}), dict[str, dict[str, Any]], "tuning")
-  searches = {}
-  for arm, own in arms.items():
-    where = f"tuning: {arm}: best"
-    points = as_kind(own.get("best", []), list[list[float]], where)
-    best = [Best(int(n), *rest[:3]) for n, *rest in points if len(rest) >= 3]
-    if best:
-      metric = as_kind(own.get("measure"), str, f"tuning: {arm}: measure")
-      searches[arm] = Search(metric, best)
-  return searches
-
-
-def draw(analysis: Analysis, searches: Mapping[str, Search]):
+def draw(analysis: Analysis, searches: Mapping[str, Tuned]):
   """Draws the best found against trials, with a band; None without any.
 
   Losses of different objectives do not compare: then each arm has axes of its
@@ -64,16 +23,20 @@ def draw(analysis: Analysis, searches: Mapping[str, Search]):
 
   Args:
     analysis: whose arms have their colours.
-    searches: by arm; other arms are left out.
+    searches: by arm; those without a best value are left out.
   """
   from matplotlib.figure import Figure
   from matplotlib.ticker import MaxNLocator
 
   experiment = analysis.experiment
-  known = {arm: searches[arm] for arm in experiment.arms if arm in searches}
+  known = {
+    arm: searches[arm]
+    for arm in experiment.arms
+    if arm in searches and searches[arm].best
+  }
   if not known:
     return None
-  judged = {search.metric for search in known.values()}
+  judged = {search.measure for search in known.values()}
   labels = {name: _label(name) for name in judged}
   losses = metrics_lib.OWN_LOSS in judged
   apart = len(judged) > 1 or (losses and analysis.metric not in judged)
@@ -97,7 +60,7 @@ def draw(analysis: Analysis, searches: Mapping[str, Search]):
       axes.set_gid(gid(experiment, arm))
       _draw(axes, analysis, arm, search)
       if len(labels) > 1:
-        axes.set_ylabel(labels[search.metric], fontsize=8)
+        axes.set_ylabel(labels[search.measure], fontsize=8)
       title = "\n".join(textwrap.wrap(arm, 26))
       axes.set_title(title, color=ink(experiment, arm), loc="left")
     figure.supxlabel("trials", fontsize=10)
@@ -115,17 +78,14 @@ def _label(metric: str) -> str:
 
 
 def _draw(
-  axes, analysis: Analysis, arm: str, search: Search
+  axes, analysis: Analysis, arm: str, search: Tuned
 ) -> tuple[float, float]:
   """Draws an arm's medians and their band; returns the last point."""
-  points, scale = search.best, metrics_lib.get(search.metric).scale
+  scale = metrics_lib.get(search.measure).scale
   own: dict[str, Any] = {"gid": gid(analysis.experiment, arm)}
   look = style(analysis.experiment, arm)
-  x = [one.trials for one in points]
-  y, low, high = (
-    [scale * getattr(one, name) for one in points]
-    for name in ("median", "low", "high")
-  )
+  x, *values = zip(*search.best, strict=True)
+  y, low, high = (scale * np.array(value) for value in values)
   axes.fill_between(x, low, high, color=look["color"], alpha=0.12, lw=0, **own)
   axes.plot(x, y, marker="o", markersize=4, label="median", **look, **own)
   return x[-1], y[-1]

@@ -1,9 +1,11 @@
 """The figure of tuning."""
 
+import dataclasses
+
 import pytest
 from json_files import edited
 
-from lm_jax.report import collect, compare, plots, svg, tuning_curves
+from lm_jax.report import collect, compare, plots, svg, tuning, tuning_curves
 from lm_jax.support.errors import UsageError
 
 BEST = {
@@ -22,7 +24,7 @@ def _analysis(root, metric="minimal_pairs", best=None):
 
 def _drawn(analysis):
   about = analysis.experiment.about
-  return tuning_curves.draw(analysis, tuning_curves.recorded(about))
+  return tuning_curves.draw(analysis, tuning.read(about))
 
 
 def test_the_best_found_is_drawn_in_the_unit_of_the_metric(experiment):
@@ -54,8 +56,8 @@ def test_arms_that_were_judged_by_other_measures_have_axes_of_their_own(
 ):
   root = experiment(seeds=1, arms=("clm", "mlm"))
   analysis = _analysis(root, "validation_loss", {"clm": BEST["mlm"]})
-  searches = tuning_curves.recorded(analysis.experiment.about)
-  pairs = tuning_curves.Search("validation_pairs", searches["clm"].best)
+  searches = tuning.read(analysis.experiment.about)
+  pairs = dataclasses.replace(searches["clm"], measure="validation_pairs")
   figure = tuning_curves.draw(analysis, searches | {"mlm": pairs})
   labels = [axes.get_ylabel() for axes in figure.axes]
   assert labels == [
