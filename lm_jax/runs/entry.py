@@ -44,6 +44,8 @@ STATUSES = (
   *(RUNNING, UNREADABLE, status_lib.FAILED, status_lib.INTERRUPTED),
   *(UNFINISHED, NOT_STARTED, status_lib.DIVERGED, status_lib.DONE),
 )
+# Folders of an experiment with its runs: those of the comparison, and trials.
+FOLDERS = ("runs", "tuning")
 _TAIL = 2**16  # bytes of metrics.jsonl that hold the last line
 
 
@@ -166,14 +168,15 @@ def _known(values: Iterable[Any]) -> tuple[str, ...]:
 def _with_members(
   one: Entry, names: Sequence[str], arms: Sequence[str]
 ) -> Entry:
-  """Adds the runs in its folder runs/, and counts those that are planned."""
-  folder = one.path / "runs"
+  """Adds the runs in its folders, and counts those that are planned."""
   members = []
-  for path in directories(folder) if trash.is_directory(folder) else []:
-    member = _read_run(path, f"{one.name}/runs/{path.name}")
-    if member is not None:
-      members.append(member)
-  by_name = {member.path.name: member for member in members}
+  for folder in filter(trash.is_directory, map(one.path.joinpath, FOLDERS)):
+    for path in directories(folder):
+      member = _read_run(path, f"{one.name}/{folder.name}/{path.name}")
+      if member is not None:
+        members.append(member)
+  folder = one.path / FOLDERS[0]
+  by_name = {m.path.name: m for m in members if m.path.parent == folder}
   planned = list(dict.fromkeys(names))
   statuses = [
     by_name[name].status if name in by_name else NOT_STARTED for name in planned

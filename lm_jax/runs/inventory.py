@@ -60,12 +60,12 @@ def _search(
     if own is not None and path.name in _OWN:
       continue
     name = f"{prefix}{path.name}"
-    if own is not None and own.members and path.name == "runs":
+    if own is not None and own.members and path.name in entry_lib.FOLDERS:
       _note(path, f"{name}/", inventory)
       for place in entry_lib.directories(path):
         member = members.get(place)
         if member is not None and own.name == ".":
-          member = dataclasses.replace(member, name=f"runs/{place.name}")
+          member = dataclasses.replace(member, name=f"{name}/{place.name}")
           inventory.entries.append(member)
         _search(place, f"{name}/{place.name}/", member, inventory)
       continue

@@ -56,7 +56,9 @@ def checked(
       others = [
         other.name
         for other in inventory.entries
-        if one.path in other.path.parents and other not in one.members
+        if one.path in other.path.parents
+        and other not in one.members
+        and other.kind != entry_lib.COMPARISON  # a page, made again at once
       ]
       if others and not force:
         raise UsageError(

@@ -200,6 +200,14 @@ def test_others_within_are_not_taken_along(capsys, somewhere):
   assert "tuned: holds tuned/further/one, no part of it" in said
   call(capsys, "--trash", "tuned", "--force")
   assert listed(capsys, "--sort=name") == ["bad", "base", "exp"]
+  # A page on an experiment, and the trials of its tuning, are part of it.
+  page = somewhere / "exp" / "with-other"
+  page.mkdir()
+  (page / "joined.json").write_text('{"experiments": ["..", "../../other"]}')
+  run_directories.run(somewhere / "exp" / "tuning" / "clm-trial0")
+  within = listed(capsys, "--workdir=runs/exp", "--kind=run", "--sort=name")
+  assert within[-1] == "tuning/clm-trial0"
+  call(capsys, "--trash", "exp")
 
 
 def test_names_of_anybody_are_shown_on_one_line(capsys, somewhere):

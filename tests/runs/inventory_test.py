@@ -21,6 +21,7 @@ def test_each_kind_is_known_by_its_own_files(tmp_path):
   run_directories.experiment(
     tmp_path / "exp", {"clm": "done", "rtd": "failed", "mlm": None}
   )
+  run_directories.run(tmp_path / "exp" / "tuning" / "clm-seed0", "failed")
   (tmp_path / "failed").mkdir()
   failure = {"status": "failed", "error": "boom", "objective": "rtd"}
   (tmp_path / "failed" / "result.json").write_text(json.dumps(failure))
@@ -49,7 +50,7 @@ def test_each_kind_is_known_by_its_own_files(tmp_path):
   assert known["exp"].arms == ("clm", "rtd", "mlm")
   assert known["exp"].objectives == ("clm", "rtd")
   assert [one.name for one in known["exp"].members] == [
-    "exp/runs/clm-seed0", "exp/runs/rtd-seed0",
+    "exp/runs/clm-seed0", "exp/runs/rtd-seed0", "exp/tuning/clm-seed0",
   ]  # fmt: skip
   assert (known["prot"].done, known["prot"].planned) == (1, 2)
   assert known["prot"].uses == ("runs/bert",)
