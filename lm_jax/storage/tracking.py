@@ -48,7 +48,7 @@ class Tracking:
   """
 
   def __init__(self, config: Config):
-    self._config = config
+    self._config, self._step = config, 0
     self._trackers = {name: _find(name)() for name in config.trackers}
     # By tracker, the (step, name) of each number that it has had.
     self._sent: dict[str, set[tuple[int, str]]] = {
@@ -60,7 +60,7 @@ class Tracking:
 
   def __exit__(self, kind: Any, *_: object) -> None:
     if kind is not None:
-      self.finish({"status": FAILED})
+      self.finish({"status": FAILED, "step": self._step, "metrics": {}})
 
   def start(self, step: int, lines: Sequence[Line]) -> None:
     """Begins or continues in every tracker.
@@ -71,6 +71,7 @@ class Tracking:
       step: that the run continues from.
       lines: of metrics.jsonl, those after `step` included.
     """
+    self._step = step
     settings = config_lib.flat(self._config)
     known = self._known()
     identifiers: dict[str, str] = {}
@@ -98,6 +99,7 @@ class Tracking:
     The costs of a step that is also measured stand in two lines: they are sent
     once.
     """
+    self._step = line["step"]
     for name in list(self._trackers):
       self._send(name, [line])
 

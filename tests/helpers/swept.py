@@ -27,7 +27,8 @@ def write(root: Path, objectives, texts, metrics, seeds=2, missing=()) -> Path:
   root.mkdir(parents=True, exist_ok=True)
   record.write(
     *(str(root), "question", "Which?", "launch.py compare", configs[0].arm),
-    *(configs, "", (), (), None, crossed.record()),
+    configs,
+    sweeps=crossed.record(),
   )
   for config in configs:
     if config.name in missing:
