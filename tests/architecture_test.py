@@ -22,7 +22,7 @@ FLOORS = (
   ("examples",),
   ("objectives", "adaptation", "families"),
   ("devices", "statistics", "sandbox"),
-  ("report",),
+  ("report", "trackers"),
   ("config",),
   ("retrieval", "tasks"),
   ("training",),

@@ -67,6 +67,7 @@ def trained(flags, tmp_path_factory):
 
 def test_each_kind_has_a_recipe():
   kinds = {"objectives", "adaptation", "families", "tasks", "experiments"}
+  kinds |= {"trackers"}
   assert set(BY_KIND) == kinds and len(RECIPES) == len(kinds)
 
 
@@ -163,3 +164,20 @@ def test_an_experiment_compares(flags, tmp_path, capsys):
   record = json.loads((tmp_path / "x" / "experiment.json").read_text())
   assert [run["arm"] for run in record["runs"]] == ["one", "every"]
   assert "--plugins=" in record["command"]
+
+
+def test_a_tracker_gets_what_a_run_logs(flags, tmp_path, capsys):
+  name, place = BY_KIND["trackers"], tmp_path / "run"
+  words = [f"--trackers=tensorboard,{name}", "--log_every=1"]
+  assert cli.main(["train", *flags, *words, f"--workdir={place}"]) == 0
+  sent = [x.split() for x in (place / "lines.txt").read_text().splitlines()]
+  text = (place / "metrics.jsonl").read_text()
+  logged = list(map(json.loads, text.splitlines()))
+  losses = [f"{x['loss']}" for x in logged if "loss" in x]
+  assert [value for _, what, value in sent if what == "loss"] == losses
+  assert len(losses) == 4
+  result = json.loads((place / "result.json").read_text())
+  final = {what: float(value) for _, what, value in sent if "final/" in what}
+  assert final == {f"final/{k}": v for k, v in result["metrics"].items()}
+  assert (place / "events").is_dir()
+  assert "goes on without it" not in capsys.readouterr().err

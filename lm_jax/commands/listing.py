@@ -20,10 +20,11 @@ PACKAGES = {
   "tasks": "lm_jax.tasks",
   "experiments": experiments.__name__,
   "families": "lm_jax.families",
+  "trackers": "lm_jax.trackers",
 }
 KINDS = (
   *("objectives", "adaptations", "architectures", "sizes", "tasks"),
-  *("experiments", "corpora", "families", "templates"),
+  *("experiments", "corpora", "families", "templates", "trackers"),
 )
 
 _ARCHITECTURES = {

@@ -143,6 +143,11 @@ class Config:
     least=1,
     group="evaluation",
   )
+  trackers: tuple[str, ...] = option(
+    ("tensorboard",),
+    "who else gets what is logged: `list trackers`; none where it is empty",
+    group="evaluation",
+  )
   skip_limit: int = option(
     10,
     "steps in a row whose loss or gradient is not finite, which are skipped,"

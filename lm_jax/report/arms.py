@@ -47,7 +47,7 @@ class Arm:
 def tested(experiment: Experiment) -> str | None:
   """Names the metric to compare arms on: the own loss of one objective."""
   done = [run for run in experiment.runs if run.done]
-  if _own_losses_compare(done):
+  if own_losses_compare(done):
     return metrics_lib.OWN_LOSS
   for name, metric in metrics_lib.METRICS.items():
     if metric.higher_better and any(name in run.metrics for run in done):
@@ -55,7 +55,7 @@ def tested(experiment: Experiment) -> str | None:
   return None
 
 
-def _own_losses_compare(done: Sequence[Run]) -> bool:
+def own_losses_compare(done: Sequence[Run]) -> bool:
   """Returns whether arms may be compared by their validation losses.
 
   They may not where the objective makes its own task as it learns: the

@@ -11,6 +11,8 @@ from lm_jax.report import (
   phenomena,
   prose,
   ranking_table,
+  sweep_tables,
+  sweeps,
   tables,
   tuning,
 )
@@ -46,6 +48,7 @@ def _opening(
   blocks: list[Block] = [
     Heading(_line(experiment.subject.title)),
     card,
+    *sweep_tables.answers(sweeps.read(analysis)),
     Text(told),
   ]
   if warnings := alarms.sentences(analysis):
@@ -94,6 +97,7 @@ def summary(
     *map(Text, prose.notes(analysis)),
     *tables.differences(analysis),
     *tables.chance(analysis),
+    *_section("The sweep", sweep_tables.blocks(sweeps.read(analysis))),
     *_section("Where the spread comes from", spread),
     *_section("Ranking at equal spend", ranking_table.ranking(analysis, found)),
     *_section("Not done", tables.failures(analysis.experiment)),
@@ -147,6 +151,13 @@ def build(
     Contents(),
     *switches,
     *_section(_JOINED, joined_page.blocks(experiment)),
+    *_section(
+      "The sweep",
+      [
+        *figure("sweep_loss", "sweep", "sweep_map"),
+        *sweep_tables.blocks(sweeps.read(analysis)),
+      ],
+    ),
     *_section(
       "Difference to the baseline",
       [*figure("differences"), *tables.differences(analysis)],

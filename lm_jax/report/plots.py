@@ -5,7 +5,15 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from lm_jax.report import curves, svg, tables, tuning, tuning_curves
+from lm_jax.report import (
+  curves,
+  svg,
+  sweep_plots,
+  sweeps,
+  tables,
+  tuning,
+  tuning_curves,
+)
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import Image
 from lm_jax.report.compare import Analysis
@@ -149,4 +157,5 @@ def figures(analysis: Analysis):
     ),
   )
   # Where losses compare, they have the learning curves.
-  return figures[:-1] if analysis.metric == metrics_lib.OWN_LOSS else figures
+  kept = figures[:-1] if analysis.metric == metrics_lib.OWN_LOSS else figures
+  return [*kept, *sweep_plots.figures(sweeps.read(analysis))]

@@ -56,7 +56,12 @@ def slot(place: int) -> tuple[int, int]:
 
 def style(experiment: Experiment, arm: str) -> dict[str, Any]:
   """An arm's colour and dashes: fixed by its place in the experiment."""
-  colour, dashes = slot(experiment.arms.index(arm))
+  return look(experiment.arms.index(arm))
+
+
+def look(place: int) -> dict[str, Any]:
+  """The colour and the dashes of a line by its place; the baseline's is 0."""
+  colour, dashes = slot(place)
   return {
     "color": (_BASELINE, *_COLOURS)[colour],
     "linestyle": _STYLES[dashes],

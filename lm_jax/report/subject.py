@@ -18,7 +18,7 @@ Settings = Mapping[str, Any]
 _NAMES = frozenset(
   {"name", "arm", "seed", "workdir", "data.cache", "data.workers"}
   | {"log_every", "checkpoint_every", "keep_last", "keep_every", "mesh"}
-  | {"branches"}
+  | {"branches", "trackers"}
 )
 PHASES = "phases"
 # What rows a run reads.
@@ -110,24 +110,51 @@ def listed(words: Sequence[str], last: str) -> str:
   return f" {last} ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
-def derived(name: str, runs: Sequence[Settings]) -> Subject:
-  """Says in words what runs compare; `name` where they do not differ."""
+def derived(
+  name: str,
+  runs: Sequence[Settings],
+  swept: Mapping[str, Sequence[str]] | None = None,
+) -> Subject:
+  """Says in words what runs compare; `name` where they do not differ.
+
+  swept: values by option, or options, that were swept.
+  """
   paths = varied(runs)
-  objectives = listed(values_of("objective", runs) or [name], "and")
-  if not paths:
-    return Subject(objectives, "")
-  others = [path for path in paths if path != "objective"]
-  title = f"{objectives}: {listed(others, 'and')}" if others else objectives
+  values = {path: values_of(path, runs) for path in paths}
+  several = values_of("objective", runs) or [name]
+  objectives = listed(several, "and")
+  of = "" if "objective" in paths else f" for {objectives}"
   budgets = values_of("budget", runs)
   under = f" under --budget={budgets[0]}" if len(budgets) == 1 else ""
-  if len(paths) == 1:
-    which = f"{paths[0]} does best, {listed(values_of(paths[0], runs), 'or')},"
-    which = which if others or under else which.removesuffix(",")
+  if swept:
+    values = {key: list(texts) for key, texts in swept.items()}
+    of = f" for {'each of ' if len(several) > 1 else ''}{objectives}"
+    of = "" if "objective" in values else of
+  if not values:
+    return Subject(objectives, "")
+  others = [path for path in values if path != "objective"]
+  title = f"{objectives}: {listed(others, 'and')}" if others else objectives
+  if len(values) == 1:
+    [(path, texts)] = values.items()
+    which = f"{path} does best, {listed(texts, 'or')},"
+    which = which if of or under else which.removesuffix(",")
   else:
-    parts = [f"{p} ({listed(values_of(p, runs), 'or')})" for p in paths]
+    parts = [f"{p} ({listed(texts, 'or')})" for p, texts in values.items()]
     which = f"{listed(parts, 'and')} do best"
-  of = "" if "objective" in paths else f" for {objectives}"
-  return Subject(title, f"Which {which}{of}{under}?")
+  question = f"Which {which}{of}{under}?"
+  return Subject(title, question, _plan(question, swept) if swept else "")
+
+
+def _plan(question: str, swept: Mapping[str, Sequence[str]]) -> str:
+  """Stands in for the docstring of an experiment's file."""
+  sweeps = [f"  {key} = {', '.join(texts)}" for key, texts in swept.items()]
+  return "\n".join(
+    [
+      *(question, "", "Swept:", *sweeps, ""),
+      "Expected: nothing was written down before the runs, so that what they"
+      " show is exploratory.",
+    ]
+  )
 
 
 def from_record(

@@ -45,6 +45,7 @@ _APART = (
   "data.workers",
   "log_every",
   "mesh",
+  "trackers",
 )
 
 
@@ -60,6 +61,7 @@ class Comparison:
     that they have without.
   tuning: of the arms, before they are compared; None without --tune.
   progress: whether to say anything, on stderr.
+  crossed: where the runs stand in the sweeps.
   """
 
   flags: ExperimentFlags
@@ -68,6 +70,7 @@ class Comparison:
   baseline: str
   runs: tuple[Run, ...]
   progress: bool
+  crossed: grid.Crossed
   tuning: Tuning | None = None
 
   @property
@@ -157,8 +160,9 @@ class Comparison:
     if flags.sweep or flags.objectives:
       # The experiment's own words are of other arms.
       settings = [config_lib.flat(config) for config in configs]
-      derived = subject.derived(flags.name, settings)
-      text, title = derived.question, derived.title
+      swept = {sweep.key: sweep.texts for sweep in self.crossed.sweeps}
+      derived = subject.derived(flags.name, settings, swept)
+      text, title = derived.docstring or derived.question, derived.title
     record.write(
       self.directory,
       flags.name,
@@ -171,6 +175,7 @@ class Comparison:
       [*getattr(self.module, "DIFFERS", ()), *_differing(configs)],
       _trials(self.module, configs),
       self.tuning.as_object() if self.tuning else None,
+      self.crossed.record(),
     )
 
 
@@ -210,7 +215,9 @@ def make(
   record.check_same(directory, flags.name, configs)
   if "branches" in flags.common:
     branching.check(configs)
-  return Comparison(flags, command, module, baseline, runs, progress, tuning)
+  return Comparison(
+    flags, command, module, baseline, runs, progress, crossed, tuning
+  )
 
 
 def _confirmed(

@@ -10,12 +10,13 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config, phases
 from lm_jax.config import overrides as settings_lib
 from lm_jax.config.seeds import KINDS
+from lm_jax.report.sweeps import Place, Swept
 from lm_jax.runs import alike, seeding
 from lm_jax.runs.sweeps import Sweep, of_arm
 from lm_jax.support import registry
@@ -32,12 +33,26 @@ class Crossed(NamedTuple):
 
   runs: with unique `name` and `arm`, without a workdir.
   planned: combinations of arms and values; equal ones are one arm of `runs`.
-  values: for each arm of `runs` its values of the swept options, by path.
+  places: each arm of `runs`.
   """
 
   runs: list[Config]
   planned: int
-  values: dict[str, dict[str, str]]
+  sweeps: Sequence[Sweep]
+  places: dict[str, Place]
+
+  def record(self) -> dict[str, Any]:
+    """The part of experiment.json on sweeps; {} where there are none."""
+    if not self.sweeps:
+      return {}
+    sweeps = [
+      Swept(list(sweep.paths), list(map(list, sweep.values)), sweep.arm)
+      for sweep in self.sweeps
+    ]
+    return {
+      "sweeps": list(map(dataclasses.asdict, sweeps)),
+      "swept": {a: dataclasses.asdict(p) for a, p in self.places.items()},
+    }
 
 
 class _Cell(NamedTuple):
@@ -105,17 +120,17 @@ def crossed(
     _check_values(group)
   _check_effect(list(groups.values()), sweeps)
   runs: list[Config] = []
-  values: dict[str, dict[str, str]] = {}
+  places: dict[str, Place] = {}
   for group in groups.values():
     label, config = safe("-".join(_shared_parts(group))), group[0].config
-    values[label] = _values(group, sweeps)
+    places[label] = Place(group[0].arm, _values(group, sweeps))
     for run in seeding.seeded(config, asked):
       name = f"{label}-{run.name}"
       runs.append(dataclasses.replace(run, arm=label, name=name))
   for one, other in itertools.combinations(runs, 2):
     if one.name == other.name:
       raise UsageError(f"--sweep: two runs would both be called {one.name}")
-  return Crossed(runs, len(cells), values)
+  return Crossed(runs, len(cells), sweeps, places)
 
 
 def _check_paths(

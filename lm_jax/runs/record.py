@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lm_jax.config import Config
@@ -58,6 +58,7 @@ def write(
   differs: Sequence[str] = (),
   trials: Mapping[str, int] | None = None,
   tuning: Mapping[str, Any] | None = None,
+  sweeps: Mapping[str, Any] | None = None,
 ) -> None:
   """Writes experiment.json; runs of former calls stay part of it.
 
@@ -71,6 +72,7 @@ def write(
     title: of its page; by default its name.
     trials: runs that tuned each arm.
     tuning: its trials and what they chose (runs/tuning.py).
+    sweeps: the part of the file that is on sweeps (`grid.Crossed.record`).
     differs: what arms are meant to differ in (lm_jax/report/panel.py).
   """
   runs = [Planned(c.name, c.arm, c.seed, seeds_lib.apart(c)) for c in configs]
@@ -97,10 +99,22 @@ def write(
     **({"tuning": dict(tuning)} if tuning else {}),
     "baseline": baseline,
     "runs": list(map(_as_object, runs)),
+    **_sweeps(old, sweeps or {}, {run.arm for run in runs}),
     **made,
   }
   text = json.dumps(content, indent=2) + "\n"
   write_atomically(pathlib.Path(directory, FILE), text)
+
+
+def _sweeps(
+  old: Mapping[str, Any], new: Mapping[str, Any], arms: Collection[str]
+) -> dict[str, Any]:
+  """The sweeps of all calls so far, and where arms stand in them."""
+  sweeps = list(new.get("sweeps", []))
+  sweeps += [one for one in old.get("sweeps") or [] if one not in sweeps]
+  places = {**(old.get("swept") or {}), **new.get("swept", {})}
+  swept = {arm: place for arm, place in places.items() if arm in arms}
+  return {"sweeps": sweeps, "swept": swept} if swept else {}
 
 
 def _as_object(run: Planned) -> dict[str, Any]:

@@ -21,7 +21,14 @@ from lm_jax.inference import continued, load
 from lm_jax.runs import branching
 from lm_jax.runs import result as result_lib
 from lm_jax.runs.session import Session, train_session
-from lm_jax.storage import checkpoint, disk, identity, machines, workdir
+from lm_jax.storage import (
+  checkpoint,
+  disk,
+  identity,
+  machines,
+  tracking,
+  workdir,
+)
 from lm_jax.support import version
 from lm_jax.training import curriculum
 from lm_jax.training import parts as parts_lib
@@ -47,6 +54,7 @@ class Run:
     self.config = config = config_lib.with_packing(config)
     config_lib.build(config)
     identity.check_names(config)
+    tracking.check(config.trackers)
     specials = specials_of(config.data)
     # The tokenizer does not exist yet; an objective asks for no more than this.
     size = max(config.data.vocabulary_size, specials.ids[-1] + 2)

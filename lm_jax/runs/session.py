@@ -23,6 +23,7 @@ from lm_jax.runs import starting, yardstick
 from lm_jax.runs.yardstick import VALIDATION_LOSS
 from lm_jax.storage import checkpoint, identity, machines, workdir
 from lm_jax.storage.log import MetricsLog, NoLog, write_atomically
+from lm_jax.storage.tracking import Tracking
 from lm_jax.support import status as status_lib
 from lm_jax.tasks import base as tasks_base
 from lm_jax.training import events, train
@@ -69,6 +70,13 @@ class Session:
 
 def train_session(session: Session) -> dict[str, Any]:
   """Trains, measures and writes result.json; returns its content."""
+  with Tracking(session.config) as tracking:
+    result = _train_session(session, tracking)
+    tracking.finish(result)
+  return result
+
+
+def _train_session(session: Session, tracking: Tracking) -> dict[str, Any]:
   config, directory = session.config, Path(session.config.workdir)
   dataset, program, base = session.dataset, session.program, session.base
   title = config.name or config.objective
@@ -142,7 +150,8 @@ def train_session(session: Session) -> dict[str, Any]:
     checkpoints.prefer(measured.metric)
     every = config.eval_every or -(-(steps or 1000) // EVALUATIONS)
     status, error = train.STAGE_DONE, None
-    with MetricsLog(directory, ledger.steps) if first else NoLog() as log:
+    logs = MetricsLog(directory, ledger.steps, tracking) if first else NoLog()
+    with logs as log:
       for part in session.parts:
         if status == train.STAGE_DONE:
           with contextlib.closing(part.batches(ledger.steps)) as batches:

@@ -1,4 +1,4 @@
-"""Writes metrics.jsonl and TensorBoard events of one run."""
+"""Writes metrics.jsonl of one run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import errno
 import json
 import math
 import os
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from lm_jax.data import lines
 from lm_jax.storage import litter
@@ -19,38 +18,47 @@ from lm_jax.support.errors import advising
 from lm_jax.support.typed_json import as_kind
 
 
+class Follower(Protocol):
+  """Gets what a run logs, too (lm_jax/storage/tracking.py)."""
+
+  def start(self, step: int, lines: Sequence[dict[str, Any]]) -> None:
+    """Gets the step that the run continues from, and the lines so far."""
+
+  def log(self, line: dict[str, Any]) -> None:
+    """Gets a new line."""
+
+
 class MetricsLog:
-  """Logs a JSON object per logged step, and the same numbers for TensorBoard.
+  """Logs a JSON object per logged step, and hands it to those that follow.
 
   Args:
     directory: of the run.
     step: the step that the run continues from. Later lines are dropped, to be
       written again; lines of this step are not written twice.
+    follower: gets the same lines.
   """
 
-  def __init__(self, directory: str | os.PathLike, step: int):
-    # Here, before the training's clock runs: it takes more than a second where
-    # it finds PyTorch, and the first run of several would pay for all.
-    import tensorboardX.event_file_writer  # noqa: F401
-
+  def __init__(
+    self,
+    directory: str | os.PathLike,
+    step: int,
+    follower: Follower | None = None,
+  ):
     self._path = Path(directory, "metrics.jsonl")
-    kept = [line for line in read(self._path) if line["step"] <= step]
+    before = read(self._path)
+    kept = [line for line in before if line["step"] <= step]
     write_atomically(self._path, "".join(map(_json, kept)))
     self._there = {(line["step"], *line) for line in kept}
     self._file = self._path.open("a", encoding="utf-8")
-    self._step = step
-    self._opened: Any = None
-    Path(directory, "events").mkdir(exist_ok=True)
+    self._follower = follower
+    if follower is not None:
+      follower.start(step, before)
 
   def __enter__(self) -> MetricsLog:
     return self
 
   def __exit__(self, *_: object) -> None:
-    try:
-      self._file.close()
-    finally:
-      if self._opened is not None:
-        self._opened.close()
+    self._file.close()
 
   def write(self, step: int, values: Mapping[str, float | int]) -> None:
     """Appends a line; `values` are plain numbers, null if not finite."""
@@ -60,33 +68,8 @@ class MetricsLog:
       return
     self._file.write(_json(line))
     self._file.flush()
-    self._scalars(step, finite)
-
-  def _scalars(self, step: int, values: Mapping[str, float | None]) -> None:
-    """Writes an event for TensorBoard; the first one opens its file."""
-    from tensorboardX.event_file_writer import EventsWriter
-    from tensorboardX.proto.event_pb2 import Event, SessionLog
-    from tensorboardX.proto.summary_pb2 import Summary
-
-    if self._opened is None:
-      # Without SummaryWriter's thread: where that cannot write it dies, and
-      # a thread that waits for it waits for ever. Files of one second would
-      # have the same name.
-      place = self._path.with_name("events") / "events"
-      self._opened = EventsWriter(str(place), f".{self._step}")
-      # TensorBoard forgets the events from the next step on.
-      session = SessionLog(status=SessionLog.START)
-      event = Event(step=self._step + 1, session_log=session)
-      self._opened.write_event(event)
-    scalars = [
-      Summary.Value(tag=name, simple_value=value)
-      for name, value in values.items()
-      if value is not None
-    ]
-    self._opened.write_event(
-      Event(wall_time=time.time(), step=step, summary=Summary(value=scalars))
-    )
-    self._opened.flush()
+    if self._follower is not None:
+      self._follower.log(line)
 
 
 @dataclasses.dataclass(frozen=True)

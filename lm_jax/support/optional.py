@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 from lm_jax.support.errors import UsageError
@@ -19,6 +20,14 @@ def need(module: str, what: str, extra: str = "tasks") -> Any:
   except ModuleNotFoundError as error:
     if module.partition(".")[0] != error.name:
       raise
-    raise UsageError(
-      f"{what}: needs {error.name}; pip install 'lm_jax[{extra}]'"
-    ) from None
+    raise _missing(error.name, what, extra) from None
+
+
+def require(module: str, what: str, extra: str) -> None:
+  """Raises UsageError where a library is not installed; does not import it."""
+  if importlib.util.find_spec(module) is None:
+    raise _missing(module, what, extra)
+
+
+def _missing(name: str, what: str, extra: str) -> UsageError:
+  return UsageError(f"{what}: needs {name}; pip install 'lm_jax[{extra}]'")

@@ -1,9 +1,9 @@
 """Adds a user's own files to those that are found by name: --plugins=DIR.
 
 DIR holds folders named after kinds: objectives/, adaptation/, tasks/,
-families/, experiments/ and templates/, with one file for each thing. The code
-of DIR is run only since the command, or `lm_jax.plugins`, names DIR: no
-configuration, run or model can name one.
+families/, experiments/, trackers/ and templates/, with one file for each thing.
+The code of DIR is run only since the command, or `lm_jax.plugins`, names DIR:
+no configuration, run or model can name one.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ from lm_jax.support.errors import UsageError, about
 FLAG = "--plugins"
 HELP = (
   "a directory with your own objectives/, adaptation/, tasks/, families/,"
-  " experiments/ or templates/, one file for each; may be given several times"
+  " experiments/, trackers/ or templates/, one file for each; may be given"
+  " several times"
 )
 HINT = f"one of your own needs {FLAG}=DIR"
 # The folders of DIR whose files are modules, and the package of each.
 PACKAGES = {
   kind: f"lm_jax.{kind}"
-  for kind in ("objectives", "adaptation", "tasks", "families", "experiments")
+  for kind in (
+    *("objectives", "adaptation", "tasks", "families", "experiments"),
+    "trackers",
+  )
 }
 TEMPLATES, TEMPLATE_SUFFIX = "templates", ".jinja"
 SHIPPED_TEMPLATES = pathlib.Path(__file__).parents[1] / "prompting/templates"

@@ -160,13 +160,17 @@ def test_compare_records_what_it_runs(monkeypatch, tmp_path):
     def execute(self, progress=True):
       raise KeyboardInterrupt
 
-  monkeypatch.setattr("lm_jax.runs.run.Run", Interrupted)
+  monkeypatch.setattr("lm_jax.runs.comparison.Run", Interrupted)
   monkeypatch.setattr("lm_jax.runs.spends.is_open", lambda _: False)
 
   def about(name, **given):
     place = str(tmp_path / name)
     texts = {path: [text] for path, text in given.items()}
-    compare.run({**texts, "workdir": [place]}, "launch.py compare", False)
+    compare.run(
+      {**texts, "workdir": [place], "parallel": ["1"]},
+      "launch.py compare",
+      False,
+    )
     return json.loads((tmp_path / name / record.FILE).read_text())
 
   own = about("own", budget="flops:1e9")
@@ -176,7 +180,38 @@ def test_compare_records_what_it_runs(monkeypatch, tmp_path):
   swept = about("swept", objectives="mlm", sweep="trunk.layers=1,2")
   assert swept["title"] == "mlm: trunk.layers"
   assert swept["question"].startswith("Which trunk.layers does best, 1 or 2")
-  assert "Expected" not in swept["docstring"]
+  # The file's own words are of other arms.
+  assert "Expected: nothing was written down" in swept["docstring"]
+  assert "wsd" not in swept["docstring"]
+  assert swept["sweeps"] == [
+    {"options": ["trunk.layers"], "values": [["1"], ["2"]], "arm": ""}
+  ]
+  assert swept["swept"] == {
+    f"mlm-layers={n}": {"arm": "mlm", "values": {"trunk.layers": n}}
+    for n in ("1", "2")
+  }
+  assert "sweeps" not in own
+
+
+def test_words_of_ranges_linked_options_and_arms():
+  runs = compare_objectives.runs(("mlm", "clm"))
+  settings = _settings(runs, ["trunk.layers=1,2"])
+  found = subject.derived("x", settings, {"trunk.layers": ["1", "2"]})
+  # Each has a learning rate of its own, which was not swept.
+  assert found.title == "mlm and clm: trunk.layers"
+  assert found.question.startswith(
+    "Which trunk.layers does best, 1 or 2, for each of mlm and clm under"
+  )
+  linked = {
+    "size+optimizer.learning_rate": ["nano+4e-3", "tiny+1e-3"],
+    "mlm/objective.rate": ["0.15", "0.4"],
+  }
+  found = subject.derived("x", settings, linked)
+  assert found.question.startswith(
+    "Which size+optimizer.learning_rate (nano+4e-3 or tiny+1e-3) and"
+    " mlm/objective.rate (0.15 or 0.4) do best for each of mlm and clm under"
+  )
+  assert "  mlm/objective.rate = 0.15, 0.4\n" in found.docstring
 
 
 def test_seeds_are_no_subject():

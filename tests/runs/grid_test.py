@@ -202,7 +202,10 @@ def test_linked_options_move_together():
   run = crossed.runs[1]
   assert (run.size, run.optimizer.learning_rate) == ("tiny", 1e-3)
   assert crossed.planned == 4
-  assert crossed.values[run.arm] == {"size": "tiny", LEARNING_RATE: "1e-3"}
+  assert crossed.places[run.arm].values == {
+    "size": "tiny",
+    LEARNING_RATE: "1e-3",
+  }
 
 
 def test_values_of_one_arm_cross_that_arm_alone():
@@ -215,11 +218,11 @@ def test_values_of_one_arm_cross_that_arm_alone():
     "clm-layers=1",
     "clm-layers=2",
   ]
-  assert crossed.values["mlm-layers=2-rate=0.4"] == {
+  assert crossed.places["mlm-layers=2-rate=0.4"].values == {
     "trunk.layers": "2",
     "objective.rate": "0.4",
   }
-  assert crossed.values["clm-layers=1"] == {"trunk.layers": "1"}
+  assert crossed.places["clm-layers=1"].values == {"trunk.layers": "1"}
 
 
 def test_values_of_one_arm_replace_those_of_all():
@@ -233,7 +236,8 @@ def test_values_of_one_arm_replace_those_of_all():
   ]
   alone = _crossed(TWO, f"mlm/{LEARNING_RATE}=2e-3,3e-3")
   # The other one's own value stands beside these in a figure.
-  assert alone.values["clm"] == {LEARNING_RATE: "0.001"}
+  assert alone.places["clm"].values == {LEARNING_RATE: "0.001"}
+  assert alone.places["mlm-learning_rate=2e-3"].arm == "mlm"
   with pytest.raises(UsageError, match="--sweep=rtd/.*: arm=rtd: unknown"):
     grid.cross(TWO, [sweeps.Sweep(("size",), (("nano",),), "rtd")], 1)
 
@@ -241,6 +245,8 @@ def test_values_of_one_arm_replace_those_of_all():
 def test_a_run_that_several_values_make_has_none_of_them():
   layers = "trunk.encoder_layers"
   crossed = _crossed(ARCHITECTURES, f"{layers}=2,4")
-  assert crossed.values["prefix_decoder"] == {}
-  assert crossed.values["encoder_decoder-encoder_layers=4"] == {layers: "4"}
+  assert crossed.places["prefix_decoder"].values == {}
+  assert crossed.places["encoder_decoder-encoder_layers=4"].values == {
+    layers: "4"
+  }
   assert crossed.planned == 6

@@ -109,7 +109,7 @@ def test_a_directory_without_its_folders_is_refused(
   assert cli.main(["train", f"--plugins={name}"]) == 2
   error = capsys.readouterr().err
   assert error.startswith(f"lm_jax: --plugins={name}: must be a directory")
-  assert error.count("\n") == 1 and "experiments, templates" in error
+  assert error.count("\n") == 1 and "experiments, trackers, templates" in error
 
 
 @pytest.mark.parametrize(

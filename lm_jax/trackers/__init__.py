@@ -1,0 +1,1 @@
+"""Trackers: programs that show runs while they go on, one file each."""
