@@ -59,16 +59,19 @@ def main(flags: Flags) -> int:
     if text and not folder.is_dir():
       raise UsageError(f"--{flag}={text}: {folder}: no such directory")
   chosen = [files.load(name) for name in flags.names or files.paths()]
-  outcomes, code = [], 0
-  for file in chosen:
-    outcome, ended = run(file, flags)
-    code = code or ended
-    if ended == EXIT[INTERRUPTED]:
-      break
-    print(page.line(outcome), flush=True)
-    outcomes.append(outcome)
-  if flags.table:
-    page.write(pathlib.Path(flags.table), outcomes)
+  outcomes: list[Outcome] = []
+  code = 0
+  try:
+    for file in chosen:
+      outcome, ended = run(file, flags)
+      code = code or ended
+      if ended == EXIT[INTERRUPTED]:
+        break
+      print(page.line(outcome), flush=True)
+      outcomes.append(outcome)
+  finally:  # A claim that can't be run does not take the others along.
+    if flags.table and outcomes:
+      page.write(pathlib.Path(flags.table), outcomes)
   return code
 
 
