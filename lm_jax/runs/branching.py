@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -156,9 +155,10 @@ def _branch(session: Session, fork: Fork, state: State, ledger: Ledger) -> None:
         program=program,
         parts=[part],
         progress=session.progress,
-        began=time.monotonic(),
+        began=session.pace.wall(),
         base=session.base,
         trunk=(state, ledger),
+        pace=session.pace,
       )
     )
 

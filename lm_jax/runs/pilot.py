@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
@@ -17,6 +17,7 @@ from lm_jax.data import rows as rows_lib
 from lm_jax.training import pace
 from lm_jax.training.assemble import enable_compilation_cache, make_program
 from lm_jax.training.parts import Part
+from lm_jax.training.seed_batch import Request, SeedBatch
 
 # Steps that are timed: the first ones are slower.
 _FIRST, _MOST, _ENOUGH = 5, 40, 3.0
@@ -75,16 +76,62 @@ def _seconds(config: Config, part: Part) -> float:
   state = program.initial(
     np.uint32(seeds.parameters), np.uint32(seeds.corruption)
   )
-  step, times = program.step, []
-  batches = part.batches(0)
-  begin = time.perf_counter()
-  for rows in itertools.islice(batches, _MOST):
-    clock = time.perf_counter()
-    state, _ = step(state, program.place_rows(rows), np.float32(0))
+  compiled, batches = program.step, part.batches(0)
+
+  def step() -> None:
+    nonlocal state
+    rows = program.place_rows(next(batches))
+    state, _ = compiled(state, rows, np.float32(0))
     jax.block_until_ready(state.step)
-    times.append(time.perf_counter() - clock)
-    if len(times) > _FIRST and time.perf_counter() - begin > _ENOUGH:
-      break
+
+  seconds = _median(step)
   if hasattr(batches, "close"):
     batches.close()
-  return float(np.median(times[min(_FIRST, len(times) - 1) :]))
+  return seconds
+
+
+def alone_and_together(config: Config, size: int) -> tuple[float, float]:
+  """Times a step of a run, and one of several seeds at once, for each of them.
+
+  Returns:
+    seconds of a step of a run, alone and together; infinite where the device
+    has no memory for them.
+  """
+  enable_compilation_cache(config.data.cache)
+  dataset = rows_lib.load(config.data, config.length)
+  program = make_program(config, dataset)
+  alone = _seconds(config, Part(None, program, dataset, 0, 0))
+  batch = SeedBatch(program, size)
+  requests = {
+    seed: Request(
+      program.initial(np.uint32(seed), np.uint32(seed)),
+      dataset.batch(seed, 0, config.batch_size),
+      np.float32(0),
+    )
+    for seed in range(size)
+  }
+
+  def step() -> None:
+    for number, (state, metrics) in batch.step(requests).items():
+      requests[number] = requests[number]._replace(state=state)
+      jax.block_until_ready(metrics)
+
+  try:
+    return alone, _median(step) / size
+  except jax.errors.JaxRuntimeError as error:
+    if "RESOURCE_EXHAUSTED" not in str(error):
+      raise
+    return alone, math.inf
+
+
+def _median(step: Callable[[], None]) -> float:
+  """Times a step, by the median of a few, in seconds."""
+  times: list[float] = []
+  begin = time.perf_counter()
+  while len(times) < _MOST and (
+    len(times) <= _FIRST or time.perf_counter() - begin < _ENOUGH
+  ):
+    clock = time.perf_counter()
+    step()
+    times.append(time.perf_counter() - clock)
+  return float(np.median(times[_FIRST:]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
 from typing import Any
 
 import jax
@@ -20,7 +19,7 @@ from lm_jax.devices import distributed
 from lm_jax.inference import continued, load
 from lm_jax.runs import branching
 from lm_jax.runs import result as result_lib
-from lm_jax.runs.session import Session, train_session
+from lm_jax.runs.session import Pace, Session, train_session
 from lm_jax.storage import (
   checkpoint,
   disk,
@@ -37,6 +36,8 @@ from lm_jax.training.assemble import (
   enable_compilation_cache,
   make_program,
 )
+
+ALONE = Pace()
 
 
 class Run:
@@ -66,13 +67,16 @@ class Run:
       workdir.check(config.workdir)
       workdir.check_same(config)
 
-  def execute(self, progress: bool = True) -> dict[str, Any]:
+  def execute(
+    self, progress: bool = True, pace: Pace = ALONE
+  ) -> dict[str, Any]:
     """Runs, continues or reuses the run; returns the content of result.json.
 
     One that has diverged would do so again, and is reused, too.
 
     Args:
       progress: show how it goes: a bar on a terminal, lines elsewhere.
+      pace: of its steps, if others go along.
 
     Raises:
       UsageError: its directory is taken, or its data cannot be read.
@@ -85,7 +89,7 @@ class Run:
     #    --model, or anew.
     # 6. It trains, part by part of the curriculum.
     # 7. It is measured, and result.json is written.
-    config, began = self.config, time.monotonic()
+    config, began = self.config, pace.wall()
     machines.use_threads(config.workdir)
     distributed.require_same(_flags(config))
     finished = _finished(config)
@@ -108,7 +112,7 @@ class Run:
       )
       # Another process may have been faster.
       finished = _finished(config)
-      return finished or _train(config, dataset, progress, began)
+      return finished or _train(config, dataset, progress, began, pace)
 
 
 def _dataset(config: Config) -> RowSource:
@@ -138,12 +142,19 @@ def _finished(config: Config) -> dict[str, Any] | None:
 
 
 def _train(
-  config: Config, dataset: RowSource, progress: bool, began: float
+  config: Config,
+  dataset: RowSource,
+  progress: bool,
+  began: float,
+  pace: Pace,
 ) -> dict[str, Any]:
   # Raises where there are too few rows for a batch.
   dataset.batch(config_lib.seeds_of(config).order, 0, config.batch_size)
   program = make_program(config, dataset)
   parts = parts_lib.parts(config, dataset, program)
+  if pace is not ALONE:
+    program = pace.program(program)
+    parts = [dataclasses.replace(part, program=program) for part in parts]
   base = None
   if config.adapt:
     base = load.read_base(config, f"--workdir={config.workdir}")
@@ -154,7 +165,9 @@ def _train(
       for part in parts
     ]
   Budget.parse(config.budget).steps(program.flops, program.positions)
-  session = Session(config, dataset, program, parts, progress, began, base)
+  session = Session(
+    *(config, dataset, program, parts, progress, began, base), pace=pace
+  )
   if config.branches:
     session = branching.with_branches(session)
   return train_session(session)

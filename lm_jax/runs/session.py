@@ -44,16 +44,33 @@ Branch = Callable[[Fork, State, Ledger], int]
 
 
 @dataclasses.dataclass(frozen=True)
+class Pace:
+  """Says how a run takes its steps: by default alone.
+
+  program: gives the program whose steps it takes, for its own.
+  clock: seconds of training.
+  wall: seconds that it takes, by which those of several runs add up.
+  together: how many take their steps as one.
+  """
+
+  program: Callable[[Program], Program] = lambda own: own
+  clock: Callable[[], float] = lambda: time.perf_counter()
+  wall: Callable[[], float] = time.monotonic
+  together: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
 class Session:
   """The means to train one directory.
 
   config: of the run; its workdir is the directory.
   program: of its last part.
   parts: its stages, ready to be compiled.
-  began: the clock when the command began, in seconds.
+  began: the wall clock when the command began, in seconds.
   base: the model that it adapts, if it does.
   trunk: where it is a branch, the state and the ledger that it begins with.
   forks: its branches, which `branch` makes.
+  pace: of all its steps.
   """
 
   config: Config
@@ -66,6 +83,7 @@ class Session:
   trunk: tuple[State, Ledger] | None = None
   forks: Sequence[Fork] = ()
   branch: Branch = lambda *_: 0
+  pace: Pace = Pace()
 
 
 def train_session(session: Session) -> dict[str, Any]:
@@ -84,7 +102,7 @@ def _train_session(session: Session, tracking: Tracking) -> dict[str, Any]:
   earlier = 0.0  # of the sessions before this one
 
   def wall() -> float:
-    return round(earlier + time.monotonic() - session.began, 3)
+    return round(earlier + session.pace.wall() - session.began, 3)
 
   budget = Budget.parse(config.budget)
   steps = budget.steps(program.flops, program.positions)
@@ -141,7 +159,11 @@ def _train_session(session: Session, tracking: Tracking) -> dict[str, Any]:
     # directory is this run's.
     _describe(directory, config, dataset)
     first = distributed.is_first()
-    made_by = machines.note(directory, ledger.steps) if first else []
+    made_by = (
+      machines.note(directory, ledger.steps, session.pace.together)
+      if first
+      else []
+    )
     meta = checkpoints.meta() or {}
     # Of a run of before these are kept, only the training steps are known.
     alone = 0.0 if session.trunk else ledger.seconds
@@ -168,7 +190,8 @@ def _train_session(session: Session, tracking: Tracking) -> dict[str, Any]:
                 config.skip_limit,
               ),
               events.Hooks(
-                *(log.write, along, save, measured.should_stop, branch)
+                *(log.write, along, save, measured.should_stop, branch),
+                session.pace.clock,
               ),
               interruption,
               title=title,

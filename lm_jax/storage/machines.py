@@ -44,13 +44,22 @@ def use_threads(directory: str | os.PathLike) -> None:
     machine.use_threads(entries[0]["threads"])
 
 
-def note(directory: str | os.PathLike, step: int) -> list[dict[str, Any]]:
+def note(
+  directory: str | os.PathLike, step: int, together: int = 1
+) -> list[dict[str, Any]]:
   """Adds an entry from a step on, if anything has changed, with a warning.
+
+  Args:
+    directory: of the run.
+    step: the first one that it takes now.
+    together: how many runs take their steps as one, this one among them.
 
   Returns:
     All entries of the file.
   """
   now = machine.facts()
+  if together > 1:
+    now["together"] = together
   there = read(directory)
   kept = [entry for entry in there if entry["step"] < step]
   before = {k: v for k, v in (kept or [now])[-1].items() if k != "step"}

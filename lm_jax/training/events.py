@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 
 from lm_jax.config.budget import Ledger
@@ -23,6 +24,7 @@ class Hooks:
     neither; returns the model FLOPs of all branches so far.
   should_stop: called after an evaluation: whether to end the run before its
     budget is spent.
+  clock: the seconds of the run's own time.
   """
 
   log: Log
@@ -30,6 +32,7 @@ class Hooks:
   save: Callable[[State, Ledger, dict[str, float]], None]
   should_stop: Callable[[], bool] = lambda: False
   branch: Callable[[Fork, State, Ledger], int] = lambda *_: 0
+  clock: Callable[[], float] = lambda: time.perf_counter()
 
 
 @dataclasses.dataclass(frozen=True)

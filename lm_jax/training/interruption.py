@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 from lm_jax.support.errors import causes
 from lm_jax.training import stuck
@@ -19,8 +19,9 @@ _AGAIN, _PATIENCE = 0.02, 1.0
 class Interruption:
   """Notes TERM, INT, HUP, USR1, USR2 and XCPU in `noted`; a second INT aborts.
 
-  It works only within the context and in the main thread. A nested one replaces
-  the outer one, and they share what is noted. HUP is left alone if it is
+  It works only within the context. A nested one replaces the outer one, and
+  they share what is noted. Signals reach the main thread; in another thread it
+  shares what is noted there. HUP is left alone if it is
   ignored (`nohup`).
 
   Args:
@@ -37,13 +38,17 @@ class Interruption:
   )
 
   def __init__(self, raises: bool = False) -> None:
-    self.noted = False
+    self._noted = False
     self._raises = raises
     self._before: dict[int, Any] = {}
     self._outer: Interruption | None = None
     self._deadline = 0.0
 
-  def __enter__(self) -> Interruption:
+  @property
+  def noted(self) -> bool:
+    return self._noted or (self._outer is not None and self._outer.noted)
+
+  def __enter__(self) -> Self:
     if threading.current_thread() is threading.main_thread():
       for number in self.SIGNALS:
         before = signal.getsignal(number)
@@ -53,13 +58,14 @@ class Interruption:
         outer = getattr(before, "__self__", None)
         if isinstance(outer, Interruption):
           self._outer = outer
-      if self._outer is not None:
-        self.noted |= self._outer.noted
+    else:
+      outer = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+      self._outer = outer if isinstance(outer, Interruption) else None
     return self
 
   def __exit__(self, *_: object) -> None:
     if self._outer is not None:
-      self._outer.noted |= self.noted
+      self._outer._noted |= self._noted
     for number, handler in self._before.items():
       signal.signal(number, handler)
 
@@ -70,7 +76,7 @@ class Interruption:
       signal.signal(number, signal.SIG_IGN)
 
   def _note(self, number: int, frame: FrameType | None) -> None:
-    first, self.noted = not self.noted, True
+    first, self._noted = not (self._noted or self.noted), True
     stuck.answer()
     if first and self._raises:
       self._deadline = time.monotonic() + _PATIENCE

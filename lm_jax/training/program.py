@@ -95,7 +95,7 @@ class Program:
     batch = sharding.rows(plan.mesh)
     self.initial = jax.jit(self._initial, out_shardings=self.shardings)
     self._step = jax.jit(
-      self._train_step,
+      self.train_step,
       in_shardings=(self.shardings, batch, whole, *fixed),
       out_shardings=(self.shardings, whole),
       donate_argnums=0,
@@ -137,6 +137,10 @@ class Program:
   def steps(self, budget: Budget, spent: Ledger) -> int | None:
     """Counts the steps that a budget buys; see `Budget.steps`."""
     return budget.steps(self.flops, self.positions, spent)
+
+  def settled(self, state: State) -> State:
+    """Returns the arrays of a state that a step has returned: itself."""
+    return state
 
   def split(self, params: Tree) -> tuple[Tree, Tree]:
     """Splits all parameters into trained and fixed ones."""
@@ -209,9 +213,10 @@ class Program:
       skipped=jnp.zeros(2, jnp.int32),
     )
 
-  def _train_step(
+  def train_step(
     self, state: State, rows: Rows, fraction: Array, held: Tree = None
   ):
+    """Takes a step, inside `jit`; see `step`."""
     plan = self.plan
     key = jax.random.wrap_key_data(state.key)
     make_key, loss_key, dropout_key = jax.random.split(

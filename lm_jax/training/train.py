@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -93,7 +92,7 @@ def fit(
     shown.move(loop.percent())
     stop = votes.stop(interruption.noted, ledger.seconds)
     exchange("ready")  # no clock runs while another process compiles
-    loop.clock = time.perf_counter()
+    loop.clock = hooks.clock()
     loop.branch(saved=True)
     stop = stop or votes.stop(interruption.noted, ledger.seconds)
     while not (loop.over or loop.diverged or stop):
@@ -150,7 +149,7 @@ class _Loop:
     self.evaluated: dict[str, float] = {}  # at the last step
     self.over = self._finished()  # as of the last step
     self.diverged: str | None = None  # why
-    self.clock = time.perf_counter()
+    self.clock = hooks.clock()
     self.memory = memory.Watch()
     # Metrics are fetched a step late, so that the device never waits.
     self.pending: tuple[dict[str, float], dict[str, Any]] | None = None
@@ -209,7 +208,7 @@ class _Loop:
       if self.diverged:
         return
       self.ledger.branch_flops = self.hooks.branch(fork, self.state, now)
-      self.clock = time.perf_counter()
+      self.clock = self.hooks.clock()
 
   def last_evaluation(self) -> dict[str, float]:
     """Returns the last step's evaluation; computes it now if it was not due."""
@@ -226,7 +225,7 @@ class _Loop:
         step = self.ledger.steps
         self._diverge(f"what it gives at step {step} is not finite")
       self._write(self.ledger.as_dict(), values)
-    self.clock = time.perf_counter()
+    self.clock = self.hooks.clock()
     return values
 
   def save(self, evaluated: dict[str, float]) -> None:
@@ -234,7 +233,7 @@ class _Loop:
     self.settle()
     if not self.diverged:
       self.hooks.save(self.state, self.ledger, evaluated)
-    self.clock = time.perf_counter()
+    self.clock = self.hooks.clock()
 
   def _finished(self) -> bool:
     staged = self.until is not None and self._spent() >= self.until
@@ -310,6 +309,7 @@ class _Loop:
   def settle(self) -> None:
     """Waits for the device, so that all costs and skipped steps are known."""
     self._fetch()
+    self.state = self.program.settled(self.state)
     jax.block_until_ready(self.state.step)
     self._tick()
     step = self.ledger.steps
@@ -338,6 +338,6 @@ class _Loop:
     self.forks.plan(self.ledger)
 
   def _tick(self) -> None:
-    now = time.perf_counter()
+    now = self.hooks.clock()
     self.ledger.seconds += now - self.clock
     self.clock = now

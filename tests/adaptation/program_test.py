@@ -271,7 +271,7 @@ def test_layers_of_a_scan_are_adapted_each(name):
 def test_an_ordinary_program_is_as_it_was():
   """No method reaches a network that has none."""
   plain = toy.program("clm", **BIASED)
-  jaxpr = jax.make_jaxpr(plain._train_step)(
+  jaxpr = jax.make_jaxpr(plain.train_step)(
     plain.abstract, plain._rows, jnp.float32(0)
   )
   plan = _program("lora").plan
@@ -279,7 +279,7 @@ def test_an_ordinary_program_is_as_it_was():
   again = type(plain)(dataclasses.replace(plan, network=other))
   assert plain.split(plain.shapes) == (plain.shapes, {})
   assert str(jaxpr) == str(
-    jax.make_jaxpr(again._train_step)(
+    jax.make_jaxpr(again.train_step)(
       again.abstract, again._rows, jnp.float32(0)
     )
   )

@@ -8,7 +8,7 @@ from lm_jax.devices import compilation
 def _temporary(options):
   """Bytes that a training step takes besides its arguments."""
   program = toy.program("clm", length=128, layers=3)
-  step = jax.jit(program._train_step, compiler_options=options)
+  step = jax.jit(program.train_step, compiler_options=options)
   fraction = jax.ShapeDtypeStruct((), jnp.float32)
   compiled = step.lower(program.abstract, program._rows, fraction).compile()
   return compiled.memory_analysis().temp_size_in_bytes

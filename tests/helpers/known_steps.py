@@ -47,6 +47,9 @@ class FakeProgram:
   def compile(self):
     """Nothing is compiled."""
 
+  def settled(self, state):
+    return state
+
   def steps(self, budget, spent):
     return budget.steps(self.flops, self.positions, spent)
 

@@ -66,7 +66,7 @@ def test_logits_exist_only_where_something_is_predicted(name):
   predicted = [problem.targets_BxP.size]
   if "targets_BxP" in problem.extra:  # hybrid predicts in two places
     predicted.append(problem.extra["targets_BxP"].size)
-  jaxpr = jax.make_jaxpr(program._train_step)(
+  jaxpr = jax.make_jaxpr(program.train_step)(
     program.abstract, program._rows, jnp.float32(0)
   )
   assert toy.most_logits(jaxpr, toy.VOCABULARY) == max(predicted)
@@ -77,7 +77,7 @@ def test_a_step_of_usual_size_does_not_hold_all_logits():
   program = toy.program(
     "clm", batch=batch, length=length, vocabulary=vocabulary, scan=True
   )
-  jaxpr = jax.make_jaxpr(program._train_step)(
+  jaxpr = jax.make_jaxpr(program.train_step)(
     program.abstract, program._rows, jnp.float32(0)
   )
   held = toy.most_logits(jaxpr, vocabulary)

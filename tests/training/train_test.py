@@ -9,7 +9,7 @@ import types
 import pytest
 from known_steps import FLOPS, POSITIONS, FakeProgram, fit
 
-from lm_jax.training import train
+from lm_jax.training import events, train
 
 
 # Tokens read by k steps are k (k + 1) / 2.
@@ -59,7 +59,7 @@ def take(monkeypatch):
     return {}
 
   clock = types.SimpleNamespace(perf_counter=lambda: now[0])
-  monkeypatch.setattr(train, "time", clock)
+  monkeypatch.setattr(events, "time", clock)
   return take
 
 
