@@ -1,4 +1,4 @@
-"""How the arms were tuned before they were compared, and who has no rank."""
+"""The tuning of arms before they were compared, and who has no rank for it."""
 
 from __future__ import annotations
 
