@@ -108,6 +108,15 @@ def test_a_former_failure_is_forgotten_when_the_run_begins(configs):
   assert not pathlib.Path(configs[0].workdir, "result.json").exists()
 
 
+def test_only_some_runs_are_carried_out():
+  names = ["mlm-seed0", "mlm-seed1", "clm-seed0"]
+  assert execute.matching(names, ()) == names
+  assert execute.matching(names, ["mlm-*"]) == names[:2]
+  assert execute.matching(names, ["*seed0", "mlm-seed1"]) == names
+  with pytest.raises(UsageError, match="--only=rtd-\\*"):
+    execute.matching(names, ["rtd-*"])
+
+
 def test_exit_codes():
   assert execute.exit_code({"x": "done", "y": "diverged"}) == 3
   assert execute.exit_code({"x": "failed", "y": "diverged"}) == 1
