@@ -189,6 +189,8 @@ def _values(cells: Sequence[_Cell], sweeps: Sequence[Sweep]) -> dict[str, str]:
   An option that the arm does not sweep has its own value; one of which several
   values make the same run has none.
   """
+  if not sweeps:
+    return {}
   settings = config_lib.flat(cells[0].config)
   values = {}
   for path in dict.fromkeys(path for sweep in sweeps for path in sweep.paths):

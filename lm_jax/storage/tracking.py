@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,19 +42,33 @@ def _find(name: str) -> type[Tracker]:
   return registry.find(base.PACKAGE, name, Tracker, "--trackers")
 
 
+@dataclasses.dataclass(frozen=True)
+class _State:
+  """The content of trackers.json.
+
+  configuration: a hash of the run's; another one is another run.
+  identifiers: by tracker.
+  behind: by tracker that failed or was left out, the first step that it misses.
+  """
+
+  configuration: str
+  identifiers: dict[str, str] = dataclasses.field(default_factory=dict)
+  behind: dict[str, int] = dataclasses.field(default_factory=dict)
+
+
 class Tracking:
   """The trackers of one run; those that fail are left out from then on.
 
-  Used as a context, it tells them of an exception that ends the run.
+  Used as a context, it tells them of an exception that ends the run. Only what
+  was started is ended: of several processes the first alone logs.
   """
 
   def __init__(self, config: Config):
     self._config, self._step = config, 0
-    self._trackers = {name: _find(name)() for name in config.trackers}
+    self._trackers: dict[str, Tracker] = {}
+    self._state = _State("")
     # By tracker, the (step, name) of each number that it has had.
-    self._sent: dict[str, set[tuple[int, str]]] = {
-      name: set() for name in self._trackers
-    }
+    self._sent: dict[str, set[tuple[int, str]]] = {}
 
   def __enter__(self) -> Tracking:
     return self
@@ -71,27 +86,32 @@ class Tracking:
       step: that the run continues from.
       lines: of metrics.jsonl, those after `step` included.
     """
-    self._step = step
+    last = max([step, *(line["step"] for line in lines)])
     settings = config_lib.flat(self._config)
-    known = self._known()
-    identifiers: dict[str, str] = {}
-    for name, tracker in list(self._trackers.items()):
-      run = _tracked(self._config, step, known.get(name, ""))
+    self._state = self._read()
+    # Until it is told that a tracker goes on, it misses all that follows.
+    for name in self._state.identifiers:
+      self._state.behind.setdefault(name, last + 1)
+    for name in self._config.trackers:
+      tracker = self._trackers[name] = _find(name)()
+      self._sent[name] = set()
+      known = self._state.identifiers.get(name, "")
+      run = _tracked(self._config, step, known)
+      # What fails here misses nothing that it had before.
+      self._step = last + 1
       started = self._guard(name, lambda: tracker.start(run, settings))  # noqa: B023
+      if name not in self._trackers:
+        continue
+      missed = self._state.behind.pop(name, 0) if started == known else 0
+      self._state.behind.pop(name, None)
       if started:
-        identifiers[name] = started
-      if name in self._trackers and not tracker.rewinds:
-        if started and started == run.identifier:
-          self._sent[name] = {key for line in lines for key in _keys(line)}
-        else:
-          self._send(name, [line for line in lines if line["step"] <= step])
-    if identifiers or known:
-      content = {
-        "configuration": identity.fingerprint(self._config),
-        "identifiers": known | identifiers,
-      }
-      path = Path(self._config.workdir, FILE)
-      write_atomically(path, json.dumps(content, indent=2) + "\n")
+        self._state.identifiers[name] = started
+      if not tracker.rewinds:
+        had = [line for line in lines if line["step"] < missed]
+        self._sent[name] = {key for line in had for key in _keys(line)}
+        self._send(name, [line for line in lines if line["step"] <= step])
+    self._step = step
+    self._keep()
 
   def log(self, line: Line) -> None:
     """Sends a line of metrics.jsonl.
@@ -111,6 +131,7 @@ class Tracking:
 
   def _send(self, name: str, lines: Iterable[Line]) -> None:
     for line in lines:
+      self._step = line["step"]
       sent, tracker = self._sent[name], self._trackers.get(name)
       new = [key for key in _keys(line) if key not in sent]
       values = {n: line[n] for _, n in new if line[n] is not None}
@@ -124,6 +145,10 @@ class Tracking:
       return call()
     except Exception as error:
       del self._trackers[name]
+      if name in self._state.identifiers:
+        known = self._state.behind.get(name, self._step)
+        self._state.behind[name] = min(known, self._step)
+        self._keep()
       reason = " ".join(f"{type(error).__name__}: {error}".split())
       title = self._config.name or self._config.objective
       tqdm.write(
@@ -132,17 +157,17 @@ class Tracking:
       )
       return None
 
-  def _known(self) -> dict[str, str]:
-    """The identifiers by which this very run was tracked before."""
+  def _read(self) -> _State:
+    """How this very run was tracked before."""
     path = Path(self._config.workdir, FILE)
-    if not path.exists():
-      return {}
-    content = read_as(path, dict)
-    own = content.get("configuration") == identity.fingerprint(self._config)
-    names = content.get("identifiers")
-    if not own or not isinstance(names, dict):
-      return {}
-    return {str(name): str(value) for name, value in names.items()}
+    own = identity.fingerprint(self._config)
+    state = read_as(path, _State) if path.exists() else _State(own)
+    return state if state.configuration == own else _State(own)
+
+  def _keep(self) -> None:
+    if self._state.identifiers:
+      text = json.dumps(dataclasses.asdict(self._state), indent=2) + "\n"
+      write_atomically(Path(self._config.workdir, FILE), text)
 
 
 def _keys(line: Line) -> list[tuple[int, str]]:

@@ -139,6 +139,36 @@ def test_an_exception_that_ends_the_run_is_told(tmp_path):
   assert Recorder.runs == {"run0": ["failed"]}
 
 
+def test_what_a_tracker_has_missed_is_sent_when_it_is_back(
+  tmp_path, monkeypatch
+):
+  config = _config(tmp_path)
+  _session(config, 0, FIRST)
+  for when in ("start", "log"):
+    monkeypatch.setattr(Recorder, "broken", when)
+    step = 3 if when == "start" else 4
+    _session(config, step - 1, [(step, {"loss": 1.0})])
+  monkeypatch.setattr(Recorder, "broken", "")
+  # Left out once, and then asked for again.
+  without = dataclasses.replace(config, trackers=())
+  _session(without, 4, [(5, {"loss": 0.5})])
+  _session(config, 5, [(6, {"loss": 0.25})], "done")
+  later = [(3, {"loss": 1.0}), (4, {"loss": 1.0}), (5, {"loss": 0.5})]
+  assert Recorder.runs == {
+    "run0": [*FIRST, *later, (6, {"loss": 0.25}), "done"]
+  }
+
+
+def test_what_was_not_started_is_not_ended(tmp_path, capsys):
+  """A process that is not the first, or one that found no data."""
+  with tracking.Tracking(_config(tmp_path)) as tracked:
+    tracked.finish({"status": "done"})
+  with pytest.raises(MemoryError), tracking.Tracking(_config(tmp_path)):
+    raise MemoryError
+  assert not Recorder.calls
+  assert not capsys.readouterr().err
+
+
 def test_runs_are_grouped_by_experiment_and_arm(tmp_path):
   config = _config(tmp_path / "mine")
   run = tracking._tracked(config, 0, "")
