@@ -85,6 +85,14 @@ class Config:
     "flops:, positions: or steps: and a number, which is not exceeded; or"
     " tokens:, targets: or seconds:, which end with the step that reaches it",
   )
+  stop_at: float = option(
+    1.0,
+    "share of the budget at which the run stops and saves, paused; without it"
+    " the same command goes on, to the same bits",
+    above=0,
+    most=1,
+    absent=1.0,
+  )
   task: str = option("", "what it is fine-tuned for: `list tasks`")
   task_data: str = option(
     "", "local files of the task's examples; by default TFDS has them"

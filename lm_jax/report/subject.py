@@ -18,7 +18,7 @@ Settings = Mapping[str, Any]
 _NAMES = frozenset(
   {"name", "arm", "seed", "workdir", "data.cache", "data.workers"}
   | {"log_every", "checkpoint_every", "keep_last", "keep_every", "mesh"}
-  | {"branches", "trackers"}
+  | {"branches", "trackers", "stop_at"}
 )
 PHASES = "phases"
 # What rows a run reads.

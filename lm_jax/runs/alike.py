@@ -15,7 +15,7 @@ from lm_jax.hugging_face import write
 # for fields of the trunk.
 _NAMES = frozenset(
   {"workdir", "name", "arm", "allow_change", "seed", "size", "trunk.preset"}
-  | {"trackers"}
+  | {"trackers", "stop_at"}
 )
 # Options of the optimizer that some methods, or schedules, have no use for,
 # and those that do.

@@ -82,7 +82,9 @@ def is_complete(config: Config) -> bool:
   if workdir.check_same(config):
     return False
   content = _read(config)
-  return bool(content) and result_file.is_final(content, config.eval)
+  return bool(content) and result_file.is_final(
+    content, config.eval, config.stop_at
+  )
 
 
 def status_of(config: Config) -> str:

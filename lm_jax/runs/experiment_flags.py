@@ -65,6 +65,14 @@ class ExperimentFlags:
     " study have reached (Optuna)",
     group="tuning",
   )
+  rungs: tuple[float, ...] = option(
+    (),
+    "shares of the budget at which the worse half of a study's trials of an arm"
+    " stops: 0.25,0.5; arms are never stopped for one another",
+    above=0,
+    below=1,
+    group="tuning",
+  )
   tune_by: Literal["auto", "validation_loss", "validation_pairs"] = option(
     "auto",
     "what trials are judged by: the validation loss, or where values change"

@@ -35,7 +35,7 @@ def finished(config: Config) -> dict[str, Any] | None:
   # config.json may have been edited, or be lost: the checkpoints tell.
   own = identity.fingerprint(config)
   same = result.get("fingerprint", own) == own
-  whole = result_file.is_final(result, config.eval)
+  whole = result_file.is_final(result, config.eval, config.stop_at)
   return result if same and whole else None
 
 

@@ -188,6 +188,7 @@ def _train_session(session: Session, tracking: Tracking) -> dict[str, Any]:
                 every,
                 every if measured.always else config.checkpoint_every,
                 config.skip_limit,
+                config.stop_at if config.stop_at < 1 else None,
               ),
               events.Hooks(
                 *(log.write, along, save, measured.should_stop, branch),
@@ -236,6 +237,12 @@ def _train_session(session: Session, tracking: Tracking) -> dict[str, Any]:
         write_atomically(directory / "predictions.jsonl", text)
     result.metrics = metrics
     result.more = measured.result()
+  if status == status_lib.PAUSED:
+    result.more = {"stop_at": config.stop_at}
+    if config.eval != "none":
+      result.metrics = own_loss(state)
+    if config.eval == "validation":
+      result.metrics |= measured.evaluate_validation(state)
   if session.trunk:
     result.more |= {"begins": session.trunk[1].as_dict()}
   result.wall_seconds = wall()

@@ -20,53 +20,19 @@ from lm_jax import config as config_lib
 from lm_jax.config import Config, overrides
 from lm_jax.report import subject
 from lm_jax.runs import search_space
-from lm_jax.runs.attempt import status_of
+from lm_jax.runs.attempt import is_complete, status_of
 from lm_jax.runs.experiment_flags import ExperimentFlags
-from lm_jax.runs.result import path as result_path
 from lm_jax.runs.run import Run
 from lm_jax.runs.search_space import Dimension
+from lm_jax.runs.trial import Trial, has_ended, with_seeds_from
 from lm_jax.runs.yardstick import VALIDATION_LOSS, VALIDATION_PAIRS
 from lm_jax.statistics import studies as studies_lib
-from lm_jax.storage import result_file
 from lm_jax.support.errors import UsageError
 from lm_jax.support.optional import need
-from lm_jax.support.status import DONE, INTERRUPTED
+from lm_jax.support.status import INTERRUPTED
 
 FOLDER = "tuning"
 Execute = Callable[[Sequence[Run]], Mapping[str, str]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Trial:
-  """A run of an arm with the values of one point.
-
-  point: shares of the ranges, 0 to 1, of the arm's own dimensions.
-  values: as they are written after their flags, by path.
-  """
-
-  study: int
-  number: int
-  point: tuple[float, ...]
-  values: Mapping[str, str]
-  config: Config
-
-  def score(self, measure: str) -> float:
-    """Returns what it reached, the higher the better; -inf of no result."""
-    if status_of(self.config) != DONE:
-      return -math.inf
-    value = self._result()["metrics"].get(measure)
-    if value is None or not math.isfinite(value):
-      return -math.inf
-    return -value if measure == VALIDATION_LOSS else value
-
-  def flops(self) -> int:
-    """Returns the model FLOPs that it has spent."""
-    path = result_path(self.config)
-    ledger = self._result().get("ledger") if path.exists() else None
-    return int((ledger or {}).get("flops", 0))
-
-  def _result(self) -> dict[str, Any]:
-    return result_file.read(result_path(self.config), "remove it to run it")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,13 +59,23 @@ class Tuning:
         an arm can run.
     """
     if not flags.tune:
-      for name in ("trials", "studies", "tune_by", "sampler"):
+      for name in ("trials", "studies", "tune_by", "sampler", "rungs"):
         if name in flags.given:
           raise UsageError(
             f"--{name}={getattr(flags, name)}: is of --tune, which names the"
             " options that are tuned"
           )
       return None
+    if flags.rungs and flags.sampler != "sobol":
+      raise UsageError(
+        f"--sampler={flags.sampler}: a study that adapts has no trials side by"
+        " side for --rungs to choose from"
+      )
+    if list(flags.rungs) != sorted(set(flags.rungs)):
+      raise UsageError(
+        f"--rungs={','.join(map(str, flags.rungs))}: must rise from one to the"
+        " next"
+      )
     if flags.sampler == "tpe":
       need("optuna", "--sampler=tpe", "optuna")
     dimensions = search_space.parse(flags.tune)
@@ -198,24 +174,50 @@ class Tuning:
     It ends early where one is interrupted.
     """
     statuses: dict[str, str] = {}
+    tried: set[tuple[str, float]] = set()
     while True:
-      trials = [trial for arm in self.arms for trial in self.trials(arm)]
-      left = [t.config for t in trials if t.config.name not in statuses]
+      left = [c for c in self.due() if (c.name, c.stop_at) not in tried]
       if not left:
         return statuses
-      statuses |= execute(list(map(Run, left)))
-      ended = all(config.name in statuses for config in left)
-      if INTERRUPTED in statuses.values() or not ended:
+      tried |= {(config.name, config.stop_at) for config in left}
+      now = execute(list(map(Run, left)))
+      statuses |= now
+      if INTERRUPTED in now.values() or len(now) < len(left):
         return statuses
 
   @property
   def is_complete(self) -> bool:
     """Returns whether every trial has ended, so that there is a choice."""
     each = self.flags.studies * self.flags.trials
-    return all(
-      len(trials) == each and all(status_of(t.config) for t in trials)
-      for trials in (self.trials(arm) for arm in self.arms if self.own(arm))
+    own = [arm for arm in self.arms if self.own(arm)]
+    return all(len(self.trials(arm)) == each for arm in own) and not any(
+      not has_ended(config) for config in self.due()
     )
+
+  def due(self) -> list[Config]:
+    """Returns the trials that have not come to their next stop.
+
+    At each rung the better half of a study's trials of an arm goes on.
+    """
+    stages = []
+    for arm in self.arms:
+      for study in range(self.flags.studies):
+        trials = [t for t in self.trials(arm) if t.study == study]
+        stages += self._stage(trials, self.measure(arm))
+    return [config for config in stages if not is_complete(config)]
+
+  def _stage(self, trials: list[Trial], measure: str) -> list[Config]:
+    """Returns the trials of a study that still go on, with their next stop."""
+    configs: list[Config] = []
+    for share in (*self.flags.rungs, 1.0):
+      configs = [
+        dataclasses.replace(trial.config, stop_at=share) for trial in trials
+      ]
+      if not all(map(has_ended, configs)):
+        return configs
+      ranked = sorted(trials, key=lambda t: -t.score(measure, paused=True))
+      trials = ranked[: -(-len(ranked) // 2)]
+    return configs
 
   def untuned(self) -> list[Config]:
     """Returns the arms as they are without, but with the seeds to compare."""
@@ -308,9 +310,3 @@ def _shown(score: float, measure: str) -> float | None:
   if not math.isfinite(score):
     return None
   return -score if measure == VALIDATION_LOSS else score
-
-
-def with_seeds_from(config: Config, offset: int) -> Config:
-  """Moves all seeds of a configuration on."""
-  seeds = {kind: seed + offset for kind, seed in config.seeds.items()}
-  return dataclasses.replace(config, seed=config.seed + offset, seeds=seeds)

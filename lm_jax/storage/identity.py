@@ -23,7 +23,7 @@ from lm_jax.support.values import show
 # what is computed (another mesh changes rounding only).
 _FREE = frozenset(
   {"workdir", "name", "arm", "eval", "log_every", "mesh", "allow_change"}
-  | {"trackers"}
+  | {"trackers", "stop_at"}
   | {"checkpoint_every", "keep_last", "keep_every"}
   | {"data.cache", "data.workers"}
   # Kernels differ by rounding only.

@@ -11,7 +11,7 @@ from typing import Any
 from lm_jax.storage.log import write_atomically
 from lm_jax.support import strict_json
 from lm_jax.support.errors import advising
-from lm_jax.support.status import DIVERGED, DONE, Status
+from lm_jax.support.status import DIVERGED, DONE, PAUSED, Status
 from lm_jax.support.typed_json import as_kind
 
 FILE = "result.json"
@@ -109,16 +109,21 @@ def read(path: Path, hint: str) -> dict[str, Any]:
   return result
 
 
-def is_final(result: Mapping[str, Any], asked: str) -> bool:
+def is_final(
+  result: Mapping[str, Any], asked: str, stop_at: float = 1.0
+) -> bool:
   """Returns whether repeating the run would give the same result.
 
   Args:
     result: of `read`.
     asked: what to measure, a value of Config.eval. A run that measured less
       continues from its last checkpoint. Older results measured all.
+    stop_at: the share of the budget at which it is to be paused.
   """
   if result["status"] == DIVERGED:
     return True
   most = max(_MEASURED.values())
   measured = _MEASURED.get(str(result.get("eval")), most)
-  return result["status"] == DONE and measured >= _MEASURED[asked]
+  paused = result["status"] == PAUSED and result.get("stop_at", 0) >= stop_at
+  ended = paused or result["status"] == DONE
+  return ended and measured >= _MEASURED[asked]

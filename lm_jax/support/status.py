@@ -3,7 +3,7 @@
 import typing
 from typing import Literal
 
-Status = Literal["interrupted", "failed", "diverged", "done"]
-INTERRUPTED, FAILED, DIVERGED, DONE = typing.get_args(Status)
+Status = Literal["interrupted", "failed", "diverged", "paused", "done"]
+INTERRUPTED, FAILED, DIVERGED, PAUSED, DONE = typing.get_args(Status)
 # The exit code of each, the worst first.
-EXIT = {INTERRUPTED: 75, FAILED: 1, DIVERGED: 3, DONE: 0}
+EXIT = {INTERRUPTED: 75, FAILED: 1, DIVERGED: 3, PAUSED: 0, DONE: 0}

@@ -40,12 +40,14 @@ class Intervals:
   """Steps between events; 0: never; the end always has all three.
 
   skip_limit: this many steps in a row without an update mean divergence.
+  pause: the share of the budget at which the run ends before its end.
   """
 
   log: int
   evaluate: int
   save: int
   skip_limit: int = 10
+  pause: float | None = None
 
 
 def due(step: int, interval: int) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from lm_jax.config.budget import Budget, Ledger
 from lm_jax.devices import memory
 from lm_jax.devices.distributed import Votes, anywhere, exchange
-from lm_jax.support.status import DIVERGED, DONE, INTERRUPTED
+from lm_jax.support.status import DIVERGED, DONE, INTERRUPTED, PAUSED
 from lm_jax.training import counter
 from lm_jax.training.alternation import Alternation
 from lm_jax.training.events import Hooks, Intervals, due
@@ -32,7 +32,7 @@ STAGE_DONE = "stage done"
 
 
 class Outcome(NamedTuple):
-  """Status of a finished run (DONE, DIVERGED, INTERRUPTED), state and error."""
+  """How a run ended (DONE, DIVERGED, INTERRUPTED, PAUSED), state and error."""
 
   status: str
   state: State
@@ -99,7 +99,8 @@ def fit(
       loop.run(next(batches))
       stop = votes.stop(interruption.noted, ledger.seconds)
       shown.move(loop.percent())
-    if not (loop.exhausted() or loop.diverged or stop):
+    ended = loop.exhausted() or loop.paused()
+    if not (ended or loop.diverged or stop):
       loop.settle()
       status = DIVERGED if loop.diverged else STAGE_DONE
       return Outcome(status, loop.state, loop.diverged)
@@ -110,7 +111,8 @@ def fit(
       return Outcome(DIVERGED, loop.state, loop.diverged)
     # The interruption may also have come during the last evaluation.
     stop = stop or anywhere(interruption.noted)
-    return Outcome(INTERRUPTED if stop else DONE, loop.state, None)
+    status = DONE if loop.exhausted() else PAUSED
+    return Outcome(INTERRUPTED if stop else status, loop.state, None)
 
 
 class _Loop:
@@ -186,7 +188,7 @@ class _Loop:
     if self.over or due(ledger.steps, self.intervals.log):
       self.pending = (ledger.as_dict(), metrics)
     self.evaluated = {}
-    if self.exhausted():
+    if self.exhausted() or self.paused():
       return
     if due(ledger.steps, self.intervals.evaluate):
       self.evaluated = self.evaluate()
@@ -237,7 +239,12 @@ class _Loop:
 
   def _finished(self) -> bool:
     staged = self.until is not None and self._spent() >= self.until
-    return staged or self.exhausted()
+    return staged or self.paused() or self.exhausted()
+
+  def paused(self) -> bool:
+    """Returns whether the run has come to where it is to be paused."""
+    share = self.ledger.steps / self.steps if self.steps else self._spent()
+    return self.intervals.pause is not None and share >= self.intervals.pause
 
   def exhausted(self) -> bool:
     """Returns whether the budget is spent, too small, or no longer needed."""

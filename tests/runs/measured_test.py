@@ -67,6 +67,23 @@ def test_what_was_not_measured_is_when_it_is_asked_for(of, finished):
   assert pretrain(config) == result
 
 
+def test_a_run_that_was_paused_goes_on_to_the_same_bits(
+  tiny, finished, tmp_path
+):
+  config = tiny.config(tmp_path / "paused", stop_at=0.5)
+  result = pretrain(config)
+  assert (result["status"], result["step"]) == ("paused", 3)
+  assert result["metrics"].keys() == {"validation_loss"}
+  assert attempt.is_complete(config)
+  assert pretrain(config) == result  # It is where it was to stop.
+  further = dataclasses.replace(config, stop_at=1.0)
+  assert not attempt.is_complete(further)
+  whole = pretrain(further)
+  assert (whole["status"], whole["step"]) == ("done", 6)
+  assert whole["digest"] == result_of(finished)["digest"]
+  assert whole["metrics"] == result_of(finished)["metrics"]
+
+
 def test_both_times_are_told(of, capsys):
   config, result = of("none")
   assert 0 < result["ledger"]["seconds"] < result["wall_seconds"]

@@ -8,7 +8,7 @@ import pytest
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
-from lm_jax.runs import tuning
+from lm_jax.runs import attempt, tuning
 from lm_jax.runs.experiment_flags import ExperimentFlags
 from lm_jax.support.errors import UsageError
 
@@ -41,18 +41,20 @@ class Trials:
     for run in runs:
       config = run.config
       path = pathlib.Path(config.workdir)
-      if (path / "result.json").exists():
-        statuses[config.name] = "done"
+      if attempt.is_complete(config):
+        statuses[config.name] = attempt.status_of(config)
         continue
       if self.stop is not None and len(self.names) >= self.stop:
         return statuses | {config.name: "interrupted"}
       self.names.append(config.name)
-      path.mkdir(parents=True)
+      path.mkdir(parents=True, exist_ok=True)
       text = config_lib.to_json(config_lib.resolve(config))
       (path / "config.json").write_text(text)
       loss = self.loss(config)
+      end = "paused" if config.stop_at < 1 else "done"
       result = {
-        "status": "done" if loss is not None else "diverged",
+        "status": end if loss is not None else "diverged",
+        "stop_at": config.stop_at,
         "metrics": {} if loss is None else {"validation_loss": loss},
         "ledger": {"flops": 100},
       }
@@ -162,6 +164,41 @@ def test_trials_that_diverge_lose(tmp_path):
   assert statuses.count("diverged") == 2
 
 
+def test_the_worse_half_of_a_study_stops_at_a_rung(tmp_path):
+  search = _make(tmp_path, trials=5, studies=2, rungs=(0.25, 0.5))
+  trials = Trials(_off(1e-3))
+  search.carry_out(trials)
+  # Of five trials three go on, and of these two, in each study of each arm.
+  assert len(trials.names) == 4 * (5 + 3 + 2)
+  losses = {
+    (t.study, t.number): _off(1e-3)(t.config) for t in search.trials("mlm")
+  }
+  for study in range(2):
+    own = [t for t in search.trials("mlm") if t.study == study]
+    whole = {t.number for t in own if attempt.status_of(t.config) == "done"}
+    ranked = sorted(own, key=lambda t: losses[t.study, t.number])
+    assert whole == {t.number for t in ranked[:2]}
+  assert search.is_complete
+  plain = _make(tmp_path / "plain", trials=5, studies=2)
+  plain.carry_out(Trials(_off(1e-3)))
+  rates = [
+    [arm.optimizer.learning_rate for arm in one.chosen()]
+    for one in (search, plain)
+  ]
+  assert rates[0] == rates[1]
+
+
+@pytest.mark.parametrize("stop", [3, 21, 34])
+def test_rungs_go_on_where_they_were_stopped(tmp_path, stop):
+  flags = {"trials": 5, "studies": 2, "rungs": (0.25, 0.5)}
+  first, second = Trials(_off(1e-3), stop), Trials(_off(1e-3))
+  _make(tmp_path, **flags).carry_out(first)
+  again = _make(tmp_path, **flags)
+  again.carry_out(second)
+  assert again.is_complete
+  assert len(first.names) + len(second.names) == 4 * (5 + 3 + 2)
+
+
 def test_an_arm_none_of_whose_trials_ends_is_named(tmp_path):
   search = _make(tmp_path, trials=2, studies=1)
   search.carry_out(Trials(lambda config: None))
@@ -173,6 +210,8 @@ def test_an_arm_none_of_whose_trials_ends_is_named(tmp_path):
   ("flags", "message"),
   [
     ({"tune": ("objective.generator:linear:0.2:0.5",)}, "none of the arms"),
+    ({"tune": (RATE,), "rungs": (0.5, 0.25)}, "must rise"),
+    ({"tune": (RATE,), "rungs": (0.5,), "sampler": "tpe"}, "no trials side by"),
     ({"trials": 3, "given": frozenset({"trials"})}, "--trials=3: is of --tune"),
   ],
 )
