@@ -29,7 +29,7 @@ BASELINE = "8"
 SEEDS = 3
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 3.0  # points
-DIRECTION = "either"
+DIRECTION = "two-sided"
 DIFFERS = ("rate",)
 SIZES = (2, 4, 8, 16, 32)
 

@@ -27,7 +27,7 @@ BASELINE = "clm"
 SEEDS = 3
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 5.0  # points; seeds of mlm alone differ by as much
-DIRECTION = "either"
+DIRECTION = "two-sided"
 # Causal rows compute logits at every position, and so fewer tokens are read.
 DIFFERS = ("architecture", "targets", "tokens", "positions", "epochs")
 SHARES = (1.0, 0.875, 0.5, 0.125, 0.0)

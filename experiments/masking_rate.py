@@ -24,7 +24,7 @@ BASELINE = "rate0.15"
 SEEDS = 5
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 5.0  # points; seeds of mlm alone differ by as much
-DIRECTION = "either"
+DIRECTION = "two-sided"
 # Who hides less predicts less, for more or fewer tokens at the same FLOPs.
 DIFFERS = ("targets", "tokens", "positions", "epochs")
 RATES = (0.05, 0.15, 0.3, 0.4, 0.8)

@@ -27,7 +27,7 @@ BASELINE = "token"
 SEEDS = 5
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 5.0  # points; seeds of mlm alone differ by as much
-DIRECTION = "either"
+DIRECTION = "two-sided"
 DIFFERS = ()
 UNITS = ("token", "word", "span")
 

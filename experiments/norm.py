@@ -27,7 +27,7 @@ BASELINE = "pre"
 SEEDS = 3
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 3.0  # points
-DIRECTION = "either"
+DIRECTION = "two-sided"
 DIFFERS = ("rate",)
 ARMS: dict[str, tuple[dict[str, str], float]] = {
   "pre": ({}, 1),

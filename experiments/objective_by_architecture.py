@@ -32,7 +32,7 @@ BASELINE = "lm-causal_decoder"
 SEEDS = 3
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 5.0  # points
-DIRECTION = "either"
+DIRECTION = "two-sided"
 # The docstring says why; each reads what its cost leaves.
 DIFFERS = (
   *("parameters", "targets", "tokens", "positions", "epochs", "rate"),

@@ -28,7 +28,7 @@ BASELINE = "clm-rotary"
 SEEDS = 3
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 5.0  # points
-DIRECTION = "either"
+DIRECTION = "two-sided"
 # mlm predicts one token in seven, and reads more tokens for the same FLOPs; a
 # table of learned positions is a few parameters more.
 DIFFERS = (

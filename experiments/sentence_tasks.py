@@ -28,7 +28,7 @@ BASELINE = "mlm"
 SEEDS = 4
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 5.0  # points; seeds of mlm alone differ by as much
-DIRECTION = "either"
+DIRECTION = "two-sided"
 # Pairs have a head of their own, and rows of sentences are less full.
 DIFFERS = ("parameters", "targets", "tokens", "epochs")
 

@@ -27,7 +27,7 @@ BASELINE = "64x3"
 SEEDS = 3
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 3.0  # points
-DIRECTION = "either"
+DIRECTION = "two-sided"
 DIFFERS = ("parameters", "targets", "tokens", "positions", "epochs", "rate")
 # Width and layers.
 SHAPES = ((16, 2), (32, 2), (64, 3), (128, 4))

@@ -27,7 +27,7 @@ BASELINE = "4096"
 SEEDS = 3
 PRIMARY = "minimal_pairs"
 SMALLEST_EFFECT = 3.0  # points
-DIRECTION = "either"
+DIRECTION = "two-sided"
 DIFFERS = ("parameters", "targets", "tokens", "positions", "epochs")
 SIZES = (512, 1024, 2048, 4096, 8192)
 

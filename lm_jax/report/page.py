@@ -11,6 +11,7 @@ from lm_jax.report import (
   prose,
   ranking_table,
   tables,
+  verdicts,
 )
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import (
@@ -44,6 +45,8 @@ def _opening(
     card,
     Text(told),
   ]
+  if sealed := verdicts.sealed(experiment):
+    blocks.append(Text(sealed))
   if warnings := alarms.sentences(analysis):
     blocks.append(Text(f"Alarms: {' '.join(warnings)}"))
   return blocks
@@ -142,8 +145,9 @@ def build(
     *switches,
     *_section(
       "Difference to the baseline",
-      [*figure("differences"), *tables.differences(analysis)],
+      [*figure("differences"), *tables.differences(analysis, robust=True)],
     ),
+    *_section("Preregistration", verdicts.preregistration(experiment)),
     *_section("What each arm reached", reached),
     *_section("Ranking at equal spend", ranking_table.ranking(analysis, found)),
     *_section("Learning curves", figure("curves_flops", "curves_tokens")),

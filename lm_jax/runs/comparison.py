@@ -13,13 +13,22 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from lm_jax import config as config_lib
 from lm_jax import experiments
 from lm_jax.config import Config
 from lm_jax.hugging_face import forecast
 from lm_jax.report import Report, subject
-from lm_jax.runs import branching, execute, grid, recipe, record, spends
+from lm_jax.runs import (
+  branching,
+  execute,
+  grid,
+  preregistration,
+  recipe,
+  record,
+  spends,
+)
 from lm_jax.runs import sweeps as sweeps_lib
 from lm_jax.runs.experiment_flags import DEFAULT, ExperimentFlags
 from lm_jax.runs.launchers.base import Launcher
@@ -133,6 +142,19 @@ class Comparison:
       [f"--{p}={v}" for p, v in flags.common.items() if p not in _APART],
       [*getattr(self.module, "DIFFERS", ()), *_differing(configs)],
       _trials(self.module, configs),
+      self.preregistered,
+    )
+
+  @functools.cached_property
+  def preregistered(self) -> dict[str, Any]:
+    """The members of experiment.json that hold what was stated before."""
+    return preregistration.preregister(
+      self.directory,
+      self.module,
+      self.configs,
+      f"--experiment={self.flags.experiment}",
+      self.baseline,
+      self.flags.exploratory,
     )
 
 
@@ -165,7 +187,13 @@ def make(
   record.check_same(directory, flags.name, configs)
   if "branches" in flags.common:
     branching.check(configs)
-  return Comparison(flags, command, module, baseline, runs, progress)
+  made = Comparison(flags, command, module, baseline, runs, progress)
+  changed = preregistration.require_unchanged(
+    made.preregistered, directory, flags.exploratory
+  )
+  for line in changed if progress else ():
+    print(f"lm_jax: {line}", file=sys.stderr)
+  return made
 
 
 def _arms(

@@ -58,6 +58,7 @@ def write(
   changed: Sequence[str] = (),
   differs: Sequence[str] = (),
   trials: Mapping[str, int] | None = None,
+  plan: Mapping[str, Any] | None = None,
 ) -> None:
   """Writes experiment.json; runs of former calls stay part of it.
 
@@ -71,6 +72,7 @@ def write(
     title: of its page; by default its name.
     trials: runs that tuned each arm.
     differs: what arms are meant to differ in (lm_jax/report/panel.py).
+    plan: members that hold what was preregistered (runs/preregistration.py).
   """
   runs = [_planned(config) for config in configs]
   known = {config.name for config in configs}
@@ -94,6 +96,7 @@ def write(
     "differs": list(differs),
     "trials": dict(trials or {}),
     "baseline": baseline,
+    **(plan or {}),
     "runs": list(map(_as_object, runs)),
     **made,
   }
