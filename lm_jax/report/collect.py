@@ -191,15 +191,11 @@ def seal_of(path: str | os.PathLike[str]) -> Seal | None:
   Raises:
     UsageError: the experiment that the run belongs to can't be read.
   """
-  place = Path(path).expanduser()
-  for way in (place.absolute(), place.resolve()):
-    for folder in (way, *way.parents):
-      root = folder.parent.parent
-      if folder.parent.name == "runs" and (root / "experiment.json").is_file():
-        seal = load(root).seal
-        hidden = seal is not None and folder.name not in seal.visible
-        return seal if hidden else None
-  return None
+  known = preregistered.experiment_of(path)
+  if known is None:
+    return None
+  seal = load(known[0]).seal
+  return seal if seal is not None and known[1] not in seal.visible else None
 
 
 def single(directory: str | os.PathLike[str]) -> Experiment:

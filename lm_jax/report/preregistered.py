@@ -12,15 +12,18 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.run import Run
 from lm_jax.statistics.equivalence import Direction
 from lm_jax.support.status import DIVERGED, DONE
-from lm_jax.support.typed_json import as_kind
+from lm_jax.support.typed_json import as_kind, read_as
 
+FILE = "experiment.json"
 RECORD, STATED = "preregistered", "stated"
 # Fields of an experiment's file, by their names in the record.
 FIELDS = {
@@ -176,7 +179,7 @@ def _shown(value: Any) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Seal:
-  """Which runs of an experiment show its primary measure.
+  """The runs of an experiment that show its primary measure.
 
   primary: the measure.
   visible: names of the runs that show it.
@@ -199,11 +202,8 @@ class Seal:
     return f"sealed: {self.done} of {self.planned} runs done"
 
   def hides(self, name: str) -> bool:
-    """Returns whether a metric would tell of the primary measure.
-
-    Those of the same task do: a part, another objective's, a bound.
-    """
-    return _task(name) == _task(self.primary)
+    """Returns whether a metric would tell of the primary measure."""
+    return tells(self.primary, name)
 
   def shown(self, result: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the content of a result.json without what it hides."""
@@ -215,9 +215,42 @@ class Seal:
     return content
 
 
+def tells(primary: str, name: str) -> bool:
+  """Returns whether a metric tells of the primary one.
+
+  Those of the same task do: a part, another objective's, a bound.
+  """
+  return _task(name) == _task(primary)
+
+
 def _task(metric: str) -> str:
   name = metrics_lib.split(metric)[0].partition("/")[0]
   return metrics_lib.BITS if name == metrics_lib.BOUND else name
+
+
+def experiment_of(path: str | os.PathLike[str]) -> tuple[Path, str] | None:
+  """Returns the experiment's directory and the name of a run, by its path.
+
+  Args:
+    path: in the run's directory, or that; also by a link.
+  """
+  place = Path(path).expanduser()
+  for way in (place.absolute(), place.resolve()):
+    for folder in (way, *way.parents):
+      root = folder.parent.parent
+      if folder.parent.name == "runs" and (root / FILE).is_file():
+        return root, folder.name
+  return None
+
+
+def of_run(path: str | os.PathLike[str]) -> Plan | None:
+  """Reads the plan of the experiment that a run belongs to, if it has one.
+
+  Raises:
+    UsageError: it is no plan.
+  """
+  known = experiment_of(path)
+  return from_record(read_as(known[0] / FILE, dict)) if known else None
 
 
 def seal(plan: Plan, runs: Sequence[Run]) -> Seal:

@@ -9,6 +9,7 @@ import fake_runs
 import json_files
 import numpy as np
 import pytest
+import tiny as training
 
 import lm_jax
 from lm_jax import cli, experiments
@@ -265,3 +266,30 @@ def test_a_stored_plan_needs_its_fields(run):
   fields = preregistration.fields(module)
   assert fields["direction"] == "two-sided" and fields["baseline"] == "clm"
   assert preregistration.deviations({}) == []
+
+
+def test_a_preregistered_run_measures_it_at_the_end_alone(
+  tiny, tmp_path, capsys
+):
+  """Not on its way, where a bar and curves would show it."""
+  plan = {"primary": "minimal_pairs", "smallest_effect": None}
+  plan |= {"direction": "two-sided", "seeds": 3, "looks": []}
+  plan |= {"baseline": "clm", "arms": ["clm"], "budgets": {}}
+  runs = [{"name": "clm-0", "arm": "clm", "seed": 0}]
+  content = {"name": "mine", "baseline": "clm", "runs": runs}
+  sealed, plain = tmp_path / "sealed", tmp_path / "plain"
+  for root, more in ((sealed, {"preregistered": plan}), (plain, {})):
+    (root / "runs").mkdir(parents=True)
+    (root / "experiment.json").write_text(json.dumps(content | more))
+  results = {}
+  for root in (sealed, plain):
+    config = tiny.config(root / "runs" / "clm-0", seed=0)
+    results[root] = training.pretrain(config)
+    logged = training.metrics(config.workdir)
+    on_its_way = any("minimal_pairs" in row for row in logged)
+    assert on_its_way == (root == plain)
+    assert any("validation_loss" in row for row in logged)
+  # The end is the same, but for what was said before.
+  assert results[sealed]["digest"] == results[plain]["digest"]
+  assert results[sealed]["metrics"] == results[plain]["metrics"]
+  assert "minimal_pairs" in results[sealed]["metrics"]
