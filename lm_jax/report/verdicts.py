@@ -35,6 +35,12 @@ def sealed(experiment: Experiment) -> str:
   plan, seal = experiment.plan, experiment.seal
   if plan is None or seal is None or seal.whole:
     return ""
+  if seal.looks and experiment.about.get("stopped"):
+    at = plan.stops[seal.looks - 1]
+    return (
+      f"It stopped at the look at {at} seeds, where every arm had a verdict;"
+      f" the seeds up to {plan.stops[-1]} were not needed."
+    )
   label = metrics_lib.get(plan.primary).label
   text = f"{seal.text()[0].upper()}{seal.text()[1:]}"
   if seal.looks:

@@ -12,18 +12,20 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lm_jax import config as config_lib
 from lm_jax import experiments
 from lm_jax.config import Config
 from lm_jax.hugging_face import forecast
-from lm_jax.report import Report, subject
+from lm_jax.report import Report, preregistered, subject
+from lm_jax.runs import arms as arms_lib
 from lm_jax.runs import (
   branching,
   execute,
   grid,
+  looks,
   preregistration,
   record,
   run_command,
@@ -31,13 +33,12 @@ from lm_jax.runs import (
   spends,
 )
 from lm_jax.runs import sweeps as sweeps_lib
-from lm_jax.runs.experiment_flags import DEFAULT, ExperimentFlags
+from lm_jax.runs.experiment_flags import ExperimentFlags
 from lm_jax.runs.launchers.base import Launcher
 from lm_jax.runs.run import Run
 from lm_jax.runs.tuning import Tuning
 from lm_jax.storage import lock, workdir
-from lm_jax.support import registry, status
-from lm_jax.support.errors import UsageError
+from lm_jax.support.status import DIVERGED, DONE, INTERRUPTED
 
 # Flags that leave the experiment as its file has it.
 _APART = (
@@ -132,15 +133,38 @@ class Comparison:
         comparison, statuses = self.tuned(), {}
       comparison = comparison.with_branches()
       comparison.record()
-      statuses |= carry_out(
-        [run for run in comparison.runs if run.config.name in names]
-      )
-    interrupted = status.INTERRUPTED in statuses.values()
+      own = [run for run in comparison.runs if run.config.name in names]
+      statuses |= comparison.look_by_look(own, carry_out)
+    interrupted = INTERRUPTED in statuses.values()
     if interrupted or not (launcher is None or launcher.waits):
       return statuses, None
     report = Report.load(self.directory, run_command.read)
     report.write()
     return statuses, report
+
+  def look_by_look(
+    self,
+    runs: Sequence[Run],
+    carry_out: Callable[[Sequence[Run]], dict[str, str]],
+  ) -> dict[str, str]:
+    """Carries runs out, with the looks of a plan: it may stop at each."""
+    plan = self.preregistered.get(preregistered.RECORD, {})
+    statuses: dict[str, str] = {}
+    for seeds in plan.get("looks", [])[:-1]:
+      first = sorted({config.seed for config in self.configs})[:seeds]
+      now = [run for run in runs if run.config.seed in first]
+      statuses |= carry_out(now)
+      own = [config.name for config in self.configs if config.seed in first]
+      ended = {n for n, s in statuses.items() if s in (DONE, DIVERGED)}
+      if not ended.issuperset(own):
+        return statuses  # Some are left for another call.
+      decision = looks.look(self.directory, plan, seeds)
+      if self.progress:
+        print(f"lm_jax: {decision.text()}", file=sys.stderr)
+      if decision.stop:
+        record.stop(self.directory, seeds)
+        return statuses
+    return statuses | carry_out(runs)
 
   def tuned(self) -> Comparison:
     """Returns it with the values that tuning has chosen."""
@@ -174,8 +198,8 @@ class Comparison:
       configs,
       title,
       [f"--{p}={v}" for p, v in flags.common.items() if p not in _APART],
-      [*getattr(self.module, "DIFFERS", ()), *_differing(configs)],
-      _trials(self.module, configs),
+      [*getattr(self.module, "DIFFERS", ()), *arms_lib.differing(configs)],
+      arms_lib.trials(self.module, configs),
       self.tuning.as_object() if self.tuning else None,
       self.crossed.record(),
       self.preregistered,
@@ -203,7 +227,7 @@ def make(
     UsageError: it is impossible, or its directory is taken.
   """
   module = experiments.load(flags.experiment)
-  arms = _arms(module, flags)
+  arms = arms_lib.named(module, flags)
   sweeps = sweeps_lib.parse(flags.sweep, grid.names_of(arms))
   # "0" was the default once.
   seeds = module.SEEDS if flags.seeds in ("", "0") else flags.seeds
@@ -211,15 +235,15 @@ def make(
   crossed = grid.crossed(arms, sweeps, first, flags.common)
   configs = crossed.runs
   if progress:
-    _tell_merged(crossed.planned, configs)
-  configs = _packed_alike(configs, progress)
+    arms_lib.tell_merged(crossed.planned, configs)
+  configs = arms_lib.packed_alike(configs, progress)
   tuning = Tuning.make(flags, configs, flags.directory)
   if tuning is not None:
     flags = dataclasses.replace(flags, seeds=str(seeds))
     # Their values are not known yet, their names and seeds are.
     known = tuning.chosen() if tuning.is_complete else tuning.untuned()
     configs = _confirmed(tuning, known, flags)
-  baseline = _baseline(flags.baseline, module.BASELINE, configs)
+  baseline = arms_lib.baseline(flags.baseline, module.BASELINE, configs)
   directory = flags.directory
   configs = spends.recall(directory, record.place(configs, directory))
   runs = tuple(map(Run, configs))
@@ -252,85 +276,3 @@ def _confirmed(
   ]
   placed = record.place(configs, tuning.directory)
   return spends.recall(tuning.directory, placed)
-
-
-def _arms(
-  module: experiments.Experiment, flags: ExperimentFlags
-) -> list[Config]:
-  """The arms of the experiment's file, or of the objectives that are named."""
-  if "objectives" not in flags.given:
-    return module.runs()
-  text = ",".join(flags.objectives)
-  if flags.name != DEFAULT:
-    raise UsageError(
-      f"--objectives={text}: the arms of --experiment={flags.name} are its own;"
-      f" give one of the two flags"
-    )
-  valid = registry.names(config_lib.OBJECTIVES)
-  for objective in flags.objectives:
-    if objective not in valid:
-      raise registry.unknown("--objectives", objective, valid)
-  if not flags.objectives or len(set(flags.objectives)) < len(flags.objectives):
-    raise UsageError(f"--objectives={text}: must name some, each once")
-  return module.runs(list(flags.objectives))
-
-
-def _trials(
-  module: experiments.Experiment, configs: Sequence[Config]
-) -> dict[str, int]:
-  """Counts the runs that tuned each arm, as the experiment's file has it."""
-  tried = getattr(module, "TRIALS", {})
-  arms = dict.fromkeys(config.arm for config in configs)
-  return {arm: tried.get(arm, 0) for arm in arms} if tried else {}
-
-
-def _packed_alike(configs: list[Config], progress: bool) -> list[Config]:
-  """All arms with documents where one needs them, and none says otherwise."""
-  needs = [flag for flag in map(config_lib.needs_documents, configs) if flag]
-  free = [config for config in configs if not config.data.packing]
-  if not needs or not free:
-    return configs
-  if progress:
-    print(
-      f"lm_jax: --data.packing=document for all arms: {needs[0]} needs it",
-      file=sys.stderr,
-    )
-  change = dataclasses.replace
-  return [
-    change(c, data=change(c.data, packing=c.data.packing or "document"))
-    for c in configs
-  ]
-
-
-def _differing(configs: Sequence[Config]) -> list[str]:
-  """The settings that the experiment itself gives to arms differently."""
-  given = [config_lib.given(config) for config in configs]
-  paths = dict.fromkeys(path for one in given for path in one)
-  return [
-    path
-    for path in paths
-    if len({str(one.get(path)) for one in given}) > 1
-    and path not in ("name", "arm", "workdir", "seed")
-    and not path.startswith("seed.")
-  ]
-
-
-def _tell_merged(planned: int, configs: Sequence[Config]) -> None:
-  names = list(dict.fromkeys(config.arm for config in configs))
-  if len(names) < planned:
-    print(
-      f"lm_jax: of {planned} arms only {len(names)} differ, and equal ones are"
-      f" one: {', '.join(names)}",
-      file=sys.stderr,
-    )
-
-
-def _baseline(asked: str, usual: str, configs: Sequence[Config]) -> str:
-  arms = list(dict.fromkeys(config.arm for config in configs))
-  if asked and asked not in arms:
-    raise registry.unknown("--baseline", asked, arms)
-  if asked or usual in arms:
-    return asked or usual
-  # Swept, an arm carries its values in its name: take the first such.
-  swept = [arm for arm in arms if arm.startswith(f"{usual}-")]
-  return (swept or arms)[0]

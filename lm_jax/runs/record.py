@@ -120,6 +120,14 @@ def _sweeps(
   return {"sweeps": sweeps, "swept": swept} if swept else {}
 
 
+def stop(directory: str, seeds: int) -> None:
+  """Records that an experiment has stopped at a look, as it had planned."""
+  path = pathlib.Path(directory, FILE)
+  about, _ = collect.read(path)
+  content = about | {"stopped": seeds}
+  write_atomically(path, json.dumps(content, indent=2) + "\n")
+
+
 def _as_object(run: Planned) -> dict[str, Any]:
   fields = dataclasses.asdict(run)
   if not run.seeds:

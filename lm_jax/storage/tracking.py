@@ -158,7 +158,7 @@ class Tracking:
       return None
 
   def _read(self) -> _State:
-    """How this very run was tracked before."""
+    """The tracking of this very run before."""
     path = Path(self._config.workdir, FILE)
     own = identity.fingerprint(self._config)
     state = read_as(path, _State) if path.exists() else _State(own)

@@ -32,7 +32,7 @@ STAGE_DONE = "stage done"
 
 
 class Outcome(NamedTuple):
-  """How a run ended (DONE, DIVERGED, INTERRUPTED, PAUSED), state and error."""
+  """The end of a run (DONE, DIVERGED, INTERRUPTED, PAUSED), state and error."""
 
   status: str
   state: State

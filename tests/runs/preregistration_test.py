@@ -254,6 +254,8 @@ def test_a_look_goes_on_where_nothing_is_shown(run):
   path = pathlib.Path("experiments", "mine.py")
   path.write_text(path.read_text().replace("EFFECT = 2", "EFFECT = 0.001"))
   assert compare() == 0
+  assert len(run.configs) == 2 * 4
+  assert "stopped" not in about()
   plan = about()["preregistered"]
   first = looks.look("out", plan, 3)
   assert (first.stop, first.following) == (False, 4)
@@ -293,3 +295,19 @@ def test_a_preregistered_run_measures_it_at_the_end_alone(
   assert results[sealed]["digest"] == results[plain]["digest"]
   assert results[sealed]["metrics"] == results[plain]["metrics"]
   assert "minimal_pairs" in results[sealed]["metrics"]
+
+
+def test_an_experiment_stops_at_the_look_that_decides(run, capsys):
+  """Equal arms are equivalent within two points at the first look."""
+  write("SEEDS = 3\nPRIMARY", "SEEDS = 6\nLOOKS = (3, 4, 6)\nPRIMARY")
+  assert compare() == 0
+  assert len(run.configs) == 2 * 3
+  printed = capsys.readouterr()
+  assert "look at 3 seeds: mlm: equivalent" in printed.err
+  assert "stops" in printed.err
+  assert about()["stopped"] == 3
+  text = pathlib.Path("out/report.md").read_text()
+  assert "It stopped at the look at 3 seeds" in text
+  # The same call again runs nothing more.
+  assert compare() == 0
+  assert len(run.configs) == 2 * 3
