@@ -140,6 +140,8 @@ class Report:
       records.table_csv(experiment),
       figures,
     )
+    arms = records.arms_csv(self._analysis)
+    replace(experiment.directory / "arms.csv", arms.encode())
 
 
 def table(directory: str | os.PathLike[str]) -> str:
