@@ -19,6 +19,7 @@ def make(
   analysis: Analysis,
   ranks: Sequence[Ranking],
   spread: str = "",
+  swept: str = "",
 ) -> Card:
   """Makes the card: question, answer, cost, command, commit, what would change.
 
@@ -28,11 +29,12 @@ def make(
     ranks: in each currency (see `headline`).
     spread: a sentence on where the spread over seeds comes from, which answers
       an experiment of one arm.
+    swept: the best values of a sweep, which answer it.
   """
   about = experiment.about
   rows = [
     ("Question", _line(experiment.subject.question)),
-    ("Answer", _answer(analysis, ranks, spread)),
+    ("Answer", swept or _answer(analysis, ranks, spread)),
     ("Would change it", _changes(analysis, ranks)),
     ("Cost", _cost(experiment)),
     ("Made by", _line(about.get("command"))),

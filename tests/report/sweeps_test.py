@@ -53,8 +53,7 @@ def test_losses_are_compared_within_an_objective(tmp_path):
   assert not sweep.edges(by_name["mlm"], (2,))
   assert sweep.best(by_name["clm"], "validation_loss") == (4,)
   assert sweep.edges(by_name["clm"], (4,)) == [factor]
-  [answer] = sweep_tables.answers(sweep)
-  mlm, clm, _ = answer.text.split(". ")
+  mlm, clm, _ = sweep_tables.answer(sweep).split(". ")
   assert mlm.startswith(
     "mlm is best at optimizer.learning_rate=0.001: own vali"
   )
@@ -122,7 +121,7 @@ def test_an_arm_with_values_of_its_own(tmp_path):
     "mlm": [(1,), (2,)],
     "clm": [(0,)],
   }
-  assert "clm is best" not in sweep_tables.answers(sweep)[0].text
+  assert "clm is best" not in sweep_tables.answer(sweep)
 
 
 def test_linked_options_are_one_factor(tmp_path):
@@ -132,8 +131,10 @@ def test_linked_options_are_one_factor(tmp_path):
   [factor] = sweep.factors
   assert factor.label == "size with optimizer.learning_rate"
   assert factor.numbers == ()
-  [answer] = sweep_tables.answers(sweep)
-  assert "best at size=nano, optimizer.learning_rate=1e-3:" in answer.text
+  answer = sweep_tables.answer(sweep)
+  assert "best at size=nano, optimizer.learning_rate=1e-3:" in answer
+  text = report.table(root)
+  assert "Answer           mlm is best at size=nano" in text
   amounts = ["budget=flops:1e11:1e12:log:3"]
   [factor] = _read(
     swept.write(tmp_path / "y", ["mlm"], amounts, _metrics)
@@ -155,6 +156,9 @@ def test_an_experiment_of_numbers_is_a_sweep_too(tmp_path):
     "mlm": 5,
     "clm": 5,
   }
+  # It has its own question, and so its own answer.
+  assert not sweep_tables.answer(sweep)
+  assert "mlm is best at optimizer" in sweep_tables.blocks(sweep)[0].text
   # Two rates, or one for each objective, are none.
   root = swept.write(
     tmp_path / "y", ["mlm"], ["optimizer.learning_rate=1e-3,2e-3"], _metrics
