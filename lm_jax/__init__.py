@@ -13,10 +13,10 @@ if TYPE_CHECKING:
   from lm_jax.api.experiments import compare as compare
   from lm_jax.api.experiments import finetune as finetune
   from lm_jax.api.experiments import train as train
-  from lm_jax.api.frames import plot as plot
-  from lm_jax.api.frames import results as results
+  from lm_jax.api.figures import plot as plot
   from lm_jax.api.model import evaluate as evaluate
   from lm_jax.api.model import load as load
+  from lm_jax.api.results import results as results
   from lm_jax.language_model import LanguageModel as LanguageModel
   from lm_jax.support.errors import UsageError as UsageError
   from lm_jax.support.plugins import plugins as plugins
@@ -33,9 +33,9 @@ _PUBLIC = {
   "evaluate": "api.model",
   "finetune": "api.experiments",
   "load": "api.model",
-  "plot": "api.frames",
+  "plot": "api.figures",
   "plugins": "support.plugins",
-  "results": "api.frames",
+  "results": "api.results",
   "train": "api.experiments",
 }
 __all__ = ["__version__", *_PUBLIC]

@@ -19,8 +19,8 @@ from lm_jax.support.typed_json import as_kind
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
-  from pandas import DataFrame
 
+  from lm_jax.api.results import Results
   from lm_jax.language_model import LanguageModel
 
 
@@ -70,17 +70,17 @@ class Experiment:
   directory: str
   statuses: Mapping[str, str]
 
-  def results(self, by: str = "run") -> DataFrame:
-    """Reads the results of its directory as a table (`lm_jax.results`)."""
-    from lm_jax.api import frames
+  def results(self) -> Results:
+    """Reads the results of its directory as tables (`lm_jax.results`)."""
+    from lm_jax.api import results
 
-    return frames.results(self.directory, by)
+    return results.results(self.directory)
 
   def plot(self, figure: str = "") -> Figure:
     """Plots the results of its directory (`lm_jax.plot`)."""
-    from lm_jax.api import frames
+    from lm_jax.api import figures
 
-    return frames.plot(self.directory, figure)
+    return figures.plot(self.directory, figure)
 
   def report(self) -> str:
     """The report as plain text, as the terminal shows it."""

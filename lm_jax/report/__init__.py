@@ -23,6 +23,8 @@ from lm_jax.report import (
   records,
   run_details,
   spread,
+  sweep_tables,
+  sweeps,
   web,
 )
 
@@ -89,6 +91,7 @@ class Report:
       self._analysis,
       self._ranks,
       spread.sentence(parts, metric),
+      sweep_tables.answer(sweeps.read(self._analysis)),
     )
     self._spread = spread.table(parts, experiment, self._analysis)
 
@@ -140,6 +143,8 @@ class Report:
       records.table_csv(experiment),
       figures,
     )
+    arms = records.arms_csv(self._analysis)
+    replace(experiment.directory / "arms.csv", arms.encode())
 
 
 def table(directory: str | os.PathLike[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import panel, prose, verdicts
+from lm_jax.report import panel, prose, tuning, verdicts
 from lm_jax.report.blocks import Card
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
@@ -19,6 +19,7 @@ def make(
   analysis: Analysis,
   ranks: Sequence[Ranking],
   spread: str = "",
+  swept: str = "",
 ) -> Card:
   """Makes the card: question, answer, cost, command, commit, what would change.
 
@@ -28,11 +29,12 @@ def make(
     ranks: in each currency (see `headline`).
     spread: a sentence on where the spread over seeds comes from, which answers
       an experiment of one arm.
+    swept: the best values of a sweep, which answer it.
   """
   about = experiment.about
   rows = [
     ("Question", _line(experiment.subject.question)),
-    ("Answer", _answer(experiment, analysis, ranks, spread)),
+    ("Answer", swept or _answer(experiment, analysis, ranks, spread)),
     ("Kind", verdicts.kind(experiment)),
     ("Would change it", _changes(analysis, ranks)),
     ("Cost", _cost(experiment)),
@@ -63,6 +65,11 @@ def _answer(
   if analysis.metric is None and (sealed := verdicts.sealed(experiment)):
     return sealed
   texts = [best(analysis, ranks), prose.answer(analysis)]
+  if barred := tuning.unranked(experiment.about):
+    edge = "tuning ended at the edge of a range"
+    texts.insert(0, f"{listed(list(barred), 'and')}: not ranked, since {edge}.")
+    if not any(difference.claim for difference in analysis.differences):
+      texts = texts[:1]  # The rest would speak of arms that have no rank.
   flops = [x for arm in analysis.arms if (x := arm.ledger.get("flops"))]
   first = headline(ranks)
   if first and first.currency == "flops" and max(flops) > 1.02 * min(flops):
@@ -137,6 +144,9 @@ def _cost(experiment: Experiment) -> str:
     text = f"{amount(flops, 'flops')} model FLOPs"
     if branches:
       text += f", and {100 * branches / flops:.1f} % more for branches"
+    tuned = sum(one.flops for one in tuning.read(experiment.about).values())
+    if tuned:
+      text += f", and {amount(tuned, 'flops')} before them for tuning"
     parts.append(text)
   known = [x for x in walls if isinstance(x, int | float)]
   if known and len(known) == len(walls):

@@ -8,11 +8,12 @@ counts other seeds and other items both.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from lm_jax.report import metrics as metrics_lib
+from lm_jax.report import tuning
 from lm_jax.report.arms import (
   Arm,
   estimates_of,
@@ -262,6 +263,17 @@ def _by_plan(
   ]
 
 
+def _barred(
+  difference: Difference, barred: Mapping[str, str], baseline: str
+) -> Difference:
+  """Takes the claim from a comparison of an arm whose tuning bars it."""
+  for arm in (difference.arm, baseline):
+    if arm in barred:
+      verdict = f"not ranked: {arm}'s tuning ended at a {barred[arm]}"
+      return dataclasses.replace(difference, claim="", verdict=verdict)
+  return difference
+
+
 def _in_words(verdict: equivalence.Verdict, baseline: str) -> str:
   if verdict.kind in ("better", "worse"):
     return f"{verdict.kind} than {baseline}"
@@ -304,6 +316,10 @@ def analyse(experiment: Experiment) -> Analysis:
     differences = [_judge(d, metric, experiment.baseline) for d in tests]
   else:
     differences = _by_plan(experiment, metric, tests)
+  barred = tuning.unranked(experiment.about)
+  differences = [
+    _barred(one, barred, experiment.baseline) for one in differences
+  ]
   return Analysis(
     experiment,
     metric,

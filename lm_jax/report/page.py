@@ -49,7 +49,6 @@ def _opening(
   blocks: list[Block] = [
     Heading(_line(experiment.subject.title)),
     card,
-    *sweep_tables.answers(sweeps.read(analysis)),
     Text(told),
   ]
   if sealed := verdicts.sealed(experiment):
@@ -93,6 +92,7 @@ def summary(
   spent = ("steps", "tokens", "epochs", "targets", "flops")
   return [
     *_opening(analysis, card, spread),
+    *_section("The sweep", sweep_tables.blocks(sweeps.read(analysis))),
     *_section(_JOINED, joined_page.blocks(experiment)),
     tables.budgets(analysis, (*spent, "branch_flops", "seconds")),
     Text(prose.SPENT),
@@ -100,7 +100,6 @@ def summary(
     *map(Text, prose.notes(analysis)),
     *tables.differences(analysis),
     *tables.chance(analysis),
-    *_section("The sweep", sweep_tables.blocks(sweeps.read(analysis))),
     *_section("Where the spread comes from", spread),
     *_section("Ranking at equal spend", ranking_table.ranking(analysis, found)),
     *_section("Not done", tables.failures(analysis.experiment)),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lm_jax.report import compare
+from lm_jax.report import compare, tuning
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import ALPHA, Pair
@@ -115,7 +115,10 @@ def _standing(
 ) -> dict[str, list[Run]]:
   """The decayed models at a spend, of arms whose finished runs all have one."""
   standing = {}
+  barred = tuning.unranked(experiment.about)
   for arm in experiment.arms:
+    if arm in barred:
+      continue
     models = [
       decayed_at(run, currency, spend) for run in experiment.runs_of(arm)
     ]
@@ -225,7 +228,10 @@ def _at(
   there = dataclasses.replace(experiment, runs=models)
   better, over = _better(there, metric, list(ordered))
   shares = {}
+  barred = tuning.unranked(experiment.about)
   for arm in experiment.arms:
+    if arm in barred:
+      continue
     ends = [run.ledger.get(currency) for run in experiment.runs_of(arm)]
     known = [end for end in ends if end]
     if arm not in means and known:

@@ -1,4 +1,4 @@
-"""An experiment as records, a dict each, of its runs or arms; results.csv.
+"""An experiment as records, a dict each, of its runs or arms, and as CSV.
 
 Column names are those of flags, currencies and metrics; METRIC_low and
 METRIC_high are the ends of a 95 % interval.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lm_jax.report import likelihood, sheet, subject
+from lm_jax.report import likelihood, sheet, subject, sweeps
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
+from lm_jax.report.run import Run
 from lm_jax.statistics import items as items_lib
 from lm_jax.statistics.estimates import Estimate
+from lm_jax.types import SEED_KINDS
 
 Record = dict[str, Any]
 
@@ -38,8 +41,32 @@ COLUMNS = {
 
 def _settings(experiment: Experiment) -> dict[str, str]:
   """The columns of settings, by path; what runs differ in has its flag's."""
-  differ = subject.varied(experiment.settings)
-  return COLUMNS | {path: path for path in differ if path not in COLUMNS}
+  swept, _ = sweeps.recorded(experiment)
+  differ = [path for one in swept for path in one.options]
+  differ += subject.varied(experiment.settings)
+  seeds = [f"seed.{kind}" for kind in experiment.seed_kinds]
+  return COLUMNS | {p: p for p in (*differ, *seeds) if p not in COLUMNS}
+
+
+def _setting(experiment: Experiment, run: Run, path: str) -> Any:
+  """A run's setting; what was planned for one that has not begun."""
+  if path.startswith("seed."):
+    return run.cell[SEED_KINDS.index(path.removeprefix("seed."))]
+  if run.settings:
+    return run.settings.get(path)
+  _, places = sweeps.recorded(experiment)
+  text = places[run.arm].values.get(path) if run.arm in places else None
+  return text if text is None else _number(text)
+
+
+def _number(text: str) -> int | float | str:
+  """The number that a text is, or the text."""
+  for kind in (int, float):
+    try:
+      return kind(text)
+    except ValueError:
+      continue
+  return text
 
 
 def table_csv(experiment: Experiment) -> str:
@@ -47,10 +74,19 @@ def table_csv(experiment: Experiment) -> str:
   head = ["name", "arm", "seed", "status", *_settings(experiment).values()]
   head += ["scoring", "parameters", *metrics_lib.LEDGER, *experiment.measured]
   head += [*likelihood.COLUMNS, "digest", "commit", "error"]
-  records = from_runs(experiment)
-  return sheet.text(
-    head, ([record[name] for name in head] for record in records)
-  )
+  return _text(head, from_runs(experiment))
+
+
+def arms_csv(analysis: Analysis) -> str:
+  """`arms.csv`: a row per arm; settings, currencies, means and intervals."""
+  records = from_arms(analysis)
+  return _text(dict.fromkeys(name for r in records for name in r), records)
+
+
+def _text(head: Iterable[str], records: Sequence[Record]) -> str:
+  names = list(head)
+  rows = ([record.get(name) for name in names] for record in records)
+  return sheet.text(names, rows)
 
 
 def from_runs(experiment: Experiment) -> list[Record]:
@@ -64,7 +100,9 @@ def from_runs(experiment: Experiment) -> list[Record]:
   for run in experiment.runs:
     record: Record = {"name": run.name, "arm": run.arm, "seed": run.seed}
     record["status"] = run.status
-    record |= {n: run.settings.get(path) for path, n in columns.items()}
+    record |= {
+      name: _setting(experiment, run, path) for path, name in columns.items()
+    }
     for name in ("objective", "architecture"):
       record[name] = run.raw.get(name) or record[name]
     record |= {"parameters": run.parameters, "scoring": run.scoring}
@@ -99,9 +137,10 @@ def from_arms(analysis: Analysis) -> list[Record]:
     runs = experiment.runs_of(arm.name, done=False)
     record: Record = {"arm": arm.name, "seeds": arm.done}
     for path, name in columns.items():
-      values = {json.dumps(run.settings.get(path)) for run in runs}
-      same = runs[0].settings.get(path) if len(values) == 1 else None
-      record[name] = same
+      values = [_setting(experiment, run, path) for run in runs]
+      record[name] = _same(values)
+    for name in ("objective", "architecture"):
+      record[name] = _same([run.raw.get(name) for run in runs]) or record[name]
     record |= {"parameters": arm.parameters, "scoring": arm.scoring}
     record |= {c: arm.ledger.get(c) for c in metrics_lib.LEDGER}
     for name in experiment.measured:
@@ -110,8 +149,14 @@ def from_arms(analysis: Analysis) -> list[Record]:
         estimate = arm.total
       record |= _ends(name, estimate)
     record |= _difference(differences.get(arm.name), analysis)
+    record["commit"] = _same([run.raw.get("commit") for run in runs])
     records.append(record)
   return records
+
+
+def _same(values: Sequence[Any]) -> Any:
+  """The value that all have; None where they differ."""
+  return values[0] if len(set(map(json.dumps, values))) == 1 else None
 
 
 def _ends(name: str, estimate: Estimate | None, interval: bool = True):

@@ -14,6 +14,8 @@ from lm_jax.report.sweep_tables import lines_of, metrics_of, planes
 from lm_jax.report.sweeps import Factor, Line, Sweep, shared_metric
 
 _MOST = 12  # axes of a figure
+# On bright and on dark cells; not quite black and white, which a page turns.
+_INKS = {True: "#010101", False: "#fefefe"}
 _TICKS = 9  # values that are written at an axis
 
 
@@ -187,7 +189,9 @@ def _finish(grid, sweep: Sweep, metric: str, legend: str | None) -> None:
     axes.set_xticks([], minor=True)
     handles = axes.get_legend_handles_labels()[0]
     if legend is not None and number == 0 and len(handles) > 1:
-      axes.legend(frameon=False, fontsize=8, title=legend or None)
+      axes.legend(
+        frameon=False, fontsize=8, title=legend or None, title_fontsize=8
+      )
     axes.margins(x=0.06)
   unit = metrics_lib.get(metric).unit
   label = metrics_lib.get(metric).label
@@ -226,7 +230,7 @@ def _maps(sweep: Sweep):
         *rgb, _ = mesh.cmap(mesh.norm(mean))
         bright = float(np.dot(rgb, (0.299, 0.587, 0.114))) > 0.5
         text = metrics_lib.show(line.metric or "", mean / metric.scale)
-        ink = "black" if bright else "white"
+        ink = _INKS[bright]
         axes.text(
           j + 0.5,
           i + 0.5,

@@ -47,12 +47,19 @@ def at(factors: tuple[Factor, ...], point: tuple[int, ...]) -> str:
   )
 
 
-def answers(sweep: Sweep | None) -> list[Block]:
+def answer(sweep: Sweep | None) -> str:
+  """Names the best values of each line; "" where nothing was asked to be swept.
+
+  Another experiment, whose arms happen to be a sweep, has its own answer.
+  """
+  if sweep is None or not sweep.analysis.experiment.about.get("sweeps"):
+    return ""
+  return " ".join(sentences(sweep))
+
+
+def sentences(sweep: Sweep) -> list[str]:
   """Names the best values of each line."""
-  if sweep is None:
-    return []
-  told = [text for line in sweep.lines if (text := sentence(sweep, line))]
-  return [Text(" ".join(told), strong=True)] if told else []
+  return [text for line in sweep.lines if (text := sentence(sweep, line))]
 
 
 def blocks(sweep: Sweep | None) -> list[Block]:
@@ -65,6 +72,8 @@ def blocks(sweep: Sweep | None) -> list[Block]:
       made += _columns(sweep, metric)
     else:
       made += _matrices(sweep, metric)
+  if not sweep.analysis.experiment.about.get("sweeps"):
+    made = [*map(Text, sentences(sweep)), *made]
   if made:
     within = "column" if len(sweep.factors) == 1 else "matrix"
     made.append(Text(_NOTE.format(within)))

@@ -159,11 +159,8 @@ def read(analysis: Analysis) -> Sweep | None:
     UsageError: experiment.json does not hold what `compare` writes.
   """
   experiment = analysis.experiment
-  about = experiment.about
-  if about.get("sweeps"):
-    swept = as_kind(about["sweeps"], list[Swept], "sweeps")
-    places = as_kind(about.get("swept") or {}, dict[str, Place], "swept")
-  else:
+  swept, places = recorded(experiment)
+  if not swept:
     swept, places = _implied(experiment)
   places = {a: place for a, place in places.items() if a in experiment.arms}
   factors = _factors(swept, places)
@@ -184,6 +181,17 @@ def read(analysis: Analysis) -> Sweep | None:
     for name, arms in by_line.items()
   ]
   return Sweep(factors, tuple(lines), tuple(outside), analysis)
+
+
+def recorded(experiment: Experiment) -> tuple[list[Swept], dict[str, Place]]:
+  """The sweeps of an experiment's record, and the place of each arm.
+
+  Raises:
+    UsageError: it does not hold what `compare` writes.
+  """
+  about = experiment.about
+  swept = as_kind(about.get("sweeps") or [], list[Swept], "sweeps")
+  return swept, as_kind(about.get("swept") or {}, dict[str, Place], "swept")
 
 
 def _implied(experiment: Experiment) -> tuple[list[Swept], dict[str, Place]]:

@@ -12,7 +12,7 @@ import pytest
 
 import lm_jax
 from lm_jax import cli
-from lm_jax.api import experiments, frames, keywords
+from lm_jax.api import experiments, figures, keywords, results
 from lm_jax.commands import compare, flags, train
 from lm_jax.statistics import items
 from lm_jax.support.errors import UsageError
@@ -149,13 +149,13 @@ def test_train_reuses_a_run_that_is_complete(finished):
 
 
 def test_a_runs_table_and_figure(finished):
-  table = frames.results(finished.workdir)
+  table = results.results(finished.workdir)
   result = json.loads(pathlib.Path(finished.workdir, "result.json").read_text())
-  (row,) = table.to_dict("records")
+  (row,) = table.rows
   assert (row["arm"], row["seed"], row["size"]) == ("clm", 0, "nano")
   assert (row["budget"], row["parameters"]) == ("steps:6", result["parameters"])
   assert row["minimal_pairs"] == result["metrics"]["minimal_pairs"]
-  figure = frames.plot(finished.workdir)
+  figure = figures.plot(finished.workdir)
   assert isinstance(figure, matplotlib.figure.Figure)
 
 
@@ -202,11 +202,11 @@ def test_compare_gives_what_the_terminal_would(swept, capsys):
 
 def test_an_experiments_table_has_the_swept_values(swept):
   table = swept.results()
-  assert table["learning_rate"].tolist() == [1e-3, 3e-3]
-  assert table["size"].tolist() == ["nano", "nano"]
+  assert table["learning_rate"] == [1e-3, 3e-3]
+  assert table["size"] == ["nano", "nano"]
   assert set(table["budget"]) == {"steps:2"}
   assert "trunk.layers" not in table  # the same in both
-  for row in table.to_dict("records"):
+  for row in table.rows:
     path = pathlib.Path(swept.directory, "runs", row["name"], "result.json")
     result = json.loads(path.read_text())
     assert row["steps"] == 2
@@ -214,28 +214,26 @@ def test_an_experiments_table_has_the_swept_values(swept):
     known = items.item_interval(np.array(result["items"]["minimal_pairs"]))
     ends = row["minimal_pairs_low"], row["minimal_pairs_high"]
     assert ends == (known.low, known.high)
-  by_arm = swept.results(by="arm")
-  assert by_arm["arm"].tolist() == [
-    n.removesuffix("-seed0") for n in swept.statuses
-  ]
-  assert by_arm["learning_rate"].tolist() == [1e-3, 3e-3]
-  assert by_arm["difference_verdict"].isna().tolist() == [True, False]
+  by_arm = table.arms
+  arms = [n.removesuffix("-seed0") for n in sorted(swept.statuses)]
+  assert by_arm["arm"] == arms
+  assert by_arm["learning_rate"] == [1e-3, 3e-3]
+  assert [x is None for x in by_arm["difference_verdict"]] == [True, False]
   assert swept.plot("curves_flops").axes[0].lines
 
 
 def test_what_is_no_result_is_told_in_a_line(tmp_path, finished, monkeypatch):
   for call, message in (
-    (lambda: frames.results(tmp_path), "holds no experiment, run, evaluation"),
-    (lambda: frames.plot(tmp_path / "x"), "plot: directory=.*x: holds no"),
-    (lambda: frames.results(finished.workdir, "seed"), "by=seed: unknown"),
-    (lambda: frames.plot(finished.workdir, "curve"), "figure=curve: unknown"),
-    (lambda: frames.plot(finished.workdir, "differences"), "can be drawn"),
+    (lambda: results.results(tmp_path), "holds no experiment, run, evaluation"),
+    (lambda: figures.plot(tmp_path / "x"), "plot: directory=.*x: holds no"),
+    (lambda: figures.plot(finished.workdir, "curve"), "figure=curve: unknown"),
+    (lambda: figures.plot(finished.workdir, "differences"), "can be drawn"),
   ):
     with pytest.raises(UsageError, match=message):
       call()
   monkeypatch.setitem(sys.modules, "pandas", None)
   with pytest.raises(UsageError, match=r"pip install 'lm_jax\[pandas\]'"):
-    frames.results(finished.workdir)
+    results.results(finished.workdir).to_pandas()
 
 
 def test_every_public_name_has_help():

@@ -1,5 +1,6 @@
 """A sweep is read as one: factors, lines, what compares, the best of each."""
 
+import csv
 import json
 import math
 
@@ -8,6 +9,7 @@ import pytest
 import swept
 
 from lm_jax import report
+from lm_jax.api import results
 from lm_jax.report import collect, compare, sweep_plots, sweep_tables, sweeps
 from lm_jax.report.blocks import Table, Text
 from lm_jax.support.errors import UsageError
@@ -51,8 +53,7 @@ def test_losses_are_compared_within_an_objective(tmp_path):
   assert not sweep.edges(by_name["mlm"], (2,))
   assert sweep.best(by_name["clm"], "validation_loss") == (4,)
   assert sweep.edges(by_name["clm"], (4,)) == [factor]
-  [answer] = sweep_tables.answers(sweep)
-  mlm, clm, _ = answer.text.split(". ")
+  mlm, clm, _ = sweep_tables.answer(sweep).split(". ")
   assert mlm.startswith(
     "mlm is best at optimizer.learning_rate=0.001: own vali"
   )
@@ -120,7 +121,7 @@ def test_an_arm_with_values_of_its_own(tmp_path):
     "mlm": [(1,), (2,)],
     "clm": [(0,)],
   }
-  assert "clm is best" not in sweep_tables.answers(sweep)[0].text
+  assert "clm is best" not in sweep_tables.answer(sweep)
 
 
 def test_linked_options_are_one_factor(tmp_path):
@@ -130,8 +131,10 @@ def test_linked_options_are_one_factor(tmp_path):
   [factor] = sweep.factors
   assert factor.label == "size with optimizer.learning_rate"
   assert factor.numbers == ()
-  [answer] = sweep_tables.answers(sweep)
-  assert "best at size=nano, optimizer.learning_rate=1e-3:" in answer.text
+  answer = sweep_tables.answer(sweep)
+  assert "best at size=nano, optimizer.learning_rate=1e-3:" in answer
+  text = report.table(root)
+  assert "Answer           mlm is best at size=nano" in text
   amounts = ["budget=flops:1e11:1e12:log:3"]
   [factor] = _read(
     swept.write(tmp_path / "y", ["mlm"], amounts, _metrics)
@@ -153,6 +156,9 @@ def test_an_experiment_of_numbers_is_a_sweep_too(tmp_path):
     "mlm": 5,
     "clm": 5,
   }
+  # It has its own question, and so its own answer.
+  assert not sweep_tables.answer(sweep)
+  assert "mlm is best at optimizer" in sweep_tables.blocks(sweep)[0].text
   # Two rates, or one for each objective, are none.
   root = swept.write(
     tmp_path / "y", ["mlm"], ["optimizer.learning_rate=1e-3,2e-3"], _metrics
@@ -175,6 +181,47 @@ def test_runs_that_are_missing_leave_holes(tmp_path):
   text = (root / "report.md").read_text()
   assert "figures/sweep_loss.png" in text
   assert (root / "figures" / "sweep_loss.svg").exists()
+
+
+def test_tables_have_swept_values_of_all_runs(tmp_path):
+  gone = [f"mlm-learning_rate=0.001-rate=0.3-seed{seed}" for seed in (0, 1)]
+  texts = [RATES, "mlm/objective.rate=0.15,0.3"]
+  root = swept.write(
+    tmp_path / "x", ["mlm", "clm"], texts, _metrics, missing=gone
+  )
+  report.write(root)
+  with (root / "results.csv").open(newline="") as file:
+    runs = list(csv.DictReader(file))
+  assert len(runs) == 2 * (5 * 2 + 5)
+  by_name = {row["name"]: row for row in runs}
+  for seed, name in enumerate(gone):
+    row = by_name[name]
+    assert (row["status"], row["seed"]) == ("not started", str(seed))
+    assert (row["learning_rate"], row["objective.rate"]) == ("0.001", "0.3")
+  done = by_name["clm-learning_rate=0.01-seed1"]
+  assert (done["learning_rate"], done["objective.rate"]) == ("0.01", "")
+  assert (done["size"], done["commit"], done["digest"]) == (
+    "nano",
+    "abc",
+    "0f3a",
+  )
+  assert {"length", "batch_size", "budget", "corpus", "tokenizer"} <= set(done)
+  assert done["parameters"] == "1000"
+  table = results.results(root)
+  assert table.rows[0]["validation_loss"] == float(runs[0]["validation_loss"])
+  with (root / "arms.csv").open(newline="") as file:
+    arms = list(csv.DictReader(file))
+  assert [row["arm"] for row in arms] == table.arms["arm"]
+  assert len(arms) == 15
+  row = next(r for r in table.arms.rows if r["arm"] == "clm-learning_rate=0.01")
+  assert (row["learning_rate"], row["seeds"], row["commit"]) == (0.01, 2, "abc")
+  assert row["validation_loss"] == pytest.approx(5.005)
+  assert list(table) == table.columns == list(table.rows[0])
+  with pytest.raises(KeyError, match="did you mean learning_rate"):
+    table["learning_rat"]
+  frame = table.to_pandas()
+  assert list(frame.columns) == table.columns and len(frame) == len(runs)
+  assert "<td>clm</td>" in table.arms._repr_html_()
 
 
 def test_a_damaged_record_is_a_line(tmp_path):
