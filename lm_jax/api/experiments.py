@@ -170,5 +170,9 @@ def compare(progress: bool = True, **options: Any) -> Experiment:
 
 
 def _run(directory: str, result: Mapping[str, Any]) -> Run:
+  from lm_jax.report import collect
+
+  if seal := collect.seal_of(directory):
+    result = seal.shown(result)
   there = {name: value for name, value in result.items() if value is not None}
   return as_kind(there | {"directory": directory}, Run, "result.json")

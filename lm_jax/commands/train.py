@@ -97,9 +97,13 @@ def as_process(given: Mapping[str, Sequence[str]], run: Runner) -> int:
 def tell(config: Config, result: Mapping[str, Any]) -> None:
   """Prints what a run came to; of several processes the first one does."""
   from lm_jax.evaluation import text
+  from lm_jax.report import collect
 
   if not distributed.is_first():
     return
+  if seal := collect.seal_of(config.workdir):
+    print(f"lm_jax: {seal.primary} is {seal.text()}", file=sys.stderr)
+    result = seal.shown(result)
   print(f"{result['status']}: {config.workdir}/result.json")
   lines = text.of_result(result, config.task)
   if "wall_seconds" in result:  # those of before have none

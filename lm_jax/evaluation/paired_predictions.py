@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from lm_jax.evaluation import predictions, store
 from lm_jax.evaluation.predictions import Record
+from lm_jax.report import collect
 from lm_jax.support.errors import UsageError, short
 
 # By id, a record of each draw.
@@ -59,6 +60,9 @@ def load(path: str, flag: str, name: str) -> Predictions:
       _add(by_task, record, where)
   if not by_task:
     raise UsageError(f"{where}: holds no predictions")
+  seal = collect.seal_of(place)
+  if seal is not None and any(map(seal.hides, by_task)):
+    raise UsageError(f"{where}: {seal.primary} is {seal.text()}")
   return Predictions(name, where, path, by_task)
 
 

@@ -9,6 +9,7 @@ from lm_jax.evaluation import fine_tuned
 from lm_jax.evaluation.flags import TASKS, EvaluateFlags
 from lm_jax.evaluation.results import HEAD, OWN, PROMPT, Way
 from lm_jax.inference.directory import ModelDirectory
+from lm_jax.report import collect
 from lm_jax.support import invocation, registry
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks.base import DataTask, LabelledTask, SupervisedTask, Task
@@ -49,7 +50,27 @@ def plan(flags: EvaluateFlags, source: ModelDirectory) -> list[TaskPlan]:
       and not issubclass(cls, DataTask)
     ]
   _check(flags, plans)
+  _require_open(flags, plans)
   return plans
+
+
+def _require_open(flags: EvaluateFlags, plans: Sequence[TaskPlan]) -> None:
+  """Raises UsageError where a task measures what is sealed.
+
+  That is the primary measure of a preregistered experiment whose runs are not
+  all done, of which the model is one.
+  """
+  seal = collect.seal_of(flags.model)
+  if seal is None:
+    return
+  hidden = [one.name for one in plans if seal.hides(one.name)]
+  if hidden:
+    others = [one.name for one in plans if one.name not in hidden]
+    rest = f"; --tasks={','.join(others)} may be measured" if others else ""
+    raise UsageError(
+      f"--model={flags.model}: {hidden[0]} is {seal.text()} of its experiment"
+      f"{rest}"
+    )
 
 
 def _task(name: str) -> Task:

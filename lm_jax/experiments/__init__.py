@@ -12,6 +12,8 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib
+import itertools
+import math
 import pathlib
 import sys
 import traceback
@@ -95,7 +97,7 @@ def load(name: str) -> Experiment:
         f"{where}: {module.__file__} has no {attribute}; an experiment"
         " has BASELINE, SEEDS and runs()"
       )
-  for attribute, (is_valid, valid_values) in _FIELDS.items():
+  for attribute, (is_valid, valid_values) in _rules().items():
     value = getattr(module, attribute, None)
     if hasattr(module, attribute) and not is_valid(value):
       raise UsageError(
@@ -137,6 +139,42 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
   "TRIALS": (_are_counts, 'numbers of runs by arm, {"clm": 5}'),
   "runs": (callable, "a function that returns the arms"),
 }
+
+
+def _rules() -> dict[str, tuple[Callable[[Any], bool], str]]:
+  """Returns _FIELDS, and those of an experiment that is preregistered."""
+  from lm_jax.report.metrics import METRICS
+  from lm_jax.statistics.differences import MIN_SEEDS
+  from lm_jax.statistics.equivalence import DIRECTIONS
+
+  ranked = [name for name in METRICS if METRICS[name].higher_better is not None]
+
+  def are_looks(values: Any) -> bool:
+    return (
+      isinstance(values, list | tuple)
+      and len(values) > 0
+      and all(_is_count(value, MIN_SEEDS) for value in values)
+      and all(a < b for a, b in itertools.pairwise(values))
+    )
+
+  return _FIELDS | {
+    "PRIMARY": (
+      lambda value: isinstance(value, str) and value in ranked,
+      f"a measure that compares between arms: {', '.join(ranked)}",
+    ),
+    "SMALLEST_EFFECT": (
+      lambda value: type(value) in (int, float) and 0 < value < math.inf,
+      "a number above 0, in the unit in which the measure is shown",
+    ),
+    "DIRECTION": (
+      lambda value: value in DIRECTIONS,
+      f"one of {', '.join(DIRECTIONS)}",
+    ),
+    "LOOKS": (
+      are_looks,
+      f"increasing numbers of seeds, each at least {MIN_SEEDS}",
+    ),
+  }
 
 
 def _require_importable(path: pathlib.Path, where: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from lm_jax.config import OBJECTIVES
 from lm_jax.hugging_face import source_files
 from lm_jax.loaded_model import Trained
-from lm_jax.report import metrics
+from lm_jax.report import collect, metrics
 from lm_jax.storage import result_file
 from lm_jax.storage.digest import digest
 from lm_jax.support import registry, version
@@ -70,6 +70,8 @@ def _result(model: Trained) -> dict[str, Any]:
   if not model.source or not path.is_file():
     return {}
   result = result_file.read(path, "remove it to export without its numbers")
+  if seal := collect.seal_of(model.source):
+    result = seal.shown(result)
   if result["status"] != DONE:
     return {}
   # A chosen step, or a part of a model, has another digest than the last one.

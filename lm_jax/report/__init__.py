@@ -79,7 +79,7 @@ class Report:
     recipes: run_details.Reader | None = None,
   ):
     self._experiment, self._recipes = experiment, recipes
-    independent = experiment.independent()
+    independent = experiment.independent().at_look()
     self._analysis = compare.analyse(independent)
     self._ranks = ranking.rankings(independent, self._analysis.metric)
     metric = self._analysis.metric

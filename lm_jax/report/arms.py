@@ -45,8 +45,14 @@ class Arm:
 
 
 def tested(experiment: Experiment) -> str | None:
-  """Names the metric to compare arms on: the own loss of one objective."""
+  """Names the metric to compare arms on: the own loss of one objective.
+
+  It is the primary measure of an experiment that was preregistered.
+  """
   done = [run for run in experiment.runs if run.done]
+  if experiment.plan is not None:
+    primary = experiment.plan.primary
+    return primary if any(primary in run.metrics for run in done) else None
   if own_losses_compare(done):
     return metrics_lib.OWN_LOSS
   for name, metric in metrics_lib.METRICS.items():

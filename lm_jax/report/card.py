@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import panel, prose
+from lm_jax.report import panel, prose, verdicts
 from lm_jax.report.blocks import Card
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
@@ -32,7 +32,8 @@ def make(
   about = experiment.about
   rows = [
     ("Question", _line(experiment.subject.question)),
-    ("Answer", _answer(analysis, ranks, spread)),
+    ("Answer", _answer(experiment, analysis, ranks, spread)),
+    ("Kind", verdicts.kind(experiment)),
     ("Would change it", _changes(analysis, ranks)),
     ("Cost", _cost(experiment)),
     ("Made by", _line(about.get("command"))),
@@ -50,10 +51,17 @@ def _where(about) -> list[object]:
   return [about.get("date"), about.get("machine")]
 
 
-def _answer(analysis: Analysis, ranks: Sequence[Ranking], spread: str) -> str:
+def _answer(
+  experiment: Experiment,
+  analysis: Analysis,
+  ranks: Sequence[Ranking],
+  spread: str,
+) -> str:
   """Names the best arms together, then whom the baseline differs from."""
   if spread and len(analysis.arms) == 1:
     return spread
+  if analysis.metric is None and (sealed := verdicts.sealed(experiment)):
+    return sealed
   texts = [best(analysis, ranks), prose.answer(analysis)]
   flops = [x for arm in analysis.arms if (x := arm.ledger.get("flops"))]
   first = headline(ranks)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lm_jax.report import metrics as metrics_lib
+from lm_jax.report import preregistered
 from lm_jax.report import subject as subject_lib
+from lm_jax.report.preregistered import Plan, Seal
 from lm_jax.report.run import Planned, Run, read_run
 from lm_jax.support import errors, strict_json
 from lm_jax.support.errors import UsageError
@@ -19,7 +21,11 @@ from lm_jax.types import SEED_KINDS
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-  """The content of an experiment directory; `notes` are for the reader."""
+  """The content of an experiment directory; `notes` are for the reader.
+
+  plan: that was preregistered, if one was.
+  seal: what its runs show of the primary measure of the plan.
+  """
 
   directory: Path
   name: str
@@ -27,6 +33,8 @@ class Experiment:
   runs: tuple[Run, ...]
   about: dict[str, Any]
   notes: tuple[str, ...] = ()
+  plan: Plan | None = None
+  seal: Seal | None = None
 
   @functools.cached_property
   def subject(self) -> subject_lib.Subject:
@@ -86,6 +94,31 @@ class Experiment:
     note = f"Of {len(self.runs)} runs the {len(runs)} that share no seed count."
     return dataclasses.replace(self, runs=runs, notes=(*self.notes, note))
 
+  def first_seeds(self, count: int) -> Experiment:
+    """Returns it with the runs of its first seeds only."""
+    seeds = sorted({run.seed for run in self.runs})[:count]
+    runs = tuple(run for run in self.runs if run.seed in seeds)
+    return dataclasses.replace(self, runs=runs)
+
+  def at_look(self) -> Experiment:
+    """Returns it with the runs of its last look that is complete.
+
+    Later ones hide the primary measure, and would leave an arm without it.
+    Before the first look all runs stay, without the measure.
+    """
+    if self.seal is None or self.seal.whole or not self.seal.looks:
+      return self
+    runs = tuple(run for run in self.runs if run.name in self.seal.visible)
+    return dataclasses.replace(self, runs=runs)
+
+  def deviations(self) -> list[str]:
+    """Lists what it did otherwise than it was preregistered."""
+    budgets: dict[str, list[str]] = {}
+    for run in self.runs:
+      if "budget" in run.settings:
+        budgets.setdefault(run.arm, []).append(str(run.settings["budget"]))
+    return preregistered.deviations(self.about, budgets)
+
   def count(self) -> int:
     """Returns how many runs are done."""
     return sum(run.done for run in self.runs)
@@ -143,7 +176,26 @@ def load(directory: str | os.PathLike[str]) -> Experiment:
     read_run(root / "runs" / run.name, run, notes) for run in planned
   )
   name = str(about.get("name") or root.name)
-  return Experiment(root, name, baseline, runs, about, tuple(notes))
+  with errors.about(path):
+    plan = preregistered.from_record(about)
+  seal = None
+  if plan is not None:
+    seal = preregistered.seal(plan, runs)
+    runs = tuple(preregistered.sealed(run, seal) for run in runs)
+  return Experiment(root, name, baseline, runs, about, tuple(notes), plan, seal)
+
+
+def seal_of(path: str | os.PathLike[str]) -> Seal | None:
+  """Returns the seal of a run, by a path in its directory; None if it has none.
+
+  Raises:
+    UsageError: the experiment that the run belongs to can't be read.
+  """
+  known = preregistered.experiment_of(path)
+  if known is None:
+    return None
+  seal = load(known[0]).seal
+  return seal if seal is not None and known[1] not in seal.visible else None
 
 
 def single(directory: str | os.PathLike[str]) -> Experiment:
@@ -160,4 +212,8 @@ def single(directory: str | os.PathLike[str]) -> Experiment:
   with errors.about(path):
     planned = as_kind(fields, Planned, "the run")
   run = read_run(root, planned, notes)
+  seal = seal_of(root)
+  if seal is not None:
+    run = preregistered.sealed(run, seal)
+    notes.append(f"{seal.primary} is {seal.text()}.")
   return Experiment(root, run.name, run.arm, (run,), {}, tuple(notes))

@@ -8,6 +8,7 @@ counts other seeds and other items both.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,9 +26,11 @@ from lm_jax.report.arms import (
 from lm_jax.report.collect import Experiment
 from lm_jax.report.run import Run
 from lm_jax.statistics import differences as differences_lib
+from lm_jax.statistics import equivalence
 from lm_jax.statistics import items as items_lib
 from lm_jax.statistics.differences import MIN_SEEDS, Scatter
-from lm_jax.statistics.estimates import Estimate
+from lm_jax.statistics.equivalence import Comparison
+from lm_jax.statistics.estimates import Array, Estimate
 
 ALPHA = 0.05
 
@@ -41,7 +44,9 @@ class Difference:
   wide: the same at the level at which Holm's correction decided on this arm,
     so that it leaves 0 out exactly where there is a claim.
   items: over items, these checkpoints only.
-  claim: "better" or "worse" where that may be said of the objective, else "".
+  claim: "better" or "worse" where that may be said of the objective, else "";
+    "equivalent", too, where the experiment was preregistered.
+  p_equivalent: of two one-sided tests at its smallest effect, corrected.
   """
 
   arm: str
@@ -52,6 +57,7 @@ class Difference:
   p_items: float | None = None
   claim: str = ""
   verdict: str = ""
+  p_equivalent: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,19 +119,37 @@ class Pair:
   def over_seeds(self, level: float) -> Estimate | None:
     if min(map(len, self.sides)) < MIN_SEEDS:
       return None
-    arm_NxI, base_NxI = (grid_of(side, self.metric) for side in self.sides)
-    if arm_NxI.shape[1] != base_NxI.shape[1]:  # not the same items
-      arm_NxI, base_NxI = (
-        np.array([[run.metrics[self.metric]] for run in side])
-        for side in self.sides
-      )
     return differences_lib.difference(
-      arm_NxI,
-      base_NxI,
+      *self._grids(),
       paired=self.paired,
       level=level,
       fraction=is_fraction(self.metric),
     )
+
+  def comparison(self) -> Comparison:
+    """Returns the difference with the limits of its test, if it has one."""
+    if not all(self.sides):
+      return Comparison(0.0)
+    arm_NxI, base_NxI = self._grids()
+    value = float(arm_NxI.mean() - base_NxI.mean())
+    estimate = self.over_seeds(1 - ALPHA)
+    if estimate is None or estimate.low is None:
+      return Comparison(value)
+    fraction = is_fraction(self.metric)
+    limits = differences_lib.difference_limits(
+      arm_NxI, base_NxI, self.paired, fraction
+    )
+    return Comparison(value, limits)
+
+  def _grids(self) -> tuple[Array, Array]:
+    arm_NxI, base_NxI = (grid_of(side, self.metric) for side in self.sides)
+    if arm_NxI.shape[1] == base_NxI.shape[1]:
+      return arm_NxI, base_NxI
+    arm_Nx1, base_Nx1 = (  # not the same items
+      np.array([[run.metrics[self.metric]] for run in side])
+      for side in self.sides
+    )
+    return arm_Nx1, base_Nx1
 
 
 def _differences(
@@ -189,6 +213,66 @@ def _judge(difference: Difference, metric: str, baseline: str) -> Difference:
   return dataclasses.replace(difference, claim=seeds or "", verdict=verdict)
 
 
+def looks_of(experiment: Experiment) -> tuple[int, ...]:
+  """Returns the numbers of seeds of the looks that are complete."""
+  plan, seal = experiment.plan, experiment.seal
+  return plan.stops[: seal.looks] if plan and seal else ()
+
+
+def _by_plan(
+  experiment: Experiment, metric: str, tests: Sequence[Difference]
+) -> list[Difference]:
+  """Adds claims and verdicts by the plan that was preregistered.
+
+  Looks that are complete count, each with its first seeds, and all that were
+  planned share one error rate (lm_jax/statistics/sequential.py).
+  """
+  plan = experiment.plan
+  assert plan is not None
+  looks = looks_of(experiment)
+  several = len(plan.stops) > 1
+  parts = [experiment.first_seeds(n) for n in looks] if several else []
+  pairs = [
+    [
+      Pair.from_runs(part, metric, test.arm, experiment.baseline)
+      for part in parts or [experiment]
+    ]
+    for test in tests
+  ]
+  verdicts = equivalence.verdicts(
+    [[pair.comparison() for pair in each] for each in pairs],
+    plan.margin,
+    metrics_lib.get(metric).higher_better is not False,
+    plan.direction,
+    plan.stops if several else (1,),
+    ALPHA,
+  )
+  return [
+    dataclasses.replace(
+      test,
+      p_seeds=verdict.p,
+      p_equivalent=verdict.p_equivalence,
+      wide=each[-1].over_seeds(1 - verdict.level)
+      if verdict.level
+      else test.seeds,
+      claim="" if verdict.kind == "inconclusive" else verdict.kind,
+      verdict=_in_words(verdict, experiment.baseline),
+    )
+    for test, each, verdict in zip(tests, pairs, verdicts, strict=True)
+  ]
+
+
+def _in_words(verdict: equivalence.Verdict, baseline: str) -> str:
+  if verdict.kind in ("better", "worse"):
+    return f"{verdict.kind} than {baseline}"
+  if verdict.kind == "equivalent":
+    side = {1: ", though above it", -1: ", though below it", 0: ""}
+    return f"equivalent to {baseline}{side[verdict.sign]}"
+  if verdict.p is None:
+    return f"no test: fewer than {MIN_SEEDS} seeds, or seeds without a spread"
+  return "inconclusive"
+
+
 def items_of(experiment: Experiment, metric: str | None) -> int:
   """Counts the items of a metric; 0 where no run holds their scores."""
   lists = [run.items[metric] for run in experiment.runs if metric in run.items]
@@ -215,16 +299,17 @@ def analyse(experiment: Experiment) -> Analysis:
   others = [arm for arm in have if arm != experiment.baseline]
   if experiment.baseline not in have:
     others = []
-  differences = tuple(
-    _judge(difference, metric, experiment.baseline)
-    for difference in _differences(experiment, metric, others, length)
-  )
+  tests = _differences(experiment, metric, others, length)
+  if experiment.plan is None:
+    differences = [_judge(d, metric, experiment.baseline) for d in tests]
+  else:
+    differences = _by_plan(experiment, metric, tests)
   return Analysis(
     experiment,
     metric,
     regime,
     arms,
-    differences,
+    tuple(differences),
     differences_lib.scattering(
       {
         arm: np.array(

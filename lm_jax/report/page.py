@@ -15,6 +15,7 @@ from lm_jax.report import (
   sweeps,
   tables,
   tuning,
+  verdicts,
 )
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import (
@@ -51,6 +52,8 @@ def _opening(
     *sweep_tables.answers(sweeps.read(analysis)),
     Text(told),
   ]
+  if sealed := verdicts.sealed(experiment):
+    blocks.append(Text(sealed))
   if warnings := alarms.sentences(analysis):
     blocks.append(Text(f"Alarms: {' '.join(warnings)}"))
   return blocks
@@ -160,8 +163,9 @@ def build(
     ),
     *_section(
       "Difference to the baseline",
-      [*figure("differences"), *tables.differences(analysis)],
+      [*figure("differences"), *tables.differences(analysis, robust=True)],
     ),
+    *_section("Preregistration", verdicts.preregistration(experiment)),
     *_section("What each arm reached", reached),
     *_section("Ranking at equal spend", ranking_table.ranking(analysis, found)),
     *_section("Learning curves", figure("curves_flops", "curves_tokens")),

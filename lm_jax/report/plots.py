@@ -40,6 +40,10 @@ def forest(analysis: Analysis):
   figure = Figure(figsize=(6, 1.3 + 0.5 * len(rows)), layout="constrained")
   axes = figure.add_subplot()
   axes.axvline(0, color=GREY, linewidth=1)
+  plan = analysis.experiment.plan
+  if plan and plan.smallest_effect:  # what counts as equivalent
+    margin = plan.smallest_effect
+    axes.axvspan(-margin, margin, color=GREY, alpha=0.15, linewidth=0)
   for i, row in enumerate(rows):
     own: dict[str, Any] = {"gid": gid(analysis.experiment, row.arm)}
     look = {"color": style(analysis.experiment, row.arm)["color"], **own}

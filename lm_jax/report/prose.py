@@ -102,9 +102,9 @@ def _claims(claims: Mapping[str, str | None], baseline: str, label: str) -> str:
   >>> _claims({"mlm": "worse", "rtd": "worse", "t5": ""}, "clm", "pairs")
   'clm beats mlm and rtd on pairs; no difference from clm is shown for t5'
   """
-  better, worse, rest = (
+  better, worse, same, rest = (
     [arm for arm, claim in claims.items() if (claim or "") == kind]
-    for kind in ("better", "worse", "")
+    for kind in ("better", "worse", "equivalent", "")
   )
   parts = []
   if better:
@@ -112,6 +112,10 @@ def _claims(claims: Mapping[str, str | None], baseline: str, label: str) -> str:
     parts.append(f"{subject.listed(better, 'and')} {verb} {baseline}")
   if worse:
     parts.append(f"{baseline} beats {subject.listed(worse, 'and')}")
+  if same:
+    verb = "is" if len(same) == 1 else "are"
+    names = subject.listed(same, "and")
+    parts.append(f"{names} {verb} equivalent to {baseline}")
   if not parts:
     return f"no arm is shown to differ from {baseline} on {label}"
   if rest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lm_jax.report import likelihood
+from lm_jax.report import likelihood, verdicts
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report import panel as panel_lib
 from lm_jax.report.arms import Arm
@@ -74,10 +74,15 @@ def yardsticks(
   return [Table(tuple(head), tuple(rows))]
 
 
-def differences(analysis: Analysis) -> list[Block]:
+def differences(analysis: Analysis, robust: bool = False) -> list[Block]:
+  """Makes the table of differences to the baseline, and what it tells.
+
+  robust: with the probability of improvement and interquartile means.
+  """
   name = analysis.metric
   if name is None or not analysis.differences:
     return []
+  plan = analysis.experiment.plan
   baseline = analysis.experiment.baseline
   unit = ", points" if metrics_lib.get(name).unit == "%" else ""
   over = "items"
@@ -85,7 +90,9 @@ def differences(analysis: Analysis) -> list[Block]:
     whole = any(d.items for d in analysis.differences)
     over = "seeds and items" if whole else "seeds"
   minus = f"difference to {baseline}{unit}"
-  head = ("arm", minus, "p, seeds", "p, items", "verdict")
+  more, cells = verdicts.robust(analysis) if robust else ((), {})
+  equal = ("p, equivalence",) if plan and plan.margin else ()
+  head = ("arm", minus, "p, seeds", *equal, "p, items", *more, "verdict")
   rows = tuple(
     (
       d.arm,
@@ -93,14 +100,17 @@ def differences(analysis: Analysis) -> list[Block]:
         name, d.seeds or d.items or _apart(analysis, d.arm), signed=True
       ),
       p_value(d.p_seeds),
+      *(p_value(d.p_equivalent) for _ in equal),
       p_value(d.p_items),
+      *cells.get(d.arm, ("–",) * len(more)),
       d.verdict,
     )
     for d in analysis.differences
   )
+  words = (0, len(head) - 1)
   if not any(d.seeds or d.items for d in analysis.differences):
     text = f"No intervals and no tests: fewer than {MIN_SEEDS} seeds an arm."
-    return [Table(head, rows, words=(0, 4)), Text(text)]
+    return [Table(head, rows, words=words), Text(text)]
   test = f"p, seeds: the same test as the interval, over {over}. "
   if analysis.regime == "items":
     test = f"p, seeds: none below {MIN_SEEDS} seeds an arm. "
@@ -110,7 +120,8 @@ def differences(analysis: Analysis) -> list[Block]:
     "exact McNemar, or sign flips where there are ties or several seeds; these "
     "checkpoints only."
   )
-  return [Table(head, rows, words=(0, 4)), Text(note)]
+  told = [*verdicts.notes(analysis), *((verdicts.ROBUST,) if more else ())]
+  return [Table(head, rows, words=words), Text(note), *map(Text, told)]
 
 
 def _apart(analysis: Analysis, name: str) -> Estimate | None:

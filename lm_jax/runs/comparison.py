@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from lm_jax import config as config_lib
 from lm_jax import experiments
@@ -23,6 +24,7 @@ from lm_jax.runs import (
   branching,
   execute,
   grid,
+  preregistration,
   record,
   run_command,
   seeding,
@@ -176,6 +178,19 @@ class Comparison:
       _trials(self.module, configs),
       self.tuning.as_object() if self.tuning else None,
       self.crossed.record(),
+      self.preregistered,
+    )
+
+  @functools.cached_property
+  def preregistered(self) -> dict[str, Any]:
+    """The members of experiment.json that hold what was stated before."""
+    return preregistration.preregister(
+      self.directory,
+      self.module,
+      self.configs,
+      f"--experiment={self.flags.experiment}",
+      self.baseline,
+      self.flags.exploratory,
     )
 
 
@@ -215,9 +230,15 @@ def make(
   record.check_same(directory, flags.name, configs)
   if "branches" in flags.common:
     branching.check(configs)
-  return Comparison(
+  made = Comparison(
     flags, command, module, baseline, runs, progress, crossed, tuning
   )
+  changed = preregistration.require_unchanged(
+    made.preregistered, directory, flags.exploratory
+  )
+  for line in changed if progress else ():
+    print(f"lm_jax: {line}", file=sys.stderr)
+  return made
 
 
 def _confirmed(

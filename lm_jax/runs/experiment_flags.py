@@ -81,6 +81,11 @@ class ExperimentFlags:
   )
   baseline: str = option("", "the arm to compare with; the experiment's own")
   workdir: str = option("", "where all is kept; runs/<experiment> by default")
+  exploratory: bool = option(
+    False,
+    "preregister nothing, whatever the experiment states, so that nothing is"
+    " sealed; or go on though a preregistered field changed, as the page says",
+  )
   settings: Mapping[str, Sequence[str]] = texts_of_others()
   given: frozenset[str] = names_given()
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from lm_jax import config as config_lib
 from lm_jax.config.budget import Budget
-from lm_jax.report import blocks
+from lm_jax.report import blocks, collect
 from lm_jax.report.metrics import METRICS
 from lm_jax.report.metrics import show as show_metric
+from lm_jax.report.preregistered import RECORD, Seal
 from lm_jax.report.run import Planned
 from lm_jax.runs import record
 from lm_jax.storage import lock, result_file
@@ -74,7 +75,15 @@ def lines(directory: str) -> list[Line]:
       f"--workdir={directory}: holds no {record.FILE}; --status tells how an"
       " experiment stands that `compare` has begun"
     )
-  return [_line(pathlib.Path(directory, "runs", p.name), p) for p in planned]
+  seal = collect.load(directory).seal if about.get(RECORD) else None
+  return [
+    _line(
+      pathlib.Path(directory, "runs", one.name),
+      one,
+      None if seal and one.name in seal.visible else seal,
+    )
+    for one in planned
+  ]
 
 
 def text(directory: str) -> str:
@@ -108,15 +117,15 @@ def follow(directory: str) -> int:
     print(f"\x1b[{table.count(chr(10))}F\x1b[J", end="")
 
 
-def _line(folder: pathlib.Path, planned: Planned) -> Line:
+def _line(folder: pathlib.Path, planned: Planned, seal: Seal | None) -> Line:
   last, measured = _last(folder / "metrics.jsonl")
-  measure = _words(measured)
+  measure = _words(measured, seal)
   path = folder / result_file.FILE
   status = ""
   if path.exists():
     result = result_file.read(path, f"remove it to run {planned.name} again")
     status = result["status"]
-    measure = _words(result.get("metrics") or {}) or measure
+    measure = _words(result.get("metrics") or {}, seal) or measure
   if lock.is_held(folder):
     state = RUNNING
   else:
@@ -149,9 +158,11 @@ def _last(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
   return last, last
 
 
-def _words(values: dict[str, Any]) -> str:
-  """Names the first measure of those that people look at."""
+def _words(values: dict[str, Any], seal: Seal | None) -> str:
+  """Names the first measure of those that people look at, and may see."""
   for name in _SHOWN:
+    if seal is not None and seal.hides(name):
+      continue
     if isinstance(values.get(name), int | float):
       if name not in METRICS:
         return f"{name} {values[name]:.4g}"

@@ -59,6 +59,7 @@ def write(
   trials: Mapping[str, int] | None = None,
   tuning: Mapping[str, Any] | None = None,
   sweeps: Mapping[str, Any] | None = None,
+  plan: Mapping[str, Any] | None = None,
 ) -> None:
   """Writes experiment.json; runs of former calls stay part of it.
 
@@ -74,6 +75,7 @@ def write(
     tuning: its trials and what they chose (runs/tuning.py).
     sweeps: the part of the file that is on sweeps (`grid.Crossed.record`).
     differs: what arms are meant to differ in (lm_jax/report/panel.py).
+    plan: members that hold what was preregistered (runs/preregistration.py).
   """
   runs = [Planned(c.name, c.arm, c.seed, seeds_lib.apart(c)) for c in configs]
   known = {config.name for config in configs}
@@ -98,6 +100,7 @@ def write(
     "trials": dict(trials or {}),
     **({"tuning": dict(tuning)} if tuning else {}),
     "baseline": baseline,
+    **(plan or {}),
     "runs": list(map(_as_object, runs)),
     **_sweeps(old, sweeps or {}, {run.arm for run in runs}),
     **made,

@@ -18,6 +18,8 @@ from lm_jax.data.row_source import RowSource
 from lm_jax.devices import distributed
 from lm_jax.hugging_face import source_files
 from lm_jax.inference import load
+from lm_jax.report import preregistered
+from lm_jax.report.preregistered import tells
 from lm_jax.runs import result as result_lib
 from lm_jax.runs import starting, yardstick
 from lm_jax.runs.yardstick import VALIDATION_LOSS
@@ -116,6 +118,7 @@ def _train_session(session: Session, tracking: Tracking) -> dict[str, Any]:
     loss = program.validation_loss(state.params, validation)
     return {VALIDATION_LOSS: loss}
 
+  plan = preregistered.of_run(directory)
   brief = session.trunk is not None
   measured = yardstick.make(config, dataset, program, brief)
 
@@ -126,9 +129,17 @@ def _train_session(session: Session, tracking: Tracking) -> dict[str, Any]:
     if config.eval in ("final", "none"):
       return {}
     measure = own_loss(state)
-    return (
-      measure | measured.evaluate(state) if config.eval == "all" else measure
-    )
+    if config.eval == "all":
+      measure |= measured.evaluate(state)
+    if plan is None:
+      return measure
+    # What decides a preregistered experiment is measured at the end alone, but
+    # for the loss, which chooses checkpoints.
+    return {
+      name: value
+      for name, value in measure.items()
+      if name == VALIDATION_LOSS or not tells(plan.primary, name)
+    }
 
   stamp = identity.stamp(config, dataset, base.digest if base else "")
 

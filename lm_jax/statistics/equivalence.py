@@ -20,6 +20,7 @@ from lm_jax.statistics import items as items_lib
 from lm_jax.statistics.differences import Limits, two_sided_p
 from lm_jax.statistics.sequential import (
   Spending,
+  levels,
   obrien_fleming,
   sequential_p,
 )
@@ -48,12 +49,15 @@ class Verdict:
     shown to be there, and shown to be smaller than the margin.
   sign: 1 or -1 where the difference is shown to be above or below 0, else 0.
   p, p_equivalence: of both kinds of claim, corrected; None without a test.
+  level: alpha of the two-sided interval that decides on a difference at the
+    latest look, after all corrections; None without a test.
   """
 
   kind: Kind
   sign: int = 0
   p: float | None = None
   p_equivalence: float | None = None
+  level: float | None = None
 
 
 def one_sided_p(comparison: Comparison, bound: float) -> float | None:
@@ -119,15 +123,22 @@ def verdicts(
   sides = [_side(*both, direction) for both in zip(above, below, strict=True)]
   differ = items_lib.holm([p for _, p in sides])
   equal = items_lib.holm(same)
+  alphas = items_lib.holm_alphas([p for _, p in sides], alpha)
   result = []
-  for (sign, _), p, q in zip(sides, differ, equal, strict=True):
+  for (sign, _), comparisons, p, q, own in zip(
+    sides, family, differ, equal, alphas, strict=True
+  ):
     shown = sign if p is not None and p < alpha else 0
     kind: Kind = "inconclusive"
     if shown:
       kind = "better" if (shown > 0) == higher_better else "worse"
     if q is not None and q < alpha:
       kind = "equivalent"
-    result.append(Verdict(kind, shown, p, q))
+    level = None
+    if own is not None:
+      tail = own / 2 if direction == "two-sided" else own
+      level = 2 * levels(tail, looks, spending)[len(comparisons) - 1]
+    result.append(Verdict(kind, shown, p, q, level))
   return result
 
 

@@ -75,6 +75,8 @@ def levels(
   """
   from scipy import special
 
+  if len(looks) == 1:
+    return (alpha,)
   mass_C = np.diff(special.ndtr(_EDGE_E))
   # Beyond 0 the upper tails tell apart what 1 - Phi would round.
   upper = _EDGE_E[:-1] > 0
