@@ -22,6 +22,7 @@ from benchmarks import (
   peak_memory,
   scale,
   start,
+  together,
   train_step,
 )
 from lm_jax.support import machine
@@ -83,6 +84,19 @@ def _experiment(rounds: int) -> Iterator[str]:
     yield from experiment.told(budget, experiment.measure(budget))
 
 
+def _together(rounds: int) -> Iterator[str]:
+  yield from (
+    "A step of one run, and in brackets by those of runs one after another, by"
+    " the clock and in processor time.",
+    "Alone: one process with all processors. Processes: one on each processor,"
+    " at once, as `compare --parallel`",
+    "has it. Together: seeds as a batch axis, `--local.together`.",
+  )
+  for case in together.CASES:
+    yield ""
+    yield from together.told(case, together.OBJECTIVES, together.SEEDS, rounds)
+
+
 def _scale(rounds: int) -> Iterator[str]:
   yield from scale.simulated(rounds)
 
@@ -99,6 +113,7 @@ SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
   "lengths": ("Time a token, by the length of rows", _lengths),
   "start": ("Until something happens", _start),
   "experiment": ("Where the time of an experiment goes", _experiment),
+  "together": ("Several seeds in one step", _together),
   "scale": ("Split over simulated devices", _scale),
   "tpu": ("What chips exchange, as compiled for a TPU", _tpu),
 }

@@ -63,7 +63,15 @@ class Contestant:
 
   def run(self, count: int) -> list[float]:
     """Seconds of each of `count` steps."""
+    self.begin(count)
+    return self.end()
+
+  def begin(self, count: int) -> None:
+    """Lets it run `count` steps; `end` waits for them."""
     self._pipe.send(count)
+
+  def end(self) -> list[float]:
+    """Returns the seconds of each of the steps that `begin` began."""
     return self._receive()
 
   def _receive(self) -> Any:
@@ -76,6 +84,13 @@ class Contestant:
   def stop(self) -> None:
     self._pipe.send(None)
     self._process.join()
+
+
+def at_once(contestants: Sequence[Contestant], count: int) -> list[float]:
+  """Seconds of each of `count` steps of contestants that run at once."""
+  for contestant in contestants:
+    contestant.begin(count)
+  return [each for contestant in contestants for each in contestant.end()]
 
 
 def take_turns(
