@@ -113,7 +113,7 @@ SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
   "lengths": ("Time a token, by the length of rows", _lengths),
   "start": ("Until something happens", _start),
   "experiment": ("Where the time of an experiment goes", _experiment),
-  "together": ("Several seeds in one step", _together),
+  "together": ("Several runs at a time", _together),
   "scale": ("Split over simulated devices", _scale),
   "tpu": ("What chips exchange, as compiled for a TPU", _tpu),
 }

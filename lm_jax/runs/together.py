@@ -135,10 +135,10 @@ class _Member(threading.Thread):
       self._at_work = False
       self._own += time.perf_counter() - self._since
 
-  def charge(self, seconds: float, runs: int) -> None:
-    """Adds the time of a step that a number of runs took together."""
-    self._steps += seconds
-    self._share += seconds / runs
+  def charge(self, compiling: float, step: float, runs: int) -> None:
+    """Adds the seconds of a step that a number of runs took together."""
+    self._steps += step
+    self._share += (compiling + step) / runs
 
   def execute(self, progress: bool) -> dict[str, Any]:
     """Carries the run out, for `attempt`."""
@@ -222,17 +222,19 @@ class _Group:
     try:
       # Steps of few runs cost as much as those of all.
       if batch is not None and 2 * len(requests) > batch.size:
+        clock = [time.perf_counter()]
         batch.compile()
-        begin = time.perf_counter()
+        clock.append(time.perf_counter())
         answers = batch.step(requests)
-        self._charge(time.perf_counter() - begin, list(requests))
+        self._charge(clock, list(requests))
       else:
-        program.compile()
         answers = {}
         for number, request in requests.items():
-          begin = time.perf_counter()
+          clock = [time.perf_counter()]
+          program.compile()
+          clock.append(time.perf_counter())
           answers[number] = take_alone(program, request)
-          self._charge(time.perf_counter() - begin, [number])
+          self._charge(clock, [number])
     except Exception as error:
       for number in requests:
         self.members[number].answer = error
@@ -240,6 +242,11 @@ class _Group:
     for number, answer in answers.items():
       self.members[number].answer = answer
 
-  def _charge(self, seconds: float, numbers: Sequence[int]) -> None:
+  def _charge(self, clock: Sequence[float], numbers: Sequence[int]) -> None:
+    """Charges what began and was compiled at two times, and ends now."""
+    begin, compiled = clock
+    end = time.perf_counter()
     for number in numbers:
-      self.members[number].charge(seconds, len(numbers))
+      self.members[number].charge(
+        compiled - begin, end - compiled, len(numbers)
+      )
