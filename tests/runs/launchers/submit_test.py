@@ -1,5 +1,9 @@
+import subprocess
+import sys
+
 import pytest
 
+from lm_jax.runs.launchers._slurm import submit
 from lm_jax.runs.launchers._slurm.store import Store
 from lm_jax.support.errors import UsageError
 
@@ -90,3 +94,18 @@ def test_a_damaged_file_is_named(submitter, tmp_path):
   path.write_text(path.read_text()[:-9])
   with pytest.raises(UsageError, match=str(path)):
     submitter()
+
+
+@pytest.mark.parametrize("before", ["", "export PYTHONPATH=/nowhere"])
+def test_a_job_finds_this_code_wherever_it_starts(before):
+  module = submit.Job.__module__
+  lines = [before, *submit.setup(), f"{sys.executable} -m {module}"]
+  done = subprocess.run(
+    ["bash", "-e", "-c", "\n".join(lines)],
+    cwd="/",
+    env={},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert not done.returncode, done.stderr

@@ -15,6 +15,7 @@ import contextlib
 import dataclasses
 import io
 import secrets
+import shlex
 import site
 import sys
 import time
@@ -33,7 +34,9 @@ from lm_jax.runs.launchers.base import Batch
 from lm_jax.support import optional, plugins
 from lm_jax.support.errors import UsageError
 
-_ROOT = Path(__file__).parents[3]
+# The folder that holds the package.
+_PACKAGE = __name__.partition(".")[0]
+_ROOT = next(p for p in Path(__file__).parents if p.name == _PACKAGE).parent
 # A job is requeued as often as it takes; `Job` gives up one that stands still.
 _REQUEUES = 10**6
 _SECONDS = 120  # until cancelled jobs must be gone
@@ -173,7 +176,7 @@ class Submitter:
       array_parallelism=request.parallel,
       dependency=after or None,
       wckey=None,
-      setup=[*_setup(), *request.setup],
+      setup=[*setup(), *request.setup],
       # Since 22.05 srun does not take it from the job.
       srun_args=[f"--cpus-per-task={cpus}"],
       additional_parameters={"requeue": True, **request.options},
@@ -197,11 +200,12 @@ class Submitter:
     return first.job_id.partition("_")[0]
 
 
-def _setup() -> Iterator[str]:
+def setup() -> Iterator[str]:
   """Makes lines of shell by which a job finds this code."""
   # One that is installed is found anyway.
   if str(_ROOT) not in {*site.getsitepackages(), site.getusersitepackages()}:
-    yield f'export PYTHONPATH="{_ROOT}${{PYTHONPATH:+:$PYTHONPATH}}"'
+    root = shlex.quote(str(_ROOT))
+    yield f'export PYTHONPATH={root}"${{PYTHONPATH:+:$PYTHONPATH}}"'
   # The signal that its handler is for, whatever the user's shell says.
   yield "export SUBMITIT_PREEMPT_SIGNAL=USR2"
 
