@@ -28,14 +28,14 @@ class Runs(fake_runs.FakeRuns):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
   fake = Runs()
-  monkeypatch.setattr("lm_jax.runs.run.Run", fake)
+  monkeypatch.setattr("lm_jax.runs.comparison.Run", fake)
   # A pilot would compile all arms (tests/runs/spends_test.py).
   monkeypatch.setattr("lm_jax.runs.spends.is_open", lambda _: False)
   # The report has tests of its own, and its figures cost seconds.
   monkeypatch.setattr(
     report.Report,
     "load",
-    lambda where: types.SimpleNamespace(
+    lambda where, recipes: types.SimpleNamespace(
       write=lambda: None, text=lambda: f"table of {where}"
     ),
   )
@@ -219,7 +219,9 @@ def test_a_failed_arm_ends_in_1_and_is_tried_again(run):
   assert cli.main(["compare"]) == 1
   assert len(run.configs) == 20
   run.outcomes.clear()
-  assert cli.main(["compare"]) == 0
+  assert cli.main(["compare"]) == 1
+  assert len(run.configs) == 20
+  assert cli.main(["compare", "--retry"]) == 0
   again = [config.name for config in run.configs[20:]]
   assert again == ["permutation_lm-seed1"]
 

@@ -66,6 +66,13 @@ def many_programs_are_forgotten():
   forget_programs(MORE_MAPS["function"])
 
 
+@pytest.fixture(autouse=True)
+def runs_stay_in_this_process(monkeypatch):
+  """An experiment's runs do by default, and share what is compiled here."""
+  where = "lm_jax.runs.launchers._room.fastest"
+  monkeypatch.setattr(where, lambda batch: 1)
+
+
 def forget_programs(more):
   """Empties JAX's caches where there are so many more maps of memory."""
   if "jax" in sys.modules and maps() > left["maps"] + more:

@@ -121,6 +121,8 @@ def made(printed: Printed) -> list[str]:
     source = pathlib.PurePath(printed.value("model", "tiny")).name
     usual = f"runs/{printed.value('task')}-{source}-seed{seed}"
     found.append(printed.value("workdir", usual))
+  elif command == "compare" and {"--plan", "--status"} & {*printed.words}:
+    pass  # It tells, and leaves nothing.
   elif command == "compare":
     name = printed.value("experiment", "compare_objectives")
     found.append(printed.value("workdir", f"runs/{name}"))

@@ -16,6 +16,8 @@ from lm_jax.support import machine
 from lm_jax.support.errors import UsageError
 from lm_jax.support.worker_process import WorkerDied
 
+fastest = _room.fastest  # which tests leave out
+
 
 @pytest.fixture
 def configs(tmp_path):
@@ -156,9 +158,9 @@ def test_by_default_small_models_run_beside_one_another(configs, monkeypatch):
   batch = Batch("", runs, 0, 2, False)
   monkeypatch.setattr(_room.machine, "cores", lambda: 2)
   monkeypatch.setattr(_room, "_free", lambda: 32 * 2**30)
-  assert _room.fastest(batch) == 2
+  assert fastest(batch) == 2
   monkeypatch.setattr(_room, "_free", lambda: 2 * 2**30)
-  assert _room.fastest(batch) == 1
+  assert fastest(batch) == 1
   monkeypatch.setattr(_room, "_free", lambda: 32 * 2**30)
   monkeypatch.setattr(_room, "_SMALL_STEP", 1.0)
-  assert _room.fastest(batch) == 1
+  assert fastest(batch) == 1
