@@ -119,8 +119,8 @@ def _decisions(analysis: Analysis, known: Grid) -> list[Block]:
       if len(shared) < 2:
         cells.append("–")
         continue
-      found = decisions.accuracy(*both)
-      cells.append(_percent(found))
+      share = decisions.accuracy(*both)
+      cells.append(_percent(share))
     ratio = _noise(known, name)
     if any(cell != "–" for cell in cells):
       snr = "–" if ratio is None else f"{ratio:.1f}"

@@ -198,7 +198,7 @@ def test_no_command_shows_the_primary_measure_before_all_runs_are_done(
       re.sub("<svg.*?</svg>", "", path.read_text(), flags=re.S)
     )
   for by in ("run", "arm"):
-    assert "minimal_pairs" not in lm_jax.results("out", by).columns
+    assert "minimal_pairs" not in lm_jax.results("out", by=by).columns
   assert "minimal_pairs" not in lm_jax.results("out/runs/clm-seed0").columns
   # All are done: now it is shown, so the test can tell.
   run.outcomes.clear()
