@@ -119,7 +119,7 @@ def _of_runs(root: pathlib.Path) -> Results:
   if (root / protocol.FILE).is_file():
     return Results(protocol.records(root))
   experiment = directories.experiment(root)
-  analysis = compare.analyse(experiment.independent())
+  analysis = compare.analyse(experiment.independent().at_look())
   return Results(records.from_runs(experiment), records.from_arms(analysis))
 
 

@@ -197,16 +197,17 @@ def test_no_command_shows_the_primary_measure_before_all_runs_are_done(
     assert not secrets(
       re.sub("<svg.*?</svg>", "", path.read_text(), flags=re.S)
     )
-  for by in ("run", "arm"):
-    assert "minimal_pairs" not in lm_jax.results("out", by).columns
-  assert "minimal_pairs" not in lm_jax.results("out/runs/clm-seed0").columns
+  results = lm_jax.results("out")
+  for table in (results, results.arms):
+    assert "probe/era" in table and "minimal_pairs" not in table
+  assert "minimal_pairs" not in lm_jax.results("out/runs/clm-seed0")
   # All are done: now it is shown, so the test can tell.
   run.outcomes.clear()
   assert compare() == 0
   assert secrets(capsys.readouterr().out)
   cli.main(commands[1])
   assert secrets(capsys.readouterr().out)
-  assert "minimal_pairs" in lm_jax.results("out").columns
+  assert "minimal_pairs" in lm_jax.results("out")
 
 
 def test_train_of_one_run_by_hand_does_not_tell_it(run, capsys, monkeypatch):
