@@ -28,7 +28,8 @@ class Runs(fake_runs.FakeRuns):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
   fake = Runs()
-  monkeypatch.setattr("lm_jax.runs.comparison.Run", fake)
+  for module in ("run", "comparison"):
+    monkeypatch.setattr(f"lm_jax.runs.{module}.Run", fake)
   # A pilot would compile all arms (tests/runs/spends_test.py).
   monkeypatch.setattr("lm_jax.runs.spends.is_open", lambda _: False)
   # The report has tests of its own, and its figures cost seconds.
