@@ -64,8 +64,8 @@ class ProtocolFlags:
   )
   sweep: tuple[str, ...] = option(
     SWEEP,
-    "an option and its values, which all arms try alike, with the first"
-    " seed; may be given several times",
+    "an option and its values, or a range of them, 1e-5:1e-3:log:5, which all"
+    " arms try alike, with the first seed; may be given several times",
     repeat=True,
     group=_GROUP,
   )

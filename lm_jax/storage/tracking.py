@@ -106,10 +106,13 @@ class Tracking:
       self._state.behind.pop(name, None)
       if started:
         self._state.identifiers[name] = started
-      if not tracker.rewinds:
-        had = [line for line in lines if line["step"] < missed]
-        self._sent[name] = {key for line in had for key in _keys(line)}
-        self._send(name, [line for line in lines if line["step"] <= step])
+        self._keep()
+        kept = [line for line in lines if line["step"] <= step]
+        had = kept if tracker.rewinds else lines
+        self._sent[name] = {
+          key for line in had if line["step"] < missed for key in _keys(line)
+        }
+        self._send(name, kept)
     self._step = step
     self._keep()
 

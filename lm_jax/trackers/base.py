@@ -37,13 +37,13 @@ class Tracker:
   never the run. It is called by one process, outside of compiled code.
 
   package, extra: that it needs, and the extra of lm_jax that has it.
-  rewinds: whether it forgets the points after `Tracked.step` by itself, so that
-    it takes them again; others are not sent a point twice.
+  rewinds: whether it forgets, or ignores, by itself what it has twice, so that
+    it is sent the points after `Tracked.step` again; others are not.
   """
 
   package: ClassVar[str] = ""
   extra: ClassVar[str] = ""
-  rewinds: ClassVar[bool] = False
+  rewinds: bool = False
 
   def start(self, run: Tracked, settings: Mapping[str, Any]) -> str:
     """Begins, or continues `run.identifier`; imports all that is needed.

@@ -15,7 +15,8 @@ class WeightsAndBiases(base.Tracker):
   """Sends a run to the project WANDB_PROJECT, or "lm_jax".
 
   Its group is the experiment and its job type the arm. WANDB_MODE=offline
-  writes wandb/ in the run's directory, or in WANDB_DIR.
+  writes wandb/ in the run's directory, or in WANDB_DIR; of a process that was
+  killed (SIGKILL) such files may lack the last points.
   """
 
   package = "wandb"
@@ -38,6 +39,8 @@ class WeightsAndBiases(base.Tracker):
       config={path: base.plain(value) for path, value in settings.items()},
       settings=wandb.Settings(console="off", silent=True),
     )
+    # The server ignores steps that it has. Files would have them twice.
+    self.rewinds = not self._run.offline
     return identifier
 
   def log(self, step: int, values: Mapping[str, float]) -> None:

@@ -139,6 +139,19 @@ def test_an_exception_that_ends_the_run_is_told(tmp_path):
   assert Recorder.runs == {"run0": ["failed"]}
 
 
+def test_one_that_ignores_what_it_has_is_sent_it_again(tmp_path, monkeypatch):
+  """What a killed process has not sent on is not lost."""
+  config = _config(tmp_path)
+  _session(config, 0, [*FIRST, (3, {"loss": 1.5})])
+  monkeypatch.setattr(Recorder, "rewinds", True)
+  _session(config, 2, [(2, {"held_out": 9.0}), (3, {"loss": 1.5})])
+  assert Recorder.runs["run0"] == [*FIRST, *2 * [(3, {"loss": 1.5})]]
+  # It is another run there, which gets all.
+  monkeypatch.setattr(Recorder, "lost", True)
+  _session(config, 3, [])
+  assert Recorder.runs["run1"] == [*FIRST, (3, {"loss": 1.5})]
+
+
 def test_what_a_tracker_has_missed_is_sent_when_it_is_back(
   tmp_path, monkeypatch
 ):
