@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from typing import Any
 
 from lm_jax.config.budget import Budget
 from lm_jax.config.parts import given, resolve
-from lm_jax.config.run import Config
+from lm_jax.config.run import METHOD, Config
 from lm_jax.support.values import show
 
 # Always there, so that a command says what it is.
@@ -25,18 +25,12 @@ def as_flags(config: Config) -> list[str]:
   --workdir is the last.
   """
   resolved = resolve(config)
-  base = Config(
-    objective=config.objective,
-    architecture=config.architecture,
-    size=config.size,
-    phases=resolved.phases,
-    seed=config.seed,
-    model=config.model,
-    trunk={k: v for k, v in config.trunk.items() if k == "preset"},
+  own = given(resolved)
+  usual = _usual(
+    *(config.objective, config.architecture, config.size, resolved.phases),
+    *(config.model, config.trunk.get("preset", "")),
+    config.adapt.get(METHOD, ""),
   )
-  if config.adapt:
-    base = dataclasses.replace(base, adapt={"method": config.adapt["method"]})
-  usual, own = given(resolve(base)), given(resolved)
   flags: dict[str, Any] = {}
   for path, value in own.items():
     same = path in usual and value == usual[path]
@@ -56,6 +50,29 @@ def as_flags(config: Config) -> list[str]:
   place = flags.pop("workdir", "")
   words = [f"--{path}={show(value)}" for path, value in flags.items()]
   return [*words, f"--workdir={place}"] if place else words
+
+
+@functools.lru_cache(maxsize=8)  # The runs of an experiment share it.
+def _usual(
+  objective: str,
+  architecture: Any,
+  size: str,
+  phases: str,
+  model: str,
+  preset: str,
+  method: str,
+) -> dict[str, Any]:
+  """Returns all settings of a run for which no more than these is given."""
+  config = Config(
+    objective=objective,
+    architecture=architecture,
+    size=size,
+    phases=phases,
+    model=model,
+    trunk={"preset": preset} if preset else {},
+    adapt={METHOD: method} if method else {},
+  )
+  return given(resolve(config))
 
 
 def _short(text: str) -> str:
