@@ -174,7 +174,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(
       def step(self):
         def stepped(state, *rest):
           if int(state.step) == 7:
-            interruption.noted = True
+            interruption._noted = True
           return step(state, *rest)
 
         return stepped

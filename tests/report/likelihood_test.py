@@ -135,7 +135,7 @@ def test_only_two_exact_values_have_a_p_value(experiment):
 
 def _column(root):
   analysis = compare.analyse(collect.load(root))
-  names = page._yardsticks(analysis)
+  names = page.yardsticks(analysis)
   (table,) = tables.yardsticks(analysis, names)
   at = table.head.index("bits per byte")
   assert not any("at most" in name for name in table.head)

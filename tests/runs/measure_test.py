@@ -38,7 +38,7 @@ def test_minimal_pairs_count_ties_as_half_and_by_kind(monkeypatch):
     MinimalPair("a", "d", "replace"),
   ]
   scorer = FakeScorer({"a": -3.0, "b": -3.5, "c": -3.0, "d": -4.0})
-  monkeypatch.setattr(pairs_task, "fitting_pairs", lambda _: pairs)
+  monkeypatch.setattr(pairs_task, "fitting_pairs", lambda *_: pairs)
   found = pairs_task.MinimalPairs().measure(scorer, None)
   assert found.items == {
     "minimal_pairs": [1.0, 0.0, 0.5, 1.0],
@@ -57,7 +57,7 @@ def test_minimal_pairs_count_ties_as_half_and_by_kind(monkeypatch):
 
 def test_a_model_that_scores_all_alike_is_at_chance(monkeypatch):
   pairs = [MinimalPair("a", "b", "swap")] * 3
-  monkeypatch.setattr(pairs_task, "fitting_pairs", lambda _: pairs)
+  monkeypatch.setattr(pairs_task, "fitting_pairs", lambda *_: pairs)
   scorer = FakeScorer({"a": 0.0, "b": 0.0})
   found = pairs_task.MinimalPairs().measure(scorer, None)
   assert found.metrics["minimal_pairs"] == 0.5
@@ -148,7 +148,7 @@ def test_which_tasks_apply(trained, monkeypatch):
   assert "minimal_pairs" in quick.metrics
 
   # Without sentences that fit, and with labels.
-  monkeypatch.setattr(pairs_task, "fitting_pairs", lambda _: [])
+  monkeypatch.setattr(pairs_task, "fitting_pairs", lambda *_: [])
   labelled = [Passage("we act so new"[i:], i % 2) for i in range(6)]
   monkeypatch.setattr(_probe, "drawn", lambda *_: labelled)
   assert (

@@ -29,7 +29,10 @@ def timeless(lines):
 
 
 def events(directory):
-  """The (tag, step) of all scalars in TensorBoard's files."""
+  """The (tag, step) of logged steps in TensorBoard's files.
+
+  Without hyperparameters and final metrics (tests/trackers).
+  """
   from tensorboardX.proto.event_pb2 import Event
 
   found = []
@@ -38,7 +41,11 @@ def events(directory):
     while data:
       (size,) = struct.unpack("<Q", data[:8])
       event = Event.FromString(data[12 : 12 + size])
-      found += [(v.tag, event.step) for v in event.summary.value]
+      found += [
+        (v.tag, event.step)
+        for v in event.summary.value
+        if not v.tag.startswith(("_hparams_/", "final/"))
+      ]
       data = data[16 + size :]
   return found
 

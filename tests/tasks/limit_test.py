@@ -38,7 +38,7 @@ def _measured(name, dataset, limit, seed=0):
 
 
 def test_minimal_pairs(monkeypatch):
-  monkeypatch.setattr(minimal_pairs, "fitting_pairs", lambda dataset: PAIRS)
+  monkeypatch.setattr(minimal_pairs, "fitting_pairs", lambda *_: PAIRS)
   whole = _measured("minimal_pairs", None, 0)
   few = _measured("minimal_pairs", None, 7)
   assert (len(whole.predictions), len(few.predictions)) == (40, 7)

@@ -55,8 +55,10 @@ class Local(base.Launcher):
   def launch(self, batch: base.Batch) -> dict[str, str]:
     from lm_jax.runs.launchers import _pool, _room
 
-    own = 1 if self._most > 1 else _room.fastest(batch)
-    count = min(batch.parallel or own, len(batch.runs))
+    count = batch.parallel
+    if not count:
+      count = 1 if self._most > 1 else _room.fastest(batch)
+    count = min(count, len(batch.runs))
     if count > 1:
       return _pool.run(batch, count)
     return _in_this_process(batch, self._most)
