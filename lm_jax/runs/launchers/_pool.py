@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from concurrent import futures
 from typing import Any
 
-from lm_jax import config as config_lib
 from lm_jax.runs import progress as progress_lib
 from lm_jax.runs.attempt import Outcome, Runnable, record_failure
 from lm_jax.runs.launchers import _room, base
@@ -80,7 +79,7 @@ class _Pool:
       }
       worker = self._workers[number] = Worker(_MODULE, _PURPOSE, setup)
     self._arms[number] = run.config.arm
-    question: dict[str, Any] = {"config": config_lib.to_json(run.config)}
+    question: dict[str, Any] = {"config": base.as_json(run.config)}
     if run.config.allow_change:
       question["allow_change"] = list(run.config.allow_change)
     future = self._threads.submit(worker.ask, question)

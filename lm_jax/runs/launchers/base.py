@@ -10,7 +10,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lm_jax import config as config_lib
+
 if TYPE_CHECKING:
+  from lm_jax.config import Config
   from lm_jax.runs.attempt import Runnable
 
 
@@ -52,3 +55,12 @@ class Launcher:
       The status of each run by name; none for those that have not ended.
     """
     raise NotImplementedError
+
+
+def as_json(config: Config) -> str:
+  """Returns a configuration for another process, every default written out.
+
+  What is left out of a file is read as it was before there was the option, and
+  not as its default.
+  """
+  return config_lib.to_json(config_lib.resolve(config))

@@ -8,10 +8,12 @@ from fake_runs import FakeRuns
 
 from lm_jax import config as config_lib
 from lm_jax.config import Config
+from lm_jax.data.options import DataOptions
 from lm_jax.runs import attempt, execute, grid, record
 from lm_jax.runs.launchers import _pool, _room
 from lm_jax.runs.launchers.base import Batch
 from lm_jax.runs.launchers.local import Local
+from lm_jax.storage import identity
 from lm_jax.support import machine
 from lm_jax.support.errors import UsageError
 from lm_jax.support.worker_process import WorkerDied
@@ -81,6 +83,27 @@ def test_processes_share_processors_and_have_the_same_threads(configs, workers):
   assert not first & second
   assert {setup["threads"] for setup in workers.setups} == {2}
   assert all(setup["memory"] > 0 for setup in workers.setups)
+
+
+@pytest.mark.parametrize(
+  "changes",
+  [
+    {"objective": "mlm_nsp"},  # Its pairs were others before there was --pairs.
+    {"objective": "denoising"},
+    {"phases": "mlm_nsp:0.5,mlm:0.5"},
+    {"data": DataOptions(packing="document")},
+  ],
+)
+def test_a_run_of_a_process_is_the_one_that_was_asked_for(
+  tmp_path, workers, changes
+):
+  """What is left to the defaults is not what it was in older runs."""
+  arms = [Config(batch_size=2, **changes), Config(arm="b", length=64)]
+  configs = record.place(grid.cross(arms, {}, 1), str(tmp_path))
+  _run(configs)
+  for config in configs:
+    got = config_lib.read(config.workdir)
+    assert identity.fingerprint(got) == identity.fingerprint(config)
 
 
 def test_a_process_keeps_to_an_arm(configs, workers):

@@ -25,12 +25,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from lm_jax import config as config_lib
 from lm_jax.runs.attempt import Runnable
 from lm_jax.runs.launchers._slurm import queue
 from lm_jax.runs.launchers._slurm.job import Job
 from lm_jax.runs.launchers._slurm.store import Store, Submission
-from lm_jax.runs.launchers.base import Batch
+from lm_jax.runs.launchers.base import Batch, as_json
 from lm_jax.support import optional, plugins
 from lm_jax.support.errors import UsageError
 
@@ -183,7 +182,7 @@ class Submitter:
     )
     jobs = [
       Job(
-        config_lib.to_json(run.config),
+        as_json(run.config),
         tuple(run.config.allow_change),
         self.batch.threads,
         tuple(plugins.directories()),
