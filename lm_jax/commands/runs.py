@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from lm_jax.runs import actions, catalog, entry, inventory, named, upkeep
-from lm_jax.runs.catalog import Row, show_size
-from lm_jax.runs.inventory import Inventory
+from lm_jax.runs.stored import actions, entry, inventory, listing, named, upkeep
+from lm_jax.runs.stored.inventory import Inventory
+from lm_jax.runs.stored.listing import Row, show_size
 from lm_jax.storage.trash import Trashed
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
@@ -172,29 +172,29 @@ def _chosen(flags: Flags, known: Inventory) -> list[Row]:
     and (not objectives or objectives & set(one.objectives))
     and (not flags.name or any(named.matches(one.name, g) for g in flags.name))
   ]
-  rows = catalog.rows_of(entries)
+  rows = listing.rows_of(entries)
   if flags.older:
-    before = time.time() - catalog.parse_age(flags.older, "older")
+    before = time.time() - listing.parse_age(flags.older, "older")
     rows = [row for row in rows if row.use.changed <= before]
   if flags.larger:
-    least = catalog.parse_size(flags.larger, "larger")
+    least = listing.parse_size(flags.larger, "larger")
     rows = [row for row in rows if row.use.size > least]
   if flags.names:
     listed = [row.entry for row in rows]
     by_path = {row.entry.path: row for row in rows}
     rows = [
-      by_path.get(one.path) or catalog.rows_of([one])[0]
+      by_path.get(one.path) or listing.rows_of([one])[0]
       for one in named.entries(flags.names, known, listed, flags.workdir)
     ]
-  return catalog.in_order(rows, flags.sort)
+  return listing.in_order(rows, flags.sort)
 
 
 def _list(flags: Flags, known: Inventory, rows: Sequence[Row]) -> None:
   objects = [row.as_object() for row in rows]
-  if _print_objects(flags, catalog.FIELDS, objects):
+  if _print_objects(flags, listing.FIELDS, objects):
     return
   if rows:
-    print(catalog.table(catalog.HEAD, [row.cells() for row in rows]))
+    print(listing.table(listing.HEAD, [row.cells() for row in rows]))
   entries = [row.entry for row in rows]
   outer = {one.path for one in upkeep.outermost(entries)}
   size = sum(row.use.size for row in rows if row.entry.path in outer)
@@ -214,9 +214,9 @@ def _list(flags: Flags, known: Inventory, rows: Sequence[Row]) -> None:
 def _print_objects(flags: Flags, head: Sequence[str], objects) -> bool:
   """Prints JSON or CSV, if that is asked for."""
   if flags.format == "json":
-    print(catalog.as_json(objects))
+    print(listing.as_json(objects))
   elif flags.format == "csv":
-    print(catalog.as_csv(head, objects), end="")
+    print(listing.as_csv(head, objects), end="")
   return flags.format != "text"
 
 
@@ -224,7 +224,7 @@ def _items(flags: Flags, known: Inventory) -> list[Trashed]:
   """Returns what is in the trash, as the filters and names leave it."""
   items = actions.in_trash(known)
   if flags.older:
-    age = catalog.parse_age(flags.older, "older")
+    age = listing.parse_age(flags.older, "older")
     before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(0, age)
     items = [item for item in items if item.moved <= before]
   return items
@@ -252,6 +252,6 @@ def _list_trash(flags: Flags, known: Inventory) -> None:
   if objects:
     cells = [[*map(str, one.values())] for one in objects]
     rows = [[*map(escaped, c[:-1]), show_size(int(c[-1]))] for c in cells]
-    print(catalog.table(head, rows))
+    print(listing.table(head, rows))
   size = sum(int(str(one["bytes"])) for one in objects)
   print(f"in the trash: {len(objects)}, {show_size(size)}")

@@ -4,7 +4,7 @@ import os
 import pytest
 import run_directories
 
-from lm_jax.runs import catalog, entry, inventory, named
+from lm_jax.runs.stored import entry, inventory, listing, named
 from lm_jax.storage import lock
 from lm_jax.support.errors import UsageError
 
@@ -227,14 +227,14 @@ def test_names_paths_and_globs(tmp_path, monkeypatch):
   ("text", "value"), [("1GB", 1e9), ("1.5 MiB", 1.5 * 2**20), ("20", 20)]
 )
 def test_sizes(text, value):
-  assert catalog.parse_size(text, "larger") == value
+  assert listing.parse_size(text, "larger") == value
 
 
 def test_ages_and_what_is_none():
-  assert catalog.parse_age("2w", "older") == 14 * 86400
+  assert listing.parse_age("2w", "older") == 14 * 86400
   for text in ("", "d", "-1d", "1y", "1e3d", "\u0661d", "nan"):
     with pytest.raises(UsageError, match="must be a number and a unit"):
-      catalog.parse_age(text, "older")
+      listing.parse_age(text, "older")
 
 
 def test_statuses_are_those_that_entries_may_have():

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lm_jax.report import sheet
-from lm_jax.runs.entry import Entry
-from lm_jax.runs.inventory import Use, use_of
+from lm_jax.runs.stored.entry import Entry
+from lm_jax.runs.stored.inventory import Use, use_of
 from lm_jax.support.errors import UsageError
 from lm_jax.support.printable import escaped
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lm_jax.runs import entry as entry_lib
-from lm_jax.runs.entry import Entry
+from lm_jax.runs.stored import entry as entry_lib
+from lm_jax.runs.stored.entry import Entry
 from lm_jax.storage import lock, trash
 
 # Folders of lm_jax's own directories in which nothing else stands.

@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from lm_jax.runs.entry import Entry
-from lm_jax.runs.inventory import Inventory, inside
+from lm_jax.runs.stored.entry import Entry
+from lm_jax.runs.stored.inventory import Inventory, inside
 from lm_jax.storage import trash
 from lm_jax.storage.trash import Trashed
 from lm_jax.support.errors import UsageError

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lm_jax.runs import entry as entry_lib
-from lm_jax.runs import inventory as inventory_lib
-from lm_jax.runs.entry import Entry
-from lm_jax.runs.inventory import Inventory, Use
+from lm_jax.runs.stored import entry as entry_lib
+from lm_jax.runs.stored import inventory as inventory_lib
+from lm_jax.runs.stored.entry import Entry
+from lm_jax.runs.stored.inventory import Inventory, Use
 from lm_jax.storage import freeing, lock, trash
 from lm_jax.storage.trash import Trashed
 from lm_jax.support.errors import UsageError, about

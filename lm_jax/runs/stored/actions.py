@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lm_jax.runs import inventory, named, upkeep
-from lm_jax.runs.catalog import show_size
-from lm_jax.runs.entry import Entry
-from lm_jax.runs.inventory import Inventory
+from lm_jax.runs.stored import inventory, named, upkeep
+from lm_jax.runs.stored.entry import Entry
+from lm_jax.runs.stored.inventory import Inventory
+from lm_jax.runs.stored.listing import show_size
 from lm_jax.storage import freeing, lock, trash
 from lm_jax.storage.trash import Trashed
 from lm_jax.support.errors import UsageError

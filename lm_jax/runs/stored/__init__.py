@@ -1,0 +1,1 @@
+"""Runs and experiments on disk: found, listed, moved to the trash, removed."""
