@@ -53,9 +53,21 @@ class Run:
     return model.load(self.directory)
 
   def history(self) -> list[dict[str, float]]:
-    """The logged steps: an object for each line of metrics.jsonl."""
+    """The logged steps: an object for each line of metrics.jsonl.
+
+    Without what an experiment has sealed that the run belongs to.
+    """
+    from lm_jax.report import collect
+
     path = pathlib.Path(self.directory, "metrics.jsonl")
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    lines = map(json.loads, path.read_text("utf-8").splitlines())
+    seal = collect.seal_of(self.directory)
+    if seal is None:
+      return list(lines)
+    return [
+      {name: value for name, value in line.items() if not seal.hides(name)}
+      for line in lines
+    ]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from json_files import edited
 
+from lm_jax.api.experiments import Run
 from lm_jax.report import Report, collect, compare, preregistered
 from lm_jax.support.errors import UsageError
 
@@ -188,6 +189,19 @@ def test_the_primary_measure_is_sealed_until_all_runs_are_done(judged, status):
     del about["preregistered"]
   Report.load(root).write()
   assert secrets((root / "report.md").read_text())
+
+
+def test_a_sealed_run_has_no_history_of_the_primary_measure(judged):
+  root = judged(dict.fromkeys(ARMS, 0), bad={"rtd-2": ""})
+  folder = root / "runs" / "clm-0"
+  lines = (folder / "metrics.jsonl").read_text().splitlines()
+  lines[-1] = json.dumps(json.loads(lines[-1]) | {"minimal_pairs": SECRET})
+  (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+  run = Run(str(folder), "done")
+  assert "minimal_pairs" not in run.history()[-1]
+  with edited(root / "experiment.json") as about:  # Open, it has.
+    del about["preregistered"]
+  assert run.history()[-1]["minimal_pairs"] == SECRET
 
 
 def test_a_run_that_diverged_has_ended(judged):
