@@ -1,6 +1,7 @@
 """Links of the documents lead somewhere; the interface's pages can be built."""
 
 import ast
+import doctest
 import html.parser
 import itertools
 import pathlib
@@ -9,7 +10,7 @@ import urllib.parse
 
 import processes
 import pytest
-from printed import README, ROOT, commands
+from printed import README, ROOT, commands, files
 
 CHINESE = ROOT / "README.zh-CN.md"
 DOCUMENTS = [README, CHINESE, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
@@ -117,6 +118,23 @@ def test_both_readmes_have_the_same_commands_and_numbers():
   others = {README.name, CHINESE.name}
   assert set(links(README)) - others == set(links(CHINESE)) - others
   assert CHINESE.name in links(README) and README.name in links(CHINESE)
+
+
+def test_the_examples_of_the_concepts_are_true():
+  tried = doctest.testfile(str(ROOT / "docs" / "concepts.md"), False)
+  assert tried.attempted > 5 and not tried.failed
+
+
+def test_the_experiment_that_a_beginner_writes_can_be_run(tmp_path):
+  path = ROOT / "docs" / "getting_started.md"
+  [(name, code)] = files(path).items()
+  (tmp_path / name).parent.mkdir()
+  (tmp_path / name).write_text(code)
+  [planned] = [c for c in commands(path) if c.value("experiment")]
+  words = [*planned.words, "--launcher=print", f"--data.cache={tmp_path}"]
+  words = [w for w in words if not re.match("--(plan|effect|spread)", w)]
+  done = processes.python(ROOT / "launch.py", *words, cwd=tmp_path)
+  assert done.returncode == 0 and done.stdout.count("launch.py train") == 6
 
 
 class _Page(html.parser.HTMLParser):

@@ -14,7 +14,7 @@ import time
 
 import foreign_directories
 import pytest
-from printed import DOCUMENTS, DOWNLOADED, README, ROOT, commands, made
+from printed import DOCUMENTS, DOWNLOADED, README, ROOT, commands, files, made
 
 from lm_jax import cli
 from lm_jax.commands import train
@@ -139,6 +139,9 @@ def runs(beginning):
 def test_every_command_runs_in_its_order(path, runs, tmp_path, monkeypatch):
   shutil.copytree(runs, tmp_path, dirs_exist_ok=True)
   monkeypatch.chdir(tmp_path)
+  for name, code in files(path).items():
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(code)
   wrong = []
   for printed in commands(path):
     if not printed.launch or printed.partial:

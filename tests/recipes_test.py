@@ -9,6 +9,7 @@ import flax.traverse_util
 import foreign_directories
 import numpy as np
 import plugging
+import printed
 import processes
 import pytest
 
@@ -17,9 +18,8 @@ from lm_jax import cli
 from lm_jax.adaptation.base import is_own
 
 ROOT = pathlib.Path(__file__).parents[1]
-TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 # The code of each, by its path in the directory, which is its first line.
-RECIPES = dict(re.findall(r"```python\n# (\S+)\n(.*?)```", TEXT, re.DOTALL))
+RECIPES = printed.files(ROOT / "CONTRIBUTING.md")
 BY_KIND = {path.partition("/")[0]: pathlib.Path(path).stem for path in RECIPES}
 
 

@@ -108,6 +108,12 @@ def _commands(path: pathlib.Path) -> Iterator[Printed]:
       )
 
 
+def files(path: pathlib.Path) -> dict[str, str]:
+  """The files that a document shows, by the path in their first line."""
+  blocks = re.findall(r"```python\n# (\S+)\n(.*?)```", path.read_text(), re.S)
+  return dict(blocks)
+
+
 def made(printed: Printed) -> list[str]:
   """The directories and files that a command leaves."""
   if not printed.launch:
