@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_jax.data import scripts
+from lm_jax.data.words import split_missed_words
 from lm_jax.retrieval.ranking import Ranking, Run, top
 from lm_jax.support import optional
 
@@ -23,7 +23,7 @@ class BM25:
   (n + 0.5)).
 
   bm25s's pattern of a word matches nothing in Hindi, and a whole sentence in
-  Chinese: lm_jax/data/scripts.py splits such words, and they are not stemmed.
+  Chinese: lm_jax/data/words.py splits such words, and they are not stemmed.
 
   Args:
     texts: of the documents by id.
@@ -47,7 +47,7 @@ class BM25:
       self._index.index(words, show_progress=False)
 
   def _words(self, texts: Sequence[str]) -> list[list[str]]:
-    parts = [scripts.split_missed_words(text) for text in texts]
+    parts = [split_missed_words(text) for text in texts]
     words_by_text = self._bm25s.tokenize(
       [text for text, _ in parts],
       stopwords="en",

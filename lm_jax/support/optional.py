@@ -23,6 +23,16 @@ def need(module: str, what: str, extra: str = "tasks") -> Any:
     raise _missing(error.name, what, extra) from None
 
 
+def if_installed(module: str) -> Any:
+  """Returns a module of an extra, or None where it is not installed."""
+  try:
+    return importlib.import_module(module)
+  except ModuleNotFoundError as error:
+    if module.partition(".")[0] != error.name:
+      raise
+    return None
+
+
 def require(module: str, what: str, extra: str) -> None:
   """Raises UsageError where a library is not installed; does not import it."""
   if importlib.util.find_spec(module) is None:

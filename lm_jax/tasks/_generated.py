@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from lm_jax.data import scripts
 from lm_jax.data.text import sentences
+from lm_jax.data.words import unspaced
 from lm_jax.examples import files, parallel, text_pairs
 from lm_jax.examples.forms import Rewriting
 from lm_jax.examples.parallel import Pair, Place
@@ -87,7 +87,7 @@ class TranslationTask(base.SupervisedTask):
     library = optional.need("sacrebleu.metrics", self.name)
     if name == "chrf":
       return library.CHRF(**options)
-    other = "char" if scripts.unspaced(itertools.chain(*right)) else "13a"
+    other = "char" if unspaced(itertools.chain(*right)) else "13a"
     tokenizer = _TOKENIZERS.get(re.split("[_-]", language)[0], other)
     return library.BLEU(tokenize=tokenizer, **options)
 

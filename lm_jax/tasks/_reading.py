@@ -8,7 +8,7 @@ import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from lm_jax.data import scripts
+from lm_jax.data.words import spaced, unspaced
 from lm_jax.examples import files, squad
 from lm_jax.examples.forms import Question
 from lm_jax.support.errors import UsageError
@@ -89,10 +89,10 @@ def best(
 ) -> float:
   """Scores an answer against the nearest right one; "" if there is none."""
   right = [a.text for a in example.answers if words(a.text)] or [""]
-  if scripts.unspaced([example.context]):
+  if unspaced([example.context]):
     answer, right = (
-      scripts.spaced(answer),
-      [scripts.spaced(text) for text in right],
+      spaced(answer),
+      [spaced(text) for text in right],
     )
   return max(score(answer, text) for text in right)
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lm_jax.data import scripts
+from lm_jax.data.words import split
 
 
 def _grams(text: str, n: int) -> list[tuple[str, ...]]:
-  words = scripts.split(text)
+  words = split(text)
   return list(zip(*(words[i:] for i in range(n)), strict=False))
 
 
@@ -35,4 +35,4 @@ def distinct(texts: Sequence[str], n: int) -> float:
   0.5
   """
   grams = set(itertools.chain.from_iterable(_grams(t, n) for t in texts))
-  return len(grams) / max(sum(len(scripts.split(text)) for text in texts), 1)
+  return len(grams) / max(sum(len(split(text)) for text in texts), 1)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lm_jax.data.scripts import mostly, words
+from lm_jax.data.words import mixed_words, mostly
 
 
 class Rouge:
   """ROUGE of rouge-score with its stemmer; equal texts score 1.
 
   rouge-score knows the letters a to z and finds no words in Hindi, Chinese or
-  Russian. If references are mostly not in these letters, `words` splits them;
-  else the numbers are rouge-score's own. Only references decide, so that no
-  answer can choose its measure.
+  Russian. If references are mostly not in these letters, `mixed_words` splits
+  them; else the numbers are rouge-score's own. Only references decide, so that
+  no answer can choose its measure.
   """
 
   def __init__(self, names: Sequence[str], library: Any, tokenizers: Any):
@@ -29,7 +29,7 @@ class Rouge:
     A text without letters and digits is split into its other characters.
     """
     tokens: list[str] = []
-    for word in words(text) or "".join(text.split()):
+    for word in mixed_words(text) or "".join(text.split()):
       stems = self._default.tokenize(word) if word.isascii() else []
       tokens += stems or [word]
     return tokens

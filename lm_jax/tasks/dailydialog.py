@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
-from lm_jax.data import scripts
+from lm_jax.data.words import spaced, split, unspaced
 from lm_jax.examples import files, text_pairs
 from lm_jax.examples.forms import Rewriting
 from lm_jax.tasks import _files, _reading, base
@@ -52,14 +52,14 @@ class Dailydialog(_files.FileTask):
 
 def _f1(answer: str, right: str) -> float:
   """Computes F1 over words, or over characters in scripts without spaces."""
-  if scripts.unspaced([right]):
-    answer, right = scripts.spaced(answer), scripts.spaced(right)
+  if unspaced([right]):
+    answer, right = spaced(answer), spaced(right)
   return _reading.word_f1(answer, right)
 
 
 def distinct(texts: Sequence[str], n: int) -> float:
   """Divides different n-grams of words by all n-grams, over all texts."""
-  words = [scripts.split(text) for text in texts]
+  words = [split(text) for text in texts]
   grams = [
     tuple(one[i : i + n]) for one in words for i in range(len(one) - n + 1)
   ]

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from lm_jax.data import scripts
+from lm_jax.data import words
 from lm_jax.examples.forms import Question, Rewriting, Span
 from lm_jax.tasks import _repetition
 from lm_jax.tasks.dailydialog import Dailydialog, distinct
@@ -74,11 +74,11 @@ def test_rouge_of_english_is_rouge_scores():
 
 
 def test_words_keep_marks_and_part_scripts():
-  assert scripts.words("मैं हिन्दी!") == ["मैं", "हिन्दी"]
-  assert scripts.words("می\u200cخواهم") == ["میخواهم"]
-  assert scripts.words("ＡＢ今天3日") == ["ab", "今", "天", "3", "日"]
-  assert scripts.words("ที่นี่") == ["ที่", "นี่"]
-  assert scripts.split("Don't, 北京!") == ["Don't,", "北京!"]
+  assert words.mixed_words("मैं हिन्दी!") == ["मैं", "हिन्दी"]
+  assert words.mixed_words("می\u200cخواهم") == ["میخواهم"]
+  assert words.mixed_words("ＡＢ今天3日") == ["ab", "今", "天", "3", "日"]
+  assert words.mixed_words("ที่นี่") == ["ที่", "นี่"]
+  assert words.split("Don't, 北京!") == ["Don't,", "北京!"]
 
 
 def question(context, answer):

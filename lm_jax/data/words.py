@@ -1,7 +1,10 @@
-"""Splits texts in any script into words.
+"""Finds the words of texts in any script: the one place for what a word is.
 
-Scripts without spaces between words (Chinese, Japanese, Thai, ...) are counted
-by character, as CMRC 2018, MLQA and LCSTS do.
+There is no flag of a language; the script of each run of characters decides.
+Words of scripts with spaces are letters with their marks. Scripts without
+spaces are cut by a segmenter where the extra `languages` is installed, else by
+character: see segmenters.py. Published measures (CMRC 2018, MLQA, LCSTS) count
+such scripts by character whatever is installed: `mixed_words`.
 """
 
 from __future__ import annotations
@@ -9,6 +12,10 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+
+import regex
+
+from lm_jax.data import segmenters
 
 # First and last code points of the scripts without spaces between words.
 _UNSPACED = (
@@ -22,6 +29,21 @@ _UNSPACED = (
   (0x20000, 0x3FFFF),
 )
 _JOINERS = "\u200c\u200d"  # Inside a word of Persian, or of Hindi.
+
+_RANGES = "".join(f"\\U{a:08x}-\\U{b:08x}" for a, b in _UNSPACED)
+# Letters, marks and digits; of scripts without spaces, and of others.
+_ALONE = rf"[[\p{{L}}\p{{M}}\p{{N}}]&&[{_RANGES}]]"
+_SPACED = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_RANGES}]]"
+_LETTER = rf"[[\p{{L}}\p{{M}}]--[{_RANGES}]]"
+# A run of a script without spaces; or a word of another one. An apostrophe, a
+# middle dot or Hebrew's geresh joins letters, a point or comma digits.
+_RUN = regex.compile(
+  rf"(?V1)(?P<alone>{_ALONE}+)"
+  rf"|[\p{{L}}\p{{N}}](?:{_SPACED}|[{_JOINERS}]|['’·׳״](?={_LETTER})"
+  r"|(?<=\p{Nd})[.,](?=\p{Nd}))*+"
+)
+
+Span = tuple[int, int]
 
 
 def is_unspaced(sign: str) -> bool:
@@ -48,13 +70,34 @@ def unspaced(texts: Iterable[str]) -> bool:
   return mostly(texts, is_unspaced)
 
 
-def words(text: str) -> list[str]:
+def spans(text: str) -> list[Span]:
+  """Finds the words of a text: first character and end of each, in order.
+
+  White space, punctuation and other signs lie between them. What cuts scripts
+  without spaces depends on what is installed; `segmenters.used` names it.
+
+  >>> text = "Don't go, 3.5 नमस्ते"
+  >>> [text[a:b] for a, b in spans(text)]
+  ["Don't", 'go', '3.5', 'नमस्ते']
+  """
+  cut = segmenters.Cutter(text)
+  made: list[Span] = []
+  for match in _RUN.finditer(text):
+    if match["alone"]:
+      made += cut(*match.span())
+    else:
+      made.append(match.span())
+  return made
+
+
+def mixed_words(text: str) -> list[str]:
   """Splits a text into runs of letters and digits, in lower case.
 
-  Each character of a script without spaces is a word. Marks belong to the
-  letter before them.
+  Each character of a script without spaces is a word, whatever is installed:
+  the mixed segmentation of CMRC 2018 and MLQA. Marks belong to the letter
+  before them.
 
-  >>> words("Он сказал: «нет»"), words("今天 iPhone 15")
+  >>> mixed_words("Он сказал: «нет»"), mixed_words("今天 iPhone 15")
   (['он', 'сказал', 'нет'], ['今', '天', 'iphone', '15'])
   """
   text = unicodedata.normalize("NFKC", text).lower()
@@ -79,17 +122,17 @@ def words(text: str) -> list[str]:
 
 
 def split(text: str) -> list[str]:
-  """Splits a text at spaces; a text of a script without spaces by `words`.
+  """Splits a text at spaces; one without spaces by `mixed_words`.
 
   >>> split("To be, or"), split("你好。")
   (['To', 'be,', 'or'], ['你', '好'])
   """
-  return words(text) if unspaced([text]) else text.split()
+  return mixed_words(text) if unspaced([text]) else text.split()
 
 
 def spaced(text: str) -> str:
-  """Joins the words of a text with spaces."""
-  return " ".join(words(text))
+  """Joins the words of a text, as `mixed_words` splits it, with spaces."""
+  return " ".join(mixed_words(text))
 
 
 def split_missed_words(text: str) -> tuple[str, list[str]]:
@@ -109,7 +152,7 @@ def split_missed_words(text: str) -> tuple[str, list[str]]:
   for is_word, run in itertools.groupby(text, _in_word):
     part = "".join(run)
     if is_word and any(map(_missed, part)):
-      missed += _pairs(words(part))
+      missed += _pairs(mixed_words(part))
       part = " "
     kept.append(part)
   return "".join(kept), missed
