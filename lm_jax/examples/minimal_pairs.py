@@ -1,159 +1,53 @@
 """Makes minimal pairs: held-out sentences, each with one thing changed.
 
 "swap": two words at most three apart are exchanged. "replace": a word is
-replaced by one of similar frequency in the training text. "inflection":
-singular becomes plural or the other way round, in a verb that agrees (is, has,
-does) or a determiner (this) where the sentence has one, else in a word with
-both forms in the training text.
+replaced by one of similar frequency in the training text. "inflection", of
+English alone, whose rules are known: another number (english_pairs.py).
+"classifier", "aspect" and "order", of Chinese: another measure word, another
+or a moved 了, 着 or 过, and an adverb behind its verb (chinese_pairs.py).
 
 The changed sentence is worse on average, not always: a noun's other number
-may be as good. Chance is 1/2 for every kind.
+may be as good, and languages with a free order of words allow many swaps.
+Chance is 1/2 for every kind.
 """
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import itertools
 import random
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from lm_jax.data.corpus import Corpus
-from lm_jax.data.text import sentences
 from lm_jax.data.vocabulary import TRAINING_BYTES, some
+from lm_jax.examples import letters
+from lm_jax.examples.chinese_pairs import Chinese
+from lm_jax.examples.english_pairs import English, clean_sentences, is_clean
+from lm_jax.examples.script_pairs import UNSPACED, AnyScript, units
 
-FEWEST_WORDS = 6
-ATTESTED = 5  # Times that a form must occur in the training text.
-REACH = 3  # How far apart the two words of a swap may be.
-RATIO = 1.5  # Between the frequencies of a word and its replacement.
+# A script with less of the held-out words makes no pairs.
+_LEAST_SHARE = 0.01
+# Letters of a word, about; of scripts that part words by spaces, and others.
+_LETTERS, _LETTERS_UNSPACED = 5.0, 1.6
+# Held-out text that tells the scripts.
+_JUDGED_BYTES = 32 * 2**20
+# Frequencies of scripts other than Latin: segmenters take their time.
+_COUNTED_BYTES = 10 * 2**20
 
-_WORD = r"[A-Za-z]+(?:['’-][A-Za-z]+)*"
-_CLEAN = re.compile(
-  rf"[A-Z](?=[a-z' ])[A-Za-z'’-]*(?:[,;:]? {_WORD}| [,;:])* ?[.!?]"
-)
-_WORDS = re.compile(_WORD)
-_AGREEMENT = (
-  ("is", "are"),
-  ("was", "were"),
-  ("has", "have"),
-  ("does", "do"),
-  ("this", "these"),
-)
-# Words that look like the singular or plural of an unrelated word.
-_UNRELATED = frozenset({"your", "their", "perhap", "thu", "alway", "new"})
+Ways = Mapping[str, Callable[[str], str | None]]
 
 
 @dataclasses.dataclass(frozen=True)
 class MinimalPair:
   """A real sentence, a damaged one, and the kind of damage.
 
-  kind: "swap", "replace" or "inflection".
+  kind: "swap", "replace", "inflection", "classifier", "aspect" or "order".
+  script: of most letters, "Latin" or "Han"; "Japanese" is Han with kana.
   """
 
   good: str
   bad: str
   kind: str
-
-
-def _like(word: str, model: str) -> str:
-  """Capitalizes `word` like `model`."""
-  return word.capitalize() if model[:1].isupper() else word
-
-
-def clean_sentences(texts: Iterator[str], max_words: int) -> list[str]:
-  """Collects distinct sentences of plain words: no figures, no headings."""
-  distinct: dict[str, None] = {}
-  for text in texts:
-    for sentence in sentences(text):
-      plain = " ".join(sentence.split())
-      count = len(_WORDS.findall(plain))
-      if FEWEST_WORDS <= count <= max_words and _CLEAN.fullmatch(plain):
-        distinct[plain] = None
-  return list(distinct)
-
-
-class _Damage:
-  """Damages sentences in three ways, with words of a text."""
-
-  def __init__(self, texts: Iterator[str], rng: random.Random):
-    self._rng = rng
-    counts: collections.Counter[str] = collections.Counter()
-    for text in texts:
-      counts.update(_WORDS.findall(text.lower()))
-    self._counts = {w: n for w, n in counts.items() if n >= ATTESTED}
-    self._by_count = sorted(self._counts, key=lambda w: (self._counts[w], w))
-    self._rank = {word: i for i, word in enumerate(self._by_count)}
-    self._other = self._forms()
-
-  def _forms(self) -> dict[str, str]:
-    """Maps each word to its other number, singular or plural."""
-    pairs = {}
-    for word in self._counts:
-      plurals = [word + "s", word + "es"]
-      if word.endswith("y"):
-        plurals.append(word[:-1] + "ies")
-      for plural in plurals:
-        if len(word) > 3 and word not in _UNRELATED and plural in self._counts:
-          pairs[word], pairs[plural] = plural, word
-    return pairs
-
-  def swap(self, words: list[str]) -> list[str] | None:
-    """Exchanges two words, neither of them the first."""
-    places = [
-      (i, j)
-      for i, j in itertools.combinations(range(1, len(words)), 2)
-      if j - i <= REACH
-      and words[i].lower() != words[j].lower()
-      # "war and peace" is as good as "peace and war".
-      and not {"and", "or"} & set(words[i + 1 : j])
-    ]
-    if not places:
-      return None
-    i, j = self._rng.choice(places)
-    changed = list(words)
-    changed[i], changed[j] = words[j], words[i]
-    return changed
-
-  def replace(self, words: list[str]) -> list[str] | None:
-    """Replaces one word by another of similar frequency."""
-    # Capitalized words are names, except the first.
-    places = [
-      i
-      for i, word in enumerate(words)
-      if word.lower() in self._counts and (i == 0 or word.islower())
-    ]
-    self._rng.shuffle(places)
-    for i in places:
-      word = words[i].lower()
-      near = [w for w in self._near(word) if w[:4] != word[:4]]
-      if near:
-        new = _like(self._rng.choice(near), words[i])
-        return [*words[:i], new, *words[i + 1 :]]
-    return None
-
-  def _near(self, word: str) -> list[str]:
-    """The 20 neighbours in frequency, without those that differ too much."""
-    rank, count = self._rank[word], self._counts[word]
-    around = self._by_count[max(0, rank - 10) : rank + 11]
-    return [
-      w for w in around if count / RATIO <= self._counts[w] <= count * RATIO
-    ]
-
-  def inflection(self, words: list[str]) -> list[str] | None:
-    """Changes the number of one word."""
-    agreeing = dict(_AGREEMENT) | {b: a for a, b in _AGREEMENT}
-    for forms in (agreeing, self._other):
-      places = [
-        i
-        for i, word in enumerate(words)
-        if word.lower() in forms and (i == 0 or word.islower())
-      ]
-      if places:
-        i = self._rng.choice(places)
-        new = _like(forms[words[i].lower()], words[i])
-        return [*words[:i], new, *words[i + 1 :]]
-    return None
+  script: str = letters.LATIN
 
 
 def minimal_pairs(
@@ -165,39 +59,134 @@ def minimal_pairs(
 ) -> list[MinimalPair]:
   """Makes up to `count` pairs of distinct sentences, equally many of a kind.
 
+  Scripts have pairs in proportion to their share of the held-out words.
+
   Args:
-    max_words: sentences have from 6 words to this many.
+    max_words: English sentences have from 6 words to this many; those of other
+      languages two thirds more (script_pairs.py).
     split: source of the sentences; frequencies are of the first 50 MB of the
-      training split.
+      training split, or 10 MB where it is not all English.
 
   Returns:
-    The pairs, a function of the arguments alone; fewer than `count` where
-    sentences run out.
+    The pairs, a function of the arguments and of the installed segmenters
+    alone; fewer than `count` where sentences run out.
   """
   rng = random.Random(seed)
-  held = clean_sentences(
-    (document.text for document in corpus.documents(split)), max_words
-  )
-  rng.shuffle(held)
+
+  def held() -> Iterator[str]:
+    return (document.text for document in corpus.documents(split))
+
   train = (document.text for document in corpus.documents("train"))
-  damage = _Damage(some(train, TRAINING_BYTES), rng)
-  ways: dict[str, Callable[[list[str]], list[str] | None]] = {
-    "swap": damage.swap,
-    "replace": damage.replace,
-    "inflection": damage.inflection,
+  judged = list(some(held(), _JUDGED_BYTES))
+  shares = _shares(judged)
+  if shares.keys() <= {letters.LATIN} and letters.is_english(judged):
+    sentences = clean_sentences(held(), max_words)
+    rng.shuffle(sentences)
+    english = English(some(train, TRAINING_BYTES), rng)
+    return _made(sentences, english.ways(), count, letters.LATIN)
+  del judged
+  counted = list(some(train, _COUNTED_BYTES))
+  by_script = _by_script(held(), shares, max_words)
+  lacking = shares.keys() - {script for script, _ in by_script}
+  if lacking:  # Verses, for example, have no stops at all.
+    rest = {script: shares[script] for script in lacking}
+    by_script |= _by_script(held(), rest, max_words, stops=False)
+  made, weights = [], []
+  for (script, is_english), sentences in by_script.items():
+    rng.shuffle(sentences)
+    ways = _ways(script, is_english, counted, rng)
+    made.append(_made(sentences, ways, count, script))
+    own = sum(len(x) for (name, _), x in by_script.items() if name == script)
+    weights.append(shares[script] * len(sentences) / own)
+  return _mixed(made, weights, count)
+
+
+def _shares(texts: Iterable[str]) -> dict[str, float]:
+  """The share of the words of each script that has enough of them."""
+  words = {
+    script: count / (_LETTERS_UNSPACED if script in UNSPACED else _LETTERS)
+    for script, count in letters.with_japanese(letters.letters(texts)).items()
   }
+  total = sum(words.values())
+  return {s: n / total for s, n in words.items() if n >= _LEAST_SHARE * total}
+
+
+def _by_script(
+  texts: Iterable[str],
+  shares: Mapping[str, float],
+  max_words: int,
+  stops: bool = True,
+) -> dict[tuple[str, bool], list[str]]:
+  """Collects distinct sentences by script, and whether they are English."""
+  distinct: dict[tuple[str, bool], dict[str, None]] = {}
+  for text in texts:
+    for sentence in units(text, max_words, stops):
+      script = letters.main_script(sentence)
+      if script == letters.HAN and script not in shares:
+        script = letters.JAPANESE
+      english = False
+      if script == letters.LATIN and letters.is_english_sentence(sentence):
+        english = True
+        if not is_clean(sentence, max_words):
+          continue
+      if script in shares:
+        distinct.setdefault((script, english), {})[sentence] = None
+  return {part: list(own) for part, own in sorted(distinct.items())}
+
+
+def _ways(
+  script: str, is_english: bool, texts: Sequence[str], rng: random.Random
+) -> Ways:
+  """The kinds of damage that sentences of a script can have."""
+  if is_english:
+    return English(iter(texts), rng).ways()
+  damage = AnyScript(texts, script, rng)
+  if script == letters.HAN:
+    return damage.ways() | Chinese(texts, rng).ways()
+  return damage.ways()
+
+
+def _made(
+  sentences: Sequence[str], ways: Ways, count: int, script: str
+) -> list[MinimalPair]:
+  """Damages each sentence in one way: the one with the fewest pairs so far."""
   made = dict.fromkeys(ways, 0)
   pairs: list[MinimalPair] = []
-  for sentence in held:
+  for sentence in sentences:
     if len(pairs) == count:
       break
-    words = _WORDS.findall(sentence)
     for kind in sorted(made, key=lambda kind: made[kind]):
-      changed = ways[kind](words)
-      if changed and changed != words and made[kind] * 3 < count:
-        new = iter(changed)
-        bad = _WORDS.sub(lambda _, new=new: next(new), sentence)  # type: ignore[misc]
-        pairs.append(MinimalPair(sentence, bad, kind))
+      bad = ways[kind](sentence)
+      if bad and made[kind] * len(ways) < count:
+        pairs.append(MinimalPair(sentence, bad, kind, script))
         made[kind] += 1
         break
   return pairs
+
+
+def _mixed(
+  made: Sequence[Sequence[MinimalPair]], weights: Sequence[float], count: int
+) -> list[MinimalPair]:
+  """Takes pairs of several parts by their weights, and interleaves them.
+
+  What a part lacks the others give.
+  """
+  taken = [0] * len(made)
+  pairs: list[MinimalPair] = []
+  while len(pairs) < count:
+    left = [i for i, part in enumerate(made) if taken[i] < len(part)]
+    if not left:
+      break
+    part = min(left, key=lambda i: ((taken[i] + 1) / weights[i], i))
+    pairs.append(made[part][taken[part]])
+    taken[part] += 1
+  return pairs
+
+
+def counts(pairs: Iterable[MinimalPair]) -> dict[str, dict[str, int]]:
+  """Counts pairs by script and kind: {"Latin": {"swap": 120, ...}}."""
+  numbers: dict[str, dict[str, int]] = {}
+  for pair in pairs:
+    own = numbers.setdefault(pair.script, {})
+    own[pair.kind] = own.get(pair.kind, 0) + 1
+  return numbers

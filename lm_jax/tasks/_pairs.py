@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from lm_jax.examples.published_pairs import Pair
+from lm_jax.tasks import _linking
 from lm_jax.tasks.base import Measure
 
 
@@ -20,31 +22,25 @@ class HasPair(Protocol):
   def bad(self) -> str: ...
 
 
-class Pair(NamedTuple):
-  """A better and a worse sentence.
-
-  id: names it in its data.
-  groups: names such as "field/syntax"; each group gets an accuracy, listed
-    under its level, "field".
-  """
-
-  id: str
-  good: str
-  bad: str
-  groups: tuple[str, ...] = ()
-
-
 def scores(
-  scorer, pairs: Sequence[HasPair]
+  scorer, pairs: Sequence[HasPair], link: str = "sum"
 ) -> tuple[np.ndarray, np.ndarray, list[float]]:
   """Scores both sentences, float64 [n], and each pair: 1, 0 or 0.5.
 
-  A sentence has the model's own score, in float32 and summed in float64; 0.5 is
+  A sentence has the model's own score, in float32 and linked in float64; 0.5 is
   a tie. Equal sentences are scored once.
+
+  link: how a sentence's tokens make its score (_linking.py).
   """
   texts = [pair.good for pair in pairs] + [pair.bad for pair in pairs]
   distinct = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-  values = scorer.text_scores(list(distinct))[[distinct[t] for t in texts]]
+  values = scorer.text_scores(list(distinct))
+  if link != "sum":
+    specials = scorer.spec.specials
+    around = len(specials.before) + len(specials.after)
+    lengths = scorer.text_lengths(list(distinct)) - around
+    values = _linking.linked(values, lengths, link)
+  values = values[[distinct[t] for t in texts]]
   good, bad = values[: len(pairs)], values[len(pairs) :]
   right = np.where(good == bad, 0.5, (good > bad).astype(float))
   return good, bad, [float(x) for x in right]
@@ -73,17 +69,33 @@ def means(items: Mapping[str, Sequence[float]]) -> dict[str, float]:
   return {name: float(np.mean(own)) for name, own in items.items()}
 
 
-def measure(scorer, pairs: Sequence[Pair], name: str) -> Measure:
+def fitting(scorer, pairs: Sequence[Pair]) -> list[Pair]:
+  """Returns the pairs whose sentences fit a row of the model.
+
+  Those are the same for all models of one tokenizer and length.
+  """
+  goods, bads = (
+    scorer.text_lengths(texts)
+    for texts in ([p.good for p in pairs], [p.bad for p in pairs])
+  )
+  kept = np.maximum(goods, bads) <= scorer.spec.length
+  return [pair for pair, fits in zip(pairs, kept, strict=True) if fits]
+
+
+def measure(
+  scorer, pairs: Sequence[Pair], name: str, link: str = "sum"
+) -> Measure:
   """Measures a task of pairs; empty if the model has no score.
 
   Args:
     scorer: the model.
     pairs: not empty.
     name: of the task.
+    link: how a sentence's tokens make its score (_linking.py).
   """
   if not scorer.scoring:
     return Measure()
-  good, bad, right = scores(scorer, pairs)
+  good, bad, right = scores(scorer, pairs, link)
   items = by_metric(name, right, [pair.groups for pair in pairs])
   metrics = means(items) | {f"{name}/items": float(len(pairs))}
   predictions = [
@@ -102,4 +114,5 @@ def measure(scorer, pairs: Sequence[Pair], name: str) -> Measure:
     for metric in items
     if "/" in (group := metric.removeprefix(f"{name}/"))
   }
-  return Measure(metrics, items, predictions, parts=parts)
+  scoring = "" if link == "sum" else f"{scorer.scoring}, linked by {link}"
+  return Measure(metrics, items, predictions, scoring, parts=parts)

@@ -101,6 +101,14 @@ class Task:
     """
     raise NotImplementedError
 
+  def why_not(self, scorer: Any, dataset: Any) -> str:
+    """Says why `measure` gave nothing; "" where the task itself can't tell.
+
+    Args:
+      scorer, dataset: as of `measure`.
+    """
+    return ""
+
 
 class DataTask(Task):
   """A task with its own data, from TFDS or from local files.

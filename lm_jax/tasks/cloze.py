@@ -35,7 +35,12 @@ class Cloze(base.DataTask):
       return base.Measure()
     blanks = self.blanks(dataset)
     if not blanks:
-      raise self.error("no sentence of plain words to leave one out of")
+      raise self.error(
+        "no item: it takes sentences of 6 words or more, without quotes or"
+        f" brackets, and {CHOICES} words of 4 letters (2 in scripts without"
+        f" spaces) that occur {cloze_items_lib.ATTESTED} times in the training"
+        " text"
+      )
     choices = [(b.before, word, b.after) for b in blanks for word in b.words]
     if scorer.fills:
       sums = scorer.blank_scores(choices).sums

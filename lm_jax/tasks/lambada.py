@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from lm_jax.data import words as words_lib
 from lm_jax.examples import files, records
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks import base
@@ -14,8 +15,9 @@ from lm_jax.tasks import base
 class Lambada(base.DataTask):
   """Paperno et al. 2016, as lm-evaluation-harness measures it.
 
-  The last word is the text after the last space; it needs more context than its
-  sentence. Accuracy: each of its tokens is the likeliest one. Perplexity: exp
+  The last word is the text after the last space, or in a script without spaces
+  what lm_jax/data/words.py finds; it needs more context than its sentence.
+  Accuracy: each of its tokens is the likeliest one. Perplexity: exp
   of the mean of -log p(word), which does not depend on the tokenizer. "cut" is
   the share of passages that do not fit the model and lost their first tokens.
   It is for models with a likelihood only.
@@ -52,6 +54,10 @@ def _passage(record: files.Record, name: str) -> tuple[str, str, str]:
   """Returns the name, the text before the last word, and that word."""
   text = records.text(record, "text", "passage").strip()
   before, space, word = text.rpartition(" ")
+  if words_lib.unspaced([text]):
+    spans = words_lib.spans(text)
+    start = spans[-1][0] if spans else 0
+    before, space, word = text[:start], "", text[start:]
   if not before:
     raise UsageError("one word, and nothing before it")
   return name, before, space + word

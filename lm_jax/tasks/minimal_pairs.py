@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from lm_jax.examples import minimal_pairs, records
+from lm_jax.examples import letters, minimal_pairs, records
 from lm_jax.tasks import _pairs, base
 
 # A pseudo-likelihood takes one pass per token: short sentences keep it cheap.
@@ -16,14 +16,27 @@ QUICK_PAIRS = 90
 class MinimalPairs(base.Task):
   """Measures how often the real sentence scores above the changed one.
 
-  Like BLiMP (Warstadt et al. 2020) it uses the model's own score of the whole
-  sentence, computed in float32 and summed in float64.
+  Pairs are made of held-out text in any script: by kind, and where there are
+  several scripts by script, too. Like BLiMP (Warstadt et al. 2020) it uses the
+  model's own score of the whole sentence, computed in float32 and summed in
+  float64.
 
   split: of the sentences; tuning looks at the validation split alone.
   """
 
   quick = True
   split = "test"
+
+  def why_not(self, scorer, dataset) -> str:
+    if not scorer.scoring:
+      return "the model has no score of a text"
+    made, fit = len(drawn(dataset.corpus, self.split)), "in a row of the model"
+    if not made:
+      return (
+        f"no sentence of the {self.split} split of {dataset.corpus.name} makes"
+        " a pair: sentences need 6 words or more, and no quotes or brackets"
+      )
+    return f"none of the {made} pairs fits {fit}, {dataset.length} tokens"
 
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
     if not scorer.scoring:
@@ -36,9 +49,11 @@ class MinimalPairs(base.Task):
     if not pairs:
       return base.Measure()
     good, bad, right = _pairs.scores(scorer, pairs)
-    items = _pairs.by_metric(
-      "minimal_pairs", right, [(pair.kind,) for pair in pairs]
-    )
+    several = len({pair.script for pair in pairs}) > 1
+    groups = [
+      (pair.kind, pair.script) if several else (pair.kind,) for pair in pairs
+    ]
+    items = _pairs.by_metric("minimal_pairs", right, groups)
     predictions = [
       {
         "task": "minimal_pairs",
@@ -48,6 +63,7 @@ class MinimalPairs(base.Task):
         "bad": pair.bad,
         "kind": pair.kind,
         "scores": [float(good[i]), float(bad[i])],
+        **({"script": pair.script} if pair.script != letters.LATIN else {}),
       }
       for i, pair in enumerate(pairs)
     ]

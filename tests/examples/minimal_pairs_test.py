@@ -5,6 +5,7 @@ import re
 import pytest
 
 from lm_jax.data.corpus import Corpus, Document
+from lm_jax.examples import english_pairs
 from lm_jax.examples import minimal_pairs as mp
 
 _TRAIN = [
@@ -62,14 +63,18 @@ def test_only_the_change_that_the_kind_names_is_made(pairs):
     if pair.kind == "swap":
       i, j = changed
       assert (good[i], good[j]) == (bad[j], bad[i])
-      assert j - i <= mp.REACH
+      assert j - i <= english_pairs.REACH
     else:
       (i,) = changed
       old, new = good[i].lower(), bad[i].lower()
       assert good[i].istitle() == bad[i].istitle()
-      assert count[new] >= mp.ATTESTED
+      assert count[new] >= english_pairs.ATTESTED
       if pair.kind == "replace":
-        assert 1 / mp.RATIO <= count[new] / count[old] <= mp.RATIO
+        assert (
+          1 / english_pairs.RATIO
+          <= count[new] / count[old]
+          <= english_pairs.RATIO
+        )
       else:
         singular, plural = sorted((old, new))
         assert (
@@ -94,7 +99,7 @@ def test_sentences_are_clean_and_distinct():
     "He paid 500 dollars for it, they said. No. It is of [applause] the king! "
     "Don't the well-known kings, who do it, see?"
   )
-  assert mp.clean_sentences(iter([text]), 20) == [
+  assert english_pairs.clean_sentences(iter([text]), 20) == [
     "The king was in the city today.",
     "Don't the well-known kings, who do it, see?",
   ]
