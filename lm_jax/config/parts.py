@@ -90,6 +90,8 @@ def _resolve(config: Config) -> Config:
     alone = data.packing == "document"
     sentences: Any = "whole" if alone else "any"
     data = dataclasses.replace(data, sentences=sentences)
+  if not data.segmentation:
+    data = dataclasses.replace(data, segmentation="script")
   resolved = dataclasses.replace(
     config,
     model=model,

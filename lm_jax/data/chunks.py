@@ -19,6 +19,7 @@ from lm_jax.data.encoding import Encoder
 from lm_jax.data.table import row_checks
 from lm_jax.data.table_manifest import Dtype
 from lm_jax.data.text import pieces
+from lm_jax.data.word_facts import NEWEST, Rules
 from lm_jax.support import worker_process
 
 # Text is tokenized by the group, and long documents in pieces of this size.
@@ -49,7 +50,7 @@ class Recipe(NamedTuple):
   packing: str
   marks: pack.Marks
   dtype: Dtype
-  every_script: bool = True  # of which stops end sentences
+  rules: Rules = NEWEST
 
 
 class ChunkCounts(NamedTuple):
@@ -88,7 +89,7 @@ def read(file: IO[bytes]) -> Iterator[Text]:
 
 
 def _groups(
-  texts: Iterable[Text], encoder: Encoder, every_script: bool, sizes: list[int]
+  texts: Iterable[Text], encoder: Encoder, sizes: list[int]
 ) -> Iterator[pack.Group]:
   """Tokenizes texts, several at once; long ones come in pieces.
 
@@ -98,9 +99,7 @@ def _groups(
   characters = 0
 
   def encoded() -> pack.Group:
-    tokens, counts_N = encoder.encode_flat(
-      [piece.text for piece in group], every_script
-    )
+    tokens, counts_N = encoder.encode_flat([piece.text for piece in group])
     for piece, count in zip(group, counts_N.tolist(), strict=True):
       if piece.begins or not sizes:
         sizes.append(0)
@@ -147,7 +146,7 @@ def make_rows(
     (folder / "checks").open("wb") as checks_file,
   ):
     for rows_NxFxL, bytes_N in pack.pack(
-      _groups(noted(), encoder, recipe.every_script, sizes),
+      _groups(noted(), encoder, sizes),
       recipe.length,
       recipe.packing,
       recipe.marks,
@@ -173,8 +172,11 @@ def make_rows(
 
 
 def _answerer(setup: Any) -> Callable[[Any], bytes]:
-  recipe = Recipe(*setup)._replace(marks=pack.Marks(*setup[4]))
-  encoder = Encoder(recipe.content, recipe.shunned)
+  recipe = Recipe(*setup)
+  recipe = recipe._replace(
+    marks=pack.Marks(*recipe.marks), rules=Rules(*recipe.rules)
+  )
+  encoder = Encoder(recipe.content, recipe.shunned, rules=recipe.rules)
 
   def answer(path: str) -> bytes:
     folder = pathlib.Path(path)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.data import tokenizer_json, vocabulary
+from lm_jax.data import tokenizer_json, vocabulary, word_facts
 from lm_jax.data.text import sentence_starts
 
 
@@ -49,6 +49,7 @@ class Encoder:
     content: the text of the tokenizer.json.
     shunned: ids that no text gets, not even one that spells their names.
     path: names the file in messages.
+    rules: for words and sentences.
 
   Raises:
     UsageError: it is no tokenizer.json, or exceeds the limits; every method
@@ -60,9 +61,11 @@ class Encoder:
     content: str,
     shunned: Collection[int],
     path: pathlib.Path = pathlib.Path("tokenizer.json"),
+    rules: word_facts.Rules = word_facts.NEWEST,
   ):
     self.content = content
     self.path = path
+    self.rules = rules
     self.tokenizer = self._build(content)
     self.shunned = frozenset(shunned)
     self._bytes_V = _byte_table(json.loads(content), self.tokenizer.get_vocab())
@@ -111,9 +114,7 @@ class Encoder:
       encoded.append((np.array(ids, np.int32), spans_Tx2))
     return encoded
 
-  def encode_flat(
-    self, texts: Sequence[str], every_script: bool = True
-  ) -> tuple[Encoded, np.ndarray]:
+  def encode_flat(self, texts: Sequence[str]) -> tuple[Encoded, np.ndarray]:
     """Encodes several texts into one array, on all cores.
 
     Returns:
@@ -125,11 +126,11 @@ class Encoder:
     for text, encoding, text_ids in self._encodings(texts):
       byte_at, size = _byte_positions(text)
       ids_N.append(np.array(text_ids, np.int32))
-      word_N.append(np.array(encoding.word_ids, np.int32))
+      word_N.append(word_facts.number(text, encoding, self.rules.by_script))
       if self._bytes_V is None:
         last = np.array([end for _, end in encoding.offsets], np.int64)
         bytes_N.append(_shares(byte_at(last), size))
-      starts = sentence_starts(text, every_script)
+      starts = sentence_starts(text, self.rules.sentences)
       starts_N.append(byte_at(np.array(starts, np.int64)) + at)
       at += size
     counts_N = np.array([ids.size for ids in ids_N], np.int64)

@@ -11,6 +11,7 @@ from lm_jax.data import hashes, sidecar_files, vocabulary
 from lm_jax.data.corpus import Corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.data.word_facts import rules
 from lm_jax.support import cache
 from lm_jax.types import Specials
 
@@ -40,7 +41,7 @@ def _native(options: DataOptions, source: pathlib.Path) -> Tokenizer:
   facts = [(other.path.name, other.sha256) for other in others]
   name = cache.key("tokenizer 1", "native", content.sha256, facts)
   folder = cache.root(options.cache) / "tokenizers" / name
-  return Tokenizer(kept(folder, build), named=source)
+  return Tokenizer(kept(folder, build), named=source, rules=rules(options))
 
 
 def kept(
@@ -94,4 +95,4 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
 
   name = cache.key("tokenizer 1", *facts, options.sentinels)
   folder = cache.root(options.cache) / "tokenizers" / name
-  return Tokenizer(kept(folder, build), specials, named)
+  return Tokenizer(kept(folder, build), specials, named, rules(options))

@@ -65,6 +65,13 @@ class DataOptions:
     "default",
     absent="latin",
   )
+  segmentation: Literal["", "script", "english"] = option(
+    "",
+    "the rules for words and sentences; script: those of each script; english: "
+    "words are the tokenizer's own, and abbreviations and quotes English ones, "
+    "as before this flag existed. script by default",
+    absent="english",
+  )
   errors: Literal["strict", "replace"] = option(
     "strict", "at bytes that are not UTF-8: stop, or replace them and go on"
   )

@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from lm_jax.data import chunks, order, pack, prepare, readers, unique
+from lm_jax.data import (
+  chunks,
+  order,
+  pack,
+  prepare,
+  readers,
+  unique,
+  writings,
+)
 from lm_jax.data.mixture import Mixture, open_mixture
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
@@ -158,16 +166,19 @@ def load(options: DataOptions, length: int) -> Dataset:
   packing: str = options.packing or "packed"
   if packing == "document" and options.sentences != "any":
     packing = pack.WHOLE
-  every_script = options.sentence_ends != "latin"
+  rules = tokenizer.encoder.rules
   tables, fingerprints = [], []
   mixture = _limited(mixture, options, tokenizer)
   for part in mixture.corpora:
     facts = [part.fingerprint, tokenizer.fingerprint, packing, length]
-    if every_script:
+    if rules.sentences != "latin":
       facts.append("sentences of every script")
+    if rules.by_script:
+      seen = writings.of_corpus(part, options.cache)
+      facts += writings.facts(seen, rules)
     fingerprint = cache.key(FORMAT, *facts)
     folder = cache.root(options.cache) / "rows" / fingerprint
-    recipe = _recipe(tokenizer, length, packing, every_script)
+    recipe = _recipe(tokenizer, length, packing)
     build = functools.partial(
       prepare.prepare, corpus=part, recipe=recipe, encoder=tokenizer.encoder
     )
@@ -206,9 +217,7 @@ def _limited(
   )
 
 
-def _recipe(
-  tokenizer: Tokenizer, length: int, packing: str, every_script: bool = True
-) -> chunks.Recipe:
+def _recipe(tokenizer: Tokenizer, length: int, packing: str) -> chunks.Recipe:
   specials = tokenizer.specials
   end = None if specials.end == ABSENT else specials.end
   small = max(tokenizer.vocabulary_size, length) <= 2**16
@@ -219,7 +228,7 @@ def _recipe(
     packing=packing,
     marks=pack.Marks(specials.pad, specials.boundary, end),
     dtype="uint16" if small else "int32",
-    every_script=every_script,
+    rules=tokenizer.encoder.rules,
   )
 
 

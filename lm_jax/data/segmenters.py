@@ -33,9 +33,16 @@ _CLASSES = {
   "Lao": r"\u0e80-\u0eff",
   "Khmer": r"\u1780-\u17ff",
   "Burmese": r"\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f",
+  # Without a dictionary: Tibetan, Bopomofo, Tai Le, Balinese, Javanese.
+  "others": (
+    r"\u0f00-\u0fff\u3105-\u312f\u31a0-\u31bf\u1950-\u19df\u1a20-\u1aaf"
+    r"\u1b00-\u1b7f\ua980-\ua9df"
+  ),
 }
+_MARKS = "marks"
+WRITINGS = (*_CLASSES, _MARKS)
 _SIGN = {name: regex.compile(f"[{signs}]") for name, signs in _CLASSES.items()}
-_MARK = regex.compile(r"[\p{M}--[\ufe00-\ufe0f]]", regex.V1)
+_SIGN[_MARKS] = regex.compile(r"[\p{L}\p{N}]\p{M}")
 _CHARACTER = regex.compile(r"\X")
 # Runs of one writing; Han and kana are one, as Japanese mixes them.
 _WRITING = regex.compile(
@@ -45,7 +52,7 @@ _WRITING = regex.compile(
     for name, signs in _CLASSES.items()
     if name not in ("Chinese", "Japanese")
   )
-  + r"|(?P<other>\X)"
+  + r"|\X"
 )
 # Of the characters of a Japanese line that are Han or kana, at least this
 # share is kana; a Chinese one quotes a の now and then.
@@ -77,7 +84,7 @@ def used(writings: Collection[str]) -> str:
   icu = _named("icu")
   names = []
   for writing in sorted(set(writings) & set(_CLASSES)):
-    name = icu
+    name = "" if writing == "others" else icu
     if writing == "Chinese":
       name = " and ".join(filter(None, (_named("rjieba"), icu)))
       name = name if _named("rjieba") else ""
@@ -86,14 +93,14 @@ def used(writings: Collection[str]) -> str:
 
 
 def writings_of(
-  texts: Iterable[str], among: Collection[str] = (*_CLASSES, "marks")
+  texts: Iterable[str], among: Collection[str] = WRITINGS
 ) -> list[str]:
   """Lists the writings of texts whose words are no runs of letters; sorted.
 
   "marks": letters with combining marks, in any writing. Reads on until all
   of them have been seen.
   """
-  left = {name: _MARK if name == "marks" else _SIGN[name] for name in among}
+  left = {name: _SIGN[name] for name in WRITINGS if name in among}
   seen = []
   for text in texts:
     if text.isascii():
@@ -127,7 +134,7 @@ class Cutter:
         japanese = self._kana and self._is_japanese(match.start())
         writing = "Japanese" if japanese else "Chinese"
       run = match.group()
-      words = _characters(run) if len(run) == 1 else _cut(run, writing)
+      words = [run] if len(run) == 1 or not writing else _cut(run, writing)
       ends = itertools.accumulate(map(len, words), initial=match.start())
       yield from itertools.pairwise(ends)
 
@@ -152,12 +159,12 @@ def _mostly_kana(text: str) -> bool:
   return kana >= _LEAST_KANA * (kana + len(_SIGN["Chinese"].findall(text)))
 
 
-def _cut(run: str, writing: str | None) -> list[str]:
+def _cut(run: str, writing: str) -> list[str]:
   """Cuts a run of one writing into words; joined they are the run."""
   icu, jieba = _library("icu"), _library("rjieba")
   if writing == "Chinese" and jieba:
     return _by_jieba(run, jieba, icu)
-  if writing in _CLASSES and writing != "Chinese" and icu:
+  if writing not in ("Chinese", "others") and icu:
     return _by_icu(run, icu)
   return _characters(run)
 

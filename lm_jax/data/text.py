@@ -6,7 +6,12 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterator
+from typing import Literal
 
+from lm_jax.data import sentence_ends
+
+# The rules of `sentence_starts`; the first is the newest.
+Rule = Literal["script", "every", "latin"]
 SPLITS = ("train", "validation", "test")
 # Documents are held out by the first 8 bytes of the hash of their text.
 VALIDATION_SHARE, TEST_SHARE = 0.05, 0.05
@@ -25,6 +30,7 @@ _CANDIDATE = re.compile(
 # behind them; and of those that do, whose letters have no case.
 _WIDE = re.compile(r"""[。！？｡．]++["'”’»)\]」』》）】〉]*+(?=\s*+\S)""")
 _OTHER = re.compile(r"""[।॥۔؟։።፧។៕၊။᙮᠃]++["'”’»)\]]*+(?=\s++\S)""")
+_ONE_STOP = re.compile(r"\.[^.!?…]*")
 _LAST_WORD = re.compile(r"[^\s(\[“\"'‘—-]*$")
 _TITLES = re.compile(
   "mrs?|ms|messrs|dr|prof|rev|hon|sr|jr|st|mt|ft|gens?|col|lt|lieut|maj|capt|"
@@ -54,10 +60,12 @@ def held_out(
   return "test" if value < test else "train"
 
 
-def _ends_sentence(text: str, start: int, end: int) -> bool:
+def _ends_sentence(text: str, start: int, end: int, newest: bool) -> bool:
   """Returns whether the stops in text[start:end] end a sentence: see below."""
-  if text[start:end].rstrip("\"'”’»)]") != ".":
+  if not _ONE_STOP.fullmatch(text, start, end):
     return True
+  if newest and sentence_ends.goes_on(text, start, end):
+    return False
   match = _LAST_WORD.search(text, max(0, start - 24), start)
   word = match.group() if match else ""
   if text[end : end + 8].lstrip()[:1].isdigit():
@@ -67,7 +75,7 @@ def _ends_sentence(text: str, start: int, end: int) -> bool:
   return not (_TITLES.fullmatch(word) or _INITIALS.fullmatch(word))
 
 
-def sentence_starts(text: str, every_script: bool = True) -> list[int]:
+def sentence_starts(text: str, rule: Rule = "script") -> list[int]:
   """Finds the starts of sentences, in characters; the first is 0.
 
   A sentence ends at a paragraph's end (a blank line), and within one after
@@ -76,21 +84,27 @@ def sentence_starts(text: str, every_script: bool = True) -> list[int]:
   after a known abbreviation (Mr., No. 5, ...) nor after initials (U.S., J.).
   It ends after the full stops of Chinese and Japanese with or without white
   space, and after those of the scripts of India, of Arabic, Armenian, ... with
-  it. The white space between two sentences belongs to the second.
+  it; sentence_ends.py has the marks of other languages. The white space between
+  two sentences belongs to the second.
 
   Args:
-    every_script: False is the older rule: stops of other scripts end nothing,
-      and a small letter outside ASCII begins a sentence.
+    rule: "every" and "latin" are older ones. "every": abbreviations, initials
+      and closing quotes are English. "latin": besides, stops of other scripts
+      end nothing, and a small letter outside ASCII begins a sentence.
   """
   starts = {0}
   starts.update(m.start() for m in _BLANK_LINES.finditer(text))
+  newest = rule == "script"
+  candidates = sentence_ends.LATIN if newest else _CANDIDATE
   starts.update(
     m.end()
-    for m in _CANDIDATE.finditer(text)
-    if _ends_sentence(text, m.start(), m.end())
-    and not (every_script and m[1].islower())
+    for m in candidates.finditer(text)
+    if not (rule != "latin" and m[1].islower())
+    and _ends_sentence(text, m.start(), m.end(), newest)
   )
-  if every_script and not text.isascii():
+  if newest:
+    starts.update(sentence_ends.others(text))
+  if rule == "every" and not text.isascii():
     starts.update(
       m.end() for stops in (_WIDE, _OTHER) for m in stops.finditer(text)
     )

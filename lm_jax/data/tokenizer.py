@@ -12,6 +12,7 @@ from typing import Any
 from lm_jax import specials as specials_lib
 from lm_jax.data import encoding, sidecar_files, tokenizer_json, vocabulary
 from lm_jax.data.encoding import Encoded
+from lm_jax.data.word_facts import NEWEST, Rules
 from lm_jax.support.errors import UsageError, short
 from lm_jax.types import ABSENT, Specials
 
@@ -35,8 +36,11 @@ class Tokenizer:
     path: pathlib.Path,
     specials: Specials | None = None,
     named: pathlib.Path | None = None,
+    rules: Rules = NEWEST,
   ):
     """Reads `path`, with the special tokens `specials` or its specials.json.
+
+    rules: for words and sentences; they change no id.
 
     Raises:
       UsageError: no tokenizer.json, one whose first ids are not those of
@@ -56,7 +60,7 @@ class Tokenizer:
     if not self._is_added(self.specials.mask):
       kept.add(self.specials.mask)  # a sign of text that `import --mask` names
     shunned = frozenset(self.specials.ids) - kept
-    self.encoder = encoding.Encoder(self._content, shunned, self.named)
+    self.encoder = encoding.Encoder(self._content, shunned, self.named, rules)
     self._tokenizer = self.encoder.tokenizer
     vocab = self._tokenizer.get_vocab()
     self.vocabulary_size: int = 1 + max(vocab.values(), default=-1)

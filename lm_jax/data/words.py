@@ -34,7 +34,7 @@ _RANGES = "".join(f"\\U{a:08x}-\\U{b:08x}" for a, b in _UNSPACED)
 # Letters, marks and digits; of scripts without spaces, and of others.
 _ALONE = rf"[[\p{{L}}\p{{M}}\p{{N}}]&&[{_RANGES}]]"
 _SPACED = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_RANGES}]]"
-_LETTER = rf"[[\p{{L}}\p{{M}}]--[{_RANGES}]]"
+_LETTER = rf"[\p{{L}}--[{_RANGES}]]"
 # A run of a script without spaces; or a word of another one. An apostrophe, a
 # middle dot or Hebrew's geresh joins letters, a point or comma digits.
 _RUN = regex.compile(
@@ -42,6 +42,8 @@ _RUN = regex.compile(
   rf"|[\p{{L}}\p{{N}}](?:{_SPACED}|[{_JOINERS}]|['’·׳״](?={_LETTER})"
   r"|(?<=\p{Nd})[.,](?=\p{Nd}))*+"
 )
+_MARK = regex.compile(r"\p{M}")
+_MISSED = regex.compile(rf"(?V1){_ALONE}|[\p{{L}}\p{{N}}]\p{{M}}")
 
 Span = tuple[int, int]
 
@@ -80,12 +82,27 @@ def spans(text: str) -> list[Span]:
   >>> [text[a:b] for a, b in spans(text)]
   ["Don't", 'go', '3.5', 'नमस्ते']
   """
+  return _spans(text, all_of_them=True)
+
+
+def missed_spans(text: str) -> list[Span]:
+  """Finds the words that a tokenizer's own rule may part, or not part.
+
+  They are those of scripts without spaces, and those with marks: all others of
+  `spans` are runs of letters.
+  """
+  if text.isascii() or not _MISSED.search(text):
+    return []
+  return _spans(text, all_of_them=False)
+
+
+def _spans(text: str, all_of_them: bool) -> list[Span]:
   cut = segmenters.Cutter(text)
   made: list[Span] = []
   for match in _RUN.finditer(text):
     if match["alone"]:
       made += cut(*match.span())
-    else:
+    elif all_of_them or _MARK.search(match[0]):
       made.append(match.span())
   return made
 

@@ -16,6 +16,7 @@ from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.config import phases as phases_lib
 from lm_jax.data.tokenizer import Tokenizer
+from lm_jax.data.word_facts import rules
 from lm_jax.devices import sharding
 from lm_jax.hugging_face import pretrained
 from lm_jax.hugging_face.model import abstract
@@ -305,7 +306,8 @@ def read_run(source: ModelDirectory) -> tuple[Config, Tokenizer | None]:
       return config, None
     raise UsageError(f"{flag}={directory}: has no {TOKENIZER}")
   # A specials.json beside it tells better; older runs have none.
-  return config, Tokenizer(path, Specials(sentinels=config.data.sentinels))
+  specials = Specials(sentinels=config.data.sentinels)
+  return config, Tokenizer(path, specials, rules=rules(config.data))
 
 
 def imported(

@@ -1,7 +1,6 @@
 import contextlib
 import dataclasses
 import itertools
-import json
 import os
 import shutil
 import signal
@@ -10,14 +9,11 @@ import time
 import numpy as np
 import pytest
 
-from lm_jax import config as config_lib
 from lm_jax import specials
-from lm_jax.config import Config
 from lm_jax.data import (
   chunks,
   corpus,
   order,
-  pack,
   rows,
   tokenizer,
 )
@@ -299,30 +295,3 @@ def test_rows_need_a_boundary_token(options, dataset, tmp_path):
   other = dataclasses.replace(options, tokenizer=str(path))
   with pytest.raises(UsageError, match=r"tokenizer=.*: has no boundary token"):
     rows.load(other, 32)
-
-
-def test_sentences_of_a_run_of_before_end_as_they_did(tmp_path):
-  """Its rows are found under their old name; others have another."""
-  documents = ["河水上涨了。桥已经关闭。\n\n人们绕路。" * 4] * 60
-  lines = [
-    json.dumps({"text": f"{i} {text}"}) for i, text in enumerate(documents)
-  ]
-  (tmp_path / "a.jsonl").write_text("\n".join(lines))
-  common = {"corpus": str(tmp_path / "a.jsonl"), "tokenizer": "bytes"}
-  common |= {"cache": str(tmp_path / "cache"), "sentinels": 3}
-  counts, names = {}, {}
-  for ends in ("latin", "every", ""):
-    loaded = rows.load(DataOptions(**common, sentence_ends=ends), 64)
-    names[ends] = loaded.fingerprint
-    [table] = loaded.tables
-    found = table.read_rows("train", np.arange(table.rows("train")))
-    counts[ends] = int((np.diff(found[pack.SENTENCE]) > 0).sum())
-  [part] = loaded.corpora
-  facts = part.fingerprint, loaded.tokenizer.fingerprint, "packed", 64
-  assert names["latin"] == cache.key(rows.FORMAT, *facts)
-  assert names["every"] == names[""] != names["latin"]
-  assert counts["every"] > 1.5 * counts["latin"] > 0
-  # What a configuration of before says nothing of was done by these.
-  tree = json.loads(config_lib.to_json(Config()))
-  del tree["data"]["sentence_ends"]
-  assert config_lib.from_json(json.dumps(tree)).data.sentence_ends == "latin"

@@ -71,4 +71,4 @@ def test_hashes_hold_out_a_twentieth_each():
 def test_sentences_of_other_scripts(line, count, before):
   """Runs of before these counted go on as they began."""
   assert len(texts.sentences(line)) == count
-  assert len(texts.sentence_starts(line, every_script=False)) == before
+  assert len(texts.sentence_starts(line, "latin")) == before

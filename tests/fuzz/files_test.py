@@ -96,5 +96,6 @@ def test_a_bomb_is_refused_in_bounded_memory(tmp_path, monkeypatch):
 
 def test_sentences_are_found_in_linear_time():
   """A line of stops once took time with the square of its length."""
-  for sign in (".", "?!", ".'", ". ", ".\n", '."', " [", "\n"):
+  latin = (".", "?!", ".'", ". ", ".\n", '."', " [", "\n")
+  for sign in (*latin, "。", "」", "「。」", "……", "ก ", "ก\n", ". »", "т. "):
     text.sentence_starts(sign * 2**19)
