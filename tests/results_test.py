@@ -1,5 +1,6 @@
 """The committed results are those of the experiments and the code at hand."""
 
+import dataclasses
 import importlib.util
 import json
 import pathlib
@@ -8,6 +9,7 @@ import re
 import numpy as np
 import pytest
 
+from lm_jax import config as config_lib
 from lm_jax import experiments
 from lm_jax.data import rows as rows_lib
 from lm_jax.runs import grid
@@ -28,6 +30,26 @@ def arms_of(name):
   found = experiments.load(name)
   runs = grid.cross(found.runs(), {}, found.SEEDS)
   return {config.arm: config for config in reversed(runs)}
+
+
+def fingerprints(config):
+  """Those of an arm whose runs may be older than options it leaves open.
+
+  The losses of these runs are held to the code below.
+  """
+  made = [config]
+  for path, option in config_lib.versioned(config.objective).items():
+    if not config_lib.is_open(config, path):
+      continue
+    head, _, name = path.rpartition(".")
+    for one in list(made):
+      if head == "objective":
+        own = {**one.objective_options, name: option.absent}
+        made.append(dataclasses.replace(one, objective_options=own))
+      else:
+        group = dataclasses.replace(getattr(one, head), **{name: option.absent})
+        made.append(dataclasses.replace(one, **{head: group}))
+  return {refresh.fingerprint(one) for one in made}
 
 
 def known(name):
@@ -60,8 +82,12 @@ def test_a_page_says_what_its_result_cannot_show(path):
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_results_are_of_the_experiment_as_it_is(path):
   """An experiment that changes needs a new run: docs/refresh.py."""
-  now = {arm: refresh.fingerprint(c) for arm, c in arms_of(path.stem).items()}
-  assert known(path.stem)["fingerprints"] == now
+  now = {
+    arm: fingerprints(config) for arm, config in arms_of(path.stem).items()
+  }
+  then = known(path.stem)["fingerprints"]
+  assert set(then) == set(now)
+  assert all(then[arm] in now[arm] for arm in now)
   assert known(path.stem)["docstring"] == experiments.load(path.stem).__doc__
   assert path.with_suffix(".md").exists()
 
