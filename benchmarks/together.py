@@ -2,6 +2,7 @@
 
     python -m benchmarks.together
     python -m benchmarks.together --case=nano --objective=mlm --seeds=2
+    python -m benchmarks.together --case=tiny --case=small --seeds=0
 
 The peers are what a user would do otherwise: runs one after another with all
 processors, and a process for each processor. All take turns; a step is counted
@@ -21,17 +22,23 @@ from typing import Any, NamedTuple
 
 from benchmarks import peers
 
-# Settings by name: what `compare` runs by default, and less.
+# Settings by name: what `compare` runs by default, less, and more.
 CASES: dict[str, dict[str, Any]] = {
   "nano": {"size": "nano", "batch_size": 8, "length": 128},
   "nano, half of the rows": {"size": "nano", "batch_size": 8, "length": 64},
   "width 32": {"size": "nano", "batch_size": 4, "length": 32},
+  "nano, batch 32": {"size": "nano", "batch_size": 32, "length": 128},
+  "tiny": {"size": "tiny", "batch_size": 8, "length": 128},
+  "tiny, batch 32": {"size": "tiny", "batch_size": 32, "length": 128},
+  "small": {"size": "small", "batch_size": 8, "length": 128},
 }
 TRUNKS: dict[str, dict[str, Any]] = {
   "nano": {"layers": 3},
   "nano, half of the rows": {"layers": 3},
   "width 32": {"layers": 2, "width": 32, "feedforward": 128},
 }
+# Cases that are run without --case, in which steps are small.
+SMALL = tuple(TRUNKS)
 OBJECTIVES = ("clm", "mlm", "rtd", "permutation_lm")
 SEEDS = (2, 4, 8)
 # Of a turn.
@@ -57,7 +64,11 @@ def make(
   from lm_jax.training.assemble import make_program
   from lm_jax.training.seed_batch import Request, SeedBatch, take_alone
 
-  settings = {**CASES[case], "trunk": TRUNKS[case], "budget": "steps:1000"}
+  settings = {
+    **CASES[case],
+    "trunk": TRUNKS.get(case, {}),
+    "budget": "steps:1000",
+  }
   config = config_lib.with_packing(Config(objective=objective, **settings))
   dataset = rows_lib.load(config.data, config.length)
   program = make_program(config, dataset)
@@ -174,14 +185,16 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
   parser.add_argument("--case", action="append", choices=tuple(CASES))
   parser.add_argument("--objective", action="append", choices=OBJECTIVES)
-  parser.add_argument("--seeds", action="append", type=int)
+  parser.add_argument(
+    "--seeds", action="append", type=int, help="0: none together"
+  )
   parser.add_argument("--rounds", type=int, default=4)
   options = parser.parse_args()
-  for case in options.case or CASES:
+  for case in options.case or SMALL:
     lines = told(
       case,
       options.objective or OBJECTIVES,
-      options.seeds or SEEDS,
+      [count for count in options.seeds or SEEDS if count],
       options.rounds,
     )
     print("\n".join(lines), end="\n\n", flush=True)
