@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from lm_jax.data import laws_zh, sotu
@@ -16,10 +16,15 @@ class Embedded(Protocol):
   splits: reads the records by split; UsageError without the package.
   """
 
-  TITLE: str
-  FIELDS: Mapping[str, Any]
-  fingerprint: Callable[[], str]
-  splits: Callable[[], Mapping[str, list[dict[str, Any]]]]
+  @property
+  def TITLE(self) -> str: ...
+
+  @property
+  def FIELDS(self) -> Mapping[str, Any]: ...
+
+  def fingerprint(self) -> str: ...
+
+  def splits(self) -> Mapping[str, list[dict[str, Any]]]: ...
 
 
 CORPORA: dict[str, Embedded] = {"sotu": sotu, "laws_zh": laws_zh}
