@@ -103,7 +103,11 @@ def listing(kind: str) -> str:
   elif kind == "architectures":
     lines = _ARCHITECTURES
   elif kind == "corpora":
-    lines = {"sotu": registry.summary("lm_jax.data", "sotu"), **_CORPORA}
+    from lm_jax.data import embedded
+
+    names = list(embedded.CORPORA)
+    lines = {name: registry.summary("lm_jax.data", name) for name in names}
+    lines |= _CORPORA
   elif kind == "templates":
     from lm_jax.prompting import template
 

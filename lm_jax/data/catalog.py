@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from lm_jax.data import network, own_builders, tfds_features_check, threads
+from lm_jax.data import (
+  embedded,
+  network,
+  own_builders,
+  tfds_features_check,
+  threads,
+)
 from lm_jax.support.errors import UsageError
 
 
@@ -79,12 +85,12 @@ def find(corpus: str) -> Any:
     elif (builder := own_builders.prepared(wanted)) is not None:
       return builder
   if not valid or name not in known:
-    names = sorted({"sotu", *known, *_old_style_names()})
+    names = sorted({*embedded.CORPORA, *known, *_old_style_names()})
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     raise UsageError(
       "no such file, directory or TFDS data set; "
-      'valid are "sotu", a path or glob, and the names that '
-      "tfds.list_builders() gives; a builder of yours is the module"
+      f"valid are {', '.join(embedded.CORPORA)}, a path or glob, and the names "
+      "that tfds.list_builders() gives; a builder of yours is the module"
       f" {name} on PYTHONPATH, or its path"
       + (f" (nearest: {', '.join(near)})" if near else "")
     )

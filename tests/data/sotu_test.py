@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from lm_jax.data import sotu
+from lm_jax.data import packaged, sotu
 from lm_jax.data.corpus import open_corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.support.errors import UsageError
@@ -62,7 +62,7 @@ def test_another_version_or_content_is_refused(monkeypatch):
 
 def test_the_hash_covers_names_and_contents():
   hashes = {
-    sotu.contents_hash(files)
+    packaged.contents_hash(files)
     for files in (
       [("a", b"bc"), ("d", b"")],
       [("ab", b"c"), ("d", b"")],
@@ -71,4 +71,4 @@ def test_the_hash_covers_names_and_contents():
     )
   }
   assert len(hashes) == 4
-  assert sotu.contents_hash([("d", b""), ("a", b"bc")]) in hashes
+  assert packaged.contents_hash([("d", b""), ("a", b"bc")]) in hashes
