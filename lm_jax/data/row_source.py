@@ -12,6 +12,7 @@ class RowSource(Protocol):
   """Rows of one length: `data.rows.Dataset`, or `finetuning.dataset.Examples`.
 
   corpus: what they are made of; it and the rows have fingerprints.
+  words: names what cut the words of writings that need it; "" in English.
   """
 
   corpus: Any
@@ -20,6 +21,7 @@ class RowSource(Protocol):
   vocabulary_size: int
   length: int
   fingerprint: str
+  words: str
 
   def rows(self, split: str) -> int:
     """Returns the number of rows of a split (of "train", of an epoch)."""

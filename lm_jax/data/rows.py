@@ -15,6 +15,7 @@ from lm_jax.data import (
   pack,
   prepare,
   readers,
+  segmenters,
   unique,
   writings,
 )
@@ -32,6 +33,7 @@ from lm_jax.types import ABSENT, ANSWER, PADDING, Rows
 SHORTEST_ROW = 16
 # The number goes up when other rows are made of the same documents.
 FORMAT = "rows 2"
+_BLOCK = 1024  # rows that are looked at together
 
 
 def _to_rows(fields_FxBxL: np.ndarray) -> Rows:
@@ -63,6 +65,7 @@ class Dataset:
     weights: Sequence[int],
     fingerprint: str,
     tokenizer: Tokenizer,
+    words: str = "",
   ):
     self.corpus = mixture.corpus
     self.corpora = mixture.corpora
@@ -73,11 +76,27 @@ class Dataset:
     self.vocabulary_size = tokenizer.vocabulary_size
     self.length = tables[0].length
     self.fingerprint = fingerprint
+    self.words = words
     self._source = Source(tables, weights)
 
   def rows(self, split: str) -> int:
     """Returns the number of rows of a split."""
     return sum(table.rows(split) for table in self.tables)
+
+  def has_sentences(self) -> bool:
+    """Returns whether a training row holds two sentences of a document."""
+    for table in self.tables:
+      count = table.rows("train")
+      for first in range(0, count, _BLOCK):
+        index_N = np.arange(first, min(count, first + _BLOCK))
+        fields_FxNxL = table.read_rows("train", index_N)
+        segment_NxL = fields_FxNxL[pack.SEGMENT]
+        same_NxL = segment_NxL[:, 1:] == segment_NxL[:, :-1]
+        same_NxL &= segment_NxL[:, 1:] > 0
+        new_NxL = np.diff(fields_FxNxL[pack.SENTENCE].astype(np.int32)) > 0
+        if (same_NxL & new_NxL).any():
+          return True
+    return False
 
   def bytes(self, split: str) -> np.ndarray:
     """Returns the UTF-8 bytes of text of each row of a split: int32 [rows].
@@ -167,15 +186,16 @@ def load(options: DataOptions, length: int) -> Dataset:
   if packing == "document" and options.sentences != "any":
     packing = pack.WHOLE
   rules = tokenizer.encoder.rules
-  tables, fingerprints = [], []
+  tables, fingerprints, seen = [], [], set()
   mixture = _limited(mixture, options, tokenizer)
   for part in mixture.corpora:
     facts = [part.fingerprint, tokenizer.fingerprint, packing, length]
     if rules.sentences != "latin":
       facts.append("sentences of every script")
     if rules.by_script:
-      seen = writings.of_corpus(part, options.cache)
-      facts += writings.facts(seen, rules)
+      own = writings.of_corpus(part, options.cache)
+      facts += writings.facts(own, rules)
+      seen.update(own)
     fingerprint = cache.key(FORMAT, *facts)
     folder = cache.root(options.cache) / "rows" / fingerprint
     recipe = _recipe(tokenizer, length, packing)
@@ -192,7 +212,8 @@ def load(options: DataOptions, length: int) -> Dataset:
   weights = mixture.shares([table.rows("train") for table in tables])
   if len(tables) > 1:
     fingerprint = cache.key("mixture 1", fingerprints, weights)
-  return Dataset(mixture, tables, weights, fingerprint, tokenizer)
+  words = segmenters.used(seen)
+  return Dataset(mixture, tables, weights, fingerprint, tokenizer, words)
 
 
 def _limited(

@@ -20,6 +20,8 @@ def describe(dataset: Dataset) -> str:
     f"{dataset.vocabulary_size} tokens in the vocabulary, "
     f"rows of {dataset.length} tokens"
   ]
+  if dataset.words:
+    lines.append(f"words: {dataset.words}")
   total = sum(dataset.weights)
   for corpus, table, weight in zip(
     dataset.corpora, dataset.tables, dataset.weights, strict=True

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import regex
 
@@ -31,19 +31,20 @@ _UNSPACED = (
 _JOINERS = "\u200c\u200d"  # Inside a word of Persian, or of Hindi.
 
 _RANGES = "".join(f"\\U{a:08x}-\\U{b:08x}" for a, b in _UNSPACED)
-# Letters, marks and digits; of scripts without spaces, and of others.
-_ALONE = rf"[[\p{{L}}\p{{M}}\p{{N}}]&&[{_RANGES}]]"
-_SPACED = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_RANGES}]]"
+# Sets of `regex` (version 1): letters, marks and digits of scripts without
+# spaces, and of others.
+UNSPACED = rf"[[\p{{L}}\p{{M}}\p{{N}}]&&[{_RANGES}]]"
+SPACED = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_RANGES}]]"
 _LETTER = rf"[\p{{L}}--[{_RANGES}]]"
 # A run of a script without spaces; or a word of another one. An apostrophe, a
 # middle dot or Hebrew's geresh joins letters, a point or comma digits.
 _RUN = regex.compile(
-  rf"(?V1)(?P<alone>{_ALONE}+)"
-  rf"|[\p{{L}}\p{{N}}](?:{_SPACED}|[{_JOINERS}]|['’·׳״](?={_LETTER})"
+  rf"(?V1)(?P<alone>{UNSPACED}+)"
+  rf"|[\p{{L}}\p{{N}}](?:{SPACED}|[{_JOINERS}]|['’·׳״](?={_LETTER})"
   r"|(?<=\p{Nd})[.,](?=\p{Nd}))*+"
 )
 _MARK = regex.compile(r"\p{M}")
-_MISSED = regex.compile(rf"(?V1){_ALONE}|[\p{{L}}\p{{N}}]\p{{M}}")
+_MISSED = regex.compile(rf"(?V1){UNSPACED}|[\p{{L}}\p{{N}}]\p{{M}}")
 
 Span = tuple[int, int]
 
@@ -145,6 +146,46 @@ def split(text: str) -> list[str]:
   (['To', 'be,', 'or'], ['你', '好'])
   """
   return mixed_words(text) if unspaced([text]) else text.split()
+
+
+def joined(parts: Sequence[str]) -> tuple[str, list[int]]:
+  """Joins the words of a text, with the spaces that their scripts have.
+
+  There is none beside a character of a script without spaces, or beside its
+  punctuation; nor anywhere in such a text if all words are characters.
+
+  Returns:
+    The text, and where each word starts in it.
+
+  >>> joined(["他", "在", "IBM", "，", "not", "here"])
+  ('他在IBM，not here', [0, 1, 2, 5, 6, 10])
+  """
+  tight = all(len(word) == 1 for word in parts) and any(
+    is_unspaced(sign) for sign in parts
+  )
+  pieces: list[str] = []
+  starts: list[int] = []
+  size = 0
+  before = ""
+  for word in parts:
+    sides = before[-1:], word[:1]
+    if before and not (tight or any(map(_stands_tight, sides))):
+      pieces.append(" ")
+      size += 1
+    starts.append(size)
+    pieces.append(word)
+    size += len(word)
+    before = word
+  return "".join(pieces), starts
+
+
+def _stands_tight(sign: str) -> bool:
+  """Tells signs beside which no space stands: Chinese, wide punctuation."""
+  return bool(sign) and (
+    is_unspaced(sign)
+    or "\u3000" <= sign <= "\u303f"
+    or "\uff00" <= sign <= "\uff60"
+  )
 
 
 def spaced(text: str) -> str:

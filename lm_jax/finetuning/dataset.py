@@ -64,6 +64,7 @@ class Examples:
     self.specials = tokenizer.specials
     self.vocabulary_size = tokenizer.vocabulary_size
     self.length = shape.length
+    self.words = ""
     self.fingerprint = cache.key(
       *(FORMAT, corpus.fingerprint, tokenizer.fingerprint),
       *shape,

@@ -92,6 +92,11 @@ class Objective:
     return False
 
   @property
+  def uses_sentences(self) -> str:
+    """Says what it does with the sentences of a row; "" if it needs none."""
+    return ""
+
+  @property
   def name(self) -> str:
     """Name of its file (lm_jax/support/registry.py)."""
     return type(self).__module__.rpartition(".")[2]

@@ -56,6 +56,11 @@ class Denoising(base.Objective):
   )
   shuffle: bool = base.option(True, "put sentences in random order")
 
+  @property
+  def uses_sentences(self) -> str:
+    how = "puts sentences in random order (--objective.shuffle=false does not)"
+    return how if self.shuffle else ""
+
   def make(self, rng: Array, rows: Rows, spec: Spec) -> Problem:
     length = rows.tokens_BxL.shape[1]
     keys_B = corrupt.row_keys(rng, rows.tokens_BxL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import jax.numpy as jnp
 
@@ -25,6 +26,12 @@ class LabelTokens(TokenHead):
 
   labels: tuple[str, ...] = option(
     (), "names of the tags, in the order of the logits"
+  )
+  spaces: Literal["script", "all"] = option(
+    "script",
+    "spaces between the words of a text; script: none where characters of a "
+    "script without spaces meet; all: between all, as before this flag existed",
+    absent="all",
   )
   dropout: float = option(0.1, DROPOUT, least=0, below=1)
 

@@ -52,6 +52,10 @@ class MaskedLMNextSentence(mlm.MaskedLM):
     most=1,
   )
 
+  @property
+  def uses_sentences(self) -> str:
+    return "cuts rows between sentences"
+
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:
     self.check_pairs(spec, batch_size, accumulate)
     if batch_size < 2:

@@ -167,13 +167,24 @@ def notes(analysis: Analysis) -> list[str]:
       f"{show(name, arm.deviation)}{unit}, is {arm.ratio:.1f} times that of "
       "the other arms. Few seeds say little of its mean."
     )
+  if len(_words(analysis)) > 1:
+    sentences.append(
+      "The words of some runs were cut by other libraries than those of others."
+    )
   return [*sentences, *analysis.experiment.notes]
+
+
+def _words(analysis: Analysis) -> list[str]:
+  """Names what cut the texts of runs into words; several if runs differ."""
+  texts = (run.raw.get("words") for run in analysis.experiment.runs)
+  return sorted({text for text in texts if isinstance(text, str)})
 
 
 def reading(analysis: Analysis) -> list[str]:
   """Explains how to read the report: what compares, and what does not."""
   return [
     *filter(None, [subject.differences(analysis.experiment.settings)]),
+    *(f"Words of scripts without spaces: {text}." for text in _words(analysis)),
     "Minimal pairs: how often the objective's own score prefers a real "
     "held-out sentence to a damaged one; a tie counts as half. It compares "
     "between objectives.",

@@ -30,9 +30,11 @@ from lm_jax.runs import (
   record,
   run_command,
   seeding,
+  sentences,
   spends,
 )
 from lm_jax.runs import sweeps as sweeps_lib
+from lm_jax.runs.attempt import is_complete
 from lm_jax.runs.experiment_flags import ExperimentFlags
 from lm_jax.runs.launchers.base import Launcher
 from lm_jax.runs.run import Run
@@ -113,6 +115,8 @@ class Comparison:
         parallel=parallel,
         retry=retry,
       )
+    left = [config for config in self.configs if config.name in names]
+    sentences.check(c for c in left if not is_complete(c))
     workdir.create(self.directory)
     with lock.hold(self.directory):
       carry_out = functools.partial(

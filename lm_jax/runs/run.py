@@ -17,7 +17,7 @@ from lm_jax.data.open_tokenizer import specials_of
 from lm_jax.data.row_source import RowSource
 from lm_jax.devices import distributed
 from lm_jax.inference import continued, load
-from lm_jax.runs import branching
+from lm_jax.runs import branching, sentences
 from lm_jax.runs import result as result_lib
 from lm_jax.runs.session import Pace, Session, train_session
 from lm_jax.storage import (
@@ -118,10 +118,12 @@ class Run:
 def _dataset(config: Config) -> RowSource:
   """The rows: of a corpus, or of a task's examples."""
   if not config.task:
-    return rows_lib.load(config.data, config.length)
-  from lm_jax.finetuning import dataset
+    dataset = rows_lib.load(config.data, config.length)
+    sentences.require(config, dataset)
+    return dataset
+  from lm_jax.finetuning import dataset as examples
 
-  return dataset.load(config)
+  return examples.load(config)
 
 
 def _flags(config: Config) -> dict[str, Any]:

@@ -218,6 +218,7 @@ def _train_session(session: Session, tracking: Tracking) -> dict[str, Any]:
     config, program, status, error, state, ledger, history
   )
   result.machines = made_by
+  result.words = dataset.words or None
   if base is not None:
     result.base = base.digest
   if status == status_lib.DONE:

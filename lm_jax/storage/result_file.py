@@ -38,6 +38,7 @@ class Result:
     tokens are; of objectives whose loss is of tokens alone.
   likelihood: the kind of bits per byte, the estimator, and of a bound its
     standard error.
+  words: what cut the words of a text that has no spaces, with versions.
   machines: on which it was computed.
   base: digest of the model that it adapts.
   plugins: directories of --plugins, where there were any.
@@ -67,6 +68,7 @@ class Result:
   constant: list[str] | None = None
   unigram: float | None = None
   likelihood: dict[str, Any] | None = None
+  words: str | None = None
   machines: list[dict[str, Any]] | None = None
   base: str | None = None
   plugins: list[str] | None = None

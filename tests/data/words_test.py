@@ -93,6 +93,23 @@ def test_a_line_tells_japanese_from_chinese(monkeypatch):
   assert asked == [("ไทย", "Thai"), ("ລາວ", "Lao")]
 
 
+@pytest.mark.parametrize(
+  ("parts", "text"),
+  [
+    (("He", "met", "王", "."), "He met王."),
+    (("He", "said", ",", "no"), "He said , no"),
+    (tuple("共1998年IBM，"), "共1998年IBM，"),
+    (("ชื่อ", "IBM", "๑"), "ชื่อIBM๑"),
+    ((), ""),
+  ],
+)
+def test_words_are_joined_as_their_script_does(parts, text):
+  joined, starts = words.joined(parts)
+  assert joined == text
+  for part, start in zip(parts, starts, strict=True):
+    assert joined[start : start + len(part)] == part
+
+
 def test_writings_of_texts():
   assert segmenters.writings_of(["Plain — “English”, naïve ☺️"]) == []
   assert segmenters.writings_of(iter(["中文", "किताब"])) == ["Chinese", "marks"]

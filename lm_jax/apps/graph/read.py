@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+
+import regex
 
 from lm_jax.apps.graph import graph as graph_lib
 from lm_jax.apps.graph.graph import Fact, Graph, Mention
 from lm_jax.data.text import sentences
+from lm_jax.data.words import SPACED, UNSPACED
 from lm_jax.examples import conll, semeval, text_pairs
 from lm_jax.examples.forms import Example, Rewriting, Tagged
 from lm_jax.finetuning.dataset import find_kind, find_task
@@ -19,7 +21,12 @@ from lm_jax.support.errors import UsageError
 NO_RELATION = frozenset({semeval.OTHER, "no_relation", "NA", "none"})
 # A sentence with more entities is a list; its pairs say little.
 MOST_ENTITIES = 24
-_WORD = re.compile(r"https?://\S+|[@#]?\w+(?:[-.'’&]\w+)*|[^\w\s]")
+# In scripts without spaces a character, as corpora of entities have them.
+_LETTER = rf"[_{SPACED}]"
+_WORD = regex.compile(
+  rf"(?V1)https?://\S+|{UNSPACED}\p{{M}}*"
+  rf"|[@#]?{_LETTER}+(?:[-.'’&]{_LETTER}+)*|[^\w\s]"
+)
 
 
 class Found(NamedTuple):

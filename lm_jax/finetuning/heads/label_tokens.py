@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from lm_jax.data import words as words_lib
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.examples.forms import Tagged
 from lm_jax.finetuning.heads import _reading, base
@@ -17,19 +19,22 @@ OUTSIDE = "O"
 
 
 class LabelTokens(base.Kind):
-  """One item a text, its words joined by spaces; what is too long is cut."""
+  """One item a text, its words joined; what is too long is cut."""
 
   def options(self, task: Any, train: Sequence[Tagged]) -> Mapping[str, Any]:
     return {"labels": labels_of(train)}
 
   def texts(self, task: Any, examples: Sequence[Tagged]) -> Iterator[str]:
+    # A tokenizer that is trained on them learns no token across words.
     for example in examples:
       yield " ".join(example.words)
 
   def encode(self, task, examples, tokenizer, length, options) -> Encoded:
     numbers = {label: i for i, label in enumerate(options["labels"])}
     items, cut = [], 0
-    for i, one in enumerate(_read(examples, tokenizer, length)):
+    for i, one in enumerate(
+      _read(examples, tokenizer, length, options["spaces"])
+    ):
       label_n = np.full(len(one.tokens), NO_LABEL, np.int32)
       for tag, place in zip(examples[i].tags, one.place, strict=True):
         if tag not in numbers:
@@ -47,7 +52,9 @@ class LabelTokens(base.Kind):
     """The tags of each example's words; "O" of those that were not read."""
     from lm_jax.finetuning import forward
 
-    read = _read(examples, model.tokenizer, model.spec.length)
+    read = _read(
+      *(examples, model.tokenizer, model.spec.length, model.objective.spaces)
+    )
     items = [
       one.item(i, np.full(len(one.tokens), NO_LABEL, np.int32))
       for i, one in enumerate(read)
@@ -89,41 +96,51 @@ class _Read(NamedTuple):
 
 
 def _read(
-  examples: Sequence[Tagged], tokenizer: Tokenizer, length: int
+  examples: Sequence[Tagged], tokenizer: Tokenizer, length: int, spaces: str
 ) -> list[_Read]:
-  texts = [" ".join(example.words) for example in examples]
+  join = words_lib.joined if spaces == "script" else _with_spaces
+  joined = [join(example.words) for example in examples]
   ahead = len(tokenizer.specials.before)
   results = []
-  for example, (ids, spans_Tx2) in zip(
-    examples, tokenizer.encoder.encode_spans(texts), strict=True
+  encoded = tokenizer.encoder.encode_spans([text for text, _ in joined])
+  for example, (_, starts), (ids, spans_Tx2) in zip(
+    examples, joined, encoded, strict=True
   ):
     read = _reading.joined(tokenizer, [ids], length)
     kept = len(read.tokens) - ahead - len(tokenizer.specials.after)
     place = [
       ahead + i if 0 <= i < kept else -1
-      for i in first_tokens(example.words, spans_Tx2)
+      for i in first_tokens(example.words, starts, spans_Tx2)
     ]
     results.append(_Read(read.tokens, read.text, place, read.cut))
   return results
 
 
-def first_tokens(words: Sequence[str], spans_Tx2: np.ndarray) -> list[int]:
+def _with_spaces(words: Sequence[str]) -> tuple[str, list[int]]:
+  """Joins words as before there was a choice: with a space between all."""
+  ends = itertools.accumulate((len(word) + 1 for word in words), initial=0)
+  return " ".join(words), list(ends)[: len(words)]
+
+
+def first_tokens(
+  words: Sequence[str], starts: Sequence[int], spans_Tx2: np.ndarray
+) -> list[int]:
   """The index of each word's first token; -1 of a word that has none.
 
   Args:
-    words: of a text that has them with a space between.
+    words, starts: of a text, and their first characters in it.
     spans_Tx2: characters of the text's tokens, as `Encoder.encode_spans`.
 
-  >>> first_tokens(["so", "it", "is"], np.array([[0, 2], [3, 4], [4, 5]]))
+  >>> spans_Tx2 = np.array([[0, 2], [3, 4], [4, 5]])
+  >>> first_tokens(["so", "it", "is"], [0, 3, 6], spans_Tx2)
   [0, 1, -1]
   """
   is_some_T = spans_Tx2[:, 0] < spans_Tx2[:, 1]
   starts_T = spans_Tx2[is_some_T, 0]
   index_T = np.flatnonzero(is_some_T)
-  tokens, start = [], 0
-  for word in words:
+  tokens = []
+  for word, start in zip(words, starts, strict=True):
     at = int(np.searchsorted(starts_T, start))
     inside = at < len(starts_T) and starts_T[at] < start + len(word)
     tokens.append(int(index_T[at]) if inside else -1)
-    start += len(word) + 1
   return tokens

@@ -55,6 +55,20 @@ def test_entities_have_the_words_of_the_text():
   assert graph.relations == []
 
 
+def test_words_of_other_scripts_are_seen():
+  """Characters without spaces, as models of such texts are taught; marks."""
+  read.read(["王小明在IBM工作。"], tagger())
+  assert Kind.asked[0].words == (
+    *("王", "小", "明", "在", "IBM", "工", "作", "。"),
+  )
+  read.read(["राम दिल्ली में है।"], tagger())
+  assert Kind.asked[0].words == ("राम", "दिल्ली", "में", "है", "।")
+  read.read(["See @bob_1 at https://x.y/z, O'Neil & co-op."], tagger())
+  assert Kind.asked[0].words == (
+    *("See", "@bob_1", "at", "https://x.y/z,", "O'Neil", "&", "co-op", "."),
+  )
+
+
 def test_each_pair_of_a_sentence_is_asked_for_and_goes_its_way():
   said = {
     ("Ann Lee", "New York"): "Located(e1,e2)",

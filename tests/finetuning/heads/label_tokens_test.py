@@ -28,7 +28,7 @@ def test_labels_have_both_marks_of_each_kind():
 
 def test_a_label_stands_where_its_word_begins(tokenizer):
   encoded = LabelTokens().encode(
-    TASK, EXAMPLES[:2], tokenizer, 64, {"labels": LABELS}
+    TASK, EXAMPLES[:2], tokenizer, 64, {"labels": LABELS, "spaces": "all"}
   )
   assert encoded.cut == 0
   for item, example in zip(encoded.items, EXAMPLES, strict=False):
@@ -57,11 +57,13 @@ def test_answers_are_the_tags_and_what_was_cut_is_outside(
 ):
   length = 48
   encoded = LabelTokens().encode(
-    TASK, EXAMPLES, tokenizer, length, {"labels": LABELS}
+    TASK, EXAMPLES, tokenizer, length, {"labels": LABELS, "spaces": "all"}
   )
   assert encoded.cut == 1 and len(encoded.items[2].tokens) == length
   logits = [np.eye(len(LABELS))[item.label] for item in encoded.items]
-  model = model_that_gives(tokenizer, length, logits, labels=LABELS)
+  model = model_that_gives(
+    tokenizer, length, logits, labels=LABELS, spaces="all"
+  )
   blind = [Tagged(x.id, x.words, ()) for x in EXAMPLES]
   found = LabelTokens().answer(model, TASK, blind)
   # The word without tokens is never seen, and is outside in any case.
@@ -79,5 +81,35 @@ def test_a_tag_that_was_never_seen_is_said(tokenizer):
   )
   with pytest.raises(UsageError, match=message):
     LabelTokens().encode(
-      TASK, EXAMPLES, tokenizer, 64, {"labels": ("O", "B-LOC")}
+      TASK,
+      EXAMPLES,
+      tokenizer,
+      64,
+      {"labels": ("O", "B-LOC"), "spaces": "script"},
     )
+
+
+def test_characters_without_spaces_are_read_without(
+  tokenizer, model_that_gives
+):
+  """As the model knew the text: "在ＩＢＭ的人" has no space, "in Bonn" one."""
+  words = ("中", "共", "在", "IBM", "，", "not", "Bonn")
+  tags = ("B-PER", "I-PER", "O", "B-LOC", "O", "O", "B-LOC")
+  examples = [
+    Tagged("a", words, tags),
+    Tagged("b", tuple("1998年"), ("O",) * 5),
+  ]
+  options = {"labels": LABELS, "spaces": "script"}
+  encoded = LabelTokens().encode(TASK, examples, tokenizer, 64, options)
+  for item, text in zip(
+    encoded.items, ("中共在IBM，not Bonn", "1998年"), strict=True
+  ):
+    ids = tokenizer.encode(text)
+    assert item.tokens[1 : 1 + len(ids)].tolist() == ids
+  logits = [np.eye(len(LABELS))[item.label] for item in encoded.items]
+  model = model_that_gives(
+    tokenizer, 64, logits, labels=LABELS, spaces="script"
+  )
+  found = LabelTokens().answer(model, TASK, examples)
+  seen = [i for i, tag in enumerate(found[0]) if tag == tags[i]]
+  assert len(seen) >= 6  # A byte token may hold the end of a character.
