@@ -18,6 +18,7 @@ from absl import logging
 
 from lm_jax.data import (
   embedded,
+  hugging_face_sets,
   network,
   own_builders,
   tfds_features_check,
@@ -72,6 +73,9 @@ def find(corpus: str) -> Any:
   """
   import tensorflow_datasets as tfds
 
+  if corpus.startswith(hugging_face_sets.PREFIX):
+    with quiet():
+      return hugging_face_sets.find(corpus)
   wanted = own_builders.plain(corpus)
   valid = own_builders.NAME.fullmatch(wanted) is not None
   name = wanted.partition("/")[0].partition(":")[0]

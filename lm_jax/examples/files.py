@@ -22,6 +22,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 # If a whole data set is one file, one in SHARE examples is held out for DEV,
 # and one for TEST: the last ones, so that neighbours stay together.
 SHARE = 10
+# Names of files that a message shows.
+_SHOWN = 12
 
 T = TypeVar("T")
 Record = dict[str, Any]
@@ -37,17 +39,19 @@ def named(
   """Lists the paths that files of some names may have, best first.
 
   Args:
-    place: a directory, or the prefix of the names of the files.
+    place: a directory, or the prefix of the names of the files; "_" or "."
+      follows it.
     names: the rest of the names.
     ends: their suffixes, such as ".jsonl"; ".gz" may follow.
   """
   base = pathlib.Path(place).expanduser()
-  stem = f"{base}/" if base.is_dir() else f"{base}_"
+  joins = "/" if base.is_dir() else "_."
   return [
     path
+    for join in joins
     for name in names
     for end in ends
-    for path in either(f"{stem}{name}{end}")
+    for path in either(f"{base}{join}{name}{end}")
   ]
 
 
@@ -65,8 +69,11 @@ def need(paths: Sequence[pathlib.Path], flag: str) -> pathlib.Path:
   """Returns the first path that is a file; raises UsageError if none is."""
   path = first(paths)
   if path is None:
+    plain = [str(path) for path in paths if path.suffix != ".gz"]
+    more = f", {len(plain) - _SHOWN} more" if len(plain) > _SHOWN else ""
     raise UsageError(
-      f"{flag}: no such file; tried {', '.join(map(str, paths))}"
+      f"{flag}: no such file; tried {', '.join(plain[:_SHOWN])}{more}; each may"
+      " be gzipped (.gz)"
     )
   return path
 

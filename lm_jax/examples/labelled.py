@@ -1,8 +1,9 @@
 """Reads labelled examples: local JSONL or TSV files, or a TFDS data set.
 
 Local files are PATH/train.jsonl and PATH/test.jsonl, or PATH_train.jsonl and
-PATH_test.jsonl, gzipped or not; "dev" or "validation" stands in for "test",
-also where the labels of the test split are secret (GLUE, SuperGLUE).
+PATH_test.jsonl, gzipped or not; .json files hold JSON lines, too, as CLUE's.
+"dev" or "validation" stands in for "test", also where the labels of the test
+split are secret (GLUE, SuperGLUE, CLUE).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from absl import logging
+
 from lm_jax.examples import files, tables
 from lm_jax.examples.files import DEV as DEV
 from lm_jax.examples.files import TEST as TEST
@@ -21,7 +24,7 @@ from lm_jax.examples.files import Record as Record
 from lm_jax.examples.forms import Example as Example
 from lm_jax.support.errors import UsageError, short
 
-SUFFIXES = (".jsonl", ".tsv")
+SUFFIXES = (".jsonl", ".tsv", ".json")
 # Values that stand for a secret label.
 _SECRET = (None, "", -1, "-1")
 
@@ -41,6 +44,8 @@ class Form:
     field, its ValueError says what else is wrong.
   columns: names of the columns of tables that have no header.
   names: further names of local files, by split.
+  left_out: labels of records that are no examples, such as "-" where the
+    annotators did not agree.
   """
 
   fields: Mapping[str, tuple[str, ...]]
@@ -54,6 +59,7 @@ class Form:
   prepare: Callable[[Record], Record] | None = None
   columns: tuple[str, ...] = ()
   names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+  left_out: tuple[str | int, ...] = ()
 
   def name_of(self, value: Any) -> str:
     """Returns the label that a value stands for: by its name or its number.
@@ -155,7 +161,7 @@ def from_path(
   Raises:
     UsageError: a line is not valid; the message has its number.
   """
-  examples = list(files.made(_records(form, path), form.example))
+  examples = _made(form, _records(form, path), str(path))
   if not examples and not empty:
     raise UsageError(f"{path}: is empty")
   return examples
@@ -182,5 +188,32 @@ def from_tfds(
   name = name or form.splits.get(split, "")
   if not name:
     return []
+  if not form.tfds:
+    raise UsageError(f"{flag}: TFDS has it not; name its files by --task_data")
   source = files.from_tfds(form.tfds, name, flag)
-  return list(files.made(source, form.example))
+  return _made(form, source, f"{form.tfds}, {name}")
+
+
+def _made(form: Form, source: files.Source, what: str) -> list[Example]:
+  """Makes examples of records; counts those that the form leaves out.
+
+  what: names the file or data set.
+  """
+  count = 0
+
+  def kept() -> files.Source:
+    nonlocal count
+    for where, name, record in source:
+      label = next((record[x] for x in form.label if x in record), None)
+      if label in form.left_out:
+        count += 1
+      else:
+        yield where, name, record
+
+  examples = list(files.made(kept(), form.example))
+  if count:
+    logging.warning(
+      "%s: %d records have no label that the annotators agreed on; left out",
+      *(what, count),
+    )
+  return examples

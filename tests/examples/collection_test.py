@@ -32,7 +32,7 @@ def test_a_directory_of_plain_files_without_a_prefix(tmp_path):
   for name in ("docs", "queries", "qrels"):
     (tmp_path / f"small_{name}.jsonl").rename(tmp_path / f"{name}.jsonl")
   assert len(read(tmp_path).documents) == len(small.DOCUMENTS)
-  with pytest.raises(UsageError, match=r"tried .*small_docs\.jsonl, "):
+  with pytest.raises(UsageError, match=r"tried .*small_docs\.jsonl; each"):
     read(place)
 
 

@@ -41,7 +41,7 @@ def test_a_prefix_gzip_another_name_and_blank_lines(tmp_path):
 def test_no_training_split_is_none_and_no_test_split_an_error(tmp_path):
   place = str(tmp_path / "a")
   assert labelled.from_files(FORM, place, "--task_data=x", "train") == []
-  with pytest.raises(UsageError, match=r"a_test\.jsonl, .*a_dev\.jsonl\.gz"):
+  with pytest.raises(UsageError, match=r"a_test\.jsonl, .*a_dev\.jsonl, "):
     labelled.from_files(FORM, place, "--task_data=x", "test")
 
 
