@@ -73,6 +73,12 @@ def runs_stay_in_this_process(monkeypatch):
   monkeypatch.setattr(where, lambda batch: 1)
 
 
+@pytest.fixture(autouse=True)
+def few_items_rank(monkeypatch):
+  """Tiny corpora have few pairs; floor_test.py has the floor of users."""
+  monkeypatch.setattr("lm_jax.report.floor.FEWEST", 1)
+
+
 def forget_programs(more):
   """Empties JAX's caches where there are so many more maps of memory."""
   if "jax" in sys.modules and maps() > left["maps"] + more:

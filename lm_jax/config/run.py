@@ -145,6 +145,33 @@ class Config:
     " of validation text; none. It changes no parameter",
     group="evaluation",
   )
+  benchmark: Literal["", "blimp"] = option(
+    "",
+    "pairs that are measured at the end, too, as `evaluate --tasks=blimp` does",
+    group="evaluation",
+    absent="",
+  )
+  benchmark_data: str = option(
+    "",
+    "local files of its pairs: BLiMP, ZhoBLiMP, SLING, JBLiMP, RuBLiMP,"
+    " TurBLiMP or MultiBLiMP as published; by default TFDS has BLiMP",
+    group="evaluation",
+    absent="",
+  )
+  benchmark_limit: int = option(
+    0,
+    "number of its pairs, as many of each paradigm; 0: all",
+    least=0,
+    group="evaluation",
+    absent=0,
+  )
+  link: Literal["sum", "mean", "slln"] = option(
+    "sum",
+    "of the benchmark: how the scores of a sentence's tokens make its own:"
+    " their sum, mean, or sum by the root of their number (SLLN-LP)",
+    group="evaluation",
+    absent="sum",
+  )
   log_every: int = option(
     10,
     "steps between lines of metrics.jsonl, and of what is shown",

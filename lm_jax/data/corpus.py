@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from lm_jax.data import (
   files,
   formats,
   hashes,
+  labels,
   own_builders,
   text_builder,
   tfds_features_check,
@@ -55,12 +57,19 @@ class Corpus:
   read: returns the documents of a split, in a fixed order.
   size: returns about how many bytes the training split has, 0 if unknown;
     this prepares the corpus.
+  labelled: returns the text and the label of each document of a split that has
+    one, by --data.label_key; None without that flag.
+  label_key: that field; "" without.
   """
 
   name: str
   fingerprint: str
   read: Callable[[str], Iterator[Document]] = dataclasses.field(compare=False)
   size: Callable[[], int] = dataclasses.field(default=lambda: 0, compare=False)
+  labelled: Callable[[str], Iterator[tuple[str, str]]] | None = (
+    dataclasses.field(default=None, compare=False)
+  )
+  label_key: str = dataclasses.field(default="", compare=False)
 
   def documents(self, split: str) -> Iterator[Document]:
     """Streams the documents of "train", "validation" or "test"."""
@@ -146,7 +155,16 @@ def _open_embedded(options: DataOptions) -> Corpus:
     return text_builder.make(folder, module.TITLE, module.FIELDS, module.splits)
 
   path = cache.root(options.cache) / "tfds" / f"{name}-{fingerprint}"
-  return _directory(name, fingerprint, path, make)
+  corpus = _directory(name, fingerprint, path, make)
+  if not options.label_key:
+    return corpus
+  fields = [field for field in module.FIELDS if field not in ("id", "text")]
+  labels.require_known(options.label_key, fields)
+  return dataclasses.replace(
+    corpus,
+    labelled=functools.partial(_labelled, corpus, options.label_key),
+    label_key=options.label_key,
+  )
 
 
 def _open_files(options: DataOptions) -> Corpus:
@@ -164,7 +182,18 @@ def _open_files(options: DataOptions) -> Corpus:
     return text_builder.make(folder, "local_text", fields, planned.splits)
 
   path = cache.root(options.cache) / "tfds" / f"files-{fingerprint}"
-  return _directory(options.corpus, fingerprint, path, make, sources)
+  corpus = _directory(options.corpus, fingerprint, path, make, sources)
+  if not options.label_key:
+    return corpus
+
+  def labelled(split: str) -> Iterator[tuple[str, str]]:
+    planned = files.plan(paths, options.text_key, options.errors)
+    return labels.of_files(planned, options.label_key, split)
+
+  labels.require_files(paths, options.label_key)
+  return dataclasses.replace(
+    corpus, labelled=labelled, label_key=options.label_key
+  )
 
 
 def _open_catalog(options: DataOptions) -> Corpus:
@@ -197,7 +226,23 @@ def _open_catalog(options: DataOptions) -> Corpus:
       catalog.prepare(builder, options.corpus)
     return int(builder.info.splits["train"].num_bytes)
 
-  return Corpus(options.corpus, fingerprint, read, size)
+  corpus = Corpus(options.corpus, fingerprint, read, size)
+  if not options.label_key:
+    return corpus
+  labels.require_field(builder, options.label_key)
+  return dataclasses.replace(
+    corpus,
+    labelled=functools.partial(_labelled, corpus, options.label_key),
+    label_key=options.label_key,
+  )
+
+
+def _labelled(
+  corpus: Corpus, key: str, split: str
+) -> Iterator[tuple[str, str]]:
+  for document in corpus.documents(split):
+    if (label := labels.as_label(document.metadata.get(key))) is not None:
+      yield document.text, label
 
 
 def _split(document: Document, split: str, existing: Any) -> str:

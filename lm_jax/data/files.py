@@ -94,14 +94,19 @@ class Plan:
         last = "test" if part["test"] else "train"
         wanted, ends = part[split], split == last
       else:
-        hashed = texts.held_out(texts.text_hash(text), *self.thresholds)
-        wanted, ends = (text if hashed == split else ""), True
+        wanted, ends = (text if self.split_of(text) == split else ""), True
       if not wanted.strip():
         continue
       *firsts, final = texts.pieces(wanted, RECORD_CHARACTERS)
       for piece in firsts:
         yield {"text": piece, "name": name, "ends": False}
       yield {"text": final, "name": name, "ends": ends}
+
+  def split_of(self, text: str) -> str:
+    """Returns the split of a document; "" where its tail is held out."""
+    if self.thresholds is None:
+      return ""
+    return texts.held_out(texts.text_hash(text), *self.thresholds)
 
   def splits(self) -> dict[str, Iterator[Record]]:
     """Returns the records by split, of which the training text has several.

@@ -131,6 +131,11 @@ def parse(corpus: str) -> list[tuple[str, Fraction | None]]:
 def open_mixture(options: DataOptions) -> Mixture:
   """Opens the corpora that `--data.corpus` names; see `open_corpus`."""
   parts = parse(options.corpus)
+  if options.label_key and len(parts) > 1:
+    raise UsageError(
+      f"--data.label_key={options.label_key}: is for one corpus, and"
+      f" --data.corpus={options.corpus} has {len(parts)}"
+    )
   corpora = [
     open_corpus(dataclasses.replace(options, corpus=name)) for name, _ in parts
   ]

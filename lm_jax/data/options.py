@@ -30,6 +30,13 @@ class DataOptions:
     "name of the field that holds the text: in a JSON line, a Parquet file "
     "(its column) or a TFDS example",
   )
+  label_key: str = option(
+    "",
+    "name of a field beside the text that labels each document, in a JSON line"
+    " or a TFDS example: a probe then tells how well features predict it in"
+    " held-out documents. It changes nothing that is trained",
+    absent="",
+  )
   unique: str = option(
     "",
     "what is read of the training documents, over and over: tokens:1e6,"

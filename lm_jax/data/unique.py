@@ -133,7 +133,12 @@ def limit(
 
   prepared()  # Raises.
   return Corpus(
-    corpus.name, fingerprint, read, size=lambda: prepared()[1].bytes
+    corpus.name,
+    fingerprint,
+    read,
+    size=lambda: prepared()[1].bytes,
+    labelled=corpus.labelled,
+    label_key=corpus.label_key,
   )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from lm_jax import config as config_lib
@@ -25,12 +26,14 @@ from lm_jax.evaluation.plan import TaskPlan
 from lm_jax.evaluation.prompted import Questions
 from lm_jax.evaluation.results import OWN, PROMPT, Evaluation, Outcome, Row
 from lm_jax.inference.directory import ModelDirectory
+from lm_jax.inference.score import Scorer
 from lm_jax.language_model import LanguageModel
 from lm_jax.prompting import judges, template
 from lm_jax.storage import disk
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
 from lm_jax.tasks.base import DataTask, LabelledTask, SupervisedTask, Task
+from lm_jax.tasks.blimp import Blimp
 
 Tell = Callable[[Sequence[str]], None]
 
@@ -87,13 +90,19 @@ def evaluate(
     kept = None
     if flags.workdir:
       kept = stack.enter_context(store.opened(flags, empty))
-    outcomes = []
+    outcomes: list[Outcome] = []
+    left_out: list[str] = []
     for one in planned:
       outcome = _outcome(
         one, model, questions, flags, files[one.name], kept, tell
       )
-      if outcome is not None:
+      if isinstance(outcome, str):
+        left_out.append(f"{one.name}: {outcome}")
+      else:
         outcomes.append(outcome)
+    if not outcomes:
+      why = "\n".join(["No task measures this model:", *left_out])
+      print(why, file=sys.stderr)
     rows = [row for outcome in outcomes for row in outcome.rows]
     if tell and (told := averages.lines(rows)):
       tell(told)
@@ -114,8 +123,8 @@ def _outcome(
   files: Mapping[str, FileState],
   kept: store.Store | None,
   tell: Tell | None,
-) -> Outcome | None:
-  """Measures a task, or reuses its outcome; None if it does not apply."""
+) -> Outcome | str:
+  """Measures a task, or reuses its outcome; or says why it does not apply."""
   say = tell or (lambda lines: None)
   source = ""
   if one.way == PROMPT:
@@ -135,9 +144,10 @@ def _outcome(
 
     outcome = questions[one.name].outcome(tell_rows)
   else:
-    outcome = _measured(one, model, flags)
-    if outcome is None:
-      return None
+    measured = _measured(one, model, flags)
+    if isinstance(measured, str):
+      return measured
+    outcome = measured
     say([*text.head(outcome.rows), *text.body(outcome.rows)])
   place = flags.places.get(one.name, "")
   store.require_same(one.name, place, files, flags.workdir)
@@ -148,8 +158,8 @@ def _outcome(
 
 def _measured(
   one: TaskPlan, model: LanguageModel, flags: EvaluateFlags
-) -> Outcome | None:
-  """Measures a task without prompts."""
+) -> Outcome | str:
+  """Measures a task without prompts; or says why it does not apply."""
   if one.way != OWN:
     assert isinstance(one.task, SupervisedTask)
     return fine_tuned.measure(model.trained, one.task, flags)
@@ -158,6 +168,8 @@ def _measured(
   if isinstance(task, DataTask):
     task.place = flags.places.get(one.name, "")
     task.samples = flags.samples
+    if isinstance(task, Blimp):
+      task.link = flags.link
     task.run_generated_code = flags.run_generated_code
     if flags.embedder:
       task.embedder = LanguageModel.load(
@@ -169,20 +181,25 @@ def _measured(
   scoring = model.scorer.scoring
   if measure.metrics:
     return results.of_measure(one.name, measure, OWN, scoring)
+  why = _why_not(task, model.scorer, dataset)
   if not one.named:
-    return None
-  raise UsageError(f"--tasks={one.name}: {_why_not(task, scoring, dataset)}")
+    return why
+  raise UsageError(f"--tasks={one.name}: {why}")
 
 
-def _why_not(task: Task, scoring: str, dataset: Dataset | None) -> str:
+def _why_not(task: Task, scorer: Scorer, dataset: Dataset | None) -> str:
   """Says why a task does not apply, and to which models it does."""
   if task.needs_likelihood:
     return (
       "needs a likelihood or a bound on it, and the model has none; models of"
       f" {_with_likelihood()} have one"
     )
+  if why := task.why_not(scorer, dataset):
+    return f"does not apply: {why}"
   text = f", its text {dataset.corpus.name}" if dataset else ""
-  return f"does not apply: the model's scores are {scoring or 'none'}{text}"
+  return (
+    f"does not apply: the model's scores are {scorer.scoring or 'none'}{text}"
+  )
 
 
 def _with_likelihood() -> str:

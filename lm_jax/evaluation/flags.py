@@ -63,6 +63,11 @@ class EvaluateFlags:
     "run programs that the model wrote, in a process that can open no file,"
     " no socket and no other process; without it humaneval measures nothing",
   )
+  link: Literal["sum", "mean", "slln"] = option(
+    "sum",
+    "of blimp: how the scores of a sentence's tokens make its own: their sum,"
+    " their mean, or their sum by the root of their number (SLLN-LP)",
+  )
   embedder: str = option(
     "",
     "a model whose features compare the texts of continuations; by default"
@@ -130,7 +135,10 @@ class EvaluateFlags:
       "samples": self.samples,
       "run_generated_code": self.run_generated_code,
       "embedder": self.embedder,
-    } | ({"as": self.as_} if self.as_ else {})
+    } | (
+      ({"as": self.as_} if self.as_ else {})
+      | ({"link": self.link} if self.link != "sum" else {})
+    )
 
   def checked(self) -> EvaluateFlags:
     """Returns the flags, names once each.

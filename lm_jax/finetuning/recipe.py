@@ -31,6 +31,7 @@ CHOICE = "multiple_choice"
 LENGTH = 128
 _HIDDEN = (
   *("name", "arm", "family", "curriculum", "branches", "budget"),
+  *("benchmark", "benchmark_data", "benchmark_limit", "link"),
   *phases.FLAGS,
 )
 

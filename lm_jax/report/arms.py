@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lm_jax.report import floor, subject
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import subject
 from lm_jax.report.collect import Experiment
 from lm_jax.report.run import Run
 from lm_jax.statistics import differences
@@ -47,16 +47,21 @@ class Arm:
 def tested(experiment: Experiment) -> str | None:
   """Names the metric to compare arms on: the own loss of one objective.
 
-  It is the primary measure of an experiment that was preregistered.
+  It is the primary measure of an experiment that was preregistered, or what
+  --metric asked for. Where a metric has too few items (floor.py), none ranks.
   """
   done = [run for run in experiment.runs if run.done]
+  asked = floor.asked(experiment)
   if experiment.plan is not None:
-    primary = experiment.plan.primary
-    return primary if any(primary in run.metrics for run in done) else None
+    asked = experiment.plan.primary
+  if asked:
+    known = any(asked in run.metrics for run in done)
+    return asked if known and floor.is_enough(experiment, asked) else None
   if own_losses_compare(done):
     return metrics_lib.OWN_LOSS
   for name, metric in metrics_lib.METRICS.items():
-    if metric.higher_better and any(name in run.metrics for run in done):
+    measured = any(name in run.metrics for run in done)
+    if metric.higher_better and measured and floor.is_enough(experiment, name):
       return name
   return None
 

@@ -25,6 +25,7 @@ from lm_jax.report.arms import (
   tested,
 )
 from lm_jax.report.collect import Experiment
+from lm_jax.report.floor import items_of as items_of
 from lm_jax.report.run import Run
 from lm_jax.statistics import differences as differences_lib
 from lm_jax.statistics import equivalence
@@ -285,12 +286,6 @@ def _in_words(verdict: equivalence.Verdict, baseline: str) -> str:
   return "inconclusive"
 
 
-def items_of(experiment: Experiment, metric: str | None) -> int:
-  """Counts the items of a metric; 0 where no run holds their scores."""
-  lists = [run.items[metric] for run in experiment.runs if metric in run.items]
-  return len(lists[0]) if lists else 0
-
-
 def analyse(experiment: Experiment) -> Analysis:
   """Computes everything that tables and figures show, once."""
   metric = tested(experiment)
@@ -298,7 +293,7 @@ def analyse(experiment: Experiment) -> Analysis:
   estimates = {
     name: estimates_of(experiment, name)
     for name in experiment.measured
-    if name in metrics_lib.METRICS
+    if metrics_lib.is_known(name)
   }
   length = items_of(experiment, metric)
   arms = tuple(

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import json
 
-from lm_jax.report import blocks, latex, metrics, page, prose, records, sheet
+from lm_jax.report import (
+  blocks,
+  floor,
+  latex,
+  metrics,
+  page,
+  prose,
+  records,
+  sheet,
+)
 from lm_jax.report import tables as tables_lib
 from lm_jax.report.blocks import Heading, Table, Text
 from lm_jax.report.compare import Analysis
@@ -58,7 +67,8 @@ def formatted(analysis: Analysis, answer: str, form: str) -> str:
       "arms": records.from_arms(analysis),
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-  told = f"{prose.intervals(analysis)} {_correction(analysis)}".strip()
+  parts = (prose.intervals(analysis), _correction(analysis))
+  told = " ".join(filter(None, (*parts, *floor.sentences(experiment))))
   if form == "latex":
     caption = f"{experiment.subject.question} {told}"
     return latex.table(table(analysis), caption, experiment.name)

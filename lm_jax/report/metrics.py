@@ -42,12 +42,19 @@ METRICS: dict[str, Metric] = {
   "minimal_pairs/swap": Metric("pairs: two words swapped", "%", True, 0.5),
   "minimal_pairs/replace": Metric("pairs: a word replaced", "%", True, 0.5),
   "minimal_pairs/inflection": Metric("pairs: an inflection", "%", True, 0.5),
+  "minimal_pairs/classifier": Metric("pairs: a classifier", "%", True, 0.5),
+  "minimal_pairs/aspect": Metric("pairs: an aspect marker", "%", True, 0.5),
+  "minimal_pairs/order": Metric("pairs: an adverb moved", "%", True, 0.5),
+  "blimp": Metric("published pairs", "%", True, 0.5, "seeds and items"),
   "probe/era": Metric("probe: era", "%", True),
   "probe/party": Metric("probe: party", "%", True),
+  "probe/label": Metric("probe: label", "%", True),
   BITS: Metric("bits per byte", "bits", False),
   BOUND: Metric("bits per byte, at most", "bits", None),
   "validation_loss": Metric("own validation loss", "nats", False),
 }
+# Pairs of one of several scripts: "minimal_pairs/Han".
+_OF_SCRIPTS = "minimal_pairs/"
 # What tuning may look at besides; no run that is compared has it.
 _OF_TUNING = {"validation_pairs": Metric("validation pairs", "%", None)}
 # Compares between runs of one objective only (lm_jax/report/subject.py).
@@ -97,7 +104,17 @@ def get(name: str) -> Metric:
     known = METRICS[metric]
     return dataclasses.replace(known, label=f"{known.label}, by {objective}")
   shown = METRICS | _OF_TUNING
+  if name.startswith(_OF_SCRIPTS) and name not in shown:
+    script = name.removeprefix(_OF_SCRIPTS)
+    return Metric(f"pairs: {script}", "%", True, 0.5)
   return shown.get(name, Metric(name, "", None))
+
+
+def is_known(name: str) -> bool:
+  """Returns whether reports have a table for a metric of a run's own."""
+  return name in METRICS or (
+    name.startswith(_OF_SCRIPTS) and not split(name)[1]
+  )
 
 
 def amount(value: float | None, currency: str = "") -> str:
@@ -129,7 +146,7 @@ def share(
   where its interval is one of a share. Correlations are shown times 100, too,
   as GLUE has them.
   """
-  if split(name)[0] in METRICS:
+  if split(name)[0] in METRICS or is_known(name):
     return get(name).unit == "%"
   parts = [part.partition("@")[0] for part in name.casefold().split("/")]
   if _SHARES.intersection(parts):

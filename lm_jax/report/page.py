@@ -61,7 +61,8 @@ def _opening(
 
 def _measured(analysis: Analysis) -> list[str]:
   measured = {name for arm in analysis.arms for name in arm.metrics}
-  return [name for name in metrics_lib.METRICS if name in measured]
+  known = [name for name in metrics_lib.METRICS if name in measured]
+  return known + sorted(measured - set(known))
 
 
 def yardsticks(analysis: Analysis) -> list[str]:

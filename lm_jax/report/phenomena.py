@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lm_jax.report import floor, tables
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import tables
 from lm_jax.report.blocks import Block, Heat, Text
 from lm_jax.report.compare import Analysis
 
 PARTS = "minimal_pairs/"
+
+
+def _head(analysis: Analysis, name: str) -> str:
+  """The kind of pairs, or their script, and how many there are."""
+  label = metrics_lib.get(name).label.removeprefix("pairs: ")
+  count = floor.items_of(analysis.experiment, name)
+  return f"{label} ({count})" if count else label
 
 
 def blocks(analysis: Analysis, measured: Sequence[str]) -> list[Block]:
@@ -46,9 +53,7 @@ def blocks(analysis: Analysis, measured: Sequence[str]) -> list[Block]:
     )
     for arm in analysis.arms
   )
-  heads = (
-    metrics_lib.get(name).label.removeprefix("pairs: ") for name in names
-  )
+  heads = (_head(analysis, name) for name in names)
   ends = (metrics_lib.show(names[0], end) for end in (low, high))
   chance = metrics_lib.show(names[0], metrics_lib.get(names[0]).chance)
   text = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lm_jax.report import compare, likelihood, subject
+from lm_jax.report import compare, floor, likelihood, subject
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
@@ -33,7 +33,7 @@ def counts(experiment: Experiment) -> str:
 def intervals(analysis: Analysis) -> str:
   """Says which intervals these are, in a sentence or two."""
   if analysis.metric is None:
-    return "No finished run has a metric that compares between the arms."
+    return "No metric ranks the arms, so that there are no differences."
   over = "seeds and items" if analysis.has_items else "seeds"
   if analysis.regime == "items":
     text = (
@@ -70,9 +70,11 @@ def answer(analysis: Analysis) -> str:
   """
   name, baseline = analysis.metric, analysis.experiment.baseline
   if name is None:
-    if all(run.done for run in analysis.experiment.runs):
-      return "Nothing was measured that compares between the arms."
-    return "Nothing can be compared yet."
+    if not any(run.done for run in analysis.experiment.runs):
+      return "Nothing can be compared yet: no run is done."
+    if why := floor.why_unranked(analysis.experiment):
+      return f"Nothing is ranked: {why}."
+    return "Nothing was measured that compares between the arms."
   label = metrics_lib.get(name).label
   if len(analysis.arms) == 1:
     return f"One arm, {baseline}: there is nothing to compare it with."
@@ -171,6 +173,7 @@ def notes(analysis: Analysis) -> list[str]:
     sentences.append(
       "The words of some runs were cut by other libraries than those of others."
     )
+  sentences += floor.sentences(analysis.experiment)
   return [*sentences, *analysis.experiment.notes]
 
 
@@ -187,7 +190,8 @@ def reading(analysis: Analysis) -> list[str]:
     *(f"Words of scripts without spaces: {text}." for text in _words(analysis)),
     "Minimal pairs: how often the objective's own score prefers a real "
     "held-out sentence to a damaged one; a tie counts as half. It compares "
-    "between objectives.",
+    f"between objectives. With fewer than {floor.FEWEST} pairs, or items of "
+    "another measure, nothing is ranked.",
     "Probes: accuracy of a logistic regression on frozen features.",
     "The validation loss is each objective's own. It says whether an arm "
     "still learns; it compares between arms of one objective with the same "

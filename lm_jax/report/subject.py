@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 Settings = Mapping[str, Any]
@@ -143,6 +143,21 @@ def derived(
     which = f"{listed(parts, 'and')} do best"
   question = f"Which {which}{of}{under}?"
   return Subject(title, question, _plan(question, swept) if swept else "")
+
+
+def of_corpus(text: str, corpora: Collection[str]) -> str:
+  """Says what text was learned, in words that were written of English.
+
+  >>> of_corpus("Which learns most of English?", {"zh.jsonl"})
+  'Which learns most of the corpus zh.jsonl?'
+
+  corpora: as --data.corpus names them; the embedded one is English.
+  """
+  if set(corpora) <= {"sotu"}:
+    return text
+  names = listed(sorted(corpora), "and")
+  many = "corpora" if len(corpora) > 1 else "corpus"
+  return text.replace(" of English", f" of the {many} {names}")
 
 
 def _plan(question: str, swept: Mapping[str, Sequence[str]]) -> str:

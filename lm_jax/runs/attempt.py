@@ -7,7 +7,7 @@ import traceback
 from typing import Any, NamedTuple, Protocol
 
 from lm_jax.config import Config
-from lm_jax.runs import result
+from lm_jax.runs import benchmark, result
 from lm_jax.storage import disk, lock, result_file, workdir
 from lm_jax.storage.result_file import Result
 from lm_jax.support.status import FAILED, INTERRUPTED
@@ -83,7 +83,7 @@ def is_complete(config: Config) -> bool:
     return False
   content = _read(config)
   return bool(content) and result_file.is_final(
-    content, config.eval, config.stop_at
+    content, config.eval, config.stop_at, benchmark.wanted(config)
   )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_jax import config as config_lib
@@ -27,6 +27,7 @@ from lm_jax.runs import (
   grid,
   looks,
   preregistration,
+  ranked_by,
   record,
   run_command,
   seeding,
@@ -65,6 +66,7 @@ class Comparison:
   runs: all of them, complete or not; while arms are tuned, with the values
     that they have without.
   tuning: of the arms, before they are compared; None without --tune.
+  counts: of the pairs that arms will be ranked by, for experiment.json.
   progress: whether to say anything, on stderr.
   crossed: where the runs stand in the sweeps.
   """
@@ -77,6 +79,7 @@ class Comparison:
   progress: bool
   crossed: grid.Crossed
   tuning: Tuning | None = None
+  counts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
   @property
   def directory(self) -> str:
@@ -107,6 +110,7 @@ class Comparison:
       the report (None if it was interrupted, or runs go on elsewhere).
     """
     names = execute.matching([config.name for config in self.configs], only)
+    comparison = self.with_counts()
     if launcher is not None:
       execute.check(
         [run for run in self.runs if run.config.name in names],
@@ -127,14 +131,14 @@ class Comparison:
         parallel=parallel,
         retry=retry,
       )
-      comparison, statuses = self, {}
+      statuses: dict[str, str] = {}
       if self.tuning is not None:
-        self.record()
+        comparison.record()
         statuses = self.tuning.carry_out(carry_out)
         if not self.tuning.is_complete:
           return statuses, None
         # How trials ended is what chose; it is no failure of the comparison.
-        comparison, statuses = self.tuned(), {}
+        comparison, statuses = comparison.tuned(), {}
       comparison = comparison.with_branches()
       comparison.record()
       own = [run for run in comparison.runs if run.config.name in names]
@@ -176,6 +180,27 @@ class Comparison:
     configs = _confirmed(self.tuning, self.tuning.chosen(), self.flags)
     return dataclasses.replace(self, runs=tuple(map(Run, configs)))
 
+  def with_counts(self) -> Comparison:
+    """Counts what arms will be ranked by, before any is run.
+
+    Raises:
+      UsageError: it is too little, and --unranked does not let that pass.
+    """
+    counts = ranked_by.record(
+      self.configs,
+      self.flags,
+      self.primary,
+      record.read(self.directory)[0],
+      self.progress,
+    )
+    return dataclasses.replace(self, counts=counts)
+
+  @property
+  def primary(self) -> str | None:
+    """The measure that is preregistered, if one is."""
+    plan = self.preregistered.get(preregistered.RECORD, {})
+    return plan.get("primary")
+
   def with_branches(self) -> Comparison:
     """Works out the branches that are left open, in the directory."""
     if not any(map(spends.is_open, self.configs)):
@@ -193,6 +218,8 @@ class Comparison:
       swept = {sweep.key: sweep.texts for sweep in self.crossed.sweeps}
       derived = subject.derived(flags.name, settings, swept)
       text, title = derived.docstring or derived.question, derived.title
+    corpora = {config.data.corpus for config in configs}
+    text, title = (subject.of_corpus(x, corpora) for x in (text, title))
     record.write(
       self.directory,
       flags.name,
@@ -206,7 +233,7 @@ class Comparison:
       arms_lib.trials(self.module, configs),
       self.tuning.as_object() if self.tuning else None,
       self.crossed.record(),
-      self.preregistered,
+      self.preregistered | dict(self.counts),
     )
 
   @functools.cached_property
@@ -241,6 +268,8 @@ def make(
   if progress:
     arms_lib.tell_merged(crossed.planned, configs)
   configs = arms_lib.packed_alike(configs, progress)
+  primary = getattr(module, "PRIMARY", None)
+  configs = ranked_by.with_benchmark(configs, flags, primary)
   tuning = Tuning.make(flags, configs, flags.directory)
   if tuning is not None:
     flags = dataclasses.replace(flags, seeds=str(seeds))

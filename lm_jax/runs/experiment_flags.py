@@ -79,6 +79,24 @@ class ExperimentFlags:
     " its meaning minimal pairs of validation text",
     group="tuning",
   )
+  metric: str = option(
+    "",
+    "what arms are ranked by: bits_per_byte, a probe, or blimp for published"
+    " pairs, which are then measured (--task_data=blimp=FILE); by default"
+    " minimal pairs of held-out text, or the own loss of arms of one objective",
+  )
+  task_data: tuple[str, ...] = option(
+    (),
+    "blimp=FILE: the pairs of --metric=blimp, as BLiMP, ZhoBLiMP, SLING,"
+    " JBLiMP, RuBLiMP, TurBLiMP and MultiBLiMP are published; by default TFDS"
+    " has BLiMP",
+    repeat=True,
+  )
+  unranked: bool = option(
+    False,
+    "go on though there are too few pairs to rank arms by: they are measured,"
+    " and the report ranks nothing",
+  )
   baseline: str = option("", "the arm to compare with; the experiment's own")
   workdir: str = option("", "where all is kept; runs/<experiment> by default")
   exploratory: bool = option(

@@ -11,6 +11,7 @@ import jax
 from lm_jax.config import Config
 from lm_jax.config.budget import Ledger
 from lm_jax.devices import distributed
+from lm_jax.runs import benchmark
 from lm_jax.storage import code, identity, result_file, workdir
 from lm_jax.storage.digest import digest
 from lm_jax.storage.result_file import Result
@@ -35,7 +36,9 @@ def finished(config: Config) -> dict[str, Any] | None:
   # config.json may have been edited, or be lost: the checkpoints tell.
   own = identity.fingerprint(config)
   same = result.get("fingerprint", own) == own
-  whole = result_file.is_final(result, config.eval, config.stop_at)
+  whole = result_file.is_final(
+    result, config.eval, config.stop_at, benchmark.wanted(config)
+  )
   return result if same and whole else None
 
 

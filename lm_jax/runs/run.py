@@ -17,7 +17,7 @@ from lm_jax.data.open_tokenizer import specials_of
 from lm_jax.data.row_source import RowSource
 from lm_jax.devices import distributed
 from lm_jax.inference import continued, load
-from lm_jax.runs import branching, sentences
+from lm_jax.runs import benchmark, branching, sentences
 from lm_jax.runs import result as result_lib
 from lm_jax.runs.session import Pace, Session, train_session
 from lm_jax.storage import (
@@ -56,6 +56,7 @@ class Run:
     config_lib.build(config)
     identity.check_names(config)
     tracking.check(config.trackers)
+    benchmark.check(config)
     specials = specials_of(config.data)
     # The tokenizer does not exist yet; an objective asks for no more than this.
     size = max(config.data.vocabulary_size, specials.ids[-1] + 2)

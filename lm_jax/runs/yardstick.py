@@ -13,6 +13,7 @@ from lm_jax.data.rows import Dataset
 from lm_jax.inference import load
 from lm_jax.inference.score import Scorer
 from lm_jax.report.metrics import by
+from lm_jax.runs import benchmark
 from lm_jax.runs import measure as measuring
 from lm_jax.storage import checkpoint
 from lm_jax.tasks import minimal_pairs
@@ -40,6 +41,7 @@ class Pretraining:
     self._config, self._dataset, self._program = config, dataset, program
     tasks = measuring.own_tasks()
     self._tasks = [task for task in tasks if task.quick or not brief]
+    self._benchmark = benchmark.task(config)
 
   def resume(self, meta: Mapping[str, Any]) -> None:
     """Nothing is carried on."""
@@ -72,12 +74,15 @@ class Pretraining:
     return measure
 
   def result(self) -> dict[str, Any]:
-    """The kind of score of each objective, where several trained the run."""
-    if not self._others:
-      return {}
-    names = (*self._others, self._config.objective)
-    kinds = {n: config_lib.objective_class(n).scoring for n in names}
-    return {"objectives": kinds}
+    """The benchmark, and of several objectives their kinds of score."""
+    facts: dict[str, Any] = {}
+    if (wanted := benchmark.wanted(self._config)) is not None:
+      facts["benchmark"] = wanted
+    if self._others:
+      names = (*self._others, self._config.objective)
+      kinds = {n: config_lib.objective_class(n).scoring for n in names}
+      facts["objectives"] = kinds
+    return facts
 
   @property
   def _others(self) -> tuple[str, ...]:
@@ -86,7 +91,10 @@ class Pretraining:
 
   def _measure(self, state: State, quick: bool, objective: str = "") -> Measure:
     """Measures by the run's own objective, or by that of another phase."""
-    return self._measured_by(self._tasks, state, quick, objective)
+    tasks = [*self._tasks]
+    if self._benchmark is not None and not quick:
+      tasks.append(self._benchmark)
+    return self._measured_by(tasks, state, quick, objective)
 
   def _measured_by(
     self, tasks: Sequence[Task], state: State, quick: bool, objective: str = ""

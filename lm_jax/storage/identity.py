@@ -24,8 +24,9 @@ from lm_jax.support.values import show
 _FREE = frozenset(
   {"workdir", "name", "arm", "eval", "log_every", "mesh", "allow_change"}
   | {"trackers", "stop_at"}
+  | {"benchmark", "benchmark_data", "benchmark_limit", "link"}
   | {"checkpoint_every", "keep_last", "keep_every"}
-  | {"data.cache", "data.workers"}
+  | {"data.cache", "data.workers", "data.label_key"}
   # Kernels differ by rounding only.
   | {"trunk.attention"}
   # Their expansions are compared field by field instead.

@@ -112,7 +112,10 @@ def read(path: Path, hint: str) -> dict[str, Any]:
 
 
 def is_final(
-  result: Mapping[str, Any], asked: str, stop_at: float = 1.0
+  result: Mapping[str, Any],
+  asked: str,
+  stop_at: float = 1.0,
+  benchmark: Mapping[str, Any] | None = None,
 ) -> bool:
   """Returns whether repeating the run would give the same result.
 
@@ -121,6 +124,8 @@ def is_final(
     asked: what to measure, a value of Config.eval. A run that measured less
       continues from its last checkpoint. Older results measured all.
     stop_at: the share of the budget at which it is to be paused.
+    benchmark: what is to be measured besides, as result.json has it; None for
+      nothing.
   """
   if result["status"] == DIVERGED:
     return True
@@ -128,4 +133,6 @@ def is_final(
   measured = _MEASURED.get(str(result.get("eval")), most)
   paused = result["status"] == PAUSED and result.get("stop_at", 0) >= stop_at
   ended = paused or result["status"] == DONE
+  if benchmark and not paused and result.get("benchmark") != dict(benchmark):
+    return False
   return ended and measured >= _MEASURED[asked]

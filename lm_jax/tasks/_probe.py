@@ -37,6 +37,12 @@ class PassageTask(base.LabelledTask):
       for number, p in enumerate(drawn(corpus, self.name, split))
     ]
 
+  def why_not(self, scorer, dataset) -> str:
+    return (
+      f"{dataset.corpus.name} is not the embedded corpus, whose messages have"
+      " this label; --data.label_key names labels of another one"
+    )
+
   def measure(self, scorer, dataset, quick=False) -> base.Measure:
     """Measures accuracy on passages of held-out messages; empty without labels.
 

@@ -242,7 +242,7 @@ def test_what_a_model_can_not_do_is_told_with_who_can(
       ["--tasks=bits_per_byte"],
       "models of clm, hybrid, mlm, mlm_nsp, mlm_sop,",
     ),
-    (["--tasks=era"], "does not apply: the model's scores are energy"),
+    (["--tasks=era"], "is not the embedded corpus, whose messages have"),
   ):
     refused(["evaluate", f"--model={config.workdir}", *words], message)
   # None named: what does not apply is left out.

@@ -1,9 +1,12 @@
 import collections
+import hashlib
+import json
 import random
 import re
 
 import pytest
 
+from lm_jax.data import sotu
 from lm_jax.data.corpus import Corpus, Document
 from lm_jax.examples import english_pairs
 from lm_jax.examples import minimal_pairs as mp
@@ -103,3 +106,19 @@ def test_sentences_are_clean_and_distinct():
     "The king was in the city today.",
     "Don't the well-known kings, who do it, see?",
   ]
+
+
+def test_pairs_of_the_embedded_corpus_are_those_of_every_run_so_far():
+  messages = sotu.read()
+
+  def read(split):
+    for message in messages:
+      if sotu.split_of(message["year"]) == split:
+        yield Document(message["text"], {})
+
+  corpus = Corpus("sotu", "", read)
+  pairs = mp.minimal_pairs(corpus, 360, 0, max_words=12)
+  items = json.dumps([(pair.good, pair.bad, pair.kind) for pair in pairs])
+  # Runs from before commit 5e19550 on have scores of these, in this order.
+  digest = hashlib.sha256(items.encode()).hexdigest()
+  assert digest.startswith("3dba2bdb0ccc5112")
