@@ -12,7 +12,7 @@ import itertools
 import json
 import pathlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -181,23 +181,22 @@ class Encoder:
 
 
 def _byte_table(content: Any, vocab: dict[str, int]) -> np.ndarray | None:
-  """Bytes per token, if each character of a token stands for a byte.
+  """Bytes per token, if each character of a token is one, or stands for one.
 
   An added token that takes the white space around it has more bytes than its
   name, how many depends on the text.
   """
-  if any(
+  unit = _unit(content, vocab)
+  if not unit or any(
     not added.get("special") and (added.get("lstrip") or added.get("rstrip"))
     for added in content.get("added_tokens") or ()
   ):
     return None
-  before = content.get("pre_tokenizer") or {}
-  plain = not content.get("normalizer") and not before.get("add_prefix_space")
-  if before.get("type") != "ByteLevel" or not plain:
-    return None
   sizes = np.zeros(1 + max(vocab.values(), default=-1), np.int32)
   for token, i in vocab.items():
-    sizes[i] = len(token)
+    sizes[i] = len(token if unit == "byte" else token.encode())
+  if unit == "character":
+    sizes[[vocab[name] for name in vocabulary.byte_names()]] = 1
   # These are text as it is.
   for added in content.get("added_tokens") or ():
     # The library gives an id of its own where the file's is taken, and leaves
@@ -205,6 +204,33 @@ def _byte_table(content: Any, vocab: dict[str, int]) -> np.ndarray | None:
     if added["content"] in vocab:
       sizes[vocab[added["content"]]] = len(added["content"].encode())
   return sizes
+
+
+def _unit(
+  content: Any, vocab: dict[str, int]
+) -> Literal["byte", "character", ""]:
+  """Tells whether a character of a token is a byte, or itself; "": it depends.
+
+  It is itself in our tokenizers of characters, whose unknown ones are bytes.
+  """
+  before = content.get("pre_tokenizer") or {}
+  steps = before.get("pretokenizers") or [before]
+  if content.get("normalizer") or steps[-1].get("add_prefix_space"):
+    return ""
+  kinds = [step.get("type") for step in steps]
+  if kinds == ["ByteLevel"] and steps == [before]:
+    return "byte"
+  # Imported ones go by the ends of their tokens, as they did in earlier runs.
+  words = (steps[0].get("pattern") or {}).get("Regex")
+  if words not in (vocabulary.WORDS, vocabulary.GPT2_WORDS):
+    return ""
+  if steps[0].get("behavior") != "Isolated" or steps[0].get("invert"):
+    return ""
+  if kinds == ["Split", "ByteLevel"]:
+    return "byte"
+  falls_back = kinds == ["Split"] and content["model"].get("byte_fallback")
+  known = falls_back and all(x in vocab for x in vocabulary.byte_names())
+  return "character" if known else ""
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:

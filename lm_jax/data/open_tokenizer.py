@@ -6,14 +6,19 @@ import pathlib
 import shutil
 from collections.abc import Callable
 
+from absl import logging
+
 from lm_jax import specials as specials_lib
-from lm_jax.data import hashes, sidecar_files, vocabulary
+from lm_jax.data import hashes, sidecar_files, train_tokenizer, vocabulary
 from lm_jax.data.corpus import Corpus
 from lm_jax.data.options import DataOptions
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.data.word_facts import rules
 from lm_jax.support import cache
 from lm_jax.types import Specials
+
+# Kinds whose vocabulary grows with the text, up to --data.vocabulary_size.
+_LEARNT = ("bpe", "wordpiece", "unigram")
 
 
 def specials_of(options: DataOptions) -> Specials:
@@ -59,7 +64,7 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
   """Loads the tokenizer that `--data.tokenizer` names; trains it if needed.
 
   It is trained on the first 50 MB of the training split and kept in the cache
-  under a key of corpus, kind, size and number of sentinels. A tokenizer.json
+  under a key of corpus, kind, size, version and number of sentinels. A file
   with a specials.json beside it is used unchanged; any other gets lm_jax's
   special tokens first.
 
@@ -73,7 +78,10 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
   named = None
   sources: list[hashes.Hashed] = []
   if kind in vocabulary.KINDS:
+    version = options.tokenizer_version or train_tokenizer.VERSION
     facts = [kind, options.vocabulary_size, corpus.fingerprint]
+    if version != train_tokenizer.FIRST_VERSION:
+      facts.append(f"version {version}")
   else:
     source = pathlib.Path(kind).expanduser()
     if source.with_name(specials_lib.FILE).is_file():
@@ -86,7 +94,7 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
     if kind in vocabulary.KINDS:
       texts = (document.text for document in corpus.documents("train"))
       size = options.vocabulary_size
-      content = vocabulary.train(kind, texts, size, specials)
+      content = train_tokenizer.train(kind, texts, size, specials, version)
     else:
       content = vocabulary.adopt(source, specials)
     (folder / "tokenizer.json").write_text(content, encoding="utf-8")
@@ -95,4 +103,12 @@ def load_tokenizer(options: DataOptions, corpus: Corpus) -> Tokenizer:
 
   name = cache.key("tokenizer 1", *facts, options.sentinels)
   folder = cache.root(options.cache) / "tokenizers" / name
-  return Tokenizer(kept(folder, build), specials, named, rules(options))
+  tokenizer = Tokenizer(kept(folder, build), specials, named, rules(options))
+  if kind in _LEARNT and len(tokenizer) < options.vocabulary_size:
+    logging.warning(
+      "--data.vocabulary_size=%d: the vocabulary has %d tokens; the corpus has"
+      " too little text for more",
+      options.vocabulary_size,
+      len(tokenizer),
+    )
+  return tokenizer

@@ -53,6 +53,13 @@ class DataOptions:
   vocabulary_size: int = option(
     4096, "most tokens of a trained tokenizer, special tokens included"
   )
+  tokenizer_version: Literal["", "2", "1"] = option(
+    "",
+    "rules by which a tokenizer is trained; 2: combining marks stay with their"
+    " letters, unigram is on characters, and few are unknown to wordpiece and"
+    " characters; 1: as before this flag existed. 2 by default",
+    absent="1",
+  )
   packing: Literal["", "packed", "document"] = option(
     "",
     "how rows are filled; packed: with pieces of several documents; document: "

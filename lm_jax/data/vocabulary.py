@@ -1,19 +1,16 @@
-"""Trains each kind of tokenizer, or adopts an existing one.
+"""Names special tokens and bytes, and adopts an existing tokenizer.
 
 Every kind has the special tokens of `lm_jax.types.Specials` first, then text.
-Words are the same for all but WordPiece: GPT-2's rule finds them, and the
-white space before a word belongs to it.
 """
 
 from __future__ import annotations
 
 import difflib
-import functools
 import itertools
 import json
 import pathlib
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from lm_jax.data import tokenizer_json
 from lm_jax.support.errors import UsageError
@@ -23,11 +20,15 @@ if TYPE_CHECKING:  # It imports jax.
 
 KINDS = ("bpe", "wordpiece", "unigram", "bytes", "characters")
 TRAINING_BYTES = 50 * 10**6
-# Rarer characters than BERT's thousand make a word unknown to WordPiece.
-WORDPIECE_ALPHABET = 1000
 GPT2_WORDS = (
   r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+"
   r"|\s+(?!\S)|\s+"
+)
+# The same, but that a combining mark, such as a vowel of Hindi, of Thai or of
+# vowelled Arabic, ends no word: it belongs to the letter before it.
+WORDS = (
+  r"'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}\p{M}]+| ?\p{N}+"
+  r"| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
 )
 
 
@@ -60,121 +61,12 @@ def some(documents: Iterable[str], limit: int) -> Iterator[str]:
       return
 
 
-def _too_small(size: int, needed: int, kind: str) -> UsageError:
-  return UsageError(
-    f"--data.vocabulary_size={size}: too small for --data.tokenizer={kind}, "
-    f"whose special tokens and alphabet take {needed} on this corpus"
-  )
+def byte_names() -> list[str]:
+  """Returns the names of tokens for bytes that others fall back to, in order.
 
-
-def _bpe(texts: Iterator[str], size: int, specials: list[str]) -> Any:
-  from tokenizers import models, trainers
-
-  return _on_bytes(texts, size, specials, models.BPE(), trainers.BpeTrainer)
-
-
-def _unigram(texts: Iterator[str], size: int, specials: list[str]) -> Any:
-  from tokenizers import models, trainers
-
-  # On bytes too, so that no text is unknown and decoding gives it back.
-  trainer = functools.partial(trainers.UnigramTrainer, unk_token="[UNK]")
-  return _on_bytes(texts, size, specials, models.Unigram(), trainer)
-
-
-def _on_bytes(
-  texts: Iterator[str], size: int, specials: list[str], model: Any, trainer: Any
-) -> Any:
-  tokenizer = _byte_level(model)
-  made = trainer(
-    vocab_size=size,
-    special_tokens=specials,
-    initial_alphabet=byte_signs(),
-    show_progress=False,
-  )
-  tokenizer.train_from_iterator(texts, made)
-  return tokenizer
-
-
-def _wordpiece(texts: Iterator[str], size: int, specials: list[str]) -> Any:
-  import tokenizers
-  from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
-
-  tokenizer = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
-  tokenizer.normalizer = normalizers.BertNormalizer(
-    strip_accents=False, lowercase=False
-  )
-  tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-  tokenizer.decoder = decoders.WordPiece()
-  trainer = trainers.WordPieceTrainer(
-    vocab_size=size,
-    special_tokens=specials,
-    limit_alphabet=WORDPIECE_ALPHABET,
-    show_progress=False,
-  )
-  tokenizer.train_from_iterator(texts, trainer)
-  return tokenizer
-
-
-def _bytes(texts: Iterator[str], size: int, specials: list[str]) -> Any:
-  from tokenizers import models
-
-  del texts, size  # There is nothing to learn.
-  signs = [*specials, *byte_signs()]
-  vocabulary = {sign: i for i, sign in enumerate(signs)}
-  return _byte_level(models.BPE(vocab=vocabulary, merges=[]))
-
-
-def _characters(texts: Iterator[str], size: int, specials: list[str]) -> Any:
-  import tokenizers
-  from tokenizers import decoders, models, pre_tokenizers
-
-  del size  # All characters of the training text are in.
-  signs = [*specials, *sorted(set().union(*texts))]
-  vocabulary = {sign: i for i, sign in enumerate(signs)}
-  # BPE without merges: every character stands alone.
-  model = models.BPE(vocab=vocabulary, merges=[], unk_token="[UNK]")
-  tokenizer = tokenizers.Tokenizer(model)
-  tokenizer.pre_tokenizer = pre_tokenizers.Split(
-    tokenizers.Regex(GPT2_WORDS), "isolated"
-  )
-  tokenizer.decoder = decoders.Fuse()
-  return tokenizer
-
-
-def _byte_level(model: Any) -> Any:
-  import tokenizers
-  from tokenizers import decoders, pre_tokenizers
-
-  tokenizer = tokenizers.Tokenizer(model)
-  tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-  tokenizer.decoder = decoders.ByteLevel()
-  return tokenizer
-
-
-_TRAINERS: dict[str, Callable[[Iterator[str], int, list[str]], Any]] = {
-  "bpe": _bpe,
-  "wordpiece": _wordpiece,
-  "unigram": _unigram,
-  "bytes": _bytes,
-  "characters": _characters,
-}
-
-
-def train(
-  kind: str, texts: Iterable[str], size: int, specials: Specials
-) -> str:
-  """Trains a tokenizer of one of KINDS; returns its tokenizer.json.
-
-  A `size` below special tokens and alphabet raises UsageError.
+  As in SentencePiece: <0x00> to <0xFF>.
   """
-  signs = special_tokens(specials)
-  if kind != "wordpiece" and size < len(signs) + 256 * (kind != "characters"):
-    raise _too_small(size, len(signs) + 256, kind)
-  tokenizer = _TRAINERS[kind](some(texts, TRAINING_BYTES), size, signs)
-  if tokenizer.get_vocab_size() > size:
-    raise _too_small(size, tokenizer.get_vocab_size(), kind)
-  tokenizer.add_special_tokens(signs)
-  return tokenizer.to_str()
+  return [f"<0x{byte:02X}>" for byte in range(256)]
 
 
 def adopt(path: pathlib.Path, specials: Specials) -> str:

@@ -7,7 +7,14 @@ import shutil
 
 import pytest
 
-from lm_jax.data import corpus, files, hashes, open_tokenizer, vocabulary
+from lm_jax.data import (
+  corpus,
+  files,
+  hashes,
+  open_tokenizer,
+  train_tokenizer,
+  vocabulary,
+)
 from lm_jax.data.options import DataOptions
 from lm_jax.support import cache
 from lm_jax.support.errors import UsageError
@@ -149,7 +156,7 @@ def test_a_tokenizer_that_changes_while_it_is_read_is_refused(
 ):
   _, options = _corpus(tmp_path)
   source = tmp_path / "tokenizer.json"
-  source.write_text(vocabulary.train("bytes", [], 400, Specials()))
+  source.write_text(train_tokenizer.train("bytes", [], 400, Specials()))
   real = vocabulary.adopt
 
   def adopt(path, specials):

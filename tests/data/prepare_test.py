@@ -144,10 +144,10 @@ def test_a_full_disk_in_a_process_is_told_as_such(tmp_path):
 
 
 def _recipe():
-  from lm_jax.data import chunks, vocabulary
+  from lm_jax.data import chunks, train_tokenizer
   from lm_jax.types import Specials
 
-  content = vocabulary.train("bytes", [], 400, Specials())
+  content = train_tokenizer.train("bytes", [], 400, Specials())
   return chunks.Recipe(
     content, [0], 32, "packed", pack.Marks(0, 2, 3), "uint16"
   )

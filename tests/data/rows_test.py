@@ -16,6 +16,7 @@ from lm_jax.data import (
   order,
   rows,
   tokenizer,
+  train_tokenizer,
 )
 from lm_jax.data.options import DataOptions
 from lm_jax.support import cache, worker_process
@@ -191,7 +192,7 @@ def test_a_warm_load_reads_only_the_cache(options, dataset, monkeypatch):
 
   for module, name in (
     (rows.prepare, "prepare"),
-    (tokenizer.vocabulary, "train"),
+    (train_tokenizer, "train"),
   ):
     monkeypatch.setattr(module, name, fail)
   monkeypatch.setattr(corpus.Corpus, "documents", None)

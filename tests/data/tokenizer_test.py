@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lm_jax import specials as specials_lib
-from lm_jax.data import vocabulary
+from lm_jax.data import train_tokenizer, vocabulary
 from lm_jax.data.corpus import Corpus, Document
 from lm_jax.data.open_tokenizer import load_tokenizer
 from lm_jax.data.options import DataOptions
@@ -135,7 +135,7 @@ def test_special_tokens_can_be_shown(folder):
 
 def test_a_second_load_trains_nothing(folder, monkeypatch):
   first = _load(folder, "bpe")
-  monkeypatch.setattr(vocabulary, "train", None)
+  monkeypatch.setattr(train_tokenizer, "train", None)
   second = _load(folder, "bpe")
   assert second.fingerprint == first.fingerprint
   assert second.path == first.path

@@ -6,7 +6,7 @@ import os
 import fuzzing
 import pytest
 
-from lm_jax.data import tokenizer_json, vocabulary
+from lm_jax.data import tokenizer_json, train_tokenizer, vocabulary
 from lm_jax.data.tokenizer import Tokenizer
 from lm_jax.specials import FILE, to_json
 from lm_jax.support.errors import UsageError
@@ -24,7 +24,7 @@ _CORPUS = ["we met the challenge", "the state of the union is strong, we met"]
 
 def _trained():
   return {
-    kind: json.loads(vocabulary.train(kind, _CORPUS * 9, 330, _SPECIALS))
+    kind: json.loads(train_tokenizer.train(kind, _CORPUS * 9, 330, _SPECIALS))
     for kind in vocabulary.KINDS
   }
 

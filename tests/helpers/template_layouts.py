@@ -8,7 +8,7 @@ from typing import Any
 
 import tokenizers
 
-from lm_jax.data import vocabulary
+from lm_jax.data import train_tokenizer
 from lm_jax.hugging_face import read as read_lib
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.types import Specials
@@ -49,7 +49,7 @@ TEXT = "the [MASK] law, <s> and </s> a <extra_id_0> b"
 def content(kind: str) -> str:
   """A tokenizer.json of some kind, that knows a, b and some words."""
   texts = [TEXT, *"abcdefghijklmnopqrstuvwxyz"] * 3
-  return vocabulary.train(kind, texts, 420, SPECIALS)
+  return train_tokenizer.train(kind, texts, 420, SPECIALS)
 
 
 def written(

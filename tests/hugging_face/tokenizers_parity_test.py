@@ -8,7 +8,7 @@ import foreign_tokenizers as foreign
 import pytest
 import tokenizers
 
-from lm_jax.data import vocabulary
+from lm_jax.data import train_tokenizer, vocabulary
 from lm_jax.families import _template
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.types import Specials
@@ -105,7 +105,7 @@ def test_modernbert_and_other_files_as_they_are(maker, tmp_path):
 def test_tokenizers_of_ours_in_transformers(kind, tmp_path):
   specials = Specials(sentinels=3, after=(3,))
   texts = foreign.lines(300, seed=1)
-  content = vocabulary.train(kind, texts, 900, specials)
+  content = train_tokenizer.train(kind, texts, 900, specials)
   template = tokenizers_lib.as_trained(_template.GPT2)
   tokenizers_lib.write(tmp_path, content, specials, 64, template)
   (tmp_path / "config.json").write_text('{"model_type": "bert"}')

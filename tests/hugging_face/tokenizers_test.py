@@ -10,7 +10,7 @@ import pytest
 import sentencepiece
 import tokenizers
 
-from lm_jax.data import vocabulary
+from lm_jax.data import train_tokenizer, vocabulary
 from lm_jax.families import _template
 from lm_jax.hugging_face import tokenizers as tokenizers_lib
 from lm_jax.support.errors import UsageError
@@ -181,7 +181,7 @@ def test_special_tokens_map_and_added_tokens(tmp_path):
 @pytest.mark.parametrize("kind", vocabulary.KINDS)
 def test_written_tokenizer_reads_back(kind, tmp_path):
   specials = Specials(sentinels=3, after=(3,))
-  content = vocabulary.train(kind, foreign.SENTENCES, 500, specials)
+  content = train_tokenizer.train(kind, foreign.SENTENCES, 500, specials)
   template = tokenizers_lib.as_trained(_template.GPT2)
   tokenizers_lib.write(tmp_path, content, specials, 64, template)
   found = tokenizers_lib.read(tmp_path, "gpt2", {})
