@@ -29,8 +29,10 @@ def right(text: str, cells: int) -> str:
   return " " * (cells - width(text)) + text
 
 
-def wrap(text: str, cells: int) -> list[str]:
+def wrap(text: str, cells: int, most: int | None = None) -> list[str]:
   """Splits a text into lines of so many cells, at spaces where there are any.
+
+  most: lines; a longer text ends in " …".
 
   >>> wrap("诗词 abc 评论", 6)
   ['诗词', 'abc', '评论']
@@ -40,4 +42,6 @@ def wrap(text: str, cells: int) -> list[str]:
     import wcwidth
 
     library = wcwidth
-  return library.wrap(text, cells, break_on_hyphens=False)
+  return library.wrap(
+    text, cells, break_on_hyphens=False, max_lines=most, placeholder=" …"
+  )
