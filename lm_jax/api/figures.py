@@ -28,6 +28,7 @@ def plot(directory: str | os.PathLike, figure: str = "") -> Figure:
   """
   import matplotlib
 
+  from lm_jax.report import fonts
   from lm_jax.report.style import RC
 
   root = directories.existing(directory, "plot")
@@ -39,6 +40,7 @@ def plot(directory: str | os.PathLike, figure: str = "") -> Figure:
     for stem, make in makers.items():
       drawn = make() if figure in ("", stem) else None
       if drawn is not None:
+        fonts.tell(fonts.fit(drawn))
         return drawn
   raise UsageError(
     f"plot: figure={figure}: {root}: holds nothing yet that can be drawn"

@@ -22,7 +22,7 @@ from lm_jax.retrieval.measures import DEFAULT as DEFAULT_MEASURES
 from lm_jax.retrieval.ranking import Run
 from lm_jax.storage import disk
 from lm_jax.storage.log import write_atomically
-from lm_jax.support import cache
+from lm_jax.support import cache, monospace
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import names_given, option
 
@@ -250,7 +250,7 @@ def _print_judged(
   runs: Mapping[str, Run], found: Collection, flags: Flags
 ) -> None:
   """A table: a line for each run, a column for each measure."""
-  width = max(len(name) for name in (*runs, "method"))
+  width = max(map(monospace.width, (*runs, "method")))
   names = [
     f"{name}, %" if metrics_lib.share(name, 0.0) else name
     for name in flags.measures
@@ -267,7 +267,10 @@ def _print_judged(
       for measure, value in judged.items()
     ]
     columns = zip(cells, sizes, strict=True)
-    print(f"{name:{width}}  " + "  ".join(f"{x:>{s}}" for x, s in columns))
+    print(
+      f"{monospace.left(name, width)}  "
+      + "  ".join(f"{x:>{s}}" for x, s in columns)
+    )
 
 
 def _shown(

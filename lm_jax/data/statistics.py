@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lm_jax.data.rows import Dataset
 from lm_jax.data.table import Table
 from lm_jax.data.table_manifest import Split
+from lm_jax.support import monospace
 
 
 def describe(dataset: Dataset) -> str:
@@ -36,10 +37,12 @@ def describe(dataset: Dataset) -> str:
 def _lines(table: Table) -> Iterator[str]:
   named = [_cells(*item, table.length) for item in table.splits.items()]
   cells = [tuple(named[0]), *(tuple(row.values()) for row in named)]
-  widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+  widths = [
+    max(map(monospace.width, column)) for column in zip(*cells, strict=True)
+  ]
   for name, *numbers in cells:
     padded = [f"{n:>{w}}" for n, w in zip(numbers, widths[1:], strict=True)]
-    yield "  ".join([f"{name:{widths[0]}}", *padded])
+    yield "  ".join([monospace.left(name, widths[0]), *padded])
 
 
 def _cells(name: str, split: Split, length: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lm_jax.evaluation import text
 from lm_jax.evaluation.results import Row
-from lm_jax.report import plots
+from lm_jax.report import fonts, plots
 from lm_jax.report.blocks import Image, printable
 from lm_jax.report.style import GREY, RC
 
@@ -98,6 +98,7 @@ def draw(
 
   with matplotlib.rc_context(RC):
     figure = drawn(label, bars, line)
+    fonts.tell(fonts.fit(figure))
     kinds = ("png", "svg")
     files = {f"{stem}.{kind}": plots.rendered(figure, kind) for kind in kinds}
   return Image(stem, caption), files

@@ -8,6 +8,7 @@ from typing import Any
 from lm_jax.evaluation import parts
 from lm_jax.evaluation.results import HEAD, OWN, PROMPT, Row
 from lm_jax.report import metrics as metrics_lib
+from lm_jax.support import monospace
 
 
 def share(row: Row) -> bool:
@@ -90,8 +91,8 @@ def body(rows: Sequence[Row]) -> list[str]:
 
 def table(cells: Sequence[tuple[str, str]]) -> list[str]:
   """Names and what stands behind them, in two columns."""
-  width = max((len(name) for name, _ in cells), default=0)
-  return [f"  {name:{width}}  {what}" for name, what in cells]
+  width = max((monospace.width(name) for name, _ in cells), default=0)
+  return [f"  {monospace.left(name, width)}  {what}" for name, what in cells]
 
 
 def _lost(row: Row) -> str:

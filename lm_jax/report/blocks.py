@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import html
 import re
-import textwrap
 from collections.abc import Sequence
 
+from lm_jax.support import monospace
 from lm_jax.support.printable import printable as printable
 
 WIDTH = 100  # columns of the plain-text form
@@ -159,14 +159,10 @@ Block = (
 PAGE_ONLY = (Arms, Contents, Details)
 
 
-def _wrap(text: str, width: int) -> list[str]:
-  return textwrap.wrap(text, width, break_on_hyphens=False)
-
-
 def _widths(table: Table) -> list[int]:
   """Column widths that fit WIDTH, taken from the widest text columns."""
   columns = list(zip(table.head, *table.rows, strict=True))
-  widths = [max(len(cell) for cell in column) for column in columns]
+  widths = [max(map(monospace.width, column)) for column in columns]
   words = [i for i in table.words if i < len(widths)]
   while sum(widths) + 2 * (len(widths) - 1) > WIDTH:
     widest = max(words, key=lambda i: widths[i])
@@ -181,15 +177,15 @@ def _plain_table(table: Table) -> list[str]:
   lines = []
   for row in (table.head, *table.rows):
     cells = [
-      _wrap(cell, width) or [""]
+      monospace.wrap(cell, width) or [""]
       for cell, width in zip(row, widths, strict=True)
     ]
     for line in range(max(len(cell) for cell in cells)):
       parts = []
       for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         part = cell[line] if line < len(cell) else ""
-        left = i in table.words
-        parts.append(part.ljust(width) if left else part.rjust(width))
+        pad = monospace.left if i in table.words else monospace.right
+        parts.append(pad(part, width))
       lines.append("  ".join(parts).rstrip())
     if row is table.head:
       lines.append("  ".join("-" * width for width in widths))
@@ -197,11 +193,11 @@ def _plain_table(table: Table) -> list[str]:
 
 
 def _plain_card(card: Card) -> list[str]:
-  margin = 2 + max(len(name) for name, _ in card.rows)
+  margin = 2 + max(monospace.width(name) for name, _ in card.rows)
   lines = []
   for name, text in card.rows:
-    first, *others = _wrap(text, WIDTH - margin) or [""]
-    lines.append(f"{name:<{margin}}{first}")
+    first, *others = monospace.wrap(text, WIDTH - margin) or [""]
+    lines.append(monospace.left(name, margin) + first)
     lines += [" " * margin + line for line in others]
   return lines
 
@@ -213,16 +209,16 @@ def plain(blocks: list[Block]) -> str:
     if lines and not isinstance(block, (Image, Cases, *PAGE_ONLY)):
       lines.append("")
     if isinstance(block, Heading):
-      lines += [block.text, "=" * min(WIDTH, len(block.text))]
+      lines += [block.text, "=" * min(WIDTH, monospace.width(block.text))]
     elif isinstance(block, Text):
-      lines += _wrap(block.text, WIDTH)
+      lines += monospace.wrap(block.text, WIDTH)
     elif isinstance(block, Card):
       lines += _plain_card(block)
     elif isinstance(block, Table):
       lines += _plain_table(block)
     elif isinstance(block, Code):
       for line in [block.title, *block.text.splitlines()]:
-        lines += _wrap(line, WIDTH) if line else []
+        lines += monospace.wrap(line, WIDTH) if line else []
   return printable("\n".join(lines) + "\n")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,6 +10,7 @@ from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 from lm_jax.report.compare import Analysis
 from lm_jax.report.style import BROKEN, GREY, SOFT, axis_unit, gid, ink, style
+from lm_jax.support import monospace
 
 
 def _spread(places: np.ndarray, gap: float, low: float, high: float):
@@ -206,7 +206,7 @@ def own_losses(analysis: Analysis):
   for axes, arm in zip(grid.flat, arms, strict=False):
     axes.set_gid(gid(experiment, arm))
     _draw_arm(axes, experiment, arm, "flops", "validation_loss")
-    title = "\n".join(textwrap.wrap(arm, 26))
+    title = "\n".join(monospace.wrap(arm, 26))
     axes.set_title(title, color=ink(experiment, arm), loc="left")
     axes.set_xlim(left=0)
     axes.locator_params(nbins=4)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from lm_jax.report import (
   curves,
+  fonts,
   svg,
   sweep_plots,
   sweeps,
@@ -83,10 +83,10 @@ def forest(analysis: Analysis):
 
 def rendered(figure, kind: str) -> bytes:
   """Renders a figure's file, "svg" or "png": the same bytes each time."""
-  out = io.BytesIO()
   meta = {"Date": None} if kind == "svg" else {"Software": None}
-  figure.savefig(out, format=kind, dpi=160, metadata=meta, bbox_inches="tight")
-  return out.getvalue()
+  return fonts.saved(
+    figure, format=kind, dpi=160, metadata=meta, bbox_inches="tight"
+  )
 
 
 def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
@@ -94,15 +94,18 @@ def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
   import matplotlib
 
   images, files = [], {}
+  missing: frozenset[str] = frozenset()
   with matplotlib.rc_context(RC):
     for stem, caption, make in figures(analysis):
       figure = make()
       if figure is None:
         continue
+      missing |= fonts.fit(figure)
       traces = svg.traces(figure, analysis.experiment.arms)
       images.append(Image(stem, caption, traces))
       for kind in ("png", "svg"):
         files[f"{stem}.{kind}"] = rendered(figure, kind)
+  fonts.tell(missing)
   return images, files
 
 

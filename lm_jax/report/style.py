@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lm_jax.report import fonts
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.collect import Experiment
 
@@ -19,7 +20,7 @@ GREY, SOFT = "#777777", "#555555"
 _TEXT, _EDGE, _TICKS, _PAPER = "#222222", "#888888", "#444444", "#ffffff"
 BROKEN = ("failed", "diverged", "unreadable")
 RC: dict[Any, Any] = {
-  "font.family": "DejaVu Sans",
+  "font.family": fonts.FAMILY,
   "font.size": 10,
   "axes.titlesize": 10,
   "axes.labelsize": 10,

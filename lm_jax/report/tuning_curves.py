@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from lm_jax.report.compare import Analysis
 from lm_jax.report.curves import label_ends
 from lm_jax.report.style import gid, ink, style
 from lm_jax.report.tuning import Tuned
+from lm_jax.support import monospace
 
 
 def draw(analysis: Analysis, searches: Mapping[str, Tuned]):
@@ -61,7 +61,7 @@ def draw(analysis: Analysis, searches: Mapping[str, Tuned]):
       _draw(axes, analysis, arm, search)
       if len(labels) > 1:
         axes.set_ylabel(labels[search.measure], fontsize=8)
-      title = "\n".join(textwrap.wrap(arm, 26))
+      title = "\n".join(monospace.wrap(arm, 26))
       axes.set_title(title, color=ink(experiment, arm), loc="left")
     figure.supxlabel("trials", fontsize=10)
     one = next(iter(labels.values())) if len(labels) == 1 else "best found"

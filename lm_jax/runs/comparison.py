@@ -24,6 +24,7 @@ from lm_jax.runs import arms as arms_lib
 from lm_jax.runs import (
   branching,
   execute,
+  former_names,
   grid,
   looks,
   preregistration,
@@ -264,6 +265,7 @@ def make(
   seeds = module.SEEDS if flags.seeds in ("", "0") else flags.seeds
   first = 1 if flags.tune else seeds
   crossed = grid.crossed(arms, sweeps, first, flags.common)
+  crossed = former_names.adopt(crossed, flags.directory)
   configs = crossed.runs
   if progress:
     arms_lib.tell_merged(crossed.planned, configs)

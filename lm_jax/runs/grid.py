@@ -6,9 +6,7 @@ A name is readable, unique and fit for a file: "mlm-rate=0.3-seed1".
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,11 +17,10 @@ from lm_jax.config.seeds import KINDS
 from lm_jax.report.sweeps import Place, Swept
 from lm_jax.runs import alike, seeding
 from lm_jax.runs.sweeps import Sweep, of_arm
-from lm_jax.support import registry
+from lm_jax.support import file_names, registry
 from lm_jax.support.errors import UsageError
 from lm_jax.support.values import show
 
-_LONGEST = 200  # characters of an arm's name; "-seed123" and suffixes follow
 # What stands for a whole trunk.
 _TRUNKS = ("size", "trunk.preset")
 
@@ -34,12 +31,15 @@ class Crossed(NamedTuple):
   runs: with unique `name` and `arm`, without a workdir.
   planned: combinations of arms and values; equal ones are one arm of `runs`.
   places: each arm of `runs`.
+  former: the names that arms had before letters of all scripts were kept, by
+    arm, where they differ.
   """
 
   runs: list[Config]
   planned: int
   sweeps: Sequence[Sweep]
   places: dict[str, Place]
+  former: dict[str, str]
 
   def record(self) -> dict[str, Any]:
     """The part of experiment.json on sweeps; {} where there are none."""
@@ -121,16 +121,20 @@ def crossed(
   _check_effect(list(groups.values()), sweeps)
   runs: list[Config] = []
   places: dict[str, Place] = {}
-  for group in groups.values():
-    label, config = safe("-".join(_shared_parts(group))), group[0].config
+  texts = ["-".join(_shared_parts(group)) for group in groups.values()]
+  labels = file_names.distinct(texts)
+  for text, group in zip(texts, groups.values(), strict=True):
+    label = labels[text]
     places[label] = Place(group[0].arm, _values(group, sweeps))
-    for run in seeding.seeded(config, asked):
+    for run in seeding.seeded(group[0].config, asked):
       name = f"{label}-{run.name}"
       runs.append(dataclasses.replace(run, arm=label, name=name))
   for one, other in itertools.combinations(runs, 2):
     if one.name == other.name:
       raise UsageError(f"--sweep: two runs would both be called {one.name}")
-  return Crossed(runs, len(cells), sweeps, places)
+  former = {labels[text]: file_names.former(text) for text in texts}
+  former = {label: name for label, name in former.items() if label != name}
+  return Crossed(runs, len(cells), sweeps, places, former)
 
 
 def _check_paths(
@@ -264,19 +268,6 @@ def _check_effect(
       and any(own != {None} for own in points)
     ):
       raise UsageError(f"{sweep}: changes nothing in any arm")
-
-
-def safe(text: str) -> str:
-  """A text as a file name: other signs than A-Z a-z 0-9 . _ = + - become _.
-
-  Of a very long one the end becomes a hash: file systems take 255 bytes.
-  """
-  name = re.sub(r"[^\w.=+-]+", "_", text, flags=re.ASCII).lstrip(".-") or "_"
-  if len(name) <= _LONGEST:
-    return name
-  return (
-    f"{name[: _LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-  )
 
 
 def _labels(paths: Mapping[str, object]) -> dict[str, str]:

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from lm_jax.config import ADAPTATIONS, Config
 from lm_jax.examples import task_paths as places_lib
 from lm_jax.finetuning import recipe as single
-from lm_jax.runs import alike, grid, record
+from lm_jax.runs import alike, record
 from lm_jax.runs import sweeps as sweeps_lib
-from lm_jax.support import registry, strict_json
+from lm_jax.support import file_names, registry, strict_json
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, option, options, texts_of_others
 from lm_jax.support.options import read as read_flags
@@ -118,7 +118,7 @@ class Cell:
 
   @property
   def name(self) -> str:
-    return grid.safe(f"{self.arm.name}-{self.task}-{self.method}")
+    return file_names.safe(f"{self.arm.name}-{self.task}-{self.method}")
 
   def values_of(self, trial: Config) -> Mapping[str, str]:
     """Returns the swept values of a trial."""
@@ -287,12 +287,13 @@ def _run(
     f"{path.rpartition('.')[2]}={text}" for path, text in swept.items()
   )
   parts = [arm.name, task, method, *([label] if label else [])]
-  name = grid.safe("-".join(parts) + f"-seed{seed}")
+  folder = pathlib.Path(protocol.directory, "runs")
+  name = file_names.in_folder(folder, "-".join(parts) + f"-seed{seed}")
   return dataclasses.replace(
     single.configured(given),
     name=name,
-    arm=grid.safe(f"{arm.name}-{method}"),
-    workdir=str(pathlib.Path(protocol.directory, "runs", name)),
+    arm=file_names.safe(f"{arm.name}-{method}"),
+    workdir=str(folder / name),
   )
 
 

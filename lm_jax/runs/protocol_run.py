@@ -10,13 +10,14 @@ from typing import Any
 
 from lm_jax.config import Config, resolve
 from lm_jax.finetuning.dataset import find_task
-from lm_jax.runs import execute, grid, record
+from lm_jax.runs import execute, record
 from lm_jax.runs import protocol as protocol_lib
 from lm_jax.runs.protocol import PROMPT, Arm, Cell, Protocol
 from lm_jax.runs.run import Run
 from lm_jax.storage import lock, workdir
 from lm_jax.storage.log import write_atomically
 from lm_jax.storage.result_file import Result
+from lm_jax.support import file_names
 from lm_jax.support import status as status_lib
 from lm_jax.support.errors import UsageError
 
@@ -76,8 +77,10 @@ def _check_place(asked: Protocol) -> None:
   workdir.check(asked.directory)
 
 
-def _name(arm: Arm, task: str, seed: int) -> str:
-  return grid.safe(f"{arm.name}-{task}-{PROMPT}-seed{seed}")
+def _place(asked: Protocol, arm: Arm, task: str, seed: int) -> pathlib.Path:
+  folder = pathlib.Path(asked.directory, "runs")
+  text = f"{arm.name}-{task}-{PROMPT}-seed{seed}"
+  return folder / file_names.in_folder(folder, text)
 
 
 def _ask(asked: Protocol, arm: Arm, task: str) -> None:
@@ -87,7 +90,7 @@ def _ask(asked: Protocol, arm: Arm, task: str) -> None:
 
   metric = find_task(task).primary
   for seed, directory in enumerate(arm.directories[: asked.seeds]):
-    place = pathlib.Path(asked.directory, "runs", _name(arm, task, seed))
+    place = _place(asked, arm, task, seed)
     if (place / "result.json").exists():
       continue
     data = (f"{task}={asked.task_data[task]}",) * (task in asked.task_data)
@@ -135,7 +138,7 @@ def _write(
       "metric": find_task(task).primary,
       "head": f"prompt, {asked.shots} shots",
       "runs": [
-        _name(arm, task, seed)
+        _place(asked, arm, task, seed).name
         for seed in range(len(arm.directories[: asked.seeds]))
       ],
     }

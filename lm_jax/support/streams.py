@@ -7,6 +7,7 @@ output would get into our files.
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -16,6 +17,27 @@ from lm_jax.support.errors import UsageError
 from lm_jax.support.printable import printable
 
 CLOSED = 141  # as a shell has it of a program that SIGPIPE ended
+# Errors of streams where the user chose none.
+_DEFAULTS = ("strict", "surrogateescape", "backslashreplace")
+_ERRORS = "lm_jax.streams"  # handles what an encoding has not
+# ASCII for the signs of tables and bars in encodings that lack them.
+_ASCII = str.maketrans(
+  {
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    **dict.fromkeys("\u2018\u2019\u2032", "'"),
+    **dict.fromkeys("\u201c\u201d\u2033", '"'),
+    **{"≤": "<=", "≥": ">=", "≈": "~", "±": "+-", "×": "x", "·": "*"},
+    **{
+      "…": "...",
+      "→": "->",
+      "←": "<-",
+      "•": "*",
+      "\u00a0": " ",
+      "\ufffd": "?",
+    },
+    **dict.fromkeys("\u2002\u2009\u202f", " "),
+  }
+)
 
 
 def mend() -> None:
@@ -67,6 +89,26 @@ class _Terminal(io.TextIOWrapper):
     return len(text)
 
 
+def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
+  """Writes characters that an encoding lacks in ASCII, or as escapes.
+
+  Bytes of names that are not of the encoding are given back as they came.
+  """
+  if not isinstance(error, UnicodeEncodeError):
+    raise error
+  sign = error.object[error.start]
+  wide = error.encoding.startswith(("utf-16", "utf-32"))
+  if "\udc80" <= sign <= "\udcff" and not wide:
+    return bytes([ord(sign) - 0xDC00]), error.start + 1
+  text = sign.translate(_ASCII)
+  if not text.isascii():
+    text = sign.encode("ascii", "backslashreplace").decode()
+  return text, error.start + 1
+
+
+codecs.register_error(_ERRORS, _replaced)
+
+
 def _writer(old: TextIO | None, raw: io.FileIO) -> TextIO:
   """A stream like the old one, with another way to write.
 
@@ -78,8 +120,7 @@ def _writer(old: TextIO | None, raw: io.FileIO) -> TextIO:
   return cls(
     io.BufferedWriter(raw),
     encoding=old.encoding if old else "utf-8",
-    # Names of files need not be UTF-8, and are given back as they came.
-    errors="surrogateescape" if errors == "strict" else errors,
+    errors=_ERRORS if errors in _DEFAULTS else errors,
     line_buffering=raw.isatty() or raw.fileno() == 2,
     write_through=bool(getattr(old, "write_through", False)),
   )

@@ -46,9 +46,17 @@ def test_names_are_fit_for_files_and_unique():
     "clm-corpus=_a_b_.txt-seed0",
     "clm-corpus=wiki_x-seed0",
   ]
-  with pytest.raises(UsageError, match="two runs would both be called"):
-    grid.cross([Config()], sweeps.parse(["data.corpus=a b,a/b"]), 1)
-  assert grid.safe("../x") == "_x"
+  runs = grid.cross([Config()], sweeps.parse(["data.corpus=诗词,评论"]), 1)
+  assert [run.name for run in runs] == [
+    "clm-corpus=诗词-seed0",
+    "clm-corpus=评论-seed0",
+  ]
+  # What would be one name ends in hashes.
+  runs = grid.cross([Config()], sweeps.parse(["data.corpus=a b,a/b"]), 1)
+  one, other = [run.arm for run in runs]
+  assert one != other
+  assert one.startswith("clm-corpus=a_b-")
+  assert other.startswith("clm-corpus=a_b-")
 
 
 def test_paths_that_end_alike_are_told_apart():

@@ -84,3 +84,26 @@ cli.launch([])
     check=False,
   )
   assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+  ("encoding", "wanted"),
+  [
+    ("gbk", "评测 -1 ≤ 2 \\U00020000 é"),
+    ("ascii", "\\u8bc4\\u6d4b -1 <= 2 \\U00020000 \\xe9"),
+    ("latin-1", "\\u8bc4\\u6d4b -1 <= 2 \\U00020000 é"),
+    ("utf-8", "评测 −1 ≤ 2 𠀀 é"),
+    ("utf-16", "评测 −1 ≤ 2 𠀀 é"),
+  ],
+)
+def test_what_an_encoding_lacks_ends_nothing(encoding, wanted):
+  """Signs of tables become ASCII, letters escapes; nothing is lost."""
+  both = _SAY + "sys.stderr.write(sys.argv[1] + '\\n')"
+  done = subprocess.run(
+    [sys.executable, "-c", both, "评测 −1 ≤ 2 𠀀 é"],
+    capture_output=True,
+    check=True,
+    env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+  )
+  for said in (done.stdout, done.stderr):
+    assert said.decode(encoding) == wanted + "\n"

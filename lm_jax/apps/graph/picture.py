@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
-import textwrap
-import warnings
 from typing import Any
 
 from lm_jax.apps.graph.graph import Graph, library, to_networkx
+from lm_jax.report import fonts
+from lm_jax.support import monospace
 
 # Above it nobody reads the names: those with most relations are shown.
 MOST = 60
@@ -18,7 +17,7 @@ _COLOURS = (
   *("#8dd3c7", "#d9b38c", "#c7e9c0", "#f4a3a3"),
 )
 _NO_KIND = "#dddddd"
-_WRAP = 18  # letters of a line of a name
+_WRAP = 18  # cells of a line of a name
 _LONGEST = 28  # letters of a relation or a kind
 _BOX = (1.5, 0.55)  # inches around a name where no other may be
 _ROUNDS = 40
@@ -64,7 +63,8 @@ def _png(graph: Graph) -> bytes:
   if left_out:
     note = f"{left_out} entities with fewer relations are left out"
     axes.set_title(note, fontsize=10)
-  return _rendered(figure)
+  fonts.tell(fonts.fit(figure))
+  return fonts.saved(figure, format="png", dpi=150, facecolor="white")
 
 
 def _draw(
@@ -76,7 +76,7 @@ def _draw(
     graph,
     places,
     {
-      node: textwrap.fill(label, _WRAP, max_lines=3, placeholder=" …")
+      node: "\n".join(monospace.wrap(label, _WRAP, most=3))
       for node, label in graph.nodes(data="label")
     },
     font_size=9,
@@ -128,15 +128,6 @@ def _draw(
       clip_on=False,
       **look,
     )
-
-
-def _rendered(figure: Any) -> bytes:
-  file = io.BytesIO()
-  with warnings.catch_warnings():
-    # Signs that the font lacks are drawn as boxes; the files have them.
-    warnings.filterwarnings("ignore", "Glyph")
-    figure.savefig(file, format="png", dpi=150, facecolor="white")
-  return file.getvalue()
 
 
 def _short(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from lm_jax.report import sheet
 from lm_jax.runs.stored.entry import Entry
 from lm_jax.runs.stored.inventory import Use, use_of
+from lm_jax.support import monospace
 from lm_jax.support.errors import UsageError
 from lm_jax.support.printable import escaped
 
@@ -126,10 +127,14 @@ def in_order(rows: Sequence[Row], sort: str) -> list[Row]:
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
   """Aligns columns, the last one to the right."""
   lines = [head, *rows]
-  widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+  widths = [
+    max(map(monospace.width, column)) for column in zip(*lines, strict=True)
+  ]
   return "\n".join(
     "  ".join(
-      cell.rjust(width) if number == len(head) - 1 else cell.ljust(width)
+      (monospace.right if number == len(head) - 1 else monospace.left)(
+        cell, width
+      )
       for number, (cell, width) in enumerate(zip(line, widths, strict=True))
     )
     for line in lines
