@@ -1,8 +1,12 @@
 """Faults of an experiment's file are one line that names file and line."""
 
+import dataclasses
+
 import pytest
 
 from lm_jax import experiments
+from lm_jax.runs import comparison
+from lm_jax.runs.experiment_flags import ExperimentFlags
 from lm_jax.support.errors import UsageError
 
 HEAD = "from lm_jax.config import Config\nBASELINE, SEEDS = 'a', 1\n"
@@ -55,6 +59,21 @@ def test_a_file_that_raises_or_has_wrong_fields(tmp_path, text, message):
 )
 def test_arms_that_are_none(tmp_path, body, message):
   assert fault(tmp_path, f"{HEAD}def runs():{body}").startswith(message)
+
+
+def test_a_baseline_that_is_no_arm(tmp_path):
+  """Else another arm would take its place without a word."""
+  path = tmp_path / "mine.py"
+  path.write_text(
+    "from lm_jax.config import Config\nSEEDS = 1\nBASELINE = 'clmm'\n"
+    "def runs(): return [Config(), Config(objective='mlm')]\n"
+  )
+  flags = ExperimentFlags(experiment=str(path), workdir=str(tmp_path / "w"))
+  for baseline in ("", "mlm"):
+    asked = dataclasses.replace(flags, baseline=baseline)
+    with pytest.raises(UsageError, match=r"line 3: BASELINE=clmm: .* clm"):
+      comparison.make(asked, "", progress=False)
+  assert not (tmp_path / "w").exists()
 
 
 def test_a_function_that_cannot_be_called_so_is_named(tmp_path):

@@ -124,11 +124,30 @@ def described(argv: Sequence[str]) -> dict[str, Option]:
 flags = schema
 
 
+def _how(given: Mapping[str, Sequence[str]]) -> ExecutionFlags:
+  """Reads how an experiment is carried out.
+
+  Raises:
+    UsageError: a flag would have no effect without another one.
+  """
+  how = read_flags(ExecutionFlags, given)
+  for flag, needed in (
+    *(("chip", "plan"), ("effect", "plan"), ("spread", "effect")),
+  ):
+    if getattr(how, flag) and not getattr(how, needed):
+      raise UsageError(
+        f"--{flag}={given[flag][-1]}: is of --{needed}, which is not given"
+      )
+  if how.plan and how.status:
+    raise UsageError("--plan and --status: give one of the two")
+  return how
+
+
 def main(given: Given) -> int:
   """Runs an experiment, or tells how it stands; returns the exit code."""
   from lm_jax.runs import execute
 
-  how = read_flags(ExecutionFlags, given)
+  how = _how(given)
   if how.status:
     from lm_jax.runs import overview
 
@@ -167,7 +186,10 @@ def run(
   """
   from lm_jax.runs import comparison
 
-  how = read_flags(ExecutionFlags, given)
+  how = _how(given)
+  for flag in ("plan", "status"):
+    if getattr(how, flag):
+      raise UsageError(f"--{flag}: is of the command line, which prints it")
   launcher = _launcher(how.launcher, given)
   prepared = comparison.make(_experiment(given), command, progress)
   statuses, report = prepared.carry_out(

@@ -16,9 +16,15 @@ from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import Option, options
 from lm_jax.support.values import show
+from lm_jax.types import SEED_KINDS
 
 # What only `finetune` takes.
 OF_TASKS = ("task", "task_data", "train_examples", "patience")
+# What says which run it is.
+UNSWEPT = (
+  *("workdir", "name", "arm", "seed"),
+  *(f"seed.{kind}" for kind in SEED_KINDS),
+)
 
 
 def objective_flags(supervised: bool = False) -> dict[str, Option]:
@@ -116,7 +122,8 @@ def override(config: Config, settings: Mapping[str, str]) -> Config:
     elif path in known:
       tree.setdefault(head, {})[tail] = known[path].parse(text)
     else:
-      raise registry.unknown("--sweep", path, known, listing=False)
+      swept = [other for other in known if other not in UNSWEPT]
+      raise registry.unknown("--sweep", path, swept, listing=False)
   changes = tree.get("", {})
   changes = _with_phases(config, changes, named["objective"])
   if changes.get("objective", config.objective) != config.objective:

@@ -17,7 +17,7 @@ import math
 import pathlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,14 @@ class Experiment:
       f"{self._where}: {place}: runs() returns {what}; it must be a list of"
       " lm_jax.config.Config, one for each arm"
     )
+
+  def require_baseline(self, arms: Sequence[str]) -> None:
+    """Raises UsageError if BASELINE is none of the arms that `runs` returns."""
+    baseline = self._module.BASELINE
+    if baseline not in arms:
+      place = _place_of(self._module, "BASELINE")
+      with about(f"{self._where}: {place}"):
+        raise registry.unknown("BASELINE", baseline, arms)
 
 
 def load(name: str) -> Experiment:

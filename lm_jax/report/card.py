@@ -94,12 +94,14 @@ def best(analysis: Analysis, ranks: Sequence[Ranking]) -> str:
     return ""
   scores = [show(name, first.scores[arm]) for arm in first.best]
   unit = " %" if metrics_lib.get(name).unit == "%" else ""
-  where = f"on {metrics_lib.get(name).label} ({', '.join(scores)}{unit})"
+  label, shown = metrics_lib.get(name).label, f"({', '.join(scores)}{unit})"
+  where = f"on {label} {shown}"
   at = f"At equal {metrics_lib.CURRENCIES[first.currency]}"
   arms = listed(first.best, "and")
   these = "" if first.over == "seeds" else ", of these checkpoints"
   if len(first.best) == len(first.scores):
-    return f"{at} no arm is shown to be better {where}: all are tied{these}."
+    shown = f"{arms} {shown} are tied{these}"
+    return f"{at} no arm is shown to be better on {label}: {shown}."
   if len(first.best) > 1:
     return f"{at} {arms} are tied for the best {where}{these}."
   return f"{at} {arms} is the best {where}{these}."

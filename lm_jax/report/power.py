@@ -66,11 +66,12 @@ def blocks(
   head = ["arm", "spread of a seed"]
   for column in columns:
     head += [column, "cautious"] if wide else [column]
+  many = f"each of {compared} comparisons" if compared > 1 else "one comparison"
   unit = "points" if label.unit == "%" else label.unit
   texts = [
     f"A difference of {effect:g} {unit} in {label.label}; the spread is"
-    f" {origin}. Seeds an arm for a chance of {CHANCE:.0%}, at"
-    f" {alpha:.2g} for each of {compared} comparisons."
+    f" {origin}. Seeds an arm for a chance of {100 * CHANCE:g} %, at"
+    f" {alpha:.2g} for {many}."
   ]
   if wide:
     texts.append(

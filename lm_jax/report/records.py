@@ -155,8 +155,12 @@ def from_arms(analysis: Analysis) -> list[Record]:
 
 
 def _same(values: Sequence[Any]) -> Any:
-  """The value that all have; None where they differ."""
-  return values[0] if len(set(map(json.dumps, values))) == 1 else None
+  """Returns the value that all have; None where they differ.
+
+  A run that has not begun tells none.
+  """
+  known = [value for value in values if value is not None]
+  return known[0] if len(set(map(json.dumps, known))) == 1 else None
 
 
 def _ends(name: str, estimate: Estimate | None, interval: bool = True):

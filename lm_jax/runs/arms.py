@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from lm_jax import config as config_lib
 from lm_jax import experiments
 from lm_jax.config import Config
+from lm_jax.runs import grid
 from lm_jax.runs.experiment_flags import DEFAULT, ExperimentFlags
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
@@ -19,7 +20,9 @@ def named(
 ) -> list[Config]:
   """The arms of the experiment's file, or of the objectives that are named."""
   if "objectives" not in flags.given:
-    return module.runs()
+    arms = module.runs()
+    module.require_baseline(grid.names_of(arms))
+    return arms
   text = ",".join(flags.objectives)
   if flags.name != DEFAULT:
     raise UsageError(

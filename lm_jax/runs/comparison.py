@@ -215,7 +215,8 @@ class Comparison:
     text, title = self.module.__doc__ or flags.name, flags.name
     if flags.sweep or flags.objectives:
       # The experiment's own words are of other arms.
-      settings = [config_lib.flat(config) for config in configs]
+      every = [*configs, *record.former(self.directory, configs)]
+      settings = [config_lib.flat(config) for config in every]
       swept = {sweep.key: sweep.texts for sweep in self.crossed.sweeps}
       derived = subject.derived(flags.name, settings, swept)
       text, title = derived.docstring or derived.question, derived.title
@@ -276,11 +277,14 @@ def make(
   if tuning is not None:
     flags = dataclasses.replace(flags, seeds=str(seeds))
     # Their values are not known yet, their names and seeds are.
-    known = tuning.chosen() if tuning.is_complete else tuning.untuned()
-    configs = _confirmed(tuning, known, flags)
-  baseline = arms_lib.baseline(flags.baseline, module.BASELINE, configs)
+    configs = _confirmed(tuning, tuning.chosen(), flags)
   directory = flags.directory
-  configs = spends.recall(directory, record.place(configs, directory))
+  configs = record.place(configs, directory)
+  known = [*configs, *record.former(directory, configs)]
+  baseline = arms_lib.baseline(flags.baseline, module.BASELINE, known)
+  if tuning is not None:
+    tuning.require_first(known)
+  configs = spends.recall(directory, configs)
   runs = tuple(map(Run, configs))
   configs = [run.config for run in runs]
   if progress:

@@ -5,6 +5,7 @@ A name is readable, unique and fit for a file: "mlm-rate=0.3-seed1".
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,6 @@ from typing import Any, NamedTuple
 from lm_jax import config as config_lib
 from lm_jax.config import Config, phases
 from lm_jax.config import overrides as settings_lib
-from lm_jax.config.seeds import KINDS
 from lm_jax.report.sweeps import Place, Swept
 from lm_jax.runs import alike, seeding
 from lm_jax.runs.sweeps import Sweep, of_arm
@@ -141,13 +141,15 @@ def _check_paths(
   sweeps: Sequence[Sweep], arms: Sequence[str], common: Mapping[str, str]
 ) -> None:
   """Raises UsageError where an option, or an arm, can't be swept."""
-  of_seeds = [f"seed.{kind}" for kind in KINDS]
   for sweep in sweeps:
     if sweep.arm and sweep.arm not in arms:
       raise registry.unknown(f"{sweep}: arm", sweep.arm, arms)
     for path in sweep.paths:
-      if path in ("workdir", "name", "arm", "seed", *of_seeds):
-        raise UsageError(f"--sweep={path}: can't be swept")
+      if path in settings_lib.UNSWEPT:
+        raise UsageError(
+          f"--sweep={path}: can't be swept: it says which run it is, and not"
+          " how it learns; --seeds gives each arm several seeds"
+        )
       if path in common:
         raise UsageError(
           f"--{path}={common[path]}: --sweep={sweep.key} has values of its own;"
@@ -174,8 +176,22 @@ def _cells(
       points = dict(zip(own, values, strict=True))
       swept = _by_path(points)
       parts = {path: _part(labels[path], v) for path, v in swept.items()}
-      config = settings_lib.override(arm, {**common, **swept})
+      with _about_values(points):
+        config = settings_lib.override(arm, {**common, **swept})
       yield _Cell(name, points, parts, config)
+
+
+@contextlib.contextmanager
+def _about_values(points: Mapping[Sweep, tuple[str, ...]]) -> Iterator[None]:
+  """Names the sweep in the message on one of its values."""
+  try:
+    yield
+  except UsageError as error:
+    for sweep, texts in points.items():
+      for path, text in zip(sweep.paths, texts, strict=True):
+        if str(error).startswith(f"--{path}={text}:"):
+          raise UsageError(f"--sweep={sweep.key}: {error}") from error
+    raise
 
 
 def _by_path(points: Mapping[Sweep, tuple[str, ...]]) -> dict[str, str]:

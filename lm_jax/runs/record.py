@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -9,6 +10,7 @@ import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.config import seeds as seeds_lib
 from lm_jax.report import collect
@@ -44,6 +46,54 @@ def check_same(directory: str, name: str, configs: Sequence[Config]) -> None:
     raise UsageError(f"{flag}: holds the experiment {old.get('name')}; {other}")
   for config in configs:
     workdir.check_same(config)
+  _require_one_setting(former(directory, configs), configs)
+
+
+def _require_one_setting(
+  before: Sequence[Config], configs: Sequence[Config]
+) -> None:
+  """Raises UsageError if an arm has had other settings with other seeds.
+
+  Its page would take them for seeds of one arm.
+  """
+  arms = {config.arm: config for config in configs}
+  for old in before:
+    if old.arm in arms:
+      own = dataclasses.replace(
+        arms[old.arm],
+        name=old.name,
+        workdir=old.workdir,
+        seed=old.seed,
+        seeds=old.seeds,
+        branches=old.branches,
+      )
+      workdir.check_same(own)
+
+
+def former(directory: str, configs: Sequence[Config]) -> list[Config]:
+  """Reads the runs of former calls that stay part of an experiment.
+
+  Args:
+    configs: the runs of this call, which are left out.
+
+  Returns:
+    Their configurations, with the names that the experiment has for them; none
+    of a run that has left no result, or whose file can't be read.
+  """
+  known = {config.name for config in configs}
+  runs = []
+  for run in read(directory)[1]:
+    folder = pathlib.Path(directory, "runs", run.name)
+    if run.name in known or not (folder / "result.json").exists():
+      continue
+    with contextlib.suppress(UsageError):  # The page says what is wrong there.
+      config = config_lib.read(str(folder), "--workdir")
+      runs.append(
+        dataclasses.replace(
+          config, name=run.name, arm=run.arm, workdir=str(folder)
+        )
+      )
+  return runs
 
 
 def write(
@@ -86,6 +136,8 @@ def write(
     if run.name not in known
     and pathlib.Path(directory, "runs", run.name, "result.json").exists()
   ]
+  arms = {run.arm for run in runs}
+  dropped = arms - {config.arm for config in configs}
   made = provenance(command)
   if all(map(is_complete, configs)):
     # Nothing will be run: what made the results stays on record.
@@ -96,17 +148,37 @@ def write(
     "question": docstring.strip().partition("\n")[0],
     "docstring": docstring,
     "changed": list(changed),
-    "differs": list(differs),
-    "trials": dict(trials or {}),
-    **({"tuning": dict(tuning)} if tuning else {}),
+    "differs": _union(old.get("differs") if dropped else None, differs),
+    "trials": _of_arms(old.get("trials"), trials, dropped),
+    **_tuning(old.get("tuning"), tuning, dropped),
     "baseline": baseline,
     **(plan or {}),
     "runs": list(map(_as_object, runs)),
-    **_sweeps(old, sweeps or {}, {run.arm for run in runs}),
+    **_sweeps(old, sweeps or {}, arms),
     **made,
   }
   text = json.dumps(content, indent=2) + "\n"
   write_atomically(pathlib.Path(directory, FILE), text)
+
+
+def _union(old: Any, new: Sequence[str]) -> list[str]:
+  """Lists what arms are meant to differ in, those of former calls included."""
+  return list(dict.fromkeys([*new, *(old if isinstance(old, list) else [])]))
+
+
+def _of_arms(old: Any, new: Any, dropped: Collection[str]) -> dict[str, Any]:
+  """Adds what is on record of arms that this call has dropped."""
+  kept = old.items() if isinstance(old, Mapping) else ()
+  return {arm: one for arm, one in kept if arm in dropped} | dict(new or {})
+
+
+def _tuning(
+  old: Any, new: Mapping[str, Any] | None, dropped: Collection[str]
+) -> dict[str, Any]:
+  """Joins the tuning of this call with that of arms that it has dropped."""
+  old = old if isinstance(old, Mapping) else {}
+  arms = _of_arms(old.get("arms"), (new or {}).get("arms"), dropped)
+  return {"tuning": {**(new or old), "arms": arms}} if arms else {}
 
 
 def _sweeps(

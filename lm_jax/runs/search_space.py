@@ -13,7 +13,7 @@ from typing import Any
 from lm_jax import config as config_lib
 from lm_jax.config import Config, overrides
 from lm_jax.support import registry
-from lm_jax.support.errors import UsageError
+from lm_jax.support.errors import UsageError, about
 
 LOG, LINEAR = "log", "linear"
 # They name a run, say which it is, or what it may spend: a larger one is not a
@@ -22,6 +22,7 @@ _BARRED = (
   *("seed", "budget", "length", "log_every", "eval_every", "checkpoint_every"),
   *("keep_last", "keep_every", "skip_limit", "train_examples", "patience"),
 )
+_NUMBERS = {int, float}
 _DIGITS = 4  # of a value
 
 
@@ -90,12 +91,17 @@ def _dimension(text: str) -> Dimension:
     )
   known = config_lib.schema() | overrides.objective_flags()
   if path not in known:
-    raise registry.unknown("--tune", path, known, listing=False)
+    valid = [p for p in known if not _is_barred(p)]
+    valid = [p for p in valid if _kinds(p, known[p].kind) <= _NUMBERS]
+    raise registry.unknown("--tune", path, valid, listing=False)
   option = known[path]
-  if path in _BARRED or path.startswith("seed."):
-    raise UsageError(f"{where}: {path} can't be tuned: it is no setting of one")
+  if _is_barred(path):
+    raise UsageError(
+      f"{where}: {path} can't be tuned: it says which run it is, what it may"
+      " spend or when it saves, and not how it learns"
+    )
   kinds = _kinds(path, option.kind)
-  if not kinds <= {int, float}:
+  if not kinds <= _NUMBERS:
     raise UsageError(
       f"{where}: {path} can't be tuned: it is no number; --sweep compares its"
       " values"
@@ -109,9 +115,14 @@ def _dimension(text: str) -> Dimension:
   if dimension.whole and not (low.is_integer() and high.is_integer()):
     raise UsageError(f"{where}: must begin and end with a whole number")
   if option.kind is not str:
-    for end in (0.0, 1.0):
-      option.parse(dimension.text(end))  # out of the option's own bounds
+    with about(where):
+      for end in (0.0, 1.0):
+        option.parse(dimension.text(end))  # out of the option's own bounds
   return dimension
+
+
+def _is_barred(path: str) -> bool:
+  return path in _BARRED or path.startswith("seed.")
 
 
 def _kinds(path: str, kind: Any) -> set[Any]:

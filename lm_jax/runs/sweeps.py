@@ -118,12 +118,21 @@ def _parse(text: str, arms: Sequence[str]) -> Sweep:
       " optimizer.learning_rate=1e-3,3e-3, or a range of them, 1e-4:1e-2:log:5"
     )
   if len(paths) > 1:
-    points = [_linked(value, paths, where) for value in values]
+    points = [_linked(value, paths, _at(where, value)) for value in values]
   else:
-    points = [(x,) for value in values for x in _expand(value, paths[0], where)]
+    points = [
+      (text,)
+      for value in values
+      for text in _expand(value, paths[0], _at(where, value))
+    ]
   if len(set(points)) < len(points) or len(set(paths)) < len(paths):
     raise UsageError(f"{where}: the same thing twice")
   return Sweep(paths, tuple(points), arm)
+
+
+def _at(where: str, value: str) -> str:
+  """Names a value in a message, unless it is all that follows the option."""
+  return where if where.endswith(f"={value}") else f"{where}: {value}"
 
 
 def _linked(value: str, paths: Sequence[str], where: str) -> tuple[str, ...]:
@@ -141,13 +150,11 @@ def _linked(value: str, paths: Sequence[str], where: str) -> tuple[str, ...]:
       parts.append(part)
   if len(parts) != len(paths) or not all(parts):
     raise UsageError(
-      f"{where}: {value}: must have {len(paths)} values, one for each of"
+      f"{where}: must have {len(paths)} values, one for each of"
       f" {', '.join(paths)}, with {LINK} between them"
     )
   if any(spacing in p.split(":") for p in parts for spacing in SPACINGS):
-    raise UsageError(
-      f"{where}: {value}: a range can't be linked; write its values out"
-    )
+    raise UsageError(f"{where}: a range can't be linked; write its values out")
   return tuple(parts)
 
 
@@ -175,7 +182,6 @@ def _expand(value: str, path: str, where: str) -> list[str]:
     several = kind is None or path.startswith("objective.")
     if not spaced or not (prefix or several):
       return [value]  # budget=steps:3
-  where = f"{where}: {value}"
   if (
     len(numbers) != 4
     or numbers[2] not in SPACINGS

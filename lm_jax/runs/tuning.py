@@ -30,6 +30,7 @@ from lm_jax.statistics import studies as studies_lib
 from lm_jax.support.errors import UsageError
 from lm_jax.support.optional import need
 from lm_jax.support.status import INTERRUPTED
+from lm_jax.support.values import show
 
 FOLDER = "tuning"
 Execute = Callable[[Sequence[Run]], Mapping[str, str]]
@@ -61,9 +62,10 @@ class Tuning:
     if not flags.tune:
       for name in ("trials", "studies", "tune_by", "sampler", "rungs"):
         if name in flags.given:
+          value = show(getattr(flags, name))
           raise UsageError(
-            f"--{name}={getattr(flags, name)}: is of --tune, which names the"
-            " options that are tuned"
+            f"--{name}={value}: is of --tune, which names the options that are"
+            " tuned"
           )
       return None
     if flags.rungs and flags.sampler != "sobol":
@@ -85,9 +87,8 @@ class Tuning:
         raise UsageError(f"--tune={one}: none of the arms has it ({names})")
     own = {config.arm: config for config in arms}
     tuning = cls(flags, dimensions, own, directory)
-    for arm in own:  # that no value is one which it can't have
-      for trial in tuning.trials(arm):
-        Run(trial.config)
+    for arm in own.values():
+      _check_trials(tuning, arm)
     return tuning
 
   def own(self, arm: str) -> tuple[Dimension, ...]:
@@ -188,19 +189,35 @@ class Tuning:
   @property
   def is_complete(self) -> bool:
     """Returns whether every trial has ended, so that there is a choice."""
-    each = self.flags.studies * self.flags.trials
-    own = [arm for arm in self.arms if self.own(arm)]
-    return all(len(self.trials(arm)) == each for arm in own) and not any(
-      not has_ended(config) for config in self.due()
-    )
+    return all(map(self.has_choice, self.arms))
 
-  def due(self) -> list[Config]:
+  def has_choice(self, arm: str) -> bool:
+    """Returns whether every trial of an arm has ended."""
+    each = self.flags.studies * self.flags.trials if self.own(arm) else 0
+    whole = len(self.trials(arm)) == each
+    return whole and all(map(has_ended, self.due([arm])))
+
+  def require_first(self, runs: Sequence[Config]) -> None:
+    """Raises UsageError if a run was made before its arm was tuned."""
+    for config in runs:
+      made = Path(config.workdir, "config.json").exists()
+      if made and config.arm in self.arms and not self.has_choice(config.arm):
+        raise UsageError(
+          f"--workdir={self.directory}: holds {config.name}, which was run"
+          f" before {config.arm} was tuned so (--tune, --trials, --studies);"
+          " name another directory"
+        )
+
+  def due(self, arms: Sequence[str] = ()) -> list[Config]:
     """Returns the trials that have not come to their next stop.
 
     At each rung the better half of a study's trials of an arm goes on.
+
+    Args:
+      arms: whose; by default all.
     """
     stages = []
-    for arm in self.arms:
+    for arm in arms or self.arms:
       for study in range(self.flags.studies):
         trials = [t for t in self.trials(arm) if t.study == study]
         stages += self._stage(trials, self.measure(arm))
@@ -219,20 +236,17 @@ class Tuning:
       trials = ranked[: -(-len(ranked) // 2)]
     return configs
 
-  def untuned(self) -> list[Config]:
-    """Returns the arms as they are without, but with the seeds to compare."""
-    arms = self.arms.values()
-    return [with_seeds_from(arm, self.flags.studies) for arm in arms]
-
   def chosen(self) -> list[Config]:
-    """Returns the arms with the values that were chosen.
+    """Returns the arms with the seeds to compare, and with what was chosen.
+
+    Arms whose trials have not ended have the values that they have without.
 
     Raises:
       UsageError: no trial of an arm has a result.
     """
     arms = []
     for arm, config in self.arms.items():
-      if self.own(arm):
+      if self.own(arm) and self.has_choice(arm):
         choice, trials = self._choice(arm)
         best = trials[choice.study * self.flags.trials + choice.trial]
         config = overrides.override(config, best.values)
@@ -303,6 +317,17 @@ class Tuning:
         middle = float(np.median(known))
         points.append([number, middle, known[0], known[-1]])
     return points
+
+
+def _check_trials(tuning: Tuning, arm: Config) -> None:
+  """Raises UsageError where a trial has a value that its arm can't have."""
+  try:
+    for trial in tuning.trials(arm.arm):
+      Run(trial.config)
+  except UsageError as error:
+    Run(arm)  # What is wrong without any trial is no fault of --tune.
+    asked = ",".join(tuning.flags.tune)
+    raise UsageError(f"--tune={asked}: {error}") from error
 
 
 def _shown(score: float, measure: str) -> float | None:

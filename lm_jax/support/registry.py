@@ -154,8 +154,14 @@ def unknown(
   valid, name = list(valid), name[:80]  # a longer one is near to nothing
   message = f"{what}={name}: unknown" if what else f"{name}: unknown"
   close = nearest(name, valid)
+  group = name.partition(".")[0]
+  own = [other for other in valid if other.startswith(f"{group}.")]
   if close:
     message += f"; did you mean {' or '.join(close)}?"
+  elif own and not listing:
+    message += f". {group} has: {', '.join(own)}"
+  elif not listing:
+    message += "; `train --help` lists what there is"
   if listing:
     separator = "" if close else "."
     message += f"{separator} Valid: {', '.join(valid) or 'none'}"

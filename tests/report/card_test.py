@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lm_jax import report
-from lm_jax.report import Report
+from lm_jax.report import Report, collect
 
 
 def change(root, name, **fields):
@@ -53,6 +53,26 @@ def test_it_names_question_tied_set_cost_command_and_commit(root):
   assert card["Made by"] == "python launch.py compare"
   assert card["Commit"] == "0123456789"
   assert "more seeds" in card["Would change it"].lower()
+
+
+def test_scores_of_tied_arms_stand_beside_their_names(root):
+  for seed in range(3):
+    for arm in ("clm", "mlm", "rtd"):
+      value = {"clm": 0.70, "mlm": 0.69, "rtd": 0.68}[arm]
+      value += 0.1 * ((seed + len(arm + arm[0])) % 3)
+      value += 0.1 * ((seed * ord(arm[0])) % 3)
+      metrics = {"minimal_pairs": value}
+      change(root, f"{arm}-{seed}", metrics=metrics)
+  answer = rows(root)["Answer"]
+  assert "no arm is shown to be better on minimal pairs: " in answer
+  tied = answer.partition("pairs: ")[2].partition(" %) are tied.")[0]
+  arms, _, scores = tied.partition(" (")
+  means = {"clm": 0, "mlm": 0, "rtd": 0}
+  for run in collect.load(root).runs:
+    means[run.arm] += 100 * run.metrics["minimal_pairs"] / 3
+  named = arms.replace(" and ", ", ").split(", ")
+  assert set(named) == set(means)
+  assert scores == ", ".join(f"{means[arm]:.1f}" for arm in named)
 
 
 def test_another_currency_with_another_winner_would_change_it(root):

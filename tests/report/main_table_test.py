@@ -11,7 +11,14 @@ import pytest
 from json_files import edited
 
 from lm_jax import cli
-from lm_jax.report import Report, collect, compare, latex, main_table
+from lm_jax.report import (
+  Report,
+  collect,
+  compare,
+  latex,
+  main_table,
+  records,
+)
 from lm_jax.report.blocks import Table
 
 ARMS = ("clm", "mlm", "rtd")
@@ -49,6 +56,19 @@ def test_a_latex_table_has_a_cell_for_each_column():
     re.findall(rf"\\{x}{{(\w+)}}", text) for x in ("begin", "end")
   )
   assert begun == ended[::-1] == ["table", "tabular"]
+
+
+def test_a_run_that_has_not_begun_hides_no_setting_of_its_arm(experiment):
+  root = experiment(seeds=3, arms=ARMS)
+  for path in root.glob("runs/*/result.json"):
+    own = json.loads(path.read_text())
+    own |= {"objective": "o", "architecture": "a", "commit": "c"}
+    path.write_text(json.dumps(own))
+  shutil.rmtree(root / "runs" / "mlm-2")
+  arms = records.from_arms(compare.analyse(collect.load(root)))
+  for record in arms:
+    told = [record[name] for name in ("objective", "architecture", "commit")]
+    assert told == ["o", "a", "c"]
 
 
 def test_the_table_joins_what_arms_reached_and_their_differences(experiment):

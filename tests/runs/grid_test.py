@@ -72,8 +72,28 @@ def test_what_cannot_be_swept():
   for path in ("workdir", "name", "arm", "seed"):
     with pytest.raises(UsageError, match="can't be swept"):
       grid.cross([Config()], sweeps.parse([f"{path}=1"]), 1)
-  with pytest.raises(UsageError, match="clm has no such option"):
-    grid.cross([Config()], sweeps.parse(["objective.rate=0.1"]), 1)
+
+
+@pytest.mark.parametrize(
+  ("text", "message"),
+  [
+    ("objective.rate=0.1", "^--sweep=objective.rate: .*clm has no such option"),
+    ("clm/objective.rate=0.1", "^--sweep=clm/objective.rate: --objective.rate"),
+    ("optimizer.learning_rate=a", "^--sweep=.*=a: must be a finite number"),
+    ("size+batch_size=nano+0", r"^--sweep=size\+batch_size: --batch_size=0: "),
+    ("optimizer.lr=1", "^--sweep=optimizer.lr: unknown. optimizer has: "),
+    ("xyz=1", "^--sweep=xyz: unknown; `train --help` lists"),
+  ],
+)
+def test_a_wrong_value_names_the_sweep(text, message):
+  with pytest.raises(UsageError, match=message):
+    grid.cross([Config()], sweeps.parse([text], ["clm"]), 1)
+
+
+def test_a_wrong_setting_of_all_arms_is_no_fault_of_a_sweep():
+  swept = sweeps.parse(["optimizer.learning_rate=1e-3"])
+  with pytest.raises(UsageError, match="^--batch_size=0: "):
+    grid.cross([Config()], swept, 1, {"batch_size": "0"})
 
 
 def _arms(arms, texts=(), **common):

@@ -68,6 +68,62 @@ def test_an_arm_may_be_dropped_and_added(tmp_path):
   assert len(_write(tmp_path, configs[1:])["runs"]) == 1
 
 
+def test_a_dropped_arm_keeps_what_is_on_record_of_it(tmp_path):
+  configs = _configs(tmp_path, 1)
+  tuning = {"trials": 2, "arms": {"a": {"flops": 1}, "b": {"flops": 2}}}
+  about = {
+    "differs": ["batch_size"],
+    "trials": {"a": 3, "b": 4},
+    "tuning": tuning,
+  }
+  record.write(str(tmp_path), "e", "Is it?", "c", "a", configs, **about)
+  _finish(configs[1])
+  own = {
+    "differs": ["length"],
+    "trials": {"a": 5},
+    "tuning": {"trials": 6, "arms": {"a": {"flops": 7}}},
+  }
+  record.write(str(tmp_path), "e", "Is it?", "c", "a", configs[:1], **own)
+  content = json.loads((tmp_path / record.FILE).read_text())
+  assert content["differs"] == ["length", "batch_size"]
+  assert content["trials"] == {"a": 5, "b": 4}
+  arms = {"a": {"flops": 7}, "b": {"flops": 2}}
+  assert content["tuning"] == {"trials": 6, "arms": arms}
+  # What is no arm any more has left nothing.
+  (tmp_path / "runs" / "b-seed0" / "result.json").unlink()
+  record.write(str(tmp_path), "e", "Is it?", "c", "a", configs[:1], **own)
+  content = json.loads((tmp_path / record.FILE).read_text())
+  assert content["trials"] == {"a": 5}
+  assert content["tuning"] == own["tuning"]
+
+
+def test_an_arm_has_one_setting_whatever_its_seeds(tmp_path):
+  """Else seeds of two settings would be averaged as if of one arm."""
+  configs = _configs(tmp_path, 1)
+  _write(tmp_path, configs)
+  for config in configs:
+    _finish(config)
+
+  def later(**changes):
+    moved = [
+      dataclasses.replace(c, seed=7, name=f"{c.arm}-seed7", **changes)
+      for c in configs
+    ]
+    return record.place(moved, str(tmp_path))
+
+  record.check_same(str(tmp_path), "e", later())
+  record.check_same(str(tmp_path), "e", later(log_every=3))
+  with pytest.raises(UsageError, match=r"a-seed0: .*length: 128 -> 64"):
+    record.check_same(str(tmp_path), "e", later(length=64))
+  record.check_same(
+    str(tmp_path), "e", later(length=64, allow_change=("length",))
+  )
+  # A damaged file of a run that this call does not need stops nothing.
+  for config in configs:
+    (record.pathlib.Path(config.workdir) / "config.json").write_text("{")
+  record.check_same(str(tmp_path), "e", later(length=64))
+
+
 def test_another_experiment_is_refused(tmp_path):
   configs = _configs(tmp_path, 1)
   _write(tmp_path, configs)

@@ -43,7 +43,10 @@ def test_an_arm_has_the_options_of_its_objective():
     ("seed.order:linear:0:5", "can't be tuned"),
     ("budget:log:1e9:1e10", "can't be tuned"),
     ("batch_size:log:4:6.5", "whole number"),
-    ("optimizer.warmup:linear:0:3", "optimizer.warmup"),
+    ("optimizer.warmup:linear:0:3", "^--tune=optimizer.warmup:.*"),
+    # No suggestion is one that can't be tuned.
+    ("foo.arm:log:1:2", "^--tune=foo.arm: unknown; `train --help` lists"),
+    ("optimizer.lr:log:1:2", "optimizer has: optimizer.learning_rate, "),
     (
       "objective.rate:linear:0.1:0.2,objective.rate:linear:0.1:0.2",
       "there twice",

@@ -78,6 +78,10 @@ def test_a_range_is_evenly_spaced():
     ("budget=flops:1e12:log:3", "a range is"),
     ("batch_size=1:2:linear:5", "no 5 whole numbers that differ, only 1, 2"),
     ("batch_size=1.5:4:linear:2", "begin and end with a whole number"),
+    # What follows the option is quoted once.
+    (f"{LEARNING_RATE}=2:1:log:5", "=2:1:log:5: is empty"),
+    (f"{LEARNING_RATE}=3,2:1:log:5", "=3,2:1:log:5: 2:1:log:5: is empty"),
+    ("a+b=1+2+3", "a.b=1.2.3: must have 2 values"),
     ("a", "must be an option and its values"),
     *((x, "must be an option") for x in ("a=", "=1", "a=1,,2", "", "a+=1+2")),
     ("a=1,1", "the same thing twice"),

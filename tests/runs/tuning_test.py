@@ -235,3 +235,54 @@ def test_an_adaptive_sampler_is_a_function_of_what_it_knows(tmp_path):
   again.carry_out(second)
   assert len(trials.names) + len(second.names) == 2 * 2 * 4
   assert again.is_complete
+
+
+@pytest.mark.parametrize(
+  ("tune", "arms", "message"),
+  [
+    # The values of trials were given by no one: the range was.
+    (
+      "objective.rate:linear:0.1:2",
+      ARMS,
+      "^--tune=objective.rate:linear:0.1:2: --objective.rate=",
+    ),
+    # What is wrong without trials is no fault of the range.
+    (
+      RATE,
+      [dataclasses.replace(ARMS[0], trunk={"heads": 3})],
+      "^--trunk.heads=3",
+    ),
+  ],
+)
+def test_a_wrong_trial_names_the_range(tmp_path, tune, arms, message):
+  with pytest.raises(UsageError, match=message):
+    _make(tmp_path, tune, arms=arms)
+
+
+def test_a_flag_of_tuning_is_quoted_as_it_was_given(tmp_path):
+  flags = ExperimentFlags(rungs=(0.25, 0.5), given=frozenset({"rungs"}))
+  with pytest.raises(UsageError, match=r"^--rungs=0\.25,0\.5: is of --tune"):
+    tuning.Tuning.make(flags, ARMS, str(tmp_path))
+
+
+def test_an_arm_may_join_those_that_are_tuned(tmp_path):
+  """What is tuned keeps its choice; what was run untuned is refused."""
+  before = _make(tmp_path, trials=2, studies=1)
+  before.carry_out(Trials(lambda config: config.optimizer.learning_rate))
+  assert before.is_complete
+  third = Config(objective="clm", arm="third", size="nano", length=64)
+  both = _make(tmp_path, arms=[*ARMS, third], trials=2, studies=1)
+  assert [both.has_choice(arm) for arm in both.arms] == [True, True, False]
+  rates = [c.optimizer.learning_rate for c in both.chosen()]
+  assert rates[:2] == [c.optimizer.learning_rate for c in before.chosen()]
+  assert rates[2] == third.optimizer.learning_rate
+  runs = [
+    dataclasses.replace(c, name=c.arm, workdir=str(tmp_path / "runs" / c.arm))
+    for c in both.chosen()
+  ]
+  for run in runs:
+    both.require_first(runs)
+    pathlib.Path(run.workdir).mkdir(parents=True)
+    pathlib.Path(run.workdir, "config.json").write_text("{}")
+  with pytest.raises(UsageError, match="third, which was run before third"):
+    both.require_first(runs)
