@@ -1,7 +1,8 @@
 """Reads words with tags: CoNLL's columns, or JSONL with tokens and tags.
 
 Tags are returned as IOB2: B begins an entity, I continues it. IOB1 (I begins
-one, B only where it follows one of its kind) and BIOES or BILOU are converted.
+one, B only where it follows one of its kind), BIOES, BMES and BILOU are
+converted.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from lm_jax.support.errors import UsageError, short
 from lm_jax.support.printable import printable
 
 OUTSIDE = "O"
-_TAG = re.compile(r"[BIESLU]-\S+")
+_TAG = re.compile(r"[BIMESLU]-\S+")
 _DOCUMENT = "-DOCSTART-"
-# Tags of BIOES and BILOU that end an entity or are one, in IOB2.
-_ALONE = {"S": "B", "U": "B", "E": "I", "L": "I"}
+# Tags of BIOES, BMES and BILOU that IOB2 does not have, in IOB2.
+_ALONE = {"S": "B", "U": "B", "E": "I", "L": "I", "M": "I"}
 
 
 def columns(path: pathlib.Path) -> list[Tagged]:
@@ -122,8 +123,8 @@ def to_iob2(
     for where, tag in zip(wheres, one.tags, strict=True):
       if tag != OUTSIDE and not _TAG.fullmatch(tag):
         raise UsageError(
-          f"{where}: tag {short(tag)}: must be O, or B-, I- (or E-, S-, L-, U-)"
-          " and a kind"
+          f"{where}: tag {short(tag)}: must be O, or B-, I- (or M-, E-, S-, L-,"
+          " U-) and a kind"
         )
       begins = tag[0] not in "BSU" and not _may_continue(before, tag)
       if tag != OUTSIDE and begins:
@@ -149,7 +150,7 @@ def to_iob2(
 
 def _may_continue(before: str, tag: str) -> bool:
   """Returns whether an entity may continue from one tag to the next."""
-  return before[0] in "BI" and before[2:] == tag[2:]
+  return before[0] in "BIM" and before[2:] == tag[2:]
 
 
 def _converted(tags: Sequence[str]) -> Iterator[str]:
