@@ -38,6 +38,7 @@ class _Facts:
   standard_error: float | None = None
   lengths: float | None = None
   unknown: float | None = None
+  unknown_bits: float | None = None
 
   @classmethod
   def from_run(cls, run: Run) -> _Facts:
@@ -57,6 +58,8 @@ class BitsPerByte:
   lengths: bits that telling the lengths of the pieces would take at most,
     which a bound is given and does not pay for.
   unknown: share of the text's tokens that are [UNK].
+  unknown_bits: bits per byte that spell these; 0 in older results, whose
+    values are too low by it.
   """
 
   arm: str
@@ -65,11 +68,14 @@ class BitsPerByte:
   error: float | None = None
   lengths: float = 0.0
   unknown: float = 0.0
+  unknown_bits: float = 0.0
   estimators: tuple[str, ...] = ()
 
   @property
   def sign(self) -> str:
-    return "=" if self.exact else "≤"
+    if self.unknown and not self.unknown_bits:
+      return "≥" if self.exact else "?"
+    return "=" if self.exact and not self.unknown else "≤"
 
   def text(self, intervals: bool = True) -> str:
     """Formats = 2.13 [2.10, 2.16], or ≤ 2.31 [2.25, 2.37] ± 0.01."""
@@ -132,6 +138,7 @@ def of_arms(experiment: Experiment) -> dict[str, BitsPerByte]:
       error=float(np.mean(known)) if whole else None,
       lengths=float(np.mean([fact.lengths or 0.0 for fact in facts])),
       unknown=float(np.mean([fact.unknown or 0.0 for fact in facts])),
+      unknown_bits=float(np.mean([fact.unknown_bits or 0.0 for fact in facts])),
       estimators=tuple(names),
     )
   return measured
@@ -270,10 +277,20 @@ def sentences(analysis: Analysis) -> list[str]:
   unknown = {arm.arm: arm.unknown for arm in arms.values() if arm.unknown}
   if unknown:
     shares = [f"{100 * x:.2g} % of {arm}" for arm, x in unknown.items()]
-    texts.append(
-      f"Tokens that are [UNK]: {listed(shares, 'and')}. They stand for any"
-      " text, so that bits per byte are too low by what that text would cost."
-    )
+    text = f"Tokens that are [UNK]: {listed(shares, 'and')}."
+    charges = {a.arm: a.unknown_bits for a in arms.values() if a.unknown_bits}
+    if charges:
+      costs = [f"{x:.2g} of {arm}" for arm, x in charges.items()]
+      text += (
+        " What they stand for is spelt in bytes, (b + 1) log2 257 bits for b of"
+        f" them, in bits per byte {listed(costs, 'and')}: hence ≤."
+      )
+    if unknown.keys() - charges:
+      text += (
+        " They stand for any text, so that bits per byte are too low by what"
+        " that text would cost (≥; ? of a bound), where it is not paid for."
+      )
+    texts.append(text)
   return texts
 
 

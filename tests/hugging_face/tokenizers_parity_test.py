@@ -101,19 +101,23 @@ def test_modernbert_and_other_files_as_they_are(maker, tmp_path):
     _same(tmp_path, model_type, LINES[:500])
 
 
+_MARKED = ["किताब मेज़ पर है।", "桥已经关闭。", "เราไปเดินเล่นที่สวน"] * 3
+
+
 @pytest.mark.parametrize("kind", vocabulary.KINDS)
 def test_tokenizers_of_ours_in_transformers(kind, tmp_path):
   specials = Specials(sentinels=3, after=(3,))
-  texts = foreign.lines(300, seed=1)
+  texts = [*foreign.lines(300, seed=1), *_MARKED]
   content = train_tokenizer.train(kind, texts, 900, specials)
   template = tokenizers_lib.as_trained(_template.GPT2)
   tokenizers_lib.write(tmp_path, content, specials, 64, template)
   (tmp_path / "config.json").write_text('{"model_type": "bert"}')
   theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
   ours = tokenizers.Tokenizer.from_str(content)
-  for text in LINES[:500]:
+  for text in (*LINES[:500], *_MARKED, "雪花 𓀀 <0x41>"):
     ids = ours.encode(text, add_special_tokens=False).ids
     assert theirs.encode(text) == [2, *ids, 3]
+    assert theirs.decode(ids) == ours.decode(ids, False)
   assert theirs.mask_token_id == specials.mask
   assert theirs.pad_token_id == specials.pad
   assert theirs.model_max_length == 64

@@ -187,6 +187,16 @@ def test_unknown_tokens_are_told(three):
   _set(three, "clm", [2.0, 2.1, 2.2], unknown=0.031)
   texts = likelihood.sentences(compare.analyse(collect.load(three)))
   assert any("[UNK]: 3.1 % of clm" in text for text in texts)
+  assert any("too low" in text for text in texts)
+  assert _column(three)["clm"].startswith("≥")
+
+
+def test_unknown_tokens_that_are_paid_for_make_a_bound(three):
+  _set(three, "clm", [2.0, 2.1, 2.2], unknown=0.031, unknown_bits=0.46)
+  texts = likelihood.sentences(compare.analyse(collect.load(three)))
+  assert any("bits per byte 0.46 of clm" in text for text in texts)
+  assert not any("too low" in text for text in texts)
+  assert _column(three)["clm"].startswith("≤")
 
 
 def test_the_page_and_the_table_of_runs(three):

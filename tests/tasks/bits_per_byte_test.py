@@ -57,7 +57,7 @@ PACKINGS = [
 ]
 
 
-def _dataset(folder, kind, packing):
+def _dataset(folder, kind, packing, **options):
   options = DataOptions(
     corpus=str(folder / "texts.jsonl"),
     tokenizer=kind,
@@ -65,6 +65,7 @@ def _dataset(folder, kind, packing):
     cache=str(folder / "cache"),
     sentinels=3,
     **packing,
+    **options,
   )
   return rows_lib.load(options, 16)  # rows end inside of characters
 
@@ -99,20 +100,46 @@ def test_rows_of_bytes_cut_inside_a_character_have_their_own_bytes(folder):
   assert any("\ufffd" in text for text in alone)  # some are cut
 
 
-def test_unknown_tokens_are_told(folder):
-  dataset = _dataset(folder, "wordpiece", PACKINGS[0])
+def test_unknown_tokens_are_charged_for(folder):
+  """By hand, over all documents: the rows are all of them."""
+  dataset = _dataset(folder, "wordpiece", PACKINGS[0], tokenizer_version="1")
   scorer = Uniform(dataset.vocabulary_size)
   measure = bits_per_byte.BitsPerByte().measure(scorer, dataset)
-  (batch,) = dataset.fixed("validation", min(256, dataset.rows("validation")))
-  tokens = batch.tokens_BxL[specials_lib.is_text(batch.tokens_BxL, SPECIALS)]
+  rows = dataset.rows("validation")
+  assert rows <= bits_per_byte.ROWS
+  batches = dataset.fixed("validation", rows)
+  tokens = batches[0].tokens_BxL
+  tokens = tokens[specials_lib.is_text(tokens, SPECIALS)]
   share = (tokens == SPECIALS.unknown).mean()
-  assert measure.likelihood["unknown"] == pytest.approx(share) and share > 0
+  counts = dataset.bytes("validation")
+  bits = bits_per_byte.measured(scorer, batches, counts).value
+  texts = [d.text for d in dataset.corpus.documents("validation")]
+  charge = 0.0
+  for encoded in dataset.tokenizer.encode_batch(texts):
+    sizes = encoded.bytes[encoded.ids == SPECIALS.unknown]
+    charge += math.log2(257) * (sizes + 1).sum() / counts.sum()
+  facts = measure.likelihood
+  assert facts["unknown"] == pytest.approx(share) and share > 0
+  assert facts["unknown_bits"] == pytest.approx(charge)
+  assert measure.metrics == {"bits_per_byte": pytest.approx(bits + charge)}
+  assert facts["kind"] == "bound" and "spelt" in measure.scoring
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "characters", "bytes"])
+def test_where_nothing_is_unknown_it_is_exact(folder, kind):
+  dataset = _dataset(folder, kind, PACKINGS[0])
+  scorer = Uniform(dataset.vocabulary_size)
+  measure = bits_per_byte.BitsPerByte().measure(scorer, dataset)
+  assert measure.likelihood["kind"] == "exact"
+  assert measure.likelihood["unknown"] == 0
+  assert "unknown_bits" not in measure.likelihood
 
 
 def _rows(count, length=6):
   segment = np.tile([1, 1, 1, 2, 2, 0], (count, 1)).astype(np.int32)
   zero = np.zeros((count, length), np.int32)
-  tokens = np.arange(count * length).reshape(count, length).astype(np.int32)
+  tokens = 70 + np.arange(count * length).reshape(count, length)
+  tokens = tokens.astype(np.int32)
   return Rows(tokens, segment, zero, zero, zero)
 
 
