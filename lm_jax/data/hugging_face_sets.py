@@ -31,7 +31,11 @@ def find(name: str) -> Any:
     UsageError: it is not prepared, and can't be had.
   """
   repository, _, config = name.removeprefix(PREFIX).partition("/")
-  stored = "/".join(x for x in (repository.lower(), config) if x)
+  from tensorflow_datasets.core.utils import conversion_utils
+
+  hub_name = repository.replace("__", "/")
+  stored = conversion_utils.to_tfds_name(hub_name)
+  stored = f"{stored}/{config}" if config else stored
   builder = own_builders.prepared(stored)
   if builder is not None:
     return builder
@@ -45,7 +49,7 @@ def find(name: str) -> Any:
   try:
     network.require(_HOST)  # The library would try again for half a minute.
     return huggingface_dataset_builder.HuggingfaceDatasetBuilder(
-      hf_repo_id=repository.replace("__", "/"),
+      hf_repo_id=hub_name,
       hf_config=config or None,
       file_format="array_record",
     )

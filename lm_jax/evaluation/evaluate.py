@@ -12,6 +12,7 @@ from lm_jax.data.hashes import FileState
 from lm_jax.data.rows import Dataset
 from lm_jax.evaluation import (
   averages,
+  babylm,
   fine_tuned,
   plan,
   predictions,
@@ -58,6 +59,8 @@ def evaluate(
   planned = plan.plan(flags, source)
   if flags.predictions:
     _require_new(pathlib.Path(flags.predictions))
+  if flags.babylm:
+    babylm.check(flags.babylm, flags.limit)
   if flags.workdir:
     store.check(flags)
   if flags.template:
@@ -110,6 +113,8 @@ def evaluate(
       records = [p for outcome in outcomes for p in outcome.predictions]
       with disk.disk_errors_as_usage(f"--predictions={flags.predictions}"):
         predictions.write(flags.predictions, records)
+    if flags.babylm:
+      babylm.write(flags.babylm, outcomes, flags.places)
     if kept is not None:
       report.write(flags.workdir)
   return Evaluation(empty.model, empty.flags, empty.versions, tuple(outcomes))

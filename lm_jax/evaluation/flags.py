@@ -57,6 +57,11 @@ class EvaluateFlags:
     "a .jsonl file to write: what each item was answered, and its score;"
     " `report --predictions` compares two",
   )
+  babylm: str = option(
+    "",
+    "a directory, results/MODEL, for the answers in the layout that BabyLM's"
+    " and Chinese BabyLM's pipelines collect; calls for other tasks add to it",
+  )
   format: Form = option("text", "of what is printed")
   run_generated_code: bool = option(
     False,

@@ -21,16 +21,28 @@ from lm_jax.support import errors
 from lm_jax.support.errors import UsageError
 
 # Names of the fields: in lm_jax, in BLiMP, SLING and ZhoBLiMP, in JBLiMP and
-# TurBLiMP, in MultiBLiMP and CLiMP, and in RuBLiMP.
-_GOOD = ("good", "sentence_good", "good_sentence", "sen", "source_sentence")
-_BAD = ("bad", "sentence_bad", "bad_sentence", "wrong_sen", "target_sentence")
+# TurBLiMP, in MultiBLiMP and CLiMP, in RuBLiMP, and in hanzi-structure.
+_GOOD = (
+  *("good", "sentence_good", "good_sentence", "sen", "source_sentence"),
+  "sent_good",
+)
+_BAD = (
+  *("bad", "sentence_bad", "bad_sentence", "wrong_sen", "target_sentence"),
+  "sent_bad",
+)
 # (SLING capitalizes some in some of its files.)
-_UID = ("uid", "UID", "paradigm", "Paradigm", "PID", "phenomenon")
+_UID = (
+  *("uid", "UID", "paradigm", "Paradigm", "PID", "phenomenon"),
+  "condition",
+)
 _NUMBER = ("pair_id", "pairID", "pair_ID", "ID", "id")
 # Groups of the pairs of a paradigm; some sets have no field.
 _GROUPS = {
   "field": ("field", "level"),
-  "term": ("term", "linguistics_term", "phenomenon", "Phenomenon"),
+  "term": (
+    *("term", "linguistics_term", "phenomenon", "Phenomenon"),
+    "Structure",
+  ),
 }
 _JSON, _TABLES = (".jsonl",), (".csv", ".tsv")
 _ARCHIVES = (".tar", ".tar.gz", ".tgz")
@@ -152,7 +164,18 @@ def _of_file(path: pathlib.Path) -> Iterator[Pair]:
   elif _has(path, _TABLES):
     yield from _of_table(lines.content(path), path.name, str(path))
   else:
-    yield from from_records(records.read_file(path))
+    source = records.read_file(path)
+    yield from from_records(_named(source, path.name.partition(".")[0]))
+
+
+def _named(source: Source, stem: str) -> Source:
+  """Names the paradigm of records without one by their file.
+
+  BabyLM's supplement of BLiMP has it there alone.
+  """
+  for where, name, record in source:
+    named = any(field in record for field in _UID)
+    yield where, name, record if named else {"uid": stem, **record}
 
 
 def _of_archive(path: pathlib.Path) -> Iterator[Pair]:

@@ -220,6 +220,15 @@ class Scorer:
     counts = [around + len(self._tokenizer.encode(text)) for text in texts]
     return np.array(counts, np.int64)
 
+  def unknown_counts(self, texts: Sequence[str]) -> np.ndarray:
+    """Counts the unknown tokens of each text: int64 [n]."""
+    unknown = self._tokenizer.specials.unknown
+    counts = [
+      int((np.asarray(self._tokenizer.encode(text)) == unknown).sum())
+      for text in texts
+    ]
+    return np.array(counts, np.int64)
+
   def _batches(
     self,
     texts: Sequence[str],

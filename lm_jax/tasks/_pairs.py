@@ -83,7 +83,11 @@ def fitting(scorer, pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def measure(
-  scorer, pairs: Sequence[Pair], name: str, link: str = "sum"
+  scorer,
+  pairs: Sequence[Pair],
+  name: str,
+  link: str = "sum",
+  lost: Sequence[bool] = (),
 ) -> Measure:
   """Measures a task of pairs; empty if the model has no score.
 
@@ -92,10 +96,13 @@ def measure(
     pairs: not empty.
     name: of the task.
     link: how a sentence's tokens make its score (_linking.py).
+    lost: for each pair whether it counts as wrong whatever its scores are.
   """
   if not scorer.scoring:
     return Measure()
   good, bad, right = scores(scorer, pairs, link)
+  if lost:
+    right = [0.0 if no else x for x, no in zip(right, lost, strict=True)]
   items = by_metric(name, right, [pair.groups for pair in pairs])
   metrics = means(items) | {f"{name}/items": float(len(pairs))}
   predictions = [
