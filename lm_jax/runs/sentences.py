@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from absl import logging
+
 from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.config import phases as phases_lib
 from lm_jax.data import rows as rows_lib
 from lm_jax.support.errors import UsageError
+
+# A smaller share of rows is told.
+_FEW = 0.25
 
 
 def _need(config: Config) -> tuple[str, str]:
@@ -24,15 +29,24 @@ def _need(config: Config) -> tuple[str, str]:
 def require(config: Config, dataset: rows_lib.Dataset) -> None:
   """Raises UsageError if a run needs sentences and no row holds two.
 
+  Warns where few rows do.
+
   Args:
     config: of the run.
     dataset: its rows.
   """
   name, use = _need(config)
-  if name and not dataset.has_sentences():
+  share = dataset.paired_share() if name else 1.0
+  if not share:
     raise UsageError(
       f"--objective={name}: {use}, and no row of the training split of"
       f" --data.corpus={dataset.corpus.name} holds two sentences of a document"
+    )
+  if share < _FEW:
+    logging.warning(
+      "--objective=%s: %s, and %.0f %% of the training rows hold two sentences;"
+      " a larger --length holds more",
+      *(name, use, 100 * share),
     )
 
 

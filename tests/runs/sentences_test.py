@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from lm_jax import cli
-from lm_jax.data import rows
+from lm_jax.config import Config
+from lm_jax.data import pack, rows
 from lm_jax.data.options import DataOptions
 from lm_jax.objectives import denoising, mlm_nsp, mlm_sop
+from lm_jax.runs import sentences
 from lm_jax.types import Spec
 
 SENTENCES = {
@@ -32,16 +34,16 @@ def corpus(path, documents):
   )
 
 
-def documents(sentences):
+def documents(parts):
   rng = np.random.default_rng(0)
-  return ["".join(rng.choice(sentences, 12)) for _ in range(60)]
+  return ["".join(rng.choice(parts, 12)) for _ in range(60)]
 
 
 @pytest.mark.parametrize("language", SENTENCES)
 def test_pairs_and_shuffling_in_other_languages(tmp_path, language):
   texts = documents(SENTENCES[language])
   loaded = rows.load(corpus(tmp_path / "a.jsonl", texts), 128)
-  assert loaded.has_sentences()
+  assert loaded.paired_share() > 0.6
   batch = jax.tree.map(jax.numpy.asarray, loaded.batch(0, 0, 32))
   spec = Spec("encoder", 128, loaded.vocabulary_size, loaded.specials)
   for objective in (
@@ -90,6 +92,25 @@ def test_without_sentences_a_run_is_refused(tmp_path, single, capsys, name):
   assert not run.exists()
   if name == "denoising":
     assert cli.main(["train", *given, "--objective.shuffle=false"]) == 0
+
+
+def test_few_rows_with_two_sentences_are_told(tmp_path, caplog):
+  texts = [f"{i} 桥已经关闭，人们绕路" for i in range(120)]
+  texts[7::20] = ["桥关了。人走了。"] * 6
+  given = corpus(tmp_path / "few.jsonl", texts)
+  loaded = rows.load(given, 64)
+  table = loaded.tables[0].read_rows("train", np.arange(loaded.rows("train")))
+  two = [
+    len(set(sentence[segment > 0])) > 1
+    for segment, sentence in zip(
+      table[pack.SEGMENT], table[pack.SENTENCE], strict=True
+    )
+  ]
+  assert loaded.paired_share() == pytest.approx(np.mean(two))
+  assert 0 < np.mean(two) < 0.1
+  config = Config(objective="mlm_sop", data=given)
+  sentences.require(config, loaded)
+  assert "of the training rows hold two sentences" in caplog.text
 
 
 def test_a_comparison_is_refused_before_its_first_run(tmp_path, single, capsys):
