@@ -40,7 +40,8 @@ class DataOptions:
   unique: str = option(
     "",
     "what is read of the training documents, over and over: tokens:1e6,"
-    " documents:100, bytes:1e6 or share:0.1; a prefix of the shuffled documents"
+    " words:1e6 (parted by white space), jieba:1e6 (its pieces), documents:100,"
+    " bytes:1e6 or share:0.1; a prefix of the shuffled documents"
     " that is the same for every arm and seed, and part of every larger one;"
     " all unless given. The tokenizer is trained on all",
     absent="",

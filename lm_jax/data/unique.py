@@ -12,18 +12,22 @@ import dataclasses
 import functools
 import hashlib
 import json
+import logging
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import numpy as np
 
 from lm_jax.data.corpus import Corpus, Document
 from lm_jax.data.tokenizer import Tokenizer
-from lm_jax.support import cache, typed_json
+from lm_jax.support import cache, optional, typed_json
 from lm_jax.support.errors import UsageError, about
 
-UNITS = ("tokens", "documents", "bytes", "share")
+# Words are parted by white space, as BabyLM counts them; "jieba" are the pieces
+# of jieba's cut, punctuation and spaces too, as Chinese BabyLM counts them.
+UNITS = ("tokens", "words", "jieba", "documents", "bytes", "share")
 FLAG = "--data.unique"
 _FILE, _CHOSEN = "unique.json", "documents.npy"
 _MOST = Decimal(10) ** 18
@@ -94,7 +98,7 @@ def limit(
   together, and each counts.
 
   Args:
-    corpus: whose documents are read once, or twice for tokens, the first time.
+    corpus: whose documents are read once, or twice to count, the first time.
     amount: at most.
     tokenizer: that counts tokens.
     root: the directory for prepared data, as --data.cache names it.
@@ -106,6 +110,8 @@ def limit(
   facts = [corpus.fingerprint, amount.unit, str(amount.count)]
   if amount.unit == "tokens":
     facts.append(tokenizer.fingerprint)
+  elif amount.unit == "jieba":
+    facts.append(f"jieba {_jieba().__version__}")
   fingerprint = cache.key("unique 1", *facts)
   folder = cache.root(root) / "unique" / fingerprint
 
@@ -151,25 +157,32 @@ def _choose(
     raise UsageError(f"--data.corpus={corpus.name}: has no training documents")
   order_N = np.argsort(rank_N, kind="stable")
   flag = f"{FLAG}={amount.unit}:{amount.count}"
+  called = "pieces of jieba" if amount.unit == "jieba" else amount.unit
   sizes_N = bytes_N[order_N]
   if amount.unit == "share":
     taken = int(np.ceil(amount.count * len(order_N)))
   else:
     if amount.unit == "documents":
       sizes_N = np.ones_like(sizes_N)
-    elif amount.unit == "tokens":
-      sizes_N = _tokens(corpus, tokenizer, order_N, sizes_N, int(amount.count))
+    elif amount.unit != "bytes":
+      sizes_N = _counted(
+        corpus,
+        _counter(amount.unit, tokenizer),
+        order_N,
+        sizes_N,
+        int(amount.count),
+      )
     ends_N = np.cumsum(sizes_N)
     if ends_N[-1] < amount.count:
       raise UsageError(
-        f"{flag}: --data.corpus={corpus.name} has {ends_N[-1]:,} {amount.unit}"
+        f"{flag}: --data.corpus={corpus.name} has {ends_N[-1]:,} {called}"
         f" to train on, in {len(order_N):,} documents"
       )
     taken = int(np.searchsorted(ends_N, amount.count, side="right"))
     if not taken:
       raise UsageError(
         f"{flag}: the first document of --data.corpus={corpus.name} alone has"
-        f" {sizes_N[0]:,} {amount.unit}; documents are taken whole"
+        f" {sizes_N[0]:,} {called}; documents are taken whole"
       )
   chosen_N = np.sort(order_N[:taken])
   return chosen_N, Sizes(
@@ -208,25 +221,51 @@ def _measure(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
   return np.array(hashes, np.uint64), np.array(sizes, np.int64)
 
 
-def _tokens(
+def _counter(unit: str, tokenizer: Tokenizer) -> Callable[[str], int]:
+  """Returns what counts the tokens, words or pieces of a text."""
+  if unit == "tokens":
+    return lambda text: len(tokenizer.encode(text))
+  if unit == "words":
+    return lambda text: len(text.split())
+  cut = _jieba().cut
+  return lambda text: sum(1 for _ in cut(text))
+
+
+def _jieba() -> Any:
+  """Returns jieba itself: rjieba of the extra `languages` cuts numbers apart.
+
+  Raises:
+    UsageError: it is not installed.
+  """
+  library = optional.if_installed("jieba")
+  if library is None:
+    raise UsageError(
+      f"{FLAG}=jieba: counts the pieces of jieba; pip install jieba==0.42.1"
+    )
+  logging.getLogger("jieba").setLevel(logging.WARNING)  # It tells its loading.
+  return library
+
+
+def _counted(
   corpus: Corpus,
-  tokenizer: Tokenizer,
+  counter: Callable[[str], int],
   order_N: np.ndarray,
   bytes_N: np.ndarray,
   count: int,
 ) -> np.ndarray:
-  """Counts tokens of the first documents, until there are `count`: int64 [M].
+  """Counts what the first documents have, until there is `count`: int64 [M].
 
+  counter: of a text.
   order_N, bytes_N: numbers and sizes of all documents, shuffled.
   """
   enough = _BYTES * count
   while True:
     first = int(np.searchsorted(np.cumsum(bytes_N), enough, side="left")) + 1
     place = {int(number): i for i, number in enumerate(order_N[:first])}
-    tokens_M = np.zeros(len(place), np.int64)
+    counts_M = np.zeros(len(place), np.int64)
     for number, document in _numbered(corpus.documents("train")):
       if number in place:
-        tokens_M[place[number]] += len(tokenizer.encode(document.text))
-    if tokens_M.sum() > count or len(place) == len(order_N):
-      return tokens_M
+        counts_M[place[number]] += counter(document.text)
+    if counts_M.sum() > count or len(place) == len(order_N):
+      return counts_M
     enough *= 4

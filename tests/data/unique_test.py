@@ -1,6 +1,7 @@
 """The unique data of a run: nested, whole documents, no more than asked for."""
 
 import hashlib
+import sys
 
 import numpy as np
 import pytest
@@ -63,6 +64,43 @@ def test_a_prefix_of_the_shuffled_documents_is_read(options, unit):
     assert (counts.documents, counts.tokens) == (count, sum(sizes[:count]))
 
 
+class Pieces:
+  """Stands in for jieba: each character is a piece."""
+
+  __version__ = "0.42.1"
+
+  @staticmethod
+  def cut(text):
+    yield from text
+
+
+@pytest.mark.parametrize("unit", ["words", "jieba"])
+def test_a_budget_of_words(options, unit, monkeypatch):
+  monkeypatch.setitem(sys.modules, "jieba", Pieces)
+  order = shuffled(options)
+  # Words are parted by white space; a sign at a word is part of it.
+  sizes = [len(x.split()) if unit == "words" else len(x) for x in order]
+  read, _ = texts(options, unique=f"{unit}:{sum(sizes[:5])}")
+  assert set(read) == set(order[:5])
+  read, _ = texts(options, unique=f"{unit}:{sum(sizes[:5]) - 1}")
+  assert set(read) == set(order[:4])
+
+
+def test_another_version_of_jieba_is_another_corpus(options, monkeypatch):
+  monkeypatch.setitem(sys.modules, "jieba", Pieces)
+  _, one = texts(options, unique="jieba:400")
+  monkeypatch.setattr(Pieces, "__version__", "0.43")
+  _, other = texts(options, unique="jieba:400")
+  assert one.fingerprint != other.fingerprint
+
+
+def test_without_jieba_it_is_one_line(options, monkeypatch):
+  monkeypatch.setitem(sys.modules, "jieba", None)
+  message = "--data.unique=jieba: counts the .* pip install jieba==0.42.1"
+  with pytest.raises(UsageError, match=message):
+    texts(options, unique="jieba:400")
+
+
 def test_held_out_splits_and_the_tokenizer_are_as_ever(options):
   whole = rows.load(DataOptions(**(options | {"tokenizer": "bpe"})), 64)
   few = rows.load(
@@ -109,7 +147,8 @@ def test_each_corpus_of_a_mixture_has_its_share(options):
   ("text", "message"),
   [
     ("tokens", "tokens are a whole number"),
-    ("words:3", "is UNIT:AMOUNT, as in tokens:1e6"),
+    ("lines:3", "is UNIT:AMOUNT, as in tokens:1e6"),
+    ("words:1e9", "has [0-9,]+ words to train on, in 5[0-9] documents"),
     ("share:1.5", "a share must be above 0 and at most 1"),
     ("share:x", "a share must be above 0"),
     ("documents:0", "documents are a whole number above 0"),
@@ -128,5 +167,5 @@ def test_what_is_no_amount_is_refused_before_anything_is_read():
   from lm_jax import config
   from lm_jax.data.options import DataOptions
 
-  with pytest.raises(UsageError, match="--data.unique=words:3: is UNIT:AMOUNT"):
-    config.build(config.Config(data=DataOptions(unique="words:3")))
+  with pytest.raises(UsageError, match="--data.unique=lines:3: is UNIT:AMOUNT"):
+    config.build(config.Config(data=DataOptions(unique="lines:3")))
