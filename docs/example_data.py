@@ -146,6 +146,12 @@ def _mnli(rng: random.Random) -> dict[str, Any]:
   return _pair(rng, ("entailment", "neutral", "contradiction"))
 
 
+def _ocnli(rng: random.Random) -> dict[str, Any]:
+  one, two = rng.sample(("下雨", "下雪", "刮风", "出太阳"), 2)
+  words = {"sentence1": f"今天{one}。", "sentence2": f"今天{two}。"}
+  return words | {"label": rng.choice(("entailment", "contradiction"))}
+
+
 def _trec(rng: random.Random) -> dict[str, Any]:
   label = rng.choice(list(KINDS))
   text = f"{KINDS[label]} the {rng.choice(THINGS)} of {rng.choice(PLACES)} ?"
@@ -261,6 +267,7 @@ def _relations(rng: random.Random) -> dict[str, Any]:
 
 TASKS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
   "sst2": _sst2,
+  "ocnli": _ocnli,
   "rte": _rte,
   "mnli": _mnli,
   "trec": _trec,

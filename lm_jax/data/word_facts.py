@@ -5,6 +5,7 @@ A run that began under older rules goes on with them.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ def number(text: str, encoding: Any, by_script: bool) -> np.ndarray:
   spans = words.missed_spans(text) if by_script and own_T.size else []
   if not spans:
     return own_T
-  first_T, last_T = np.array(encoding.offsets, np.int64).T
+  first_T, last_T = _offsets(text, encoding)
   blank = np.fromiter((c in _SPACES for c in text), bool, len(text))
   # The place of each character, or of the next one that is not white space.
   place = np.where(blank, len(text), np.arange(len(text)))
@@ -69,3 +70,24 @@ def number(text: str, encoding: Any, by_script: bool) -> np.ndarray:
   new_T = (np.diff(own_T) != 0) & ~inside_T[1:]
   new_T |= np.diff(part_T) != 0
   return np.concatenate([[0], np.cumsum(new_T)]).astype(np.int32)
+
+
+def _offsets(text: str, encoding: Any) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the first character of each token, and its end: int64 [T].
+
+  Unigram reports all bytes of neighbouring unknown characters as if each stood
+  for all of these characters; here each byte has its own one.
+  """
+  offsets_T2 = np.array(encoding.offsets, np.int64)
+  first_T, last_T = offsets_T2.T.copy()
+  new_T = np.any(np.diff(offsets_T2, axis=0) != 0, axis=1)
+  cuts = [0, *(np.flatnonzero(new_T) + 1), len(first_T)]
+  for start, end in itertools.pairwise(cuts):
+    a, b = offsets_T2[start]
+    if end - start == 1 or b - a <= 1:
+      continue
+    sizes = [len(sign.encode()) for sign in text[a:b]]
+    if sum(sizes) == end - start:
+      first_T[start:end] = np.repeat(np.arange(a, b), sizes)
+      last_T[start:end] = first_T[start:end] + 1
+  return first_T, last_T
