@@ -18,13 +18,21 @@ def cross_entropy(dataset: RowSource, held_out: list[Rows]) -> float:
   p are the frequencies in training rows with one added to each count (Laplace),
   q those in the held-out rows. A model below has learnt something of context.
   """
+  log_p_V = log_frequencies(dataset)
+  held_V = sum(_counts(dataset, rows) for rows in held_out)
+  return float(-np.sum(held_V * log_p_V) / max(1.0, np.sum(held_V)))
+
+
+def log_frequencies(dataset: RowSource) -> np.ndarray:
+  """Computes the log of each token's frequency in training rows: float64 [V].
+
+  One is added to each count (Laplace).
+  """
   counts_V = np.ones(dataset.vocabulary_size)
   batch = min(BATCH, dataset.rows("train"))
   for number in range(min(ROWS, dataset.rows("train")) // batch):
     counts_V += _counts(dataset, dataset.batch(0, number, batch))
-  held_V = sum(_counts(dataset, rows) for rows in held_out)
-  log_p_V = np.log(counts_V / counts_V.sum())
-  return float(-np.sum(held_V * log_p_V) / max(1.0, np.sum(held_V)))
+  return np.log(counts_V / counts_V.sum())
 
 
 def _counts(dataset: RowSource, rows: Rows) -> np.ndarray:

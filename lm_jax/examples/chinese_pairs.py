@@ -7,11 +7,13 @@ traditional characters are both known.
 
 from __future__ import annotations
 
+import collections
 import random
 import re
 from collections.abc import Callable, Iterable
 
-from lm_jax.data import words as words_lib
+from lm_jax.examples.cohesion import Words
+from lm_jax.examples.english_pairs import RATIO
 from lm_jax.examples.script_pairs import spliced
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
@@ -45,10 +47,9 @@ _ASPECT = re.compile(
   rf"(?<=[{_HAN}])(?<![为為除极極罢罷得算受通经經超不越难難渡度路错錯随隨沿本跟])"
   rf"(?<!有)([了着著过過])(?![解不去来來程度于於名作重手])(?=[{_HAN}])"
 )
-# Another form for each: the commonest of the two that is least often right.
-_OTHER_ASPECT = {
-  **{"了": "着", "着": "过", "著": "過", "过": "着", "過": "著"},
-}
+# Between the frequencies of a classifier and its replacement, of which there
+# are few.
+_RATIO = 2 * RATIO
 _ADVERBS_TEXT = (
   "不 没 沒 也 都 就 才 还 還 又 再 很 已 已经 已經 曾 曾经 曾經 正在"
   " 将 將 并 並 只 更 最 非常 十分 均 仍 仍然 必须 必須 可以 能够 能夠 应该"
@@ -60,15 +61,13 @@ _ADVERBS = frozenset(_ADVERBS_TEXT.split())
 class Chinese:
   """Damages sentences in three ways that Chinese has."""
 
-  def __init__(self, texts: Iterable[str], rng: random.Random):
-    self._rng = rng
-    counts = dict.fromkeys(_REPLACING, 0)
+  def __init__(self, texts: Iterable[str], rng: random.Random, words: Words):
+    self._rng, self._words = rng, words
+    counts: collections.Counter[str] = collections.Counter()
     for text in texts:
-      for match in _CLASSIFIER.finditer(text):
-        if match[1] in counts:
-          counts[match[1]] += 1
-    # As frequent as in the text, and in its kind of characters.
-    self._classifiers = {sign: n for sign, n in counts.items() if n}
+      counts.update(match[1] for match in _CLASSIFIER.finditer(text))
+    # Those of the text, and so in its kind of characters.
+    self._classifiers = counts
 
   def ways(self) -> dict[str, Callable[[str], str | None]]:
     """Returns the function of each kind: it damages a sentence, or can't."""
@@ -84,27 +83,38 @@ class Chinese:
     if not matches:
       return None
     match = self._rng.choice(matches)
-    others = {
-      sign: count
-      for sign, count in self._classifiers.items()
-      if _SET_OF[sign] != _SET_OF[match[1]]
-    }
+    count = self._classifiers.get(match[1], 0)
+    others = [
+      sign
+      for sign, own in self._classifiers.items()
+      if sign in _REPLACING
+      and _SET_OF[sign] != _SET_OF[match[1]]
+      # Else the frequency of the sign alone would tell.
+      and count / _RATIO <= own <= count * _RATIO
+    ]
     if not others:
       return None
-    [new] = self._rng.choices(list(others), list(others.values()))
-    return spliced(sentence, [(match.span(1), new)])
+    return spliced(sentence, [(match.span(1), self._rng.choice(others))])
 
   def aspect(self, sentence: str) -> str | None:
-    """Replaces 了, 着 or 过 behind a verb by another one."""
-    matches = list(_ASPECT.finditer(sentence))
-    if not matches:
+    """Moves 了, 着 or 过 before its verb: 他看了书, 他了看书."""
+    starts = {b: a for a, b in self._words.spans(sentence)}
+    moves = []
+    for match in _ASPECT.finditer(sentence):
+      middle, end = match.span(1)
+      start = starts.get(end, end)  # 看了 may be one word, or two.
+      start = starts.get(middle, middle) if start == middle else start
+      if start < middle:
+        moves.append((start, middle, end))
+    if not moves:
       return None
-    match = self._rng.choice(matches)
-    return spliced(sentence, [(match.span(1), _OTHER_ASPECT[match[1]])])
+    start, middle, end = self._rng.choice(moves)
+    moved = sentence[middle:end] + sentence[start:middle]
+    return spliced(sentence, [((start, end), moved)])
 
   def order(self, sentence: str) -> str | None:
     """Moves an adverb behind the word that follows it: 他也去, 他去也."""
-    spans = words_lib.spans(sentence)
+    spans = self._words.spans(sentence)
     words = [sentence[a:b] for a, b in spans]
     places = [
       i

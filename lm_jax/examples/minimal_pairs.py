@@ -3,8 +3,8 @@
 "swap": two words at most three apart are exchanged. "replace": a word is
 replaced by one of similar frequency in the training text. "inflection", of
 English alone, whose rules are known: another number (english_pairs.py).
-"classifier", "aspect" and "order", of Chinese: another measure word, another
-or a moved 了, 着 or 过, and an adverb behind its verb (chinese_pairs.py).
+"classifier", "aspect" and "order", of Chinese: another measure word; 了, 着 or
+过 before its verb; and an adverb behind its verb (chinese_pairs.py).
 
 The changed sentence is worse on average, not always: a noun's other number
 may be as good, and languages with a free order of words allow many swaps.
@@ -21,8 +21,9 @@ from lm_jax.data.corpus import Corpus
 from lm_jax.data.vocabulary import TRAINING_BYTES, some
 from lm_jax.examples import letters
 from lm_jax.examples.chinese_pairs import Chinese
+from lm_jax.examples.cohesion import Words
 from lm_jax.examples.english_pairs import English, clean_sentences, is_clean
-from lm_jax.examples.script_pairs import UNSPACED, AnyScript, units
+from lm_jax.examples.script_pairs import ALPHABETS, UNSPACED, AnyScript, units
 
 # A script with less of the held-out words makes no pairs.
 _LEAST_SHARE = 0.01
@@ -140,9 +141,12 @@ def _ways(
   """The kinds of damage that sentences of a script can have."""
   if is_english:
     return English(iter(texts), rng).ways()
-  damage = AnyScript(texts, script, rng)
+  words = Words(texts)
+  if script in ALPHABETS and words.by_character:
+    return {}  # Broken words, which the frequency of tokens alone tells.
+  damage = AnyScript(texts, script, rng, words)
   if script == letters.HAN:
-    return damage.ways() | Chinese(texts, rng).ways()
+    return damage.ways() | Chinese(texts, rng, words).ways()
   return damage.ways()
 
 

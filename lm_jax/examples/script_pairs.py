@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from lm_jax.data import words as words_lib
 from lm_jax.data.text import sentences
 from lm_jax.data.words import Span
+from lm_jax.examples.cohesion import Words
 from lm_jax.examples.english_pairs import ATTESTED, FEWEST_WORDS, RATIO, REACH
 from lm_jax.examples.letters import HAN, JAPANESE, script_of
 
@@ -22,6 +23,8 @@ from lm_jax.examples.letters import HAN, JAPANESE, script_of
 UNSPACED = frozenset(
   (HAN, JAPANESE, "Kana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan")
 )
+# Of these, alphabets, whose letters do not tell the words by cohering.
+ALPHABETS = frozenset(("Thai", "Lao", "Khmer", "Myanmar", "Tibetan"))
 # More words than an English sentence may have, times: compounds and cases
 # make others longer or shorter, and there are fewer sentences to choose from.
 _LONGER = 5 / 3
@@ -131,11 +134,13 @@ def spliced(text: str, changes: Iterable[tuple[Span, str]]) -> str:
 class AnyScript:
   """Damages sentences of a script with words of a text."""
 
-  def __init__(self, texts: Iterable[str], script: str, rng: random.Random):
-    self._rng, self._script = rng, script
+  def __init__(
+    self, texts: Iterable[str], script: str, rng: random.Random, words: Words
+  ):
+    self._rng, self._script, self._words = rng, script, words
     counts: collections.Counter[str] = collections.Counter()
     for text in texts:
-      in_text = (text[a:b] for a, b in words_lib.spans(text))
+      in_text = (text[a:b] for a, b in self._words.spans(text))
       counts.update(word.lower() for word in in_text if self._is_own(word))
     self._counts = {w: n for w, n in counts.items() if n >= ATTESTED}
     self._by_count = sorted(self._counts, key=lambda w: (self._counts[w], w))
@@ -154,7 +159,7 @@ class AnyScript:
 
   def swap(self, sentence: str) -> str | None:
     """Exchanges two words, neither of them the first."""
-    spans = words_lib.spans(sentence)
+    spans = self._words.spans(sentence)
     words = [sentence[a:b] for a, b in spans]
     places = [
       (i, j)
@@ -178,7 +183,7 @@ class AnyScript:
 
   def replace(self, sentence: str) -> str | None:
     """Replaces one word by another of similar frequency."""
-    spans = words_lib.spans(sentence)
+    spans = self._words.spans(sentence)
     # Capitalized words are names, except the first.
     places = [
       span

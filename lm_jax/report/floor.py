@@ -71,6 +71,12 @@ def sentences(experiment: Experiment) -> list[str]:
       f"Minimal pairs of the held-out text of {one['corpus']}:"
       f" {in_words(one['counts'])}{words}."
     )
+    known = one.get("by_frequency")
+    if isinstance(known, float):
+      told[-1] += (
+        f" A model that knows only how frequent tokens are gets"
+        f" {100 * known:.1f} % of them right."
+      )
   if not told and (counts := _from_items(experiment)):
     kinds = ", ".join(f"{kind} {count}" for kind, count in counts.items())
     told.append(f"Minimal pairs: {items_of(experiment, PAIRS):,} ({kinds}).")

@@ -16,6 +16,7 @@ from lm_jax import config as config_lib
 from lm_jax.config import Config
 from lm_jax.data import rows as rows_lib
 from lm_jax.data import segmenters
+from lm_jax.data.vocabulary import some
 from lm_jax.examples import minimal_pairs as pairs_lib
 from lm_jax.examples import task_paths
 from lm_jax.report import floor, subject
@@ -129,10 +130,16 @@ def _total(one: Mapping[str, Any]) -> int:
 
 def _too_few(pairs: Sequence[Mapping[str, Any]]) -> str:
   one = min(pairs, key=_total)
+  more = "give more text"
+  if segmenters.CHARACTERS in one.get("words", ""):
+    more = (
+      "give more text, or words to pair: pip install 'lm_jax[languages]'"
+      f" (now {one['words']})"
+    )
   return (
     f"--data.corpus={one['corpus']}: minimal pairs of its held-out text:"
     f" {floor.in_words(one['counts'])}; it takes {floor.FEWEST} to rank arms:"
-    " give more text, or rank by another measure (--metric=blimp"
+    f" {more}, or rank by another measure (--metric=blimp"
     " --task_data=blimp=FILE, --metric=bits_per_byte), or go on with"
     " --unranked, which measures and ranks nothing"
   )
@@ -174,7 +181,10 @@ def _counted(configs: Sequence[Config]) -> tuple[list[dict[str, Any]], int]:
     pairs = pairs_task.fitting_pairs(dataset)
     counts = pairs_lib.counts(pairs)
     one: dict[str, Any] = {"corpus": dataset.corpus.name, "counts": counts}
-    texts = [pair.good for pair in pairs]
+    if pairs:
+      one["by_frequency"] = round(pairs_task.by_frequency(dataset, pairs), 4)
+    documents = dataset.corpus.documents("test")
+    texts = some((document.text for document in documents), 2**20)
     if words := segmenters.used(segmenters.writings_of(texts)):
       one["words"] = words
     known = made.get(dataset.corpus.name)

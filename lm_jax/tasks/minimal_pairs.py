@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+
+from lm_jax.data import unigram
 from lm_jax.examples import letters, minimal_pairs, records
 from lm_jax.tasks import _pairs, base
 
@@ -82,6 +85,26 @@ def fitting_pairs(
     for pair in drawn(dataset.corpus, split)
     if max(len(encode(pair.good)), len(encode(pair.bad))) <= room
   ]
+
+
+def by_frequency(dataset, pairs) -> float:
+  """The accuracy of a model that knows only how frequent tokens are.
+
+  Far above 1/2 it says that the pairs ask for little else.
+
+  Args:
+    dataset: whose tokenizer and training rows tell.
+    pairs: not empty.
+  """
+  log_p_V = unigram.log_frequencies(dataset)
+
+  def score(text: str) -> float:
+    return float(log_p_V[dataset.tokenizer.encode(text)].sum())
+
+  differences = [score(pair.good) - score(pair.bad) for pair in pairs]
+  # Sums in another order differ in their last bits.
+  ties = np.isclose(differences, 0, atol=1e-6)
+  return float(np.where(ties, 0.5, np.array(differences) > 0).mean())
 
 
 # All models of an experiment are measured on the same ones.

@@ -1,6 +1,7 @@
 """Minimal pairs of other languages than English, of short own sentences."""
 
 import collections
+import importlib.util
 import random
 
 import pytest
@@ -9,6 +10,7 @@ from lm_jax.data import words
 from lm_jax.data.corpus import Corpus, Document
 from lm_jax.examples import letters, minimal_pairs
 from lm_jax.examples.chinese_pairs import Chinese
+from lm_jax.examples.cohesion import Words
 
 # Each word often enough to be known; sentences of 6 to 20 words.
 TEXTS = {
@@ -70,6 +72,10 @@ def make(sentences, count=60):
 @pytest.mark.parametrize("script", TEXTS)
 def test_each_script_has_swaps_and_replacements(script):
   pairs = make(TEXTS[script])
+  if script == "Thai" and importlib.util.find_spec("icu") is None:
+    # Letters in another order are no words in another order.
+    assert not pairs
+    return
   assert {pair.script for pair in pairs} == {script}
   assert pairs and all(pair.good != pair.bad for pair in pairs)
   for pair in pairs:
@@ -106,7 +112,7 @@ def test_scripts_have_pairs_by_their_share_of_the_words():
 @pytest.fixture
 def chinese():
   text = "一本书。一只猫。一条狗。一张纸。三位老师。两座山。" * 5
-  return Chinese([text], random.Random(0))
+  return Chinese([text], random.Random(0), Words([]))
 
 
 def changed(way, sentence):
@@ -130,10 +136,9 @@ def test_a_classifier_becomes_one_of_another_set(chinese):
     assert chinese.classifier(text) is None
 
 
-def test_aspect_becomes_another(chinese):
-  assert chinese.aspect("他看了书。") == "他看着书。"
-  assert chinese.aspect("他看着书。") == "他看过书。"
-  assert chinese.aspect("他去過北京。") == "他去著北京。"
+def test_an_aspect_marker_stands_before_its_verb(chinese):
+  assert chinese.aspect("他看了书。") == "他了看书。"
+  assert chinese.aspect("他去過北京。") == "他過去北京。"
   # Not every 了, 着 and 过 marks an aspect.
   for text in ("为了孩子", "他了解我们", "通过学习", "随着时间", "他来了。"):
     assert chinese.aspect(text) is None
@@ -180,3 +185,32 @@ def test_scripts_are_counted_by_letters():
   assert letters.with_japanese(counts) == {"Japanese": 5, "Latin": 4}
   assert letters.main_script("汉字の") == "Japanese"
   assert letters.main_script("12 !") == ""
+
+
+def test_a_classifier_is_as_frequent_as_the_one_it_replaces():
+  text = "一本书。" * 50 + "一张纸。" * 40 + "一只猫。" * 3
+  rare = Chinese([text], random.Random(0), Words([]))
+  assert changed(rare.classifier, "我买了一本新书。") == {"我买了一张新书。"}
+  assert rare.classifier("我有一只小猫。") is None
+
+
+def test_characters_that_cohere_are_one_word(monkeypatch):
+  alone = [(0, 1), (1, 2), (2, 3), (3, 4)]
+  monkeypatch.setattr(
+    words, "spans", lambda text: [(i, i + 1) for i in range(len(text))]
+  )
+  pieces = ["学校", "老师", "红", "大", "小", "水", "火", "山", "人", "天"]
+  rng = random.Random(0)
+  text = "".join(rng.choice(pieces) for _ in range(2000))
+  joined = Words([text])
+  assert joined.spans("大学校小") == [(0, 1), (1, 3), (3, 4)]
+  assert joined.spans("学老师大") == [(0, 1), (1, 3), (3, 4)]
+  # Nothing is known of an empty text, and nothing is joined.
+  assert Words([]).spans("大学校小") == alone
+
+
+def test_what_a_segmenter_has_cut_is_left_alone(monkeypatch):
+  monkeypatch.setattr(
+    words, "spans", lambda text: [(i, i + 2) for i in range(0, len(text), 2)]
+  )
+  assert Words(["学校老师" * 50]).spans("学校老师") == [(0, 2), (2, 4)]
