@@ -12,6 +12,7 @@ from lm_jax import experiments
 from lm_jax.commands.flags import Given
 from lm_jax.config import overrides
 from lm_jax.planning.chips import CHIPS
+from lm_jax.report.language import Code
 from lm_jax.runs import launchers
 from lm_jax.runs.experiment_flags import DEFAULT, ExperimentFlags
 from lm_jax.runs.launchers.base import Launcher
@@ -63,6 +64,7 @@ class ExecutionFlags:
     " default that of the runs in --workdir",
     least=0,
   )
+  language: Code = option("en", "of the report: English, or Chinese (zh)")
   given: frozenset[str] = names_given()
 
 
@@ -165,7 +167,7 @@ def main(given: Given) -> int:
     return 0
   _, statuses, report = run(given, command)
   if report is not None:
-    print(report.text())
+    print(report.text(how.language))
   return execute.exit_code(statuses)
 
 
@@ -193,7 +195,11 @@ def run(
   launcher = _launcher(how.launcher, given)
   prepared = comparison.make(_experiment(given), command, progress)
   statuses, report = prepared.carry_out(
-    launcher, parallel=how.parallel, only=how.only, retry=how.retry
+    launcher,
+    parallel=how.parallel,
+    only=how.only,
+    retry=how.retry,
+    language=how.language,
   )
   return prepared.directory, statuses, report
 

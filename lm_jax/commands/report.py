@@ -16,6 +16,7 @@ from lm_jax.evaluation import (
   store,
 )
 from lm_jax.report import blocks, latex, publish, replace
+from lm_jax.report.language import Code
 from lm_jax.storage import disk, lock, workdir
 from lm_jax.support import invocation
 from lm_jax.support.errors import UsageError
@@ -60,13 +61,16 @@ class Flags:
   format: Literal["text", "markdown", "latex", "csv", "json"] = option(
     "text", "of what is printed: of an experiment, its table of arms"
   )
+  language: Code = option(
+    "en", "of what is written on an experiment: English, or Chinese (zh)"
+  )
   given: frozenset[str] = names_given()
 
 
 def main(flags: Flags) -> int:
   """Reports as flags ask; returns the exit code."""
   if flags.predictions or "baseline" in flags.given:
-    if wrong := flags.given & {"with", "to"}:
+    if wrong := flags.given & {"with", "to", "language"}:
       raise UsageError(
         f"--{min(wrong)}: is of experiments; leave out --predictions and"
         " --baseline"
@@ -84,6 +88,11 @@ def main(flags: Flags) -> int:
         f"--format={form}: of an experiment, or of --predictions; {directory}"
         f" holds {name}, whose numbers are in results.csv"
       )
+    if pathlib.Path(directory, name).is_file() and flags.language != "en":
+      raise UsageError(
+        f"--language={flags.language}: of an experiment; {directory} holds"
+        f" {name}"
+      )
   if pathlib.Path(directory, store.RESULTS).is_file():
     return _evaluation(directory)
   if pathlib.Path(directory, protocol.FILE).is_file():
@@ -92,17 +101,18 @@ def main(flags: Flags) -> int:
   from lm_jax.runs import joining, run_command
 
   if (again := joining.read(directory)) is not None:
-    return _print(joining.write(again, _command(again)), form)
+    joined = joining.write(again, _command(again), flags.language)
+    return _print(joined, flags)
   experiment = report.Report.load(directory, run_command.read)
-  experiment.write()
-  return _print(experiment, form)
+  experiment.write(flags.language)
+  return _print(experiment, flags)
 
 
-def _print(report: Report, form: str) -> int:
-  if form == "text":
-    print(report.text())
+def _print(report: Report, flags: Flags) -> int:
+  if flags.format == "text":
+    print(report.text(flags.language))
   else:
-    print(report.main_table(form), end="")
+    print(report.main_table(flags.format, flags.language), end="")
   return 0
 
 
@@ -111,7 +121,7 @@ def _join(flags: Flags, directory: str) -> int:
   from lm_jax.runs import joining
 
   asked = joining.plan(directory, flags.with_, flags.to)
-  _print(joining.write(asked, _command(asked)), flags.format)
+  _print(joining.write(asked, _command(asked), flags.language), flags)
   if flags.format == "text":
     print(f"\n{asked.directory}/report.html")
   return 0

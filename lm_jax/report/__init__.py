@@ -25,8 +25,11 @@ from lm_jax.report import (
   spread,
   sweep_tables,
   sweeps,
+  translated,
   web,
 )
+from lm_jax.report import language as language_lib
+from lm_jax.report.language import Code
 
 __all__ = ["Report", "publish", "table", "write"]
 
@@ -50,6 +53,7 @@ def publish(
   csv: str,
   figures: Mapping[str, bytes],
   csv_name: str = "results.csv",
+  language: Code = "en",
 ) -> None:
   """Writes a report: its figures, its CSV, report.md and report.html.
 
@@ -57,7 +61,10 @@ def publish(
     root: an existing directory.
     figures: their bytes by file name, each as .svg and .png. The HTML page
       holds the SVG of every Image in `content`.
+    language: of its words, of those that are known in it.
   """
+  said = language_lib.load(language)
+  content = translated.blocks(content, said)
   svg = {Path(n).stem: figures[n] for n in figures if n.endswith(".svg")}
   if figures:
     (root / "figures").mkdir(exist_ok=True)
@@ -66,7 +73,7 @@ def publish(
   texts = {
     csv_name: csv,
     "report.md": blocks.markdown(content),
-    "report.html": web.to_html(content, title, svg),
+    "report.html": web.to_html(content, said.say(title), svg, said),
   }
   for name, text in texts.items():
     replace(root / name, text.encode("utf-8", "replace"))
@@ -109,19 +116,25 @@ class Report:
     """
     return cls(collect.load(directory), recipes)
 
-  def text(self) -> str:
+  def text(self, language: Code = "en") -> str:
     """Returns the report for a terminal, at most 100 columns."""
-    return blocks.plain(
-      page.summary(self._analysis, self._card, self._ranks, self._spread)
+    content = page.summary(
+      self._analysis, self._card, self._ranks, self._spread
     )
+    said = language_lib.load(language)
+    return blocks.plain(translated.blocks(content, said))
 
-  def main_table(self, form: str) -> str:
-    """Returns the table of arms as "latex", "markdown", "csv" or "json"."""
+  def main_table(self, form: str, language: Code = "en") -> str:
+    """Returns the table of arms as "latex", "markdown", "csv" or "json".
+
+    language: of words for people, that is of the first two.
+    """
     rows = dict(self._card.rows)
     answer = rows.get(blocks.ANSWER, "")
-    return main_table.formatted(self._analysis, answer, form)
+    said = language_lib.load(language)
+    return main_table.formatted(self._analysis, answer, form, said)
 
-  def write(self) -> None:
+  def write(self, language: Code = "en") -> None:
     """Writes the files into the experiment's directory.
 
     Raises OSError if they can't be written.
@@ -142,6 +155,7 @@ class Report:
       content,
       records.table_csv(experiment),
       figures,
+      language=language,
     )
     arms = records.arms_csv(self._analysis)
     replace(experiment.directory / "arms.csv", arms.encode())

@@ -28,24 +28,27 @@ class Text:
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-  """Names with a line of text each; the one called ANSWER is strong."""
+  """Names with a line of text each; the one called `answer` is strong."""
 
   rows: tuple[tuple[str, str], ...]
+  answer: str = "Answer"
 
 
-ANSWER = "Answer"
+ANSWER = Card.answer
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
   """Rows of cells; `words` names the columns of running text.
 
-  Where the first column is headed "arm", a page gives rows their arms' colours.
+  Where the first column is headed as `arms` says, a page gives rows their arms'
+  colours.
   """
 
   head: tuple[str, ...]
   rows: tuple[tuple[str, ...], ...]
   words: tuple[int, ...] = (0,)
+  arms: str = "arm"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -243,7 +246,7 @@ def markdown(blocks: Sequence[Block]) -> str:
       lines = []
       for name, text in block.rows:
         body = _escape(text)
-        body = f"**{body}**" if name == ANSWER else body
+        body = f"**{body}**" if name == block.answer else body
         lines.append(f"- {_escape(name)}: {body}")
       parts.append("\n".join(lines))
     elif isinstance(block, Table):

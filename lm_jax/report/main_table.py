@@ -13,10 +13,12 @@ from lm_jax.report import (
   prose,
   records,
   sheet,
+  translated,
 )
 from lm_jax.report import tables as tables_lib
 from lm_jax.report.blocks import Heading, Table, Text
 from lm_jax.report.compare import Analysis
+from lm_jax.report.language import Language
 
 
 def table(analysis: Analysis) -> Table:
@@ -44,13 +46,16 @@ def table(analysis: Analysis) -> Table:
   return Table(tuple(head), tuple(map(tuple, rows.values())), tuple(words))
 
 
-def formatted(analysis: Analysis, answer: str, form: str) -> str:
+def formatted(
+  analysis: Analysis, answer: str, form: str, language: Language
+) -> str:
   """Formats the main table.
 
   Args:
     answer: to the experiment's question, in words.
     form: "latex", "markdown", "csv" or "json". The last two hold numbers as
       they were computed, a row or object for each arm (`records.from_arms`).
+    language: of the words of the first two.
   """
   experiment = analysis.experiment
   if form == "csv":
@@ -71,10 +76,13 @@ def formatted(analysis: Analysis, answer: str, form: str) -> str:
   told = " ".join(filter(None, (*parts, *floor.sentences(experiment))))
   if form == "latex":
     caption = f"{experiment.subject.question} {told}"
-    return latex.table(table(analysis), caption, experiment.name)
+    [said] = translated.blocks([table(analysis)], language)
+    assert isinstance(said, Table)
+    return latex.table(said, language.say(caption), experiment.name)
   title = " ".join(experiment.subject.title.split())
   lines: list[blocks.Block] = [Heading(title), Text(answer, strong=True)]
-  return blocks.markdown([*lines, table(analysis), Text(told)])
+  lines += [table(analysis), Text(told)]
+  return blocks.markdown(translated.blocks(lines, language))
 
 
 def _correction(analysis: Analysis) -> str:

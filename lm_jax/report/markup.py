@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import collections
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lm_jax.report import style, svg
 from lm_jax.report.blocks import (
-  ANSWER,
   Arms,
   Block,
   Card,
@@ -24,6 +23,7 @@ from lm_jax.report.blocks import (
 )
 
 MOST_GROUPS = 8  # of examples that can be filtered
+Say = Callable[[str], str]
 _LEVELS = 10  # colours of a heat map (page.css)
 
 # Without a script: the button that is pressed hides what is of other groups.
@@ -34,17 +34,22 @@ FILTERS = "".join(
 
 
 def body(
-  blocks: Sequence[Block], arms: Sequence[str], svgs: Mapping[str, bytes]
+  blocks: Sequence[Block],
+  arms: Sequence[str],
+  svgs: Mapping[str, bytes],
+  say: Say = str,
 ) -> str:
   """Formats the body of a page.
 
   Args:
     arms: that have a colour, in their order.
     svgs: the bytes of each figure's SVG by its stem.
+    say: says the page's own words in its language; blocks are said already.
   """
   places = {name: place for place, name in enumerate(arms)}
   return "\n".join(
-    _block(block, i, blocks, places, svgs) for i, block in enumerate(blocks)
+    _block(block, i, blocks, places, svgs, say)
+    for i, block in enumerate(blocks)
   )
 
 
@@ -54,6 +59,7 @@ def _block(
   blocks: Sequence[Block],
   places: Mapping[str, int],
   svgs: Mapping[str, bytes],
+  say: Say,
 ) -> str:
   if isinstance(block, Heading):
     level = "h2" if number else "h1"
@@ -68,14 +74,14 @@ def _block(
   if isinstance(block, Image):
     return _figure(block, svgs[block.stem], number)
   if isinstance(block, Cases):
-    return _cases(block, number)
+    return _cases(block, number, say)
   if isinstance(block, Arms):
-    return _buttons(places)
+    return _buttons(places, say)
   if isinstance(block, Contents):
-    return _contents(blocks)
+    return _contents(blocks, say)
   if isinstance(block, Details):
     inner = "\n".join(
-      _block(one, number, blocks, {}, svgs) for one in block.blocks
+      _block(one, number, blocks, {}, svgs, say) for one in block.blocks
     )
     title = html.escape(block.title)
     return f"<details><summary>{title}</summary>\n{inner}\n</details>"
@@ -84,13 +90,13 @@ def _block(
   return f"{label}<pre>{html.escape(block.text)}</pre>"
 
 
-def _contents(blocks: Sequence[Block]) -> str:
+def _contents(blocks: Sequence[Block], say: Say) -> str:
   links = [
     f'<a href="#part{i}">{html.escape(block.text)}</a>'
     for i, block in enumerate(blocks)
     if i and isinstance(block, Heading)
   ]
-  return f'<nav aria-label="Contents">{" ".join(links)}</nav>'
+  return f'<nav aria-label="{say("Contents")}">{" ".join(links)}</nav>'
 
 
 def _swatch(place: int) -> str:
@@ -98,23 +104,24 @@ def _swatch(place: int) -> str:
   return f'<span class="swatch c{colour} d{dashes}"></span>'
 
 
-def _buttons(places: Mapping[str, int]) -> str:
+def _buttons(places: Mapping[str, int], say: Say) -> str:
   """Buttons that the script makes work, and shows."""
   buttons = [
     f'<button type="button" aria-pressed="true" data-switch="{place}">'
     f"{_swatch(place)}<bdi>{html.escape(name)}</bdi></button>"
     for name, place in places.items()
   ]
-  buttons.append('<button type="button">all arms</button>')
+  buttons.append(f'<button type="button">{say("all arms")}</button>')
+  label = say("Arms that are shown")
   return (
-    '<div class="arms" role="group" aria-label="Arms that are shown" hidden>'
+    f'<div class="arms" role="group" aria-label="{label}" hidden>'
     f"{''.join(buttons)}</div>"
   )
 
 
 def _table(table: Table, places: Mapping[str, int]) -> str:
   heat = isinstance(table, Heat)
-  of_arms = table.head[0] == "arm"
+  of_arms = table.head[0] == table.arms
 
   def cells(row: tuple[str, ...], tag: str, shares=()) -> str:
     own = places.get(row[0]) if of_arms and tag == "td" else None
@@ -147,7 +154,7 @@ def _table(table: Table, places: Mapping[str, int]) -> str:
 def _card(card: Card) -> str:
   rows = []
   for name, text in card.rows:
-    kind = ' class="answer"' if name == ANSWER else ""
+    kind = ' class="answer"' if name == card.answer else ""
     rows.append(
       f"<dt>{html.escape(name)}</dt><dd{kind}>{html.escape(text)}</dd>"
     )
@@ -182,11 +189,11 @@ def _case(case: Case, groups: tuple[str, ...]) -> str:
   )
 
 
-def _cases(block: Cases, number: int) -> str:
+def _cases(block: Cases, number: int, say: Say) -> str:
   """Formats examples below buttons, each of which shows one group alone."""
   name = f"cases{number}"
   counts = collections.Counter(case.group for case in block.cases)
-  buttons = [("all", len(block.cases), "")]
+  buttons = [(say("all"), len(block.cases), "")]
   buttons += [
     (group, counts[group], f' class="g{i}"')
     for i, group in enumerate(block.groups)

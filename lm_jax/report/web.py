@@ -15,8 +15,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_jax.report import markup
+from lm_jax.report import language as language_lib
+from lm_jax.report import markup, translated
 from lm_jax.report.blocks import Arms, Block, Image, printable
+from lm_jax.report.language import Language
 
 
 @functools.cache
@@ -62,14 +64,21 @@ def _figures(blocks: Sequence[Block]) -> dict[str, dict[str, Any]]:
 
 
 def to_html(
-  blocks: Sequence[Block], title: str, svg: Mapping[str, bytes]
+  blocks: Sequence[Block],
+  title: str,
+  svg: Mapping[str, bytes],
+  language: Language | None = None,
 ) -> str:
   """Formats blocks as the page `report.html`.
 
-  svg: the bytes of each figure's SVG by its stem, as matplotlib writes them.
+  Args:
+    svg: the bytes of each figure's SVG by its stem, as matplotlib writes them.
+    language: that blocks are said in; English unless given.
   """
+  language = language or language_lib.load("en")
   arms = next((b.names for b in blocks if isinstance(b, Arms)), ())
-  body = markup.body(blocks, arms, svg)
+  said = {stem: translated.svg(data, language) for stem, data in svg.items()}
+  body = markup.body(blocks, arms, said, language.say)
   style = _resource("page.css") + markup.FILTERS
   policy = {"default-src": "'none'", "style-src": _hash(style)}
   figures, script = _figures(blocks), ""
@@ -83,7 +92,8 @@ def to_html(
   policy |= {"base-uri": "'none'", "form-action": "'none'"}
   content = "; ".join(f"{name} {value}" for name, value in policy.items())
   return printable(
-    '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    f'<!DOCTYPE html>\n<html lang="{language.tag}">\n<head>\n'
+    '<meta charset="utf-8">\n'
     '<meta http-equiv="Content-Security-Policy" '
     f'content="{content}">\n'
     '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

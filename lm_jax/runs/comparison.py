@@ -20,6 +20,7 @@ from lm_jax import experiments
 from lm_jax.config import Config
 from lm_jax.hugging_face import forecast
 from lm_jax.report import Report, preregistered, subject
+from lm_jax.report.language import Code
 from lm_jax.runs import arms as arms_lib
 from lm_jax.runs import (
   branching,
@@ -97,6 +98,7 @@ class Comparison:
     parallel: int = 1,
     only: Sequence[str] = (),
     retry: bool = False,
+    language: Code = "en",
   ) -> tuple[dict[str, str], Report | None]:
     """Carries out the runs that are missing, and writes the report.
 
@@ -105,6 +107,7 @@ class Comparison:
       parallel: most runs at a time; 0 leaves it to the launcher.
       only: patterns of names; other runs are left for another call.
       retry: whether to run again what has failed before.
+      language: of the report.
 
     Returns:
       the status of each run by name (none for those that have not ended), and
@@ -148,7 +151,7 @@ class Comparison:
     if interrupted or not (launcher is None or launcher.waits):
       return statuses, None
     report = Report.load(self.directory, run_command.read)
-    report.write()
+    report.write(language)
     return statuses, report
 
   def look_by_look(

@@ -13,6 +13,7 @@ from lm_jax import config as config_lib
 from lm_jax.report import Report, collect, joined, replace
 from lm_jax.report.collect import Experiment
 from lm_jax.report.joined_parts import DATA, Part
+from lm_jax.report.language import Code
 from lm_jax.report.run import Run
 from lm_jax.runs import run_command
 from lm_jax.storage import disk, identity, lock, workdir
@@ -83,7 +84,7 @@ def read(directory: str) -> Join | None:
   return Join(places, directory)
 
 
-def write(asked: Join, command: str) -> Report:
+def write(asked: Join, command: str, language: Code = "en") -> Report:
   """Joins experiments and writes their page; none of theirs is changed.
 
   Raises:
@@ -101,7 +102,7 @@ def write(asked: Join, command: str) -> Report:
   ):
     # First: it tells the next call that the directory is its own.
     replace(root / FILE, _record(asked).encode())
-    report.write()
+    report.write(language)
   return report
 
 
