@@ -140,7 +140,8 @@ class Report:
     Raises OSError if they can't be written.
     """
     experiment = self._experiment
-    images, figures = plots.draw(self._analysis)
+    said = language_lib.load(language)
+    images, figures = plots.draw(self._analysis, said)
     content = page.build(
       self._analysis,
       self._card,

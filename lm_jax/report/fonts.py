@@ -63,6 +63,11 @@ def fit(figure: Any) -> frozenset[str]:
   return missing
 
 
+def can_draw(text: str) -> bool:
+  """Returns whether installed fonts have all characters of a text."""
+  return not of(frozenset(_drawn(text)))[1]
+
+
 def saved(figure: Any, **options: Any) -> bytes:
   """Renders a figure's file; `fit` knows what can't be drawn, and not it.
 

@@ -11,12 +11,14 @@ from lm_jax.report import (
   sweep_plots,
   sweeps,
   tables,
+  translated,
   tuning,
   tuning_curves,
 )
 from lm_jax.report import metrics as metrics_lib
 from lm_jax.report.blocks import Image
 from lm_jax.report.compare import Analysis
+from lm_jax.report.language import Language
 from lm_jax.report.style import BROKEN, GREY, RC, gid, style
 from lm_jax.statistics.estimates import Estimate
 
@@ -89,8 +91,13 @@ def rendered(figure, kind: str) -> bytes:
   )
 
 
-def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
-  """Draws every figure that can be drawn; bytes by file name."""
+def draw(
+  analysis: Analysis, language: Language | None = None
+) -> tuple[list[Image], dict[str, bytes]]:
+  """Draws every figure that can be drawn; bytes by file name.
+
+  language: of the words in it; English unless given.
+  """
   import matplotlib
 
   images, files = [], {}
@@ -100,8 +107,10 @@ def draw(analysis: Analysis) -> tuple[list[Image], dict[str, bytes]]:
       figure = make()
       if figure is None:
         continue
-      missing |= fonts.fit(figure)
       traces = svg.traces(figure, analysis.experiment.arms)
+      if language is not None:
+        translated.figure(figure, language, analysis.experiment.arms)
+      missing |= fonts.fit(figure)
       images.append(Image(stem, caption, traces))
       for kind in ("png", "svg"):
         files[f"{stem}.{kind}"] = rendered(figure, kind)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from lm_jax.report import fonts
 from lm_jax.report.blocks import (
   ANSWER,
   Arms,
@@ -101,8 +102,27 @@ def _case(case: Case, say: Callable[[str], str], language: Language) -> Case:
   return Case(say(case.title), language.listed(case.group), parts)
 
 
+def figure(figure: Any, language: Language, names: Collection[str]) -> None:
+  """Says the words of a matplotlib Figure that installed fonts can draw.
+
+  names: of arms, which stay as they are.
+  """
+  from matplotlib.text import Text as Words
+
+  if language.code == "en":
+    return
+  for artist in figure.findobj(Words):
+    text = artist.get_text()
+    lines = [
+      line if line in names else language.say(line) for line in text.split("\n")
+    ]
+    said = "\n".join(lines)
+    if said != text and fonts.can_draw(said):
+      artist.set_text(said)
+
+
 def svg(data: bytes, language: Language) -> bytes:
-  """Says the words of a figure, an SVG file of matplotlib's.
+  """Says the words of a figure's SVG file, as `figure` leaves it.
 
   A browser has fonts for them even where matplotlib has none.
   """
