@@ -11,12 +11,17 @@ The corpus is laws_zh, 296 laws that are in force: formal prose, which repeats
 set phrases, so that bits per byte are lower than those of other texts. Minimal
 pairs are made of held-out laws by words: two exchanged, one replaced by another
 of similar frequency, and by classifiers, aspect markers and adverbs. The probe
-tells which of seven departments of the law a passage is of. Learning rates are
-those that were tuned on English.
+tells the departments of the law apart. Learning rates are those that were tuned
+on English.
+
+Tokens are characters, as those of Chinese BERT are. A byte-pair encoding joins
+characters across words, so that a damaged sentence has more tokens, and a model
+that gives all tokens one probability is right in 73 % of the pairs; in
+characters it is right in 50 %.
 
 在同样的预算下，哪种预训练目标学到的中文最多？语料为现行有效的 296 部中国法律，
-按部门法划分训练、验证和测试文本；以最小对立对、每字节比特数和部门法探针来比较。
-学习率沿用英文语料上调得的值。加上 --language=zh，页面为中文。
+词元为汉字；以最小对立对、每字节比特数和部门法探针来比较。学习率沿用英文语料上
+调得的值。加上 --language=zh，页面为中文。
 """
 
 from __future__ import annotations
@@ -38,7 +43,10 @@ def runs(objectives: Sequence[str] = OBJECTIVES) -> list[Config]:
     dataclasses.replace(
       arm,
       data=dataclasses.replace(
-        arm.data, corpus="laws_zh", label_key="department"
+        arm.data,
+        corpus="laws_zh",
+        label_key="department",
+        tokenizer="characters",
       ),
     )
     for arm in compare_objectives.runs(objectives)

@@ -6,11 +6,12 @@ GNU gettext) has templates of such texts with placeholders and what they become:
   msgid "{done:n} of {planned:n} runs done"
   msgstr "{planned} 个运行中完成了 {done} 个"
 
-A placeholder stands for words within a clause: {x} for any, which stay as they
-are (names, values); {x:n} for a number with its unit; {x:t} for what is said in
-the other language, too; {x:s} for several clauses of such; {x:l} for a list
-("a, b and c") of such; {x:c} for one of currencies. Of the templates that fit
-the one with most letters counts; what none fits stays English.
+A placeholder stands for words within a clause: {x} for a name or a value, which
+stays as it is; {x:n} for a number with its unit; {x:t} for what is said in the
+other language, too; {x:s} for several clauses of such; {x:l} for a list ("a, b
+and c") of such, {x:a} for one of names, {x:c} for one of currencies. Of the
+templates that fit the one with most letters counts; what none fits stays
+English.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _KINDS = {
   "n": r"[^ ]*?\d[^ ]*?(?: [kMGT%])?",
   "t": r"(?:(?![.;] )[^(])+?",
   "l": _CLAUSE,
+  "a": _NAME,
   "s": r"(?:(?!\. ).)+?",  # no end of a sentence
   "c": f"{_CURRENCY}(?:(?:, | and ){_CURRENCY})*",
 }
@@ -168,7 +170,7 @@ class Language:
   def _part(self, text: str, kind: str) -> str:
     if kind in ("t", "s"):
       return self.say(text)
-    return self.listed(text) if kind in ("l", "c") else text
+    return self.listed(text) if kind in ("l", "a", "c") else text
 
   def listed(self, text: str) -> str:
     """Says the members of a list, "a, b and c" or "a or b"."""

@@ -231,6 +231,8 @@ def test_english_is_as_it_was(experiment):
      " spend as a share of their runs'.",
      "无排名：同等秒数下的 a 和 b；同等 FLOPs 下的 c。括号内是该花费占其运行总"
      "花费的比例。"),
+    ("No rank: a at equal seconds. No decayed model.",
+     "无排名：同等秒数下的 a。No decayed model."),
     # Names may be Chinese, and are not touched.
     ("诗词v2 beats 评论 on minimal pairs", "诗词v2 在最小对立对上优于 评论"),
     ("1.912 [1.901, 1.923]", "1.912 [1.901, 1.923]"),
@@ -261,7 +263,7 @@ def test_the_catalog_is_whole():
   ):
     fields = set(re.findall(r"\{(\w+)", key))
     assert set(re.findall(r"\{(\w+)\}", own)) == fields, key
-    assert set(re.findall(r":(\w)\}", key)) <= set("ntslc"), key
+    assert set(re.findall(r":(\w)\}", key)) <= set("ntslac"), key
     assert CHINESE.search(own) or own == key or "{" in own, key
 
 
