@@ -22,6 +22,7 @@ from lm_jax.config.named_options import (
 )
 from lm_jax.config.optimizer import END, START
 from lm_jax.config.run import METHOD, Config, flatten
+from lm_jax.data import encodings
 from lm_jax.objectives.base import Objective
 from lm_jax.support import invocation
 from lm_jax.support.errors import UsageError, about
@@ -165,6 +166,7 @@ def _build(config: Config) -> Built:
   check_ranges(seeds_lib.seeds_of(config), "seed.")
   _require_consistent(config)
   Budget.parse(config.budget)
+  encodings.check(config.data.encoding)
   if config.data.unique:
     from lm_jax.data import unique
 

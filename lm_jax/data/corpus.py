@@ -13,6 +13,7 @@ import numpy as np
 from lm_jax.data import (
   catalog,
   embedded,
+  encodings,
   files,
   formats,
   hashes,
@@ -172,12 +173,17 @@ def _open_files(options: DataOptions) -> Corpus:
   sources = hashes.hash_files(options.cache, paths)
   digests = [source.sha256 for source in sources]
   names = [path.name for path in paths]
-  fingerprint = cache.key(
-    "files 1", names, digests, options.text_key, options.errors
-  )
+  facts = [options.text_key, options.errors]
+  encoding = encodings.check(options.encoding)
+  if encoding != encodings.UTF8:
+    facts.append(encoding)
+  fingerprint = cache.key("files 1", names, digests, *facts)
+
+  def plan() -> files.Plan:
+    return files.plan(paths, options.text_key, options.errors, encoding)
 
   def make(folder: pathlib.Path) -> Any:
-    planned = files.plan(paths, options.text_key, options.errors)
+    planned = plan()
     fields = {"text": str, "name": str, "ends": np.bool_}
     return text_builder.make(folder, "local_text", fields, planned.splits)
 
@@ -187,8 +193,7 @@ def _open_files(options: DataOptions) -> Corpus:
     return corpus
 
   def labelled(split: str) -> Iterator[tuple[str, str]]:
-    planned = files.plan(paths, options.text_key, options.errors)
-    return labels.of_files(planned, options.label_key, split)
+    return labels.of_files(plan(), options.label_key, split)
 
   labels.require_files(paths, options.label_key)
   return dataclasses.replace(
@@ -259,6 +264,7 @@ def open_corpus(options: DataOptions) -> Corpus:
 
   Documents are read later.
   """
+  encodings.check(options.encoding)
   if options.corpus in embedded.CORPORA:
     return _open_embedded(options)
   if own_builders.is_directory(options.corpus):

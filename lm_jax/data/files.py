@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import functools
 import itertools
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from lm_jax.data import formats
+from lm_jax.data import encodings, formats
 from lm_jax.data import text as texts
 from lm_jax.data.text_builder import Record
 from lm_jax.support.errors import UsageError
@@ -84,10 +85,13 @@ class Plan:
   errors: str
   thresholds: tuple[int, int] | None
   by_words: bool = False
+  encoding: str = encodings.UTF8
 
   def records(self, split: str) -> Iterator[Record]:
     """Yields the records of a split: text, name, and if the document ends."""
-    for name, text in formats.read(self.paths, self.text_key, self.errors):
+    for name, text in formats.read(
+      self.paths, self.text_key, self.errors, self.encoding
+    ):
       if self.thresholds is None:
         part = tails(text, self.by_words)
         # Whichever split holds the document's last words holds its end.
@@ -121,7 +125,12 @@ class Plan:
     return named | held_out
 
 
-def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
+def plan(
+  paths: list[pathlib.Path],
+  text_key: str,
+  errors: str,
+  encoding: str = encodings.UTF8,
+) -> Plan:
   """Reads all files once, so that bad input is reported before writing.
 
   Raises:
@@ -130,8 +139,10 @@ def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
   import numpy as np
 
   hashed = (
-    texts.text_hash(text) for _, text in formats.read(paths, text_key, errors)
+    texts.text_hash(text)
+    for _, text in formats.read(paths, text_key, errors, encoding)
   )
+  make = functools.partial(Plan, paths, text_key, errors, encoding=encoding)
   kept = itertools.islice(hashed, MOST_HASHES)
   hashes = np.unique(np.fromiter(kept, np.uint64))
   if not hashes.size:
@@ -140,21 +151,21 @@ def plan(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
       + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
     )
   if hashes.size < FEW:
-    return _small(paths, text_key, errors)
+    return _small(make)
   if sum(1 for _ in hashed):  # There are more, and they are read as well.
     shares = texts.VALIDATION_SHARE, texts.TEST_SHARE
     held, tested = itertools.accumulate(int(s * texts.HASHES) for s in shares)
-    return Plan(paths, text_key, errors, (held, tested))
+    return make((held, tested))
   held = round(hashes.size * texts.VALIDATION_SHARE)
   tested = held + round(hashes.size * texts.TEST_SHARE)
   thresholds = (int(hashes[held]), int(hashes[tested]))
-  return Plan(paths, text_key, errors, thresholds)
+  return make(thresholds)
 
 
-def _small(paths: list[pathlib.Path], text_key: str, errors: str) -> Plan:
+def _small(make: Callable[..., Plan]) -> Plan:
   """Plans to hold out tails of documents, in paragraphs or else in words."""
   for by_words in (False, True):
-    tail_plan = Plan(paths, text_key, errors, None, by_words)
+    tail_plan = make(None, by_words=by_words)
     empty = [s for s in texts.SPLITS if not any(tail_plan.records(s))]
     if not empty:
       return tail_plan

@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from lm_jax.data import lines
+from lm_jax.data import encodings, lines
 from lm_jax.data import paths as paths_lib
 from lm_jax.support.errors import UsageError, about, short
 
@@ -23,6 +23,10 @@ LARGEST = 2**30
 PARQUET = ".parquet"
 SUFFIXES = (".txt", ".jsonl", ".txt.gz", ".jsonl.gz", PARQUET)
 _MARK = "\ufeff"  # of byte order
+_ENCODING = (
+  "--data.encoding=gb18030 (big5, shift_jis, utf-16, ...) reads another"
+  " encoding, "
+)
 # Rows of Parquet that are decoded at once.
 BATCH_ROWS = 256
 
@@ -59,17 +63,21 @@ def _name(path: pathlib.Path) -> str:
   return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
-def decode(data: bytes, errors: str, where: object, offset: int = 0) -> str:
+def decode(
+  data: bytes, errors: str, where: object, offset: int = 0, file: bool = False
+) -> str:
   """Decodes UTF-8 as --data.errors says, "strict" or "replace".
 
-  Messages name the place, and the byte, counted from the data's offset there.
+  Messages name the place, and the byte, counted from the data's offset there;
+  of a `file`, also --data.encoding.
   """
   try:
     return data.decode("utf-8", errors)
   except UnicodeDecodeError as error:
     raise UsageError(
       f"{where}: byte {offset + error.start} (0x{data[error.start]:02x}) is "
-      "not UTF-8; --data.errors=replace goes on with U+FFFD in its place"
+      f"not UTF-8; {_ENCODING if file else ''}--data.errors=replace goes on"
+      " with U+FFFD in its place"
     ) from error
 
 
@@ -117,7 +125,7 @@ def _texts(
   file: IO[bytes], path: pathlib.Path, text_key: str, errors: str
 ) -> Iterator[tuple[str, str]]:
   if ".jsonl" not in path.name[-len(".jsonl.gz") :]:
-    text = decode(_limited(file.read, path), errors, path)
+    text = decode(_limited(file.read, path), errors, path, file=True)
     yield _name(path), text.removeprefix(_MARK)
     return
   offset = 0
@@ -126,7 +134,7 @@ def _texts(
     return _limited(file.readline, path, f", byte {offset}")
 
   for number, data in enumerate(iter(read_line, b""), start=1):
-    line = decode(data, errors, path, offset).removeprefix(_MARK)
+    line = decode(data, errors, path, offset, file=True).removeprefix(_MARK)
     offset += len(data)
     if line.strip():
       with about(f"{path}, line {number}"):
@@ -179,17 +187,27 @@ def _parquet_texts(
 
 
 def read(
-  paths: list[pathlib.Path], text_key: str, errors: str
+  paths: list[pathlib.Path],
+  text_key: str,
+  errors: str,
+  encoding: str = encodings.UTF8,
 ) -> Iterator[tuple[str, str]]:
   """Yields the (name, text) of every document that is not blank, in order.
 
+  Args:
+    paths: the files.
+    text_key, errors, encoding: --data.text_key and so on; Parquet has its own
+      encoding.
+
   Raises:
-    UsageError: data that is not UTF-8, JSON, gzip or Parquet, with file and
-      place; Parquet without pyarrow.
+    UsageError: data that is not of the encoding, JSON, gzip or Parquet, with
+      file and place; Parquet without pyarrow.
   """
   for path in paths:
     texts = _parquet_texts if path.suffix == PARQUET else _texts
     with lines.opened(path) as file:
+      if path.suffix != PARQUET:
+        file = encodings.to_utf8(file, encoding, errors, path)
       for name, text in texts(file, path, text_key, errors):
         if text.strip():
           yield name, text

@@ -59,7 +59,9 @@ def of_files(plan: Plan, key: str, split: str) -> Iterator[tuple[str, str]]:
       f"--data.label_key={key}: it takes {FEW} different documents, so that"
       " some can be held out whole"
     )
-  documents = formats.read(plan.paths, plan.text_key, plan.errors)
+  documents = formats.read(
+    plan.paths, plan.text_key, plan.errors, plan.encoding
+  )
   some = False
   for (_, text), label in zip(documents, _labels(plan, key), strict=True):
     if label is not None:
@@ -76,7 +78,8 @@ def of_files(plan: Plan, key: str, split: str) -> Iterator[tuple[str, str]]:
 def _labels(plan: Plan, key: str) -> Iterator[str | None]:
   """Yields the label of each line that is a document, in their order."""
   for path in plan.paths:
-    for number, data in enumerate(lines.raw(path), start=1):
+    raw = lines.raw(path, plan.encoding, plan.errors)
+    for number, data in enumerate(raw, start=1):
       line = data.decode("utf-8", "replace").removeprefix("\ufeff")
       if line.strip():
         where = f"{path}, line {number}"

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Any
 
+from lm_jax.data import encodings
 from lm_jax.support.errors import UsageError
 
 _LONGEST = 2**24  # bytes of a line
@@ -31,13 +32,18 @@ _HALF = re.compile(
 )
 
 
-def raw(path: pathlib.Path) -> Iterator[bytes]:
+def raw(
+  path: pathlib.Path, encoding: str = encodings.UTF8, errors: str = "strict"
+) -> Iterator[bytes]:
   """Yields the lines of a file, gzipped or not, with their ends.
+
+  Those in another encoding than UTF-8 are in UTF-8 then.
 
   Raises:
     UsageError: the file cannot be read, is damaged, or a line is too long.
   """
   with opened(path) as file:
+    file = encodings.to_utf8(file, encoding, errors, path)
     while line := file.readline(_LONGEST + 1):
       if len(line) > _LONGEST:
         raise UsageError(f"{path}: a line of more than {_LONGEST} bytes")

@@ -88,8 +88,14 @@ class DataOptions:
     "as before this flag existed. script by default",
     absent="english",
   )
+  encoding: str = option(
+    "utf-8",
+    "the encoding of .txt and .jsonl files, by Python's name: gb18030, big5,"
+    " shift_jis, euc-kr, utf-16, ...",
+  )
   errors: Literal["strict", "replace"] = option(
-    "strict", "at bytes that are not UTF-8: stop, or replace them and go on"
+    "strict",
+    "at bytes that are not of the encoding: stop, or replace them and go on",
   )
   sentinels: int = option(
     100,
