@@ -56,6 +56,7 @@ def measure(
     UsageError: the task's examples can't be had.
   """
   place = flags.places.get(task.name, "")
+  task.bleu = flags.bleu
   answers_measure = evaluation.measure(
     model, task, place, labelled.TEST, flags.limit, flags.seed
   )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from lm_jax.config import phases
 from lm_jax.examples import task_paths
+from lm_jax.objectives.respond import Bleu
 from lm_jax.support import registry
 from lm_jax.support.errors import UsageError
 from lm_jax.support.options import check_ranges, names_given, option, options
@@ -114,6 +115,11 @@ class EvaluateFlags:
     most=256,
     group=_PROMPTS,
   )
+  bleu: Literal["", Bleu] = option(
+    "",
+    "sacrebleu's tokenizer of translations; by default as the run was"
+    " fine-tuned with, --objective.bleu",
+  )
   as_: str = option("", phases.AS)
 
   given: frozenset[str] = names_given()
@@ -142,6 +148,7 @@ class EvaluateFlags:
       "embedder": self.embedder,
     } | (
       ({"as": self.as_} if self.as_ else {})
+      | ({"bleu": self.bleu} if self.bleu else {})
       | ({"link": self.link} if self.link != "sum" else {})
     )
 

@@ -22,7 +22,11 @@ Pair = tuple[str, str]
 Texts = Mapping[str, str]
 
 _PAIRS = re.compile(
-  r"(.*?)(?::([A-Za-z_]+-[A-Za-z_]+(?:,[A-Za-z_]+-[A-Za-z_]+)*))?"
+  r"(.*?)(?::([A-Za-z][\w-]*-[\w-]+(?:,[A-Za-z][\w-]*-[\w-]+)*))?", re.ASCII
+)
+# A code of BCP 47: a language, perhaps a script and a region.
+_CODE = re.compile(
+  r"[a-z]{2,3}(?:[-_][A-Z][a-z]{3})?(?:[-_](?:[A-Z]{2}|\d{3}))?", re.ASCII
 )
 _WMT = re.compile(r"\w+_translate/[\w-]+")
 ENGLISH = "eng"  # as Tatoeba calls it
@@ -39,23 +43,50 @@ class Place(NamedTuple):
 
   @classmethod
   def parse(cls, given: str, default: Sequence[Pair] = ()) -> Place:
-    """Parses PATH, PATH:en-de or PATH:en-de,de-en,fr-de.
+    """Parses PATH, PATH:en-de or PATH:en-de,de-en,en-zh-CN.
 
     Args:
       given: the value of --task_data.
       default: pairs if it names none.
+
+    Raises:
+      UsageError: hyphens do not tell where the second language begins.
     """
     match = _PAIRS.fullmatch(given)
     assert match is not None  # all of it is optional
     path, names = match.groups()
     if not names:
       return cls(given, tuple(default))
-    pairs = [tuple(pair.split("-")) for pair in names.split(",")]
-    return cls(path, tuple((a, b) for a, b in dict.fromkeys(pairs)))
+    pairs = [_pair(pair, given) for pair in names.split(",")]
+    return cls(path, tuple(dict.fromkeys(pairs)))
 
   @property
   def codes(self) -> list[str]:
     return list(dict.fromkeys(itertools.chain(*self.pairs)))
+
+
+def _pair(text: str, given: str) -> Pair:
+  """Parts a pair of codes; a code with hyphens is one of BCP 47.
+
+  Any two codes are parted by two hyphens: en--zh-cn.
+  """
+  if text.count("--") == 1 and not text.startswith("--"):
+    source, _, target = text.partition("--")
+    return source, target
+  if text.count("-") == 1:
+    source, _, target = text.partition("-")
+    return source, target
+  parts = text.split("-")
+  ways = [
+    ("-".join(parts[:i]), "-".join(parts[i:])) for i in range(1, len(parts))
+  ]
+  valid = [way for way in ways if all(map(_CODE.fullmatch, way))]
+  if len(valid) != 1:
+    raise UsageError(
+      f"--task_data={given}: {text}: where does the second language begin?"
+      f" write {ways[0][0]}--{ways[0][1]}, or regions in capitals, en-zh-CN"
+    )
+  return valid[0]
 
 
 def read(

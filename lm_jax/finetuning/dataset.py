@@ -223,6 +223,9 @@ def _load(key: _Key) -> Examples:
   # What is wrong with a test split shows before anything is trained.
   test = task.examples(splits.TEST, key.task_data)
   examples = {**examples, splits.TEST: test}
+  task.bleu = options.get("bleu", "")
+  for split in (splits.DEV, splits.TEST):
+    task.require(examples[split])
   for split in examples:
     encoded[split] = kind.encode(
       task, examples[split], tokenizer, key.length, options

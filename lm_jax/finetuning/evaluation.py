@@ -62,7 +62,13 @@ def with_others(
 def judged(
   model: Trained, task: SupervisedTask, examples: Sequence[Any]
 ) -> Measure:
-  """Answers examples with a fine-tuned model and judges the answers."""
+  """Answers examples with a fine-tuned model and judges the answers.
+
+  Raises:
+    UsageError: a library of the task's measures is not installed.
+  """
+  task.bleu = task.bleu or getattr(model.objective, "bleu", "")
+  task.require(examples)
   answers = find_kind(model.config.objective).answer(model, task, examples)
   metrics, scores = task.judge(answers, examples)
   predictions = [

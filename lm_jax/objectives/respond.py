@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 from lm_jax import layout
 from lm_jax.layout import Part
 from lm_jax.objectives import base
-from lm_jax.objectives.base import option
 from lm_jax.support.errors import UsageError
+from lm_jax.support.options import option
 from lm_jax.types import ANSWER, Array, Problem, Rows, Spec
+
+Bleu = Literal[
+  "language", "script", "13a", "intl", "char", "zh", "ja-mecab", "ko-mecab"
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +41,13 @@ class Respond(base.Objective):
   )
   beams: int = option(
     1, "beams in the search for answers; 1: no search", least=1
+  )
+  bleu: Bleu = option(
+    "language",
+    "sacrebleu's tokenizer of translations; language: zh, ja-mecab, ko-mecab or"
+    " char for languages that need them, 13a for others; script: as before this"
+    " flag existed, without mecab",
+    absent="script",
   )
 
   def check(self, spec: Spec, batch_size: int, accumulate: int) -> None:

@@ -40,6 +40,9 @@ class ChineseReadingTask(_reading.ReadingTask):
     question = next(first, None)
     return question is None or bool(question.answers)
 
+  def require(self, examples: Sequence[Question]) -> None:
+    tokenizer(self.name)
+
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Question]
   ) -> base.Judged:

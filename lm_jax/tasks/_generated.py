@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from lm_jax.data.text import sentences
-from lm_jax.data.words import unspaced
 from lm_jax.examples import files, parallel, text_pairs
 from lm_jax.examples.forms import Rewriting
 from lm_jax.examples.parallel import Pair, Place
 from lm_jax.support import optional
-from lm_jax.tasks import _files, _words, base
+from lm_jax.tasks import _bleu, _files, _words, base
 
-# sacrebleu's tokenizers for languages that have no spaces between words.
-_TOKENIZERS = {
-  **dict.fromkeys(("zh", "cmn", "zho", "yue", "wuu", "lzh"), "zh"),
-  **dict.fromkeys(("ja", "jpn", "th", "tha"), "char"),
-}
 ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
 
@@ -27,7 +19,8 @@ class TranslationTask(base.SupervisedTask):
   """Measures BLEU and chrF (sacrebleu, 0 to 100), averaged over pairs.
 
   Pairs are those of source and target language; local files are named with
-  them: --task_data=multi30k=PATH:en-de.
+  them: --task_data=multi30k=PATH:en-de. BLEU's words are those of the target's
+  language (_bleu.py), unless --objective.bleu chooses.
   """
 
   objective = "respond"
@@ -67,6 +60,11 @@ class TranslationTask(base.SupervisedTask):
     ]
     return base.Judged(metrics, scores)
 
+  def require(self, examples: Sequence[Rewriting]) -> None:
+    for pair in pairs_of(examples):
+      _, right = _of_pair(pair, [""] * len(examples), examples)
+      self._metric("bleu", pair[1], right)
+
   def signatures(self, examples: Sequence[Rewriting]) -> dict[str, str]:
     signatures = {}
     for pair in pairs_of(examples):
@@ -84,12 +82,11 @@ class TranslationTask(base.SupervisedTask):
     **options: Any,
   ) -> Any:
     """Returns the measure of that name, for references in a language."""
-    library = optional.need("sacrebleu.metrics", self.name)
     if name == "chrf":
+      library = optional.need("sacrebleu.metrics", self.name)
       return library.CHRF(**options)
-    other = "char" if unspaced(itertools.chain(*right)) else "13a"
-    tokenizer = _TOKENIZERS.get(re.split("[_-]", language)[0], other)
-    return library.BLEU(tokenize=tokenizer, **options)
+    chosen = self.bleu or _bleu.LANGUAGE
+    return _bleu.bleu(language, right, chosen, self.name, **options)
 
 
 def pairs_of(examples: Sequence[Rewriting]) -> list[Pair]:
@@ -134,6 +131,9 @@ class SummaryTask(_files.FileTask):
 
   def made(self, source: files.Source) -> Iterator[Rewriting]:
     return files.made(source, text_pairs.summary)
+
+  def require(self, examples: Sequence[Rewriting]) -> None:
+    optional.need("rouge_score.rouge_scorer", self.name)
 
   def judge(
     self, predicted: Sequence[str], examples: Sequence[Rewriting]

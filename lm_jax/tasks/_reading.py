@@ -5,10 +5,11 @@ from __future__ import annotations
 import collections
 import re
 import string
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from lm_jax.data.words import spaced, unspaced
+from lm_jax.data.words import is_unspaced, mostly
 from lm_jax.examples import files, squad
 from lm_jax.examples.forms import Question
 from lm_jax.support.errors import UsageError
@@ -17,14 +18,19 @@ from lm_jax.tasks import _files, base
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
+# The words of an answer; the score of an answer beside a right one.
+Split = Callable[[str], list[str]]
+Overlap = Callable[[str, str, Split], float]
+
 
 class ReadingTask(_files.FileTask):
   """Measures exact match and F1 over words, by SQuAD's official rule.
 
   Rajpurkar et al. 2016, section 6.1; of several right answers the best counts.
-  If a passage has no spaces between words, as in Chinese, every character is a
-  word, and punctuation of any script is left out (as in CMRC 2018 and MLQA;
-  XTREME uses SQuAD's rule unchanged for XQuAD's Chinese and Thai).
+  Answers to passages that are mostly not in Latin letters are split as MLQA
+  (Lewis et al. 2020) has it: punctuation of any script is left out, and every
+  character of a script without spaces is a word. XTREME uses SQuAD's rule
+  unchanged for XQuAD; MLQA leaves out Arabic articles as well.
   """
 
   objective = "extract"
@@ -84,17 +90,21 @@ def mean(values: Sequence[float]) -> float:
   return sum(values) / max(len(values), 1)
 
 
-def best(
-  score: Callable[[str, str], float], answer: str, example: Question
-) -> float:
+def best(overlap: Overlap, answer: str, example: Question) -> float:
   """Scores an answer against the nearest right one; "" if there is none."""
-  right = [a.text for a in example.answers if words(a.text)] or [""]
-  if unspaced([example.context]):
-    answer, right = (
-      spaced(answer),
-      [spaced(text) for text in right],
-    )
-  return max(score(answer, text) for text in right)
+  split = splitter(example.context)
+  right = [a.text for a in example.answers if split(a.text)] or [""]
+  return max(overlap(answer, text, split) for text in right)
+
+
+def splitter(text: str) -> Split:
+  """Chooses how answers are split, by the letters of a passage.
+
+  Mostly Latin ones keep SQuAD's rule; a right answer does not decide, and may
+  well be a number.
+  """
+  letters = "".join(filter(str.isalpha, text))
+  return words if not letters or mostly([letters], str.isascii) else segments
 
 
 def words(text: str) -> list[str]:
@@ -102,13 +112,30 @@ def words(text: str) -> list[str]:
   return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
 
 
-def exact_match(answer: str, right: str) -> float:
-  return float(words(answer) == words(right))
+def segments(text: str) -> list[str]:
+  """Splits an answer in any script: lower case, no punctuation of Unicode's.
+
+  Each character of a script without spaces is one, and each word of others:
+  MLQA's mixed segmentation, which CMRC 2018 began with.
+
+  >>> segments("《三国》, vol. 3.5")
+  ['三', '国', 'vol', '35']
+  """
+  kept = (
+    f" {sign} " if is_unspaced(sign) else sign
+    for sign in text.lower()
+    if sign not in string.punctuation and unicodedata.category(sign)[0] != "P"
+  )
+  return "".join(kept).split()
 
 
-def word_f1(answer: str, right: str) -> float:
+def exact_match(answer: str, right: str, split: Split = words) -> float:
+  return float(split(answer) == split(right))
+
+
+def word_f1(answer: str, right: str, split: Split = words) -> float:
   """Computes harmonic mean of precision and recall over a bag of words."""
-  a, b = words(answer), words(right)
+  a, b = split(answer), split(right)
   if not a or not b:
     return float(a == b)
   common = sum((collections.Counter(a) & collections.Counter(b)).values())

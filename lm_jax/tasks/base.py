@@ -10,6 +10,9 @@ from lm_jax.examples import labelled
 from lm_jax.examples.labelled import Example, Form
 from lm_jax.support.errors import UsageError
 
+# Space and full stops, of every script, around an answer in free text.
+STOPS = " .。．｡।॥۔։።။។᠃"
+
 # Items are the same for every run of an experiment, for any seed.
 SEED = 0
 
@@ -173,6 +176,16 @@ class SupervisedTask(Task):
   # The former one, if different, for runs whose checkpoints do not name it.
   former_primary: ClassVar[str] = ""
 
+  # Of translations: how BLEU splits words (_bleu.py); "": as a model's
+  # --objective.bleu has it.
+  bleu: str = ""
+
+  def require(self, examples: Sequence[Any]) -> None:
+    """Raises UsageError if a library of its measures is not installed.
+
+    examples: which may decide what is needed.
+    """
+
   def examples(self, split: str, place: str = "") -> Sequence[Any]:
     """Returns the examples of a split, always in the same order.
 
@@ -290,7 +303,7 @@ class LabelledTask(SupervisedTask):
 
   def normal(self, answer: str) -> str:
     """Normalizes an answer in free text for comparison."""
-    return " ".join(answer.split()).strip(" .。．").casefold()
+    return " ".join(answer.split()).strip(STOPS).casefold()
 
 
 def require_equal(predicted: Any, examples: Any, what: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
-from lm_jax.data.words import spaced, split, unspaced
+from lm_jax.data.words import split
 from lm_jax.examples import files, text_pairs
 from lm_jax.examples.forms import Rewriting
 from lm_jax.tasks import _files, _reading, base
@@ -52,9 +52,7 @@ class Dailydialog(_files.FileTask):
 
 def _f1(answer: str, right: str) -> float:
   """Computes F1 over words, or over characters in scripts without spaces."""
-  if unspaced([right]):
-    answer, right = spaced(answer), spaced(right)
-  return _reading.word_f1(answer, right)
+  return _reading.word_f1(answer, right, _reading.splitter(right))
 
 
 def distinct(texts: Sequence[str], n: int) -> float:

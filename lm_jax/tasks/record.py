@@ -62,8 +62,9 @@ class Record(base.DataTask, _reading.ReadingTask):
       own = [float(next(scores)) for _ in cloze.entities]
       answer = cloze.entities[own.index(max(own))]
       right = [text for text, _ in cloze.answers]
-      exact.append(max(_reading.exact_match(answer, text) for text in right))
-      f1.append(max(_reading.word_f1(answer, text) for text in right))
+      split = _reading.splitter(cloze.passage)
+      exact.append(max(_reading.exact_match(answer, x, split) for x in right))
+      f1.append(max(_reading.word_f1(answer, x, split) for x in right))
       predictions.append(
         {
           "task": self.name,

@@ -34,10 +34,32 @@ def told(examples):
     ("wmt16_translate/de-en", "wmt16_translate/de-en", (("x", "y"),)),
     ("a:b/c:en-zh_CN,de-en,en-zh_CN", "a:b/c", (("en", "zh_CN"), ("de", "en"))),
     ("", "", (("x", "y"),)),
+    ("a:en-zh-CN,zh-Hant-TW-en", "a", (("en", "zh-CN"), ("zh-Hant-TW", "en"))),
+    ("a:pt-BR-es-419", "a", (("pt-BR", "es-419"),)),
+    ("a:eng_Latn-zho_Hans", "a", (("eng_Latn", "zho_Hans"),)),
+    ("a:en--zh-cn", "a", (("en", "zh-cn"),)),
+    ("a/2020-01-02:b/c-d-e.jsonl", "a/2020-01-02:b/c-d-e.jsonl", (("x", "y"),)),
   ],
 )
 def test_where_and_from_what_into_what(given, path, pairs):
   assert Place.parse(given, (("x", "y"),)) == (path, pairs)
+
+
+def test_hyphens_that_tell_nothing_are_refused():
+  with pytest.raises(UsageError, match="write en--zh-cn"):
+    Place.parse("a:en-zh-cn")
+
+
+def test_languages_with_hyphens_are_fields_and_files(tmp_path):
+  write(tmp_path / "a_test.jsonl", [{"en": "a dog", "zh-CN": "一只狗"}])
+  assert told(read(f"{tmp_path}/a:en-zh-CN")) == [
+    ("1", "a dog", "一只狗", "en-zh-CN")
+  ]
+  (tmp_path / "b_test.zh-CN").write_text("一只狗\n", "utf-8")
+  (tmp_path / "b_test.en").write_text("a dog\n", "utf-8")
+  for pair in ("en-zh-CN", "zh-CN-en"):
+    [example] = read(f"{tmp_path}/b:{pair}")
+    assert {example.source, *example.references} == {"a dog", "一只狗"}
 
 
 def test_columns_of_jsonl(tmp_path):

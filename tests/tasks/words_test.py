@@ -1,13 +1,18 @@
 """Measures that count words, of texts in any script."""
 
+import importlib.util
 import random
+import sys
 
 import pytest
 
+from lm_jax.config import from_json
 from lm_jax.data import words
 from lm_jax.examples.forms import Question, Rewriting, Span
+from lm_jax.support.errors import UsageError
 from lm_jax.tasks import _repetition
 from lm_jax.tasks.dailydialog import Dailydialog, distinct
+from lm_jax.tasks.gsm8k import Gsm8k
 from lm_jax.tasks.multi30k import Multi30k
 from lm_jax.tasks.squad import Squad
 from lm_jax.tasks.xquad import Xquad
@@ -106,6 +111,80 @@ def test_replies_and_repetition_without_spaces():
   assert distinct(["你好"], 2) == 1
   assert _repetition.repetition(["你好你好你好"], 2) == pytest.approx(3 / 5)
   assert _repetition.distinct(["你好", "你好"], 1) == 0.5
+
+
+@pytest.mark.parametrize(
+  ("context", "right", "answer", "exact", "f1"),
+  [
+    ("他写了《红楼梦》。", "《红楼梦》", "红楼梦", 1, 1),
+    ("会议在8月15日召开。", "8月15日", "1945年8月15日", 0, 2 * 4 / (4 + 6)),
+    ("东京是日本的首都。", "东京。", "东京", 1, 1),
+    ("นายกรัฐมนตรีพูด", "นายก", "นายกรัฐ", 0, 2 * 4 / (4 + 7)),
+    ("वह दिल्ली में है।", "दिल्ली", "दिल्ली।", 1, 1),
+    ("أين تقع القاهرة؟", "القاهرة", "القاهرة؟", 1, 1),
+    ("Это «Война и мир».", "Война и мир", "«Война и мир»", 1, 1),
+    ("He saw a cat.", "a cat", "the cat", 1, 1),
+    # SQuAD's rule, which knows ASCII's punctuation alone.
+    ("Er sah „Faust“.", "„Faust“", "Faust", 0, 0),
+    ("1 + 1 = 2", "2", "2.", 1, 1),
+  ],
+)
+def test_answers_are_split_as_their_passage_is(
+  context, right, answer, exact, f1
+):
+  example = Question("1", "", context, "?", (Span(right, -1),))
+  metrics, _ = Xquad().judge([answer], [example])
+  assert metrics == pytest.approx({"exact_match": exact, "f1": f1})
+
+
+def test_free_answers_end_in_any_full_stop():
+  normal = Gsm8k().normal
+  for text in ("正面。", "正面．", " 正面 ", "正面."):
+    assert normal(text) == "正面"
+  assert normal("हाँ।") == "हाँ" and normal("ہاں۔") == "ہاں"
+
+
+def bleu_of(language, text="x y", bleu=""):
+  task = Multi30k()
+  task.bleu = bleu
+  example = Rewriting("1", "x", (text,), "en", language)
+  name = f"bleu/en-{language}"
+  return task.signatures([example])[name].partition("tok:")[2].split("|")[0]
+
+
+@pytest.mark.parametrize(
+  ("languages", "name"),
+  [
+    (("zh", "ZH", "zh-CN", "zh_TW", "zho_Hans", "cmn", "yue", "lzh"), "zh"),
+    (("th", "lo", "km", "khm", "my", "bo", "th-TH"), "char"),
+    (("en", "de", "vi", "tr"), "13a"),
+  ],
+)
+def test_bleu_has_the_words_of_a_language(languages, name):
+  pytest.importorskip("sacrebleu")
+  assert {bleu_of(language) for language in languages} == {name}
+  assert bleu_of(languages[0], bleu="intl") == "intl"
+
+
+def test_bleu_before_the_flag_was_without_mecab():
+  pytest.importorskip("sacrebleu")
+  assert bleu_of("ja", bleu="script") == "char"
+  assert bleu_of("ko", bleu="script") == "13a"
+  assert bleu_of("zh", bleu="script") == "zh"
+  old = from_json('{"objective": "respond"}')
+  assert old.objective_options["bleu"] == "script"
+
+
+@pytest.mark.parametrize(
+  ("language", "module"), [("ja", "MeCab"), ("ko", "mecab_ko")]
+)
+def test_bleu_of_japanese_and_korean_is_by_mecab(language, module, monkeypatch):
+  pytest.importorskip("sacrebleu")
+  if importlib.util.find_spec(module):
+    assert bleu_of(language, "a b").startswith(f"{language}-mecab")
+  monkeypatch.setitem(sys.modules, module, None)
+  with pytest.raises(UsageError, match=rf"objective.bleu=char.*\[{language}\]"):
+    Multi30k().require([Rewriting("1", "x", ("y",), "en", language)])
 
 
 def test_bleu_of_scripts_without_spaces_is_of_characters():
