@@ -24,6 +24,7 @@ from lm_jax.report.language import Code
 from lm_jax.runs import arms as arms_lib
 from lm_jax.runs import (
   branching,
+  corpora,
   execute,
   former_names,
   grid,
@@ -40,6 +41,7 @@ from lm_jax.runs import sweeps as sweeps_lib
 from lm_jax.runs.attempt import is_complete
 from lm_jax.runs.experiment_flags import ExperimentFlags
 from lm_jax.runs.launchers.base import Launcher
+from lm_jax.runs.launchers.local import Local
 from lm_jax.runs.run import Run
 from lm_jax.runs.tuning import Tuning
 from lm_jax.storage import lock, workdir
@@ -124,7 +126,10 @@ class Comparison:
         retry=retry,
       )
     left = [config for config in self.configs if config.name in names]
-    sentences.check(c for c in left if not is_complete(c))
+    left = [config for config in left if not is_complete(config)]
+    if launcher is None or isinstance(launcher, Local):
+      corpora.require(left)
+    sentences.check(left)
     workdir.create(self.directory)
     with lock.hold(self.directory):
       carry_out = functools.partial(
@@ -282,6 +287,7 @@ def make(
     # Their values are not known yet, their names and seeds are.
     configs = _confirmed(tuning, tuning.chosen(), flags)
   directory = flags.directory
+  record.require_experiment(directory, flags.name)
   configs = record.place(configs, directory)
   known = [*configs, *record.former(directory, configs)]
   baseline = arms_lib.baseline(flags.baseline, module.BASELINE, known)

@@ -21,6 +21,7 @@ from lm_jax.report.arms import tested
 from lm_jax.report.metrics import amount
 from lm_jax.runs import attempt, pilot, record, spends
 from lm_jax.runs.comparison import Comparison
+from lm_jax.runs.trial import has_ended
 from lm_jax.statistics.differences import MIN_SEEDS
 from lm_jax.statistics.power import PairSpread
 from lm_jax.support import registry
@@ -42,7 +43,8 @@ class Cost:
   """The cost of an arm.
 
   runs, left: all of them, and those that are not complete.
-  trials: that tune the arm, and are not complete.
+  trials: that tune the arm, and have not ended; those that a rung has stopped
+    have.
   one: of a run.
   branch_flops: of the branches of a run, in FLOPs.
   """
@@ -106,8 +108,7 @@ def _shape(config: Config) -> str:
 def _cost(comparison: Comparison, arm: str, one: pilot.Arm) -> Cost:
   runs = [config for config in comparison.configs if config.arm == arm]
   tuning = comparison.tuning
-  trials = tuning.trials(arm) if tuning else []
-  new = sum(not attempt.is_complete(trial.config) for trial in trials)
+  new = sum(not has_ended(c) for c in tuning.due([arm])) if tuning else 0
   left = [config for config in runs if not attempt.is_complete(config)]
   decay = one.config.optimizer.decay
   flops = sum(
@@ -218,9 +219,10 @@ def _sentences(
   if trials := sum(c.trials for c in costs):
     spent = sum(c.trials * c.one.total("flops") for c in costs)
     more = sum(c.trials * c.one.total("seconds") for c in costs)
+    most = ", at most" if comparison.flags.rungs else ""
     texts.append(
-      f"Tuning comes first: {trials} trials, {amount(spent, 'flops')} FLOPs,"
-      f" about {duration(more)}."
+      f"Tuning comes first: {trials} trials{most}, {amount(spent, 'flops')}"
+      f" FLOPs, about {duration(more)}."
     )
   if chip:
     least = sum(c.left * c.share * c.one.total("flops") for c in costs)

@@ -32,11 +32,8 @@ def place(configs: Sequence[Config], directory: str) -> list[Config]:
   ]
 
 
-def check_same(directory: str, name: str, configs: Sequence[Config]) -> None:
-  """Raises UsageError if the directory holds something else.
-
-  More or fewer seeds or arms, and another baseline, make no other experiment.
-  """
+def require_experiment(directory: str, name: str) -> None:
+  """Raises UsageError if the directory holds a run, or another experiment."""
   flag = f"--workdir={directory}"
   other = "name another directory"
   if pathlib.Path(directory, "config.json").exists():
@@ -44,6 +41,14 @@ def check_same(directory: str, name: str, configs: Sequence[Config]) -> None:
   old, _ = read(directory)
   if old and old.get("name") != name:
     raise UsageError(f"{flag}: holds the experiment {old.get('name')}; {other}")
+
+
+def check_same(directory: str, name: str, configs: Sequence[Config]) -> None:
+  """Raises UsageError if the directory holds something else.
+
+  More or fewer seeds or arms, and another baseline, make no other experiment.
+  """
+  require_experiment(directory, name)
   for config in configs:
     workdir.check_same(config)
   _require_one_setting(former(directory, configs), configs)

@@ -1,10 +1,13 @@
 """What a plan says before anything is run."""
 
 import dataclasses
+import json
+import pathlib
 
 import pytest
 from tiny import without_yardsticks
 
+from lm_jax import config as config_lib
 from lm_jax.report import blocks
 from lm_jax.runs import comparison, costs, pilot
 from lm_jax.runs.experiment_flags import ExperimentFlags
@@ -78,6 +81,30 @@ def test_tuning_is_part_of_the_plan(planned):
   assert [c.trials for c in costs.of_arms(prepared)] == [4, 4]
   text = blocks.plain(costs.report(prepared))
   assert "Tuning comes first: 8 trials" in text
+
+
+def test_trials_that_a_rung_has_stopped_are_not_to_come(planned):
+  prepared = planned(
+    tune=("optimizer.learning_rate:log:1e-4:1e-2",),
+    **{"trials": 2, "studies": 1, "rungs": (0.5,)},
+  )
+  left = []
+  for _ in range(3):
+    table = costs.of_arms(prepared)
+    left.append([cost.trials for cost in table])
+    for number, trial in enumerate(prepared.tuning.due(["clm"])):
+      folder = pathlib.Path(trial.workdir)
+      folder.mkdir(parents=True, exist_ok=True)
+      (folder / "config.json").write_text(config_lib.to_json(trial))
+      result = {
+        "status": "paused" if trial.stop_at < 1 else "done",
+        "stop_at": trial.stop_at,
+        "metrics": {"validation_loss": 1 + number},
+      }
+      (folder / "result.json").write_text(json.dumps(result))
+  assert left == [[2, 2], [1, 2], [0, 2]]
+  text = " ".join(blocks.plain(costs.report(prepared)).split())
+  assert "Tuning comes first: 2 trials, at most" in text
 
 
 def test_an_effect_needs_a_spread(planned):
