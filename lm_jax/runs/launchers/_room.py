@@ -9,9 +9,10 @@ from lm_jax.runs.launchers.base import Batch
 from lm_jax.support import machine
 from lm_jax.support.errors import UsageError
 
-# Model FLOPs of a step, for each processor, below which several processes with
-# a processor each are faster than one with all (docs/speed.md has the figures).
-_SMALL_STEP = 20e9
+# Model FLOPs of a step, for each processor, up to which several processes with
+# a processor each are faster than one with all: the largest step that was
+# measured (docs/speed.md).
+_SMALL_STEP = 35e9
 # Bytes of a process that has compiled a small model, and by how much what XLA
 # needs for activations is more than what the backward pass reads.
 _PROCESS, _WORKING = 1.1 * 2**30, 1.5
