@@ -11,7 +11,7 @@ from lm_jax.evaluation.plan import TaskPlan
 from lm_jax.examples.minimal_pairs import MinimalPair
 from lm_jax.support import registry
 from lm_jax.tasks import _probe, base, bits_per_byte, minimal_pairs
-from lm_jax.types import Likelihood, Rows, Specials
+from lm_jax.types import ABSENT, Likelihood, Rows, Specials
 
 PAIRS = [MinimalPair(f"good {i}", f"bad {i}", "swap") for i in range(40)]
 
@@ -62,7 +62,7 @@ def test_bits_per_byte():
   dataset = types.SimpleNamespace(
     fixed=lambda split, batch, limit_rows: batches,
     bytes=lambda split: np.arange(1, 41),
-    specials=Specials(),
+    specials=Specials(unknown=ABSENT),
   )
   found = _measured("bits_per_byte", dataset, 0).rows[0].value
   assert found == pytest.approx(sum(range(40)) / np.log(2) / sum(range(1, 41)))

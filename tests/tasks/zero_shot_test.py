@@ -126,7 +126,7 @@ def test_a_limit_is_drawn_by_the_seed(tmp_path):
     (
       json.dumps({"uid": "a", "field": "f", "term": "t", "good": "x"}),
       "line 2: no field 'bad' or 'sentence_bad' or 'bad_sentence' or"
-      " 'wrong_sen' or 'target_sentence'; it has 'field', 'good'",
+      " 'wrong_sen' or 'target_sentence' or 'sent_bad'; it has 'field', 'good'",
     ),
   ],
 )
