@@ -142,7 +142,7 @@ def table(known: dict[str, Any], language: str) -> str:
       *(f"difference to {baseline}, points", "p, seeds", "bits per byte"),
     ),
     "zh": (
-      *("实验组", "读入词元数", "最小对比句对准确率，%"),
+      *("实验组", "读入词元数", "最小对立对准确率，%"),
       *(f"与 {baseline} 之差，百分点", "p 值（按种子检验）", "每字节比特数"),
     ),
   }
@@ -166,7 +166,7 @@ def table(known: dict[str, Any], language: str) -> str:
       f"{best} {tied}。**"
     )
     caption = (
-      "最小对比句对准确率随 FLOPs 的变化，空心圆点是学习率衰减完毕的模型"
+      "最小对立对准确率随 FLOPs 的变化，空心圆点是学习率衰减完毕的模型"
     )
   else:
     text = (

@@ -54,7 +54,9 @@ def shortened(printed):
     put("size", "nano")
     put("trunk.layers", 1)
   fresh = command in ("train", "compare") or printed.value("task") == "multi30k"
-  if fresh and not model:
+  # Its labels and its characters are those of its own corpus.
+  chinese = printed.value("experiment").endswith("_zh")
+  if fresh and not model and not chinese:
     put("data.vocabulary_size", 600)
     if command != "finetune":
       put("data.corpus", "books/*.jsonl.gz", only_new=True)
