@@ -165,9 +165,7 @@ def table(known: dict[str, Any], language: str) -> str:
       f"方括号内是对种子和测试条目计算的 95 % 置信区间。**在同等 FLOPs 下，"
       f"{best} {tied}。**"
     )
-    caption = (
-      "最小对立对准确率随 FLOPs 的变化，空心圆点是学习率衰减完毕的模型"
-    )
+    caption = "最小对立对准确率随 FLOPs 的变化，空心圆点是学习率衰减完毕的模型"
   else:
     text = (
       f"What `python launch.py` gave on {known['date']} ({machine}, jax"

@@ -92,6 +92,7 @@ class DataOptions:
     "utf-8",
     "the encoding of .txt and .jsonl files, by Python's name: gb18030, big5,"
     " shift_jis, euc-kr, utf-16, ...",
+    absent="utf-8",
   )
   errors: Literal["strict", "replace"] = option(
     "strict",
