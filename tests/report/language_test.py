@@ -75,6 +75,34 @@ def plain(experiment, tmp_path):
   return experiment(seeds=5)
 
 
+def on_chinese(experiment, tmp_path):
+  """What is told of pairs, labels, words and unknown tokens."""
+  root = experiment(seeds=3, arms=("clm", "mlm"))
+  counts = {"Han": {"swap": 72, "aspect": 11}, "Latin": {"inflection": 9}}
+  own = {"corpus": "a.jsonl", "counts": counts, "by_frequency": 0.41}
+  with edited(root / "experiment.json") as about:
+    about["yardstick"] = {
+      "pairs": [own, own | {"words": "Chinese by rjieba 0.2.2 and icu 78"}],
+      "published": "2,000 of sling.jsonl, 40 paradigms, linked by sum",
+    }
+  for path in root.glob("runs/*/result.json"):
+    with edited(path) as result:
+      result["words"] = "Chinese by characters; Thai by icu 78.3"
+      result["metrics"] |= {
+        **{"probe/label/labels": 7, "probe/label": 0.3, "blimp": 0.6},
+        **{"minimal_pairs/Han": 0.7, "minimal_pairs/classifier": 0.6},
+        **{"minimal_pairs/aspect": 0.7, "minimal_pairs/order": 0.6},
+      }
+      result["likelihood"] |= {"unknown": 0.01}
+      if path.parent.name.startswith("mlm"):
+        result["likelihood"] |= {"unknown_bits": 0.02}
+  return root
+
+
+def few_pairs(experiment, tmp_path):
+  return experiment(seeds=3, arms=("clm", "mlm"), items=20)
+
+
 def few_seeds(experiment, tmp_path):
   return experiment(seeds=2, arms=("clm", "mlm", "rtd"))
 
@@ -159,7 +187,16 @@ def swept_twice(experiment, tmp_path):
 @pytest.mark.parametrize(
   "make",
   [
-    *(plain, few_seeds, one_seed, unfinished, nothing_done, confirmatory),
+    *(
+      plain,
+      on_chinese,
+      few_pairs,
+      few_seeds,
+      one_seed,
+      unfinished,
+      nothing_done,
+      confirmatory,
+    ),
     *(one_sided, sealed, tuned, swept_values, swept_twice),
   ],
 )
