@@ -166,7 +166,7 @@ def read(printed: Printed) -> list[str]:
   ]
   for text in printed.values("data.corpus"):
     parts = [_place(part) for part in text.split(",")]
-    found += [part for part in parts if part != "sotu"]
+    found += [part for part in parts if part not in ("sotu", "laws_zh")]
   return found
 
 
