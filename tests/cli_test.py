@@ -37,7 +37,7 @@ def run(tmp_path, monkeypatch):
     report.Report,
     "load",
     lambda where, recipes: types.SimpleNamespace(
-      write=lambda: None, text=lambda: f"table of {where}"
+      write=lambda *_: None, text=lambda *_: f"table of {where}"
     ),
   )
   monkeypatch.chdir(tmp_path)

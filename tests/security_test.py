@@ -13,8 +13,7 @@ import pytest
 
 from lm_jax import cli
 from lm_jax.data import tfds_features_check
-from lm_jax.runs import grid
-from lm_jax.support import plugins
+from lm_jax.support import file_names, plugins
 from lm_jax.support.errors import UsageError
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -235,7 +234,7 @@ def test_code_beside_a_run_or_in_the_directory_does_not_run(
   "text", ["../../x", "/etc/passwd", "..", ".", "a/../../b", "a\\b", "", "-x"]
 )
 def test_what_an_arm_is_called_names_one_file(text):
-  name = grid.safe(text)
+  name = file_names.safe(text)
   assert pathlib.Path("runs", name).resolve().parent == (
     pathlib.Path("runs").resolve()
   )

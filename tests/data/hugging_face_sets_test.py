@@ -1,5 +1,7 @@
 """Data sets of TFDS's Hugging Face namespace: prepared ones, and a line."""
 
+import importlib.util
+
 import pytest
 from tensorflow_datasets.core import constants
 
@@ -67,11 +69,20 @@ def test_without_a_network_it_is_one_line(tmp_path, monkeypatch):
   def refuse(url):
     raise OSError("huggingface.co can't be reached")
 
+  pytest.importorskip("datasets")
   monkeypatch.setattr(constants, "DATA_DIR", str(tmp_path))
   monkeypatch.setattr(network, "require", refuse)
   message = (
     "--tasks=ocnli: its data set huggingface:clue__clue/ocnli: not prepared .*"
     "huggingface.co can't be reached; or name local files by --task_data"
   )
+  with pytest.raises(UsageError, match=message):
+    Ocnli().examples("train")
+
+
+def test_without_its_library_it_is_one_line(tmp_path, monkeypatch):
+  monkeypatch.setattr(constants, "DATA_DIR", str(tmp_path))
+  monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+  message = "not prepared in a directory of TFDS, .* takes the package datasets"
   with pytest.raises(UsageError, match=message):
     Ocnli().examples("train")

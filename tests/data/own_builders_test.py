@@ -185,7 +185,7 @@ def test_a_module_that_is_no_builder_is_not_imported(own, monkeypatch):
   )
   monkeypatch.syspath_prepend(str(own.folder))
   for corpus in ("own_module", "huggingface:own_module", "own module"):
-    with pytest.raises(UsageError, match="no such file, directory or TFDS"):
+    with pytest.raises(UsageError, match="no such file|not prepared in"):
       own.named(corpus)
   assert not own.ran.exists()
 

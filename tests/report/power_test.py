@@ -17,7 +17,7 @@ def test_a_stated_spread_in_points():
   assert cells["spread of a seed"] == "1.5"
   # The paired t test: 20 pairs for an effect of 2 / 3 of the deviation.
   assert cells["seeds to show it"] == "20"
-  assert "0.05 for each of 1 comparison" in blocks.plain(parts)
+  assert "at 0.05 for one comparison" in blocks.plain(parts)
 
 
 def test_more_comparisons_need_more_seeds():

@@ -45,7 +45,7 @@ def test_an_arm_has_the_options_of_its_objective():
     ("batch_size:log:4:6.5", "whole number"),
     ("optimizer.warmup:linear:0:3", "^--tune=optimizer.warmup:.*"),
     # No suggestion is one that can't be tuned.
-    ("foo.arm:log:1:2", "^--tune=foo.arm: unknown; `train --help` lists"),
+    ("foo.arm:log:1:2", "^--tune=foo.arm: unknown; did you mean"),
     ("optimizer.lr:log:1:2", "optimizer has: optimizer.learning_rate, "),
     (
       "objective.rate:linear:0.1:0.2,objective.rate:linear:0.1:0.2",
