@@ -35,7 +35,7 @@ _TASKS = {
 _LANGUAGES = {"sotu": "en", "laws_zh": "zh"}
 _MEASURED = {
   "validation_loss": "the objective's own loss on held-out text, in nats",
-  "bits_per_byte": "of held-out text, by its exact likelihood",
+  "bits_per_byte": "of held-out text, by its likelihood",
   "bits_per_byte_bound": "of held-out text, an upper bound",
   "minimal_pairs": "share of pairs of which the right text scores higher",
   "probe": "accuracy of a linear classifier on the model's frozen states",

@@ -77,6 +77,11 @@ class BitsPerByte:
       return "≥" if self.exact else "?"
     return "=" if self.exact and not self.unknown else "≤"
 
+  def pays_as(self, other: BitsPerByte) -> bool:
+    """Tells whether two arms pay the same for the same unknown tokens."""
+    mine, theirs = ((arm.unknown, arm.unknown_bits) for arm in (self, other))
+    return bool(np.allclose(mine, theirs, rtol=1e-6))
+
   def text(self, intervals: bool = True) -> str:
     """Formats = 2.13 [2.10, 2.16], or ≤ 2.31 [2.25, 2.37] ± 0.01."""
     shown = self.estimate
@@ -170,7 +175,7 @@ def decisions(experiment: Experiment) -> list[Decision]:
   pairs = [
     (a, b)
     for a, b in itertools.permutations(arms.values(), 2)
-    if b.exact and not a.exact and a.error is not None
+    if b.exact and not a.exact and a.error is not None and a.pays_as(b)
   ]
   decided = []
   for bound, exact in pairs:
@@ -200,14 +205,16 @@ def _differences(experiment: Experiment) -> list[tuple[str, ...]]:
   ]
   over_seeds = [pair.over_seeds(1 - ALPHA) for pair in pairs]
   tested = [
-    estimate if arm.exact and baseline.exact else None
+    estimate if arm.exact and baseline.exact and arm.pays_as(baseline) else None
     for arm, estimate in zip(others, over_seeds, strict=True)
   ]
   p_values = items_lib.holm([e.p if e else None for e in tested])
   decided = decisions(experiment)
   rows: list[tuple[str, ...]] = []
   for arm, estimate, p in zip(others, over_seeds, p_values, strict=True):
-    if arm.exact and baseline.exact:
+    if not arm.pays_as(baseline):
+      verdict = "other unknown tokens: says nothing"
+    elif arm.exact and baseline.exact:
       verdict = _verdict(estimate, p, baseline.arm)
     else:
       verdict = _by_bounds(arm, baseline, decided)

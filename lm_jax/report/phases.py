@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from lm_jax.report import likelihood, tables
 from lm_jax.report import metrics as metrics_lib
-from lm_jax.report import tables
 from lm_jax.report.arms import estimates_of
 from lm_jax.report.blocks import Block, Table, Text
 from lm_jax.report.compare import Analysis
 
-# Their signs in the one column.
-_BITS = {metrics_lib.BITS: "=", metrics_lib.BOUND: "≤"}
+_BITS = (metrics_lib.BITS, metrics_lib.BOUND)
 _NOTE = (
   "One model in each arm, scored by each objective that trained it, with its"
   " own visibility; the last one's numbers are those of the tables above."
@@ -32,7 +31,7 @@ def by_objective(analysis: Analysis) -> list[Block]:
       row = [arm, objective, kind.replace("_", " ")]
       row += [_text(analysis, arm, name, by) for name in names]
       bits = [_text(analysis, arm, name, by) for name in _BITS]
-      shown = zip(_BITS.values(), bits, strict=True)
+      shown = zip(_signs(analysis, arm), bits, strict=True)
       row.append(next((f"{sign} {x}" for sign, x in shown if x != "–"), "–"))
       rows.append(tuple(row))
   if not rows:
@@ -50,6 +49,12 @@ def _text(analysis: Analysis, arm: str, name: str, by: str) -> str:
   key = metrics_lib.by(name, by) if by else name
   estimates = estimates_of(analysis.experiment, key)
   return tables.interval(key, estimates.get(arm))
+
+
+def _signs(analysis: Analysis, arm: str) -> tuple[str, str]:
+  """The signs of _BITS in one column: with unknown tokens none is exact."""
+  measured = likelihood.of_arms(analysis.experiment).get(arm)
+  return ("≤" if measured and measured.unknown else "="), "≤"
 
 
 def _kinds(analysis: Analysis, arm: str) -> dict[str, str]:

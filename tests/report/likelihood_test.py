@@ -199,6 +199,21 @@ def test_unknown_tokens_that_are_paid_for_make_a_bound(three):
   assert _column(three)["clm"].startswith("≤")
 
 
+def test_arms_with_other_unknown_tokens_are_not_compared(three):
+  facts = {"unknown": 0.031, "unknown_bits": 0.46}
+  _set(three, "clm", [2.0, 2.1, 2.2], **facts)
+  _set(three, "rtd", [1.0, 1.1, 1.3])
+  _set(three, "mlm", [0.5, 0.6, 0.7], exact=False)
+  for arm, (_, p, said) in _verdicts(three).items():
+    assert (p, said) == ("–", "other unknown tokens: says nothing"), arm
+  # Of one tokenizer both pay the same.
+  _set(three, "rtd", [1.0, 1.1, 1.3], **facts)
+  _set(three, "mlm", [0.5, 0.6, 0.7], exact=False, **facts)
+  verdicts = _verdicts(three)
+  assert verdicts["rtd"][0] == "≤ and ≤" and verdicts["rtd"][1] != "–"
+  assert "decides" in verdicts["mlm"][2]
+
+
 def test_the_page_and_the_table_of_runs(three):
   _set(three, "mlm", [1.0, 1.1, 1.3], exact=False, error=0.034)
   report.write(three)
