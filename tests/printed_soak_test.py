@@ -47,6 +47,8 @@ def shortened(printed):
     words = [w for w in words if not w.startswith("--epochs=")]
     put("budget", "steps:2")
     put("eval_every", 1000)
+    if printed.value("branches").partition(":")[0] == "steps":
+      put("branches", "steps:1")
     if "eval" in train.schema() and command != "finetune":
       put("eval", "none")
   preset, model = printed.value("trunk.preset"), printed.value("model")

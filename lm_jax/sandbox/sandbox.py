@@ -158,6 +158,9 @@ class _LineReader:
     self._tokens = tuple(f"{token} ".encode() for token in tokens)
     self._held = b""
     self._read = 0
+    # select() knows no file beyond the 1,024th.
+    self._waits = select.poll()
+    self._waits.register(number, select.POLLIN)
 
   def line(self, deadline: float) -> str | None:
     """Returns the next line; "" if there is none; None if it is too late."""
@@ -171,7 +174,7 @@ class _LineReader:
       if self._read >= _MOST:
         return ""
       left = deadline - time.monotonic()
-      if left <= 0 or not select.select([self._number], [], [], left)[0]:
+      if left <= 0 or not self._waits.poll(1000 * left):
         return None
       data = os.read(self._number, _MOST)
       if not data:

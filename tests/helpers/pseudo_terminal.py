@@ -94,7 +94,9 @@ class Terminal:
       self._file = -1
 
   def _read(self, seconds: float) -> bool:
-    ready, _, _ = select.select([self._file], [], [], seconds)
+    waits = select.poll()  # select() knows no file beyond the 1,024th.
+    waits.register(self._file, select.POLLIN)
+    ready = waits.poll(1000 * seconds)
     if not ready:
       return True
     try:

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -317,3 +318,20 @@ def test_a_machine_that_can_not_shut_in_runs_nothing(
   assert not ran.exists()
   with pytest.raises(UsageError, match="--run_generated_code: this machine"):
     sandbox.confinement()
+
+
+def test_a_process_with_many_open_files_may_run_programs():
+  soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+  most = 2048 if hard == resource.RLIM_INFINITY else min(2048, hard)
+  if most < 1100:
+    pytest.skip("no process may have as many open files")
+  resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+  held = []
+  try:
+    while not held or held[-1] < 1030:  # select() ends at 1,024.
+      held.append(os.dup(0))
+    assert sandbox.run("").passed
+  finally:
+    for number in held:
+      os.close(number)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
