@@ -48,7 +48,8 @@ def shortened(printed):
     put("budget", "steps:2")
     put("eval_every", 1000)
     if printed.value("branches").partition(":")[0] == "steps":
-      put("branches", "steps:1")
+      put("budget", "steps:16")
+      put("branches", "steps:8")
     if "eval" in train.schema() and command != "finetune":
       put("eval", "none")
   preset, model = printed.value("trunk.preset"), printed.value("model")
