@@ -12,8 +12,8 @@ import random
 import re
 from collections.abc import Callable, Iterable
 
+from lm_jax.examples.attested import RATIO
 from lm_jax.examples.cohesion import Words
-from lm_jax.examples.english_pairs import RATIO
 from lm_jax.examples.script_pairs import spliced
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"

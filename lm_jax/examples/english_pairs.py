@@ -16,11 +16,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from lm_jax.data.text import sentences
+from lm_jax.examples.attested import AttestedWords
 
 FEWEST_WORDS = 6
-ATTESTED = 5  # Times that a form must occur in the training text.
 REACH = 3  # How far apart the two words of a swap may be.
-RATIO = 1.5  # Between the frequencies of a word and its replacement.
 
 _WORD = r"[A-Za-z]+(?:['’-][A-Za-z]+)*"
 _CLEAN = re.compile(
@@ -69,9 +68,7 @@ class English:
     counts: collections.Counter[str] = collections.Counter()
     for text in texts:
       counts.update(_WORDS.findall(text.lower()))
-    self._counts = {w: n for w, n in counts.items() if n >= ATTESTED}
-    self._by_count = sorted(self._counts, key=lambda w: (self._counts[w], w))
-    self._rank = {word: i for i, word in enumerate(self._by_count)}
+    self._attested = AttestedWords(counts)
     self._other = self._forms()
 
   def ways(self) -> dict[str, Callable[[str], str | None]]:
@@ -89,12 +86,14 @@ class English:
   def _forms(self) -> dict[str, str]:
     """Maps each word to its other number, singular or plural."""
     pairs = {}
-    for word in self._counts:
+    for word in self._attested:
       plurals = [word + "s", word + "es"]
       if word.endswith("y"):
         plurals.append(word[:-1] + "ies")
       for plural in plurals:
-        if len(word) > 3 and word not in _UNRELATED and plural in self._counts:
+        if (
+          len(word) > 3 and word not in _UNRELATED and plural in self._attested
+        ):
           pairs[word], pairs[plural] = plural, word
     return pairs
 
@@ -121,24 +120,16 @@ class English:
     places = [
       i
       for i, word in enumerate(words)
-      if word.lower() in self._counts and (i == 0 or word.islower())
+      if word.lower() in self._attested and (i == 0 or word.islower())
     ]
     self._rng.shuffle(places)
     for i in places:
       word = words[i].lower()
-      near = [w for w in self._near(word) if w[:4] != word[:4]]
+      near = self._attested.near(word)
       if near:
         new = _like(self._rng.choice(near), words[i])
         return [*words[:i], new, *words[i + 1 :]]
     return None
-
-  def _near(self, word: str) -> list[str]:
-    """The 20 neighbours in frequency, without those that differ too much."""
-    rank, count = self._rank[word], self._counts[word]
-    around = self._by_count[max(0, rank - 10) : rank + 11]
-    return [
-      w for w in around if count / RATIO <= self._counts[w] <= count * RATIO
-    ]
 
   def inflection(self, words: list[str]) -> list[str] | None:
     """Changes the number of one word."""

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator
 from lm_jax.data import words as words_lib
 from lm_jax.data.text import sentences
 from lm_jax.data.words import Span
+from lm_jax.examples.attested import AttestedWords
 from lm_jax.examples.cohesion import Words
-from lm_jax.examples.english_pairs import ATTESTED, FEWEST_WORDS, RATIO, REACH
+from lm_jax.examples.english_pairs import FEWEST_WORDS, REACH
 from lm_jax.examples.letters import HAN, JAPANESE, script_of
 
 # Scripts whose words no spaces part.
@@ -142,9 +143,7 @@ class AnyScript:
     for text in texts:
       in_text = (text[a:b] for a, b in self._words.spans(text))
       counts.update(word.lower() for word in in_text if self._is_own(word))
-    self._counts = {w: n for w, n in counts.items() if n >= ATTESTED}
-    self._by_count = sorted(self._counts, key=lambda w: (self._counts[w], w))
-    self._rank = {word: i for i, word in enumerate(self._by_count)}
+    self._attested = AttestedWords(counts)
 
   def ways(self) -> dict[str, Callable[[str], str | None]]:
     """Returns the function of each kind: it damages a sentence, or can't."""
@@ -188,23 +187,15 @@ class AnyScript:
     places = [
       span
       for i, span in enumerate(spans)
-      if (word := sentence[slice(*span)]).lower() in self._counts
+      if (word := sentence[slice(*span)]).lower() in self._attested
       and (i == 0 or not word[0].isupper())
     ]
     self._rng.shuffle(places)
     for span in places:
       old = sentence[slice(*span)]
-      near = [w for w in self._near(old.lower()) if w[:4] != old.lower()[:4]]
+      near = self._attested.near(old.lower())
       if near:
         new = self._rng.choice(near)
         new = new.capitalize() if old[0].isupper() else new
         return spliced(sentence, [(span, new)])
     return None
-
-  def _near(self, word: str) -> list[str]:
-    """The 20 neighbours in frequency, without those that differ too much."""
-    rank, count = self._rank[word], self._counts[word]
-    around = self._by_count[max(0, rank - 10) : rank + 11]
-    return [
-      w for w in around if count / RATIO <= self._counts[w] <= count * RATIO
-    ]

@@ -8,7 +8,7 @@ import pytest
 
 from lm_jax.data import sotu
 from lm_jax.data.corpus import Corpus, Document
-from lm_jax.examples import english_pairs
+from lm_jax.examples import attested, english_pairs
 from lm_jax.examples import minimal_pairs as mp
 
 _TRAIN = [
@@ -71,13 +71,9 @@ def test_only_the_change_that_the_kind_names_is_made(pairs):
       (i,) = changed
       old, new = good[i].lower(), bad[i].lower()
       assert good[i].istitle() == bad[i].istitle()
-      assert count[new] >= english_pairs.ATTESTED
+      assert count[new] >= attested.ATTESTED
       if pair.kind == "replace":
-        assert (
-          1 / english_pairs.RATIO
-          <= count[new] / count[old]
-          <= english_pairs.RATIO
-        )
+        assert 1 / attested.RATIO <= count[new] / count[old] <= attested.RATIO
       else:
         singular, plural = sorted((old, new))
         assert (
